@@ -1,0 +1,145 @@
+"""What this environment really holds, asked of live objects; prints a `Fingerprint` as JSON.
+
+    python -m samcheck.guest.fingerprint
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import sys
+from dataclasses import asdict
+from typing import Any, Callable, Dict, Optional
+
+from .record import Fingerprint
+
+IMPORTED = ("numpy", "torch", "torchvision", "segment_anything")
+
+
+def one_line(error: BaseException) -> str:
+    """``TypeName: message``, without line breaks."""
+    return " ".join("{}: {}".format(type(error).__name__, error).split())
+
+
+def installed_packages() -> Dict[str, str]:
+    """Name to version of every installed distribution, as ``pip freeze`` would know it."""
+    from importlib import metadata
+
+    found = ((dist.metadata["Name"], dist.version) for dist in metadata.distributions())
+    return {name: version for name, version in sorted(found, key=str) if name}
+
+
+def cpu_model() -> str:
+    """Marketing name of the processor, or the machine type where the kernel does not tell."""
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8") as stream:
+            for line in stream:
+                if line.startswith("model name"):
+                    return " ".join(line.split(":", 1)[1].split())
+    except OSError:
+        pass
+    return platform.processor() or platform.machine()
+
+
+def memory_mib() -> int:
+    """Physical memory of the machine in MiB (a container's limit is not subtracted)."""
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2**20
+
+
+def import_all() -> "tuple[Dict[str, Any], Dict[str, str]]":
+    """Import what SAM needs; returns modules by name and, for those that failed, the error.
+
+    A package that is absent is in neither.
+    """
+    import importlib
+    import importlib.util
+
+    modules: Dict[str, Any] = {}
+    errors: Dict[str, str] = {}
+    for name in IMPORTED:
+        if importlib.util.find_spec(name) is None:
+            continue
+        try:
+            modules[name] = importlib.import_module(name)
+        except Exception as error:  # whatever an import raises is the finding
+            errors[name] = one_line(error)
+    return modules, errors
+
+
+def driver_facts() -> Dict[str, Optional[str]]:
+    """Driver version and the newest CUDA it serves, from NVML; empty where there is no driver."""
+    try:
+        import pynvml
+    except ImportError:
+        return {}
+    try:
+        pynvml.nvmlInit()
+    except pynvml.NVMLError:
+        return {}
+    try:
+        version = pynvml.nvmlSystemGetDriverVersion()
+        cuda = pynvml.nvmlSystemGetCudaDriverVersion_v2()
+    finally:
+        pynvml.nvmlShutdown()
+    text = version.decode() if isinstance(version, bytes) else str(version)
+    return {"driver": text, "driver_cuda": "{}.{}".format(cuda // 1000, cuda % 1000 // 10)}
+
+
+def gpu_facts(torch: Any) -> Dict[str, Any]:
+    """The device that the suite will use, and why not CUDA where a CUDA build cannot reach one."""
+    if torch.version.cuda is None:
+        return {"device": "cpu", "cuda_unavailable": "a CPU build of PyTorch"}
+    try:
+        torch.cuda.init()
+    except Exception as error:  # RuntimeError, AssertionError, AcceleratorError, by version
+        return {"device": "cpu", "cuda_unavailable": one_line(error)}
+    properties = torch.cuda.get_device_properties(0)
+    return {
+        "device": "cuda",
+        "gpu": properties.name,
+        "gpu_capability": "{}.{}".format(properties.major, properties.minor),
+        "gpu_memory_mib": properties.total_memory // 2**20,
+    }
+
+
+def _try(read: Callable[[], Any], default: Any = None) -> Any:
+    try:
+        return read()
+    except Exception:  # a broken build must still give the rest of its fingerprint
+        return default
+
+
+def take() -> Fingerprint:
+    """The fingerprint of the running interpreter."""
+    modules, errors = import_all()
+    packages = installed_packages()
+    by_key = {name.lower().replace("_", "-"): version for name, version in packages.items()}
+    torch = modules.get("torch")
+    facts: Dict[str, Any] = dict(driver_facts())
+    if torch is not None:
+        facts.update(gpu_facts(torch))
+        facts["torch_cuda"] = torch.version.cuda
+        cudnn = _try(torch.backends.cudnn.version)
+        facts["cudnn"] = None if cudnn is None else str(cudnn)
+        facts["arch_list"] = _try(lambda: list(torch._C._cuda_getArchFlags().split()), [])
+    return Fingerprint(
+        python=platform.python_version(),
+        implementation=platform.python_implementation(),
+        platform=platform.platform(),
+        libc=" ".join(platform.libc_ver()).strip(),
+        cpu=cpu_model(),
+        cpu_count=len(os.sched_getaffinity(0)),
+        memory_mib=memory_mib(),
+        torch=getattr(torch, "__version__", None) and str(torch.__version__) or by_key.get("torch"),
+        torchvision=by_key.get("torchvision"),
+        numpy=by_key.get("numpy"),
+        segment_anything=by_key.get("segment-anything"),
+        import_errors=errors,
+        packages=packages,
+        **facts,
+    )
+
+
+if __name__ == "__main__":
+    json.dump(asdict(take()), sys.stdout)

@@ -1,0 +1,270 @@
+"""The pytest plugin of the suite: options, tiers, parameters, outcomes, and the journal.
+
+`tests/suite/conftest.py` loads it, so that plain ``pytest -m fast`` works from the checkout; the host
+adds ``--samcheck-journal`` and reads the outcomes from there, never from pytest's output.
+"""
+
+from __future__ import annotations
+
+import faulthandler
+import os
+import sys
+from typing import Any, Dict, Generator, List, Optional, Tuple
+
+import pytest
+
+from .defects import DefectWatch
+from .journal import Journal
+from .record import CheckResult
+
+FAST_VARIANTS = ("tiny",)
+VARIANT_NAMES = ("tiny", "vit_b", "vit_l", "vit_h")
+PRECISION_NAMES = ("fp32", "fp16", "bf16")
+DETAILS_LIMIT = 4000  # characters of traceback kept per check
+
+WATCH = pytest.StashKey["DefectWatch"]()
+METRICS = pytest.StashKey["Dict[str, float]"]()
+SETTINGS = pytest.StashKey["Dict[str, str]"]()
+REPORTS = pytest.StashKey["List[pytest.TestReport]"]()
+RESULT = pytest.StashKey["Optional[CheckResult]"]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("samcheck")
+    group.addoption("--samcheck-journal", metavar="FILE", help="append one JSON line per event")
+    group.addoption(
+        "--samcheck-skip-listed", metavar="FILE", help="leave out the checks listed, one per line"
+    )
+    group.addoption("--samcheck-device", choices=("auto", "cpu", "cuda"), default="auto")
+    group.addoption("--samcheck-variants", metavar="NAMES", help="comma-separated; default: all")
+    group.addoption("--samcheck-check-timeout", type=float, default=600.0, metavar="SECONDS")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "fast: the tier for everybody: small variant, under a minute")
+    config.addinivalue_line("markers", "full: the tier for runners: every variant")
+    _check_variants(config)
+    path = config.getoption("--samcheck-journal")
+    if path is None:
+        _require_torch()
+        return
+    journal = Journal(path)
+    timeout = config.getoption("--samcheck-check-timeout")
+    config.pluginmanager.register(JournalWriter(journal, timeout), "samcheck-journal")
+
+
+def _check_variants(config: pytest.Config) -> None:
+    unknown = [name for name in _variants(config) if name not in VARIANT_NAMES]
+    if unknown:
+        raise pytest.UsageError(
+            "--samcheck-variants: no variant {}; known: {}".format(
+                ", ".join(unknown), ", ".join(VARIANT_NAMES)
+            )
+        )
+
+
+def _require_torch() -> None:
+    """One sentence instead of a traceback per module where the suite cannot run at all."""
+    from importlib.util import find_spec
+
+    wanted = {"torch": "torch", "torchvision": "torchvision", "segment_anything": "segment-anything"}
+    missing = [package for module, package in wanted.items() if find_spec(module) is None]
+    if missing:
+        raise pytest.UsageError(
+            "samcheck's suite needs {}, which this Python ({}) does not have. Install with: "
+            "{} -m pip install torch torchvision segment-anything numpy pytest-benchmark; "
+            "or let `nox -s fast` make such an environment.".format(
+                " and ".join(missing), sys.executable, sys.executable
+            )
+        )
+
+
+def _variants(config: pytest.Config) -> List[str]:
+    given = config.getoption("--samcheck-variants")
+    return given.split(",") if given else list(VARIANT_NAMES)
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "variant" in metafunc.fixturenames:
+        metafunc.parametrize("variant", _variants(metafunc.config), scope="session")
+    if "precision" in metafunc.fixturenames:
+        metafunc.parametrize("precision", PRECISION_NAMES, scope="session")
+
+
+def _parameters(item: pytest.Item) -> Dict[str, Any]:
+    callspec = getattr(item, "callspec", None)
+    return dict(callspec.params) if callspec else {}
+
+
+@pytest.hookimpl(tryfirst=True)  # before pytest applies -m
+def pytest_collection_modifyitems(config: pytest.Config, items: List[pytest.Item]) -> None:
+    for item in items:
+        fast = _parameters(item).get("variant", FAST_VARIANTS[0]) in FAST_VARIANTS
+        item.add_marker("fast" if fast else "full")
+    _leave_out_listed(config, items)
+
+
+def _leave_out_listed(config: pytest.Config, items: List[pytest.Item]) -> None:
+    path = config.getoption("--samcheck-skip-listed")
+    if path is None:
+        return
+    with open(path, encoding="utf-8") as stream:
+        listed = {line.rstrip("\n") for line in stream}
+    gone = [item for item in items if check_id(item.nodeid) in listed]
+    items[:] = [item for item in items if check_id(item.nodeid) not in listed]
+    config.hook.pytest_deselected(items=gone)
+
+
+def check_id(nodeid: str) -> str:
+    """A node id without the folders in front of the module: the same wherever the suite is mounted."""
+    path, separator, rest = nodeid.partition("::")
+    return os.path.basename(path) + separator + rest
+
+
+def describe(item: pytest.Item, outcome: str, **fields: Any) -> CheckResult:
+    """A result for `item` with everything filled in that its name and parameters tell."""
+    parameters = _parameters(item)
+    module = os.path.splitext(os.path.basename(item.nodeid.partition("::")[0]))[0]
+    return CheckResult(
+        check=check_id(item.nodeid),
+        group=module[len("test_") :],
+        variant=parameters.get("variant"),
+        precision=parameters.get("precision"),
+        backend="eager" if "variant" in parameters else None,
+        outcome=outcome,
+        **fields,
+    )
+
+
+@pytest.fixture
+def defect(request: pytest.FixtureRequest) -> DefectWatch:
+    """``with defect("some-id"): ...`` around a step that a catalogued upstream defect may break."""
+    watch = DefectWatch()
+    request.node.stash[WATCH] = watch
+    return watch
+
+
+@pytest.fixture
+def measured(request: pytest.FixtureRequest) -> Dict[str, float]:
+    """Numbers to store with this check; the unit is the suffix of the name."""
+    return request.node.stash.setdefault(METRICS, {})
+
+
+@pytest.fixture
+def settings(request: pytest.FixtureRequest) -> Dict[str, str]:
+    """What really ran, read back from live objects, to store with this check."""
+    return request.node.stash.setdefault(SETTINGS, {})
+
+
+def _verdict(item: pytest.Item, reports: List[pytest.TestReport]) -> Tuple[str, str, str]:
+    """Outcome, one-line reason and details of a check, from its set-up, call and tear-down."""
+    for report in reports:
+        if report.failed:
+            crash = getattr(report.longrepr, "reprcrash", None)
+            message = crash.message if crash else str(report.longrepr)
+            where = "" if report.when == "call" else " (in {})".format(report.when)
+            return "failed", first_line(message) + where, str(report.longrepr)[-DETAILS_LIMIT:]
+        if report.skipped:
+            longrepr = report.longrepr
+            text = longrepr[2] if isinstance(longrepr, tuple) else str(longrepr)
+            return "skipped", first_line(text.replace("Skipped: ", "", 1)), ""
+    watch = item.stash.get(WATCH, None)
+    if watch is not None and watch.outcome is not None:
+        return watch.outcome, first_line(watch.reason), ""
+    return "passed", "", ""
+
+
+def first_line(text: str) -> str:
+    """The first line with something on it, at most 500 characters."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return lines[0][:500] if lines else "no message"
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, Any, None]:
+    """Collect the three phases of a check; the last one settles its outcome."""
+    outcome = yield
+    report = outcome.get_result()
+    reports = item.stash.setdefault(REPORTS, [])
+    reports.append(report)
+    if report.when != "teardown":
+        return
+    verdict, reason, details = _verdict(item, reports)
+    watch = item.stash.get(WATCH, None)
+    item.stash[RESULT] = describe(
+        item,
+        verdict,
+        reason=reason,
+        details=details,
+        defect=watch.defect if watch is not None and verdict in ("known", "fixed") else None,
+        seconds=round(sum(each.duration for each in reports), 4),
+        metrics=item.stash.get(METRICS, {}),
+        settings=item.stash.get(SETTINGS, {}),
+    )
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_report_teststatus(report: Any) -> "Optional[Tuple[str, str, str]]":
+    """Show ``known`` and ``fixed`` by their names in pytest's own output."""
+    outcome = dict(getattr(report, "user_properties", ())).get("samcheck-outcome")
+    if report.when == "call" and report.passed and outcome in ("known", "fixed"):
+        return outcome, outcome[0], outcome.upper()
+    return None
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_call(item: pytest.Item) -> None:
+    """Tell `pytest_report_teststatus` what the check met, once it has run."""
+    watch = item.stash.get(WATCH, None)
+    if watch is not None and watch.outcome is not None:
+        item.user_properties.append(("samcheck-outcome", watch.outcome))
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Name the defects that were met, which pytest would pass over as green."""
+    for outcome in ("known", "fixed"):
+        reports = terminalreporter.stats.get(outcome, [])
+        if reports:
+            terminalreporter.section("{} upstream defects".format(outcome))
+        for report in reports:
+            terminalreporter.line(check_id(report.nodeid))
+
+
+class JournalWriter:
+    """Writes the journal and stops a check at its time limit."""
+
+    def __init__(self, journal: Journal, timeout: float) -> None:
+        self.journal = journal
+        self.timeout = timeout
+        # pytest redirects file descriptor 2 while a check runs; the stacks must reach the host.
+        self.stderr = os.dup(2)
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        if report.failed:
+            crash = getattr(report.longrepr, "reprcrash", None)
+            text = str(report.longrepr)
+            last = [line for line in text.splitlines() if line.startswith("E ")]
+            reason = crash.message if crash else (last[-1][1:] if last else text)
+            module = os.path.basename(report.nodeid)
+            self.journal.not_collected(module, first_line(reason), text[-DETAILS_LIMIT:])
+
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        self.journal.collected([describe(item, "not-run") for item in session.items])
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_logstart(self, nodeid: str) -> None:
+        self.journal.started(check_id(nodeid))
+
+    @pytest.hookimpl(hookwrapper=True)
+    def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, Any, None]:
+        faulthandler.dump_traceback_later(self.timeout, exit=True, file=self.stderr)
+        yield
+        faulthandler.cancel_dump_traceback_later()
+        result = item.stash.get(RESULT, None)
+        if result is not None:
+            self.journal.finished(result)
+
+    def pytest_sessionfinish(self, exitstatus: int) -> None:
+        self.journal.ended(int(exitstatus))

@@ -1,0 +1,149 @@
+"""The records that travel between the two halves of samcheck, and into ``results/``.
+
+Plain dataclasses, readable on Python 3.8, so that the guest can write them with nothing installed.
+The host reads them back strictly (`samcheck.results`).
+
+History of SCHEMA_VERSION
+    1   first version
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Dict, List, Optional
+
+SCHEMA_VERSION = 1
+
+CHECK_OUTCOMES = (
+    "passed",  # the check held
+    "known",  # a catalogued upstream defect showed itself; `defect` has its id
+    "fixed",  # a catalogued upstream defect is gone here; `defect` has its id
+    "skipped",  # cannot be tried here, for the reason given
+    "failed",  # the check did not hold, in a way that no catalogue entry describes
+    "crashed",  # the interpreter died in this check
+    "timed-out",  # the check was stopped at its time limit
+    "not-run",  # never started
+)
+
+CELL_OUTCOMES = (
+    "passed",
+    "failed",
+    "crashed",
+    "timed-out",
+    "misbuilt",  # what is installed is not what was declared
+    "build-failed",
+    "refused",  # the engine would not start it
+    "not-run",
+)
+
+#: Outcomes of a check that make its cell fail.
+BAD_CHECK_OUTCOMES = ("failed", "crashed", "timed-out", "not-run")
+
+
+@dataclass(frozen=True)
+class CheckResult:
+    """One check in one environment.
+
+    Attributes:
+        check: node id relative to the suite, e.g. ``test_dtype.py::test_naive_cast[tiny-fp16]``.
+        group: what the check is about: the name of its module without ``test_``.
+        variant, precision, backend: the parameters that apply, else None.
+        outcome: one of `CHECK_OUTCOMES`.
+        reason: why, for every outcome but ``passed``; one line.
+        defect: id in the catalogue of upstream defects (`samcheck.guest.defects`).
+        seconds: wall-clock time of set-up, call and tear-down.
+        metrics: measured numbers; the unit is the suffix of the name (``_ms``, ``_mib``).
+        settings: what really ran, read back from live objects (dtype, device, thread count, ...).
+        details: tail of the traceback, for outcomes that need one.
+    """
+
+    check: str
+    group: str
+    outcome: str
+    variant: Optional[str] = None
+    precision: Optional[str] = None
+    backend: Optional[str] = None
+    reason: str = ""
+    defect: Optional[str] = None
+    seconds: float = 0.0
+    metrics: Dict[str, float] = field(default_factory=dict)
+    settings: Dict[str, str] = field(default_factory=dict)
+    details: str = ""
+
+
+@dataclass(frozen=True)
+class Fingerprint:
+    """What an environment really holds, observed from inside it.
+
+    A version is None where the package is absent; `import_errors` says for each package that is
+    there but cannot be imported what the import raised.
+    """
+
+    python: str
+    implementation: str
+    platform: str
+    libc: str
+    cpu: str
+    cpu_count: int
+    memory_mib: int
+    torch: Optional[str] = None
+    torch_cuda: Optional[str] = None
+    cudnn: Optional[str] = None
+    arch_list: List[str] = field(default_factory=list)
+    torchvision: Optional[str] = None
+    numpy: Optional[str] = None
+    segment_anything: Optional[str] = None
+    device: str = "cpu"
+    gpu: Optional[str] = None
+    gpu_capability: Optional[str] = None
+    gpu_memory_mib: Optional[int] = None
+    driver: Optional[str] = None
+    driver_cuda: Optional[str] = None
+    cuda_unavailable: Optional[str] = None
+    import_errors: Dict[str, str] = field(default_factory=dict)
+    packages: Dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class CellRecord:
+    """A cell's declared fields, as stored with its result."""
+
+    id: str
+    torch: str
+    cuda: str
+    python: str
+    numpy: str
+    sam: str
+    tags: List[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class EnvironmentRecord:
+    """Where a cell ran: kind (``docker``, ``venv``, ``here``), why that kind, and how it was made."""
+
+    kind: str
+    why: str = ""
+    details: Dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class CellResult:
+    """Everything known about one cell after one run.
+
+    `phases` maps the steps (``prepare``, ``probe``, ``run``) to seconds; `weights` maps each variant
+    that ran to the kind and digest of its weights.
+    """
+
+    schema_version: int
+    cell: CellRecord
+    outcome: str
+    reason: str
+    environment: EnvironmentRecord
+    tier: str
+    started: str
+    finished: str
+    samcheck: str
+    observed: Optional[Fingerprint] = None
+    weights: Dict[str, str] = field(default_factory=dict)
+    phases: Dict[str, float] = field(default_factory=dict)
+    checks: List[CheckResult] = field(default_factory=list)

@@ -1,0 +1,1 @@
+"""Segment Anything as the suite sees it: variants, weights, precisions, scenes, pipelines."""

@@ -1,0 +1,121 @@
+"""Which SAM: the shapes of every variant, built from the real `segment_anything` classes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Callable, Dict, Optional, Tuple
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """An official checkpoint. `sha256` agrees across several independent public repositories."""
+
+    file: str
+    size: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One size of SAM.
+
+    Attributes:
+        name: ``tiny``, ``vit_b``, ``vit_l`` or ``vit_h``.
+        tier: the smallest tier that runs it.
+        image_size: side of the square encoder input in pixels.
+        build: returns the model in float32 on the CPU, in eval mode, with arbitrary weights.
+        checkpoint: the official weights, None where there are none.
+    """
+
+    name: str
+    tier: str
+    image_size: int
+    build: Callable[[], Any]
+    checkpoint: Optional[Checkpoint] = None
+
+
+def _build_tiny() -> Any:
+    """SAM's own classes at a size that every laptop runs: 256 px, 16 x 16 tokens, width 128.
+
+    Windowed and global blocks, relative positions and all three prompt kinds are present, so that
+    every line of the official image and prompt path is exercised.
+    """
+    import torch
+    from segment_anything.modeling import (
+        ImageEncoderViT,
+        MaskDecoder,
+        PromptEncoder,
+        Sam,
+        TwoWayTransformer,
+    )
+
+    size, patch, width, prompt = 256, 16, 128, 128
+    encoder = ImageEncoderViT(
+        img_size=size,
+        patch_size=patch,
+        embed_dim=width,
+        depth=4,
+        num_heads=4,
+        mlp_ratio=4,
+        out_chans=prompt,
+        qkv_bias=True,
+        norm_layer=partial(torch.nn.LayerNorm, eps=1e-6),
+        use_rel_pos=True,
+        window_size=7,
+        global_attn_indexes=(1, 3),
+    )
+    tokens = size // patch
+    prompt_encoder = PromptEncoder(
+        embed_dim=prompt,
+        image_embedding_size=(tokens, tokens),
+        input_image_size=(size, size),
+        mask_in_chans=16,
+    )
+    transformer = TwoWayTransformer(depth=2, embedding_dim=prompt, mlp_dim=256, num_heads=4)
+    decoder = MaskDecoder(
+        num_multimask_outputs=3,
+        transformer=transformer,
+        transformer_dim=prompt,
+        iou_head_depth=3,
+        iou_head_hidden_dim=128,
+    )
+    return Sam(image_encoder=encoder, prompt_encoder=prompt_encoder, mask_decoder=decoder).eval()
+
+
+def _build_official(name: str) -> Any:
+    from segment_anything import sam_model_registry
+
+    return sam_model_registry[name]().eval()
+
+
+def _official(name: str, file: str, size: int, sha256: str) -> Variant:
+    build = partial(_build_official, name)
+    return Variant(name, "full", 1024, build, Checkpoint(file, size, sha256))
+
+
+# Digests and sizes: see the README of the official repository for the files; the SHA-256 values were
+# cross-checked between independent copies, since several digest tables in the wild are wrong.
+_ALL: Tuple[Variant, ...] = (
+    Variant("tiny", "fast", 256, _build_tiny),
+    _official(
+        "vit_b",
+        "sam_vit_b_01ec64.pth",
+        375042383,
+        "ec2df62732614e57411cdcf32a23ffdf28910380d03139ee0f4fcbe91eb8c912",
+    ),
+    _official(
+        "vit_l",
+        "sam_vit_l_0b3195.pth",
+        1249524607,
+        "3adcc4315b642a4d2101128f611684e8734c41232a17c648ed1693702a49a622",
+    ),
+    _official(
+        "vit_h",
+        "sam_vit_h_4b8939.pth",
+        2564550879,
+        "a7bf3b02f3ebf1267aba913ff637d9a2d5c33d3173bb679e46d9f338c26f262e",
+    ),
+)
+
+VARIANTS: Dict[str, Variant] = {variant.name: variant for variant in _ALL}

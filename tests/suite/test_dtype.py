@@ -1,0 +1,48 @@
+"""What happens when precisions are mixed: the way the guides say, and the way that works."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any, Callable, Dict
+
+import numpy as np
+
+from samcheck.guest import oracle
+from samcheck.guest.sam import pipeline, precisions
+
+
+def test_naive_cast(loaded: Any, precision: str, device: str, scene: Any, defect: Any) -> None:
+    """`model.half()`, then `set_image` and `predict`, as deployment guides say.
+
+    https://github.com/pytorch/benchmark/pull/1764
+    """
+    dtype = precisions.PRECISIONS[precision].dtype
+    cast = copy.deepcopy(loaded).to(device=device, dtype=dtype)
+    given = pipeline.prompt(scene, "point")
+    if precision == "fp32":  # the control: nothing to mix
+        assert np.isfinite(pipeline.segment(cast, scene, given).logits).all()
+        return
+    with defect("prompt-encoder-float32", "cpu-half-kernels"):
+        pipeline.segment(cast, scene, given)
+
+
+def test_safe_cast(
+    model: Any,
+    precision: str,
+    scene: Any,
+    reference: Callable[[str], Any],
+    settings: Dict[str, str],
+) -> None:
+    """With only the encoder cast, masks are finite float32 and agree with the oracle.
+
+    https://github.com/facebookresearch/segment-anything/issues/540
+    """
+    ready = pipeline.predictor(model)
+    ready.set_image(scene.image)
+    settings["features_dtype"] = str(ready.features.dtype)
+    found = pipeline.predict(ready, pipeline.prompt(scene, "box"))
+    for array in (found.logits, found.low_resolution, found.scores):
+        assert array.dtype == np.float32
+        assert np.isfinite(array).all()
+    tolerance = oracle.TOLERANCES[precision]
+    assert oracle.deviation(found, reference("box"), tolerance).logits <= tolerance.logits

@@ -1,0 +1,97 @@
+"""Can SAM be imported here, do its neighbours fit together, and does the device compute?
+
+Nothing here imports torch at the top: this module must tell why torch cannot be imported.
+"""
+
+from __future__ import annotations
+
+import importlib
+from importlib import metadata
+from typing import Dict
+
+import pytest
+
+PACKAGES = {
+    "numpy": "numpy",
+    "torch": "torch",
+    "torchvision": "torchvision",
+    "segment_anything": "segment-anything",
+}
+
+
+@pytest.mark.parametrize("module", sorted(PACKAGES))
+def test_package_imports(module: str, settings: Dict[str, str]) -> None:
+    """Each package imports, and its code is of the version that its metadata says.
+
+    A torchvision that does not fit torch dies here:
+    https://github.com/facebookresearch/sam2/issues/220
+    """
+    imported = importlib.import_module(module)
+    installed = metadata.version(PACKAGES[module])
+    settings["version"] = str(getattr(imported, "__version__", installed))
+    # PyTorch's own builds say 2.4.1+cu121 where the default index has 2.4.1.
+    assert settings["version"].split("+")[0] == installed.split("+")[0]
+
+
+def test_numpy_bridge() -> None:
+    """Arrays cross between torch and NumPy, which a NumPy 1 build under NumPy 2 cannot do.
+
+    https://github.com/facebookresearch/segment-anything/issues/477
+    """
+    import numpy as np
+    import torch
+
+    pixels = np.arange(12, dtype=np.uint8).reshape(3, 4)
+    back = torch.as_tensor(pixels).numpy()
+    assert back.dtype == np.uint8
+    assert (back == pixels).all()
+
+
+def test_torchvision_operator(device: str) -> None:
+    """torchvision's compiled `nms`, which the automatic mask generator needs, runs on the device.
+
+    https://github.com/facebookresearch/sam2/issues/220
+    """
+    import torch
+    from torchvision.ops import nms
+
+    boxes = torch.tensor([[0.0, 0, 10, 10], [1, 1, 10, 10], [20, 20, 30, 30]], device=device)
+    kept = nms(boxes, torch.tensor([0.9, 0.8, 0.7], device=device), 0.5)
+    assert kept.tolist() == [0, 2]
+
+
+def test_build_has_machine_code_for_gpu(device: str) -> None:
+    """The build of PyTorch carries code for this GPU.
+
+    https://github.com/facebookresearch/sam3/issues/374
+    """
+    import torch
+
+    if device == "cpu":
+        pytest.skip("no GPU is used: {}".format(_why_no_gpu()))
+    left = torch.arange(6.0, device=device).reshape(2, 3)
+    assert (left @ left.T).cpu().tolist() == [[5.0, 14.0], [14.0, 50.0]]
+
+
+def _why_no_gpu() -> str:
+    import torch
+
+    from samcheck.guest.fingerprint import gpu_facts
+
+    return str(gpu_facts(torch).get("cuda_unavailable", "--samcheck-device cpu"))
+
+
+def test_encoder_kernels(precision: str, device: str, defect) -> None:
+    """Every type of layer of the image encoder has a kernel for the precision on the device.
+
+    https://github.com/yatengLG/ISAT_with_segment_anything/issues/126
+    """
+    from samcheck.guest.sam import precisions
+
+    missing = precisions.missing_kernel(precisions.PRECISIONS[precision], device)
+    if precision == "fp16" and device == "cpu":
+        with defect("cpu-half-kernels"):
+            if missing:
+                raise RuntimeError(missing.partition(": ")[2])
+    else:
+        assert missing is None
