@@ -1,6 +1,6 @@
-"""What this environment really holds, asked of live objects; prints a `Fingerprint` as JSON.
+"""What this environment really holds, asked of live objects; writes a `Fingerprint` as JSON.
 
-    python -m samcheck.guest.fingerprint
+    python -m samcheck.guest.fingerprint FILE
 """
 
 from __future__ import annotations
@@ -142,4 +142,5 @@ def take() -> Fingerprint:
 
 
 if __name__ == "__main__":
-    json.dump(asdict(take()), sys.stdout)
+    with open(sys.argv[1], "w", encoding="utf-8") as stream:
+        json.dump(asdict(take()), stream)

@@ -1,0 +1,44 @@
+# One cell. BASE brings the Python where it can; else uv installs it.
+#
+# Only what BuildKit of Docker 20.10 understands is used: no `# syntax=`, heredoc, --link or
+# RUN --network. Layers go from what cells share to what they do not: Python, test tools, PyTorch, SAM.
+# uv and the certificates come in through mounts and leave nothing in a layer.
+ARG BASE
+FROM ${BASE}
+
+ENV UV_CACHE_DIR=/var/cache/uv \
+    UV_LINK_MODE=copy \
+    UV_NO_PROGRESS=1 \
+    UV_PYTHON_INSTALL_DIR=/opt/python
+
+ARG PYTHON
+RUN --mount=type=bind,source=uv,target=/run/uv \
+    --mount=type=cache,id=samcheck-uv,target=/var/cache/uv \
+    --mount=type=secret,id=ca,target=/run/ca.crt \
+    set -eu; if [ -s /run/ca.crt ]; then export SSL_CERT_FILE=/run/ca.crt; fi; \
+    /run/uv venv --quiet --python "${PYTHON}" /opt/venv
+
+ARG TOOLS
+RUN --mount=type=bind,source=uv,target=/run/uv \
+    --mount=type=cache,id=samcheck-uv,target=/var/cache/uv \
+    --mount=type=secret,id=ca,target=/run/ca.crt \
+    set -eu; if [ -s /run/ca.crt ]; then export SSL_CERT_FILE=/run/ca.crt; fi; \
+    /run/uv pip install --quiet --compile-bytecode --python /opt/venv/bin/python ${TOOLS}
+
+ARG TORCH
+ARG TORCH_INDEX=
+RUN --mount=type=bind,source=uv,target=/run/uv \
+    --mount=type=cache,id=samcheck-uv,target=/var/cache/uv \
+    --mount=type=secret,id=ca,target=/run/ca.crt \
+    set -eu; if [ -s /run/ca.crt ]; then export SSL_CERT_FILE=/run/ca.crt; fi; \
+    /run/uv pip install --quiet --compile-bytecode --python /opt/venv/bin/python \
+        ${TORCH_INDEX:+--index ${TORCH_INDEX} --index-strategy unsafe-best-match} ${TORCH}
+
+ARG SAM
+RUN --mount=type=bind,source=uv,target=/run/uv \
+    --mount=type=cache,id=samcheck-uv,target=/var/cache/uv \
+    --mount=type=secret,id=ca,target=/run/ca.crt \
+    set -eu; if [ -s /run/ca.crt ]; then export SSL_CERT_FILE=/run/ca.crt; fi; \
+    /run/uv pip install --quiet --compile-bytecode --no-deps --python /opt/venv/bin/python ${SAM}
+
+ENV PATH=/opt/venv/bin:${PATH}

@@ -1,0 +1,193 @@
+"""The command line; the only place that exits."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import click
+from rich.console import Console
+
+from samcheck import __version__, clean, facts, machine, matrix, report, session
+from samcheck.environments import CHECKOUT, KINDS, here
+from samcheck.errors import INTERRUPTED, BadInput, SamcheckError
+from samcheck.matrix import Plan
+from samcheck.runner import TIERS, Settings
+
+MATRICES = CHECKOUT / "matrices"
+RESULTS = CHECKOUT / "results"
+
+environment_option = click.option(
+    "--environment",
+    type=click.Choice(["auto", *KINDS]),
+    default="auto",
+    show_default=True,
+    help="Where cells run; auto: docker where an engine answers, else venv.",
+)
+tier_option = click.option(
+    "--tier", type=click.Choice(list(TIERS)), help="Which checks; default: what the matrix says."
+)
+resume_option = click.option("--resume", is_flag=True, help="Go on with an interrupted run.")
+python_option = click.option(
+    "--python", default="", help="The interpreter for --environment here.", metavar="PATH"
+)
+timeout_option = click.option(
+    "--check-timeout",
+    type=click.FloatRange(min=1),
+    default=900,
+    show_default=True,
+    help="Seconds after which a check is stopped.",
+)
+variants_option = click.option(
+    "--variants", default="", help="Only these variants, comma-separated.", metavar="NAMES"
+)
+results_option = click.option(
+    "--results",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=RESULTS,
+    help="Where results and table go; default: results/ of the checkout.",
+)
+bundle_option = click.option(
+    "--ca-bundle",
+    type=click.Path(exists=True, dir_okay=False),
+    envvar="SAMCHECK_CA_BUNDLE",
+    help="Certificates to trust while building, e.g. your company's.",
+)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__)
+def cli() -> None:
+    """Does Segment Anything work with this driver, CUDA, PyTorch and Python?"""
+
+
+@cli.command("matrix")
+@click.argument(
+    "path", type=click.Path(path_type=Path), default=MATRICES / "default.toml", required=False
+)
+@click.option("--only", multiple=True, metavar="PATTERN", help="Only cells whose id fits.")
+@environment_option
+@tier_option
+@resume_option
+@python_option
+@timeout_option
+@variants_option
+@results_option
+@bundle_option
+def matrix_command(path: Path, only: tuple[str, ...], **options: object) -> None:
+    """Run a matrix file: build each cell, check SAM inside, write the table."""
+    plan = matrix.plan(path, facts.load(), machine.look())
+    _run(plan, only, options)
+
+
+@cli.command("cell")
+@click.argument("id")
+@environment_option
+@tier_option
+@resume_option
+@timeout_option
+@variants_option
+@results_option
+@bundle_option
+def cell_command(id: str, **options: object) -> None:
+    """Run one cell of the shipped matrices by its id."""
+    plans = [row for row in shipped() if any(each.cell.id == id for each in row.cells)]
+    if not plans:
+        every = [each for row in shipped() for each in row.cells]
+        matrix.select(Plan("(all)", "fast", tuple(every)), [id])  # raises, with a hint
+    _run(plans[0], (id,), options)
+
+
+@cli.command("here")
+@tier_option
+@resume_option
+@python_option
+@timeout_option
+@variants_option
+@results_option
+def here_command(**options: object) -> None:
+    """Run the suite in an interpreter as it is, and file the result as the cell that it is."""
+    _run(Plan("here", "fast", ()), (), {**options, "environment": "here"})
+
+
+def _run(plan: Plan, only: tuple[str, ...], options: dict[str, object]) -> None:
+    if options.get("ca_bundle"):
+        machine.trust(str(options["ca_bundle"]))
+    python = str(options.get("python") or here.default_python())
+    if options["environment"] == "here":
+        plan = session.plan_here(plan, python)
+    plan = matrix.select(plan, only)
+    chosen = session.choose_environment(str(options["environment"]), python)
+    settings = Settings(
+        tier=str(options["tier"] or plan.tier),
+        environment=chosen.environment,
+        why=chosen.why,
+        check_timeout=float(str(options["check_timeout"])),
+        variants=str(options["variants"]),
+    )
+    store = options["results"]
+    assert isinstance(store, Path)
+    sys.exit(session.run(Console(), plan, settings, bool(options["resume"]), store))
+
+
+def shipped() -> list[Plan]:
+    """The plans of all matrix files of the checkout."""
+    paths = sorted(MATRICES.glob("*.toml"), key=lambda path: (path.stem != "default", path.stem))
+    return [matrix.plan(path, facts.load(), machine.look()) for path in paths]
+
+
+@cli.command("list")
+@click.option("--json", "as_json", is_flag=True, help="For programs.")
+def list_command(as_json: bool) -> None:
+    """List the cells of the shipped matrices."""
+    rows = [
+        {"matrix": plan.name, "id": row.cell.id, "tags": list(row.tags)}
+        for plan in shipped()
+        for row in plan.cells
+    ]
+    if as_json:
+        click.echo(json.dumps(rows, indent=1))
+        return
+    for row in rows:
+        click.echo(f"{row['matrix']}: {row['id']} {' '.join(row['tags'])}".rstrip())
+
+
+@cli.command("table")
+@results_option
+def table_command(results: Path) -> None:
+    """Write the table from the results that are there."""
+    click.echo(report.write(results))
+
+
+@cli.command("clean")
+@click.option("--environments", is_flag=True, help="Also images, their build cache, and venvs.")
+@click.option("--runs", is_flag=True, help="Also the folders of runs (journals, logs).")
+def clean_command(environments: bool, runs: bool) -> None:
+    """Remove containers that a killed run left behind, and more on request."""
+    count = 0
+    for line in clean.clean(environments, runs):
+        click.echo(f"removed {line}")
+        count += 1
+    click.echo(f"{count} things removed")
+
+
+def main() -> None:
+    """Run the command line; errors become one sentence and an exit code."""
+    try:
+        cli(standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(BadInput.exit_code)
+    except SamcheckError as error:
+        click.echo(f"samcheck: {error}", err=True)
+        sys.exit(error.exit_code)
+    except (KeyboardInterrupt, click.Abort):
+        click.echo(
+            "samcheck: interrupted; what was finished is kept, --resume goes on from here", err=True
+        )
+        sys.exit(INTERRUPTED)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,63 @@
+"""A cell: one combination of Python, PyTorch, CUDA build, NumPy and SAM package.
+
+Its id is formatted from its fields, and never parsed: whoever needs a field has the cell.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+
+from samcheck.guest.record import CellRecord
+
+DEFAULT_SAM = "segment-anything==1.0"
+
+
+@dataclass(frozen=True, order=True)
+class Cell:
+    """What to install.
+
+    Attributes:
+        torch: release, e.g. ``2.11.0``.
+        cuda: the build: ``cu130``, or ``cpu``.
+        python: ``major.minor``.
+        numpy: exact release, or empty for the newest that fits this PyTorch and Python.
+        sam: requirement of the package that provides SAM.
+    """
+
+    torch: str
+    cuda: str
+    python: str
+    numpy: str = ""
+    sam: str = DEFAULT_SAM
+
+    @property
+    def id(self) -> str:
+        """The key of image tag, file, nox session, log heading and table row."""
+        parts = [f"torch{self.torch}", self.cuda, f"py{self.python}"]
+        if self.numpy:
+            parts.append(f"numpy{self.numpy}")
+        if self.sam != DEFAULT_SAM:
+            parts.append(self.sam.replace("==", ""))
+        return "-".join(parts)
+
+    @property
+    def needs_gpu_build(self) -> bool:
+        return self.cuda != "cpu"
+
+    def record(self, tags: tuple[str, ...]) -> CellRecord:
+        """This cell as it is stored with a result."""
+        return CellRecord(
+            id=self.id,
+            torch=self.torch,
+            cuda=self.cuda,
+            python=self.python,
+            numpy=self.numpy,
+            sam=self.sam,
+            tags=list(tags),
+        )
+
+
+def matches(cell: Cell, pattern: str) -> bool:
+    """Whether a shell-style pattern fits the cell's id."""
+    return fnmatchcase(cell.id, pattern)

@@ -1,0 +1,154 @@
+"""What a person sees while a matrix runs: a live display on a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import time
+from types import TracebackType
+from typing import Protocol, Self
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from samcheck.guest.record import CellResult
+
+#: Of the bar of one cell, the part for making the environment; the rest goes to its checks.
+PREPARE_SHARE = 40.0
+CELL_SHARE = 100.0
+LINE_SECONDS = 15.0
+
+STYLES = {"passed": "green", "build-failed": "yellow", "not-run": "yellow", "refused": "yellow"}
+
+
+class Display(Protocol):
+    """How a run shows itself."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None: ...
+
+    def cell(self, id: str) -> None: ...
+
+    def phase(self, name: str) -> None: ...
+
+    def checks(self, done: int, total: int, current: str) -> None: ...
+
+    def finished(self, result: CellResult) -> None: ...
+
+
+def display(console: Console, cells: int) -> Display:
+    """The live one on a terminal, else plain lines."""
+    return Live(console, cells) if console.is_terminal else Lines(console, cells)
+
+
+def summary(result: CellResult) -> str:
+    """One line for a finished cell: outcome, counts by outcome, time, reason."""
+    counts: dict[str, int] = {}
+    for check in result.checks:
+        counts[check.outcome] = counts.get(check.outcome, 0) + 1
+    parts = [f"{number} {outcome}" for outcome, number in sorted(counts.items())]
+    times = ", ".join(f"{name} {seconds:.0f} s" for name, seconds in result.phases.items())
+    text = f"{result.cell.id}: {result.outcome}"
+    if parts:
+        text += f" ({', '.join(parts)})"
+    if times:
+        text += f" [{times}]"
+    return f"{text}: {result.reason}" if result.reason else text
+
+
+class Lines:
+    """One line per step, and one every few seconds while checks run."""
+
+    def __init__(self, console: Console, cells: int) -> None:
+        self._console = console
+        self._cells = cells
+        self._number = 0
+        self._id = ""
+        self._last = 0.0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        return None
+
+    def _say(self, text: str) -> None:
+        self._last = time.monotonic()
+        head = f"[{self._number}/{self._cells}] "
+        self._console.print(head + text, markup=False, highlight=False, soft_wrap=True)
+
+    def cell(self, id: str) -> None:
+        self._number += 1
+        self._id = id
+
+    def phase(self, name: str) -> None:
+        self._say(f"{self._id}: {name}")
+
+    def checks(self, done: int, total: int, current: str) -> None:
+        if time.monotonic() - self._last > LINE_SECONDS:
+            self._say(f"{self._id}: {done}/{total} checks, now {current}")
+
+    def finished(self, result: CellResult) -> None:
+        self._say(summary(result))
+
+
+class Live:
+    """A bar over all cells with the current check and the time left."""
+
+    def __init__(self, console: Console, cells: int) -> None:
+        self._console = console
+        self._cells = cells
+        self._number = 0
+        self._bar = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=24),
+            TimeElapsedColumn(),
+            TextColumn("left"),
+            TimeRemainingColumn(),
+            TextColumn("[dim]{task.fields[now]}"),
+            console=console,
+        )
+        self._task = self._bar.add_task("", total=cells * CELL_SHARE, now="")
+
+    def __enter__(self) -> Self:
+        self._bar.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._bar.stop()
+
+    def _at(self, share: float, now: str) -> None:
+        position = (self._number - 1) * CELL_SHARE + share
+        self._bar.update(self._task, completed=position, now=escape(now))
+
+    def cell(self, id: str) -> None:
+        self._number += 1
+        self._bar.update(self._task, description=f"{self._number}/{self._cells} {escape(id)}")
+        self._at(0.0, "")
+
+    def phase(self, name: str) -> None:
+        self._at(PREPARE_SHARE if name != "prepare" else 0.0, name)
+
+    def checks(self, done: int, total: int, current: str) -> None:
+        share = PREPARE_SHARE + (CELL_SHARE - PREPARE_SHARE) * done / max(total, 1)
+        self._at(share, f"{done}/{total} {current}")
+
+    def finished(self, result: CellResult) -> None:
+        self._at(CELL_SHARE, "")
+        style = STYLES.get(result.outcome, "red")
+        self._console.print(summary(result), style=style, markup=False, highlight=False)

@@ -1,0 +1,106 @@
+"""Where cells run: `docker`, `venv` or `here`, behind one protocol.
+
+An environment makes a place for a cell (`prepare`) and runs Python in it (`Place.run`). Everything
+that starts processes or containers for a cell is in this package.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from samcheck.cells import Cell
+from samcheck.requirements import Requirements
+
+#: The folder that holds `samcheck/` and `tests/suite/`.
+CHECKOUT = Path(__file__).resolve().parents[2]
+
+KINDS = ("docker", "venv", "here")
+
+
+@dataclass(frozen=True)
+class Need:
+    """What preparing a cell will take, in MiB; nothing when the place of an earlier run is reused."""
+
+    download_mib: int
+    disk_mib: int
+    reused: bool
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a guest process ended.
+
+    Attributes:
+        exit_code: None when a signal ended it.
+        signal: name of that signal, e.g. ``SIGSEGV``.
+        cause: why samcheck or the engine ended it (``memory limit``, ``no progress``), else empty.
+    """
+
+    exit_code: int | None
+    signal: str = ""
+    cause: str = ""
+
+    def __str__(self) -> str:
+        if self.cause:
+            return self.cause
+        return self.signal or f"exit status {self.exit_code}"
+
+
+@dataclass(frozen=True)
+class Job:
+    """One run of Python inside a place.
+
+    Attributes:
+        arguments: after ``python``; `SOURCE` and `WORK` in them stand for the guest's paths.
+        work: folder on the host that the guest may write to.
+        output: file on the host for what the guest prints.
+        alive: called several times a second; says whether the guest still makes progress.
+    """
+
+    arguments: tuple[str, ...]
+    work: Path
+    output: Path
+    alive: Callable[[], bool] = field(default=lambda: True)
+
+
+SOURCE = "@source@"
+WORK = "@work@"
+
+
+def substitute(arguments: tuple[str, ...], source: str, work: str) -> list[str]:
+    """The arguments with the guest's own paths."""
+    return [each.replace(SOURCE, source).replace(WORK, work) for each in arguments]
+
+
+class Place(Protocol):
+    """A prepared environment of one cell."""
+
+    @property
+    def details(self) -> dict[str, str]:
+        """How it was made, for the result: image, base, interpreter, ..."""
+
+    def run(self, job: Job) -> Ended:
+        """Run Python; returns when it ended, and leaves nothing of it behind, also when interrupted."""
+
+
+class Environment(Protocol):
+    """A kind of place."""
+
+    @property
+    def kind(self) -> str: ...
+
+    def need(self, cell: Cell, requirements: Requirements) -> Need:
+        """What `prepare` will take."""
+
+    def storage(self) -> Path:
+        """A folder on the disk that `prepare` fills."""
+
+    def prepare(self, cell: Cell, requirements: Requirements, log: Path) -> Place:
+        """Make the place of a cell, or find the one of an earlier run.
+
+        Raises:
+            BuildFailed: in one sentence why, and what to do.
+        """

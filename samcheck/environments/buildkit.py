@@ -1,0 +1,97 @@
+"""Building images with BuildKit through whichever Docker client on this machine can."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import uv
+
+from samcheck import images, machine
+from samcheck.environments import CHECKOUT, installing
+from samcheck.errors import BuildFailed, EnvironmentUnavailable
+
+
+@dataclass(frozen=True)
+class Builder:
+    """A command that builds with BuildKit; `name` is for the record."""
+
+    name: str
+    command: tuple[str, ...]
+
+
+def find_builder() -> Builder:
+    """The first client on PATH that has buildx, or is old enough to have BuildKit built in.
+
+    Raises:
+        EnvironmentUnavailable: there is none.
+    """
+    for client in _clients():
+        version = _output(client, "version", "--format", "{{.Client.Version}}")
+        if _output(client, "buildx", "version"):
+            return Builder(f"docker {version} with buildx", (client, "buildx", "build", "--load"))
+        # From 23 on the client needs the plugin; before, BuildKit is part of it.
+        if re.match(r"(18\.09|19|20|2[0-2])\.", version):
+            return Builder(f"docker {version}", (client, "build"))
+    raise EnvironmentUnavailable(
+        "no Docker client here can build with BuildKit: install the package docker-buildx "
+        "(docker-buildx-plugin in Docker's own repository), or use --environment venv"
+    )
+
+
+def _clients() -> list[str]:
+    folders = [*os.environ.get("PATH", "").split(os.pathsep), "/usr/bin"]
+    found = (shutil.which("docker", path=folder) for folder in folders)
+    return list(dict.fromkeys(path for path in found if path))
+
+
+def _output(*command: str) -> str:
+    """What a command prints; empty when it fails."""
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    return done.stdout.strip() if done.returncode == 0 else ""
+
+
+def build(builder: Builder, image: images.Image, log: Path) -> None:
+    """Build and tag `image`; the builder's output goes to `log`.
+
+    Raises:
+        BuildFailed: in one sentence why.
+    """
+    with tempfile.TemporaryDirectory(prefix="samcheck-build-") as context:
+        shutil.copy(CHECKOUT / "dockerfiles" / images.DOCKERFILE, Path(context) / "Dockerfile")
+        shutil.copy(uv.find_uv_bin(), Path(context) / "uv")
+        command = [*builder.command, *_options(image), context]
+        done = subprocess.run(
+            command,
+            env=dict(os.environ, DOCKER_BUILDKIT="1", BUILDKIT_PROGRESS="plain"),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+    with log.open("a", encoding="utf-8") as stream:
+        stream.write(f"+ {' '.join(command)}\n{done.stdout}")
+    if done.returncode != 0:
+        raise BuildFailed(installing.explain(_errors(done.stdout)))
+
+
+def _options(image: images.Image) -> list[str]:
+    options = ["--tag", image.tag]
+    for name, value in image.arguments.items():
+        options += ["--build-arg", f"{name}={value}"]
+    for name, value in image.labels.items():
+        options += ["--label", f"{name}={value}"]
+    bundle = machine.ca_bundle()
+    return [*options, "--secret", f"id=ca,src={bundle}"] if bundle else options
+
+
+def _errors(output: str) -> str:
+    """The lines of a plain BuildKit log that a failed step printed, without step number and clock."""
+    lines = [re.sub(r"^#\d+ (\d+\.\d+ )?", "", line) for line in output.splitlines()]
+    start = next((i for i, line in enumerate(lines) if re.search(r"error|×|No space", line)), 0)
+    return "\n".join(lines[start:])

@@ -1,0 +1,275 @@
+"""Docker: images built with BuildKit by the command-line client, containers run through the SDK.
+
+The SDK cannot pass build secrets, and a company's CA bundle must not end up in a layer.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import docker
+import requests
+from docker.errors import APIError, DockerException
+from docker.models.containers import Container
+from docker.types import DeviceRequest, LogConfig
+
+from samcheck import facts, images, machine
+from samcheck.cells import Cell
+from samcheck.environments import CHECKOUT, Ended, Job, Need, Place, bases, buildkit, substitute
+from samcheck.errors import EnvironmentUnavailable, Refused
+from samcheck.requirements import Requirements
+
+POLL_SECONDS = 0.25
+STOP_SECONDS = 5
+#: Inside a container.
+SOURCE_MOUNT, WORK_MOUNT, CHECKPOINTS_MOUNT = "/samcheck", "/results", "/checkpoints"
+#: For containers of a samcheck that runs as root: some user without rights.
+UNPRIVILEGED = "65534:65534"
+SIGNALS = {132: "SIGILL", 134: "SIGABRT", 135: "SIGBUS", 136: "SIGFPE", 137: "SIGKILL", 139: "SIGSEGV"}
+
+
+def connect() -> Any:
+    """A client of the engine that ``DOCKER_HOST`` names, or the local one.
+
+    Raises:
+        EnvironmentUnavailable: none answers; the message says why.
+    """
+    try:
+        client = docker.from_env(timeout=60)
+        client.ping()
+        return client
+    except (DockerException, requests.exceptions.RequestException) as error:
+        raise EnvironmentUnavailable(_why_no_engine(str(error))) from None
+
+
+def _why_no_engine(text: str) -> str:
+    where = os.environ.get("DOCKER_HOST", "the local socket")
+    if "Permission denied" in text:
+        return (
+            f"the Docker engine at {where} does not let this user in: join the group `docker` "
+            "(and log in again), or run with sudo"
+        )
+    if "No such file" in text or "Connection refused" in text:
+        return (
+            f"no Docker engine answers at {where}: start one (on Debian or Ubuntu "
+            "`sudo dockerfiles/engine-up` installs and starts it), or use --environment venv"
+        )
+    return f"no Docker engine answers at {where}: {' '.join(text.split())[:300]}"
+
+
+def open_environment() -> Docker:
+    """The environment, once an engine and a client that can build for it are found.
+
+    Raises:
+        EnvironmentUnavailable: one of them is missing.
+    """
+    return Docker(connect(), buildkit.find_builder())
+
+
+@dataclass(frozen=True)
+class Docker:
+    """One image per cell, one container per run."""
+
+    client: Any
+    builder: buildkit.Builder
+    kind: str = "docker"
+
+    def storage(self) -> Path:
+        folder = Path(self.client.info().get("DockerRootDir", "/"))
+        return folder if folder.exists() else Path("/")  # a remote engine's disk is not seen
+
+    def need(self, cell: Cell, requirements: Requirements) -> Need:
+        base = bases.present(self.client, cell.python)
+        if base is not None and self._exists(self._image(cell, requirements, base).tag):
+            return Need(0, 0, reused=True)
+        size = facts.load().size(cell.cuda)
+        # The layer, and the same files once more in BuildKit's cache mount of wheels.
+        return Need(size.download_mib, 2 * size.installed_mib, reused=False)
+
+    def prepare(self, cell: Cell, requirements: Requirements, log: Path) -> Place:
+        base = bases.obtain(self.client, cell.python, log)
+        wanted = self._image(cell, requirements, base)
+        if not self._exists(wanted.tag):
+            buildkit.build(self.builder, wanted, log)
+        details = {
+            "engine": str(self.client.version()["Version"]),
+            "builder": self.builder.name,
+            "image": wanted.tag,
+            "image_id": str(self.client.images.get(wanted.tag).id),
+            "base": base.image,
+            "base_id": base.id,
+        }
+        return DockerPlace(self.client, wanted.tag, cell, details)
+
+    def _image(self, cell: Cell, requirements: Requirements, base: bases.Present) -> images.Image:
+        recipe = (CHECKOUT / "dockerfiles" / images.DOCKERFILE).read_text(encoding="utf-8")
+        return images.image(cell, requirements, base.image, base.id, recipe)
+
+    def _exists(self, tag: str) -> bool:
+        try:
+            self.client.images.get(tag)
+        except docker.errors.ImageNotFound:
+            return False
+        return True
+
+
+@dataclass(frozen=True)
+class DockerPlace:
+    """A built image; each run is a container of its own."""
+
+    client: Any
+    image: str
+    cell: Cell
+    details: dict[str, str] = field(default_factory=dict)
+
+    def run(self, job: Job) -> Ended:
+        with self._container(job) as container:
+            try:
+                container.start()
+            except APIError as error:
+                raise Refused(f"the engine would not start the container: {error.explanation}") from None
+            try:
+                return _wait(container, job)
+            finally:
+                _save_output(container, job.output)
+
+    @contextmanager
+    def _container(self, job: Job) -> Iterator[Container]:
+        user = _user(job.work)
+        container = self.client.containers.create(
+            self.image,
+            ["python", *substitute(job.arguments, SOURCE_MOUNT, WORK_MOUNT)],
+            user=user,
+            working_dir=WORK_MOUNT,
+            environment={
+                "HOME": "/tmp",
+                "PYTHONPATH": SOURCE_MOUNT,
+                "PYTHONDONTWRITEBYTECODE": "1",
+                **({"SAMCHECK_CHECKPOINTS": CHECKPOINTS_MOUNT} if _checkpoints() else {}),
+            },
+            volumes=_mounts(job.work),
+            labels={
+                "samcheck.kind": "container",
+                "samcheck.cell": self.cell.id,
+                "samcheck.owner": str(os.getpid()),
+            },
+            network_mode="none",
+            read_only=True,
+            tmpfs={"/tmp": "size=1g,mode=1777,exec"},
+            cap_drop=["ALL"],
+            security_opt=["no-new-privileges"],
+            mem_limit=_memory_limit(),
+            pids_limit=512,
+            init=True,  # else PID 1 ignores signals and a segfault has no exit code of its own
+            ipc_mode="private",
+            log_config=LogConfig(type="json-file", config={"max-size": "16m", "max-file": "1"}),
+            device_requests=_gpu_request(self.cell),
+        )
+        try:
+            yield container
+        finally:
+            container.remove(force=True, v=True)
+
+
+def _mounts(work: Path) -> dict[str, dict[str, str]]:
+    mounts = {
+        str(CHECKOUT / "samcheck"): {"bind": f"{SOURCE_MOUNT}/samcheck", "mode": "ro"},
+        str(CHECKOUT / "tests/suite"): {"bind": f"{SOURCE_MOUNT}/tests/suite", "mode": "ro"},
+        str(work): {"bind": WORK_MOUNT, "mode": "rw"},
+    }
+    if _checkpoints():
+        mounts[_checkpoints()] = {"bind": CHECKPOINTS_MOUNT, "mode": "ro"}
+    return mounts
+
+
+def _checkpoints() -> str:
+    folder = os.environ.get("SAMCHECK_CHECKPOINTS", "")
+    return str(Path(folder).resolve()) if folder else ""
+
+
+def _user(work: Path) -> str:
+    """The user of the guest: this one, or nobody when samcheck runs as root."""
+    if os.getuid() != 0:
+        return f"{os.getuid()}:{os.getgid()}"
+    uid, gid = (int(part) for part in UNPRIVILEGED.split(":"))
+    for path in (work, *work.iterdir()):
+        os.chown(path, uid, gid)
+    return UNPRIVILEGED
+
+
+def _memory_limit() -> int:
+    """Nine tenths of the machine, so that a guest dies before the machine does."""
+    total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return total * 9 // 10
+
+
+def _gpu_request(cell: Cell) -> list[DeviceRequest]:
+    if not machine.look().gpus or not cell.needs_gpu_build:
+        return []
+    return [DeviceRequest(device_ids=["0"], capabilities=[["gpu"]])]
+
+
+def _wait(container: Container, job: Job) -> Ended:
+    """Wait for the end, or make it when the guest no longer gets on."""
+    while True:
+        container.reload()
+        state = container.attrs["State"]
+        if state["Status"] in ("exited", "dead"):
+            return _ended(state)
+        if not job.alive():
+            container.stop(timeout=STOP_SECONDS)
+            return Ended(None, "SIGKILL", "no progress")
+        time.sleep(POLL_SECONDS)
+
+
+def _ended(state: dict[str, Any]) -> Ended:
+    """137 alone does not mean memory: the engine says so itself."""
+    code = int(state["ExitCode"])
+    cause = "memory limit" if state.get("OOMKilled") else ""
+    signal = SIGNALS.get(code, "")
+    return Ended(None if signal else code, signal, cause)
+
+
+def _save_output(container: Container, path: Path) -> None:
+    with path.open("ab") as output:
+        for block in container.logs(stream=True, follow=False):
+            output.write(block)
+
+
+def remove_leftovers(client: Any) -> list[str]:
+    """Remove containers whose samcheck is gone; returns their names."""
+    removed = []
+    for container in client.containers.list(all=True, filters={"label": "samcheck.kind=container"}):
+        if not _lives(container.labels.get("samcheck.owner", "")):
+            removed.append(str(container.name))
+            container.remove(force=True, v=True)
+    return removed
+
+
+def _lives(pid: str) -> bool:
+    """Whether that samcheck still runs (its number may have been given to another program)."""
+    try:
+        command = Path(f"/proc/{int(pid)}/cmdline").read_bytes()
+    except (OSError, ValueError):
+        return False
+    return re.search(rb"samcheck", command) is not None
+
+
+
+
+def remove_images(client: Any) -> list[str]:
+    """Remove every image that samcheck built or made, and the build cache; returns their names."""
+    removed = []
+    for kind in ("image", "base"):
+        for image in client.images.list(filters={"label": f"samcheck.kind={kind}"}):
+            removed.append(", ".join(image.tags) or str(image.id))
+            client.images.remove(image.id, force=True)
+    client.api.prune_builds()
+    return removed

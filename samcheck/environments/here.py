@@ -1,0 +1,82 @@
+"""The interpreter at hand: whatever it has installed is the cell."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from packaging.version import Version
+
+from samcheck.cells import DEFAULT_SAM, Cell
+from samcheck.environments import CHECKOUT, Ended, Job, Need, Place, processes
+from samcheck.errors import EnvironmentUnavailable
+from samcheck.requirements import Requirements
+
+
+@dataclass(frozen=True)
+class HerePlace:
+    """An interpreter that somebody else has furnished."""
+
+    python: str
+    details: dict[str, str] = field(default_factory=dict)
+
+    def run(self, job: Job) -> Ended:
+        return processes.run(self.python, job)
+
+
+@dataclass(frozen=True)
+class Here:
+    """Runs one cell, the one that the interpreter is; installs nothing."""
+
+    python: str
+    kind: str = "here"
+
+    def storage(self) -> Path:
+        return CHECKOUT
+
+    def need(self, cell: Cell, requirements: Requirements) -> Need:
+        return Need(0, 0, reused=True)
+
+    def prepare(self, cell: Cell, requirements: Requirements, log: Path) -> Place:
+        return HerePlace(self.python, {"interpreter": self.python})
+
+
+def default_python() -> str:
+    """``$SAMCHECK_PYTHON``, else the interpreter that runs samcheck."""
+    return os.environ.get("SAMCHECK_PYTHON") or sys.executable
+
+
+def cell_of(python: str) -> Cell:
+    """The cell that an interpreter is, by what it really holds.
+
+    Raises:
+        EnvironmentUnavailable: it does not run, or has no torch.
+    """
+    command = [python, "-m", "samcheck.guest.fingerprint", "/dev/stdout"]
+    environment = dict(os.environ, PYTHONPATH=str(CHECKOUT))
+    try:
+        answer = subprocess.run(
+            command, capture_output=True, text=True, env=environment, check=False
+        )
+    except OSError as error:
+        raise EnvironmentUnavailable(f"{python} does not run: {error.strerror}") from None
+    if answer.returncode != 0:
+        raise EnvironmentUnavailable(f"{python} does not run: {answer.stderr.strip()[-300:]}")
+    seen = json.loads(answer.stdout)
+    if not seen["torch"]:
+        raise EnvironmentUnavailable(
+            f"{python} has no torch: name an interpreter that has with --python, or let samcheck "
+            "make environments with --environment venv"
+        )
+    return Cell(
+        torch=Version(seen["torch"]).public,
+        cuda="cu" + seen["torch_cuda"].replace(".", "") if seen["torch_cuda"] else "cpu",
+        python=".".join(seen["python"].split(".")[:2]),
+        sam=f"segment-anything=={seen['segment_anything']}"
+        if seen["segment_anything"]
+        else DEFAULT_SAM,
+    )

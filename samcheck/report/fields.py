@@ -1,0 +1,106 @@
+"""Checks of one cell → the fields of its row: one per group, variant and precision."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from samcheck.guest.record import CheckResult
+
+#: From what matters most in a field to what matters least.
+SEVERITY = (
+    "failed",
+    "crashed",
+    "timed-out",
+    "not-run",
+    "known",
+    "skipped",
+    "fixed",
+    "passed",
+)
+SYMBOLS = {
+    "passed": "✓",
+    "fixed": "✓",
+    "known": "≈",
+    "skipped": "○",
+    "failed": "✗",
+    "crashed": "✗",
+    "timed-out": "✗",
+    "not-run": "–",
+}
+GROUP_ORDER = ("imports", "correctness", "dtype", "memory", "latency")
+VARIANT_ORDER = ("tiny", "vit_b", "vit_l", "vit_h")
+PRECISION_ORDER = ("fp32", "fp16", "bf16")
+
+
+@dataclass(frozen=True)
+class Column:
+    """What a field is about; variant and precision are empty where they do not apply."""
+
+    group: str
+    variant: str
+    precision: str
+
+    @property
+    def title(self) -> str:
+        return " ".join(part for part in (self.variant, self.precision) if part)
+
+    @property
+    def order(self) -> tuple[int, str, int, str, int, str]:
+        return (
+            *_rank(self.group, GROUP_ORDER),
+            *_rank(self.variant, VARIANT_ORDER),
+            *_rank(self.precision, PRECISION_ORDER),
+        )
+
+
+def _rank(name: str, known: tuple[str, ...]) -> tuple[int, str]:
+    if not name:
+        return (-1, "")
+    return (known.index(name) if name in known else len(known), name)
+
+
+def column(check: CheckResult) -> Column:
+    # The few import checks that have a precision share one field with those that have none.
+    if check.variant is None:
+        return Column(check.group, "", "")
+    return Column(check.group, check.variant, check.precision or "")
+
+
+@dataclass(frozen=True)
+class Field:
+    """Outcome of a field, the worst of its checks, and the reasons of those that are not green."""
+
+    outcome: str
+    count: int
+    worst: int
+    reasons: tuple[str, ...]
+
+    @property
+    def text(self) -> str:
+        """Symbol and word; a share where only some of the checks are not green."""
+        if self.outcome == "passed" or self.worst == self.count:
+            return f"{SYMBOLS[self.outcome]} {self.outcome}"
+        return f"{SYMBOLS[self.outcome]} {self.outcome} {self.worst}/{self.count}"
+
+
+def fields(checks: Iterable[CheckResult]) -> dict[Column, Field]:
+    """The fields of a row."""
+    grouped: dict[Column, list[CheckResult]] = {}
+    for check in checks:
+        grouped.setdefault(column(check), []).append(check)
+    return {where: _field(members) for where, members in grouped.items()}
+
+
+def _field(members: list[CheckResult]) -> Field:
+    outcome = min((check.outcome for check in members), key=SEVERITY.index)
+    # "fixed" is good news, but the reader is told.
+    reasons = {reason_of(check): None for check in members if check.outcome != "passed"}
+    worst = sum(check.outcome == outcome for check in members)
+    return Field(outcome, len(members), worst, tuple(reasons))
+
+
+def reason_of(check: CheckResult) -> str:
+    """A footnote: outcome, defect id where there is one, and why."""
+    defect = f" [{check.defect}]" if check.defect else ""
+    return f"{check.outcome}{defect}: {check.reason or 'no reason was recorded'}"

@@ -1,0 +1,76 @@
+"""Cell → exactly what to install, and from where (pure)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from samcheck.cells import Cell
+from samcheck.errors import BuildFailed
+from samcheck.facts import Facts, Release
+
+#: PyTorch's own index holds one folder per build.
+PYTORCH_INDEX = "https://download.pytorch.org/whl/"
+
+
+@dataclass(frozen=True)
+class Requirements:
+    """Exact pins in the order of the layers that they become.
+
+    Attributes:
+        tools: pytest and what the guest needs beside SAM; the same for all cells of a Python.
+        torch: torch and torchvision, always from one source: mixing them gives
+            ``operator torchvision::nms does not exist``.
+        torch_index: the index for `torch`; empty for the user's default index.
+        numpy: NumPy; resolved together with `torch`, which would else bring the newest.
+        sam: the package that provides SAM.
+    """
+
+    tools: tuple[str, ...]
+    torch: tuple[str, ...]
+    torch_index: str
+    numpy: tuple[str, ...]
+    sam: str
+
+    @property
+    def all(self) -> tuple[str, ...]:
+        return (*self.tools, *self.torch, *self.numpy, self.sam)
+
+
+def resolve(cell: Cell, facts: Facts) -> Requirements:
+    """The pins of a cell.
+
+    Raises:
+        BuildFailed: the facts know no such release, build or NumPy.
+    """
+    release = facts.release(cell.torch)
+    if release is None:
+        raise BuildFailed(
+            f"PyTorch {cell.torch} is not among the releases that samcheck knows "
+            "(samcheck/facts/torch.toml): add it there with a source"
+        )
+    index, suffix = _source(cell, release)
+    return Requirements(
+        tools=tuple(facts.pin("tool", cell.python)),
+        torch=(f"torch=={release.version}{suffix}", f"torchvision=={release.torchvision}{suffix}"),
+        torch_index=index,
+        numpy=(_numpy(cell, release, facts),),
+        sam=cell.sam,
+    )
+
+
+def _source(cell: Cell, release: Release) -> tuple[str, str]:
+    """Index and local version suffix of the wanted build."""
+    if cell.cuda == release.default_build.tag:
+        return "", ""
+    return f"{PYTORCH_INDEX}{cell.cuda}", f"+{cell.cuda}"
+
+
+def _numpy(cell: Cell, release: Release, facts: Facts) -> str:
+    if cell.numpy:
+        return f"numpy=={cell.numpy}"
+    pins = facts.pin("numpy" if release.numpy2 else "numpy1", cell.python)
+    if not pins:
+        raise BuildFailed(
+            f"PyTorch {cell.torch} needs NumPy 1, which has no wheel for Python {cell.python}"
+        )
+    return pins[0]

@@ -1,0 +1,278 @@
+"""One cell from environment to result: prepare → probe → run, resumed behind every crash."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Protocol
+
+from packaging.version import Version
+
+import samcheck
+from samcheck import collect, facts, machine, requirements, results
+from samcheck.cells import Cell
+from samcheck.collect import Attempt
+from samcheck.environments import SOURCE, WORK, Ended, Environment, Job, Place
+from samcheck.errors import BadInput, BuildFailed, Refused
+from samcheck.guest.record import (
+    BAD_CHECK_OUTCOMES,
+    SCHEMA_VERSION,
+    CellResult,
+    CheckResult,
+    EnvironmentRecord,
+    Fingerprint,
+)
+from samcheck.matrix import PlannedCell
+from samcheck.requirements import Requirements
+
+#: A cell whose guest dies more often than this is given up; the rest of its checks are not-run.
+MAXIMUM_DEATHS = 10
+SUITE = f"{SOURCE}/tests/suite"
+TIERS = {"fast": "fast", "full": "fast or full"}
+
+
+class Watcher(Protocol):
+    """Who is told how a cell gets on."""
+
+    def phase(self, name: str) -> None: ...
+
+    def checks(self, done: int, total: int, current: str) -> None: ...
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What is the same for all cells of a run."""
+
+    tier: str
+    environment: Environment
+    why: str
+    check_timeout: float
+    variants: str = ""
+
+
+@dataclass
+class _Course:
+    """What is known of a cell while it runs."""
+
+    planned: PlannedCell
+    settings: Settings
+    folder: Path
+    watcher: Watcher
+    started: str = field(default_factory=lambda: _now())
+    phases: dict[str, float] = field(default_factory=dict)
+    details: dict[str, str] = field(default_factory=dict)
+    observed: Fingerprint | None = None
+
+    @contextmanager
+    def phase(self, name: str) -> Iterator[None]:
+        self.watcher.phase(name)
+        begin = time.monotonic()
+        try:
+            yield
+        finally:
+            self.phases[name] = round(time.monotonic() - begin, 3)
+
+    def result(self, outcome: str, reason: str, attempts: Sequence[Attempt] = ()) -> CellResult:
+        weights: dict[str, str] = {}
+        for attempt in attempts:
+            weights.update(attempt.journal.weights)
+        return CellResult(
+            schema_version=SCHEMA_VERSION,
+            cell=self.planned.cell.record(self.planned.tags),
+            outcome=outcome,
+            reason=reason,
+            environment=EnvironmentRecord(
+                self.settings.environment.kind, self.settings.why, self.details
+            ),
+            tier=self.settings.tier,
+            started=self.started,
+            finished=_now(),
+            samcheck=samcheck.__version__,
+            observed=self.observed,
+            weights=weights,
+            phases=self.phases,
+            checks=collect.verdicts(attempts, self.settings.check_timeout) if attempts else [],
+        )
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def run_cell(
+    planned: PlannedCell, settings: Settings, folder: Path, watcher: Watcher
+) -> CellResult:
+    """Run one cell, keeping everything in `folder`, and never raise for what only concerns it.
+
+    Called again on the folder of an interrupted run it goes on where that stopped.
+    """
+    (folder / "work").mkdir(parents=True, exist_ok=True)
+    course = _Course(planned, settings, folder, watcher)
+    try:
+        pins = requirements.resolve(planned.cell, facts.load())
+        with course.phase("prepare"):
+            _check_disk(planned.cell, pins, settings.environment)
+            place = settings.environment.prepare(planned.cell, pins, folder / "build.log")
+        course.details = place.details
+        with course.phase("probe"):
+            course.observed = _probe(place, folder)
+        differences = list(compare(planned.cell, pins, course.observed))
+        if differences:
+            return course.result("misbuilt", "; ".join(differences))
+        with course.phase("run"):
+            attempts = _run_suite(course, place)
+    except BuildFailed as error:
+        return course.result("build-failed", str(error))
+    except Refused as error:
+        return course.result("refused", str(error))
+    outcome, reason = judge(attempts, collect.verdicts(attempts, settings.check_timeout))
+    return course.result(outcome, reason, attempts)
+
+
+def _check_disk(cell: Cell, pins: Requirements, environment: Environment) -> None:
+    need = environment.need(cell, pins).disk_mib
+    storage = environment.storage()
+    free = machine.free_mib(storage)
+    if free < need:
+        raise BuildFailed(
+            f"needs {need} MiB of disk at {storage}, {free} MiB are free: free space, for example "
+            "with `samcheck clean --environments`, and run again with --resume"
+        )
+
+
+def _probe(place: Place, folder: Path) -> Fingerprint:
+    """What the environment really holds.
+
+    Raises:
+        BuildFailed: not even that could be found out.
+    """
+    path, output = folder / "work" / "fingerprint.json", folder / "probe.log"
+    arguments = ("-m", "samcheck.guest.fingerprint", f"{WORK}/{path.name}")
+    ended = place.run(Job(arguments, folder / "work", output))
+    try:
+        return results.read_fingerprint(path)
+    except BadInput as error:
+        last = collect.tail(output).strip().splitlines()
+        said = last[-1] if last else str(error)
+        raise BuildFailed(f"the probe ended with {ended}: {said}") from None
+
+
+def compare(cell: Cell, pins: Requirements, seen: Fingerprint) -> Iterator[str]:
+    """Where the environment is not what the cell declares."""
+    torch = Version(seen.torch) if seen.torch else None
+    build = "cu" + seen.torch_cuda.replace(".", "") if seen.torch_cuda else "cpu"
+    pairs = [
+        ("Python", cell.python, ".".join(seen.python.split(".")[:2])),
+        ("PyTorch", cell.torch, torch.public if torch else "absent"),
+        # A torch that cannot be imported does not tell its build; that is for the suite to report.
+        ("CUDA build", cell.cuda, cell.cuda if "torch" in seen.import_errors else build),
+    ]
+    observed = {
+        "torchvision": seen.torchvision,
+        "numpy": seen.numpy,
+        "segment-anything": seen.segment_anything,
+    }
+    for pin in (*pins.torch[1:], *pins.numpy, pins.sam):
+        name, _, version = pin.partition("==")
+        wanted = version.partition("+")[0]
+        pairs.append((name, wanted, (observed[name] or "absent").partition("+")[0]))
+    for name, declared, found in pairs:
+        if declared != found:
+            yield f"{name}: declared {declared}, observed {found}"
+
+
+def _run_suite(course: _Course, place: Place) -> list[Attempt]:
+    """Start the suite until every check is settled, the guest dies too often, or cannot start."""
+    timeout = course.settings.check_timeout
+    while True:
+        attempts = _attempts(course.folder)
+        if attempts and (attempts[-1].complete or _given_up(attempts, timeout)):
+            return attempts
+        _start(course, place, len(attempts) + 1, collect.settled(attempts, timeout))
+
+
+def _given_up(attempts: list[Attempt], check_timeout: float) -> bool:
+    """Whether starting again would not help: the guest died outside of any check, or too often."""
+    deaths = [each for each in attempts if each.ended is not None]
+    if not deaths or deaths[-1] is not attempts[-1]:
+        return False
+    return deaths[-1].blamed(check_timeout) is None or len(deaths) > MAXIMUM_DEATHS
+
+
+def _attempts(folder: Path) -> list[Attempt]:
+    """The attempts so far, from their files."""
+    numbers = range(1, len(list(folder.glob("output-*.log"))) + 1)
+    return [
+        collect.read_attempt(
+            folder / "work" / f"journal-{n}.jsonl",
+            folder / f"ended-{n}.json",
+            folder / f"output-{n}.log",
+        )
+        for n in numbers
+    ]
+
+
+def _start(course: _Course, place: Place, number: int, done: dict[str, CheckResult]) -> None:
+    """One start of the suite; its end is noted only if samcheck lives to see it."""
+    work, settings = course.folder / "work", course.settings
+    (work / "skip.txt").write_text("".join(f"{check}\n" for check in done), encoding="utf-8")
+    follower = collect.Follower(work / f"journal-{number}.jsonl")
+    arguments = (
+        *("-m", "pytest", "-c", f"{SUITE}/pytest.ini", "--rootdir", SUITE, SUITE),
+        *("-q", "-m", TIERS[settings.tier], "--continue-on-collection-errors"),
+        f"--samcheck-journal={WORK}/journal-{number}.jsonl",
+        f"--samcheck-skip-listed={WORK}/skip.txt",
+        f"--samcheck-check-timeout={settings.check_timeout}",
+        f"--benchmark-json={WORK}/benchmark-{number}.json",
+        *((f"--samcheck-variants={settings.variants}",) if settings.variants else ()),
+    )
+    output = course.folder / f"output-{number}.log"
+    output.touch()
+    ended = place.run(Job(arguments, work, output, _alive(course, follower, len(done))))
+    note = json.dumps({**asdict(ended), "at": round(time.time(), 3)}).encode()
+    results.write_atomically(course.folder / f"ended-{number}.json", note)
+
+
+def _alive(course: _Course, follower: collect.Follower, before: int) -> Callable[[], bool]:
+    """Follow the journal, tell the watcher, and say whether the guest still gets on.
+
+    The guest stops a check at its time limit by itself; a minute later the host does.
+    """
+
+    def alive() -> bool:
+        if follower.poll():
+            journal = follower.journal
+            current = journal.running[0] if journal.running else ""
+            total = before + len(journal.collected)
+            course.watcher.checks(before + len(journal.finished), total, current)
+        return time.monotonic() - follower.changed < course.settings.check_timeout + 60
+
+    return alive
+
+
+def judge(attempts: list[Attempt], checks: list[CheckResult]) -> tuple[str, str]:
+    """Outcome and reason of a cell from its checks and from how the suite ended."""
+    bad = [check for check in checks if check.outcome in BAD_CHECK_OUTCOMES]
+    if bad:
+        kinds = {check.outcome for check in bad}
+        first = next((check for check in bad if check.outcome != "not-run"), bad[0])
+        outcome = next((kind for kind in ("crashed", "timed-out") if kind in kinds), "failed")
+        return outcome, f"{len(bad)} of {len(checks)} checks: {first.check}: {first.reason}"
+    last = attempts[-1]
+    if not last.complete:
+        return "crashed", f"the suite ended outside of a check: {last.ended}{_said(last)}"
+    if not checks:
+        return "failed", f"no check ran (pytest status {last.journal.exit_status}){_said(last)}"
+    if all(check.outcome == "skipped" for check in checks):
+        return "failed", "every check was skipped"
+    return "passed", ""
+
+
+def _said(attempt: Attempt) -> str:
+    lines = attempt.output.strip().splitlines()
+    return f": {lines[-1][:200]}" if lines else ""

@@ -1,0 +1,161 @@
+"""A whole run, as the list of its steps: plan, announce, run each cell, store, tabulate, exit code."""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import TypeAdapter, ValidationError
+from rich.console import Console
+
+from samcheck import console as display
+from samcheck import environments, facts, machine, report, requirements, results, runner
+from samcheck.environments import Environment, here, venv
+from samcheck.errors import CELLS_FAILED, BadInput, BuildFailed, EnvironmentUnavailable
+from samcheck.guest.record import CellResult
+from samcheck.matrix import LeftOut, Plan, PlannedCell
+from samcheck.runner import Settings
+
+RUNS = environments.CHECKOUT / ".samcheck" / "runs"
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """An environment, and why it is this kind."""
+
+    environment: Environment
+    why: str
+
+
+def choose_environment(kind: str, python: str = "") -> Chosen:
+    """The environment of `kind`; of ``auto``, docker where an engine answers, else venv.
+
+    Raises:
+        EnvironmentUnavailable: the kind that was asked for does not work here.
+    """
+    if kind == "venv":
+        return Chosen(venv.Venv(), "asked for with --environment")
+    if kind == "here":
+        return Chosen(here.Here(python or here.default_python()), "asked for with --environment")
+    from samcheck.environments import docker  # slow to import, and not needed by the others
+
+    try:
+        chosen = docker.open_environment()
+    except EnvironmentUnavailable as error:
+        if kind == "docker":
+            raise
+        return Chosen(venv.Venv(), str(error))
+    if kind == "docker":
+        return Chosen(chosen, "asked for with --environment")
+    return Chosen(chosen, f"Docker engine {chosen.client.version()['Version']} answers")
+
+
+def plan_here(plan: Plan, python: str) -> Plan:
+    """The plan for the interpreter at hand: the one cell that it is."""
+    cell = here.cell_of(python)
+    mine = next((row for row in plan.cells if row.cell == cell), PlannedCell(cell))
+    others = [LeftOut(row.cell.id, f"{python} is {cell.id}") for row in plan.cells if row != mine]
+    return Plan(plan.name, plan.tier, (mine,), (*plan.left_out, *others))
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run on disk, so that another process can go on with it."""
+
+    matrix: str
+    environment: str
+    tier: str
+    cells: tuple[str, ...]
+    finished: bool = False
+
+
+_RUN = TypeAdapter(Run)
+
+
+def open_folder(run: Run, resume: bool) -> Path:
+    """A new folder for `run`, or the newest unfinished one of the same run.
+
+    Raises:
+        BadInput: there is nothing to resume.
+    """
+    if not resume:
+        folder = RUNS / f"{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}"
+        _note(folder, run)
+        return folder
+    for path in sorted(RUNS.glob("*/run.json"), reverse=True):
+        try:
+            if _RUN.validate_json(path.read_bytes()) == run:
+                return path.parent
+        except ValidationError:
+            continue
+    raise BadInput(
+        f"nothing to resume: {RUNS} holds no unfinished run of matrix {run.matrix} with these cells, "
+        f"environment {run.environment} and tier {run.tier}; leave out --resume to start one"
+    )
+
+
+def _note(folder: Path, run: Run) -> None:
+    results.write_atomically(folder / "run.json", _RUN.dump_json(run, indent=1))
+
+
+def announce(console: Console, plan: Plan, settings: Settings, folder: Path) -> None:
+    """Say what will happen before it does: where, why there, which cells, how much disk."""
+
+    def say(text: str) -> None:
+        console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+    environment = settings.environment
+    say(f"matrix {plan.name}: {len(plan.cells)} cells, tier {settings.tier}, run {folder.name}")
+    say(f"environment: {environment.kind}, because: {settings.why}")
+    download = disk = 0
+    for row in plan.cells:
+        try:
+            need = environment.need(row.cell, requirements.resolve(row.cell, facts.load()))
+        except BuildFailed:
+            continue  # the cell's own row will say so
+        download, disk = download + need.download_mib, disk + need.disk_mib
+        state = "ready" if need.reused else f"up to {need.disk_mib / 1024:.1f} GiB on disk"
+        say(f"  {row.cell.id}: {state}")
+    for left in plan.left_out:
+        say(f"  {left.id}: left out: {left.reason}")
+    free = machine.free_mib(environment.storage())
+    say(
+        f"downloads up to {download / 1024:.1f} GiB (less what the wheel cache holds) and needs up to "
+        f"{disk / 1024:.1f} GiB of disk at {environment.storage()}; {free / 1024:.1f} GiB are free"
+    )
+
+
+def run(console: Console, plan: Plan, settings: Settings, resume: bool, store: Path) -> int:
+    """Run every cell of `plan`, store its result at once, tabulate; returns the exit code."""
+    noted = Run(
+        plan.name,
+        settings.environment.kind,
+        settings.tier,
+        tuple(row.cell.id for row in plan.cells),
+    )
+    folder = open_folder(noted, resume)
+    announce(console, plan, settings, folder)
+    with display.display(console, len(plan.cells)) as shown:
+        finished = [_cell(row, settings, folder, store, shown) for row in plan.cells]
+    _note(folder, Run(noted.matrix, noted.environment, noted.tier, noted.cells, finished=True))
+    table = report.write(store, plan.left_out)
+    console.print(f"table: {table}", markup=False, highlight=False, soft_wrap=True)
+    return 0 if all(result.outcome == "passed" for result in finished) else CELLS_FAILED
+
+
+def _cell(
+    row: PlannedCell, settings: Settings, folder: Path, store: Path, shown: display.Display
+) -> CellResult:
+    """One cell: run it, unless an earlier start of this run has; its result is stored at once."""
+    shown.cell(row.cell.id)
+    kept = folder / row.cell.id / "result.json"
+    if kept.exists():
+        result = results.read(kept)
+    else:
+        result = runner.run_cell(row, settings, folder / row.cell.id, shown)
+        results.write_atomically(kept, results.to_json(result))
+    results.store(store, result, machine.device_name())
+    shown.finished(result)
+    return result
