@@ -63,9 +63,7 @@ def cli() -> None:
 
 
 @cli.command("matrix")
-@click.argument(
-    "path", type=click.Path(path_type=Path), default=MATRICES / "default.toml", required=False
-)
+@click.argument("path", type=click.Path(path_type=Path), default=MATRICES / "default.toml", required=False)
 @click.option("--only", multiple=True, metavar="PATTERN", help="Only cells whose id fits.")
 @environment_option
 @tier_option
@@ -92,9 +90,9 @@ def matrix_command(path: Path, only: tuple[str, ...], **options: object) -> None
 @bundle_option
 def cell_command(id: str, **options: object) -> None:
     """Run one cell of the shipped matrices by its id."""
-    plans = [row for row in shipped() if any(each.cell.id == id for each in row.cells)]
+    plans = [row for row in _shipped() if any(each.cell.id == id for each in row.cells)]
     if not plans:
-        every = [each for row in shipped() for each in row.cells]
+        every = [each for row in _shipped() for each in row.cells]
         matrix.select(Plan("(all)", "fast", tuple(every)), [id])  # raises, with a hint
     _run(plans[0], (id,), options)
 
@@ -109,6 +107,14 @@ def cell_command(id: str, **options: object) -> None:
 def here_command(**options: object) -> None:
     """Run the suite in an interpreter as it is, and file the result as the cell that it is."""
     _run(Plan("here", "fast", ()), (), {**options, "environment": "here"})
+
+
+@cli.command("fast", context_settings={"ignore_unknown_options": True})
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def fast_command(arguments: tuple[str, ...]) -> None:
+    """Run `pytest -m fast` in an environment made for it; arguments go to pytest."""
+    plan = matrix.plan(MATRICES / "default.toml", facts.load(), machine.look())
+    sys.exit(session.fast(arguments, plan))
 
 
 def _run(plan: Plan, only: tuple[str, ...], options: dict[str, object]) -> None:
@@ -131,10 +137,8 @@ def _run(plan: Plan, only: tuple[str, ...], options: dict[str, object]) -> None:
     sys.exit(session.run(Console(), plan, settings, bool(options["resume"]), store))
 
 
-def shipped() -> list[Plan]:
-    """The plans of all matrix files of the checkout."""
-    paths = sorted(MATRICES.glob("*.toml"), key=lambda path: (path.stem != "default", path.stem))
-    return [matrix.plan(path, facts.load(), machine.look()) for path in paths]
+def _shipped() -> list[Plan]:
+    return matrix.shipped(MATRICES, facts.load(), machine.look())
 
 
 @cli.command("list")
@@ -143,7 +147,7 @@ def list_command(as_json: bool) -> None:
     """List the cells of the shipped matrices."""
     rows = [
         {"matrix": plan.name, "id": row.cell.id, "tags": list(row.tags)}
-        for plan in shipped()
+        for plan in _shipped()
         for row in plan.cells
     ]
     if as_json:
@@ -183,9 +187,7 @@ def main() -> None:
         click.echo(f"samcheck: {error}", err=True)
         sys.exit(error.exit_code)
     except (KeyboardInterrupt, click.Abort):
-        click.echo(
-            "samcheck: interrupted; what was finished is kept, --resume goes on from here", err=True
-        )
+        click.echo("samcheck: interrupted; what was finished is kept, --resume goes on from here", err=True)
         sys.exit(INTERRUPTED)
 
 

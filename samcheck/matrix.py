@@ -38,9 +38,7 @@ class CellTable(_Table):
     python: Annotated[str, Field(pattern=r"^3\.[0-9]{1,2}$")]
     cuda: Annotated[str, Field(pattern=r"^(auto|cpu|cu[0-9]{2,4})$")] = "auto"
     numpy: Annotated[str, Field(pattern=r"^([0-9]{1,3}(\.[0-9]{1,3}){1,2})?$")] = ""
-    sam: Annotated[str, Field(pattern=r"^segment-anything==[0-9]{1,3}(\.[0-9]{1,3}){1,2}$")] = (
-        DEFAULT_SAM
-    )
+    sam: Annotated[str, Field(pattern=r"^segment-anything==[0-9]{1,3}(\.[0-9]{1,3}){1,2}$")] = DEFAULT_SAM
     tags: list[Tag] = []
 
 
@@ -98,11 +96,15 @@ def plan(path: Path, facts: Facts, machine: Machine) -> Plan:
     if problems:
         raise BadInput("\n".join(f"{path.name}: {problem}" for problem in problems))
     declared = MatrixFile.model_validate(raw)
-    planned = [
-        PlannedCell(_cell(row, facts, machine), tuple(sorted(row.tags))) for row in declared.cell
-    ]
+    planned = [PlannedCell(_cell(row, facts, machine), tuple(sorted(row.tags))) for row in declared.cell]
     _refuse_duplicates(path.name, [row.cell.id for row in planned])
     return _exclude(path.stem, declared, planned)
+
+
+def shipped(folder: Path, facts: Facts, machine: Machine) -> list[Plan]:
+    """The plans of all matrix files in `folder`, ``default`` first."""
+    paths = sorted(folder.glob("*.toml"), key=lambda path: (path.stem != "default", path.stem))
+    return [plan(path, facts, machine) for path in paths]
 
 
 def select(whole: Plan, patterns: Sequence[str]) -> Plan:
@@ -114,9 +116,7 @@ def select(whole: Plan, patterns: Sequence[str]) -> Plan:
     if not patterns:
         chosen = whole.cells
     else:
-        chosen = tuple(
-            row for row in whole.cells if any(matches(row.cell, each) for each in patterns)
-        )
+        chosen = tuple(row for row in whole.cells if any(matches(row.cell, each) for each in patterns))
     if not chosen:
         raise EmptySelection(_nothing_selected(whole, patterns))
     return Plan(whole.name, whole.tier, chosen, whole.left_out)
@@ -127,10 +127,7 @@ def _nothing_selected(whole: Plan, patterns: Sequence[str]) -> str:
     near = [close for each in patterns for close in get_close_matches(each, ids, cutoff=0.5)]
     hint = f" Did you mean {near[0]}?" if near else ""
     wanted = ", ".join(patterns) or "(all)"
-    return (
-        f"matrix {whole.name}: no cell fits {wanted}.{hint} "
-        f"Its cells: {', '.join(ids) or 'none'}"
-    )
+    return f"matrix {whole.name}: no cell fits {wanted}.{hint} Its cells: {', '.join(ids) or 'none'}"
 
 
 def _parse(path: Path) -> dict[str, Any]:
@@ -197,8 +194,8 @@ def _form(entry: Any) -> str:
 
 
 def _hint(location: tuple[Any, ...]) -> str:
-    tables = {"cell": CellTable, "exclude": ExcludeTable}
-    table: type[BaseModel] = tables.get(str(location[0]), MatrixFile)
+    tables: dict[str, type[BaseModel]] = {"cell": CellTable, "exclude": ExcludeTable}
+    table = tables.get(str(location[0]), MatrixFile)
     near = get_close_matches(str(location[-1]), list(table.model_fields), n=1)
     return f"; did you mean {near[0]!r}?" if near else ""
 

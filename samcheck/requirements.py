@@ -70,7 +70,5 @@ def _numpy(cell: Cell, release: Release, facts: Facts) -> str:
         return f"numpy=={cell.numpy}"
     pins = facts.pin("numpy" if release.numpy2 else "numpy1", cell.python)
     if not pins:
-        raise BuildFailed(
-            f"PyTorch {cell.torch} needs NumPy 1, which has no wheel for Python {cell.python}"
-        )
+        raise BuildFailed(f"PyTorch {cell.torch} needs NumPy 1, which has no wheel for Python {cell.python}")
     return pins[0]

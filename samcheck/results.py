@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
@@ -24,8 +24,9 @@ for _shape in (
     record.CellResult,
 ):
     # The guest's dataclasses know nothing of pydantic; here they are read strictly.
-    _shape.__pydantic_config__ = ConfigDict(extra="forbid")  # type: ignore[attr-defined]
+    _shape.__pydantic_config__ = ConfigDict(extra="forbid")  # type: ignore[union-attr]
 
+T = TypeVar("T")
 _RESULT: TypeAdapter[CellResult] = TypeAdapter(CellResult)
 _FINGERPRINT: TypeAdapter[Fingerprint] = TypeAdapter(Fingerprint)
 
@@ -68,7 +69,7 @@ def read_fingerprint(path: Path) -> Fingerprint:
     return _validated(_FINGERPRINT, path)
 
 
-def _validated(shape: TypeAdapter[Any], path: Path) -> Any:
+def _validated(shape: TypeAdapter[T], path: Path) -> T:
     try:
         return shape.validate_json(path.read_bytes(), strict=True)
     except OSError as error:

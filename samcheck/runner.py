@@ -17,7 +17,7 @@ import samcheck
 from samcheck import collect, facts, machine, requirements, results
 from samcheck.cells import Cell
 from samcheck.collect import Attempt
-from samcheck.environments import SOURCE, WORK, Ended, Environment, Job, Place
+from samcheck.environments import SOURCE, WORK, Environment, Job, Place
 from samcheck.errors import BadInput, BuildFailed, Refused
 from samcheck.guest.record import (
     BAD_CHECK_OUTCOMES,
@@ -46,13 +46,26 @@ class Watcher(Protocol):
 
 @dataclass(frozen=True)
 class Settings:
-    """What is the same for all cells of a run."""
+    """What is the same for all cells of a run.
+
+    Attributes:
+        why: why this kind of environment was chosen, for the table.
+        check_timeout: seconds after which a check is stopped.
+        variants: comma-separated names; empty for all that the tier has.
+        suite: folder of the checks, as the guest sees it.
+    """
 
     tier: str
     environment: Environment
     why: str
     check_timeout: float
     variants: str = ""
+    suite: str = SUITE
+
+
+def now() -> str:
+    """The time, as results have it."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 @dataclass
@@ -63,7 +76,7 @@ class _Course:
     settings: Settings
     folder: Path
     watcher: Watcher
-    started: str = field(default_factory=lambda: _now())
+    started: str = field(default_factory=now)
     phases: dict[str, float] = field(default_factory=dict)
     details: dict[str, str] = field(default_factory=dict)
     observed: Fingerprint | None = None
@@ -86,12 +99,10 @@ class _Course:
             cell=self.planned.cell.record(self.planned.tags),
             outcome=outcome,
             reason=reason,
-            environment=EnvironmentRecord(
-                self.settings.environment.kind, self.settings.why, self.details
-            ),
+            environment=EnvironmentRecord(self.settings.environment.kind, self.settings.why, self.details),
             tier=self.settings.tier,
             started=self.started,
-            finished=_now(),
+            finished=now(),
             samcheck=samcheck.__version__,
             observed=self.observed,
             weights=weights,
@@ -100,13 +111,7 @@ class _Course:
         )
 
 
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")
-
-
-def run_cell(
-    planned: PlannedCell, settings: Settings, folder: Path, watcher: Watcher
-) -> CellResult:
+def run_cell(planned: PlannedCell, settings: Settings, folder: Path, watcher: Watcher) -> CellResult:
     """Run one cell, keeping everything in `folder`, and never raise for what only concerns it.
 
     Called again on the folder of an interrupted run it goes on where that stopped.
@@ -220,10 +225,11 @@ def _attempts(folder: Path) -> list[Attempt]:
 def _start(course: _Course, place: Place, number: int, done: dict[str, CheckResult]) -> None:
     """One start of the suite; its end is noted only if samcheck lives to see it."""
     work, settings = course.folder / "work", course.settings
+    suite = settings.suite
     (work / "skip.txt").write_text("".join(f"{check}\n" for check in done), encoding="utf-8")
     follower = collect.Follower(work / f"journal-{number}.jsonl")
     arguments = (
-        *("-m", "pytest", "-c", f"{SUITE}/pytest.ini", "--rootdir", SUITE, SUITE),
+        *("-m", "pytest", "-c", f"{suite}/pytest.ini", "--rootdir", suite, suite),
         *("-q", "-m", TIERS[settings.tier], "--continue-on-collection-errors"),
         f"--samcheck-journal={WORK}/journal-{number}.jsonl",
         f"--samcheck-skip-listed={WORK}/skip.txt",

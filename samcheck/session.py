@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -159,3 +160,20 @@ def _cell(
     results.store(store, result, machine.device_name())
     shown.finished(result)
     return result
+
+
+def fast(arguments: tuple[str, ...], plan: Plan) -> int:
+    """Run ``pytest -m fast`` as on a laptop, in a virtual environment of the plan's first cell.
+
+    Returns pytest's exit status.
+
+    Raises:
+        BuildFailed: the environment could not be made.
+    """
+    cell = plan.cells[0].cell
+    pins = requirements.resolve(cell, facts.load())
+    folder = venv.home()
+    folder.mkdir(parents=True, exist_ok=True)
+    place = venv.Venv().prepare(cell, pins, folder / "build.log")
+    command = [place.python, "-m", "pytest", "-m", "fast", *arguments]
+    return subprocess.run(command, cwd=environments.CHECKOUT, check=False).returncode

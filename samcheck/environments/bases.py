@@ -70,9 +70,7 @@ def _pull(client: Any, image: str) -> str:
 def _make(base: Base, log: Path) -> str:
     """Make a Debian base; why not, in one line, when that fails."""
     script = CHECKOUT / "dockerfiles" / "make-debian-base"
-    done = subprocess.run(
-        [str(script), base.suite, base.image], capture_output=True, text=True, check=False
-    )
+    done = subprocess.run([str(script), base.suite, base.image], capture_output=True, text=True, check=False)
     with log.open("a", encoding="utf-8") as stream:
         stream.write(done.stdout + done.stderr)
     if done.returncode == 0:

@@ -30,9 +30,17 @@ POLL_SECONDS = 0.25
 STOP_SECONDS = 5
 #: Inside a container.
 SOURCE_MOUNT, WORK_MOUNT, CHECKPOINTS_MOUNT = "/samcheck", "/results", "/checkpoints"
+SCRATCH_MOUNT = "/tmp"  # noqa: S108  a tmpfs of the container's own
 #: For containers of a samcheck that runs as root: some user without rights.
 UNPRIVILEGED = "65534:65534"
-SIGNALS = {132: "SIGILL", 134: "SIGABRT", 135: "SIGBUS", 136: "SIGFPE", 137: "SIGKILL", 139: "SIGSEGV"}
+SIGNALS = {
+    132: "SIGILL",
+    134: "SIGABRT",
+    135: "SIGBUS",
+    136: "SIGFPE",
+    137: "SIGKILL",
+    139: "SIGSEGV",
+}
 
 
 def connect() -> Any:
@@ -149,7 +157,7 @@ class DockerPlace:
             user=user,
             working_dir=WORK_MOUNT,
             environment={
-                "HOME": "/tmp",
+                "HOME": SCRATCH_MOUNT,
                 "PYTHONPATH": SOURCE_MOUNT,
                 "PYTHONDONTWRITEBYTECODE": "1",
                 **({"SAMCHECK_CHECKPOINTS": CHECKPOINTS_MOUNT} if _checkpoints() else {}),
@@ -162,7 +170,7 @@ class DockerPlace:
             },
             network_mode="none",
             read_only=True,
-            tmpfs={"/tmp": "size=1g,mode=1777,exec"},
+            tmpfs={SCRATCH_MOUNT: "size=1g,mode=1777,exec"},
             cap_drop=["ALL"],
             security_opt=["no-new-privileges"],
             mem_limit=_memory_limit(),
@@ -260,8 +268,6 @@ def _lives(pid: str) -> bool:
     except (OSError, ValueError):
         return False
     return re.search(rb"samcheck", command) is not None
-
-
 
 
 def remove_images(client: Any) -> list[str]:

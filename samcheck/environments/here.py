@@ -59,9 +59,7 @@ def cell_of(python: str) -> Cell:
     command = [python, "-m", "samcheck.guest.fingerprint", "/dev/stdout"]
     environment = dict(os.environ, PYTHONPATH=str(CHECKOUT))
     try:
-        answer = subprocess.run(
-            command, capture_output=True, text=True, env=environment, check=False
-        )
+        answer = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
     except OSError as error:
         raise EnvironmentUnavailable(f"{python} does not run: {error.strerror}") from None
     if answer.returncode != 0:
@@ -76,7 +74,5 @@ def cell_of(python: str) -> Cell:
         torch=Version(seen["torch"]).public,
         cuda="cu" + seen["torch_cuda"].replace(".", "") if seen["torch_cuda"] else "cpu",
         python=".".join(seen["python"].split(".")[:2]),
-        sam=f"segment-anything=={seen['segment_anything']}"
-        if seen["segment_anything"]
-        else DEFAULT_SAM,
+        sam=f"segment-anything=={seen['segment_anything']}" if seen["segment_anything"] else DEFAULT_SAM,
     )

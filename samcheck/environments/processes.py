@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import time
+from contextlib import suppress
 
 import psutil
 
@@ -47,7 +48,7 @@ def run(python: str, job: Job) -> Ended:
             stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,
-            preexec_fn=_die_with_parent,
+            preexec_fn=_die_with_parent,  # noqa: PLW1509  one prctl call, no lock is taken
         )
     try:
         return _wait(guest, job)
@@ -72,15 +73,10 @@ def _end(guest: subprocess.Popen[bytes]) -> None:
     except psutil.NoSuchProcess:
         return
     for process in family:
-        _quietly(process.terminate)
+        with suppress(psutil.NoSuchProcess):
+            process.terminate()
     _, left = psutil.wait_procs(family, timeout=GRACE_SECONDS)
     for process in left:
-        _quietly(process.kill)
+        with suppress(psutil.NoSuchProcess):
+            process.kill()
     guest.wait()
-
-
-def _quietly(action: object) -> None:
-    try:
-        action()  # type: ignore[operator]
-    except psutil.NoSuchProcess:
-        pass

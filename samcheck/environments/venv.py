@@ -15,7 +15,7 @@ from filelock import FileLock
 
 from samcheck import facts, machine
 from samcheck.cells import Cell
-from samcheck.environments import Ended, Job, Need, Place, installing, processes
+from samcheck.environments import Ended, Job, Need, installing, processes
 from samcheck.errors import BuildFailed
 from samcheck.requirements import Requirements
 
@@ -62,7 +62,7 @@ class Venv:
         size = facts.load().size(cell.cuda)
         return Need(size.download_mib, size.installed_mib, reused=False)
 
-    def prepare(self, cell: Cell, requirements: Requirements, log: Path) -> Place:
+    def prepare(self, cell: Cell, requirements: Requirements, log: Path) -> VenvPlace:
         folder = self.folder(cell, requirements)
         folder.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(f"{folder}.lock"):

@@ -1,6 +1,6 @@
 """What this environment really holds, asked of live objects; writes a `Fingerprint` as JSON.
 
-    python -m samcheck.guest.fingerprint FILE
+python -m samcheck.guest.fingerprint FILE
 """
 
 from __future__ import annotations
@@ -131,7 +131,7 @@ def take() -> Fingerprint:
         cpu=cpu_model(),
         cpu_count=len(os.sched_getaffinity(0)),
         memory_mib=memory_mib(),
-        torch=getattr(torch, "__version__", None) and str(torch.__version__) or by_key.get("torch"),
+        torch=str(torch.__version__) if torch is not None else by_key.get("torch"),
         torchvision=by_key.get("torchvision"),
         numpy=by_key.get("numpy"),
         segment_anything=by_key.get("segment-anything"),

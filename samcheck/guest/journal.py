@@ -19,7 +19,7 @@ class Journal:
     """
 
     def __init__(self, path: str) -> None:
-        self._stream = open(path, "a", encoding="utf-8")
+        self._stream = open(path, "a", encoding="utf-8")  # noqa: SIM115  closed by `ended`
 
     def _write(self, event: str, **fields: Any) -> None:
         line: Dict[str, Any] = {"event": event, "at": round(time.time(), 3)}

@@ -106,7 +106,7 @@ def gpu_fraction(headroom: int) -> Iterator[None]:
 def in_use(device: str) -> float:
     """MiB in use: allocated by tensors on a GPU, resident in this process on the CPU."""
     if device == "cuda":
-        return torch.cuda.memory_allocated() / MIB
+        return float(torch.cuda.memory_allocated()) / MIB
     return _status_kib("VmRSS") / 1024
 
 

@@ -90,8 +90,7 @@ def deviation(found: Prediction, expected: Prediction, tolerance: Tolerance) -> 
     spread = np.sqrt(np.mean(expected.logits**2))
     decided = np.abs(expected.logits) > 4 * tolerance.logits * spread
     ious = [
-        _iou(mask & sure, truth & sure)
-        for mask, truth, sure in zip(found.masks, expected.masks, decided)
+        _iou(mask & sure, truth & sure) for mask, truth, sure in zip(found.masks, expected.masks, decided)
     ]
     return Deviation(
         logits=float(difference / np.linalg.norm(expected.low_resolution)),

@@ -67,7 +67,11 @@ def _require_torch() -> None:
     """One sentence instead of a traceback per module where the suite cannot run at all."""
     from importlib.util import find_spec
 
-    wanted = {"torch": "torch", "torchvision": "torchvision", "segment_anything": "segment-anything"}
+    wanted = {
+        "torch": "torch",
+        "torchvision": "torchvision",
+        "segment_anything": "segment-anything",
+    }
     missing = [package for module, package in wanted.items() if find_spec(module) is None]
     if missing:
         raise pytest.UsageError(
@@ -147,13 +151,15 @@ def defect(request: pytest.FixtureRequest) -> DefectWatch:
 @pytest.fixture
 def measured(request: pytest.FixtureRequest) -> Dict[str, float]:
     """Numbers to store with this check; the unit is the suffix of the name."""
-    return request.node.stash.setdefault(METRICS, {})
+    metrics: Dict[str, float] = request.node.stash.setdefault(METRICS, {})
+    return metrics
 
 
 @pytest.fixture
 def settings(request: pytest.FixtureRequest) -> Dict[str, str]:
     """What really ran, read back from live objects, to store with this check."""
-    return request.node.stash.setdefault(SETTINGS, {})
+    settings: Dict[str, str] = request.node.stash.setdefault(SETTINGS, {})
+    return settings
 
 
 def _verdict(item: pytest.Item, reports: List[pytest.TestReport]) -> Tuple[str, str, str]:
@@ -181,9 +187,7 @@ def first_line(text: str) -> str:
 
 
 @pytest.hookimpl(hookwrapper=True)
-def pytest_runtest_makereport(
-    item: pytest.Item, call: pytest.CallInfo[None]
-) -> Generator[None, Any, None]:
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Generator[None, Any, None]:
     """Collect the three phases of a check; the last one settles its outcome."""
     outcome = yield
     report = outcome.get_result()

@@ -113,14 +113,11 @@ def _observed(rows: list[CellResult]) -> list[str]:
     """What was found inside each environment; what all rows share stands above the table."""
     facts = [_facts(row) for row in rows]
     names = list(facts[0])
-    shared = [
-        name for name in names if len(rows) > 1 and len({fact[name] for fact in facts}) == 1
-    ]
+    shared = [name for name in names if len(rows) > 1 and len({fact[name] for fact in facts}) == 1]
     lines = [f"- {name}: {facts[0][name]}" for name in shared] + ([""] if shared else [])
     apart = [name for name in names if name not in shared]
     body = [
-        [f"`{row.cell.id}`", *(fact[name] for name in apart)]
-        for row, fact in zip(rows, facts, strict=True)
+        [f"`{row.cell.id}`", *(fact[name] for name in apart)] for row, fact in zip(rows, facts, strict=True)
     ]
     return [*lines, "### What was observed", "", *_grid(["cell", *apart], body), ""]
 

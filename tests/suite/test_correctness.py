@@ -43,9 +43,7 @@ def test_prediction_matches_reference(
 
 
 @pytest.mark.parametrize("kind", pipeline.PROMPT_KINDS)
-def test_reference_decides_something(
-    variant: str, reference: Callable[[str], Any], kind: str
-) -> None:
+def test_reference_decides_something(variant: str, reference: Callable[[str], Any], kind: str) -> None:
     """The oracle's masks hold both foreground and background, so that comparing them means something."""
     covered = reference(kind).masks.mean(axis=(1, 2))
     assert ((covered > 0.01) & (covered < 0.99)).any()

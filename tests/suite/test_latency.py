@@ -40,9 +40,7 @@ def test_encoder(
     """The image encoder alone, one image, and it really ran in the precision asked for."""
     size = model.image_encoder.img_size
     pixels = torch.rand(1, 3, size, size, device=device)
-    features = _time(
-        benchmark, lambda: model.image_encoder(pixels), model, device, measured, settings
-    )
+    features = _time(benchmark, lambda: model.image_encoder(pixels), model, device, measured, settings)
     assert precisions.encoder_dtype(model) is precisions.PRECISIONS[precision].dtype
     assert torch.isfinite(features).all()
 
@@ -60,9 +58,7 @@ def test_decoder(
     ready = pipeline.predictor(model)
     ready.set_image(scene.image)
     given = pipeline.prompt(scene, "point")
-    found = _time(
-        benchmark, lambda: pipeline.predict(ready, given), model, device, measured, settings
-    )
+    found = _time(benchmark, lambda: pipeline.predict(ready, given), model, device, measured, settings)
     assert len(found.masks) == 3
 
 
@@ -77,7 +73,5 @@ def test_end_to_end(
 ) -> None:
     """From a picture in host memory to masks in host memory, nothing cached."""
     given = pipeline.prompt(scene, "point")
-    found = _time(
-        benchmark, lambda: pipeline.segment(model, scene, given), model, device, measured, settings
-    )
+    found = _time(benchmark, lambda: pipeline.segment(model, scene, given), model, device, measured, settings)
     assert len(found.masks) == 3

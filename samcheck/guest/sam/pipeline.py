@@ -65,9 +65,7 @@ def predictor(model: Any) -> Any:
 
 def predict(ready: Any, given: Prompt) -> Prediction:
     """Ask a predictor that has its image set; three masks per prompt."""
-    logits, scores, low = ready.predict(
-        multimask_output=True, return_logits=True, **given.arguments()
-    )
+    logits, scores, low = ready.predict(multimask_output=True, return_logits=True, **given.arguments())
     return Prediction(logits, low, scores)
 
 

@@ -96,11 +96,11 @@ def missing_kernel(precision: Precision, device: str) -> Optional[str]:
         (nn.GELU(), (1, 4)),
         (nn.Softmax(dim=-1), (1, 4)),
     )
+    place: Dict[str, Any] = {"device": device, "dtype": precision.dtype}
     for layer, shape in layers:
-        layer = layer.to(device=device, dtype=precision.dtype)
         try:
             with torch.no_grad():
-                layer(torch.ones(shape, device=device, dtype=precision.dtype))
+                layer.to(**place)(torch.ones(shape, **place))
         except RuntimeError as error:
             if "not implemented for" not in str(error):
                 raise

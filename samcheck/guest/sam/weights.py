@@ -57,7 +57,7 @@ def _values(name: str, shape: Tuple[int, ...]) -> np.ndarray:
         return (1 + unit * np.float32(0.1)) if is_scale else unit * np.float32(0.05)
     if "pos_embed" in name or "rel_pos" in name:
         return unit * np.float32(0.2)
-    if "embed" in name and len(shape) == 2 or name.endswith("_token.weight"):
+    if ("embed" in name and len(shape) == 2) or name.endswith("_token.weight"):
         return unit
     # A transposed convolution with stride 2 and kernel 2 sums over its input channels only, and its
     # weight is laid out (in, out, 2, 2).
@@ -85,9 +85,7 @@ def verify(path: str, expected: Checkpoint) -> None:
     size = os.path.getsize(path)
     if size != expected.size:
         raise CheckpointRefused(
-            "{} has {} bytes, the official file has {}: download it again".format(
-                path, size, expected.size
-            )
+            "{} has {} bytes, the official file has {}: download it again".format(path, size, expected.size)
         )
     summary = hashlib.sha256()
     with open(path, "rb") as stream:

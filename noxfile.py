@@ -1,0 +1,104 @@
+# /// script
+# requires-python = ">=3.11"
+# dependencies = ["nox[uv]>=2025.2.9", "nvidia-ml-py>=12.535", "packaging>=23.2", "pydantic>=2.7"]
+# ///
+"""samcheck's sessions; each calls samcheck.
+
+matrix              the main job: runs a matrix file and writes the table
+cell(<id>)          one cell; `nox --list` shows all, `nox --list --json` feeds a CI fan-out
+here                the suite in the interpreter at hand, as it is
+fast                the fast tier of the suite in an environment made for it
+tests               all tests of samcheck itself
+lint, table, clean  what they say
+"""
+
+import os
+import shutil
+import sys
+from pathlib import Path
+
+import nox
+
+ROOT = Path(__file__).parent
+sys.path.insert(0, str(ROOT))  # under the `nox` script, its own folder stands there instead
+# Where nox was installed beside the checkout and found through PYTHONPATH, sessions must not see it.
+os.environ.pop("PYTHONPATH", None)
+
+from samcheck import facts, machine, matrix  # noqa: E402
+
+nox.options.default_venv_backend = "uv|virtualenv"
+nox.options.reuse_venv = "yes"
+nox.options.sessions = ["matrix"]
+
+CELLS = {
+    row.cell.id: row
+    for plan in matrix.shipped(ROOT / "matrices", facts.load(), machine.look())
+    for row in plan.cells
+}
+
+
+def samcheck(session: nox.Session, *arguments: str) -> None:
+    session.install("-e", ".")
+    session.run("python", "-m", "samcheck", *arguments, *session.posargs)
+
+
+def interpreter_at_hand() -> str:
+    """The `python3` of the user, not one that nox made."""
+    folders = os.environ.get("PATH", "").split(os.pathsep)
+    outside = os.pathsep.join(folder for folder in folders if ".nox" not in Path(folder).parts)
+    return os.environ.get("SAMCHECK_PYTHON") or shutil.which("python3", path=outside) or sys.executable
+
+
+@nox.session(name="matrix")
+def matrix_session(session: nox.Session) -> None:
+    """Run a matrix file (default: matrices/default.toml); options go behind --."""
+    samcheck(session, "matrix")
+
+
+@nox.session(default=False)
+@nox.parametrize("id", [nox.param(id, id=id, tags=list(row.tags)) for id, row in CELLS.items()])
+def cell(session: nox.Session, id: str) -> None:
+    """Run one cell of the shipped matrices."""
+    samcheck(session, "cell", id)
+
+
+@nox.session(default=False)
+def here(session: nox.Session) -> None:
+    """Run the suite in the interpreter at hand ($SAMCHECK_PYTHON, else python3), as it is."""
+    samcheck(session, "here", "--python", interpreter_at_hand())
+
+
+@nox.session(default=False)
+def fast(session: nox.Session) -> None:
+    """Run `pytest -m fast` in an environment made for it; options for pytest go behind --."""
+    samcheck(session, "fast", "--")
+
+
+@nox.session(default=False)
+def tests(session: nox.Session) -> None:
+    """Run all tests of samcheck itself; brings up a Docker engine where it may."""
+    session.install("-e", ".", "--group", "test")
+    if os.getuid() == 0:
+        session.run("dockerfiles/engine-up", external=True)
+    session.run("pytest", *(session.posargs or ("tests/unit", "tests/container", "tests/cells")))
+
+
+@nox.session(default=False)
+def lint(session: nox.Session) -> None:
+    """Run ruff and mypy."""
+    session.install("-e", ".", "--group", "lint", "nox")
+    session.run("ruff", "check", ".")
+    session.run("ruff", "format", "--check", ".")
+    session.run("mypy")
+
+
+@nox.session(default=False)
+def table(session: nox.Session) -> None:
+    """Write results/README.md from the results that are there."""
+    samcheck(session, "table")
+
+
+@nox.session(default=False)
+def clean(session: nox.Session) -> None:
+    """Remove what killed runs left behind."""
+    samcheck(session, "clean")
