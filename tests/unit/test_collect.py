@@ -1,0 +1,158 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from samcheck import collect, runner
+from samcheck.collect import Attempt, Journal
+from samcheck.environments import Ended
+from samcheck.guest import journal as guest_journal
+from samcheck.guest.record import CheckResult
+
+ONE = CheckResult("test_a.py::test_one", "a", "not-run")
+TWO = CheckResult("test_a.py::test_two", "a", "not-run")
+LIMIT = 100.0
+
+
+def written(path: Path, *, finish_two: bool = False, end: bool = False) -> Journal:
+    """A journal by the guest's own writer, read back by the host's reader."""
+    writer = guest_journal.Journal(str(path))
+    writer.weights("tiny", "random")
+    writer.collected([ONE, TWO])
+    writer.started(ONE.check)
+    writer.finished(CheckResult(ONE.check, "a", "passed"))
+    writer.started(TWO.check)
+    if finish_two:
+        writer.finished(CheckResult(TWO.check, "a", "known", reason="so", defect="d"))
+    if end:
+        writer.ended(0)
+    follower = collect.Follower(path)
+    follower.poll()
+    return follower.journal
+
+
+def attempt(journal: Journal, ended: Ended | None, after: float = 1.0) -> Attempt:
+    start = journal.running[1] if journal.running else 0.0
+    return Attempt(journal, ended, start + after, "last words")
+
+
+def outcomes(*attempts: Attempt) -> dict[str, str]:
+    return {each.check: each.outcome for each in collect.verdicts(list(attempts), LIMIT)}
+
+
+def test_a_complete_journal(tmp_path: Path) -> None:
+    journal = written(tmp_path / "j", finish_two=True, end=True)
+    done = attempt(journal, Ended(0))
+    assert done.complete
+    assert outcomes(done) == {ONE.check: "passed", TWO.check: "known"}
+    assert runner.judge([done], collect.verdicts([done], LIMIT)) == ("passed", "")
+    assert journal.weights == {"tiny": "random"}
+
+
+def test_death_in_a_check_is_its_crash(tmp_path: Path) -> None:
+    died = attempt(written(tmp_path / "j"), Ended(None, "SIGSEGV"))
+    assert outcomes(died) == {ONE.check: "passed", TWO.check: "crashed"}
+    crash = collect.verdicts([died], LIMIT)[1]
+    assert crash.reason == "the interpreter died: SIGSEGV"
+    assert crash.details == "last words"
+    assert runner.judge([died], [crash])[0] == "crashed"
+
+
+def test_memory_limit_is_named(tmp_path: Path) -> None:
+    died = attempt(written(tmp_path / "j"), Ended(None, "SIGKILL", "memory limit"))
+    assert collect.verdicts([died], LIMIT)[1].reason == "the interpreter died: memory limit"
+
+
+@pytest.mark.parametrize(
+    ("ended", "after"), [(Ended(1), LIMIT + 1), (Ended(None, "SIGKILL", "no progress"), 3.0)]
+)
+def test_a_late_check_is_timed_out(tmp_path: Path, ended: Ended, after: float) -> None:
+    late = attempt(written(tmp_path / "j"), ended, after)
+    assert outcomes(late)[TWO.check] == "timed-out"
+
+
+def test_killed_samcheck_blames_no_check(tmp_path: Path) -> None:
+    cut = attempt(written(tmp_path / "j"), None)
+    assert list(collect.settled([cut], LIMIT)) == [ONE.check]
+    assert outcomes(cut) == {ONE.check: "passed", TWO.check: "not-run"}
+
+
+def test_the_second_attempt_completes_the_first(tmp_path: Path) -> None:
+    first = attempt(written(tmp_path / "j"), None)
+    second = Journal()
+    second.collected = {TWO.check: TWO}
+    second.finished = {TWO.check: CheckResult(TWO.check, "a", "passed")}
+    second.exit_status = 0
+    both = [first, Attempt(second, Ended(0), 0.0, "")]
+    assert {each.outcome for each in collect.verdicts(both, LIMIT)} == {"passed"}
+
+
+def test_a_torn_line_is_ignored(tmp_path: Path) -> None:
+    path = tmp_path / "j"
+    written(path, finish_two=True)
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-20])
+    follower = collect.Follower(path)
+    follower.poll()
+    assert set(follower.journal.finished) == {ONE.check}
+    assert follower.journal.running is not None
+
+
+def test_following_in_pieces(tmp_path: Path) -> None:
+    source, path = tmp_path / "j", tmp_path / "k"
+    written(source, finish_two=True, end=True)
+    follower = collect.Follower(path)
+    assert not follower.poll()
+    with path.open("ab") as stream:
+        for byte in source.read_bytes():
+            stream.write(bytes([byte]))
+            stream.flush()
+            if byte % 7 == 0:
+                follower.poll()
+    follower.poll()
+    assert set(follower.journal.finished) == {ONE.check, TWO.check}
+    assert follower.journal.exit_status == 0
+
+
+def test_a_module_that_cannot_be_imported_fails_the_cell(tmp_path: Path) -> None:
+    writer = guest_journal.Journal(str(tmp_path / "j"))
+    writer.not_collected("test_dtype.py", "RuntimeError: operator torchvision::nms does not exist", "...")
+    writer.collected([ONE])
+    writer.started(ONE.check)
+    writer.finished(CheckResult(ONE.check, "a", "passed"))
+    writer.ended(1)
+    follower = collect.Follower(tmp_path / "j")
+    follower.poll()
+    tried = Attempt(follower.journal, Ended(1), 0.0, "")
+    checks = collect.verdicts([tried], LIMIT)
+    assert checks[1].group == "dtype"
+    outcome, reason = runner.judge([tried], checks)
+    assert outcome == "failed"
+    assert "torchvision::nms" in reason
+
+
+def test_nothing_ran_is_never_green() -> None:
+    empty = Journal()
+    empty.exit_status = 5
+    assert runner.judge([Attempt(empty, Ended(5), 0.0, "no tests ran")], [])[0] == "failed"
+    skipped = [CheckResult("x", "a", "skipped", reason="none")]
+    done = Journal()
+    done.exit_status = 0
+    assert runner.judge([Attempt(done, Ended(0), 0.0, "")], skipped) == (
+        "failed",
+        "every check was skipped",
+    )
+
+
+def test_the_end_of_an_attempt_is_read_from_its_file(tmp_path: Path) -> None:
+    written(tmp_path / "j")
+    note = {"exit_code": None, "signal": "SIGSEGV", "cause": "", "at": 12.5}
+    (tmp_path / "e").write_text(json.dumps(note))
+    (tmp_path / "o").write_text("x" * 10_000 + "the end")
+    read = collect.read_attempt(tmp_path / "j", tmp_path / "e", tmp_path / "o")
+    assert read.ended == Ended(None, "SIGSEGV")
+    assert read.output.endswith("the end")
+    assert len(read.output) == collect.DETAILS_LIMIT
+    assert collect.read_attempt(tmp_path / "j", tmp_path / "absent", tmp_path / "absent").ended is None

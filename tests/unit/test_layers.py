@@ -1,0 +1,103 @@
+"""Imports point one way; the guest stands alone and runs on Python 3.8."""
+
+from __future__ import annotations
+
+import ast
+import sys
+from pathlib import Path
+
+import pytest
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+PACKAGE = CHECKOUT / "samcheck"
+GUEST = PACKAGE / "guest"
+
+#: From the top down; a module may import from layers below its own, and from its own.
+LAYERS = (
+    ("samcheck.__main__",),
+    ("samcheck.clean",),
+    ("samcheck.session",),
+    ("samcheck.runner", "samcheck.report", "samcheck.console"),
+    ("samcheck.collect",),
+    ("samcheck.environments", "samcheck.results"),
+    ("samcheck.images", "samcheck.matrix"),
+    ("samcheck.machine",),
+    ("samcheck.requirements",),
+    ("samcheck.cells", "samcheck.facts"),
+    ("samcheck.errors", "samcheck.guest.record"),
+)
+
+
+def imports(path: Path) -> set[str]:
+    """Absolute names of the samcheck modules that a file imports."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.level == 0:
+            found |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return {name for name in found if name.startswith("samcheck.")}
+
+
+def layer(name: str) -> int:
+    for number, modules in enumerate(LAYERS):
+        if any(name == module or name.startswith(module + ".") for module in modules):
+            return number
+    return -1
+
+
+HOST = sorted(path for path in PACKAGE.rglob("*.py") if GUEST not in path.parents)
+
+
+@pytest.mark.parametrize("path", HOST, ids=lambda path: str(path.relative_to(CHECKOUT)))
+def test_host_imports_point_down(path: Path) -> None:
+    name = ".".join(path.relative_to(CHECKOUT).with_suffix("").parts).removesuffix(".__init__")
+    if name == "samcheck":
+        assert not imports(path)
+        return
+    assert layer(name) >= 0, f"{name} has no layer: give it one here"
+    for imported in imports(path):
+        if imported == "samcheck.__version__":
+            continue
+        below = layer(imported)
+        assert below >= 0, f"{name} imports {imported}; of the guest only guest.record may be used"
+        assert below >= layer(name), f"{name} imports {imported} from a layer above"
+
+
+@pytest.mark.parametrize("path", sorted(GUEST.rglob("*.py")), ids=lambda path: path.name)
+def test_guest_stands_alone(path: Path) -> None:
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.level:
+            depth = len(path.relative_to(GUEST).parts)
+            assert node.level <= depth, "reaches out of the guest"
+    assert all(name.startswith("samcheck.guest") for name in imports(path))
+
+
+@pytest.mark.parametrize(
+    "path",
+    [*sorted(GUEST.rglob("*.py")), *sorted((CHECKOUT / "tests/suite").glob("*.py"))],
+    ids=lambda path: path.name,
+)
+def test_guest_is_python_3_8(path: Path) -> None:
+    """Parsed by this Python with the grammar of 3.8."""
+    ast.parse(path.read_text(encoding="utf-8"), feature_version=(3, 8))
+
+
+def test_noxfile_loads_with_what_its_script_block_names() -> None:
+    """The modules that the noxfile imports need nothing beyond its own dependencies."""
+    allowed = {"packaging", "pydantic", "pynvml", "nox", "samcheck"} | set(sys.stdlib_module_names)
+    seen, todo = set(), [PACKAGE / "matrix.py", PACKAGE / "machine.py", PACKAGE / "facts/__init__.py"]
+    while todo:
+        path = todo.pop()
+        seen.add(path)
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            names = []
+            if isinstance(node, ast.Import):
+                names = [alias.name for alias in node.names]
+            elif isinstance(node, ast.ImportFrom) and node.module:
+                names = [node.module]
+            assert {name.partition(".")[0] for name in names} <= allowed, path
+        for name in imports(path):
+            own = CHECKOUT / Path(*name.split(".")[:2]).with_suffix(".py")
+            if own.exists() and own not in seen:
+                todo.append(own)

@@ -1,0 +1,145 @@
+"""The plugin on checks that need no torch."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from samcheck import collect
+
+CHECKS = '''
+import pytest
+
+def test_good(measured, settings):
+    measured["size_mib"] = 2.0
+    settings["dtype"] = "x"
+
+def test_bad():
+    assert 1 == 2, "one is not two"
+
+def test_not_here():
+    pytest.skip("no such thing here")
+
+def test_known(defect):
+    with defect("prompt-encoder-float32"):
+        raise RuntimeError("expected scalar type Half but found Float")
+
+def test_fixed(defect):
+    with defect("prompt-encoder-float32"):
+        pass
+
+def test_new_way(defect):
+    with defect("prompt-encoder-float32"):
+        raise RuntimeError("something else")
+
+def test_known_then_wrong(defect):
+    with defect("prompt-encoder-float32"):
+        raise RuntimeError("expected scalar type Half but found Float")
+    assert False, "and then this"
+
+@pytest.fixture
+def broken():
+    raise ValueError("no set-up")
+
+def test_set_up(broken):
+    pass
+
+def test_variants(variant):
+    pass
+'''
+
+
+@pytest.fixture
+def suite(pytester: pytest.Pytester) -> pytest.Pytester:
+    # pytest-benchmark, where it is installed, asks git at start.
+    pytester.makeini("[pytest]\naddopts = -p no:benchmark -p no:cacheprovider\n")
+    pytester.makeconftest('pytest_plugins = ["samcheck.guest.plugin"]')
+    pytester.makepyfile(test_some=CHECKS)
+    return pytester
+
+
+def run(suite: pytest.Pytester, *arguments: str) -> collect.Journal:
+    path = suite.path / "journal"
+    suite.runpytest_inprocess(f"--samcheck-journal={path}", *arguments)
+    follower = collect.Follower(path)
+    follower.poll()
+    return follower.journal
+
+
+def test_outcomes(suite: pytest.Pytester) -> None:
+    journal = run(suite, "-m", "fast")
+    found = {name.partition("::")[2]: result for name, result in journal.finished.items()}
+    assert {name: result.outcome for name, result in found.items()} == {
+        "test_good": "passed",
+        "test_bad": "failed",
+        "test_not_here": "skipped",
+        "test_known": "known",
+        "test_fixed": "fixed",
+        "test_new_way": "failed",
+        "test_known_then_wrong": "failed",
+        "test_set_up": "failed",
+        "test_variants[tiny]": "passed",
+    }
+    assert all(result.reason for result in found.values() if result.outcome != "passed")
+    assert found["test_good"].metrics == {"size_mib": 2.0}
+    assert found["test_good"].settings == {"dtype": "x"}
+    assert "one is not two" in found["test_bad"].reason
+    assert found["test_not_here"].reason == "no such thing here"
+    assert found["test_known"].defect == "prompt-encoder-float32"
+    assert found["test_known_then_wrong"].defect is None
+    assert found["test_set_up"].reason.endswith("(in setup)")
+    assert found["test_variants[tiny]"].variant == "tiny"
+    assert {result.group for result in found.values()} == {"some"}
+    assert journal.exit_status == 1
+
+
+def test_tiers(suite: pytest.Pytester) -> None:
+    assert "test_some.py::test_variants[vit_h]" in run(suite, "-m", "full").finished
+
+
+def test_listed_checks_are_left_out(suite: pytest.Pytester) -> None:
+    (suite.path / "skip").write_text("test_some.py::test_good\ntest_some.py::test_variants[tiny]\n")
+    left = run(suite, "-m", "fast", f"--samcheck-skip-listed={suite.path / 'skip'}").finished
+    assert "test_some.py::test_good" not in left
+    assert len(left) == 7
+
+
+def test_a_module_that_does_not_import(suite: pytest.Pytester) -> None:
+    suite.makepyfile(test_other="raise RuntimeError('operator torchvision::nms does not exist')")
+    journal = run(suite, "-m", "fast", "--continue-on-collection-errors")
+    assert [each.group for each in journal.broken] == ["other"]
+    assert "operator torchvision::nms does not exist" in journal.broken[0].reason
+    assert "test_some.py::test_good" in journal.finished
+
+
+def test_names_do_not_depend_on_the_folder(suite: pytest.Pytester) -> None:
+    suite.mkdir("below")
+    (suite.path / "test_some.py").rename(suite.path / "below" / "test_some.py")
+    assert "test_some.py::test_good" in run(suite, "-m", "fast", "below").finished
+
+
+def test_without_torch_one_sentence(suite: pytest.Pytester) -> None:
+    result = suite.runpytest_inprocess("-m", "fast")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    lines = [line for line in result.stderr.lines if line.strip()]
+    assert len(lines) == 1
+    assert "samcheck's suite needs torch and torchvision and segment-anything" in lines[0]
+
+
+def test_unknown_variant_is_a_usage_error(suite: pytest.Pytester) -> None:
+    result = suite.runpytest_inprocess("--samcheck-variants=vit_x", f"--samcheck-journal={suite.path / 'j'}")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["*no variant vit_x; known: tiny, vit_b, vit_l, vit_h"])
+
+
+def test_defect_symptoms_compile_and_have_links() -> None:
+    from samcheck.guest.defects import DEFECTS
+
+    for defect in DEFECTS.values():
+        assert defect.link.startswith("https://")
+        assert not defect.matches(RuntimeError("unrelated"))
+
+
+def test_the_suite_is_where_the_runner_looks() -> None:
+    assert (Path(__file__).resolve().parents[1] / "suite" / "pytest.ini").exists()

@@ -1,0 +1,190 @@
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from samcheck import report, results, runner
+from samcheck.cells import Cell
+from samcheck.errors import BadInput
+from samcheck.facts import load
+from samcheck.guest.record import CellResult, CheckResult, EnvironmentRecord, Fingerprint
+from samcheck.matrix import LeftOut
+from samcheck.report import fields, markdown
+from samcheck.requirements import resolve
+
+SEEN = Fingerprint(
+    python="3.11.7",
+    implementation="CPython",
+    platform="Linux",
+    libc="glibc 2.36",
+    cpu="AMD EPYC",
+    cpu_count=2,
+    memory_mib=24000,
+    torch="2.4.1+cu121",
+    torch_cuda="12.1",
+    torchvision="0.19.1",
+    numpy="2.4.6",
+    segment_anything="1.0",
+)
+CHECKS = [
+    CheckResult("test_imports.py::test_x", "imports", "passed"),
+    CheckResult(
+        "test_dtype.py::test_y[tiny-fp16]",
+        "dtype",
+        "known",
+        variant="tiny",
+        precision="fp16",
+        reason="as catalogued",
+        defect="some-defect",
+    ),
+    CheckResult("test_dtype.py::test_z[tiny-fp16]", "dtype", "passed", variant="tiny", precision="fp16"),
+    CheckResult(
+        "test_latency.py::test_encoder[tiny-fp16]",
+        "latency",
+        "passed",
+        variant="tiny",
+        precision="fp16",
+        metrics={"median_ms": 12.34},
+    ),
+]
+RESULT = CellResult(
+    schema_version=1,
+    cell=Cell("2.4.1", "cu121", "3.11").record(("ci",)),
+    outcome="passed",
+    reason="",
+    environment=EnvironmentRecord("venv", "no engine"),
+    tier="fast",
+    started="2026-11-22T12:00:00+00:00",
+    finished="2026-11-22T12:01:00+00:00",
+    samcheck="0.1.0",
+    observed=SEEN,
+    weights={"tiny": "random"},
+    phases={"run": 3.0},
+    checks=CHECKS,
+)
+
+
+def test_round_trip(tmp_path: Path) -> None:
+    path = results.store(tmp_path, RESULT, "unused")
+    assert path == tmp_path / "cpu-amd-epyc" / "none" / "torch2.4.1-cu121-py3.11.json"
+    assert results.read(path) == RESULT
+    assert results.load(tmp_path)[0] == [results.Stored("cpu-amd-epyc", "none", RESULT)]
+
+
+def test_gpu_results_are_filed_by_gpu_and_driver() -> None:
+    seen = replace(SEEN, device="cuda", gpu="NVIDIA H200", driver="580.159.03")
+    path = results.place(Path("r"), replace(RESULT, observed=seen), "unused")
+    assert path.parent == Path("r/nvidia-h200/580.159.03")
+    # A CPU run on a machine with a driver says nothing about that driver.
+    cpu = replace(SEEN, driver="580.159.03")
+    assert results.place(Path("r"), replace(RESULT, observed=cpu), "unused").parent.name == "none"
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        (b"", "the file: Invalid JSON"),
+        (b'{"schema_version": 1}', "cell: Field required"),
+        (results.to_json(RESULT).replace(b'"tier": "fast"', b'"tire": "fast"'), "tier: Field required"),
+        (results.to_json(RESULT)[:-40], "the file: Invalid JSON"),
+    ],
+)
+def test_what_is_no_result_is_said_and_kept(tmp_path: Path, content: bytes, problem: str) -> None:
+    path = tmp_path / "cpu" / "none" / "x.json"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(content)
+    with pytest.raises(BadInput, match=problem):
+        results.read(path)
+    table = report.write(tmp_path).read_text()
+    assert "Files that are not results" in table
+    assert path.read_bytes() == content
+
+
+def test_a_failed_write_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = results.store(tmp_path, RESULT, "unused")
+
+    def full(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space"):
+        results.store(tmp_path, replace(RESULT, outcome="failed"), "unused")
+    assert results.read(path) == RESULT
+    assert [each.name for each in path.parent.iterdir()] == [path.name]
+
+
+def test_misbuilt_is_told_by_field() -> None:
+    cell = Cell("2.4.1", "cu121", "3.11")
+    pins = resolve(cell, load())
+    assert list(runner.compare(cell, pins, SEEN)) == []
+    wrong = replace(SEEN, python="3.12.1", torch="2.4.0+cu118", torch_cuda="11.8", numpy=None)
+    assert list(runner.compare(cell, pins, wrong)) == [
+        "Python: declared 3.11, observed 3.12",
+        "PyTorch: declared 2.4.1, observed 2.4.0",
+        "CUDA build: declared cu121, observed cu118",
+        "numpy: declared 2.4.6, observed absent",
+    ]
+
+
+def test_fields_show_the_worst_and_keep_every_reason() -> None:
+    found = fields.fields(CHECKS)
+    dtype = found[fields.Column("dtype", "tiny", "fp16")]
+    assert dtype.text == "≈ known 1/2"
+    assert dtype.reasons == ("known [some-defect]: as catalogued",)
+    assert found[fields.Column("imports", "", "")].text == "✓ passed"
+
+
+def test_every_field_that_is_not_green_has_a_footnote() -> None:
+    failed = replace(CHECKS[0], outcome="failed", reason="boom")
+    broken = replace(RESULT, outcome="failed", reason="1 of 4", checks=[failed, *CHECKS[1:]])
+    unbuilt = replace(
+        RESULT,
+        cell=Cell("2.0.1", "cu117", "3.9").record(()),
+        outcome="build-failed",
+        reason="no Python",
+        observed=None,
+        checks=[],
+        phases={},
+    )
+    rows = [results.Stored("cpu", "none", each) for each in (broken, unbuilt)]
+    table = markdown.table(rows, [], [LeftOut("torch1.13.1-cu117-py3.8", "left out for a test")])
+    outcomes = table.partition("### Outcomes")[2].partition("1. ")[0]
+    for line in outcomes.splitlines()[4:]:
+        for field in line.strip("| ").split(" | ")[1:]:
+            assert "✓ passed" in field or "<sup>" in field, line
+    assert "failed: boom" in table
+    assert "build-failed: no Python" in table
+    assert "left out for a test" in table
+
+
+HOSTILE = [
+    "<script>alert(1)</script>",
+    "a | b\n| c |",
+    "`x` **bold** [link](http://x) # head",
+    "\x1b[31mred\x1b[0m\x07",
+    "\u202eright to left\u2066",
+    "x" * 100_000,
+    "&lt; &#124;",
+]
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_hostile_text_stays_text(text: str) -> None:
+    bad = replace(CHECKS[0], outcome="failed", reason=text)
+    row = replace(RESULT, outcome="failed", reason=text, checks=[bad], weights={"tiny": text})
+    table = markdown.table([results.Stored(text, text, row)], [text], [LeftOut(text, text)])
+    assert "<script" not in table
+    assert all(each.isprintable() or each == "\n" for each in table)
+    grid = [line for line in table.splitlines() if line.startswith("| `torch")]
+    heads = [line for line in table.splitlines() if line.startswith("| cell")]
+    for head, line in zip(heads, grid, strict=True):
+        assert head.count("|") == line.count("|")
+
+
+def test_the_table_is_stable(tmp_path: Path) -> None:
+    results.store(tmp_path, RESULT, "unused")
+    first = report.write(tmp_path).read_bytes()
+    assert report.write(tmp_path).read_bytes() == first
