@@ -30,6 +30,8 @@ nox.options.default_venv_backend = "uv|virtualenv"
 nox.options.reuse_venv = "yes"
 nox.options.sessions = ["matrix"]
 
+TESTS = ("tests/unit", "tests/processes", "tests/container", "tests/cells")
+
 CELLS = {
     row.cell.id: row
     for plan in matrix.shipped(ROOT / "matrices", facts.load(), machine.look())
@@ -80,7 +82,7 @@ def tests(session: nox.Session) -> None:
     session.install("-e", ".", "--group", "test")
     if os.getuid() == 0:
         session.run("dockerfiles/engine-up", external=True)
-    session.run("pytest", *(session.posargs or ("tests/unit", "tests/container", "tests/cells")))
+    session.run("pytest", *(session.posargs or TESTS))
 
 
 @nox.session(default=False)

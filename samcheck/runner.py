@@ -69,7 +69,7 @@ def now() -> str:
 
 
 @dataclass
-class _Course:
+class Course:
     """What is known of a cell while it runs."""
 
     planned: PlannedCell
@@ -117,7 +117,7 @@ def run_cell(planned: PlannedCell, settings: Settings, folder: Path, watcher: Wa
     Called again on the folder of an interrupted run it goes on where that stopped.
     """
     (folder / "work").mkdir(parents=True, exist_ok=True)
-    course = _Course(planned, settings, folder, watcher)
+    course = Course(planned, settings, folder, watcher)
     try:
         pins = requirements.resolve(planned.cell, facts.load())
         with course.phase("prepare"):
@@ -130,7 +130,7 @@ def run_cell(planned: PlannedCell, settings: Settings, folder: Path, watcher: Wa
         if differences:
             return course.result("misbuilt", "; ".join(differences))
         with course.phase("run"):
-            attempts = _run_suite(course, place)
+            attempts = run_suite(course, place)
     except BuildFailed as error:
         return course.result("build-failed", str(error))
     except Refused as error:
@@ -191,7 +191,7 @@ def compare(cell: Cell, pins: Requirements, seen: Fingerprint) -> Iterator[str]:
             yield f"{name}: declared {declared}, observed {found}"
 
 
-def _run_suite(course: _Course, place: Place) -> list[Attempt]:
+def run_suite(course: Course, place: Place) -> list[Attempt]:
     """Start the suite until every check is settled, the guest dies too often, or cannot start."""
     timeout = course.settings.check_timeout
     while True:
@@ -222,7 +222,7 @@ def _attempts(folder: Path) -> list[Attempt]:
     ]
 
 
-def _start(course: _Course, place: Place, number: int, done: dict[str, CheckResult]) -> None:
+def _start(course: Course, place: Place, number: int, done: dict[str, CheckResult]) -> None:
     """One start of the suite; its end is noted only if samcheck lives to see it."""
     work, settings = course.folder / "work", course.settings
     suite = settings.suite
@@ -244,7 +244,7 @@ def _start(course: _Course, place: Place, number: int, done: dict[str, CheckResu
     results.write_atomically(course.folder / f"ended-{number}.json", note)
 
 
-def _alive(course: _Course, follower: collect.Follower, before: int) -> Callable[[], bool]:
+def _alive(course: Course, follower: collect.Follower, before: int) -> Callable[[], bool]:
     """Follow the journal, tell the watcher, and say whether the guest still gets on.
 
     The guest stops a check at its time limit by itself; a minute later the host does.

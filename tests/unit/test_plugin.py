@@ -8,7 +8,7 @@ import pytest
 
 from samcheck import collect
 
-CHECKS = '''
+CHECKS = """
 import pytest
 
 def test_good(measured, settings):
@@ -47,7 +47,7 @@ def test_set_up(broken):
 
 def test_variants(variant):
     pass
-'''
+"""
 
 
 @pytest.fixture

@@ -1,0 +1,110 @@
+"""One real cell per kind of environment, by the command line, and the table that comes of it.
+
+This is the main job in small: a real PyTorch is installed, SAM runs, outcomes are read from the result.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from samcheck import results
+from samcheck.guest.record import CellResult
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+
+#: A PyTorch whose float16 works on the CPU, on a Python that every supported machine has.
+MATRIX = '[[cell]]\ntorch = "2.4.1"\npython = "3.11"\n'
+
+KNOWN = {
+    "test_dtype.py::test_naive_cast[tiny-fp16]",
+    "test_dtype.py::test_naive_cast[tiny-bf16]",
+}
+
+
+def samcheck(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "samcheck", *arguments]
+    return subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True, check=False)
+
+
+@pytest.fixture(params=["venv", "docker"])
+def kind(request: pytest.FixtureRequest) -> str:
+    if request.param == "docker":
+        from samcheck.environments import docker
+        from samcheck.errors import EnvironmentUnavailable
+
+        try:
+            docker.open_environment()
+        except EnvironmentUnavailable as error:
+            if os.environ.get("CI"):
+                pytest.fail(f"on CI a Docker engine must answer: {error}")
+            pytest.skip(str(error))
+    return str(request.param)
+
+
+def check_suite(result: CellResult) -> None:
+    outcomes = {check.check: check.outcome for check in result.checks}
+    assert result.outcome == "passed", result.reason
+    assert result.observed is not None
+    assert result.observed.torch is not None
+    assert result.observed.torch.startswith("2.4.1")
+    assert {check for check, outcome in outcomes.items() if outcome == "known"} == KNOWN
+    assert {outcomes[check] for check in outcomes if "tiny" in check and check not in KNOWN} == {"passed"}
+    assert {check.variant for check in result.checks} == {None, "tiny"}
+    groups = {(check.group, check.precision) for check in result.checks if check.variant}
+    for group in ("correctness", "dtype", "memory", "latency"):
+        assert {(group, precision) for precision in ("fp32", "fp16", "bf16")} <= groups
+    assert all(check.reason for check in result.checks if check.outcome != "passed")
+    memory = [check for check in result.checks if check.group == "memory"]
+    assert all("allocate" in check.settings["error"] for check in memory)
+
+
+def test_a_cell_from_matrix_file_to_table(kind: str, tmp_path: Path) -> None:
+    path = tmp_path / "one.toml"
+    path.write_text(MATRIX)
+    store = tmp_path / "results"
+    done = samcheck("matrix", str(path), "--environment", kind, "--results", str(store))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert f"environment: {kind}" in done.stdout
+
+    stored, problems = results.load(store)
+    assert not problems
+    assert len(stored) == 1
+    check_suite(stored[0].result)
+    assert stored[0].result.environment.kind == kind
+
+    table = (store / "README.md").read_text()
+    row = next(line for line in table.splitlines() if line.startswith("| `torch2.4.1") and "✓ passed" in line)
+    assert "≈ known 1/2" in row
+    assert "prompt-encoder-float32" in table
+    assert "random (sha256 0d68a080d695)" in table
+
+    again = samcheck("matrix", str(path), "--environment", kind, "--results", str(store), "--resume")
+    assert again.returncode == 2
+    assert "nothing to resume" in again.stderr
+
+
+def test_exit_codes(tmp_path: Path) -> None:
+    path = tmp_path / "one.toml"
+    path.write_text(MATRIX)
+    empty = samcheck("matrix", str(path), "--only", "torch9*")
+    assert (empty.returncode, "no cell fits torch9*" in empty.stderr) == (3, True)
+    path.write_text(MATRIX + "colour = 1\n")
+    bad = samcheck("matrix", str(path))
+    assert (bad.returncode, "cell[0].colour: unknown key" in bad.stderr) == (2, True)
+    option = samcheck("matrix", str(path), "--environment", "moon")
+    assert option.returncode == 2
+    assert "Traceback" not in empty.stderr + bad.stderr + option.stderr
+
+
+def test_no_engine_is_exit_code_4(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "samcheck", "matrix", "--environment", "docker"]
+    environment = dict(os.environ, DOCKER_HOST="unix:///nonexistent.sock")
+    done = subprocess.run(command, cwd=CHECKOUT, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 4
+    assert "no Docker engine answers at unix:///nonexistent.sock" in done.stderr
+    assert "Traceback" not in done.stderr

@@ -1,0 +1,47 @@
+"""Tests against the real Docker engine, with the real Dockerfile and light packages in it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from light import CELL, Guest, light
+
+from samcheck import images
+from samcheck.environments import bases, buildkit, docker
+from samcheck.errors import EnvironmentUnavailable
+
+
+@pytest.fixture(scope="session")
+def engine() -> docker.Docker:
+    """The engine; on CI its absence is a failure, elsewhere the tests are skipped."""
+    try:
+        return docker.open_environment()
+    except EnvironmentUnavailable as error:
+        if os.environ.get("CI"):
+            pytest.fail(f"on CI a Docker engine must answer: {error}")
+        pytest.skip(str(error))
+
+
+@pytest.fixture(scope="session")
+def base(engine: docker.Docker, tmp_path_factory: pytest.TempPathFactory) -> bases.Present:
+    return bases.obtain(engine.client, "3.11", tmp_path_factory.mktemp("base") / "log")
+
+
+@pytest.fixture(scope="session")
+def image(
+    engine: docker.Docker, base: bases.Present, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[images.Image]:
+    built = light(base)
+    buildkit.build(engine.builder, built, tmp_path_factory.mktemp("build") / "log")
+    yield built
+    engine.client.images.remove(built.tag, force=True)
+
+
+@pytest.fixture
+def guest(engine: docker.Docker, image: images.Image, tmp_path: Path) -> Guest:
+    work = tmp_path / "work"
+    work.mkdir()
+    return Guest(docker.DockerPlace(engine.client, image.tag, CELL), work)

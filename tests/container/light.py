@@ -1,0 +1,42 @@
+"""A light image by the real Dockerfile, and running Python in it the way a cell does."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from samcheck import facts, images
+from samcheck.cells import Cell
+from samcheck.environments import Ended, Job, bases, docker
+
+CELL = Cell("0.0.0", "cpu", "3.11")
+
+
+def light(base: bases.Present, **changed: str) -> images.Image:
+    """The image of a cell, by the real Dockerfile, without PyTorch."""
+    arguments = {
+        "BASE": base.image,
+        "PYTHON": "3.11",
+        "TOOLS": " ".join(facts.load().pin("tool", "3.11")),
+        "TORCH": "six==1.16.0",
+        "TORCH_INDEX": "",
+        "SAM": "segment-anything==1.0",
+        **changed,
+    }
+    labels = {"samcheck.kind": "image", "samcheck.cell": CELL.id}
+    return images.Image("samcheck:light-test", arguments, labels)
+
+
+@dataclass(frozen=True)
+class Guest:
+    """A place in the light image, and a folder to work in."""
+
+    place: docker.DockerPlace
+    work: Path
+
+    def run(self, code: str) -> tuple[Ended, str]:
+        """Run Python code; how it ended, and what it printed."""
+        output = self.work.parent / "output"
+        output.unlink(missing_ok=True)
+        ended = self.place.run(Job(("-c", code), self.work, output))
+        return ended, output.read_text(errors="replace")

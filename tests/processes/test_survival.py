@@ -1,0 +1,134 @@
+"""Whatever a check does to its interpreter costs that check only."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+from trial import Trial, outcomes
+
+AROUND = "def test_before(): pass\n\ndef test_it():\n    {}\n\ndef test_after(): pass\n"
+
+
+@pytest.mark.parametrize(
+    ("body", "sign"),
+    [
+        ("import ctypes; ctypes.string_at(0)", "SIGSEGV"),
+        ("import os, signal; os.kill(os.getpid(), signal.SIGKILL)", "SIGKILL"),
+        ("import os; os.abort()", "SIGABRT"),
+        ("import os; os._exit(7)", "exit status 7"),
+    ],
+)
+def test_death_costs_one_check(trial: Trial, body: str, sign: str) -> None:
+    trial.write(AROUND.format(body))
+    result = trial.run()
+    assert outcomes(result) == {"before": "passed", "it": "crashed", "after": "passed"}
+    assert sign in result.checks[1].reason
+    assert trial.starts == 2
+    assert result.outcome == "crashed"
+
+
+def test_last_words_are_kept(trial: Trial) -> None:
+    trial.write(AROUND.format("import os; os.write(1, b'going now'); os._exit(1)"))
+    assert "Fatal" in trial.run().checks[1].details or trial.starts == 2
+
+
+def test_hanging_check_is_stopped_with_its_stack(trial: Trial) -> None:
+    trial.check_timeout = 2.0
+    trial.write(AROUND.format("import time; time.sleep(600)"))
+    result = trial.run()
+    assert outcomes(result) == {"before": "passed", "it": "timed-out", "after": "passed"}
+    assert "in test_it" in result.checks[1].details
+    assert result.outcome == "timed-out"
+
+
+def test_deaths_are_bounded(trial: Trial) -> None:
+    trial.write("".join(f"def test_{n:02}():\n    import os; os._exit(1)\n" for n in range(15)))
+    result = trial.run()
+    assert trial.starts == 11
+    found = list(outcomes(result).values())
+    assert found.count("crashed") == 11
+    assert found.count("not-run") == 4
+    assert all(check.reason for check in result.checks)
+
+
+def test_death_outside_of_a_check_is_the_cells(trial: Trial) -> None:
+    trial.write("import os; os._exit(3)\n")
+    result = trial.run()
+    assert result.outcome == "crashed"
+    assert "outside of a check: exit status 3" in result.reason
+    assert trial.starts == 1
+
+
+def test_much_output_and_odd_bytes(trial: Trial) -> None:
+    body = "import os\n    for _ in range(2000): os.write(2, b'\\xff\\x1b[31m' * 5000)"
+    trial.write(AROUND.format(body + "\n    os._exit(1)"))
+    result = trial.run()
+    assert outcomes(result)["it"] == "crashed"
+    assert len(result.checks[1].details) <= 4000
+
+
+PROGRAM = """
+import sys
+sys.path.insert(0, {tests!r})
+from pathlib import Path
+from trial import Trial
+Trial(Path({folder!r})).run()
+"""
+SLOW = """
+import os, time
+def note(name):
+    with open({log!r}, "a") as stream: stream.write(name + chr(10))
+""" + "".join(f"def test_{n}():\n    note('{n}'); time.sleep(0.4)\n" for n in range(8))
+
+
+def wait_for_lines(log: Path, count: int, process: subprocess.Popen[bytes]) -> None:
+    end = time.monotonic() + 30
+    while not log.exists() or log.read_text().count("\n") < count:
+        assert process.poll() is None, "it ended too early"
+        assert time.monotonic() < end, "it did not get on"
+        time.sleep(0.05)
+
+
+def test_killed_samcheck_loses_nothing_and_repeats_nothing(trial: Trial, tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    trial.write(SLOW.format(log=str(log)))
+    folder = str(Path(__file__).parent)
+    program = PROGRAM.format(tests=folder, folder=str(tmp_path))
+    orchestrator = subprocess.Popen([sys.executable, "-c", program])
+    wait_for_lines(log, 3, orchestrator)
+    guests = psutil.Process(orchestrator.pid).children(recursive=True)
+    orchestrator.send_signal(signal.SIGKILL)
+    orchestrator.wait()
+    _, left = psutil.wait_procs(guests, timeout=5)
+    assert guests
+    assert not left  # the kernel ends the guest with its samcheck
+    begun = log.read_text().split()
+
+    result = trial.run()
+    assert set(outcomes(result).values()) == {"passed"}
+    assert len(result.checks) == 8
+    again = log.read_text().split()[len(begun) :]
+    # Only the one that was running when the kill came may run again.
+    assert set(begun[:-1]).isdisjoint(again)
+    assert result.outcome == "passed"
+
+
+def test_interrupt_leaves_no_process(trial: Trial, tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    trial.write(SLOW.format(log=str(log)))
+    folder = str(Path(__file__).parent)
+    program = PROGRAM.format(tests=folder, folder=str(tmp_path))
+    orchestrator = subprocess.Popen([sys.executable, "-c", program], start_new_session=True)
+    wait_for_lines(log, 1, orchestrator)
+    guests = psutil.Process(orchestrator.pid).children(recursive=True)
+    os.kill(orchestrator.pid, signal.SIGINT)
+    orchestrator.wait(timeout=20)
+    assert guests
+    assert not [guest for guest in guests if guest.is_running()]
