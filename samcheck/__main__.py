@@ -11,7 +11,7 @@ from rich.console import Console
 
 from samcheck import __version__, clean, facts, machine, matrix, report, session
 from samcheck.environments import CHECKOUT, KINDS, here
-from samcheck.errors import INTERRUPTED, BadInput, SamcheckError
+from samcheck.errors import CELLS_FAILED, INTERRUPTED, BadInput, SamcheckError
 from samcheck.matrix import Plan
 from samcheck.runner import TIERS, Settings
 
@@ -131,6 +131,7 @@ def _run(plan: Plan, only: tuple[str, ...], options: dict[str, object]) -> None:
         why=chosen.why,
         check_timeout=float(str(options["check_timeout"])),
         variants=str(options["variants"]),
+        version=session.version(),
     )
     store = options["results"]
     assert isinstance(store, Path)
@@ -186,6 +187,14 @@ def main() -> None:
     except SamcheckError as error:
         click.echo(f"samcheck: {error}", err=True)
         sys.exit(error.exit_code)
+    except OSError as error:
+        where = f" at {error.filename}" if error.filename else ""
+        click.echo(
+            f"samcheck: {error.strerror or error}{where}; what was finished is kept: mend that, then "
+            "--resume goes on from here",
+            err=True,
+        )
+        sys.exit(CELLS_FAILED)
     except (KeyboardInterrupt, click.Abort):
         click.echo("samcheck: interrupted; what was finished is kept, --resume goes on from here", err=True)
         sys.exit(INTERRUPTED)

@@ -35,9 +35,13 @@ class EmptySelection(SamcheckError):
 
 
 class EnvironmentUnavailable(SamcheckError):
-    """The kind of environment that was asked for does not work here."""
+    """A kind of environment does not work here: `what` is wrong, and a remedy."""
 
     exit_code = 4
+
+    def __init__(self, what: str, remedy: str) -> None:
+        super().__init__(f"{what}: {remedy}")
+        self.what = what
 
 
 class BuildFailed(SamcheckError):

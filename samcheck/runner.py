@@ -51,6 +51,7 @@ class Settings:
     Attributes:
         why: why this kind of environment was chosen, for the table.
         check_timeout: seconds after which a check is stopped.
+        version: of samcheck, with the commit where that is known.
         variants: comma-separated names; empty for all that the tier has.
         suite: folder of the checks, as the guest sees it.
     """
@@ -61,6 +62,7 @@ class Settings:
     check_timeout: float
     variants: str = ""
     suite: str = SUITE
+    version: str = samcheck.__version__
 
 
 def now() -> str:
@@ -103,7 +105,7 @@ class Course:
             tier=self.settings.tier,
             started=self.started,
             finished=now(),
-            samcheck=samcheck.__version__,
+            samcheck=self.settings.version,
             observed=self.observed,
             weights=weights,
             phases=self.phases,

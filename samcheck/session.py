@@ -11,6 +11,7 @@ from pathlib import Path
 from pydantic import TypeAdapter, ValidationError
 from rich.console import Console
 
+import samcheck
 from samcheck import console as display
 from samcheck import environments, facts, machine, report, requirements, results, runner
 from samcheck.environments import Environment, here, venv
@@ -47,10 +48,23 @@ def choose_environment(kind: str, python: str = "") -> Chosen:
     except EnvironmentUnavailable as error:
         if kind == "docker":
             raise
-        return Chosen(venv.Venv(), str(error))
+        return Chosen(venv.Venv(), error.what)
     if kind == "docker":
         return Chosen(chosen, "asked for with --environment")
     return Chosen(chosen, f"Docker engine {chosen.client.version()['Version']} answers")
+
+
+def version() -> str:
+    """samcheck's version, with the commit of the checkout and whether it was changed."""
+    command = ["git", "describe", "--always", "--dirty", "--exclude=*"]
+    try:
+        answer = subprocess.run(
+            command, cwd=environments.CHECKOUT, capture_output=True, text=True, check=False
+        )
+    except FileNotFoundError:
+        return samcheck.__version__
+    commit = answer.stdout.strip()
+    return f"{samcheck.__version__}+{commit}" if commit else samcheck.__version__
 
 
 def plan_here(plan: Plan, python: str) -> Plan:

@@ -39,8 +39,9 @@ def find_builder() -> Builder:
         if re.match(r"(18\.09|19|20|2[0-2])\.", version):
             return Builder(f"docker {version}", (client, "build"))
     raise EnvironmentUnavailable(
-        "no Docker client here can build with BuildKit: install the package docker-buildx "
-        "(docker-buildx-plugin in Docker's own repository), or use --environment venv"
+        "no Docker client here can build with BuildKit",
+        "install the package docker-buildx (docker-buildx-plugin in Docker's own repository), "
+        "or use --environment venv",
     )
 
 

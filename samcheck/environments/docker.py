@@ -54,22 +54,23 @@ def connect() -> Any:
         client.ping()
         return client
     except (DockerException, requests.exceptions.RequestException) as error:
-        raise EnvironmentUnavailable(_why_no_engine(str(error))) from None
+        raise _no_engine(str(error)) from None
 
 
-def _why_no_engine(text: str) -> str:
+def _no_engine(text: str) -> EnvironmentUnavailable:
     where = os.environ.get("DOCKER_HOST", "the local socket")
     if "Permission denied" in text:
-        return (
-            f"the Docker engine at {where} does not let this user in: join the group `docker` "
-            "(and log in again), or run with sudo"
+        return EnvironmentUnavailable(
+            f"the Docker engine at {where} does not let this user in",
+            "join the group `docker` and log in again, or run with sudo",
         )
     if "No such file" in text or "Connection refused" in text:
-        return (
-            f"no Docker engine answers at {where}: start one (on Debian or Ubuntu "
-            "`sudo dockerfiles/engine-up` installs and starts it), or use --environment venv"
+        return EnvironmentUnavailable(
+            f"no Docker engine answers at {where}",
+            "start one (on Debian or Ubuntu `sudo dockerfiles/engine-up` installs and starts it), "
+            "or use --environment venv",
         )
-    return f"no Docker engine answers at {where}: {' '.join(text.split())[:300]}"
+    return EnvironmentUnavailable(f"no Docker engine answers at {where}", " ".join(text.split())[:300])
 
 
 def open_environment() -> Docker:

@@ -61,14 +61,15 @@ def cell_of(python: str) -> Cell:
     try:
         answer = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
     except OSError as error:
-        raise EnvironmentUnavailable(f"{python} does not run: {error.strerror}") from None
+        raise EnvironmentUnavailable(f"{python} does not run", str(error.strerror)) from None
     if answer.returncode != 0:
-        raise EnvironmentUnavailable(f"{python} does not run: {answer.stderr.strip()[-300:]}")
+        raise EnvironmentUnavailable(f"{python} does not run", answer.stderr.strip()[-300:])
     seen = json.loads(answer.stdout)
     if not seen["torch"]:
         raise EnvironmentUnavailable(
-            f"{python} has no torch: name an interpreter that has with --python, or let samcheck "
-            "make environments with --environment venv"
+            f"{python} has no torch",
+            "name an interpreter that has with --python, or let samcheck make environments with "
+            "--environment venv",
         )
     return Cell(
         torch=Version(seen["torch"]).public,

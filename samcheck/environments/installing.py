@@ -60,4 +60,4 @@ def _own_words(output: str) -> str:
     lines = [line for line in lines if line]
     start = next((i for i, line in enumerate(lines) if re.match(r"error:|No |Failed", line)), -1)
     text = " ".join(lines[start:][:4]) if lines else "it printed nothing"
-    return text[:400]
+    return text[:240]
