@@ -6,10 +6,9 @@ The SDK cannot pass build secrets, and a company's CA bundle must not end up in 
 from __future__ import annotations
 
 import os
-import re
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -151,6 +150,8 @@ class DockerPlace:
 
     @contextmanager
     def _container(self, job: Job) -> Iterator[Container]:
+        # One of a samcheck that was killed may still be writing to this very folder.
+        _remove(self.client, {"label": f"samcheck.work={job.work}"})
         user = _user(job.work)
         container = self.client.containers.create(
             self.image,
@@ -167,7 +168,8 @@ class DockerPlace:
             labels={
                 "samcheck.kind": "container",
                 "samcheck.cell": self.cell.id,
-                "samcheck.owner": str(os.getpid()),
+                "samcheck.work": str(job.work),
+                "samcheck.owner": owner(os.getpid()),
             },
             network_mode="none",
             read_only=True,
@@ -184,7 +186,7 @@ class DockerPlace:
         try:
             yield container
         finally:
-            container.remove(force=True, v=True)
+            _remove_one(container)
 
 
 def _mounts(work: Path) -> dict[str, dict[str, str]]:
@@ -252,23 +254,44 @@ def _save_output(container: Container, path: Path) -> None:
             output.write(block)
 
 
+def owner(pid: int) -> str:
+    """A process, told from those of other boots, machines and containers that share the engine."""
+    boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+    return f"{boot} {os.readlink('/proc/self/ns/pid')} {pid}"
+
+
 def remove_leftovers(client: Any) -> list[str]:
-    """Remove containers whose samcheck is gone; returns their names."""
-    removed = []
+    """Remove containers whose samcheck has ended; returns their names.
+
+    Those of a samcheck that cannot be seen from here (in a container of its own, say) are left alone.
+    """
+    left = []
     for container in client.containers.list(all=True, filters={"label": "samcheck.kind=container"}):
-        if not _lives(container.labels.get("samcheck.owner", "")):
-            removed.append(str(container.name))
-            container.remove(force=True, v=True)
-    return removed
+        described = container.labels.get("samcheck.owner", "")
+        pid = described.rpartition(" ")[2]
+        seen_from_here = pid.isdigit() and described == owner(int(pid))
+        if seen_from_here and not _lives(pid):
+            left.append(container)
+    return [_remove_one(container) for container in left]
+
+
+def _remove(client: Any, filters: dict[str, str]) -> list[str]:
+    return [_remove_one(each) for each in client.containers.list(all=True, filters=filters)]
+
+
+def _remove_one(container: Container) -> str:
+    with suppress(docker.errors.NotFound):  # somebody else was faster
+        container.remove(force=True, v=True)
+    return str(container.name)
 
 
 def _lives(pid: str) -> bool:
-    """Whether that samcheck still runs (its number may have been given to another program)."""
+    """Whether that process is a samcheck (its number may have been given to another program)."""
     try:
-        command = Path(f"/proc/{int(pid)}/cmdline").read_bytes()
-    except (OSError, ValueError):
+        command = Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
         return False
-    return re.search(rb"samcheck", command) is not None
+    return b"samcheck" in command
 
 
 def remove_images(client: Any) -> list[str]:

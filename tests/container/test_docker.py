@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import sys
@@ -88,7 +87,7 @@ def test_no_progress_is_stopped(guest: Guest) -> None:
 def test_nothing_is_left_behind(guest: Guest) -> None:
     guest.run("pass")
     guest.run("raise SystemExit(3)")
-    mine = guest.place.client.containers.list(all=True, filters={"label": f"samcheck.owner={os.getpid()}"})
+    mine = guest.place.client.containers.list(all=True, filters={"label": f"samcheck.work={guest.work}"})
     assert mine == []
 
 
@@ -107,7 +106,7 @@ def test_containers_of_a_killed_samcheck_are_cleaned(guest: Guest, sign: signal.
     client = guest.place.client
     program = [sys.executable, "-c", KILLED, guest.place.image, str(guest.work)]
     orchestrator = subprocess.Popen(program, stderr=subprocess.DEVNULL, start_new_session=True)
-    label = {"label": f"samcheck.owner={orchestrator.pid}"}
+    label = {"label": f"samcheck.owner={docker.owner(orchestrator.pid)}"}
     end = time.monotonic() + 30
     while not client.containers.list(filters=label):
         assert time.monotonic() < end
@@ -118,6 +117,20 @@ def test_containers_of_a_killed_samcheck_are_cleaned(guest: Guest, sign: signal.
     if sign is signal.SIGKILL:
         assert len(docker.remove_leftovers(client)) == 1
     assert client.containers.list(all=True, filters=label) == []
+
+
+def test_a_forgotten_container_does_not_write_beside_its_successor(guest: Guest) -> None:
+    """After kill -9 the container lives on; the next run in the same folder ends it first."""
+    forgotten = "import time\nwhile True: open('beat', 'a').write('x'); time.sleep(0.05)"
+    with guest.place._container(Job(("-c", forgotten), guest.work, guest.work)) as container:
+        container.start()
+        while not (guest.work / "beat").exists():
+            time.sleep(0.05)
+        guest.run("pass")
+        beats = (guest.work / "beat").stat().st_size
+        time.sleep(0.5)
+        assert (guest.work / "beat").stat().st_size == beats
+        assert docker.remove_leftovers(guest.place.client) == []
 
 
 def test_refusal_has_the_engines_reason(guest: Guest, monkeypatch: pytest.MonkeyPatch) -> None:
