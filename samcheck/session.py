@@ -55,16 +55,21 @@ def choose_environment(kind: str, python: str = "") -> Chosen:
 
 
 def version() -> str:
-    """samcheck's version, with the commit of the checkout and whether it was changed."""
-    command = ["git", "describe", "--always", "--dirty", "--exclude=*"]
-    try:
-        answer = subprocess.run(
-            command, cwd=environments.CHECKOUT, capture_output=True, text=True, check=False
-        )
-    except FileNotFoundError:
+    """samcheck's version, with the commit of the checkout and whether what runs was changed since."""
+    commit = _git("rev-parse", "--short", "HEAD")
+    changed = _git("status", "--porcelain", "--", "samcheck", "tests/suite", "dockerfiles")
+    if not commit:
         return samcheck.__version__
-    commit = answer.stdout.strip()
-    return f"{samcheck.__version__}+{commit}" if commit else samcheck.__version__
+    return f"{samcheck.__version__}+{commit}{'.changed' if changed else ''}"
+
+
+def _git(*arguments: str) -> str:
+    """What git says of the checkout; nothing where there is no git or no repository."""
+    command = ["git", "-C", str(environments.CHECKOUT), *arguments]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
+    except FileNotFoundError:
+        return ""
 
 
 def plan_here(plan: Plan, python: str) -> Plan:
