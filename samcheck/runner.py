@@ -268,7 +268,8 @@ def judge(attempts: list[Attempt], checks: list[CheckResult]) -> tuple[str, str]
     bad = [check for check in checks if check.outcome in BAD_CHECK_OUTCOMES]
     if bad:
         kinds = {check.outcome for check in bad}
-        first = next((check for check in bad if check.outcome != "not-run"), bad[0])
+        # What cannot be imported explains everything behind it; what did not run explains nothing.
+        first = min(bad, key=lambda check: (check.outcome == "not-run", check.group != "imports"))
         outcome = next((kind for kind in ("crashed", "timed-out") if kind in kinds), "failed")
         return outcome, f"{len(bad)} of {len(checks)} checks: {first.check}: {first.reason}"
     last = attempts[-1]

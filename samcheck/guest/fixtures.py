@@ -100,9 +100,11 @@ def recoveries(device: str, variant: str) -> Dict[str, Any]:
     environment = dict(os.environ, PYTHONPATH=os.pathsep.join(sys.path))
     done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
     if done.returncode != 0:
+        last = (done.stderr.strip().splitlines() or ["it printed nothing"])[-1]
         pytest.fail(
-            "the process that provokes the failure ended with status {}: {}".format(
-                done.returncode, done.stderr[-2000:]
-            )
+            "the process that provokes the failure ended with status {}: {}\n{}".format(
+                done.returncode, last, done.stderr[-2000:]
+            ),
+            pytrace=False,
         )
     return {entry["precision"]: Recovery(**entry) for entry in json.loads(done.stdout)}
