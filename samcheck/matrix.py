@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -40,6 +40,7 @@ class CellTable(_Table):
     numpy: Annotated[str, Field(pattern=r"^([0-9]{1,3}(\.[0-9]{1,3}){1,2})?$")] = ""
     sam: Annotated[str, Field(pattern=r"^segment-anything==[0-9]{1,3}(\.[0-9]{1,3}){1,2}$")] = DEFAULT_SAM
     tags: list[Tag] = []
+    spare: bool = False
 
 
 class ExcludeTable(_Table):
@@ -54,16 +55,18 @@ class MatrixFile(_Table):
 
     description: Annotated[str, Field(max_length=500)] = ""
     tier: Tier = "fast"
+    wanted: Annotated[int, Field(ge=0, le=10_000)] = 0
     cell: Annotated[list[CellTable], Field(min_length=1)]
     exclude: list[ExcludeTable] = []
 
 
 @dataclass(frozen=True)
 class PlannedCell:
-    """A cell to run, and the tags that its row carries."""
+    """A cell to run, the tags that its row carries, and whether it only stands in for others."""
 
     cell: Cell
     tags: tuple[str, ...] = ()
+    spare: bool = False
 
 
 @dataclass(frozen=True)
@@ -76,12 +79,16 @@ class LeftOut:
 
 @dataclass(frozen=True)
 class Plan:
-    """What a matrix file means on one machine."""
+    """What a matrix file means on one machine.
+
+    `wanted` is the number of cells that must have been built for the spare ones not to be needed.
+    """
 
     name: str
     tier: Tier
     cells: tuple[PlannedCell, ...]
     left_out: tuple[LeftOut, ...] = ()
+    wanted: int = 0
 
 
 def plan(path: Path, facts: Facts, machine: Machine) -> Plan:
@@ -96,7 +103,9 @@ def plan(path: Path, facts: Facts, machine: Machine) -> Plan:
     if problems:
         raise BadInput("\n".join(f"{path.name}: {problem}" for problem in problems))
     declared = MatrixFile.model_validate(raw)
-    planned = [PlannedCell(_cell(row, facts, machine), tuple(sorted(row.tags))) for row in declared.cell]
+    planned = [
+        PlannedCell(_cell(row, facts, machine), tuple(sorted(row.tags)), row.spare) for row in declared.cell
+    ]
     _refuse_duplicates(path.name, [row.cell.id for row in planned])
     return _exclude(path.stem, declared, planned)
 
@@ -115,11 +124,15 @@ def select(whole: Plan, patterns: Sequence[str]) -> Plan:
     """
     if not patterns:
         chosen = whole.cells
-    else:
-        chosen = tuple(row for row in whole.cells if any(matches(row.cell, each) for each in patterns))
+    else:  # who names a spare cell wants it
+        chosen = tuple(
+            replace(row, spare=False)
+            for row in whole.cells
+            if any(matches(row.cell, each) for each in patterns)
+        )
     if not chosen:
         raise EmptySelection(_nothing_selected(whole, patterns))
-    return Plan(whole.name, whole.tier, chosen, whole.left_out)
+    return replace(whole, cells=chosen)
 
 
 def _nothing_selected(whole: Plan, patterns: Sequence[str]) -> str:
@@ -276,4 +289,4 @@ def _exclude(name: str, declared: MatrixFile, planned: list[PlannedCell]) -> Pla
             kept.append(row)
         else:
             left_out.append(LeftOut(row.cell.id, rule.reason))
-    return Plan(name, declared.tier, tuple(kept), tuple(left_out))
+    return Plan(name, declared.tier, tuple(kept), tuple(left_out), declared.wanted)

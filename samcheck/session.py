@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
@@ -20,6 +20,7 @@ from samcheck.guest.record import CellResult
 from samcheck.matrix import LeftOut, Plan, PlannedCell
 from samcheck.runner import Settings
 
+NOT_BUILT = ("build-failed", "refused", "misbuilt", "not-run")
 RUNS = environments.CHECKOUT / ".samcheck" / "runs"
 
 
@@ -77,7 +78,7 @@ def plan_here(plan: Plan, python: str) -> Plan:
     cell = here.cell_of(python)
     mine = next((row for row in plan.cells if row.cell == cell), PlannedCell(cell))
     others = [LeftOut(row.cell.id, f"{python} is {cell.id}") for row in plan.cells if row != mine]
-    return Plan(plan.name, plan.tier, (mine,), (*plan.left_out, *others))
+    return replace(plan, cells=(mine,), left_out=(*plan.left_out, *others))
 
 
 @dataclass(frozen=True)
@@ -137,6 +138,8 @@ def announce(console: Console, plan: Plan, settings: Settings, folder: Path) -> 
             continue  # the cell's own row will say so
         download, disk = download + need.download_mib, disk + need.disk_mib
         state = "ready" if need.reused else f"up to {need.disk_mib / 1024:.1f} GiB on disk"
+        if row.spare:
+            state += f", only if fewer than {plan.wanted} others can be built"
         say(f"  {row.cell.id}: {state}")
     for left in plan.left_out:
         say(f"  {left.id}: left out: {left.reason}")
@@ -158,11 +161,26 @@ def run(console: Console, plan: Plan, settings: Settings, resume: bool, store: P
     folder = open_folder(noted, resume)
     announce(console, plan, settings, folder)
     with display.display(console, len(plan.cells)) as shown:
-        finished = [_cell(row, settings, folder, store, shown) for row in plan.cells]
+        finished, spared = _cells(plan, settings, folder, store, shown)
     _note(folder, Run(noted.matrix, noted.environment, noted.tier, noted.cells, finished=True))
-    table = report.write(store, plan.left_out)
+    table = report.write(store, (*plan.left_out, *spared))
     console.print(f"table: {table}", markup=False, highlight=False, soft_wrap=True)
     return 0 if all(result.outcome == "passed" for result in finished) else CELLS_FAILED
+
+
+def _cells(
+    plan: Plan, settings: Settings, folder: Path, store: Path, shown: display.Display
+) -> tuple[list[CellResult], list[LeftOut]]:
+    """Every cell in turn, spare ones while too few could be built; and those that were not needed."""
+    finished: list[CellResult] = []
+    spared = []
+    for row in plan.cells:
+        built = sum(result.outcome not in NOT_BUILT for result in finished)
+        if row.spare and built >= plan.wanted:
+            spared.append(LeftOut(row.cell.id, f"spare: {built} other cells could be built"))
+        else:
+            finished.append(_cell(row, settings, folder, store, shown))
+    return finished, spared
 
 
 def _cell(

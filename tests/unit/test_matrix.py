@@ -134,6 +134,14 @@ def test_selection(tmp_path: Path) -> None:
         matrix.select(whole, ["torch2.4.1-cu121-py3.12"])
 
 
+def test_spare_cells_are_marked_unless_named(tmp_path: Path) -> None:
+    text = "wanted = 1\n" + CELL + '[[cell]]\ntorch = "2.0.1"\npython = "3.9"\nspare = true\n'
+    whole = plan(tmp_path, text)
+    assert [row.spare for row in whole.cells] == [False, True]
+    assert whole.wanted == 1
+    assert not matrix.select(whole, ["torch2.0*"]).cells[0].spare
+
+
 def test_everything_excluded_is_an_error(tmp_path: Path) -> None:
     whole = plan(tmp_path, CELL + '[[exclude]]\nmatch = "*"\nreason = "none today"\n')
     with pytest.raises(EmptySelection):
