@@ -24,15 +24,15 @@ def clean(environments: bool, runs: bool) -> Iterator[str]:
 
 
 def _containers(with_images: bool) -> Iterator[str]:
-    from samcheck.environments import docker
+    from samcheck.environments import docker, leftovers
 
     try:
         client = docker.connect()
     except EnvironmentUnavailable:
         return  # without an engine there is nothing of it to clean
-    yield from (f"container {name}" for name in docker.remove_leftovers(client))
+    yield from (f"container {name}" for name in leftovers.remove_abandoned(client))
     if with_images:
-        yield from (f"image {tag}" for tag in docker.remove_images(client))
+        yield from (f"image {tag}" for tag in leftovers.remove_images(client))
 
 
 def _folder(folder: Path) -> Iterator[str]:

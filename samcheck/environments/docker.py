@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from docker.types import DeviceRequest, LogConfig
 
 from samcheck import facts, images, machine
 from samcheck.cells import Cell
-from samcheck.environments import CHECKOUT, Ended, Job, Need, Place, bases, buildkit, substitute
+from samcheck.environments import CHECKOUT, Ended, Job, Need, Place, bases, buildkit, leftovers, substitute
 from samcheck.errors import EnvironmentUnavailable, Refused
 from samcheck.requirements import Requirements
 
@@ -151,7 +151,7 @@ class DockerPlace:
     @contextmanager
     def _container(self, job: Job) -> Iterator[Container]:
         # One of a samcheck that was killed may still be writing to this very folder.
-        _remove(self.client, {"label": f"samcheck.work={job.work}"})
+        leftovers.remove(self.client, {"label": f"samcheck.work={job.work}"})
         user = _user(job.work)
         container = self.client.containers.create(
             self.image,
@@ -169,7 +169,7 @@ class DockerPlace:
                 "samcheck.kind": "container",
                 "samcheck.cell": self.cell.id,
                 "samcheck.work": str(job.work),
-                "samcheck.owner": owner(os.getpid()),
+                "samcheck.owner": leftovers.owner(os.getpid()),
             },
             network_mode="none",
             read_only=True,
@@ -186,7 +186,7 @@ class DockerPlace:
         try:
             yield container
         finally:
-            _remove_one(container)
+            leftovers.remove_one(container)
 
 
 def _mounts(work: Path) -> dict[str, dict[str, str]]:
@@ -252,54 +252,3 @@ def _save_output(container: Container, path: Path) -> None:
     with path.open("ab") as output:
         for block in container.logs(stream=True, follow=False):
             output.write(block)
-
-
-def owner(pid: int) -> str:
-    """A process, told from those of other boots, machines and containers that share the engine."""
-    boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
-    return f"{boot} {os.readlink('/proc/self/ns/pid')} {pid}"
-
-
-def remove_leftovers(client: Any) -> list[str]:
-    """Remove containers whose samcheck has ended; returns their names.
-
-    Those of a samcheck that cannot be seen from here (in a container of its own, say) are left alone.
-    """
-    left = []
-    for container in client.containers.list(all=True, filters={"label": "samcheck.kind=container"}):
-        described = container.labels.get("samcheck.owner", "")
-        pid = described.rpartition(" ")[2]
-        seen_from_here = pid.isdigit() and described == owner(int(pid))
-        if seen_from_here and not _lives(pid):
-            left.append(container)
-    return [_remove_one(container) for container in left]
-
-
-def _remove(client: Any, filters: dict[str, str]) -> list[str]:
-    return [_remove_one(each) for each in client.containers.list(all=True, filters=filters)]
-
-
-def _remove_one(container: Container) -> str:
-    with suppress(docker.errors.NotFound):  # somebody else was faster
-        container.remove(force=True, v=True)
-    return str(container.name)
-
-
-def _lives(pid: str) -> bool:
-    """Whether that process is a samcheck (its number may have been given to another program)."""
-    try:
-        command = Path(f"/proc/{pid}/cmdline").read_bytes()
-    except OSError:
-        return False
-    return b"samcheck" in command
-
-
-def remove_images(client: Any) -> list[str]:
-    """Remove every image that samcheck built or made, and the build cache; returns their names."""
-    removed = []
-    for kind in ("image", "base"):
-        for image in client.images.list(filters={"label": f"samcheck.kind={kind}"}):
-            removed.append(", ".join(image.tags) or str(image.id))
-            client.images.remove(image.id, force=True)
-    client.api.prune_builds()
-    return removed

@@ -11,7 +11,7 @@ from docker.types import DeviceRequest
 from light import Guest, light
 
 from samcheck import images
-from samcheck.environments import Job, bases, buildkit, docker
+from samcheck.environments import Job, bases, buildkit, docker, leftovers
 from samcheck.errors import BuildFailed, EnvironmentUnavailable, Refused
 
 
@@ -106,16 +106,16 @@ def test_containers_of_a_killed_samcheck_are_cleaned(guest: Guest, sign: signal.
     client = guest.place.client
     program = [sys.executable, "-c", KILLED, guest.place.image, str(guest.work)]
     orchestrator = subprocess.Popen(program, stderr=subprocess.DEVNULL, start_new_session=True)
-    label = {"label": f"samcheck.owner={docker.owner(orchestrator.pid)}"}
+    label = {"label": f"samcheck.owner={leftovers.owner(orchestrator.pid)}"}
     end = time.monotonic() + 30
     while not client.containers.list(filters=label):
         assert time.monotonic() < end
         time.sleep(0.1)
-    assert docker.remove_leftovers(client) == []  # it still runs: not touched
+    assert leftovers.remove_abandoned(client) == []  # it still runs: not touched
     orchestrator.send_signal(sign)
     orchestrator.wait(timeout=30)
     if sign is signal.SIGKILL:
-        assert len(docker.remove_leftovers(client)) == 1
+        assert len(leftovers.remove_abandoned(client)) == 1
     assert client.containers.list(all=True, filters=label) == []
 
 
@@ -130,7 +130,7 @@ def test_a_forgotten_container_does_not_write_beside_its_successor(guest: Guest)
         beats = (guest.work / "beat").stat().st_size
         time.sleep(0.5)
         assert (guest.work / "beat").stat().st_size == beats
-        assert docker.remove_leftovers(guest.place.client) == []
+        assert leftovers.remove_abandoned(guest.place.client) == []
 
 
 def test_refusal_has_the_engines_reason(guest: Guest, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,74 +4,59 @@ from __future__ import annotations
 
 from typing import Any, Callable, Dict
 
+import pytest
 import torch
 
 from samcheck.guest import latency
 from samcheck.guest.sam import pipeline, precisions
 
 
-def _time(
-    benchmark: Any,
-    step: Callable[[], Any],
-    model: Any,
-    device: str,
-    measured: Dict[str, float],
-    settings: Dict[str, str],
-) -> Any:
-    """Time `step` with pytest-benchmark and store the numbers; returns what the step gave."""
-    result = benchmark(latency.synchronised(step, device))
-    measured.update(latency.metrics(benchmark))
-    settings["encoder_dtype"] = str(precisions.encoder_dtype(model))
-    settings["threads"] = str(torch.get_num_threads())
-    settings["device"] = str(model.device)
-    assert measured["rounds"] >= 5
-    assert model.device.type == device
-    return result
-
-
-def test_encoder(
+@pytest.fixture
+def timed(
     benchmark: Any,
     model: Any,
     precision: str,
     device: str,
     measured: Dict[str, float],
     settings: Dict[str, str],
-) -> None:
-    """The image encoder alone, one image, and it really ran in the precision asked for."""
+) -> Callable[[Callable[[], Any]], Any]:
+    """Times a step with pytest-benchmark, stores the numbers and what really ran; gives its result.
+
+    https://github.com/facebookresearch/segment-anything/issues/344
+    """
+
+    def run(step: Callable[[], Any]) -> Any:
+        result = benchmark(latency.synchronised(step, device))
+        measured.update(latency.metrics(benchmark))
+        settings["encoder_dtype"] = str(precisions.encoder_dtype(model))
+        settings["threads"] = str(torch.get_num_threads())
+        settings["device"] = str(model.device)
+        assert measured["rounds"] >= 5
+        assert model.device.type == device
+        assert precisions.encoder_dtype(model) is precisions.PRECISIONS[precision].dtype
+        return result
+
+    return run
+
+
+def test_encoder(timed: Callable[..., Any], model: Any, device: str) -> None:
+    """The image encoder alone, one image."""
     size = model.image_encoder.img_size
     pixels = torch.rand(1, 3, size, size, device=device)
-    features = _time(benchmark, lambda: model.image_encoder(pixels), model, device, measured, settings)
-    assert precisions.encoder_dtype(model) is precisions.PRECISIONS[precision].dtype
+    features = timed(lambda: model.image_encoder(pixels))
+    assert features.shape[2:] == (size // 16, size // 16)
     assert torch.isfinite(features).all()
 
 
-def test_decoder(
-    benchmark: Any,
-    model: Any,
-    precision: str,
-    device: str,
-    scene: Any,
-    measured: Dict[str, float],
-    settings: Dict[str, str],
-) -> None:
+def test_decoder(timed: Callable[..., Any], model: Any, scene: Any) -> None:
     """One prompt on an image that is already encoded, until the masks are in host memory."""
     ready = pipeline.predictor(model)
     ready.set_image(scene.image)
     given = pipeline.prompt(scene, "point")
-    found = _time(benchmark, lambda: pipeline.predict(ready, given), model, device, measured, settings)
-    assert len(found.masks) == 3
+    assert len(timed(lambda: pipeline.predict(ready, given)).masks) == 3
 
 
-def test_end_to_end(
-    benchmark: Any,
-    model: Any,
-    precision: str,
-    device: str,
-    scene: Any,
-    measured: Dict[str, float],
-    settings: Dict[str, str],
-) -> None:
+def test_end_to_end(timed: Callable[..., Any], model: Any, scene: Any) -> None:
     """From a picture in host memory to masks in host memory, nothing cached."""
     given = pipeline.prompt(scene, "point")
-    found = _time(benchmark, lambda: pipeline.segment(model, scene, given), model, device, measured, settings)
-    assert len(found.masks) == 3
+    assert len(timed(lambda: pipeline.segment(model, scene, given)).masks) == 3
