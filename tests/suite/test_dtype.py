@@ -6,6 +6,7 @@ import copy
 from typing import Any, Callable, Dict
 
 import numpy as np
+import torch
 
 from samcheck.guest import oracle
 from samcheck.guest.sam import pipeline, precisions
@@ -40,6 +41,7 @@ def test_safe_cast(
     ready = pipeline.predictor(model)
     ready.set_image(scene.image)
     settings["features_dtype"] = str(ready.features.dtype)
+    assert ready.features.dtype is torch.float32
     found = pipeline.predict(ready, pipeline.prompt(scene, "box"))
     for array in (found.logits, found.low_resolution, found.scores):
         assert array.dtype == np.float32
