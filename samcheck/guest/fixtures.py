@@ -10,9 +10,15 @@ import json
 import os
 import subprocess
 import sys
-from typing import Any, Callable, Dict
+from typing import Any, Callable, Dict, List, Sequence
 
 import pytest
+
+from .plugin import FAST_VARIANTS, PRECISION_NAMES
+
+#: The slow-down of a matrix product against fp32 above which a CPU is taken to emulate a precision. It was
+#: 8 for fp16 where the whole encoder of vit_b took 177 s an image; 0.1 to 0.4 for bf16.
+SLOWEST = 5.0
 
 
 @pytest.fixture(scope="session")
@@ -79,7 +85,25 @@ def reference(loaded: Any, scene: Any) -> Callable[[str], Any]:
 
 
 @pytest.fixture(scope="session")
-def model(loaded: Any, precision: str, device: str, exact_float32: None) -> Any:
+def affordable(variant: str, precision: str, device: str) -> None:
+    """Skips a large variant in a precision that this CPU only emulates: it would take hours."""
+    from .sam import precisions
+
+    if variant in FAST_VARIANTS or device != "cpu":
+        return
+    wanted = precisions.PRECISIONS[precision]
+    if precisions.missing_kernel(wanted, device):
+        return  # for others to tell
+    slower = precisions.slowdown(wanted)
+    if slower > SLOWEST:
+        pytest.skip(
+            "{} products are {:.0f} times slower than fp32 on this CPU, more than {:.0f}: only the "
+            "small variant is run in it".format(precision, slower, SLOWEST)
+        )
+
+
+@pytest.fixture(scope="session")
+def model(loaded: Any, affordable: None, precision: str, device: str, exact_float32: None) -> Any:
     """The model on the device, on the safe path of `precision`; skips where no kernel exists."""
     from .sam import precisions
 
@@ -91,12 +115,39 @@ def model(loaded: Any, precision: str, device: str, exact_float32: None) -> Any:
 
 
 @pytest.fixture(scope="session")
-def recoveries(device: str, variant: str) -> Dict[str, Any]:
-    """What `samcheck.guest.memory` saw, by precision; in a process of its own, once per variant."""
+def ready(model: Any, scene: Any) -> Any:
+    """A predictor of the model with the scene's image encoded, for checks that only ask it."""
+    from .sam import pipeline
+
+    predictor = pipeline.predictor(model)
+    predictor.set_image(scene.image)
+    return predictor
+
+
+@pytest.fixture(scope="session")
+def recovery(device: str, variant: str) -> Callable[[str], Any]:
+    """What `samcheck.guest.memory` saw for a precision, in a process of its own.
+
+    The small variant is tried in all precisions at once, since starting the process takes longest.
+    """
     from .memory import Recovery
 
-    command = [sys.executable, "-m", "samcheck.guest.memory"]
-    command += ["--device", device, "--variant", variant]
+    seen: Dict[str, Any] = {}
+
+    def get(precision: str) -> Any:
+        if precision not in seen:
+            wanted = PRECISION_NAMES if variant in FAST_VARIANTS else (precision,)
+            for entry in _provoke(device, variant, wanted):
+                seen[entry["precision"]] = Recovery(**entry)
+        return seen[precision]
+
+    return get
+
+
+def _provoke(device: str, variant: str, precisions: Sequence[str]) -> List[Dict[str, Any]]:
+    command = [sys.executable, "-m", "samcheck.guest.memory", "--device", device, "--variant", variant]
+    for precision in precisions:
+        command += ["--precision", precision]
     environment = dict(os.environ, PYTHONPATH=os.pathsep.join(sys.path))
     done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
     if done.returncode != 0:
@@ -107,4 +158,5 @@ def recoveries(device: str, variant: str) -> Dict[str, Any]:
             ),
             pytrace=False,
         )
-    return {entry["precision"]: Recovery(**entry) for entry in json.loads(done.stdout)}
+    found: List[Dict[str, Any]] = json.loads(done.stdout)
+    return found

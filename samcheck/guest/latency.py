@@ -6,9 +6,13 @@ Without that a GPU's encoder looks free and whatever copies first to the host lo
 
 from __future__ import annotations
 
+from time import perf_counter
 from typing import Any, Callable, Dict
 
 import torch
+
+LONG_SECONDS = 5.0
+FEWEST_ROUNDS = 3
 
 
 def synchronised(step: Callable[[], Any], device: str) -> Callable[[], Any]:
@@ -22,6 +26,19 @@ def synchronised(step: Callable[[], Any], device: str) -> Callable[[], Any]:
         return result
 
     return finished
+
+
+def time(benchmark: Any, step: Callable[[], Any]) -> Any:
+    """Time `step` with the pytest-benchmark fixture; returns what it gave.
+
+    pytest-benchmark decides how often to run it, unless one run takes so long that even its least, five
+    rounds behind a calibration, would take minutes.
+    """
+    begin = perf_counter()
+    step()
+    if perf_counter() - begin < LONG_SECONDS:
+        return benchmark(step)
+    return benchmark.pedantic(step, rounds=FEWEST_ROUNDS)
 
 
 def metrics(benchmark: Any) -> Dict[str, float]:

@@ -1,6 +1,6 @@
 """Provoking a real allocation failure, and finding out what is left of it afterwards.
 
-    python -m samcheck.guest.memory --device cpu --variant tiny
+    python -m samcheck.guest.memory --device cpu --variant tiny --precision fp32
 
 Runs in a process of its own, since the address-space limit of the CPU case holds for a whole
 process, and prints a list of `Recovery` as JSON, one per precision.
@@ -197,12 +197,12 @@ def main(arguments: Optional[List[str]] = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m samcheck.guest.memory")
     parser.add_argument("--device", choices=("cpu", "cuda"), required=True)
     parser.add_argument("--variant", choices=sorted(variants.VARIANTS), required=True)
-    parser.add_argument("--precision", action="append", choices=sorted(precisions.PRECISIONS))
+    parser.add_argument("--precision", action="append", choices=sorted(precisions.PRECISIONS), required=True)
     options = parser.parse_args(arguments)
     torch.set_grad_enabled(False)
     model, _ = weights.load(variants.VARIANTS[options.variant])
     found = []
-    for name in options.precision or sorted(precisions.PRECISIONS):
+    for name in options.precision:
         precision = precisions.PRECISIONS[name]
         missing = precisions.missing_kernel(precision, options.device)
         if missing:

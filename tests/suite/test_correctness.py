@@ -14,6 +14,7 @@ from samcheck.guest.sam import pipeline, precisions
 @pytest.mark.parametrize("kind", pipeline.PROMPT_KINDS)
 def test_prediction_matches_reference(
     model: Any,
+    ready: Any,
     precision: str,
     scene: Any,
     reference: Callable[[str], Any],
@@ -27,7 +28,7 @@ def test_prediction_matches_reference(
     """
     expected = reference(kind)
     tolerance = oracle.TOLERANCES[precision]
-    found = pipeline.segment(model, scene, pipeline.prompt(scene, kind))
+    found = pipeline.predict(ready, pipeline.prompt(scene, kind))
     seen = oracle.deviation(found, expected, tolerance)
     measured.update(
         logits_relative_l2=seen.logits,

@@ -12,7 +12,9 @@ from samcheck.guest import oracle
 from samcheck.guest.sam import pipeline, precisions
 
 
-def test_naive_cast(loaded: Any, precision: str, device: str, scene: Any, defect: Any) -> None:
+def test_naive_cast(
+    loaded: Any, affordable: None, precision: str, device: str, scene: Any, defect: Any
+) -> None:
     """`model.half()`, then `set_image` and `predict`, as deployment guides say.
 
     https://github.com/pytorch/benchmark/pull/1764
@@ -28,7 +30,7 @@ def test_naive_cast(loaded: Any, precision: str, device: str, scene: Any, defect
 
 
 def test_safe_cast(
-    model: Any,
+    ready: Any,
     precision: str,
     scene: Any,
     reference: Callable[[str], Any],
@@ -38,8 +40,6 @@ def test_safe_cast(
 
     https://github.com/facebookresearch/segment-anything/issues/540
     """
-    ready = pipeline.predictor(model)
-    ready.set_image(scene.image)
     settings["features_dtype"] = str(ready.features.dtype)
     assert ready.features.dtype is torch.float32
     found = pipeline.predict(ready, pipeline.prompt(scene, "box"))

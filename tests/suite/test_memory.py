@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict
+from typing import Any, Callable, Dict
 
 import pytest
 
@@ -12,7 +12,8 @@ GROWTH_MIB = {"cpu": 12.0, "cuda": 1.0}
 
 
 def test_recovers_from_out_of_memory(
-    recoveries: Dict[str, Any],
+    recovery: Callable[[str], Any],
+    affordable: None,
     precision: str,
     device: str,
     measured: Dict[str, float],
@@ -22,7 +23,7 @@ def test_recovers_from_out_of_memory(
 
     https://github.com/pytorch/pytorch/issues/27600
     """
-    seen = recoveries[precision]
+    seen = recovery(precision)
     if seen.unsupported:
         pytest.skip("no {} kernel on {}: {}".format(precision, device, seen.unsupported))
     measured.update(

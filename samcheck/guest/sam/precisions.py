@@ -11,6 +11,7 @@ https://github.com/pytorch/benchmark/pull/1764).
 from __future__ import annotations
 
 import copy
+import time
 from dataclasses import dataclass
 from typing import Any, Dict, Optional
 
@@ -106,3 +107,18 @@ def missing_kernel(precision: Precision, device: str) -> Optional[str]:
                 raise
             return "{}: {}".format(type(layer).__name__, error)
     return None
+
+
+def slowdown(precision: Precision, size: int = 512, repeats: int = 3) -> float:
+    """How many times longer than in float32 a matrix product takes in `precision` on this CPU."""
+
+    def best(dtype: torch.dtype) -> float:
+        left = torch.ones((size, size), dtype=dtype)
+        times = []
+        for _ in range(repeats + 1):  # the first one warms up
+            begin = time.perf_counter()
+            left @ left
+            times.append(time.perf_counter() - begin)
+        return min(times[1:])
+
+    return best(precision.dtype) / best(torch.float32)
