@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import sys
 from pathlib import Path
 
@@ -12,6 +14,7 @@ from rich.console import Console
 from samcheck import __version__, clean, facts, machine, matrix, report, session
 from samcheck.environments import CHECKOUT, KINDS, here
 from samcheck.errors import CELLS_FAILED, INTERRUPTED, BadInput, SamcheckError
+from samcheck.guest.record import VARIANT_TIERS
 from samcheck.matrix import Plan
 from samcheck.runner import TIERS, Settings
 
@@ -120,22 +123,46 @@ def fast_command(arguments: tuple[str, ...]) -> None:
 def _run(plan: Plan, only: tuple[str, ...], options: dict[str, object]) -> None:
     if options.get("ca_bundle"):
         machine.trust(str(options["ca_bundle"]))
+    _resolve_checkpoints()
     python = str(options.get("python") or here.default_python())
     if options["environment"] == "here":
         plan = session.plan_here(plan, python)
     plan = matrix.select(plan, only)
     chosen = session.choose_environment(str(options["environment"]), python)
+    tier = str(options["tier"] or plan.tier)
     settings = Settings(
-        tier=str(options["tier"] or plan.tier),
+        tier=tier,
         environment=chosen.environment,
         why=chosen.why,
         check_timeout=float(str(options["check_timeout"])),
-        variants=str(options["variants"]),
+        variants=_variants(str(options["variants"]), tier),
         version=session.version(),
     )
     store = options["results"]
     assert isinstance(store, Path)
     sys.exit(session.run(Console(), plan, settings, bool(options["resume"]), store))
+
+
+def _variants(given: str, tier: str) -> tuple[str, ...]:
+    """The names in a comma-separated list, which the tier must have."""
+    names = tuple(name.strip() for name in given.split(",") if name.strip())
+    for name in names:
+        if name not in VARIANT_TIERS:
+            known = ", ".join(VARIANT_TIERS)
+            raise BadInput(f"--variants: there is no variant {name!r}; known: {known}")
+        if VARIANT_TIERS[name] == "full" and tier != "full":
+            raise BadInput(f"--variants: {name} is not part of the tier {tier}: add --tier full")
+    return names
+
+
+def _resolve_checkpoints() -> None:
+    """Make $SAMCHECK_CHECKPOINTS absolute: guests run in other folders."""
+    folder = os.environ.get("SAMCHECK_CHECKPOINTS")
+    if not folder:
+        return
+    if not Path(folder).is_dir():
+        raise BadInput(f"SAMCHECK_CHECKPOINTS names {folder}, which is no folder")
+    os.environ["SAMCHECK_CHECKPOINTS"] = str(Path(folder).resolve())
 
 
 def _shipped() -> list[Plan]:
@@ -179,6 +206,7 @@ def clean_command(environments: bool, runs: bool) -> None:
 
 def main() -> None:
     """Run the command line; errors become one sentence and an exit code."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # CI's way to say Ctrl-C
     try:
         cli(standalone_mode=False)
     except click.ClickException as error:

@@ -47,6 +47,10 @@ class EnvironmentUnavailable(SamcheckError):
 class BuildFailed(SamcheckError):
     """One cell's environment could not be made; the other cells go on."""
 
+    exit_code = CELLS_FAILED
+
 
 class Refused(SamcheckError):
     """The engine would not start one cell's container; the other cells go on."""
+
+    exit_code = CELLS_FAILED

@@ -47,7 +47,7 @@ class Machine:
 def look() -> Machine:
     """This machine. PyTorch's index is only asked where no GPU settles the build."""
     gpus, driver = _nvidia()
-    return Machine(gpus=gpus, driver=driver, pytorch_index=_answers(PYTORCH_INDEX))
+    return Machine(gpus=gpus, driver=driver, pytorch_index=not gpus and _answers(PYTORCH_INDEX))
 
 
 def _nvidia() -> tuple[tuple[Gpu, ...], str]:

@@ -99,7 +99,7 @@ def plan(path: Path, facts: Facts, machine: Machine) -> Plan:
             with its path in it.
     """
     raw = _parse(path)
-    problems = [*_malformed(raw), *_impossible_cells(raw, facts)]
+    problems = [*_malformed(raw), *_impossible_cells(raw, facts), *_unmet_spares(raw)]
     if problems:
         raise BadInput("\n".join(f"{path.name}: {problem}" for problem in problems))
     declared = MatrixFile.model_validate(raw)
@@ -172,6 +172,15 @@ def _impossible_cells(raw: dict[str, Any], facts: Facts) -> Iterator[str]:
         except ValidationError:
             continue
         yield from (f"cell[{index}].{problem}" for problem in _impossible(row, facts))
+
+
+def _unmet_spares(raw: dict[str, Any]) -> Iterator[str]:
+    rows = raw.get("cell")
+    spare = (
+        any(isinstance(row, dict) and row.get("spare") for row in rows) if isinstance(rows, list) else False
+    )
+    if spare and not raw.get("wanted"):
+        yield "wanted: is missing, and spare cells run only when fewer cells than it could be built"
 
 
 def _problem(entry: Any) -> str:

@@ -36,6 +36,9 @@ class Requirements:
         return (*self.tools, *self.torch, *self.numpy, self.sam)
 
 
+NOTHING = Requirements((), (), "", (), "")
+
+
 def resolve(cell: Cell, facts: Facts) -> Requirements:
     """The pins of a cell.
 

@@ -47,6 +47,20 @@ def write_atomically(path: Path, content: bytes) -> None:
         raise
 
 
+def require_writable(root: Path) -> None:
+    """Find out before hours of work that results cannot be stored.
+
+    Raises:
+        BadInput: files cannot be made under `root`.
+    """
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        write_atomically(root / ".writable", b"")
+        (root / ".writable").unlink()
+    except OSError as error:
+        raise BadInput(f"results cannot be stored at {root}: {error.strerror}") from None
+
+
 def to_json(result: CellResult) -> bytes:
     return _RESULT.dump_json(result, indent=1) + b"\n"
 
@@ -101,7 +115,8 @@ def place(root: Path, result: CellResult, fallback_device: str) -> Path:
     on_gpu = result.observed is not None and result.observed.device == "cuda"
     driver = (result.observed.driver if result.observed and on_gpu else None) or "none"
     folder = root / slug(device_of(result, fallback_device)) / slug(driver)
-    return folder / f"{result.cell.id}.json"
+    # A run of some variants only must not replace one of all.
+    return folder / f"{'+'.join((result.cell.id, *result.variants))}.json"
 
 
 def store(root: Path, result: CellResult, fallback_device: str) -> Path:

@@ -20,6 +20,8 @@ from samcheck.guest.record import CellResult
 from samcheck.matrix import LeftOut, Plan, PlannedCell
 from samcheck.runner import Settings
 
+#: What --resume tries again: the cause may have been mended.
+TRY_AGAIN = ("build-failed", "refused", "not-run")
 NOT_BUILT = ("build-failed", "refused", "misbuilt", "not-run")
 RUNS = environments.CHECKOUT / ".samcheck" / "runs"
 
@@ -83,11 +85,16 @@ def plan_here(plan: Plan, python: str) -> Plan:
 
 @dataclass(frozen=True)
 class Run:
-    """A run on disk, so that another process can go on with it."""
+    """A run on disk, so that another process can go on with it.
+
+    `finished` is set once every cell could be built and the table was written.
+    """
 
     matrix: str
     environment: str
     tier: str
+    variants: tuple[str, ...]
+    version: str
     cells: tuple[str, ...]
     finished: bool = False
 
@@ -112,8 +119,8 @@ def open_folder(run: Run, resume: bool) -> Path:
         except ValidationError:
             continue
     raise BadInput(
-        f"nothing to resume: {RUNS} holds no unfinished run of matrix {run.matrix} with these cells, "
-        f"environment {run.environment} and tier {run.tier}; leave out --resume to start one"
+        f"nothing to resume: {RUNS} holds no unfinished run of matrix {run.matrix} with these cells and "
+        f"options in environment {run.environment} by samcheck {run.version}; leave out --resume to start one"
     )
 
 
@@ -133,7 +140,7 @@ def announce(console: Console, plan: Plan, settings: Settings, folder: Path) -> 
     download = disk = 0
     for row in plan.cells:
         try:
-            need = environment.need(row.cell, requirements.resolve(row.cell, facts.load()))
+            need = environment.need(row.cell, runner.requirements_of(row.cell, environment))
         except BuildFailed:
             continue  # the cell's own row will say so
         download, disk = download + need.download_mib, disk + need.disk_mib
@@ -156,14 +163,18 @@ def run(console: Console, plan: Plan, settings: Settings, resume: bool, store: P
         plan.name,
         settings.environment.kind,
         settings.tier,
+        settings.variants,
+        settings.version,
         tuple(row.cell.id for row in plan.cells),
     )
+    results.require_writable(store)
     folder = open_folder(noted, resume)
     announce(console, plan, settings, folder)
     with display.display(console, len(plan.cells)) as shown:
         finished, spared = _cells(plan, settings, folder, store, shown)
-    _note(folder, Run(noted.matrix, noted.environment, noted.tier, noted.cells, finished=True))
     table = report.write(store, (*plan.left_out, *spared))
+    if not any(result.outcome in TRY_AGAIN for result in finished):
+        _note(folder, replace(noted, finished=True))
     console.print(f"table: {table}", markup=False, highlight=False, soft_wrap=True)
     return 0 if all(result.outcome == "passed" for result in finished) else CELLS_FAILED
 
@@ -189,9 +200,8 @@ def _cell(
     """One cell: run it, unless an earlier start of this run has; its result is stored at once."""
     shown.cell(row.cell.id)
     kept = folder / row.cell.id / "result.json"
-    if kept.exists():
-        result = results.read(kept)
-    else:
+    result = results.read(kept) if kept.exists() else None
+    if result is None or result.outcome in TRY_AGAIN:
         result = runner.run_cell(row, settings, folder / row.cell.id, shown)
         results.write_atomically(kept, results.to_json(result))
     results.store(store, result, machine.device_name())

@@ -92,6 +92,10 @@ class Environment(Protocol):
     @property
     def kind(self) -> str: ...
 
+    @property
+    def installs(self) -> bool:
+        """Whether it installs the cell's exact requirements, which can then be checked."""
+
     def need(self, cell: Cell, requirements: Requirements) -> Need:
         """What `prepare` will take."""
 

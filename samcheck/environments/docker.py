@@ -88,6 +88,7 @@ class Docker:
     client: Any
     builder: buildkit.Builder
     kind: str = "docker"
+    installs: bool = True
 
     def storage(self) -> Path:
         folder = Path(self.client.info().get("DockerRootDir", "/"))
@@ -201,8 +202,7 @@ def _mounts(work: Path) -> dict[str, dict[str, str]]:
 
 
 def _checkpoints() -> str:
-    folder = os.environ.get("SAMCHECK_CHECKPOINTS", "")
-    return str(Path(folder).resolve()) if folder else ""
+    return os.environ.get("SAMCHECK_CHECKPOINTS", "")
 
 
 def _user(work: Path) -> str:

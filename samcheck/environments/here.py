@@ -6,15 +6,17 @@ import json
 import os
 import subprocess
 import sys
-from dataclasses import dataclass, field
+import tempfile
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from packaging.version import Version
 
+from samcheck import facts
 from samcheck.cells import DEFAULT_SAM, Cell
 from samcheck.environments import CHECKOUT, Ended, Job, Need, Place, processes
-from samcheck.errors import EnvironmentUnavailable
-from samcheck.requirements import Requirements
+from samcheck.errors import BuildFailed, EnvironmentUnavailable
+from samcheck.requirements import Requirements, resolve
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,7 @@ class Here:
 
     python: str
     kind: str = "here"
+    installs: bool = False
 
     def storage(self) -> Path:
         return CHECKOUT
@@ -56,24 +59,37 @@ def cell_of(python: str) -> Cell:
     Raises:
         EnvironmentUnavailable: it does not run, or has no torch.
     """
-    command = [python, "-m", "samcheck.guest.fingerprint", "/dev/stdout"]
-    environment = dict(os.environ, PYTHONPATH=str(CHECKOUT))
-    try:
-        answer = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
-    except OSError as error:
-        raise EnvironmentUnavailable(f"{python} does not run", str(error.strerror)) from None
-    if answer.returncode != 0:
-        raise EnvironmentUnavailable(f"{python} does not run", answer.stderr.strip()[-300:])
-    seen = json.loads(answer.stdout)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "fingerprint.json"
+        command = [python, "-m", "samcheck.guest.fingerprint", str(path)]
+        environment = dict(os.environ, PYTHONPATH=str(CHECKOUT))
+        try:
+            answer = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+        except OSError as error:
+            raise EnvironmentUnavailable(f"{python} does not run", str(error.strerror)) from None
+        if not path.exists():
+            said = answer.stderr.strip()[-300:] or f"it ended with status {answer.returncode}"
+            raise EnvironmentUnavailable(f"{python} does not run samcheck's probe", said)
+        seen = json.loads(path.read_text(encoding="utf-8"))
     if not seen["torch"]:
         raise EnvironmentUnavailable(
             f"{python} has no torch",
             "name an interpreter that has with --python, or let samcheck make environments with "
             "--environment venv",
         )
-    return Cell(
+    cell = Cell(
         torch=Version(seen["torch"]).public,
         cuda="cu" + seen["torch_cuda"].replace(".", "") if seen["torch_cuda"] else "cpu",
         python=".".join(seen["python"].split(".")[:2]),
         sam=f"segment-anything=={seen['segment_anything']}" if seen["segment_anything"] else DEFAULT_SAM,
     )
+    return cell if _default_numpy(cell) == seen["numpy"] else replace(cell, numpy=seen["numpy"] or "")
+
+
+def _default_numpy(cell: Cell) -> str:
+    """The NumPy that an id without one stands for; nothing where the facts do not know this PyTorch."""
+    try:
+        pin = resolve(cell, facts.load()).numpy[0]
+    except BuildFailed:
+        return ""
+    return pin.partition("==")[2]

@@ -47,6 +47,7 @@ class Venv:
     """One virtual environment per cell, made by uv; wheels are shared through uv's cache."""
 
     kind: str = "venv"
+    installs: bool = True
 
     def storage(self) -> Path:
         return home()

@@ -34,10 +34,6 @@ class Defect:
         return any(re.search(symptom, text) for symptom in self.symptoms)
 
 
-class DefectObserved(AssertionError):
-    """Raised by a check that sees a silent defect: wrong, but nothing raised it."""
-
-
 _ALL = (
     Defect(
         "prompt-encoder-float32",

@@ -13,9 +13,10 @@ import gc
 import json
 import resource
 import sys
+import weakref
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from typing import Any, Callable, Dict, Iterator, List, Optional
+from typing import Any, Callable, Iterator, List, Optional
 
 import numpy as np
 import torch
@@ -110,13 +111,16 @@ def in_use(device: str) -> float:
     return _status_kib("VmRSS") / 1024
 
 
-def live_tensors() -> Dict[int, int]:
-    """Identity and size in bytes of every tensor that Python can reach."""
-    found = {}
-    for item in gc.get_objects():
-        if isinstance(item, torch.Tensor):
-            found[id(item)] = item.numel() * item.element_size()
-    return found
+def live_tensors() -> List[Any]:
+    """A weak reference to every tensor that Python can reach."""
+    return [weakref.ref(item) for item in gc.get_objects() if isinstance(item, torch.Tensor)]
+
+
+def new_tensors(before: List[Any]) -> int:
+    """How many tensors there are now that were not among `before`."""
+    known = {id(tensor) for tensor in (reference() for reference in before) if tensor is not None}
+    now = (reference() for reference in live_tensors())
+    return sum(tensor is not None and id(tensor) not in known for tensor in now)
 
 
 def _attempt(step: Callable[[], Any]) -> str:
@@ -176,7 +180,7 @@ def provoke(model: Any, precision: str, device: str) -> Recovery:
     with limit(wanted // 4):
         error = _attempt(lambda: many_masks(ready, count))
         recover(device)
-        left = [size for key, size in live_tensors().items() if key not in tensors]
+        leaked = new_tensors(tensors)
         growth = in_use(device) - used
         after = pipeline.predict(ready, given)
     return Recovery(
@@ -185,7 +189,7 @@ def provoke(model: Any, precision: str, device: str) -> Recovery:
         limit_mib=wanted / 4 / MIB,
         wanted_mib=wanted / MIB,
         growth_mib=growth,
-        leaked_tensors=len(left),
+        leaked_tensors=leaked,
         same_prediction=bool(
             np.array_equal(before.low_resolution, after.low_resolution)
             and np.array_equal(before.logits, after.logits)

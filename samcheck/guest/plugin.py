@@ -15,10 +15,10 @@ import pytest
 
 from .defects import DefectWatch
 from .journal import Journal
-from .record import CheckResult
+from .record import VARIANT_TIERS, CheckResult
 
-FAST_VARIANTS = ("tiny",)
-VARIANT_NAMES = ("tiny", "vit_b", "vit_l", "vit_h")
+VARIANT_NAMES = tuple(VARIANT_TIERS)
+FAST_VARIANTS = tuple(name for name, tier in VARIANT_TIERS.items() if tier == "fast")
 PRECISION_NAMES = ("fp32", "fp16", "bf16")
 DETAILS_LIMIT = 4000  # characters of traceback kept per check
 
@@ -71,6 +71,8 @@ def _require_torch() -> None:
         "torch": "torch",
         "torchvision": "torchvision",
         "segment_anything": "segment-anything",
+        "numpy": "numpy",
+        "pytest_benchmark": "pytest-benchmark",
     }
     missing = [package for module, package in wanted.items() if find_spec(module) is None]
     if missing:
@@ -78,7 +80,7 @@ def _require_torch() -> None:
             "samcheck's suite needs {}, which this Python ({}) does not have. Install with: "
             "{} -m pip install torch torchvision segment-anything numpy pytest-benchmark; "
             "or let `nox -s fast` make such an environment.".format(
-                " and ".join(missing), sys.executable, sys.executable
+                ", ".join(missing), sys.executable, sys.executable
             )
         )
 

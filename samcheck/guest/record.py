@@ -36,6 +36,9 @@ CELL_OUTCOMES = (
     "not-run",
 )
 
+#: Every variant of SAM, and the smallest tier that runs it.
+VARIANT_TIERS = {"tiny": "fast", "vit_b": "full", "vit_l": "full", "vit_h": "full"}
+
 #: Outcomes of a check that make its cell fail.
 BAD_CHECK_OUTCOMES = ("failed", "crashed", "timed-out", "not-run")
 
@@ -130,6 +133,7 @@ class EnvironmentRecord:
 class CellResult:
     """Everything known about one cell after one run.
 
+    `variants` names those that the run was restricted to; empty when it was not.
     `phases` maps the steps (``prepare``, ``probe``, ``run``) to seconds; `weights` maps each variant
     that ran to the kind and digest of its weights.
     """
@@ -144,6 +148,7 @@ class CellResult:
     finished: str
     samcheck: str
     observed: Optional[Fingerprint] = None
+    variants: List[str] = field(default_factory=list)
     weights: Dict[str, str] = field(default_factory=dict)
     phases: Dict[str, float] = field(default_factory=dict)
     checks: List[CheckResult] = field(default_factory=list)

@@ -116,10 +116,13 @@ def _observed(rows: list[CellResult]) -> list[str]:
     shared = [name for name in names if len(rows) > 1 and len({fact[name] for fact in facts}) == 1]
     lines = [f"- {name}: {facts[0][name]}" for name in shared] + ([""] if shared else [])
     apart = [name for name in names if name not in shared]
-    body = [
-        [f"`{row.cell.id}`", *(fact[name] for name in apart)] for row, fact in zip(rows, facts, strict=True)
-    ]
+    body = [[_name(row), *(fact[name] for name in apart)] for row, fact in zip(rows, facts, strict=True)]
     return [*lines, "### What was observed", "", *_grid(["cell", *apart], body), ""]
+
+
+def _name(row: CellResult) -> str:
+    only = f" (only {escape(', '.join(row.variants))})" if row.variants else ""
+    return f"`{row.cell.id}`{only}"
 
 
 def _facts(row: CellResult) -> dict[str, str]:
@@ -157,7 +160,7 @@ def _outcomes(rows: list[CellResult], notes: Footnotes) -> list[str]:
         sign = "✓" if row.outcome == "passed" else "✗" if row.checks else "–"
         outcome = f"{sign} {row.outcome}{notes.mark([_reason(row)] if row.reason else [])}"
         cells = [_cell(found.get(where), row, notes) for where in columns]
-        body.append([f"`{row.cell.id}`", outcome, *cells])
+        body.append([_name(row), outcome, *cells])
     return _grid(heads, body)
 
 
@@ -184,7 +187,7 @@ def _latencies(rows: list[CellResult]) -> list[str]:
         return []
     heads = ["cell", *(f"{variant} {precision}<br>{part}" for variant, precision, part in keys)]
     body = [
-        [f"`{row.cell.id}`", *(f"{found[key]:.1f}" if key in found else "–" for key in keys)]
+        [_name(row), *(f"{found[key]:.1f}" if key in found else "–" for key in keys)]
         for row, found in zip(rows, timed, strict=True)
     ]
     return [

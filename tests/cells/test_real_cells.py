@@ -96,6 +96,11 @@ def test_exit_codes(tmp_path: Path) -> None:
     path.write_text(MATRIX + "colour = 1\n")
     bad = samcheck("matrix", str(path))
     assert (bad.returncode, "cell[0].colour: unknown key" in bad.stderr) == (2, True)
+    path.write_text(MATRIX)
+    outside = samcheck("matrix", str(path), "--variants", "vit_b")
+    assert (outside.returncode, "vit_b is not part of the tier fast" in outside.stderr) == (2, True)
+    unknown = samcheck("matrix", str(path), "--variants", "vit_x")
+    assert (unknown.returncode, "no variant 'vit_x'" in unknown.stderr) == (2, True)
     option = samcheck("matrix", str(path), "--environment", "moon")
     assert option.returncode == 2
     assert "Traceback" not in empty.stderr + bad.stderr + option.stderr

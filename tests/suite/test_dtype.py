@@ -13,7 +13,13 @@ from samcheck.guest.sam import pipeline, precisions
 
 
 def test_naive_cast(
-    loaded: Any, affordable: None, precision: str, device: str, scene: Any, defect: Any
+    loaded: Any,
+    affordable: None,
+    precision: str,
+    device: str,
+    scene: Any,
+    reference: Callable[[str], Any],
+    defect: Any,
 ) -> None:
     """`model.half()`, then `set_image` and `predict`, as deployment guides say.
 
@@ -26,7 +32,10 @@ def test_naive_cast(
         assert np.isfinite(pipeline.segment(cast, scene, given).logits).all()
         return
     with defect("prompt-encoder-float32", "cpu-half-kernels"):
-        pipeline.segment(cast, scene, given)
+        found = pipeline.segment(cast, scene, given)
+        # Gone only if the masks are right: a silent failure is worse than a loud one.
+        assert np.isfinite(found.logits).all()
+        assert oracle.deviation(found, reference("point"), oracle.TOLERANCES[precision]).mask_iou >= 0.9
 
 
 def test_safe_cast(

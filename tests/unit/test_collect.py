@@ -12,7 +12,7 @@ from samcheck.guest import journal as guest_journal
 from samcheck.guest.record import CheckResult
 
 ONE = CheckResult("test_a.py::test_one", "a", "not-run")
-TWO = CheckResult("test_a.py::test_two", "a", "not-run")
+TWO = CheckResult("test_a.py::test_two", "a", "not-run", variant="tiny")
 LIMIT = 100.0
 
 
@@ -25,7 +25,7 @@ def written(path: Path, *, finish_two: bool = False, end: bool = False) -> Journ
     writer.finished(CheckResult(ONE.check, "a", "passed"))
     writer.started(TWO.check)
     if finish_two:
-        writer.finished(CheckResult(TWO.check, "a", "known", reason="so", defect="d"))
+        writer.finished(CheckResult(TWO.check, "a", "known", reason="so", defect="d", variant="tiny"))
     if end:
         writer.ended(0)
     follower = collect.Follower(path)
@@ -137,13 +137,15 @@ def test_nothing_ran_is_never_green() -> None:
     empty = Journal()
     empty.exit_status = 5
     assert runner.judge([Attempt(empty, Ended(5), 0.0, "no tests ran")], [])[0] == "failed"
-    skipped = [CheckResult("x", "a", "skipped", reason="none")]
     done = Journal()
     done.exit_status = 0
-    assert runner.judge([Attempt(done, Ended(0), 0.0, "")], skipped) == (
-        "failed",
-        "every check was skipped",
-    )
+    # Neither skipped checks nor those of the surroundings say anything about SAM.
+    around = CheckResult("test_imports.py::test_x", "imports", "passed")
+    skipped = CheckResult("test_a.py::test_y[tiny]", "a", "skipped", variant="tiny", reason="none")
+    for checks in ([skipped], [around], [around, skipped]):
+        outcome, reason = runner.judge([Attempt(done, Ended(0), 0.0, "")], checks)
+        assert outcome == "failed"
+        assert reason.startswith("no check ran SAM itself")
 
 
 def test_the_end_of_an_attempt_is_read_from_its_file(tmp_path: Path) -> None:

@@ -142,6 +142,11 @@ def test_spare_cells_are_marked_unless_named(tmp_path: Path) -> None:
     assert not matrix.select(whole, ["torch2.0*"]).cells[0].spare
 
 
+def test_spare_cells_need_a_number(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match="wanted: is missing"):
+        plan(tmp_path, CELL + "spare = true\n")
+
+
 def test_everything_excluded_is_an_error(tmp_path: Path) -> None:
     whole = plan(tmp_path, CELL + '[[exclude]]\nmatch = "*"\nreason = "none today"\n')
     with pytest.raises(EmptySelection):

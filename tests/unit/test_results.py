@@ -74,6 +74,19 @@ def test_round_trip(tmp_path: Path) -> None:
     assert results.load(tmp_path)[0] == [results.Stored("cpu-amd-epyc", "none", RESULT)]
 
 
+def test_a_run_of_some_variants_does_not_replace_one_of_all(tmp_path: Path) -> None:
+    whole = results.store(tmp_path, RESULT, "unused")
+    part = results.store(tmp_path, replace(RESULT, variants=["vit_b"]), "unused")
+    assert whole != part
+    assert "(only vit\\_b)" in markdown.table(results.load(tmp_path)[0], [], [])
+
+
+def test_unwritable_results_are_found_out_first(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(BadInput, match="results cannot be stored at"):
+        results.require_writable(tmp_path / "file" / "below")
+
+
 def test_gpu_results_are_filed_by_gpu_and_driver() -> None:
     seen = replace(SEEN, device="cuda", gpu="NVIDIA H200", driver="580.159.03")
     path = results.place(Path("r"), replace(RESULT, observed=seen), "unused")

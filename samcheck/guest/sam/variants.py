@@ -22,14 +22,12 @@ class Variant:
 
     Attributes:
         name: ``tiny``, ``vit_b``, ``vit_l`` or ``vit_h``.
-        tier: the smallest tier that runs it.
         image_size: side of the square encoder input in pixels.
         build: returns the model in float32 on the CPU, in eval mode, with arbitrary weights.
         checkpoint: the official weights, None where there are none.
     """
 
     name: str
-    tier: str
     image_size: int
     build: Callable[[], Any]
     checkpoint: Optional[Checkpoint] = None
@@ -91,13 +89,13 @@ def _build_official(name: str) -> Any:
 
 def _official(name: str, file: str, size: int, sha256: str) -> Variant:
     build = partial(_build_official, name)
-    return Variant(name, "full", 1024, build, Checkpoint(file, size, sha256))
+    return Variant(name, 1024, build, Checkpoint(file, size, sha256))
 
 
 # Digests and sizes: see the README of the official repository for the files; the SHA-256 values were
 # cross-checked between independent copies, since several digest tables in the wild are wrong.
 _ALL: Tuple[Variant, ...] = (
-    Variant("tiny", "fast", 256, _build_tiny),
+    Variant("tiny", 256, _build_tiny),
     _official(
         "vit_b",
         "sam_vit_b_01ec64.pth",

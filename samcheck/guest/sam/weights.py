@@ -104,6 +104,8 @@ def checkpoint_path(variant: Variant) -> Optional[str]:
     folder = os.environ.get(CHECKPOINTS_VARIABLE)
     if not folder or variant.checkpoint is None:
         return None
+    if not os.path.isdir(folder):
+        raise CheckpointRefused("{} names {}, which is no folder".format(CHECKPOINTS_VARIABLE, folder))
     path = os.path.join(folder, variant.checkpoint.file)
     return path if os.path.exists(path) else None
 
