@@ -48,7 +48,7 @@ class Recovery:
         limit_mib: how much could still be allocated when the limit was set.
         wanted_mib: the size of the masks that were asked for.
         growth_mib: memory in use after the recovery minus before: allocated by tensors on a GPU,
-            resident in the process on the CPU.
+            resident and anonymous in the process on the CPU.
         leaked_tensors: tensors that exist after the recovery and did not before.
         same_prediction: the prediction after the recovery is the one before, bit by bit.
     """
@@ -72,7 +72,7 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 
 def _status_kib(field: str) -> int:
-    """A field of /proc/self/status in KiB (``VmSize``, ``VmRSS``)."""
+    """A field of /proc/self/status in KiB (``VmSize``, ``RssAnon``)."""
     with open("/proc/self/status", encoding="ascii") as stream:
         for line in stream:
             if line.startswith(field + ":"):
@@ -105,10 +105,13 @@ def gpu_fraction(headroom: int) -> Iterator[None]:
 
 
 def in_use(device: str) -> float:
-    """MiB in use: allocated by tensors on a GPU, resident in this process on the CPU."""
+    """MiB in use: allocated by tensors on a GPU, resident and not of a file on the CPU.
+
+    Pages of libraries are left out: how many of them are resident depends on what ran before.
+    """
     if device == "cuda":
         return float(torch.cuda.memory_allocated()) / MIB
-    return _status_kib("VmRSS") / 1024
+    return _status_kib("RssAnon") / 1024
 
 
 def live_tensors() -> List[Any]:

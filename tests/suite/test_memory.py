@@ -6,9 +6,9 @@ from typing import Any, Callable, Dict
 
 import pytest
 
-#: Resident memory of a CPU process moves by a few pages of code and allocator bookkeeping: at most
-#: 3.2 MiB was measured over torch 1.13.1 to 2.15.0. A GPU's allocator counts exactly.
-GROWTH_MIB = {"cpu": 12.0, "cuda": 1.0}
+#: A CPU's allocator keeps a few pages of its own: at most 0.5 MiB was measured for the small variant over
+#: torch 2.0.1 to 2.15.0, where the masks that did not fit had 384. A GPU's allocator counts exactly.
+GROWTH_MIB = {"cpu": 4.0, "cuda": 1.0}
 
 
 def test_recovers_from_out_of_memory(
