@@ -12,6 +12,7 @@ from typing import TypeVar
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
+from samcheck.environments import CHECKOUT
 from samcheck.errors import BadInput
 from samcheck.guest import record
 from samcheck.guest.record import CellResult, Fingerprint
@@ -62,7 +63,11 @@ def require_writable(root: Path) -> None:
 
 
 def to_json(result: CellResult) -> bytes:
-    return _RESULT.dump_json(result, indent=1) + b"\n"
+    """The stored form: results are published, so tracebacks in them do not name this machine's folders."""
+    content = _RESULT.dump_json(result, indent=1) + b"\n"
+    for folder, name in ((CHECKOUT, b"<checkout>"), (Path.home(), b"~")):
+        content = content.replace(f"{folder}/".encode(), name + b"/")
+    return content
 
 
 def read(path: Path) -> CellResult:

@@ -87,6 +87,15 @@ def test_unwritable_results_are_found_out_first(tmp_path: Path) -> None:
         results.require_writable(tmp_path / "file" / "below")
 
 
+def test_own_folders_are_not_published(tmp_path: Path) -> None:
+    text = f"{Path.home()}/.cache/x.py:1 {results.CHECKOUT}/samcheck/y.py:2 /usr/lib/z.py:3"
+    bad = replace(CHECKS[0], outcome="failed", reason="boom", details=text)
+    path = results.store(tmp_path, replace(RESULT, checks=[bad]), "unused")
+    assert (
+        results.read(path).checks[0].details == "~/.cache/x.py:1 <checkout>/samcheck/y.py:2 /usr/lib/z.py:3"
+    )
+
+
 def test_gpu_results_are_filed_by_gpu_and_driver() -> None:
     seen = replace(SEEN, device="cuda", gpu="NVIDIA H200", driver="580.159.03")
     path = results.place(Path("r"), replace(RESULT, observed=seen), "unused")
