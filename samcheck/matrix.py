@@ -1,63 +1,26 @@
-"""matrices/*.toml → a plan: the cells to run and those left out, each with its reason (pure).
+"""A matrix file → a plan: the cells to run and those left out, each with its reason (pure).
 
-Reading and validation come first: all problems of a file are reported together, each with its path,
+All problems of a file, of its form and of what it declares, are reported together, each with its path,
 before anything runs.
 """
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any
 
 from packaging.version import Version
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import ValidationError
 
-from samcheck.cells import DEFAULT_SAM, Cell, matches
+from samcheck import matrix_file
+from samcheck.cells import Cell, matches
 from samcheck.errors import BadInput, EmptySelection
 from samcheck.facts import Build, Facts, Release
 from samcheck.machine import Machine
-
-MAXIMUM_BYTES = 1_000_000
-
-Tier = Literal["fast", "full"]
-Tag = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,39}$")]
-
-
-class _Table(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
-
-
-class CellTable(_Table):
-    """One ``[[cell]]``."""
-
-    torch: Annotated[str, Field(pattern=r"^[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}$")]
-    python: Annotated[str, Field(pattern=r"^3\.[0-9]{1,2}$")]
-    cuda: Annotated[str, Field(pattern=r"^(auto|cpu|cu[0-9]{2,4})$")] = "auto"
-    numpy: Annotated[str, Field(pattern=r"^([0-9]{1,3}(\.[0-9]{1,3}){1,2})?$")] = ""
-    sam: Annotated[str, Field(pattern=r"^segment-anything==[0-9]{1,3}(\.[0-9]{1,3}){1,2}$")] = DEFAULT_SAM
-    tags: list[Tag] = []
-    spare: bool = False
-
-
-class ExcludeTable(_Table):
-    """One ``[[exclude]]``: a pattern on ids, and why."""
-
-    match: Annotated[str, Field(min_length=1, max_length=200)]
-    reason: Annotated[str, Field(min_length=3, max_length=500)]
-
-
-class MatrixFile(_Table):
-    """A whole matrix file."""
-
-    description: Annotated[str, Field(max_length=500)] = ""
-    tier: Tier = "fast"
-    wanted: Annotated[int, Field(ge=0, le=10_000)] = 0
-    cell: Annotated[list[CellTable], Field(min_length=1)]
-    exclude: list[ExcludeTable] = []
+from samcheck.matrix_file import CellTable, MatrixFile, Tier
 
 
 @dataclass(frozen=True)
@@ -98,8 +61,8 @@ def plan(path: Path, facts: Facts, machine: Machine) -> Plan:
         BadInput: the file is malformed, or declares what cannot exist; every problem of the file, each
             with its path in it.
     """
-    raw = _parse(path)
-    problems = [*_malformed(raw), *_impossible_cells(raw, facts), *_unmet_spares(raw)]
+    raw = matrix_file.parse(path)
+    problems = [*matrix_file.malformed(raw), *_impossible_cells(raw, facts)]
     if problems:
         raise BadInput("\n".join(f"{path.name}: {problem}" for problem in problems))
     declared = MatrixFile.model_validate(raw)
@@ -143,26 +106,6 @@ def _nothing_selected(whole: Plan, patterns: Sequence[str]) -> str:
     return f"matrix {whole.name}: no cell fits {wanted}.{hint} Its cells: {', '.join(ids) or 'none'}"
 
 
-def _parse(path: Path) -> dict[str, Any]:
-    try:
-        raw = path.read_bytes()
-    except OSError as error:
-        raise BadInput(f"{path}: cannot be read: {error.strerror}") from None
-    if len(raw) > MAXIMUM_BYTES:
-        raise BadInput(f"{path.name}: {len(raw)} bytes; a matrix file has at most {MAXIMUM_BYTES}")
-    try:
-        return tomllib.loads(raw.decode("utf-8"))
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
-        raise BadInput(f"{path.name}: not TOML: {error}") from None
-
-
-def _malformed(raw: dict[str, Any]) -> Iterator[str]:
-    try:
-        MatrixFile.model_validate(raw)
-    except ValidationError as error:
-        yield from (_problem(entry) for entry in error.errors())
-
-
 def _impossible_cells(raw: dict[str, Any], facts: Facts) -> Iterator[str]:
     """What the facts say of each cell that is well formed, also beside others that are not."""
     rows = raw.get("cell")
@@ -172,60 +115,6 @@ def _impossible_cells(raw: dict[str, Any], facts: Facts) -> Iterator[str]:
         except ValidationError:
             continue
         yield from (f"cell[{index}].{problem}" for problem in _impossible(row, facts))
-
-
-def _unmet_spares(raw: dict[str, Any]) -> Iterator[str]:
-    rows = raw.get("cell")
-    spare = (
-        any(isinstance(row, dict) and row.get("spare") for row in rows) if isinstance(rows, list) else False
-    )
-    if spare and not raw.get("wanted"):
-        yield "wanted: is missing, and spare cells run only when fewer cells than it could be built"
-
-
-def _problem(entry: Any) -> str:
-    """One line for one validation error: path, what is wrong, and a guess."""
-    path = ""
-    for step in entry["loc"]:
-        path += f"[{step}]" if isinstance(step, int) else f".{_shown(str(step))}"
-    return f"{path.lstrip('.')}: {_message(entry)}"
-
-
-def _message(entry: Any) -> str:
-    if entry["type"] == "extra_forbidden":
-        return "unknown key" + _hint(entry["loc"])
-    if entry["type"] == "missing":
-        return "is missing"
-    value = _shown(repr(entry["input"]))
-    if entry["type"] == "string_pattern_mismatch":
-        return f"{value} is not of the form {_form(entry)}"
-    return f"{entry['msg']}, not {value}"
-
-
-def _form(entry: Any) -> str:
-    forms = {
-        "torch": "1.2.3",
-        "python": "3.12",
-        "cuda": "auto, cpu or cu130",
-        "numpy": "1.26.4",
-        "sam": "segment-anything==1.0",
-        "tags": "lower-case letters, digits and dashes",
-    }
-    field = next((step for step in reversed(entry["loc"]) if isinstance(step, str)), "")
-    return forms.get(field) or str(entry["ctx"]["pattern"])
-
-
-def _hint(location: tuple[Any, ...]) -> str:
-    tables: dict[str, type[BaseModel]] = {"cell": CellTable, "exclude": ExcludeTable}
-    table = tables.get(str(location[0]), MatrixFile)
-    near = get_close_matches(str(location[-1]), list(table.model_fields), n=1)
-    return f"; did you mean {near[0]!r}?" if near else ""
-
-
-def _shown(text: str) -> str:
-    """Foreign text made harmless for a terminal and short."""
-    clean = text.encode("unicode_escape").decode("ascii")
-    return clean if len(clean) <= 60 else clean[:57] + "..."
 
 
 def _impossible(row: CellTable, facts: Facts) -> Iterator[str]:
