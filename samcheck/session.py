@@ -143,7 +143,8 @@ def announce(console: Console, plan: Plan, settings: Settings, folder: Path) -> 
             need = environment.need(row.cell, runner.requirements_of(row.cell, environment))
         except BuildFailed:
             continue  # the cell's own row will say so
-        download, disk = download + need.download_mib, disk + need.disk_mib
+        if not row.spare:
+            download, disk = download + need.download_mib, disk + need.disk_mib
         state = "ready" if need.reused else f"up to {need.disk_mib / 1024:.1f} GiB on disk"
         if row.spare:
             state += f", only if fewer than {plan.wanted} others can be built"
