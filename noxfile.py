@@ -92,11 +92,12 @@ def tests(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def lint(session: nox.Session) -> None:
-    """Run ruff and mypy."""
-    session.install("-e", ".", "--group", "lint", "nox")
+    """Run ruff, mypy and shellcheck."""
+    session.install("-e", ".", "--group", "lint")
     session.run("ruff", "check", ".")
     session.run("ruff", "format", "--check", ".")
     session.run("mypy")
+    session.run("shellcheck", "dockerfiles/engine-up", "dockerfiles/make-debian-base", ".ci/run")
 
 
 @nox.session(default=False)
