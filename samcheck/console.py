@@ -9,6 +9,7 @@ from typing import Protocol, Self
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.table import Column
 
 from samcheck.guest.record import CellResult
 
@@ -110,13 +111,18 @@ class Live:
         self._cells = cells
         self._number = 0
         self._bar = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(bar_width=24),
-            TimeElapsedColumn(),
+            TextColumn("{task.description}", table_column=Column(no_wrap=True)),
+            BarColumn(bar_width=12),
+            TimeElapsedColumn(table_column=Column(no_wrap=True)),
             TextColumn("left"),
-            TimeRemainingColumn(),
-            TextColumn("[dim]{task.fields[now]}"),
+            TimeRemainingColumn(table_column=Column(no_wrap=True)),
+            # Only the name of the check gives way on a narrow terminal.
+            TextColumn(
+                "[dim]{task.fields[now]}",
+                table_column=Column(ratio=1, no_wrap=True, overflow="ellipsis"),
+            ),
             console=console,
+            expand=True,
         )
         self._task = self._bar.add_task("", total=cells * CELL_SHARE, now="")
 
@@ -146,7 +152,7 @@ class Live:
 
     def checks(self, done: int, total: int, current: str) -> None:
         share = PREPARE_SHARE + (CELL_SHARE - PREPARE_SHARE) * done / max(total, 1)
-        self._at(share, f"{done}/{total} {current}")
+        self._at(share, f"{done}/{total} {current.partition('::test_')[2]}")
 
     def finished(self, result: CellResult) -> None:
         self._at(CELL_SHARE, "")

@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+import io
+from dataclasses import replace
+
+import pytest
+from rich.console import Console
+
+from samcheck import console
+from samcheck.cells import Cell
+from samcheck.guest.record import CellResult, CheckResult, EnvironmentRecord
+
+RESULT = CellResult(
+    schema_version=1,
+    cell=Cell("2.4.1", "cu121", "3.11").record(()),
+    outcome="failed",
+    reason="1 of 2 checks: [bold]x[/bold]",
+    environment=EnvironmentRecord("venv"),
+    tier="fast",
+    started="",
+    finished="",
+    samcheck="",
+    phases={"prepare": 1.4, "run": 20.6},
+    checks=[CheckResult("a", "a", "passed"), CheckResult("b", "a", "failed", reason="r")],
+)
+
+
+def shown(terminal: bool, width: int) -> str:
+    stream = io.StringIO()
+    target = Console(file=stream, force_terminal=terminal, width=width, color_system=None)
+    with console.display(target, 2) as display:
+        display.cell("torch2.4.1-cu121-py3.11")
+        display.phase("prepare")
+        display.phase("run")
+        display.checks(1, 2, "test_a.py::test_[red]a very long name of a check[tiny-fp32]")
+        display.finished(RESULT)
+    return stream.getvalue()
+
+
+def test_summary() -> None:
+    assert console.summary(RESULT) == (
+        "torch2.4.1-cu121-py3.11: failed (1 failed, 1 passed) [prepare 1 s, run 21 s]: "
+        "1 of 2 checks: [bold]x[/bold]"
+    )
+    bare = replace(RESULT, outcome="build-failed", reason="no Python", checks=[], phases={})
+    assert console.summary(bare) == "torch2.4.1-cu121-py3.11: build-failed: no Python"
+
+
+def test_plain_lines_outside_of_a_terminal() -> None:
+    lines = shown(terminal=False, width=40).splitlines()
+    assert lines[0] == "[1/2] torch2.4.1-cu121-py3.11: prepare"
+    assert lines[-1] == f"[1/2] {console.summary(RESULT)}"  # long lines are not broken
+    assert not any("\x1b" in line for line in lines)
+
+
+@pytest.mark.parametrize("width", [60, 80, 200])
+def test_live_on_a_terminal(width: int) -> None:
+    text = shown(terminal=True, width=width)
+    assert "1/2 torch2.4.1-cu121-py3.11" in text
+    assert "left" in text
+    assert "[bold]x[/bold]" in text.replace("\n", "")  # foreign text is not markup
