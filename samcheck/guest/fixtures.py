@@ -14,7 +14,8 @@ from typing import Any, Callable, Dict, List, Sequence
 
 import pytest
 
-from .plugin import FAST_VARIANTS, PRECISION_NAMES
+from .plugin import FAST_VARIANTS
+from .record import PRECISION_NAMES
 
 #: The slow-down of a matrix product against fp32 above which a CPU is taken to emulate a precision. It was
 #: 8 for fp16 where the whole encoder of vit_b took 177 s an image; 0.1 to 0.4 for bf16.

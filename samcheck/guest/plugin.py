@@ -15,11 +15,10 @@ import pytest
 
 from .defects import DefectWatch
 from .journal import Journal
-from .record import VARIANT_TIERS, CheckResult
+from .record import PRECISION_NAMES, VARIANT_TIERS, CheckResult
 
 VARIANT_NAMES = tuple(VARIANT_TIERS)
 FAST_VARIANTS = tuple(name for name, tier in VARIANT_TIERS.items() if tier == "fast")
-PRECISION_NAMES = ("fp32", "fp16", "bf16")
 DETAILS_LIMIT = 4000  # characters of traceback kept per check
 
 WATCH = pytest.StashKey["DefectWatch"]()

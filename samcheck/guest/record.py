@@ -39,6 +39,9 @@ CELL_OUTCOMES = (
 #: Every variant of SAM, and the smallest tier that runs it.
 VARIANT_TIERS = {"tiny": "fast", "vit_b": "full", "vit_l": "full", "vit_h": "full"}
 
+#: Every precision that the suite runs SAM in.
+PRECISION_NAMES = ("fp32", "fp16", "bf16")
+
 #: Outcomes of a check that make its cell fail.
 BAD_CHECK_OUTCOMES = ("failed", "crashed", "timed-out", "not-run")
 

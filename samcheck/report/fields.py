@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from samcheck.guest.record import CheckResult
+from samcheck.guest.record import PRECISION_NAMES, VARIANT_TIERS, CheckResult
 
 #: From what matters most in a field to what matters least.
 SEVERITY = (
@@ -29,8 +29,6 @@ SYMBOLS = {
     "not-run": "–",
 }
 GROUP_ORDER = ("imports", "correctness", "dtype", "memory", "latency")
-VARIANT_ORDER = ("tiny", "vit_b", "vit_l", "vit_h")
-PRECISION_ORDER = ("fp32", "fp16", "bf16")
 
 
 @dataclass(frozen=True)
@@ -49,8 +47,8 @@ class Column:
     def order(self) -> tuple[int, str, int, str, int, str]:
         return (
             *_rank(self.group, GROUP_ORDER),
-            *_rank(self.variant, VARIANT_ORDER),
-            *_rank(self.precision, PRECISION_ORDER),
+            *_rank(self.variant, tuple(VARIANT_TIERS)),
+            *_rank(self.precision, PRECISION_NAMES),
         )
 
 
