@@ -110,3 +110,7 @@ def table(session: nox.Session) -> None:
 def clean(session: nox.Session) -> None:
     """Remove what killed runs left behind."""
     samcheck(session, "clean")
+
+
+if __name__ == "__main__":  # `uv run noxfile.py -s matrix`
+    nox.main()

@@ -6,7 +6,9 @@ import json
 import os
 import signal
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import click
 from rich.console import Console
@@ -20,6 +22,8 @@ from samcheck.runner import TIERS, Settings
 
 MATRICES = CHECKOUT / "matrices"
 RESULTS = CHECKOUT / "results"
+
+Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 environment_option = click.option(
     "--environment",
@@ -59,6 +63,21 @@ bundle_option = click.option(
 )
 
 
+def together(*options: Decorator) -> Decorator:
+    """Several options as one decorator."""
+
+    def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return decorate
+
+
+build_options = together(environment_option, bundle_option)
+run_options = together(tier_option, resume_option, timeout_option, variants_option, results_option)
+
+
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__)
 def cli() -> None:
@@ -68,14 +87,9 @@ def cli() -> None:
 @cli.command("matrix")
 @click.argument("path", type=click.Path(path_type=Path), default=MATRICES / "default.toml", required=False)
 @click.option("--only", multiple=True, metavar="PATTERN", help="Only cells whose id fits.")
-@environment_option
-@tier_option
-@resume_option
+@build_options
+@run_options
 @python_option
-@timeout_option
-@variants_option
-@results_option
-@bundle_option
 def matrix_command(path: Path, only: tuple[str, ...], **options: object) -> None:
     """Run a matrix file: build each cell, check SAM inside, write the table."""
     plan = matrix.plan(path, facts.load(), machine.look())
@@ -84,13 +98,8 @@ def matrix_command(path: Path, only: tuple[str, ...], **options: object) -> None
 
 @cli.command("cell")
 @click.argument("id")
-@environment_option
-@tier_option
-@resume_option
-@timeout_option
-@variants_option
-@results_option
-@bundle_option
+@build_options
+@run_options
 def cell_command(id: str, **options: object) -> None:
     """Run one cell of the shipped matrices by its id."""
     plans = [row for row in _shipped() if any(each.cell.id == id for each in row.cells)]
@@ -101,12 +110,8 @@ def cell_command(id: str, **options: object) -> None:
 
 
 @cli.command("here")
-@tier_option
-@resume_option
+@run_options
 @python_option
-@timeout_option
-@variants_option
-@results_option
 def here_command(**options: object) -> None:
     """Run the suite in an interpreter as it is, and file the result as the cell that it is."""
     _run(Plan("here", "fast", ()), (), {**options, "environment": "here"})

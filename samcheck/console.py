@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from types import TracebackType
-from typing import Protocol, Self
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Protocol
 
 from rich.console import Console
 from rich.markup import escape
@@ -24,15 +25,6 @@ STYLES = {"passed": "green", "build-failed": "yellow", "not-run": "yellow", "ref
 class Display(Protocol):
     """How a run shows itself."""
 
-    def __enter__(self) -> Self: ...
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None: ...
-
     def cell(self, id: str) -> None: ...
 
     def phase(self, name: str) -> None: ...
@@ -42,9 +34,15 @@ class Display(Protocol):
     def finished(self, result: CellResult) -> None: ...
 
 
-def display(console: Console, cells: int) -> Display:
+@contextmanager
+def display(console: Console, cells: int) -> Iterator[Display]:
     """The live one on a terminal, else plain lines."""
-    return Live(console, cells) if console.is_terminal else Lines(console, cells)
+    if not console.is_terminal:
+        yield Lines(console, cells)
+        return
+    live = Live(console, cells)
+    with live.bar:
+        yield live
 
 
 def summary(result: CellResult) -> str:
@@ -71,17 +69,6 @@ class Lines:
         self._number = 0
         self._id = ""
         self._last = 0.0
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        return None
 
     def _say(self, text: str) -> None:
         self._last = time.monotonic()
@@ -110,7 +97,7 @@ class Live:
         self._console = console
         self._cells = cells
         self._number = 0
-        self._bar = Progress(
+        self.bar = Progress(
             TextColumn("{task.description}", table_column=Column(no_wrap=True)),
             BarColumn(bar_width=12),
             TimeElapsedColumn(table_column=Column(no_wrap=True)),
@@ -124,27 +111,15 @@ class Live:
             console=console,
             expand=True,
         )
-        self._task = self._bar.add_task("", total=cells * CELL_SHARE, now="")
-
-    def __enter__(self) -> Self:
-        self._bar.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._bar.stop()
+        self._task = self.bar.add_task("", total=cells * CELL_SHARE, now="")
 
     def _at(self, share: float, now: str) -> None:
         position = (self._number - 1) * CELL_SHARE + share
-        self._bar.update(self._task, completed=position, now=escape(now))
+        self.bar.update(self._task, completed=position, now=escape(now))
 
     def cell(self, id: str) -> None:
         self._number += 1
-        self._bar.update(self._task, description=f"{self._number}/{self._cells} {escape(id)}")
+        self.bar.update(self._task, description=f"{self._number}/{self._cells} {escape(id)}")
         self._at(0.0, "")
 
     def phase(self, name: str) -> None:

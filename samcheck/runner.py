@@ -243,7 +243,8 @@ def _start(course: Course, place: Place, number: int, done: dict[str, CheckResul
     follower = collect.Follower(work / f"journal-{number}.jsonl")
     arguments = (
         *("-m", "pytest", "-c", f"{suite}/pytest.ini", "--rootdir", suite, suite),
-        *("-q", "-m", TIERS[settings.tier], "--continue-on-collection-errors"),
+        # -s: what a check printed before it killed the interpreter must not die with pytest's capture.
+        *("-q", "-s", "-m", TIERS[settings.tier], "--continue-on-collection-errors"),
         f"--samcheck-journal={WORK}/journal-{number}.jsonl",
         f"--samcheck-skip-listed={WORK}/skip.txt",
         f"--samcheck-check-timeout={settings.check_timeout}",

@@ -163,6 +163,7 @@ class DockerPlace:
                 "HOME": SCRATCH_MOUNT,
                 "PYTHONPATH": SOURCE_MOUNT,
                 "PYTHONDONTWRITEBYTECODE": "1",
+                "PYTHONUNBUFFERED": "1",
                 **({"SAMCHECK_CHECKPOINTS": CHECKPOINTS_MOUNT} if _checkpoints() else {}),
             },
             volumes=_mounts(job.work),

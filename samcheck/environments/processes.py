@@ -38,6 +38,7 @@ def run(python: str, job: Job) -> Ended:
     """Run `job` with the interpreter `python` in a session of its own."""
     environment = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
     environment["PYTHONPATH"] = str(CHECKOUT)
+    environment["PYTHONUNBUFFERED"] = "1"  # a guest's last words before it dies
     command = [python, *substitute(job.arguments, str(CHECKOUT), str(job.work))]
     with job.output.open("ab") as output:
         guest = subprocess.Popen(

@@ -10,7 +10,7 @@ from samcheck import report, results, runner
 from samcheck.cells import Cell
 from samcheck.errors import BadInput
 from samcheck.facts import load
-from samcheck.guest.record import CellResult, CheckResult, EnvironmentRecord, Fingerprint
+from samcheck.guest.record import CHECK_OUTCOMES, CellResult, CheckResult, EnvironmentRecord, Fingerprint
 from samcheck.matrix import LeftOut
 from samcheck.report import fields, markdown
 from samcheck.requirements import resolve
@@ -157,6 +157,10 @@ def test_fields_show_the_worst_and_keep_every_reason() -> None:
     assert dtype.text == "≈ known 1/2"
     assert dtype.reasons == ("known [some-defect]: as catalogued",)
     assert found[fields.Column("imports", "", "")].text == "✓ passed"
+
+
+def test_every_outcome_of_a_check_has_its_place_in_the_table() -> None:
+    assert set(fields.SEVERITY) == set(fields.SYMBOLS) == set(CHECK_OUTCOMES)
 
 
 def test_every_field_that_is_not_green_has_a_footnote() -> None:

@@ -33,52 +33,54 @@ class Variant:
     checkpoint: Optional[Checkpoint] = None
 
 
+# SAM's own classes at a size that every laptop runs: 256 px, 16 x 16 tokens, width 128. Windowed and
+# global blocks, relative positions and all three prompt kinds are present, so that every line of the
+# official image and prompt path is exercised.
+_TINY_SIZE, _TINY_TOKENS, _TINY_WIDTH = 256, 16, 128
+
+
 def _build_tiny() -> Any:
-    """SAM's own classes at a size that every laptop runs: 256 px, 16 x 16 tokens, width 128.
+    from segment_anything.modeling import PromptEncoder, Sam
 
-    Windowed and global blocks, relative positions and all three prompt kinds are present, so that
-    every line of the official image and prompt path is exercised.
-    """
-    import torch
-    from segment_anything.modeling import (
-        ImageEncoderViT,
-        MaskDecoder,
-        PromptEncoder,
-        Sam,
-        TwoWayTransformer,
+    prompts = PromptEncoder(
+        embed_dim=_TINY_WIDTH,
+        image_embedding_size=(_TINY_TOKENS, _TINY_TOKENS),
+        input_image_size=(_TINY_SIZE, _TINY_SIZE),
+        mask_in_chans=16,
     )
+    return Sam(image_encoder=_tiny_encoder(), prompt_encoder=prompts, mask_decoder=_tiny_decoder()).eval()
 
-    size, patch, width, prompt = 256, 16, 128, 128
-    encoder = ImageEncoderViT(
-        img_size=size,
-        patch_size=patch,
-        embed_dim=width,
+
+def _tiny_encoder() -> Any:
+    import torch
+    from segment_anything.modeling import ImageEncoderViT
+
+    return ImageEncoderViT(
+        img_size=_TINY_SIZE,
+        patch_size=_TINY_SIZE // _TINY_TOKENS,
+        embed_dim=_TINY_WIDTH,
         depth=4,
         num_heads=4,
         mlp_ratio=4,
-        out_chans=prompt,
+        out_chans=_TINY_WIDTH,
         qkv_bias=True,
         norm_layer=partial(torch.nn.LayerNorm, eps=1e-6),
         use_rel_pos=True,
         window_size=7,
         global_attn_indexes=(1, 3),
     )
-    tokens = size // patch
-    prompt_encoder = PromptEncoder(
-        embed_dim=prompt,
-        image_embedding_size=(tokens, tokens),
-        input_image_size=(size, size),
-        mask_in_chans=16,
-    )
-    transformer = TwoWayTransformer(depth=2, embedding_dim=prompt, mlp_dim=256, num_heads=4)
-    decoder = MaskDecoder(
+
+
+def _tiny_decoder() -> Any:
+    from segment_anything.modeling import MaskDecoder, TwoWayTransformer
+
+    return MaskDecoder(
         num_multimask_outputs=3,
-        transformer=transformer,
-        transformer_dim=prompt,
+        transformer=TwoWayTransformer(depth=2, embedding_dim=_TINY_WIDTH, mlp_dim=256, num_heads=4),
+        transformer_dim=_TINY_WIDTH,
         iou_head_depth=3,
         iou_head_hidden_dim=128,
     )
-    return Sam(image_encoder=encoder, prompt_encoder=prompt_encoder, mask_decoder=decoder).eval()
 
 
 def _build_official(name: str) -> Any:
