@@ -135,7 +135,7 @@ def describe(item: pytest.Item, outcome: str, **fields: Any) -> CheckResult:
         group=module[len("test_") :],
         variant=parameters.get("variant"),
         precision=parameters.get("precision"),
-        backend="eager" if "variant" in parameters else None,
+        backend=parameters.get("backend", "eager" if "variant" in parameters else None),
         outcome=outcome,
         **fields,
     )
