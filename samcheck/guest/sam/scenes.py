@@ -7,6 +7,13 @@ from typing import List, Tuple
 
 import numpy as np
 
+#: Two surfaces that meet differ by at least this much in RGB (0 to 255 each): what nobody can see, no
+#: segmentation can find.
+CONTRAST = 60.0
+#: A shape counts if this share of the image, and of its own outline, is visible.
+VISIBLE_OF_IMAGE, VISIBLE_OF_OUTLINE = 0.02, 0.4
+NOISE = 5.0
+
 
 @dataclass(frozen=True)
 class Shape:
@@ -29,20 +36,28 @@ class Scene:
     shapes: List[Shape]
 
 
-def _texture(random: np.random.Generator, height: int, width: int) -> np.ndarray:
-    """Float32 (H, W, 3): a base colour, a sinusoidal grating of random pitch, and noise."""
-    rows, columns = np.mgrid[0:height, 0:width].astype(np.float32)
+def _colour(random: np.random.Generator, others: List[np.ndarray]) -> np.ndarray:
+    """Float (3,): a colour that differs from all `others`."""
+    for _ in range(100):
+        colour: np.ndarray = random.uniform(30, 225, 3)
+        if all(np.linalg.norm(colour - other) >= CONTRAST for other in others):
+            break
+    return colour
+
+
+def _texture(random: np.random.Generator, colour: np.ndarray, height: int, width: int) -> np.ndarray:
+    """Float32 (H, W, 3): `colour` with a sinusoidal grating of random angle, pitch and strength."""
+    rows, columns = np.ogrid[0:height, 0:width]
     angle, pitch, phase = random.uniform((0, 6, 0), (np.pi, 40, 6.28))
-    wave = np.sin((columns * np.cos(angle) + rows * np.sin(angle)) * 6.28 / pitch + phase)
-    colour = random.uniform(30, 225, 3)
-    amplitude = random.uniform(3, 25)
-    noise = random.normal(0, 4, (height, width, 3))
-    return (colour + amplitude * wave[..., None] + noise).astype(np.float32)
+    along = columns.astype(np.float32) * np.float32(np.cos(angle) * 6.28 / pitch)
+    across = rows.astype(np.float32) * np.float32(np.sin(angle) * 6.28 / pitch)
+    wave = np.float32(random.uniform(3, 20)) * np.sin(along + across + np.float32(phase))
+    return colour.astype(np.float32) + wave[..., None]
 
 
 def _outline(random: np.random.Generator, height: int, width: int) -> np.ndarray:
     """Bool (H, W): an ellipse or a rectangle of random place, size and tilt."""
-    rows, columns = np.mgrid[0:height, 0:width].astype(np.float32)
+    rows, columns = np.ogrid[0:height, 0:width]
     y, x = random.uniform(0.2, 0.8, 2) * (height, width)
     half = random.uniform(0.12, 0.3, 2) * min(height, width)
     angle = random.uniform(0, np.pi)
@@ -74,17 +89,27 @@ def _shape(mask: np.ndarray) -> Shape:
 
 
 def draw(seed: int, height: int, width: int, count: int = 4) -> Scene:
-    """Draw `count` overlapping shapes on a textured ground.
+    """Draw `count` overlapping shapes on a textured ground, with noise over everything.
 
-    Shapes of which less than 1 % of the image stays visible are left out of `Scene.shapes`.
+    Shapes of which too little stays visible are left out of `Scene.shapes`; the front one never is.
     """
     random = np.random.Generator(np.random.PCG64(seed))
-    image = _texture(random, height, width)
+    colours = [_colour(random, [])]
+    image = _texture(random, colours[0], height, width)
+    outlines: List[np.ndarray] = []
     visible: List[np.ndarray] = []
     for _ in range(count):
         outline = _outline(random, height, width)
-        image = np.where(outline[..., None], _texture(random, height, width), image)
+        colours.append(_colour(random, colours))
+        image[outline] = _texture(random, colours[-1], height, width)[outline]
+        outlines.append(outline)
         visible = [mask & ~outline for mask in visible] + [outline]
-    smallest = 0.01 * height * width
-    shapes = [_shape(mask) for mask in visible if mask.sum() >= smallest]
+    image += random.standard_normal(image.shape, dtype=np.float32) * np.float32(NOISE)
+    least = VISIBLE_OF_IMAGE * height * width
+    shapes = [
+        _shape(mask)
+        for mask, outline in zip(visible[:-1], outlines)
+        if mask.sum() >= max(least, VISIBLE_OF_OUTLINE * outline.sum())
+    ]
+    shapes.append(_shape(visible[-1]))
     return Scene(np.clip(np.rint(image), 0, 255).astype(np.uint8), shapes)

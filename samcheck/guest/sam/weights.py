@@ -1,29 +1,34 @@
-"""Weights: seeded random ones that are the same in every environment, or a verified checkpoint."""
+"""Weights: trained here, seeded at random and the same everywhere, or from a verified checkpoint."""
 
 from __future__ import annotations
 
 import hashlib
 import math
-import os
 import zlib
 from dataclasses import dataclass
-from typing import Any, Optional, Tuple
+from pathlib import Path
+from typing import Any, Tuple
 
 import numpy as np
 
-from .variants import Checkpoint, Variant
+from . import checkpoints
+from .variants import Variant
 
-CHECKPOINTS_VARIABLE = "SAMCHECK_CHECKPOINTS"
 SEED = 20230405
-
-
-class CheckpointRefused(ValueError):
-    """A checkpoint file that must not be loaded; the message says what was found and expected."""
+#: What the recipe in `samcheck.guest.sam.training` gave, in NumPy's format: no pickle.
+TRAINED = Path(__file__).with_name("tiny.npz")
+TRAINED_SHA256 = "e460fe9c54f7c68bf442cd34b964cff63be1cf36fec5eca8ea8635cd6b36b561"
 
 
 @dataclass(frozen=True)
 class Weights:
-    """What a model carries: `kind` is ``random`` or ``official``, `sha256` is over the parameters."""
+    """What a model carries.
+
+    Attributes:
+        kind: ``trained`` (by this project, for its own small model), ``official``, ``random``, or a word
+            of your own.
+        sha256: over the parameters, or of the file of an official checkpoint.
+    """
 
     kind: str
     sha256: str
@@ -76,55 +81,41 @@ def fill_random(model: Any) -> Weights:
     return Weights("random", digest(model))
 
 
-def verify(path: str, expected: Checkpoint) -> None:
-    """Check size and SHA-256 of a checkpoint before anything unpickles it.
+def load_trained(model: Any) -> Weights:
+    """Fill the small model with the weights that `samcheck.guest.sam.training` made.
 
     Raises:
-        CheckpointRefused: the file is not the official one.
+        CheckpointRefused: the file beside this module is not the one that was measured.
     """
-    size = os.path.getsize(path)
-    if size != expected.size:
-        raise CheckpointRefused(
-            "{} has {} bytes, the official file has {}: download it again".format(path, size, expected.size)
-        )
-    summary = hashlib.sha256()
-    with open(path, "rb") as stream:
-        for block in iter(lambda: stream.read(1 << 22), b""):
-            summary.update(block)
-    if summary.hexdigest() != expected.sha256:
-        raise CheckpointRefused(
-            "{} has SHA-256 {}, the official file has {}: do not load it, download it again".format(
-                path, summary.hexdigest(), expected.sha256
-            )
-        )
+    import torch
 
-
-def checkpoint_path(variant: Variant) -> Optional[str]:
-    """Path of the variant's official checkpoint in ``$SAMCHECK_CHECKPOINTS``, None if not there."""
-    folder = os.environ.get(CHECKPOINTS_VARIABLE)
-    if not folder or variant.checkpoint is None:
-        return None
-    if not os.path.isdir(folder):
-        raise CheckpointRefused("{} names {}, which is no folder".format(CHECKPOINTS_VARIABLE, folder))
-    path = os.path.join(folder, variant.checkpoint.file)
-    return path if os.path.exists(path) else None
+    with np.load(TRAINED, allow_pickle=False) as archive:
+        model.load_state_dict({name: torch.from_numpy(archive[name]) for name in archive.files})
+    found = digest(model)
+    if found != TRAINED_SHA256:
+        raise checkpoints.CheckpointRefused(
+            "wrong-digest",
+            str(TRAINED),
+            "its parameters have SHA-256 {}, not {}".format(found, TRAINED_SHA256),
+        )
+    return Weights("trained", found)
 
 
 def load(variant: Variant) -> "tuple[Any, Weights]":
-    """Build `variant` with its official checkpoint where there is one, else with seeded weights.
+    """Build `variant` with its own weights or its official checkpoint, else with seeded weights.
 
     Returns the model (float32, CPU, eval mode) and what it carries.
 
     Raises:
         CheckpointRefused: the checkpoint in ``$SAMCHECK_CHECKPOINTS`` is not the official file.
     """
-    import torch
-
     model = variant.build()
-    path = checkpoint_path(variant)
+    if variant.weights is not None:
+        return model, variant.weights(model)
+    path = checkpoints.checkpoint_path(variant)
     if path is None:
         return model, fill_random(model)
     assert variant.checkpoint is not None
-    verify(path, variant.checkpoint)
-    model.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
+    shapes = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
+    model.load_state_dict(checkpoints.read(path, shapes, variant.checkpoint).parameters)
     return model, Weights("official", variant.checkpoint.sha256)
