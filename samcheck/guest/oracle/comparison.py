@@ -1,0 +1,115 @@
+"""How far an answer may be from the oracle's, and how far it is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Dict
+
+import numpy as np
+
+from ..sam.pipeline import Prediction
+
+#: A mask may differ from the oracle's, off the decision boundary, in one pixel of a thousand.
+MASK_IOU = 0.999
+#: At most this share of the pixels may be too near to the boundary to be compared.
+BAND = 0.4
+
+
+@dataclass(frozen=True)
+class Tolerance:
+    """The largest deviations from the oracle that rounding explains at a precision.
+
+    Attributes:
+        logits: relative L2 error of the logits, at low resolution and at the size of the image.
+        score: absolute error of the predicted IoU.
+    """
+
+    logits: float
+    score: float
+
+
+TOLERANCES: Dict[str, Tolerance] = {
+    "fp32": Tolerance(logits=4e-6, score=2e-6),
+    "tf32": Tolerance(logits=3e-3, score=1e-3),
+    "fp16": Tolerance(logits=3e-3, score=1e-3),
+    "bf16": Tolerance(logits=3e-2, score=8e-3),
+    "autocast-fp16": Tolerance(logits=3e-3, score=1e-3),
+    "autocast-bf16": Tolerance(logits=3e-2, score=8e-3),
+    "int8-dynamic": Tolerance(logits=1e-1, score=3e-2),
+}
+
+
+@dataclass(frozen=True)
+class Deviation:
+    """How far a prediction is from the oracle.
+
+    Attributes:
+        logits: relative L2 error of the low-resolution logits.
+        full: relative L2 error of the logits at the size of the image.
+        score: largest absolute error of the predicted IoUs.
+        mask_iou: smallest IoU of a mask with the oracle's, off the decision boundary.
+        band: share of the pixels that were left out, because the oracle itself is near zero there.
+        same_best: the mask with the highest score is the oracle's, or the oracle's best are too close to
+            tell apart.
+    """
+
+    logits: float
+    full: float
+    score: float
+    mask_iou: float
+    band: float
+    same_best: bool
+
+    def problems(self, tolerance: Tolerance) -> str:
+        """What is beyond the tolerance, in words; empty when nothing is."""
+        limits = (
+            (
+                "low-resolution logits are off by {:.2g} (relative L2), {:.2g} allowed",
+                self.logits,
+                tolerance.logits,
+            ),
+            ("logits are off by {:.2g} (relative L2), {:.2g} allowed", self.full, tolerance.logits),
+            ("scores are off by {:.2g}, {:.2g} allowed", self.score, tolerance.score),
+            ("masks disagree by {:.2g} (1 - IoU), {:.2g} allowed", 1 - self.mask_iou, 1 - MASK_IOU),
+            ("{:.2g} of the pixels are undecided, {:.2g} allowed", self.band, BAND),
+        )
+        # not (seen <= limit), so that NaN is a problem
+        found = [text.format(seen, limit) for text, seen, limit in limits if not seen <= limit]
+        if not self.same_best:
+            found.append("another mask has the highest score")
+        return "; ".join(found)
+
+
+def relative_error(found: np.ndarray, expected: np.ndarray) -> float:
+    """L2 norm of the difference over that of `expected`."""
+    return float(np.linalg.norm(found - expected) / np.linalg.norm(expected))
+
+
+def iou(one: np.ndarray, other: np.ndarray) -> float:
+    """Of two masks, bool; 1 if both are empty."""
+    union = np.logical_or(one, other).sum()
+    return 1.0 if union == 0 else float(np.logical_and(one, other).sum() / union)
+
+
+def deviation(found: Prediction, expected: Prediction, tolerance: Tolerance) -> Deviation:
+    """Measure `found` against the oracle.
+
+    Masks are compared only where the oracle's logit is larger than what the tolerance allows logits
+    to move by: a pixel at +0.001 may honestly flip, one at +3 may not.
+    """
+    spread = np.sqrt(np.mean(expected.logits**2))
+    decided = np.abs(expected.logits) > 4 * tolerance.logits * spread
+    ious = [iou(mask & sure, truth & sure) for mask, truth, sure in zip(found.masks, expected.masks, decided)]
+    return Deviation(
+        logits=relative_error(found.low_resolution, expected.low_resolution),
+        full=relative_error(found.logits, expected.logits),
+        score=float(np.abs(found.scores - expected.scores).max()),
+        mask_iou=min(ious),
+        band=float(1 - decided.mean()),
+        same_best=_same_best(found.scores, expected.scores, tolerance.score),
+    )
+
+
+def _same_best(found: np.ndarray, expected: np.ndarray, tolerance: float) -> bool:
+    """Whether picking the mask with the highest score picks one that is the best to within rounding."""
+    return bool(expected[int(np.argmax(found))] >= expected.max() - 2 * tolerance)

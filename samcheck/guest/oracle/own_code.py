@@ -1,0 +1,55 @@
+"""An oracle for models that are not built like SAM: their own code in float64 on the CPU.
+
+Weaker than `samcheck.guest.oracle.sam`: what the model's own code gets wrong, this gets wrong too.
+"""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import numpy as np
+
+from ..sam.pipeline import Prediction, Prompt, predict
+
+
+class OwnCode:
+    """The model's own predictor over a float64 copy of it; the interface of `oracle.sam.Oracle`."""
+
+    def __init__(self, model: Any, predictor: Any) -> None:
+        self._predictor = predictor
+        self._model = in_float64(model)
+
+    def encode(self, image: np.ndarray) -> Any:
+        """A predictor that holds the image, RGB, uint8 (H, W, 3)."""
+        ready = self._predictor(self._model)
+        ready.set_image(image)
+        return ready
+
+    def predict(self, encoded: Any, given: Prompt) -> Prediction:
+        """Masks for one prompt.
+
+        Raises:
+            TypeError: the model computed in something narrower than float64.
+        """
+        prediction = predict(encoded, given)
+        if prediction.low_resolution.dtype != np.float64:
+            raise TypeError("the reference was computed in {}".format(prediction.low_resolution.dtype))
+        return prediction
+
+
+def in_float64(model: Any) -> Any:
+    """A float64 CPU copy of `model`.
+
+    SAM's prompt encoder makes float32 coordinates and multiplies them with a buffer that
+    ``.double()`` converted, and does not cast masks; the copy casts both first. The model under test
+    rounds its coordinates to float32 too, so both see the same input.
+    """
+    double = copy.deepcopy(model).double()
+    prompts = getattr(double, "prompt_encoder", None)
+    if prompts is not None:
+        encode = prompts.pe_layer._pe_encoding
+        prompts.pe_layer._pe_encoding = lambda coordinates: encode(coordinates.double())
+        masks = prompts.mask_downscaling
+        masks.register_forward_pre_hook(lambda _, inputs: (inputs[0].double(),))
+    return double

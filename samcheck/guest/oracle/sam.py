@@ -1,0 +1,255 @@
+"""Segment Anything in NumPy and float64, written from the paper and the shapes of its weights.
+
+It shares no line with the `segment_anything` package and no kernel with torch, so that neither can be
+wrong in the same way as what it judges (https://arxiv.org/abs/2304.02643, section A). Images have their
+channels last here: (H, W, C).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any, List, Optional, Tuple
+
+import numpy as np
+
+from ..sam.pipeline import Prediction, Prompt
+from . import layers, store
+from .layers import Weights, layer_norm, linear
+
+# ImageNet's mean and standard deviation of RGB, in units of 0 to 255.
+MEAN, DEVIATION = (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)
+ENCODER_EPSILON, DECODER_EPSILON = 1e-6, 1e-5
+DECODER_LAYERS = 2
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """An encoded image: `features` (h, w, C); sizes are (H, W) before and after the resizing."""
+
+    features: np.ndarray
+    original: Tuple[int, int]
+    resized: Tuple[int, int]
+
+
+class Oracle:
+    """SAM with given weights.
+
+    Attributes:
+        side: of the square input in pixels.
+        tokens: side of the feature map.
+    """
+
+    def __init__(self, weights: Weights, decoder_heads: int, digest: str = "") -> None:
+        """`digest` of the weights; with it, encoded images are kept on disk."""
+        self._weights = weights
+        self._digest = digest
+        self._heads = decoder_heads
+        self._patch = weights["image_encoder.patch_embed.proj.weight"].shape[-1]
+        self.tokens = weights["image_encoder.pos_embed"].shape[1]
+        self.side = self.tokens * self._patch
+
+    @classmethod
+    def of(cls, model: Any, digest: str = "") -> "Oracle":
+        """The oracle for a `Sam` in float32 on the CPU; its memory is shared, not copied."""
+        weights = {name: tensor.numpy() for name, tensor in model.state_dict().items()}
+        return cls(weights, model.mask_decoder.transformer.num_heads, digest)
+
+    def pixels(self, image: np.ndarray) -> np.ndarray:
+        """uint8 (H, W, 3) to uint8 with the longest side resized to `side`, as SAM was trained with."""
+        from PIL import Image
+
+        height, width = resized_shape(image.shape[:2], self.side)
+        picture = Image.fromarray(image).resize((width, height), Image.BILINEAR)
+        return np.asarray(picture)
+
+    def encode(self, image: np.ndarray) -> Encoded:
+        """Encode an RGB image, uint8 (H, W, 3)."""
+        small = self.pixels(image)
+        if self._digest:
+            features = store.features(self._digest, small, lambda: self.features(small))
+        else:
+            features = self.features(small)
+        return Encoded(features, image.shape[:2], small.shape[:2])
+
+    def features(self, small: np.ndarray) -> np.ndarray:
+        """The image encoder, from resized pixels to (tokens, tokens, C)."""
+        normal = (small - np.array(MEAN)) / np.array(DEVIATION)
+        height, width, _ = normal.shape
+        padded = np.pad(normal, ((0, self.side - height), (0, self.side - width), (0, 0)))
+        x = layers.strided_convolution(self._weights, "image_encoder.patch_embed.proj", padded)
+        x = x + layers.wide(self._weights, "image_encoder.pos_embed")[0]
+        index = 0
+        while "image_encoder.blocks.{}.norm1.weight".format(index) in self._weights:
+            x = self._block("image_encoder.blocks.{}.".format(index), x)
+            index += 1
+        x = layers.strided_convolution(self._weights, "image_encoder.neck.0", x)
+        x = layer_norm(self._weights, "image_encoder.neck.1", x, ENCODER_EPSILON)
+        x = layers.convolution_3x3(self._weights, "image_encoder.neck.2", x)
+        return layer_norm(self._weights, "image_encoder.neck.3", x, ENCODER_EPSILON)
+
+    def _block(self, name: str, x: np.ndarray) -> np.ndarray:
+        """A transformer block; its relative positions tell the size of its windows."""
+        window = (len(self._weights[name + "attn.rel_pos_h"]) + 1) // 2
+        normal = layer_norm(self._weights, name + "norm1", x, ENCODER_EPSILON)
+        count = -(-self.tokens // window)
+        spare = count * window - self.tokens
+        padded = np.pad(normal, ((0, spare), (0, spare), (0, 0)))
+        answer = np.empty_like(padded)
+        for row in range(0, len(padded), window):
+            for column in range(0, len(padded), window):
+                at = slice(row, row + window), slice(column, column + window)
+                answer[at] = self._window_attention(name + "attn.", padded[at])
+        x = x + answer[: self.tokens, : self.tokens]
+        hidden = linear(
+            self._weights, name + "mlp.lin1", layer_norm(self._weights, name + "norm2", x, ENCODER_EPSILON)
+        )
+        return x + linear(self._weights, name + "mlp.lin2", layers.gelu(hidden))
+
+    def _window_attention(self, name: str, x: np.ndarray) -> np.ndarray:
+        """Self-attention with decomposed relative positions inside one window (S, S, C)."""
+        side, _, channels = x.shape
+        along = [layers.wide(self._weights, name + "rel_pos_" + axis) for axis in "hw"]
+        distance = np.arange(side)[:, None] - np.arange(side)[None, :] + side - 1
+        rows, columns = (table[distance] for table in along)  # (S, S, channels of a head)
+        width = rows.shape[-1]
+        qkv = linear(self._weights, name + "qkv", x.reshape(side * side, channels))
+        result = np.empty((side * side, channels))
+        for head in range(channels // width):  # one at a time: the products of all do not fit for vit_h
+            part = slice(head * width, (head + 1) * width)
+            query, key, value = (qkv[:, third * channels :][:, part] for third in range(3))
+            score = (query @ key.T / math.sqrt(width)).reshape(side, side, side, side)
+            grid = query.reshape(side, side, width)
+            score += (grid @ rows.transpose(0, 2, 1))[:, :, :, None]
+            score += np.einsum("hwc,wkc->hwk", grid, columns)[:, :, None, :]
+            result[:, part] = layers.softmax(score.reshape(side * side, -1)) @ value
+        return linear(self._weights, name + "proj", result).reshape(side, side, channels)
+
+    def predict(self, encoded: Encoded, given: Prompt) -> Prediction:
+        """Masks for one prompt, as `SamPredictor.predict` orders them."""
+        sparse, dense = self._sparse(encoded, given), self._dense(given)
+        low, scores = self._decode(encoded.features, sparse, dense)
+        chosen = slice(1, None) if given.multimask else slice(0, 1)
+        height, width = encoded.resized
+        full = layers.resized(low[chosen], (self.side, self.side))[:, :height, :width]
+        return Prediction(layers.resized(full, encoded.original), low[chosen], scores[chosen])
+
+    def _position(self, coordinates: np.ndarray) -> np.ndarray:
+        """Random Fourier features of (N, 2) coordinates (x, y) in units of the input's side."""
+        matrix = layers.wide(self._weights, "prompt_encoder.pe_layer.positional_encoding_gaussian_matrix")
+        phase = 2 * math.pi * ((2 * coordinates - 1) @ matrix)
+        return np.concatenate((np.sin(phase), np.cos(phase)), axis=-1)
+
+    def _kind(self, index: int) -> np.ndarray:
+        return layers.wide(self._weights, "prompt_encoder.point_embeddings.{}.weight".format(index))[0]
+
+    def _sparse(self, encoded: Encoded, given: Prompt) -> np.ndarray:
+        """(N, C): points, then either the corners of the box or the one that stands for no box."""
+        scale = np.array(encoded.resized[::-1]) / np.array(encoded.original[::-1])
+        tokens: List[np.ndarray] = []
+        nothing = layers.wide(self._weights, "prompt_encoder.not_a_point_embed.weight")[0]
+        if given.points is not None and given.labels is not None:
+            places = self._position((given.points * scale + 0.5) / self.side)
+            for place, label in zip(places, given.labels):
+                tokens.append(nothing if label == -1 else place + self._kind(int(label)))
+        if given.box is not None:
+            corners = self._position((given.box.reshape(2, 2) * scale + 0.5) / self.side)
+            tokens += [corners[0] + self._kind(2), corners[1] + self._kind(3)]
+        elif tokens:
+            tokens.append(nothing)
+        return np.array(tokens)
+
+    def _dense(self, given: Prompt) -> np.ndarray:
+        """(tokens, tokens, C), from the mask of the prompt, or the vector that stands for none."""
+        name = "prompt_encoder.mask_downscaling."
+        if given.mask is None:
+            return layers.wide(self._weights, "prompt_encoder.no_mask_embed.weight")[0]
+        x = given.mask[0][..., None].astype(np.float64)
+        for index in (0, 3):
+            x = layers.strided_convolution(self._weights, name + str(index), x)
+            x = layers.gelu(layer_norm(self._weights, name + str(index + 1), x, ENCODER_EPSILON))
+        return layers.strided_convolution(self._weights, name + "6", x)
+
+    def _decode(
+        self, features: np.ndarray, sparse: np.ndarray, dense: np.ndarray
+    ) -> Tuple[np.ndarray, np.ndarray]:
+        """All masks (M, 4 * tokens, 4 * tokens) and their scores (M,), the unambiguous one first."""
+        name = "mask_decoder."
+        own = [layers.wide(self._weights, name + each + ".weight") for each in ("iou_token", "mask_tokens")]
+        queries = np.concatenate((*own, sparse))
+        keys = (features + dense).reshape(-1, features.shape[-1])
+        queries, keys = self._two_way(queries, keys)
+        image = keys.reshape(features.shape)
+        upscaled = layers.doubled(self._weights, name + "output_upscaling.0", image)
+        normal = layer_norm(self._weights, name + "output_upscaling.1", upscaled, ENCODER_EPSILON)
+        upscaled = layers.doubled(self._weights, name + "output_upscaling.3", layers.gelu(normal))
+        upscaled = layers.gelu(upscaled)
+        masks = [
+            upscaled @ self._perceptron(name + "output_hypernetworks_mlps.{}".format(index), query)
+            for index, query in enumerate(queries[1 : 1 + len(own[1])])
+        ]
+        return np.array(masks), self._perceptron(name + "iou_prediction_head", queries[0])
+
+    def _perceptron(self, name: str, x: np.ndarray) -> np.ndarray:
+        """Linear layers with a ReLU between them."""
+        index = 0
+        while "{}.layers.{}.weight".format(name, index) in self._weights:
+            x = linear(self._weights, "{}.layers.{}".format(name, index), layers.relu(x) if index else x)
+            index += 1
+        return x
+
+    def _cross(
+        self, name: str, query: np.ndarray, key: np.ndarray, value: Optional[np.ndarray] = None
+    ) -> np.ndarray:
+        """Attention with projections; the values are the keys unless given."""
+        value = key if value is None else value
+        query, key, value = (
+            linear(self._weights, name + which, x)
+            for which, x in ((".q_proj", query), (".k_proj", key), (".v_proj", value))
+        )
+        mixed = layers.attention(query, key, value, self._heads)
+        return linear(self._weights, name + ".out_proj", mixed)
+
+    def _two_way(self, queries: np.ndarray, keys: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
+        """The two-way transformer over tokens (N, C) and the image (tokens * tokens, C)."""
+        centres = (np.arange(self.tokens) + 0.5) / self.tokens
+        grid = np.stack(np.meshgrid(centres, centres), axis=-1).reshape(-1, 2)
+        place, prompt = self._position(grid), queries
+        for index in range(DECODER_LAYERS):
+            name = "mask_decoder.transformer.layers.{}.".format(index)
+            queries, keys = self._two_way_layer(name, queries, keys, prompt, place, first=index == 0)
+        name = "mask_decoder.transformer."
+        answer = self._cross(name + "final_attn_token_to_image", queries + prompt, keys + place, keys)
+        return layer_norm(self._weights, name + "norm_final_attn", queries + answer, DECODER_EPSILON), keys
+
+    def _two_way_layer(
+        self,
+        name: str,
+        queries: np.ndarray,
+        keys: np.ndarray,
+        prompt: np.ndarray,
+        place: np.ndarray,
+        first: bool,
+    ) -> Tuple[np.ndarray, np.ndarray]:
+        """Tokens look at each other and at the image, then the image looks at the tokens."""
+
+        def normal(index: int, x: np.ndarray) -> np.ndarray:
+            return layer_norm(self._weights, name + "norm{}".format(index), x, DECODER_EPSILON)
+
+        if first:
+            queries = normal(1, self._cross(name + "self_attn", queries, queries))
+        else:
+            with_place = queries + prompt
+            queries = normal(1, queries + self._cross(name + "self_attn", with_place, with_place, queries))
+        looked = self._cross(name + "cross_attn_token_to_image", queries + prompt, keys + place, keys)
+        queries = normal(2, queries + looked)
+        hidden = layers.relu(linear(self._weights, name + "mlp.lin1", queries))
+        queries = normal(3, queries + linear(self._weights, name + "mlp.lin2", hidden))
+        back = self._cross(name + "cross_attn_image_to_token", keys + place, queries + prompt, queries)
+        return queries, normal(4, keys + back)
+
+
+def resized_shape(size: Tuple[int, ...], longest: int) -> Tuple[int, int]:
+    """(H, W) scaled so that the longer one is `longest`, rounded half up."""
+    scale = longest / max(size)
+    return int(size[0] * scale + 0.5), int(size[1] * scale + 0.5)

@@ -1,0 +1,72 @@
+"""Encoded images on disk, by content: a large variant takes the oracle a minute or more per image."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+from functools import lru_cache
+from pathlib import Path
+from typing import Callable, Optional
+from zipfile import BadZipFile
+
+import numpy as np
+
+CACHE_VARIABLE = "SAMCHECK_CACHE"
+#: The newest files are kept: 8 MiB each for the large variants.
+KEPT = 32
+
+# What was computed by other code is not found.
+_CODE = hashlib.sha256(
+    b"".join((Path(__file__).parent / name).read_bytes() for name in ("layers.py", "sam.py"))
+).digest()
+
+
+@lru_cache(maxsize=1)
+def folder() -> Path:
+    """``$SAMCHECK_CACHE``, else one in the user's cache, else, where that cannot be written, a new one."""
+    given = os.environ.get(CACHE_VARIABLE)
+    home = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
+    path = Path(given or os.path.join(home, "samcheck", "oracle"))
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        if os.access(path, os.W_OK):
+            return path
+    except OSError:
+        pass
+    return Path(tempfile.mkdtemp(prefix="samcheck-oracle-"))
+
+
+def features(weights_digest: str, pixels: np.ndarray, compute: Callable[[], np.ndarray]) -> np.ndarray:
+    """What `compute` gives for these weights and resized pixels, from disk where it is there.
+
+    A file that is damaged (the archive carries a CRC) is computed again.
+    """
+    key = hashlib.sha256(_CODE + weights_digest.encode() + str(pixels.shape).encode() + pixels.tobytes())
+    path = folder() / (key.hexdigest() + ".npz")
+    stored = _read(path)
+    if stored is None:
+        stored = compute()
+        _write(path, stored)
+    return stored
+
+
+def _read(path: Path) -> "Optional[np.ndarray]":
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            array: np.ndarray = archive["features"]
+            os.utime(path)
+            return array
+    except (OSError, ValueError, KeyError, EOFError, BadZipFile):
+        return None
+
+
+def _write(path: Path, array: np.ndarray) -> None:
+    """Atomically, so that cells that run side by side never see half a file; then the oldest go."""
+    handle, draft = tempfile.mkstemp(dir=str(path.parent), suffix=".draft")
+    with os.fdopen(handle, "wb") as stream:
+        np.savez(stream, features=array)
+    os.replace(draft, path)
+    by_age = sorted(path.parent.glob("*.npz"), key=lambda each: each.stat().st_mtime, reverse=True)
+    for old in by_age[KEPT:]:
+        old.unlink()
