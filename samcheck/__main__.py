@@ -140,7 +140,7 @@ def _run(plan: Plan, only: tuple[str, ...], options: dict[str, object]) -> None:
         environment=chosen.environment,
         why=chosen.why,
         check_timeout=float(str(options["check_timeout"])),
-        variants=_variants(str(options["variants"]), tier),
+        variants=_variants(str(options["variants"]), tier, own=chosen.environment.kind == "here"),
         version=session.version(),
     )
     store = options["results"]
@@ -148,14 +148,17 @@ def _run(plan: Plan, only: tuple[str, ...], options: dict[str, object]) -> None:
     sys.exit(session.run(Console(), plan, settings, bool(options["resume"]), store))
 
 
-def _variants(given: str, tier: str) -> tuple[str, ...]:
-    """The names in a comma-separated list, which the tier must have."""
+def _variants(given: str, tier: str, own: bool) -> tuple[str, ...]:
+    """The names in a comma-separated list, which the tier must have.
+
+    An interpreter that is used as it is may have variants of its user's `own`; the guest knows them.
+    """
     names = tuple(name.strip() for name in given.split(",") if name.strip())
     for name in names:
-        if name not in VARIANT_TIERS:
+        if name not in VARIANT_TIERS and not own:
             known = ", ".join(VARIANT_TIERS)
             raise BadInput(f"--variants: there is no variant {name!r}; known: {known}")
-        if VARIANT_TIERS[name] == "full" and tier != "full":
+        if VARIANT_TIERS.get(name) == "full" and tier != "full":
             raise BadInput(f"--variants: {name} is not part of the tier {tier}: add --tier full")
     return names
 

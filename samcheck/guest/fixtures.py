@@ -10,12 +10,12 @@ import json
 import os
 import subprocess
 import sys
-from typing import Any, Callable, Dict, List, Sequence
+from typing import Any, Callable, Dict, Iterator, List, Sequence, Tuple
 
 import pytest
 
-from .plugin import FAST_VARIANTS
 from .record import PRECISION_NAMES
+from .sam.variants import ENTRY_POINTS, KNOWN_EVERYWHERE, VARIANTS
 
 #: The slow-down of a matrix product against fp32 above which a CPU is taken to emulate a precision. It was
 #: 8 for fp16 where the whole encoder of vit_b took 177 s an image; 0.1 to 0.4 for bf16.
@@ -37,13 +37,12 @@ def device(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture(scope="session")
-def exact_float32(device: str) -> None:
+def exact_float32(device: str) -> Iterator[None]:
     """float32 means float32: no TF32 in convolutions, which PyTorch switches on by default."""
-    import torch
+    from .sam.precisions import tf32
 
-    if device == "cuda":
-        torch.backends.cuda.matmul.allow_tf32 = False
-        torch.backends.cudnn.allow_tf32 = False
+    with tf32(False):
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -57,9 +56,10 @@ def scene() -> Any:
 @pytest.fixture(scope="session")
 def loaded(request: pytest.FixtureRequest, variant: str) -> Any:
     """The model of `variant` in float32 on the CPU; never changed, only copied."""
-    from .sam import variants, weights
+    from .sam import weights
 
-    model, carried = weights.load(variants.VARIANTS[variant])
+    model, carried = weights.load(VARIANTS[variant])
+    model.carried = carried
     writer = request.config.pluginmanager.get_plugin("samcheck-journal")
     if writer is not None:
         writer.journal.weights(variant, str(carried))
@@ -67,19 +67,23 @@ def loaded(request: pytest.FixtureRequest, variant: str) -> Any:
 
 
 @pytest.fixture(scope="session")
-def reference(loaded: Any, scene: Any) -> Callable[[str], Any]:
-    """The oracle's prediction for a kind of prompt, in float64 on the CPU, computed once."""
-    from . import oracle
+def oracle_model(loaded: Any, variant: str) -> Any:
+    """The oracle with the weights of `loaded`."""
+    return VARIANTS[variant].oracle(loaded)
+
+
+@pytest.fixture(scope="session")
+def reference(oracle_model: Any, loaded: Any, scene: Any) -> Callable[[str], Any]:
+    """The oracle's prediction for a kind of prompt on the scene, computed once."""
     from .sam import pipeline
 
-    double = oracle.in_float64(loaded)
-    ready = pipeline.predictor(double)
-    ready.set_image(scene.image)
+    encoded = oracle_model.encode(scene.image)
     made: Dict[str, Any] = {}
 
     def get(kind: str) -> Any:
         if kind not in made:
-            made[kind] = oracle.reference(ready, pipeline.prompt(scene, kind))
+            side = loaded.image_encoder.img_size
+            made[kind] = oracle_model.predict(encoded, pipeline.prompt(scene, kind, side))
         return made[kind]
 
     return get
@@ -88,14 +92,14 @@ def reference(loaded: Any, scene: Any) -> Callable[[str], Any]:
 @pytest.fixture(scope="session")
 def affordable(variant: str, precision: str, device: str) -> None:
     """Skips a large variant in a precision that this CPU only emulates: it would take hours."""
-    from .sam import precisions
+    from .sam import availability, precisions
 
-    if variant in FAST_VARIANTS or device != "cpu":
+    if VARIANTS[variant].tier == "fast" or device != "cpu":
         return
     wanted = precisions.PRECISIONS[precision]
-    if precisions.missing_kernel(wanted, device):
+    if availability.unavailable(wanted, device):
         return  # for others to tell
-    slower = precisions.slowdown(wanted)
+    slower = availability.slowdown(wanted.dtype)
     if slower > SLOWEST:
         pytest.skip(
             "{} products are {:.0f} times slower than fp32 on this CPU, more than {:.0f}: only the "
@@ -105,24 +109,41 @@ def affordable(variant: str, precision: str, device: str) -> None:
 
 @pytest.fixture(scope="session")
 def model(loaded: Any, affordable: None, precision: str, device: str, exact_float32: None) -> Any:
-    """The model on the device, on the safe path of `precision`; skips where no kernel exists."""
-    from .sam import precisions
+    """The model on the device, on the safe path of `precision`; skips where it cannot run."""
+    from .sam import availability, precisions
 
     wanted = precisions.PRECISIONS[precision]
-    missing = precisions.missing_kernel(wanted, device)
-    if missing:
-        pytest.skip("no {} kernel on {}: {}".format(precision, device, missing))
+    reason = availability.unavailable(wanted, device, loaded.image_encoder)
+    if reason:
+        pytest.skip("no {} on {}: {}".format(precision, device, reason))
     return precisions.apply(loaded, wanted, device)
 
 
 @pytest.fixture(scope="session")
-def ready(model: Any, scene: Any) -> Any:
-    """A predictor of the model with the scene's image encoded, for checks that only ask it."""
-    from .sam import pipeline
+def new_predictor(variant: str) -> Callable[[Any], Any]:
+    """Makes a predictor from a model of this variant."""
+    return VARIANTS[variant].predictor
 
-    predictor = pipeline.predictor(model)
-    predictor.set_image(scene.image)
-    return predictor
+
+@pytest.fixture(scope="session")
+def encoded(model: Any, new_predictor: Callable[[Any], Any], scene: Any) -> "Tuple[Any, str]":
+    """A predictor with the scene's image encoded, and what its encoder really computed in."""
+    from .sam import precisions
+
+    predictor = new_predictor(model)
+    return predictor, precisions.computing(model, lambda: predictor.set_image(scene.image))
+
+
+@pytest.fixture(scope="session")
+def ready(encoded: "Tuple[Any, str]") -> Any:
+    """A predictor of the model with the scene's image encoded, for checks that only ask it."""
+    return encoded[0]
+
+
+@pytest.fixture(scope="session")
+def computed_in(encoded: "Tuple[Any, str]") -> str:
+    """What the encoder of `ready` really computed in."""
+    return encoded[1]
 
 
 @pytest.fixture(scope="session")
@@ -133,11 +154,17 @@ def recovery(device: str, variant: str) -> Callable[[str], Any]:
     """
     from .memory import Recovery
 
+    if variant not in KNOWN_EVERYWHERE:
+        pytest.skip(
+            "{} was registered in this process only, and this needs another one: offer it as an entry point "
+            "in the group {}".format(variant, ENTRY_POINTS)
+        )
+
     seen: Dict[str, Any] = {}
 
     def get(precision: str) -> Any:
         if precision not in seen:
-            wanted = PRECISION_NAMES if variant in FAST_VARIANTS else (precision,)
+            wanted = PRECISION_NAMES if VARIANTS[variant].tier == "fast" else (precision,)
             for entry in _provoke(device, variant, wanted):
                 seen[entry["precision"]] = Recovery(**entry)
         return seen[precision]

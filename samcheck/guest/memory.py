@@ -21,7 +21,7 @@ from typing import Any, Callable, Iterator, List, Optional
 import numpy as np
 import torch
 
-from .sam import pipeline, precisions, scenes, variants, weights
+from .sam import availability, pipeline, precisions, scenes, variants, weights
 
 MIB = 2**20
 
@@ -162,7 +162,7 @@ def many_masks(ready: Any, count: int) -> None:
     )
 
 
-def provoke(model: Any, precision: str, device: str) -> Recovery:
+def provoke(ready: Any, precision: str, device: str) -> Recovery:
     """Make one batch of prompts fail for want of memory, recover, and look around.
 
     The limit leaves a quarter of what the masks of the batch alone need, so the failure does not
@@ -170,11 +170,11 @@ def provoke(model: Any, precision: str, device: str) -> Recovery:
     """
     scene = scenes.draw(7, 240, 320)
     given = pipeline.prompt(scene, "point")
-    count = 64 if model.image_encoder.img_size >= 1024 else 512
-    wanted = count * 3 * model.image_encoder.img_size**2 * 4
+    side = ready.model.image_encoder.img_size
+    count = 64 if side >= 1024 else 512
+    wanted = count * 3 * side**2 * 4
     limit = gpu_fraction if device == "cuda" else address_space
 
-    ready = pipeline.predictor(model)
     ready.set_image(scene.image)
     many_masks(ready, 8)  # warm the allocator and the thread pool, so that they are in the baseline
     before = pipeline.predict(ready, given)
@@ -201,23 +201,25 @@ def provoke(model: Any, precision: str, device: str) -> Recovery:
 
 
 def main(arguments: Optional[List[str]] = None) -> None:
+    variants.discover()
     parser = argparse.ArgumentParser(prog="python -m samcheck.guest.memory")
     parser.add_argument("--device", choices=("cpu", "cuda"), required=True)
     parser.add_argument("--variant", choices=sorted(variants.VARIANTS), required=True)
     parser.add_argument("--precision", action="append", choices=sorted(precisions.PRECISIONS), required=True)
     options = parser.parse_args(arguments)
     torch.set_grad_enabled(False)
-    model, _ = weights.load(variants.VARIANTS[options.variant])
+    variant = variants.VARIANTS[options.variant]
+    model, _ = weights.load(variant)
     found = []
     for name in options.precision:
         precision = precisions.PRECISIONS[name]
-        missing = precisions.missing_kernel(precision, options.device)
+        missing = availability.unavailable(precision, options.device)
         if missing:
             found.append(Recovery(name, unsupported=missing))
             continue
-        ready = precisions.apply(model, precision, options.device)
-        found.append(provoke(ready, name, options.device))
-        del ready
+        applied = precisions.apply(model, precision, options.device)
+        found.append(provoke(variant.predictor(applied), name, options.device))
+        del applied
     json.dump([asdict(recovery) for recovery in found], sys.stdout)
 
 

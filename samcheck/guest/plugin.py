@@ -15,10 +15,9 @@ import pytest
 
 from .defects import DefectWatch
 from .journal import Journal
-from .record import PRECISION_NAMES, VARIANT_TIERS, CheckResult
+from .record import PRECISION_NAMES, CheckResult
+from .sam.variants import VARIANTS, discover
 
-VARIANT_NAMES = tuple(VARIANT_TIERS)
-FAST_VARIANTS = tuple(name for name, tier in VARIANT_TIERS.items() if tier == "fast")
 DETAILS_LIMIT = 4000  # characters of traceback kept per check
 
 WATCH = pytest.StashKey["DefectWatch"]()
@@ -42,6 +41,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "fast: the tier for everybody: small variant, under a minute")
     config.addinivalue_line("markers", "full: the tier for runners: every variant")
+    config.addinivalue_line("markers", "variants(names): run the check for these only")
+    config.addinivalue_line("markers", "precisions(names): run the check for these only")
     _check_variants(config)
     path = config.getoption("--samcheck-journal")
     if path is None:
@@ -53,12 +54,16 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def _check_variants(config: pytest.Config) -> None:
-    unknown = [name for name in _variants(config) if name not in VARIANT_NAMES]
+    try:
+        discover()
+    except Exception as error:  # somebody's package, which may raise anything
+        raise pytest.UsageError(
+            "a variant cannot be loaded: {}: {}".format(type(error).__name__, error)
+        ) from error
+    unknown = [name for name in _variants(config) if name not in VARIANTS]
     if unknown:
         raise pytest.UsageError(
-            "--samcheck-variants: no variant {}; known: {}".format(
-                ", ".join(unknown), ", ".join(VARIANT_NAMES)
-            )
+            "--samcheck-variants: no variant {}; known: {}".format(", ".join(unknown), ", ".join(VARIANTS))
         )
 
 
@@ -86,14 +91,15 @@ def _require_torch() -> None:
 
 def _variants(config: pytest.Config) -> List[str]:
     given = config.getoption("--samcheck-variants")
-    return given.split(",") if given else list(VARIANT_NAMES)
+    return given.split(",") if given else list(VARIANTS)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    if "variant" in metafunc.fixturenames:
-        metafunc.parametrize("variant", _variants(metafunc.config), scope="session")
-    if "precision" in metafunc.fixturenames:
-        metafunc.parametrize("precision", PRECISION_NAMES, scope="session")
+    for name, every in (("variant", _variants(metafunc.config)), ("precision", PRECISION_NAMES)):
+        if name in metafunc.fixturenames:
+            only = metafunc.definition.get_closest_marker(name + "s")
+            chosen = [each for each in every if only is None or each in only.args]
+            metafunc.parametrize(name, chosen, scope="session")
 
 
 def _parameters(item: pytest.Item) -> Dict[str, Any]:
@@ -104,8 +110,10 @@ def _parameters(item: pytest.Item) -> Dict[str, Any]:
 @pytest.hookimpl(tryfirst=True)  # before pytest applies -m
 def pytest_collection_modifyitems(config: pytest.Config, items: List[pytest.Item]) -> None:
     for item in items:
-        fast = _parameters(item).get("variant", FAST_VARIANTS[0]) in FAST_VARIANTS
-        item.add_marker("fast" if fast else "full")
+        variant = _parameters(item).get("variant")
+        fast = variant is None or VARIANTS[variant].tier == "fast"
+        if not item.get_closest_marker("full"):
+            item.add_marker("fast" if fast else "full")
     _leave_out_listed(config, items)
 
 

@@ -40,7 +40,10 @@ CELL_OUTCOMES = (
 VARIANT_TIERS = {"tiny": "fast", "vit_b": "full", "vit_l": "full", "vit_h": "full"}
 
 #: Every precision that the suite runs SAM in.
-PRECISION_NAMES = ("fp32", "fp16", "bf16")
+PRECISION_NAMES = ("fp32", "tf32", "fp16", "bf16", "autocast-fp16", "autocast-bf16", "int8-dynamic")
+
+#: What can run SAM; the suite's results name one of them.
+BACKEND_NAMES = ("eager", "compile", "onnxruntime", "tensorrt")
 
 #: Outcomes of a check that make its cell fail.
 BAD_CHECK_OUTCOMES = ("failed", "crashed", "timed-out", "not-run")

@@ -1,58 +1,62 @@
 """Precisions: how to run SAM at each of them so that the result can be trusted.
 
-The safe path computes the image encoder, more than 95 % of the arithmetic, in the wanted dtype and
-everything around it in float32: normalisation of the pixels, SAM's own `LayerNorm2d` (it squares
-activations in the input dtype, which overflows in float16 from 256 on:
-https://github.com/facebookresearch/segment-anything/issues/540), prompt encoder and mask decoder
-(the prompt encoder has float32 written into it:
-https://github.com/pytorch/benchmark/pull/1764).
+The safe path computes the image encoder, more than 95 % of the arithmetic, in the wanted way and
+everything around it in float32: normalisation of the pixels, prompt encoder and mask decoder (the
+prompt encoder has float32 written into it: https://github.com/pytorch/benchmark/pull/1764), and SAM's
+own `LayerNorm2d`. That squares activations in the input dtype, which overflows in float16 from 256 on
+(https://github.com/facebookresearch/segment-anything/issues/540); CUDA's autocast squares in float32,
+the CPU's does not, and the trained small model's masks were off by a sixth under it.
 """
 
 from __future__ import annotations
 
 import copy
-import time
+import warnings
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Dict, Optional
+from typing import Any, Callable, Dict, Iterator
 
 import torch
 from torch import nn
 
+from ..record import PRECISION_NAMES
+
 
 @dataclass(frozen=True)
 class Precision:
-    """`dtype` is what the image encoder computes in."""
+    """How the image encoder computes.
+
+    Attributes:
+        name: one of `PRECISION_NAMES`.
+        dtype: of its matrix products; float32 for TF32 and int8, whose operands only are narrower.
+        wrap: makes, from a float32 encoder that it leaves alone, one that takes and gives float32.
+        reads_back: what `computing` must see in it.
+    """
 
     name: str
     dtype: torch.dtype
+    wrap: Callable[[nn.Module], nn.Module]
+    reads_back: str
 
 
-PRECISIONS: Dict[str, Precision] = {
-    precision.name: precision
-    for precision in (
-        Precision("fp32", torch.float32),
-        Precision("fp16", torch.float16),
-        Precision("bf16", torch.bfloat16),
-    )
-}
+def _keep_norms_in_float32(encoder: nn.Module, dtype: torch.dtype) -> None:
+    """Have every `LayerNorm2d` compute in float32, and hand on `dtype`."""
+    for module in encoder.modules():
+        if type(module).__name__ == "LayerNorm2d":
+            module.float()
+            module.register_forward_pre_hook(lambda _, inputs: (inputs[0].float(),))
+            module.register_forward_hook(lambda _, inputs, output: output.to(dtype))
 
 
 class CastEncoder(nn.Module):
-    """An image encoder that computes in `dtype` and takes and returns float32."""
+    """An image encoder whose weights are cast to `dtype`."""
 
     def __init__(self, encoder: nn.Module, dtype: torch.dtype) -> None:
         super().__init__()
         self.encoder = copy.deepcopy(encoder).to(dtype)
         self.dtype = dtype
         self.img_size = encoder.img_size  # SamPredictor reads it
-        for module in self.encoder.modules():
-            if type(module).__name__ == "LayerNorm2d":
-                self._keep_in_float32(module)
-
-    def _keep_in_float32(self, norm: nn.Module) -> None:
-        norm.float()
-        norm.register_forward_pre_hook(lambda _, inputs: (inputs[0].float(),))
-        norm.register_forward_hook(lambda _, inputs, output: output.to(self.dtype))
+        _keep_norms_in_float32(self.encoder, dtype)
 
     def forward(self, pixels: torch.Tensor) -> torch.Tensor:
         """(B, 3, S, S) float32 pixels to (B, C, S/16, S/16) float32 features."""
@@ -60,65 +64,135 @@ class CastEncoder(nn.Module):
         return features.float()
 
 
+class AutocastEncoder(nn.Module):
+    """An image encoder in float32 that runs under autocast, and nothing else does.
+
+    With autocast around `predict` too, its scores cannot become NumPy arrays
+    (https://github.com/facebookresearch/segment-anything/pull/787).
+    """
+
+    def __init__(self, encoder: nn.Module, dtype: torch.dtype) -> None:
+        super().__init__()
+        self.encoder = copy.deepcopy(encoder)
+        self.dtype = dtype
+        self.img_size = encoder.img_size
+        _keep_norms_in_float32(self.encoder, dtype)
+
+    def forward(self, pixels: torch.Tensor) -> torch.Tensor:
+        """(B, 3, S, S) float32 pixels to (B, C, S/16, S/16) float32 features."""
+        with torch.autocast(pixels.device.type, dtype=self.dtype):
+            features: torch.Tensor = self.encoder(pixels)
+        return features.float()
+
+
+class Tf32Encoder(nn.Module):
+    """An image encoder in float32 whose products round their operands to TF32 on the GPU."""
+
+    def __init__(self, encoder: nn.Module) -> None:
+        super().__init__()
+        self.encoder = copy.deepcopy(encoder)
+        self.img_size = encoder.img_size
+
+    def forward(self, pixels: torch.Tensor) -> torch.Tensor:
+        """(B, 3, S, S) float32 pixels to (B, C, S/16, S/16) float32 features."""
+        with tf32(True):
+            features: torch.Tensor = self.encoder(pixels)
+        return features
+
+
+class Int8Encoder(nn.Module):
+    """An image encoder whose linear layers have int8 weights; their inputs are quantised as they come."""
+
+    def __init__(self, encoder: nn.Module) -> None:
+        super().__init__()
+        self.encoder = _quantise(encoder)
+        self.img_size = encoder.img_size
+
+    def forward(self, pixels: torch.Tensor) -> torch.Tensor:
+        """(B, 3, S, S) float32 pixels to (B, C, S/16, S/16) float32 features."""
+        features: torch.Tensor = self.encoder(pixels)
+        return features
+
+
+def _quantise(module: nn.Module) -> nn.Module:
+    """A copy of `module` with dynamically quantised linear layers.
+
+    Raises:
+        ImportError: this PyTorch has no eager quantisation.
+    """
+    from torch.ao.quantization import quantize_dynamic
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        quantised: nn.Module = quantize_dynamic(module, {nn.Linear}, dtype=torch.qint8)
+    return quantised
+
+
+@contextmanager
+def tf32(allowed: bool) -> Iterator[None]:
+    """TF32 in CUDA's products and convolutions switched on or off, and put back afterwards."""
+    matmul, cudnn = torch.backends.cuda.matmul, torch.backends.cudnn
+    before = matmul.allow_tf32, cudnn.allow_tf32
+    matmul.allow_tf32 = cudnn.allow_tf32 = allowed
+    try:
+        yield
+    finally:
+        matmul.allow_tf32, cudnn.allow_tf32 = before
+
+
+#: What is asked what it computed in; linear layers first, since dynamic quantisation changes only them.
+LAYERS = ("Linear", "Conv2d")
+
+_HALF, _BRAIN = torch.float16, torch.bfloat16
+_ALL = (
+    Precision("fp32", torch.float32, copy.deepcopy, "torch.float32"),
+    Precision("tf32", torch.float32, Tf32Encoder, "tf32"),
+    Precision("fp16", _HALF, lambda encoder: CastEncoder(encoder, _HALF), "torch.float16"),
+    Precision("bf16", _BRAIN, lambda encoder: CastEncoder(encoder, _BRAIN), "torch.bfloat16"),
+    Precision("autocast-fp16", _HALF, lambda encoder: AutocastEncoder(encoder, _HALF), "torch.float16"),
+    Precision("autocast-bf16", _BRAIN, lambda encoder: AutocastEncoder(encoder, _BRAIN), "torch.bfloat16"),
+    Precision("int8-dynamic", torch.float32, Int8Encoder, "torch.qint8"),
+)
+PRECISIONS: Dict[str, Precision] = {precision.name: precision for precision in _ALL}
+assert tuple(PRECISIONS) == PRECISION_NAMES
+
+
 def apply(model: Any, precision: Precision, device: str) -> Any:
     """A copy of `model` on `device` that runs the safe path of `precision`; `model` is untouched."""
-    if precision.dtype is torch.float32:
-        return copy.deepcopy(model).to(device)
     encoder = model.image_encoder
     try:
         model.image_encoder = nn.Identity()  # do not copy the encoder twice
-        cast = copy.deepcopy(model)
+        changed = copy.deepcopy(model)
     finally:
         model.image_encoder = encoder
-    cast.image_encoder = CastEncoder(encoder, precision.dtype)
-    return cast.to(device)
+    changed.image_encoder = precision.wrap(encoder)
+    return changed.to(device)
 
 
-def encoder_dtype(model: Any) -> torch.dtype:
-    """The dtype in which the patch embedding, the first heavy layer, really holds its weights."""
-    encoder = getattr(model.image_encoder, "encoder", model.image_encoder)
-    dtype: torch.dtype = encoder.patch_embed.proj.weight.dtype
-    return dtype
-
-
-def missing_kernel(precision: Precision, device: str) -> Optional[str]:
-    """The error of the first layer type of the encoder that this build cannot compute, else None.
-
-    Tried on the device rather than looked up: float16 convolutions came to the CPU in PyTorch 2.1 or
-    so, and other builds differ.
+def computing(model: Any, run: Callable[[], Any]) -> str:
+    """What the first linear layer of the encoder, or its first convolution, really computed in.
 
     Raises:
-        RuntimeError: a layer failed, but not for want of a kernel.
+        LookupError: there is no such layer, or `run` never reached it.
     """
-    layers = (
-        (nn.Conv2d(3, 4, 2, 2), (1, 3, 4, 4)),
-        (nn.Linear(4, 4), (1, 4)),
-        (nn.LayerNorm(4), (1, 4)),
-        (nn.GELU(), (1, 4)),
-        (nn.Softmax(dim=-1), (1, 4)),
-    )
-    place: Dict[str, Any] = {"device": device, "dtype": precision.dtype}
-    for layer, shape in layers:
-        try:
-            with torch.no_grad():
-                layer.to(**place)(torch.ones(shape, **place))
-        except RuntimeError as error:
-            if "not implemented for" not in str(error):
-                raise
-            return "{}: {}".format(type(layer).__name__, error)
-    return None
+    every = [each for each in model.image_encoder.modules() if type(each).__name__ in LAYERS]
+    if not every:
+        raise LookupError("the encoder has none of {}".format(", ".join(LAYERS)))
+    layer = min(every, key=lambda each: LAYERS.index(type(each).__name__))
+    seen = []
+    handle = layer.register_forward_hook(lambda module, _, output: seen.append(_read_back(module, output)))
+    try:
+        run()
+    finally:
+        handle.remove()
+    if not seen:
+        raise LookupError("the encoder was not run")
+    return str(seen[0])
 
 
-def slowdown(precision: Precision, size: int = 512, repeats: int = 3) -> float:
-    """How many times longer than in float32 a matrix product takes in `precision` on this CPU."""
-
-    def best(dtype: torch.dtype) -> float:
-        left = torch.ones((size, size), dtype=dtype)
-        times = []
-        for _ in range(repeats + 1):  # the first one warms up
-            begin = time.perf_counter()
-            left @ left
-            times.append(time.perf_counter() - begin)
-        return min(times[1:])
-
-    return best(precision.dtype) / best(torch.float32)
+def _read_back(layer: nn.Module, output: torch.Tensor) -> str:
+    if "quantized" in type(layer).__module__:
+        return str(layer.weight().dtype)
+    if output.is_cuda and output.dtype is torch.float32 and torch.backends.cuda.matmul.allow_tf32:
+        return "tf32"
+    return str(output.dtype)

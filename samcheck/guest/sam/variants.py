@@ -1,10 +1,18 @@
-"""Which SAM: the shapes of every variant, built from the real `segment_anything` classes."""
+"""Which SAM: the shapes of every variant, built from the real `segment_anything` classes.
+
+Your own: an entry point in the group ``samcheck.variants`` that names a `Variant`, or a call of
+`register` in a module that pytest loads (``pytest -p my_module``, or a `conftest.py`).
+"""
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Callable, Dict, Optional, Tuple
+from importlib import metadata
+from typing import Any, Callable, Dict, Optional, Set, Tuple
+
+ENTRY_POINTS = "samcheck.variants"
 
 
 @dataclass(frozen=True)
@@ -16,6 +24,28 @@ class Checkpoint:
     sha256: str
 
 
+def sam_predictor(model: Any) -> Any:
+    """A fresh `SamPredictor`; it holds one image, so it must not be shared."""
+    from segment_anything import SamPredictor
+
+    return SamPredictor(model)
+
+
+def own_code_oracle(model: Any) -> Any:
+    """The model's own code in float64, for models that are not built like SAM and use its predictor."""
+    from ..oracle.own_code import OwnCode
+
+    return OwnCode(model, sam_predictor)
+
+
+def numpy_oracle(model: Any) -> Any:
+    """The independent oracle, for every model that is built like SAM."""
+    from ..oracle.sam import Oracle
+
+    carried = getattr(model, "carried", None)
+    return Oracle.of(model, carried.sha256 if carried else "")
+
+
 @dataclass(frozen=True)
 class Variant:
     """One size of SAM.
@@ -25,12 +55,21 @@ class Variant:
         image_size: side of the square encoder input in pixels.
         build: returns the model in float32 on the CPU, in eval mode, with arbitrary weights.
         checkpoint: the official weights, None where there are none.
+        predictor: makes a `SamPredictor`, or what has the same methods, from a model.
+        oracle: makes what its answers are compared with from a loaded model in float32 on the CPU.
+        tier: ``fast`` if it runs in seconds on any processor, else ``full``.
+        weights: loads weights into a built model in place and says what they are; for variants that come
+            with their own. Without it: the official checkpoint where there is one, else seeded weights.
     """
 
     name: str
     image_size: int
     build: Callable[[], Any]
     checkpoint: Optional[Checkpoint] = None
+    predictor: Callable[[Any], Any] = sam_predictor
+    oracle: Callable[[Any], Any] = numpy_oracle
+    tier: str = "full"
+    weights: Optional[Callable[[Any], Any]] = None
 
 
 # SAM's own classes at a size that every laptop runs: 256 px, 16 x 16 tokens, width 128. Windowed and
@@ -83,6 +122,12 @@ def _tiny_decoder() -> Any:
     )
 
 
+def _trained(model: Any) -> Any:
+    from .weights import load_trained
+
+    return load_trained(model)
+
+
 def _build_official(name: str) -> Any:
     from segment_anything import sam_model_registry
 
@@ -97,7 +142,7 @@ def _official(name: str, file: str, size: int, sha256: str) -> Variant:
 # Digests and sizes: see the README of the official repository for the files; the SHA-256 values were
 # cross-checked between independent copies, since several digest tables in the wild are wrong.
 _ALL: Tuple[Variant, ...] = (
-    Variant("tiny", 256, _build_tiny),
+    Variant("tiny", _TINY_SIZE, _build_tiny, tier="fast", weights=_trained),
     _official(
         "vit_b",
         "sam_vit_b_01ec64.pth",
@@ -118,4 +163,48 @@ _ALL: Tuple[Variant, ...] = (
     ),
 )
 
-VARIANTS: Dict[str, Variant] = {variant.name: variant for variant in _ALL}
+VARIANTS: Dict[str, Variant] = {}
+#: Those that every process of this environment knows, not only one whose conftest registered them.
+KNOWN_EVERYWHERE: Set[str] = set()
+
+
+def register(variant: Variant) -> None:
+    """Make a variant known to the suite.
+
+    Raises:
+        ValueError: the name is taken, or holds what cannot be part of a check's id or a file's name.
+    """
+    if not re.match(r"[a-z][a-z0-9_.]*$", variant.name):
+        raise ValueError(
+            "the variant {!r} needs a name of a-z, 0-9, _ and . that begins with a letter".format(
+                variant.name
+            )
+        )
+    if VARIANTS.get(variant.name, variant) is not variant:
+        raise ValueError("there is a variant {!r} already: choose another name".format(variant.name))
+    VARIANTS[variant.name] = variant
+
+
+def discover() -> None:
+    """Register every variant that an installed package offers as an entry point.
+
+    Raises:
+        ValueError: an entry point does not lead to a `Variant`, or its name is taken.
+    """
+    every: Any = metadata.entry_points()
+    points = every.select(group=ENTRY_POINTS) if hasattr(every, "select") else every.get(ENTRY_POINTS, ())
+    for point in points:
+        found = point.load()
+        if not isinstance(found, Variant):
+            raise ValueError(
+                "the entry point {} = {!r} of the group {} gives a {}, not a Variant".format(
+                    point.name, point.value, ENTRY_POINTS, type(found).__name__
+                )
+            )
+        register(found)
+        KNOWN_EVERYWHERE.add(found.name)
+
+
+for _variant in _ALL:
+    register(_variant)
+    KNOWN_EVERYWHERE.add(_variant.name)

@@ -1,0 +1,101 @@
+"""Which precisions this build and device can compute at all, tried rather than looked up."""
+
+from __future__ import annotations
+
+import time
+import warnings
+from typing import Any, Dict, Optional
+
+import torch
+from torch import nn
+
+from .precisions import Precision
+
+
+def unavailable(precision: Precision, device: str, encoder: Optional[nn.Module] = None) -> Optional[str]:
+    """Why `precision` cannot run on `device` here, or not with this encoder; None if it can.
+
+    Raises:
+        RuntimeError: a layer failed, but not for want of a kernel.
+    """
+    if precision.name == "tf32":
+        if device == "cuda" and torch.cuda.get_device_capability() >= (8, 0):
+            return None
+        return "TF32 is a format of CUDA GPUs from compute capability 8.0 on"
+    if precision.name == "int8-dynamic":
+        if encoder is not None and not any(isinstance(each, nn.Linear) for each in encoder.modules()):
+            return "the encoder has no linear layers, which are what is quantised dynamically"
+        return _no_int8(device)
+    if precision.name.startswith("autocast"):
+        return _no_autocast(precision.dtype, device)
+    return missing_kernel(precision.dtype, device)
+
+
+def _no_int8(device: str) -> Optional[str]:
+    if device != "cpu":
+        return "dynamically quantised layers exist on the CPU only"
+    try:
+        from torch.ao.quantization import quantize_dynamic  # noqa: F401
+    except ImportError as error:
+        return "this PyTorch has no eager quantisation: {}".format(error)
+    if torch.backends.quantized.engine == "none":
+        return "this PyTorch has no engine for quantised layers on this processor"
+    return None
+
+
+def _no_autocast(dtype: torch.dtype, device: str) -> Optional[str]:
+    """Older releases warn that they cannot and go on in float32."""
+    place: Dict[str, Any] = {"device": device}
+    with warnings.catch_warnings(record=True) as told, torch.no_grad():
+        warnings.simplefilter("always")
+        try:
+            with torch.autocast(device, dtype=dtype):
+                seen = nn.Linear(4, 4, **place)(torch.ones((1, 4), **place)).dtype
+        except RuntimeError as error:
+            return str(error)
+    if seen is dtype:
+        return missing_kernel(dtype, device)
+    reason = str(told[-1].message) if told else "it computes in {}".format(seen)
+    return "autocast is not applied: {}".format(" ".join(reason.split()))
+
+
+def missing_kernel(dtype: torch.dtype, device: str) -> Optional[str]:
+    """The error of the first layer type of the encoder that this build cannot compute, else None.
+
+    Float16 convolutions came to the CPU in PyTorch 2.1 or so, and other builds differ.
+
+    Raises:
+        RuntimeError: a layer failed, but not for want of a kernel.
+    """
+    layers = (
+        (nn.Conv2d(3, 4, 2, 2), (1, 3, 4, 4)),
+        (nn.Linear(4, 4), (1, 4)),
+        (nn.LayerNorm(4), (1, 4)),
+        (nn.GELU(), (1, 4)),
+        (nn.Softmax(dim=-1), (1, 4)),
+    )
+    place: Dict[str, Any] = {"device": device, "dtype": dtype}
+    for layer, shape in layers:
+        try:
+            with torch.no_grad():
+                layer.to(**place)(torch.ones(shape, **place))
+        except RuntimeError as error:
+            if "not implemented for" not in str(error):
+                raise
+            return "{}: {}".format(type(layer).__name__, error)
+    return None
+
+
+def slowdown(dtype: torch.dtype, size: int = 512, repeats: int = 3) -> float:
+    """How many times longer than in float32 a matrix product takes in `dtype` on this CPU."""
+
+    def best(dtype: torch.dtype) -> float:
+        left = torch.ones((size, size), dtype=dtype)
+        times = []
+        for _ in range(repeats + 1):  # the first one warms up
+            begin = time.perf_counter()
+            left @ left
+            times.append(time.perf_counter() - begin)
+        return min(times[1:])
+
+    return best(dtype) / best(torch.float32)
