@@ -1,8 +1,8 @@
-"""Checks of one cell → the fields of its row: one per group, variant and precision."""
+"""Checks of one cell → the fields of its row: one per group, or one per variant and precision."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from samcheck.guest.record import PRECISION_NAMES, VARIANT_TIERS, CheckResult
@@ -28,12 +28,25 @@ SYMBOLS = {
     "timed-out": "✗",
     "not-run": "–",
 }
-GROUP_ORDER = ("imports", "correctness", "dtype", "memory", "latency")
+GROUP_ORDER = (
+    "imports",
+    "settings",
+    "correctness",
+    "quality",
+    "automatic",
+    "dtype",
+    "inputs",
+    "checkpoints",
+    "backends",
+    "state",
+    "memory",
+    "latency",
+)
 
 
 @dataclass(frozen=True)
 class Column:
-    """What a field is about; variant and precision are empty where they do not apply."""
+    """What a field is about; what it is not told apart by is empty."""
 
     group: str
     variant: str
@@ -41,7 +54,7 @@ class Column:
 
     @property
     def title(self) -> str:
-        return " ".join(part for part in (self.variant, self.precision) if part)
+        return " ".join(part for part in (self.group, self.variant, self.precision) if part)
 
     @property
     def order(self) -> tuple[int, str, int, str, int, str]:
@@ -58,11 +71,14 @@ def _rank(name: str, known: tuple[str, ...]) -> tuple[int, str]:
     return (known.index(name) if name in known else len(known), name)
 
 
-def column(check: CheckResult) -> Column:
-    # The few import checks that have a precision share one field with those that have none.
-    if check.variant is None:
-        return Column(check.group, "", "")
-    return Column(check.group, check.variant, check.precision or "")
+def by_group(check: CheckResult) -> Column | None:
+    return Column(check.group, "", "")
+
+
+def by_precision(check: CheckResult) -> Column | None:
+    if check.variant is None or check.precision is None:
+        return None
+    return Column("", check.variant, check.precision)
 
 
 @dataclass(frozen=True)
@@ -82,11 +98,15 @@ class Field:
         return f"{SYMBOLS[self.outcome]} {self.outcome} {self.worst}/{self.count}"
 
 
-def fields(checks: Iterable[CheckResult]) -> dict[Column, Field]:
-    """The fields of a row."""
+def fields(
+    checks: Iterable[CheckResult], column: Callable[[CheckResult], Column | None]
+) -> dict[Column, Field]:
+    """The fields of a row; checks for which there is no column are left out."""
     grouped: dict[Column, list[CheckResult]] = {}
     for check in checks:
-        grouped.setdefault(column(check), []).append(check)
+        where = column(check)
+        if where is not None:
+            grouped.setdefault(where, []).append(check)
     return {where: _field(members) for where, members in grouped.items()}
 
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import groupby
 
 from packaging.version import InvalidVersion, Version
 
-from samcheck.guest.record import CellResult
+from samcheck.guest.record import CellResult, CheckResult
 from samcheck.matrix import LeftOut
-from samcheck.report.fields import SYMBOLS, Column, Field, fields
+from samcheck.report.fields import SYMBOLS, Column, Field, by_group, by_precision, fields
 from samcheck.results import Stored
 
 LATENCY_CHECKS = ("encoder", "decoder", "end_to_end")
@@ -30,7 +30,8 @@ everything else has a numbered reason below its table.
 | ✗ | failed, crashed, timed-out | does not work |
 | – | not-run | never tried, for the reason given |
 
-`random` weights are seeded and the same in every row: they say whether this environment computes what
+`trained` weights are those of samcheck's own small model: with them the quality of masks is checked too.
+`random` ones are seeded and the same in every row: they say whether this environment computes what
 float64 computes, and nothing about the quality of masks. Written by `samcheck table`; do not edit.
 """
 
@@ -42,12 +43,19 @@ class Footnotes:
         self._numbers: dict[str, int] = {}
 
     def mark(self, reasons: Iterable[str]) -> str:
-        numbers = [self._numbers.setdefault(reason, len(self._numbers) + 1) for reason in reasons]
-        marks = ", ".join(str(number) for number in dict.fromkeys(numbers))
+        numbers = {self._numbers.setdefault(reason, len(self._numbers) + 1) for reason in reasons}
+        marks = ", ".join(_ranges(sorted(numbers)))
         return f" <sup>{marks}</sup>" if marks else ""
 
     def lines(self) -> list[str]:
         return [f"{number}. {escape(reason)}" for reason, number in self._numbers.items()]
+
+
+def _ranges(numbers: Sequence[int]) -> Iterator[str]:
+    """1, 2, 3, 7 as 1–3, 7."""
+    for _, run in groupby(enumerate(numbers), key=lambda pair: pair[1] - pair[0]):
+        members = [number for _, number in run]
+        yield f"{members[0]}–{members[-1]}" if len(members) > 1 else str(members[0])
 
 
 def escape(text: str) -> str:
@@ -95,7 +103,11 @@ def _section(device: str, driver: str, rows: list[CellResult]) -> str:
         *_observed(rows),
         "### Outcomes",
         "",
-        *_outcomes(rows, notes),
+        *_outcomes(rows, notes, by_group),
+        "",
+        "### The same by variant and precision",
+        "",
+        *_outcomes(rows, notes, by_precision),
         "",
         *notes.lines(),
         "",
@@ -151,10 +163,12 @@ def _facts(row: CellResult) -> dict[str, str]:
     }
 
 
-def _outcomes(rows: list[CellResult], notes: Footnotes) -> list[str]:
-    by_row = [fields(row.checks) for row in rows]
+def _outcomes(
+    rows: list[CellResult], notes: Footnotes, column: Callable[[CheckResult], Column | None]
+) -> list[str]:
+    by_row = [fields(row.checks, column) for row in rows]
     columns = sorted({where for row in by_row for where in row}, key=lambda each: each.order)
-    heads = ["cell", "outcome", *(_head(where) for where in columns)]
+    heads = ["cell", "outcome", *(escape(where.title) for where in columns)]
     body = []
     for row, found in zip(rows, by_row, strict=True):
         sign = "✓" if row.outcome == "passed" else "✗" if row.checks else "–"
@@ -162,10 +176,6 @@ def _outcomes(rows: list[CellResult], notes: Footnotes) -> list[str]:
         cells = [_cell(found.get(where), row, notes) for where in columns]
         body.append([_name(row), outcome, *cells])
     return _grid(heads, body)
-
-
-def _head(where: Column) -> str:
-    return f"{where.group}<br>{escape(where.title)}" if where.title else where.group
 
 
 def _reason(row: CellResult) -> str:

@@ -6,15 +6,19 @@ from typing import Any, Callable, Dict
 
 import numpy as np
 import pytest
+import torch
 
 from samcheck.guest import oracle
-from samcheck.guest.sam import pipeline, precisions
+from samcheck.guest.sam import pipeline, precisions, scenes
+
+#: Heights and widths: portrait, odd, very wide, the very input size, larger than it, smaller than a patch.
+SIZES = ((320, 240), (97, 61), (40, 333), (256, 256), (301, 400), (13, 11))
 
 
 @pytest.mark.parametrize("kind", pipeline.PROMPT_KINDS)
 def test_prediction_matches_reference(
-    model: Any,
     ready: Any,
+    computed_in: str,
     precision: str,
     scene: Any,
     reference: Callable[[str], Any],
@@ -22,39 +26,43 @@ def test_prediction_matches_reference(
     measured: Dict[str, float],
     settings: Dict[str, str],
 ) -> None:
-    """Logits, scores and masks agree with float64 on the CPU within what rounding explains.
+    """Logits, scores and masks agree with the oracle within what rounding explains.
 
     https://github.com/facebookresearch/segment-anything/issues/540 is what this must never miss.
     """
-    expected = reference(kind)
     tolerance = oracle.TOLERANCES[precision]
-    found = pipeline.predict(ready, pipeline.prompt(scene, kind))
-    seen = oracle.deviation(found, expected, tolerance)
+    given = pipeline.prompt(scene, kind, ready.model.image_encoder.img_size)
+    seen = oracle.deviation(pipeline.predict(ready, given), reference(kind), tolerance)
     measured.update(
         logits_relative_l2=seen.logits,
+        full_logits_relative_l2=seen.full,
         score_error=seen.score,
         mask_iou=seen.mask_iou,
         undecided_pixels=seen.band,
     )
-    settings["encoder_dtype"] = str(precisions.encoder_dtype(model))
-    assert precisions.encoder_dtype(model) is precisions.PRECISIONS[precision].dtype
-    assert seen.logits <= tolerance.logits
-    assert seen.score <= tolerance.score
-    assert seen.mask_iou >= 0.999
-    assert seen.band <= 0.4, "too much was left undecided for the masks to mean something"
+    settings["computed_in"] = computed_in
+    assert computed_in == precisions.PRECISIONS[precision].reads_back, "this precision was not applied"
+    assert not seen.problems(tolerance)
 
 
 @pytest.mark.parametrize("kind", pipeline.PROMPT_KINDS)
 def test_reference_decides_something(variant: str, reference: Callable[[str], Any], kind: str) -> None:
-    """The oracle's masks hold both foreground and background, so that comparing them means something."""
+    """The oracle's masks hold both foreground and background, so that comparing them means something.
+
+    A bare IoU gate on degenerate masks is why PyTorch's own CI calls SAM flaky:
+    https://github.com/pytorch/benchmark/pull/1764
+    """
     covered = reference(kind).masks.mean(axis=(1, 2))
     assert ((covered > 0.01) & (covered < 0.99)).any()
 
 
-def test_repeat_is_identical(model: Any, precision: str, scene: Any) -> None:
-    """The same image and prompt give the same bits twice, also after another image in between."""
+def test_repeat_is_identical(model: Any, new_predictor: Any, precision: str, scene: Any) -> None:
+    """The same image and prompt give the same bits twice, also after another image in between.
+
+    https://github.com/facebookresearch/segment-anything/issues/751
+    """
     given = pipeline.prompt(scene, "point")
-    ready = pipeline.predictor(model)
+    ready = new_predictor(model)
     ready.set_image(scene.image)
     first = pipeline.predict(ready, given)
     ready.set_image(np.ascontiguousarray(scene.image[:, ::-1]))
@@ -64,3 +72,162 @@ def test_repeat_is_identical(model: Any, precision: str, scene: Any) -> None:
     assert np.array_equal(first.low_resolution, second.low_resolution)
     assert np.array_equal(first.scores, second.scores)
     assert not np.array_equal(first.low_resolution, mirrored.low_resolution)
+
+
+@pytest.mark.variants("tiny")
+@pytest.mark.precisions("fp32")
+@pytest.mark.parametrize("size", SIZES, ids="{0[0]}x{0[1]}".format)
+def test_image_sizes(model: Any, new_predictor: Any, oracle_model: Any, size: Any) -> None:
+    """Images of any shape are resized, padded, and their masks cropped and resized back, as they should.
+
+    https://github.com/facebookresearch/segment-anything/issues/294
+    """
+    scene = scenes.draw(11, *size)
+    ready = new_predictor(model)
+    ready.set_image(scene.image)
+    for kind in ("point", "box"):
+        given = pipeline.prompt(scene, kind)
+        expected = oracle_model.predict(oracle_model.encode(scene.image), given)
+        seen = oracle.deviation(pipeline.predict(ready, given), expected, oracle.TOLERANCES["fp32"])
+        assert not seen.problems(oracle.TOLERANCES["fp32"])
+
+
+@pytest.mark.precisions("fp32")
+def test_thresholded_masks(ready: Any, scene: Any, reference: Callable[[str], Any]) -> None:
+    """Without ``return_logits`` the masks are bool, and exactly the pixels whose logit is positive.
+
+    https://github.com/facebookresearch/segment-anything/issues/552
+    """
+    given = pipeline.prompt(scene, "box")
+    masks, _, _ = ready.predict(**given.arguments())
+    assert masks.dtype == np.bool_
+    assert np.array_equal(masks, pipeline.predict(ready, given).logits > 0)
+
+
+@pytest.mark.precisions("fp32")
+def test_batch_matches_singles(ready: Any, scene: Any, measured: Dict[str, float]) -> None:
+    """64 prompts in one call of `predict_torch` give what 64 calls give.
+
+    https://github.com/facebookresearch/segment-anything/issues/223
+    """
+    points = grid(scene.image.shape[:2], 8)
+    coordinates = torch.as_tensor(
+        ready.transform.apply_coords(points, ready.original_size), dtype=torch.float32, device=ready.device
+    )[:, None]
+    labels = torch.ones((len(points), 1), dtype=torch.int, device=ready.device)
+    batch = ready.predict_torch(coordinates, labels, return_logits=True)
+    singles = [
+        ready.predict_torch(coordinate[None], label[None], return_logits=True)
+        for coordinate, label in zip(coordinates, labels)
+    ]
+    for name, whole, parts in zip(("masks", "scores", "low"), batch, zip(*singles)):
+        one_by_one = torch.cat(parts)
+        assert whole.shape == one_by_one.shape
+        worst = oracle.relative_error(whole.cpu().numpy(), one_by_one.cpu().numpy())
+        measured["{}_relative_l2".format(name)] = worst
+        # Products are cut differently for other batch sizes: rounding, but no more.
+        assert worst <= oracle.TOLERANCES["fp32"].logits
+
+
+@pytest.mark.precisions("fp32")
+def test_several_boxes(ready: Any, scene: Any, oracle_model: Any) -> None:
+    """Several boxes in one call of `predict_torch`, each answered as if it were alone.
+
+    https://github.com/facebookresearch/segment-anything/issues/223
+    """
+    boxes = np.array([shape.box for shape in scene.shapes], dtype=float)
+    transformed = ready.transform.apply_boxes(boxes, ready.original_size)
+    boxes_in = torch.as_tensor(transformed, dtype=torch.float32, device=ready.device)
+    logits, scores, low = ready.predict_torch(None, None, boxes_in, return_logits=True)
+    encoded = oracle_model.encode(scene.image)
+    for index, box in enumerate(boxes):
+        answer = (logits[index], low[index], scores[index])
+        found = pipeline.Prediction(*(part.cpu().numpy() for part in answer))
+        expected = oracle_model.predict(encoded, pipeline.Prompt(box=box))
+        seen = oracle.deviation(found, expected, oracle.TOLERANCES["fp32"])
+        assert not seen.problems(oracle.TOLERANCES["fp32"])
+
+
+@pytest.mark.variants("tiny")
+@pytest.mark.precisions("fp32")
+def test_model_called_with_a_list(model: Any, oracle_model: Any) -> None:
+    """`Sam.forward` on two images of different sizes, with its own padding and cropping.
+
+    https://github.com/facebookresearch/segment-anything/issues/223
+    """
+    pictures = [scenes.draw(12, 240, 320), scenes.draw(13, 200, 120)]
+    given = [pipeline.prompt(scene, "box") for scene in pictures]
+    answers = model([as_input(model, scene, each) for scene, each in zip(pictures, given)], True)
+    for scene, each, answer in zip(pictures, given, answers):
+        expected = oracle_model.predict(oracle_model.encode(scene.image), each)
+        low, scores = answer["low_res_logits"][0].cpu().numpy(), answer["iou_predictions"][0].cpu().numpy()
+        tolerance = oracle.TOLERANCES["fp32"]
+        assert oracle.relative_error(low, expected.low_resolution) <= tolerance.logits
+        assert np.abs(scores - expected.scores).max() <= tolerance.score
+        different = answer["masks"][0].cpu().numpy() != expected.masks
+        assert different.mean() <= 1 - oracle.MASK_IOU
+
+
+@pytest.mark.precisions("fp32")
+def test_channel_order(model: Any, new_predictor: Any, scene: Any, ready: Any) -> None:
+    """A BGR picture that is said to be one gives the same bits as its RGB; channels are not ignored.
+
+    https://github.com/facebookresearch/segment-anything/issues/477
+    """
+    other = new_predictor(model)
+    other.set_image(np.ascontiguousarray(scene.image[..., ::-1]), image_format="BGR")
+    assert torch.equal(other.features, ready.features)
+    other.set_image(np.ascontiguousarray(scene.image[..., ::-1]))
+    assert not torch.allclose(other.features, ready.features)
+
+
+def test_resized_pixels(oracle_model: Any, scene: Any) -> None:
+    """`ResizeLongestSide` gives the pixels of Pillow's bilinear filter, with which SAM was trained.
+
+    https://github.com/facebookresearch/segment-anything/issues/751
+    """
+    from segment_anything.utils.transforms import ResizeLongestSide
+
+    resize = ResizeLongestSide(oracle_model.side)
+    for image in (scene.image, np.ascontiguousarray(scene.image[:101, :67])):
+        assert np.array_equal(resize.apply_image(image), oracle_model.pixels(image))
+
+
+@pytest.mark.variants("tiny")
+def test_resized_tensors(oracle_model: Any, scene: Any, defect: Any) -> None:
+    """`ResizeLongestSide.apply_image_torch` gives the same shape as `apply_image`, and nearly its values.
+
+    https://github.com/facebookresearch/segment-anything/issues/218
+    """
+    from segment_anything.utils.transforms import ResizeLongestSide
+
+    resize = ResizeLongestSide(oracle_model.side)
+    tensor = torch.from_numpy(scene.image.transpose(2, 0, 1).copy())[None].float()
+    expected = oracle_model.pixels(scene.image).transpose(2, 0, 1)
+    with defect("resize-tensor-axes"):
+        found = resize.apply_image_torch(tensor)[0].numpy()
+        if found.shape != expected.shape:
+            raise ValueError("resized to {}, not {}".format(found.shape, expected.shape))
+        assert np.abs(found - expected).mean() <= 1.0
+
+
+def grid(size: Any, side: int) -> np.ndarray:
+    """(side * side, 2) points (x, y) spread evenly over an image of (H, W)."""
+    ys, xs = ((np.arange(side) + 0.5) / side * length for length in size)
+    return np.stack(np.meshgrid(xs, ys), axis=-1).reshape(-1, 2)
+
+
+def as_input(model: Any, scene: Any, given: pipeline.Prompt) -> Dict[str, Any]:
+    """An element of the list that `Sam.forward` takes."""
+    from segment_anything.utils.transforms import ResizeLongestSide
+
+    resize = ResizeLongestSide(model.image_encoder.img_size)
+    size = scene.image.shape[:2]
+    pixels = resize.apply_image(scene.image).transpose(2, 0, 1).copy()
+    return {
+        "image": torch.as_tensor(pixels, device=model.device),
+        "original_size": size,
+        "boxes": torch.as_tensor(
+            resize.apply_boxes(given.box, size), dtype=torch.float32, device=model.device
+        ),
+    }

@@ -1,0 +1,211 @@
+"""Does the automatic mask generator find what is there, and are its records consistent?"""
+
+from __future__ import annotations
+
+from typing import Any, Dict, List
+
+import numpy as np
+import pytest
+import torch
+
+from samcheck.guest import oracle
+
+pytestmark = [pytest.mark.variants("tiny"), pytest.mark.precisions("fp32")]
+
+GRID, SCORE, STABILITY, OVERLAP = 8, 0.5, 0.6, 0.7
+
+
+def generator(model: Any, **options: Any) -> Any:
+    """A generator that asks a coarse grid and keeps what is reasonably sure."""
+    from segment_anything import SamAutomaticMaskGenerator
+
+    settings: Dict[str, Any] = {
+        "points_per_side": GRID,
+        "pred_iou_thresh": SCORE,
+        "stability_score_thresh": STABILITY,
+        "box_nms_thresh": OVERLAP,
+    }
+    settings.update(options)
+    return SamAutomaticMaskGenerator(model, **settings)
+
+
+@pytest.fixture(scope="module")
+def records(model: Any, scene: Any) -> List[Dict[str, Any]]:
+    """What the generator says about the scene."""
+    found: List[Dict[str, Any]] = generator(model).generate(scene.image)
+    return found
+
+
+def test_finds_every_shape(records: List[Dict[str, Any]], scene: Any, measured: Dict[str, float]) -> None:
+    """Every shape of the scene is among the masks.
+
+    https://github.com/facebookresearch/segment-anything/issues/751
+    """
+    ious = [
+        max(oracle.iou(record["segmentation"], shape.mask) for record in records) for shape in scene.shapes
+    ]
+    measured["least_iou"], measured["masks"] = min(ious), len(records)
+    assert min(ious) >= 0.7
+
+
+def test_records_are_consistent(records: List[Dict[str, Any]], scene: Any) -> None:
+    """Area, box, score, point and crop of each record fit its mask and the thresholds asked for.
+
+    https://github.com/facebookresearch/segment-anything/issues/552
+    """
+    height, width = scene.image.shape[:2]
+    assert records
+    for record in records:
+        mask = record["segmentation"]
+        assert mask.shape == (height, width)
+        assert mask.dtype == np.bool_
+        assert record["area"] == mask.sum() > 0
+        columns, rows = np.flatnonzero(mask.any(0)), np.flatnonzero(mask.any(1))
+        # The generator's width and height are the distance of the outermost pixels.
+        tight = [columns[0], rows[0], columns[-1] - columns[0], rows[-1] - rows[0]]
+        assert record["bbox"] == tight
+        assert record["crop_box"] == [0, 0, width, height]
+        assert record["predicted_iou"] > SCORE
+        assert STABILITY <= record["stability_score"] <= 1
+        (x, y) = record["point_coords"][0]
+        assert (x * GRID / width - 0.5) % 1 == pytest.approx(0, abs=1e-6)
+        assert (y * GRID / height - 0.5) % 1 == pytest.approx(0, abs=1e-6)
+
+
+def test_masks_are_the_oracles(
+    records: List[Dict[str, Any]], scene: Any, oracle_model: Any, measured: Dict[str, float]
+) -> None:
+    """Each mask is one of those that the oracle gives for the point that it was found from.
+
+    https://github.com/facebookresearch/segment-anything/issues/752
+    """
+    from samcheck.guest.sam.pipeline import Prompt
+
+    encoded = oracle_model.encode(scene.image)
+    ious = []
+    for record in records:
+        given = Prompt(np.array(record["point_coords"]), np.array([1]))
+        expected = oracle_model.predict(encoded, given)
+        index = int(np.abs(expected.scores - record["predicted_iou"]).argmin())
+        assert expected.scores[index] == pytest.approx(record["predicted_iou"], abs=1e-4)
+        ious.append(oracle.iou(record["segmentation"], expected.masks[index]))
+    measured["least_iou"] = min(ious)
+    assert min(ious) >= oracle.MASK_IOU
+
+
+def test_no_duplicates(records: List[Dict[str, Any]]) -> None:
+    """No two boxes overlap by more than the threshold of the suppression, which torchvision computes.
+
+    https://github.com/facebookresearch/sam2/issues/220
+    """
+    boxes = np.array([record["bbox"] for record in records], dtype=float)
+    corners = np.concatenate((boxes[:, :2], boxes[:, :2] + boxes[:, 2:]), axis=1)
+    for index, one in enumerate(corners):
+        for other in corners[index + 1 :]:
+            size = np.maximum(np.minimum(one[2:], other[2:]) - np.maximum(one[:2], other[:2]), 0)
+            both = size.prod()
+            either = (one[2:] - one[:2]).prod() + (other[2:] - other[:2]).prod() - both
+            assert both <= OVERLAP * either
+
+
+def test_batch_size_does_not_matter(model: Any, scene: Any, records: List[Dict[str, Any]]) -> None:
+    """16 points at a time find the same masks as 64, matched by overlap.
+
+    https://github.com/facebookresearch/segment-anything/issues/223
+    """
+    others = generator(model, points_per_batch=16).generate(scene.image)
+    assert abs(len(others) - len(records)) <= 1  # thresholds are steps, and rounding may cross one
+    for record in records[: len(others)]:
+        best = max(oracle.iou(record["segmentation"], other["segmentation"]) for other in others)
+        assert best >= oracle.MASK_IOU
+
+
+def test_run_lengths(model: Any, scene: Any, records: List[Dict[str, Any]]) -> None:
+    """Masks that are handed out as run lengths decode to those handed out as arrays.
+
+    https://github.com/facebookresearch/segment-anything/issues/427
+    """
+    encoded = generator(model, output_mode="uncompressed_rle").generate(scene.image)
+    assert len(encoded) == len(records)
+    for record, other in zip(records, encoded):
+        runs = other["segmentation"]
+        values = np.arange(len(runs["counts"])) % 2 == 1
+        column_by_column = np.repeat(values, runs["counts"])
+        decoded = column_by_column.reshape(runs["size"][::-1]).T
+        assert np.array_equal(decoded, record["segmentation"])
+
+
+def test_crops(model: Any, scene: Any, measured: Dict[str, float]) -> None:
+    """With a layer of crops, masks come back in the frame of the whole image.
+
+    https://github.com/facebookresearch/segment-anything/issues/554
+    """
+    found = generator(model, crop_n_layers=1, points_per_side=4).generate(scene.image)
+    measured["from_crops"] = sum(record["crop_box"] != [0, 0, 320, 240] for record in found)
+    for record in found:
+        assert record["segmentation"].shape == scene.image.shape[:2]
+        x, y, width, height = record["crop_box"]
+        left, top, across, down = record["bbox"]
+        assert x <= left
+        assert y <= top
+        assert left + across <= x + width
+        assert top + down <= y + height
+    assert measured["from_crops"] > 0
+    ious = [max(oracle.iou(each["segmentation"], shape.mask) for each in found) for shape in scene.shapes]
+    assert max(ious) >= 0.7
+
+
+def test_empty_mask_is_stable(defect: Any) -> None:
+    """An empty mask has the stability 0/0, which a threshold of zero lets through.
+
+    https://github.com/facebookresearch/segment-anything/issues/552
+    """
+    from segment_anything.utils.amg import calculate_stability_score
+
+    with defect("empty-mask-stability"):
+        score = calculate_stability_score(torch.full((1, 4, 4), -9.0), 0.0, 1.0)
+        if torch.isnan(score).any():
+            raise ValueError("the stability of an empty mask is NaN")
+        assert score.item() == 0
+
+
+def test_wide_mask_stability(defect: Any) -> None:
+    """The stability of a mask wider than 32767 pixels is counted in int16, which wraps.
+
+    https://github.com/facebookresearch/segment-anything/issues/554
+    """
+    from segment_anything.utils.amg import calculate_stability_score
+
+    wide = torch.full((1, 2, 40000), 9.0)
+    wide[..., 30000:] = 0.5  # inside by the threshold, but not surely
+    with defect("stability-int16"):
+        score = calculate_stability_score(wide, 0.0, 1.0).item()
+        if not 0 <= score <= 1:
+            raise ValueError("the stability of a wide mask is {:.3f}".format(score))
+        assert score == pytest.approx(0.75)
+
+
+def test_boxes_of_integer_masks(defect: Any) -> None:
+    """`batched_mask_to_box` takes masks of uint8 and gives boxes of nothing.
+
+    https://github.com/facebookresearch/segment-anything/issues/552
+    """
+    from segment_anything.utils.amg import batched_mask_to_box
+
+    mask = torch.zeros((1, 6, 8), dtype=torch.bool)
+    mask[0, 2:5, 3:7] = True
+    assert batched_mask_to_box(mask).tolist() == [[3, 2, 6, 4]]
+    with defect("integer-mask-boxes"):
+        box = batched_mask_to_box(mask.to(torch.uint8)).tolist()
+        if box != [[3, 2, 6, 4]]:
+            raise ValueError("the box of a uint8 mask is {}".format(box))
+
+
+def test_small_regions_need_opencv(model: Any, scene: Any, defect: Any) -> None:
+    """`min_mask_region_area` needs OpenCV, which the package does not ask for when it is installed.
+
+    https://github.com/opencv/opencv-python/issues/370
+    """
+    with defect("opencv-not-required"):
+        found = generator(model, points_per_side=4, min_mask_region_area=100).generate(scene.image)
+        assert all(record["area"] > 0 for record in found)

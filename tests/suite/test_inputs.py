@@ -1,0 +1,89 @@
+"""What does SAM do with wrong inputs: does it refuse them, or answer with something?
+
+An input check does not depend on the size of the model, so only the small one is asked.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Callable, Dict
+
+import numpy as np
+import pytest
+
+from samcheck.guest.sam import variants, weights, wrong_inputs
+
+
+@pytest.fixture(scope="module")
+def plain(device: str) -> Any:
+    """The small model in float32 on the device."""
+    return weights.load(variants.VARIANTS["tiny"])[0].to(device)
+
+
+@pytest.fixture(scope="module")
+def bench(plain: Any, scene: Any) -> wrong_inputs.Bench:
+    return wrong_inputs.Bench(plain, scene)
+
+
+@pytest.mark.parametrize("case", wrong_inputs.WRONG_INPUTS, ids=lambda case: case.id)
+def test_wrong_input(
+    bench: wrong_inputs.Bench, case: wrong_inputs.WrongInput, defect: Any, settings: Dict[str, str]
+) -> None:
+    """A wrong input is refused before there is an answer, and the next right one is answered as before.
+
+    https://github.com/facebookresearch/segment-anything/issues/268 shows what people hand over.
+    """
+    before = bench.prompt(**bench.given)
+    happened = wrong_inputs.hand_over(bench, case)
+    settings["happened"] = happened.text
+    if case.accepted and not (happened.refused and case.refusals):
+        with defect(case.accepted):
+            if not happened.refused:
+                raise wrong_inputs.SilentlyAccepted("{}: {}".format(case.id, happened.text))
+    else:
+        assert happened.refused or happened.as_right, happened.text
+    assert all(map(np.array_equal, before, bench.prompt(**bench.given)))
+
+
+#: Unusual objects that the documentation allows.
+RIGHT_INPUTS: Dict[str, Callable[[wrong_inputs.Bench], Any]] = {
+    "the-usual": lambda b: b.image(b.scene.image),
+    "bgr-marked": lambda b: b.image(b.scene.image[..., ::-1], "BGR"),
+    "not-contiguous": lambda b: b.image(b.scene.image[::-1].copy()[::-1]),
+    "fortran-order": lambda b: b.image(np.asfortranarray(b.scene.image)),
+    "resized-tensor": lambda b: b.tensor(b.resized()),
+    "float-tensor": lambda b: b.tensor(b.resized().float()),
+    "integer-points": lambda b: b.points(b.point.astype(np.int64)),
+    "float32-points": lambda b: b.points(b.point.astype(np.float32)),
+    "bool-label": lambda b: b.points(b.point, (True,)),
+    "label-as-list": lambda b: b.prompt(point_coords=b.point, point_labels=[1]),
+}
+
+
+@pytest.mark.parametrize("name", sorted(RIGHT_INPUTS))
+def test_right_input(bench: wrong_inputs.Bench, name: str) -> None:
+    """A right input in an unusual form gives the same bits as in its usual form.
+
+    https://github.com/facebookresearch/segment-anything/pull/780
+    """
+    assert all(map(np.array_equal, RIGHT_INPUTS[name](bench), bench.prompt(**bench.given)))
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 200), (200, 1)], ids=str)
+def test_smallest_images(bench: wrong_inputs.Bench, shape: Any) -> None:
+    """Images one pixel high or wide give masks of their own size and finite scores.
+
+    https://github.com/facebookresearch/segment-anything/issues/294
+    """
+    masks, scores, _ = bench.image(np.full((*shape, 3), 128, np.uint8))
+    assert masks.shape == (3, *shape)
+    assert np.isfinite(scores).all()
+
+
+def test_arguments_are_left_alone(bench: wrong_inputs.Bench) -> None:
+    """Neither the image nor the prompt that the caller holds is changed."""
+    image, point, label = bench.scene.image.copy(), bench.point.copy(), np.array([1])
+    low = bench.prompt(**bench.given)[2][:1].copy()
+    kept = [each.copy() for each in (image, point, label, low, bench.box)]
+    bench.image(image)
+    bench.prompt(point_coords=point, point_labels=label, box=bench.box, mask_input=low)
+    assert all(map(np.array_equal, kept, (image, point, label, low, bench.box)))
