@@ -1,4 +1,4 @@
-"""How far correct runs are from the float64 oracle: the figures behind `oracle.TOLERANCES`.
+"""How far correct runs are from the oracle: the figures behind `oracle.TOLERANCES`.
 
     PYTHONPATH=. python tests/bench/oracle_spread.py tiny --scenes 20
 
@@ -13,46 +13,49 @@ from typing import Any
 import torch
 
 from samcheck.guest import oracle
-from samcheck.guest.sam import pipeline, precisions, scenes, variants, weights
+from samcheck.guest.sam import availability, pipeline, precisions, scenes, variants, weights
 
-
-def _truth(double: Any, scene: scenes.Scene, given: pipeline.Prompt) -> pipeline.Prediction:
-    ready = pipeline.predictor(double)
-    ready.set_image(scene.image)
-    return oracle.reference(ready, given)
+SIZES = ((240, 320), (256, 256), (320, 240), (97, 61))
 
 
 def main() -> None:
+    variants.discover()
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("variant", choices=sorted(variants.VARIANTS))
     parser.add_argument("--scenes", type=int, default=20)
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     options = parser.parse_args()
-    model, _ = weights.load(variants.VARIANTS[options.variant])
-    double = oracle.in_float64(model)
-    pictures = [scenes.draw(seed, 240, 320) for seed in range(options.scenes)]
-    prompts = [(s, pipeline.prompt(s, kind)) for s in pictures for kind in pipeline.PROMPT_KINDS]
-    truths = [_truth(double, scene, given) for scene, given in prompts]
+    torch.set_grad_enabled(False)
+    variant = variants.VARIANTS[options.variant]
+    model, model.carried = weights.load(variant)
+    truth = variant.oracle(model)
+    pictures = [scenes.draw(seed, *SIZES[seed % len(SIZES)]) for seed in range(options.scenes)]
+    encoded = [truth.encode(scene.image) for scene in pictures]
     for name, precision in precisions.PRECISIONS.items():
-        missing = precisions.missing_kernel(precision, options.device)
+        missing = availability.unavailable(precision, options.device, model.image_encoder)
         if missing:
-            print(f"torch {torch.__version__} {options.variant} {name}: no kernel, {missing}")
+            print(f"torch {torch.__version__} {variant.name} {name}: {missing}")
             continue
-        ready = precisions.apply(model, precision, options.device)
-        worst = [0.0, 0.0, 1.0]
-        for (scene, given), truth in zip(prompts, truths):
-            found = pipeline.segment(ready, scene, given)
-            seen = oracle.deviation(found, truth, oracle.TOLERANCES[name])
-            worst = [
-                max(worst[0], seen.logits),
-                max(worst[1], seen.score),
-                min(worst[2], seen.mask_iou),
-            ]
-        print(
-            f"torch {torch.__version__} {options.variant} {name} on {options.device}, "
-            f"{len(prompts)} predictions: logits {worst[0]:.2e}, score {worst[1]:.2e}, "
-            f"mask IoU off the band {worst[2]:.6f}"
-        )
+        ready = variant.predictor(precisions.apply(model, precision, options.device))
+        seen = spread(ready, truth, encoded, pictures, name)
+        print(f"torch {torch.__version__} {variant.name} {name} on {options.device}: {seen}", flush=True)
+
+
+def spread(ready: Any, truth: Any, encoded: Any, pictures: Any, name: str) -> str:
+    """The largest deviations over all scenes and kinds of prompts."""
+    seen = []
+    for scene, known in zip(pictures, encoded):
+        ready.set_image(scene.image)
+        for kind in pipeline.PROMPT_KINDS:
+            given = pipeline.prompt(scene, kind, ready.model.image_encoder.img_size)
+            found, expected = pipeline.predict(ready, given), truth.predict(known, given)
+            seen.append(oracle.deviation(found, expected, oracle.TOLERANCES[name]))
+    return (
+        f"{len(seen)} predictions: logits {max(each.logits for each in seen):.2e}, "
+        f"full {max(each.full for each in seen):.2e}, score {max(each.score for each in seen):.2e}, "
+        f"mask IoU off the band {min(each.mask_iou for each in seen):.6f}, "
+        f"band {max(each.band for each in seen):.3f}"
+    )
 
 
 if __name__ == "__main__":

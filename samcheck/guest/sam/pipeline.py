@@ -12,14 +12,29 @@ from .scenes import Scene
 
 @dataclass(frozen=True)
 class Prompt:
-    """Arguments of `SamPredictor.predict`: points (N, 2) with labels (N,), box (4,), in pixels."""
+    """Arguments of `SamPredictor.predict`.
+
+    Attributes:
+        points: (N, 2), pixels (x, y); `labels` (N,) is 1 inside, 0 outside of what is wanted.
+        box: (4,), pixels (x0, y0, x1, y1).
+        mask: (1, S/4, S/4), logits of an earlier answer.
+        multimask: ask for three masks rather than for the one for unambiguous prompts.
+    """
 
     points: Optional[np.ndarray] = None
     labels: Optional[np.ndarray] = None
     box: Optional[np.ndarray] = None
+    mask: Optional[np.ndarray] = None
+    multimask: bool = True
 
     def arguments(self) -> Dict[str, Any]:
-        return {"point_coords": self.points, "point_labels": self.labels, "box": self.box}
+        return {
+            "point_coords": self.points,
+            "point_labels": self.labels,
+            "box": self.box,
+            "mask_input": self.mask,
+            "multimask_output": self.multimask,
+        }
 
 
 @dataclass(frozen=True)
@@ -43,34 +58,66 @@ class Prediction:
 
 
 #: The kinds of prompt that correctness is checked for.
-PROMPT_KINDS = ("point", "box")
+PROMPT_KINDS = (
+    "point",
+    "points",
+    "negative-point",
+    "box",
+    "point+box",
+    "mask",
+    "single-from-point",
+    "single-from-box",
+)
 
 
-def prompt(scene: Scene, kind: str) -> Prompt:
-    """The prompt of `kind` for the front shape of `scene`."""
+def prompt(scene: Scene, kind: str, side: int = 0) -> Prompt:
+    """The prompt of `kind` for the front shape of `scene`; `side` of the input is needed for masks."""
     shape = scene.shapes[-1]
-    if kind == "point":
-        return Prompt(points=np.array([shape.point], dtype=float), labels=np.array([1]))
-    if kind == "box":
-        return Prompt(box=np.array(shape.box, dtype=float))
-    raise ValueError("no prompt kind {!r}; known: {}".format(kind, ", ".join(PROMPT_KINDS)))
+    box = np.array(shape.box, dtype=float)
+    inside = np.array([shape.point], dtype=float)
+    # Halfway to the edge of the box: still inside of every shape that is drawn.
+    also_inside = inside + (box[:2] - inside) / 4
+    outside = np.array([scene.shapes[0].point], dtype=float)
+    one = {"points": inside, "labels": np.array([1])}
+    if kind == "mask":
+        return Prompt(mask=mask_input(shape.mask, side), **one)
+    makers: Dict[str, Prompt] = {
+        "point": Prompt(**one),
+        "points": Prompt(np.concatenate((inside, also_inside)), np.array([1, 1])),
+        "negative-point": Prompt(np.concatenate((inside, outside)), np.array([1, 0])),
+        "box": Prompt(box=box),
+        "point+box": Prompt(box=box, **one),
+        "single-from-point": Prompt(multimask=False, **one),
+        "single-from-box": Prompt(box=box, multimask=False),
+    }
+    return makers[kind]
 
 
-def predictor(model: Any) -> Any:
-    """A fresh `SamPredictor`; it holds one image, so it must not be shared."""
-    from segment_anything import SamPredictor
+def mask_input(mask: np.ndarray, side: int, logit: float = 6.0) -> np.ndarray:
+    """Logits (1, S/4, S/4) as of an earlier answer that had found exactly `mask`, bool (H, W)."""
+    height, width = mask.shape
+    centres = (np.arange(side // 4) + 0.5) * 4 * max(height, width) / side  # in pixels of the image
+    rows, columns = (np.minimum(centres.astype(int), size - 1) for size in (height, width))
+    inside = mask[np.ix_(rows, columns)] & (centres < height)[:, None] & (centres < width)
+    return np.where(inside, logit, -logit).astype(np.float32)[None]
 
-    return SamPredictor(model)
+
+def resized_tensor(model: Any, image: np.ndarray) -> Any:
+    """What `SamPredictor.set_image` hands to `Sam.preprocess`: (1, 3, h, w), on the model's device."""
+    import torch
+    from segment_anything.utils.transforms import ResizeLongestSide
+
+    pixels = ResizeLongestSide(model.image_encoder.img_size).apply_image(image)
+    return torch.as_tensor(pixels.transpose(2, 0, 1).copy(), device=model.device)[None]
 
 
 def predict(ready: Any, given: Prompt) -> Prediction:
-    """Ask a predictor that has its image set; three masks per prompt."""
-    logits, scores, low = ready.predict(multimask_output=True, return_logits=True, **given.arguments())
+    """Ask a predictor that has its image set."""
+    logits, scores, low = ready.predict(return_logits=True, **given.arguments())
     return Prediction(logits, low, scores)
 
 
-def segment(model: Any, scene: Scene, given: Prompt) -> Prediction:
-    """From an image to masks with a fresh predictor."""
-    ready = predictor(model)
+def segment(ready: Any, scene: Scene, given: Prompt) -> Prediction:
+    """From an image to masks."""
     ready.set_image(scene.image)
     return predict(ready, given)
