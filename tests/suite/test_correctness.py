@@ -181,6 +181,7 @@ def test_channel_order(model: Any, new_predictor: Any, scene: Any, ready: Any) -
     assert not torch.allclose(other.features, ready.features)
 
 
+@pytest.mark.variants("tiny")
 def test_resized_pixels(oracle_model: Any, scene: Any) -> None:
     """`ResizeLongestSide` gives the pixels of Pillow's bilinear filter, with which SAM was trained.
 

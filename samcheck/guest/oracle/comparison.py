@@ -20,22 +20,25 @@ class Tolerance:
     """The largest deviations from the oracle that rounding explains at a precision.
 
     Attributes:
-        logits: relative L2 error of the logits, at low resolution and at the size of the image.
+        logits: relative L2 error of the logits at low resolution.
+        full: the same at the size of the image. PyTorch resamples with float32 coordinates, which costs
+            noisy logits more than what they were computed with.
         score: absolute error of the predicted IoU.
     """
 
     logits: float
+    full: float
     score: float
 
 
 TOLERANCES: Dict[str, Tolerance] = {
-    "fp32": Tolerance(logits=4e-6, score=2e-6),
-    "tf32": Tolerance(logits=3e-3, score=1e-3),
-    "fp16": Tolerance(logits=3e-3, score=1e-3),
-    "bf16": Tolerance(logits=3e-2, score=8e-3),
-    "autocast-fp16": Tolerance(logits=3e-3, score=1e-3),
-    "autocast-bf16": Tolerance(logits=3e-2, score=8e-3),
-    "int8-dynamic": Tolerance(logits=1e-1, score=3e-2),
+    "fp32": Tolerance(logits=4e-6, full=2.5e-5, score=2e-6),
+    "tf32": Tolerance(logits=3e-3, full=3e-3, score=1e-3),
+    "fp16": Tolerance(logits=3e-3, full=3e-3, score=1e-3),
+    "bf16": Tolerance(logits=3e-2, full=3e-2, score=8e-3),
+    "autocast-fp16": Tolerance(logits=3e-3, full=3e-3, score=1e-3),
+    "autocast-bf16": Tolerance(logits=3e-2, full=3e-2, score=8e-3),
+    "int8-dynamic": Tolerance(logits=1e-1, full=1e-1, score=3e-2),
 }
 
 
@@ -68,7 +71,7 @@ class Deviation:
                 self.logits,
                 tolerance.logits,
             ),
-            ("logits are off by {:.2g} (relative L2), {:.2g} allowed", self.full, tolerance.logits),
+            ("logits are off by {:.2g} (relative L2), {:.2g} allowed", self.full, tolerance.full),
             ("scores are off by {:.2g}, {:.2g} allowed", self.score, tolerance.score),
             ("masks disagree by {:.2g} (1 - IoU), {:.2g} allowed", 1 - self.mask_iou, 1 - MASK_IOU),
             ("{:.2g} of the pixels are undecided, {:.2g} allowed", self.band, BAND),

@@ -22,8 +22,20 @@ _ERF = np.array([math.erf(knot) for knot in _KNOTS])
 _SLOPE = 2 / math.sqrt(math.pi) * np.exp(-(_KNOTS**2)) / _STEPS
 
 
+#: As many elements at a time as a processor's cache holds with all that is made of them.
+_PART = 1 << 14
+
+
 def erf(x: np.ndarray) -> np.ndarray:
     """The error function, to 3e-14; same shape as `x`."""
+    flat = x.reshape(-1)
+    result = np.empty_like(flat)
+    for start in range(0, len(flat), _PART):
+        result[start : start + _PART] = _erf_part(flat[start : start + _PART])
+    return result.reshape(x.shape)
+
+
+def _erf_part(x: np.ndarray) -> np.ndarray:
     place = np.minimum(np.abs(x), _END) * _STEPS
     left = np.minimum(place.astype(np.int64), len(_KNOTS) - 2)
     t = place - left
