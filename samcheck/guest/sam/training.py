@@ -237,9 +237,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m samcheck.guest.sam.training")
     parser.add_argument("--steps", type=int, default=4000)
     parser.add_argument("--output", default="tiny.npz")
+    parser.add_argument("--evaluate", metavar="FILE", help="do not train, only measure these weights")
     options = parser.parse_args()
-    model = train(options.steps)
-    np.savez(options.output, **{k: v.numpy() for k, v in model.state_dict().items()})
+    if options.evaluate:
+        model = VARIANTS["tiny"].build()
+        with np.load(options.evaluate, allow_pickle=False) as archive:
+            model.load_state_dict({name: torch.from_numpy(archive[name]) for name in archive.files})
+    else:
+        model = train(options.steps)
+        np.savez(options.output, **{name: value.numpy() for name, value in model.state_dict().items()})
     print(evaluate(model))
 
 

@@ -7,7 +7,7 @@ Your own: an entry point in the group ``samcheck.variants`` that names a `Varian
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from importlib import metadata
 from typing import Any, Callable, Dict, Optional, Set, Tuple
@@ -183,6 +183,24 @@ def register(variant: Variant) -> None:
     if VARIANTS.get(variant.name, variant) is not variant:
         raise ValueError("there is a variant {!r} already: choose another name".format(variant.name))
     VARIANTS[variant.name] = variant
+
+
+def fine_tuned(name: str, base: str, checkpoint: str) -> Variant:
+    """A variant with the classes of `base` and the weights in a file of one's own.
+
+    The file is looked at before it is unpickled, and must hold tensors only
+    (`samcheck.guest.sam.checkpoints`).
+    """
+
+    def weights(model: Any) -> Any:
+        from . import checkpoints
+        from .weights import Weights, digest
+
+        shapes = {key: tuple(tensor.shape) for key, tensor in model.state_dict().items()}
+        model.load_state_dict(checkpoints.read(checkpoint, shapes).parameters)
+        return Weights("fine-tuned", digest(model))
+
+    return replace(VARIANTS[base], name=name, checkpoint=None, weights=weights)
 
 
 def discover() -> None:
