@@ -9,6 +9,7 @@ cell(<id>)          one cell; `nox --list` shows all, `nox -s cell --list --json
 here                the suite in the interpreter at hand, as it is
 fast                the fast tier of the suite in an environment made for it
 tests               all tests of samcheck itself
+faults              does the suite see seeded faults?
 lint, table, clean  what they say
 """
 
@@ -88,6 +89,13 @@ def tests(session: nox.Session) -> None:
     if os.getuid() == 0:
         session.run("dockerfiles/engine-up", external=True)
     session.run("pytest", *(session.posargs or TESTS))
+
+
+@nox.session(default=False)
+def faults(session: nox.Session) -> None:
+    """Seed faults in the packages under test: does the suite see each? Options go behind --."""
+    session.install("-e", ".")
+    session.run("python", "-m", "tests.faults", *session.posargs)
 
 
 @nox.session(default=False)

@@ -267,7 +267,7 @@ _ALL = (
         "the user",
         (
             r"^ChangedSetting: warnings_filters by importing: added "
-            r"((once:SymPyDeprecationWarning|ignore:DependencyWarning) ?)+$",
+            r"(\w+:(SymPyDeprecation|Dependency|Security|InsecurePlatform|FileMode|SNIMissing)Warning ?)+$",
         ),
         "https://github.com/sympy/sympy/issues/15130",
     ),
