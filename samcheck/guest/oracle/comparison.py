@@ -32,16 +32,17 @@ class Tolerance:
 
 
 # Four to seven times the largest deviation that tests/bench/oracle_spread.py measured: `tiny`, 64 to 96
-# predictions each on torch 1.13.1, 2.0.1, 2.4.1, 2.8.0 and 2.15.0, CPU; vit_b on torch 2.4.1, which sets
-# the limits of fp32. TF32 has float16's 10 bits of mantissa, so it has its limits; no GPU was at hand.
+# predictions each on torch 1.13.1, 2.0.1, 2.4.1, 2.8.0 and 2.15.0, CPU; vit_b in the suite on torch 2.4.1.
+# vit_b's fp16 takes minutes a prediction on a CPU: its scores are allowed what those of bf16 measured, over
+# 8 for the bits that float16 has more. TF32 has float16's mantissa, so its limits; no GPU was at hand.
 TOLERANCES: Dict[str, Tolerance] = {
     "fp32": Tolerance(logits=4e-6, full=3e-5, score=4e-6),  # measured 7.4e-7, 6.5e-6 and 7.0e-7
-    "tf32": Tolerance(logits=3e-3, full=3e-3, score=7e-4),
-    "fp16": Tolerance(logits=3e-3, full=3e-3, score=7e-4),  # measured 5.7e-4, 7.2e-4 and 1.1e-4
-    "bf16": Tolerance(logits=3e-2, full=4e-2, score=8e-3),  # measured 6.7e-3, 8.5e-3 and 1.2e-3
-    "autocast-fp16": Tolerance(logits=3e-3, full=3e-3, score=7e-4),  # measured 4.1e-4, 5.8e-4 and 1.1e-4
-    "autocast-bf16": Tolerance(logits=3e-2, full=4e-2, score=8e-3),  # measured 4.3e-3, 4.2e-3 and 1.2e-3
-    "int8-dynamic": Tolerance(logits=1e-1, full=1e-1, score=3e-2),  # measured 2.0e-2, 2.3e-2 and 5.3e-3
+    "tf32": Tolerance(logits=3e-3, full=3e-3, score=2e-3),
+    "fp16": Tolerance(logits=3e-3, full=3e-3, score=2e-3),  # measured 5.7e-4, 7.2e-4 and 1.1e-4
+    "bf16": Tolerance(logits=3e-2, full=4e-2, score=2e-2),  # measured 7.7e-3, 8.9e-3 and 4.4e-3
+    "autocast-fp16": Tolerance(logits=3e-3, full=3e-3, score=2e-3),  # measured 4.1e-4, 5.8e-4 and 1.1e-4
+    "autocast-bf16": Tolerance(logits=3e-2, full=4e-2, score=2e-2),  # measured 5.9e-3, 6.3e-3 and 2.2e-3
+    "int8-dynamic": Tolerance(logits=8e-2, full=8e-2, score=3e-2),  # measured 2.0e-2, 2.3e-2 and 5.3e-3
 }
 
 
