@@ -209,15 +209,17 @@ def main(arguments: Optional[List[str]] = None) -> None:
     options = parser.parse_args(arguments)
     torch.set_grad_enabled(False)
     variant = variants.VARIANTS[options.variant]
-    model, _ = weights.load(variant)
+    model: Any = weights.load(variant)[0]
     found = []
-    for name in options.precision:
+    for index, name in enumerate(options.precision):
         precision = precisions.PRECISIONS[name]
         missing = availability.unavailable(precision, options.device)
         if missing:
             found.append(Recovery(name, unsupported=missing))
             continue
         applied = precisions.apply(model, precision, options.device)
+        if index == len(options.precision) - 1:
+            model = None  # 2.5 GiB for the largest variant
         found.append(provoke(variant.predictor(applied), name, options.device))
         del applied
     json.dump([asdict(recovery) for recovery in found], sys.stdout)

@@ -5,23 +5,28 @@ Every bad file is made from the small model. What plain `torch.load` does with i
 
 from __future__ import annotations
 
-import argparse
 import hashlib
-import os
 import pickle
-import zipfile
 from pathlib import Path
 from typing import Any, Callable, Dict, Optional, Tuple
 
-import numpy as np
 import pytest
 import torch
 
 from samcheck.guest.sam import checkpoints, pickles, variants, weights
+from samcheck.guest.sam.bad_checkpoints import (
+    BAD,
+    HQ_HEAD,
+    IMPORTING,
+    LEGACY,
+    MakesFolder,
+    State,
+    flipped,
+    on_gpu,
+    other_variant,
+)
 
-State = Dict[str, torch.Tensor]
 TINY = variants.VARIANTS["tiny"]
-LEGACY: Dict[str, Any] = {"_use_new_zipfile_serialization": False}
 
 
 @pytest.fixture(scope="module")
@@ -52,85 +57,6 @@ def described(path: Path, size: Optional[int] = None) -> variants.Checkpoint:
 
 def same(left: State, right: State) -> bool:
     return set(left) == set(right) and all(torch.equal(left[name], right[name]) for name in left)
-
-
-def flipped(content: bytes) -> bytes:
-    """One bit in the middle of the file, which is in the middle of a tensor, is the other way round."""
-    middle = len(content) // 2
-    return content[:middle] + bytes([content[middle] ^ 0x40]) + content[middle + 1 :]
-
-
-def other_variant(state: State) -> State:
-    """Names and shapes of an image encoder as in `vit_b`, 12 blocks 768 wide; the values take no room."""
-    width = state["image_encoder.pos_embed"].shape[-1]
-    wide: State = {}
-    for name, value in state.items():
-        shape = [size * 768 // width if size % width == 0 else size for size in value.shape]
-        for block in range(12) if ".blocks.0." in name else (0,):
-            wide[name.replace(".blocks.0.", ".blocks.{}.".format(block))] = torch.zeros(1).expand(shape)
-    return wide
-
-
-HQ_TOKEN = "mask_decoder.hf_token.weight"
-IOU_TOKEN = "mask_decoder.iou_token.weight"
-
-
-def without(state: State, name: str) -> State:
-    return {key: value for key, value in state.items() if key != name}
-
-
-Maker = Callable[[Path, Path, State], Any]
-
-
-def content(change: Callable[[bytes], bytes]) -> Maker:
-    return lambda path, good, state: path.write_bytes(change(good.read_bytes()))
-
-
-def these(written: bytes) -> Maker:
-    return lambda path, good, state: path.write_bytes(written)
-
-
-def saved(make: Callable[[State], Any]) -> Maker:
-    return lambda path, good, state: torch.save(make(state), path)
-
-
-def _torchscript(path: Path, good: Path, state: State) -> None:
-    torch.jit.save(torch.jit.trace(torch.nn.Identity(), torch.zeros(1)), str(path))
-
-
-def _legacy_without_end(path: Path, good: Path, state: State) -> None:
-    torch.save(state, path, **LEGACY)
-    path.write_bytes(path.read_bytes()[:-2000])
-
-
-#: What the file is, the code of its refusal, and how to make it.
-BAD: Dict[str, Tuple[str, Maker]] = {
-    "no-file": ("missing", lambda path, good, state: None),
-    "folder": ("unreadable", lambda path, good, state: path.mkdir()),
-    "empty": ("empty", these(b"")),
-    "html-page": ("html-page", these(b"\n<!DOCTYPE html><html><body>404 Not Found</body></html>")),
-    "xml-error": ("html-page", these(b"<?xml version='1.0'?><Error><Code>AccessDenied</Code></Error>")),
-    "json-error": ("json-error", these(b'{"error": "Repository not found"}')),
-    "git-lfs": ("git-lfs-pointer", these(b"version https://git-lfs.github.com/spec/v1\nsize 40728226\n")),
-    "text": ("unreadable", these(b"sam_vit_b_01ec64.pth\n")),
-    "truncated": ("truncated", content(lambda whole: whole[:-2000])),
-    "mostly-missing": ("truncated", content(lambda whole: whole[:2000])),
-    "flipped-bit": ("damaged", content(flipped)),
-    "other-zip": ("unreadable", lambda path, good, state: zipfile.ZipFile(path, "w").close()),
-    "plain-pickle": ("unreadable", these(pickle.dumps({"epoch": 3}))),
-    "torchscript": ("unreadable", _torchscript),
-    "legacy-truncated": ("truncated", _legacy_without_end),
-    "whole-model": ("pickled-code", saved(lambda state: torch.nn.Linear(2, 2))),
-    "argparse-options": ("foreign-objects", saved(lambda s: {"model": s, "args": argparse.Namespace(lr=1)})),
-    "numpy-scalar": ("foreign-objects", saved(lambda state: {"model": state, "loss": np.float64(0.5)})),
-    "list": ("no-state-dict", saved(lambda state: list(state.values())[:3])),
-    "no-tensors": ("no-state-dict", saved(lambda state: {"epoch": 3})),
-    "other-variant": ("wrong-variant", saved(other_variant)),
-    "other-shape": ("wrong-variant", saved(lambda s: dict(s, **{IOU_TOKEN: torch.zeros(1, 64)}))),
-    "hq-file": ("hq-file", saved(lambda state: dict(state, **{HQ_TOKEN: torch.zeros(1, 128)}))),
-    "parameter-missing": ("wrong-names", saved(lambda state: without(state, IOU_TOKEN))),
-    "data-parallel": ("wrong-names", saved(lambda state: {"module." + k: v for k, v in state.items()})),
-}
 
 
 def plainly(path: Path) -> str:
@@ -272,16 +198,6 @@ def test_torch_load_notices_damage(state: State, good: Path, tmp_path: Path, def
         raise SilentlyDamaged("{} changed, and nothing was said".format(", ".join(changed) or "nothing"))
 
 
-class MakesFolder:
-    """Unpickling this makes a folder: harmless, and seen afterwards."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = str(folder)
-
-    def __reduce__(self) -> Any:
-        return os.mkdir, (self.folder,)
-
-
 class CodeRan(Exception):
     """Loading a checkpoint ran code from it."""
 
@@ -315,17 +231,6 @@ def test_default_load_runs_no_code(tmp_path: Path, defect: Any, settings: Dict[s
             raise CodeRan("the checkpoint made a folder")
 
 
-#: Pickles that import `os.mkdir`, by the way they do it.
-IMPORTING = {
-    "global": b"cos\nmkdir\n.",
-    "inst": b"(S'folder'\nios\nmkdir\n.",
-    "stack-global": b"\x80\x04\x8c\x02os\x8c\x05mkdir\x93.",
-    "stack-global-from-memo": b"\x80\x04\x8c\x02os\x94\x8c\x05mkdir\x940h\x00h\x01\x93.",
-    "stack-global-computed": b"\x80\x04\x8c\x02osN0\x8c\x05mkdir\x93.",
-    "extension": b"\x80\x02\x82\x01.",
-}
-
-
 @pytest.mark.parametrize("name", sorted(IMPORTING))
 def test_every_import_of_a_pickle_is_seen(name: str, tmp_path: Path, settings: Dict[str, str]) -> None:
     """Whichever way a pickle names what it imports, the name is found or counted as foreign.
@@ -339,16 +244,6 @@ def test_every_import_of_a_pickle_is_seen(name: str, tmp_path: Path, settings: D
     settings["found"] = ", ".join(found)
     assert found
     assert not pickles.only_data(found)
-
-
-def on_gpu(path: Path, good: Path) -> None:
-    """A copy of the file in which every tensor is said to have been on a GPU."""
-    with zipfile.ZipFile(good) as source, zipfile.ZipFile(path, "w") as target:
-        for record in source.infolist():
-            content = source.read(record)
-            if record.filename.endswith("data.pkl"):
-                content = content.replace(b"X\x03\x00\x00\x00cpu", b"X\x06\x00\x00\x00cuda:0")
-            target.writestr(record.filename, content)
 
 
 def test_file_saved_on_a_gpu(
@@ -379,7 +274,7 @@ def test_no_parameter_is_left_at_random(
     assert torch.equal(before, model.mask_decoder.hf_token.weight)
     settings["strict_false"] = "leaves {} as it was, without an error".format(", ".join(told.missing_keys))
     with pytest.raises(checkpoints.CheckpointRefused, match="hf_token") as refused:
-        checkpoints.read(str(good), dict(shapes, **{HQ_TOKEN: (1, 128)}))
+        checkpoints.read(str(good), dict(shapes, **{HQ_HEAD: (1, 128)}))
     assert refused.value.code == "wrong-names"
 
 

@@ -1,0 +1,81 @@
+"""Bringing a `SamPredictor` into a state: with an image, in several threads, after a failure half way."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Any, Callable, Iterator, List, Tuple
+
+import numpy as np
+
+from . import scenes
+
+Answer = Tuple[np.ndarray, np.ndarray, np.ndarray]
+WAIT = 60.0  # seconds until a thread that waits for another gives up
+
+
+class ProvokedError(RuntimeError):
+    """What `failing` makes a module raise, as running out of memory would."""
+
+
+def images() -> List[np.ndarray]:
+    """Three pictures of the same size: mixing them up gives no error."""
+    return [scenes.draw(seed=seed, height=120, width=160).image for seed in (1, 2, 3)]
+
+
+def predictor(model: Any) -> Any:
+    """A fresh predictor without an image."""
+    from segment_anything import SamPredictor
+
+    return SamPredictor(model)
+
+
+def with_image(model: Any, image: np.ndarray) -> Any:
+    ready = predictor(model)
+    ready.set_image(image)
+    return ready
+
+
+def generator(model: Any) -> Any:
+    """An automatic generator with sixteen points in two batches that keeps every mask."""
+    from segment_anything import SamAutomaticMaskGenerator
+
+    return SamAutomaticMaskGenerator(
+        model, points_per_side=4, points_per_batch=8, pred_iou_thresh=0.0, stability_score_thresh=0.0
+    )
+
+
+def ask(ready: Any) -> Answer:
+    """Logits, scores and low-resolution logits for a point in the middle of the image."""
+    answer: Answer = ready.predict(
+        point_coords=np.array([[80.0, 60.0]]), point_labels=np.array([1]), return_logits=True
+    )
+    return answer
+
+
+def same(left: Answer, right: Answer) -> bool:
+    """Whether two answers are the same bit by bit."""
+    return all(map(np.array_equal, left, right))
+
+
+def together(*steps: Callable[[], Any]) -> List[Any]:
+    """Run each step in a thread of its own, at the same time; gives their results in order."""
+    with ThreadPoolExecutor(len(steps)) as pool:
+        return [future.result(WAIT) for future in [pool.submit(step) for step in steps]]
+
+
+@contextmanager
+def failing(module: Any, after: int = 0) -> Iterator[None]:
+    """Inside, `module` works `after` times and then fails."""
+    calls: List[None] = []
+
+    def fail(*_: Any) -> None:
+        calls.append(None)
+        if len(calls) > after:
+            raise ProvokedError("provoked")
+
+    handle = module.register_forward_pre_hook(fail)
+    try:
+        yield
+    finally:
+        handle.remove()

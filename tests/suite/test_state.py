@@ -1,0 +1,223 @@
+"""What does SAM keep between calls, after a failure, after a reset, and for whom?
+
+This does not depend on the size of the model, so only the small one is asked.
+"""
+
+from __future__ import annotations
+
+import ast
+import copy
+from pathlib import Path
+from typing import Any, Callable, Dict, List
+
+import numpy as np
+import pytest
+import torch
+
+from samcheck.guest.sam import stateful, variants, weights
+from samcheck.guest.sam.stateful import Answer, ProvokedError, ask, failing, generator, same, with_image
+
+
+@pytest.fixture(scope="module")
+def plain(device: str) -> Any:
+    """The small model in float32 on the device."""
+    return weights.load(variants.VARIANTS["tiny"])[0].to(device)
+
+
+@pytest.fixture(scope="module")
+def images() -> List[np.ndarray]:
+    return stateful.images()
+
+
+@pytest.fixture(scope="module")
+def serial(plain: Any, images: List[np.ndarray]) -> List[Answer]:
+    """The right answer for each image, one after the other."""
+    return [ask(with_image(plain, image)) for image in images]
+
+
+BIGGER = np.full((200, 100, 3), 90, np.uint8)
+FAILURES: Dict[str, Callable[[Any], None]] = {
+    "format": lambda ready: ready.set_image(BIGGER, "rgb"),
+    "dtype": lambda ready: ready.set_image(BIGGER.astype(np.uint16)),
+    "channels": lambda ready: ready.set_image(np.repeat(BIGGER, 2, axis=2)[..., :4]),
+    "encoder": lambda ready: ready.set_image(BIGGER),
+}
+
+
+def fail_to_set(ready: Any, stage: str) -> None:
+    """Make `set_image` fail at a stage; only the encoder is made to."""
+    expected = (ProvokedError, AssertionError, TypeError)
+    if stage == "encoder":
+        with failing(ready.model.image_encoder), pytest.raises(expected):
+            FAILURES[stage](ready)
+    else:
+        with pytest.raises(expected):
+            FAILURES[stage](ready)
+
+
+@pytest.mark.parametrize("stage", sorted(FAILURES))
+def test_failed_set_image_mixes_nothing(
+    stage: str, plain: Any, images: Any, serial: List[Answer], settings: Dict[str, str]
+) -> None:
+    """After a failed `set_image`, SAM answers for the image before as before, or refuses to.
+
+    Never for the features of one image with the size of another:
+    https://github.com/bingogome/samm/issues/55
+    """
+    ready = with_image(plain, images[0])
+    fail_to_set(ready, stage)
+    if ready.is_image_set:
+        settings["afterwards"] = "answers for the image before"
+        assert same(ask(ready), serial[0])
+    else:
+        settings["afterwards"] = "refuses"
+        with pytest.raises(RuntimeError, match="image must be set"):
+            ask(ready)
+    ready.set_image(images[1])
+    assert same(ask(ready), serial[1])
+
+
+class StaleState(Exception):
+    """A predictor without an image still holds something of one."""
+
+
+def test_size_after_failed_set_image(plain: Any, images: Any, defect: Any) -> None:
+    """A `set_image` that fails in the encoder does not leave the size of its image behind.
+
+    https://github.com/bingogome/samm/issues/55
+    """
+    ready = with_image(plain, images[0])
+    fail_to_set(ready, "encoder")
+    assert not ready.is_image_set
+    assert ready.features is None
+    with defect("failed-set-image-size"):
+        if ready.original_size == BIGGER.shape[:2]:
+            raise StaleState("original_size is {} of the image that failed".format(ready.original_size))
+
+
+def test_reset_clears_everything(plain: Any, images: Any, defect: Any) -> None:
+    """`reset_image` forgets the image, with its sizes.
+
+    https://github.com/bingogome/samm/issues/55
+    """
+    ready = with_image(plain, images[0])
+    ready.reset_image()
+    assert not ready.is_image_set
+    assert ready.features is None
+    with defect("reset-image-keeps-size"):
+        kept = {name: getattr(ready, name, None) for name in ("original_size", "input_size")}
+        if any(kept.values()):
+            raise StaleState("reset_image kept {}".format(kept))
+
+
+def test_nothing_is_answered_after_reset(plain: Any, images: Any) -> None:
+    """Without an image there is no mask and no embedding.
+
+    https://github.com/IDEA-Research/Grounded-SAM-2/issues/113
+    """
+    ready = with_image(plain, images[0])
+    ready.reset_image()
+    for step in (
+        ask,
+        lambda ready: ready.predict_torch(None, None),
+        lambda ready: ready.get_image_embedding(),
+    ):
+        with pytest.raises(RuntimeError, match="image must be set"):
+            step(ready)
+
+
+def test_features_are_not_overwritten(plain: Any, images: Any, serial: List[Answer]) -> None:
+    """Features that a caller keeps, and those of another predictor, outlive the next image.
+
+    https://github.com/facebookresearch/sam2/issues/460
+    """
+    ready, other = with_image(plain, images[0]), with_image(plain, images[1])
+    kept = ready.get_image_embedding()
+    before = kept.clone()
+    ready.set_image(images[2])
+    assert torch.equal(kept, before)
+    assert kept.data_ptr() != ready.features.data_ptr()
+    assert same(ask(other), serial[1])
+
+
+def test_answers_are_the_callers_own(plain: Any, images: Any, serial: List[Answer]) -> None:
+    """Writing into returned arrays changes no later answer.
+
+    https://github.com/facebookresearch/sam2/issues/501
+    """
+    ready = with_image(plain, images[0])
+    for array in ask(ready):
+        array[...] = 0
+    assert same(ask(ready), serial[0])
+
+
+def test_model_moved_after_set_image(plain: Any, device: str, images: Any, settings: Dict[str, str]) -> None:
+    """Moving the model to another device makes the features stale, and `predict` says so.
+
+    https://github.com/storyicon/comfyui_segment_anything/issues/10
+    """
+    model = copy.deepcopy(plain)
+    ready = with_image(model, images[0])
+    model.to("meta" if device == "cpu" else "cpu")
+    # A box: points would fail for want of a `nonzero` on the meta device, whatever the features are.
+    with pytest.raises(RuntimeError, match="device") as refused:
+        ready.predict(box=np.array([40.0, 30.0, 120.0, 90.0]))
+    settings["refusal"] = str(refused.value).splitlines()[0][:200]
+
+
+def test_generator_after_a_failure(plain: Any, images: Any, defect: Any) -> None:
+    """`generate` that fails half way leaves no image behind, and its next result is right.
+
+    https://github.com/facebookresearch/segment-anything/issues/357
+    """
+    used = generator(plain)
+    with failing(plain.mask_decoder, after=1), pytest.raises(ProvokedError):
+        used.generate(images[0])
+    left_behind = used.predictor.is_image_set
+    found, expected = used.generate(images[1]), generator(plain).generate(images[1])
+    assert len(found) == len(expected) > 0
+    for left, right in ((found[at], expected[at]) for at in range(len(found))):
+        assert np.array_equal(left["segmentation"], right["segmentation"])
+    with defect("generator-keeps-image"):
+        if left_behind:
+            raise StaleState("is_image_set is True, with the features of the crop that failed")
+
+
+class DoublePrecision(Exception):
+    """Coordinates reach the model in float64."""
+
+
+def test_generator_coordinates(plain: Any, images: Any, defect: Any, settings: Dict[str, str]) -> None:
+    """The generator hands float32 coordinates to the model: MPS has no float64.
+
+    https://github.com/facebookresearch/segment-anything/issues/94
+    """
+    used = generator(plain)
+    predict = used.predictor.predict_torch
+
+    def spy(coordinates: torch.Tensor, *rest: Any, **options: Any) -> Any:
+        settings["coordinates_dtype"] = str(coordinates.dtype)
+        return predict(coordinates, *rest, **options)
+
+    used.predictor.predict_torch = spy
+    used.generate(images[0])
+    with defect("generator-float64"):
+        if settings["coordinates_dtype"] != "torch.float32":
+            raise DoublePrecision(settings["coordinates_dtype"])
+
+
+@pytest.mark.parametrize("word", ["cuda", "non_blocking", "pin_memory"])
+def test_source_names_no_device(word: str) -> None:
+    """SAM's source names no CUDA device and no asynchronous copy, which break other devices.
+
+    https://github.com/computational-cell-analytics/micro-sam/issues/163
+    """
+    import segment_anything
+
+    modules = sorted(Path(segment_anything.__file__).parent.rglob("*.py"))
+    assert len(modules) > 5
+    for module in modules:
+        for node in ast.walk(ast.parse(module.read_text(encoding="utf-8"))):
+            named = [getattr(node, field, None) for field in ("id", "attr", "arg", "value")]
+            strings = [each for each in named if isinstance(each, str) and len(each) < 40]
+            assert not any(word in each for each in strings), "{}: {}".format(module.name, strings)
