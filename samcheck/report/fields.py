@@ -39,6 +39,7 @@ GROUP_ORDER = (
     "checkpoints",
     "backends",
     "state",
+    "threads",
     "memory",
     "latency",
 )
