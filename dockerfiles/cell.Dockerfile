@@ -1,7 +1,8 @@
 # One cell. BASE brings the Python where it can; else uv installs it.
 #
 # Only what BuildKit of Docker 20.10 understands is used: no `# syntax=`, heredoc, --link or
-# RUN --network. Layers go from what cells share to what they do not: Python, test tools, PyTorch, SAM.
+# RUN --network. Layers go from what cells share to what they do not: Python, test tools, PyTorch,
+# ONNX (with the NumPy that is there already, so that it brings no other), SAM.
 # uv and the certificates come in through mounts and leave nothing in a layer.
 ARG BASE
 FROM ${BASE}
@@ -33,6 +34,13 @@ RUN --mount=type=bind,source=uv,target=/run/uv \
     set -eu; if [ -s /run/ca.crt ]; then export SSL_CERT_FILE=/run/ca.crt; fi; \
     /run/uv pip install --quiet --compile-bytecode --python /opt/venv/bin/python \
         ${TORCH_INDEX:+--index ${TORCH_INDEX} --index-strategy unsafe-best-match} ${TORCH}
+
+ARG EXPORT
+RUN --mount=type=bind,source=uv,target=/run/uv \
+    --mount=type=cache,id=samcheck-uv,target=/var/cache/uv \
+    --mount=type=secret,id=ca,target=/run/ca.crt \
+    set -eu; if [ -s /run/ca.crt ]; then export SSL_CERT_FILE=/run/ca.crt; fi; \
+    /run/uv pip install --quiet --compile-bytecode --python /opt/venv/bin/python ${EXPORT}
 
 ARG SAM
 RUN --mount=type=bind,source=uv,target=/run/uv \

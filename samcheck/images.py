@@ -36,6 +36,7 @@ def image(cell: Cell, requirements: Requirements, base: str, base_id: str, recip
         "TOOLS": " ".join(requirements.tools),
         "TORCH": " ".join((*requirements.torch, *requirements.numpy)),
         "TORCH_INDEX": requirements.torch_index,
+        "EXPORT": " ".join((*requirements.export, *requirements.numpy)),
         "SAM": requirements.sam,
     }
     content = json.dumps([recipe, base_id, arguments], sort_keys=True)

@@ -22,6 +22,7 @@ class Requirements:
             ``operator torchvision::nms does not exist``.
         torch_index: the index for `torch`; empty for the user's default index.
         numpy: NumPy; resolved together with `torch`, which would else bring the newest.
+        export: ONNX and its runtime; resolved together with `numpy` for the same reason.
         sam: the package that provides SAM.
     """
 
@@ -29,14 +30,15 @@ class Requirements:
     torch: tuple[str, ...]
     torch_index: str
     numpy: tuple[str, ...]
+    export: tuple[str, ...]
     sam: str
 
     @property
     def all(self) -> tuple[str, ...]:
-        return (*self.tools, *self.torch, *self.numpy, self.sam)
+        return (*self.tools, *self.torch, *self.numpy, *self.export, self.sam)
 
 
-NOTHING = Requirements((), (), "", (), "")
+NOTHING = Requirements((), (), "", (), (), "")
 
 
 def resolve(cell: Cell, facts: Facts) -> Requirements:
@@ -57,6 +59,7 @@ def resolve(cell: Cell, facts: Facts) -> Requirements:
         torch=(f"torch=={release.version}{suffix}", f"torchvision=={release.torchvision}{suffix}"),
         torch_index=index,
         numpy=(_numpy(cell, release, facts),),
+        export=tuple(facts.pin("export", cell.python)),
         sam=cell.sam,
     )
 

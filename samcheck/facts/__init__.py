@@ -67,7 +67,7 @@ class Package(Row):
     """The release of a package to install, by Python."""
 
     name: Text
-    role: Literal["numpy", "numpy1", "tool", "sam"]
+    role: Literal["numpy", "numpy1", "tool", "export", "sam"]
     versions: dict[str, str]
 
 

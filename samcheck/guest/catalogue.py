@@ -2,31 +2,10 @@
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass
-from typing import Dict, Tuple
+from typing import Dict
 
-
-@dataclass(frozen=True)
-class Defect:
-    """One defect of SAM, PyTorch or a neighbour.
-
-    Attributes:
-        id: stable name, used in results.
-        title: one sentence for a footnote.
-        symptoms: regular expressions; one must match ``TypeName: message`` of the exception.
-        link: where it is reported.
-    """
-
-    id: str
-    title: str
-    symptoms: Tuple[str, ...]
-    link: str
-
-    def matches(self, error: BaseException) -> bool:
-        text = "{}: {}".format(type(error).__name__, error)
-        return any(re.search(symptom, text) for symptom in self.symptoms)
-
+from .backend_defects import BACKEND_DEFECTS
+from .defect import Defect
 
 _ALL = (
     Defect(
@@ -182,7 +161,7 @@ _ALL = (
     Defect(
         "input-float-image",
         "torchvision from 0.17 on multiplies floating-point images by 255, so that those between 0 and 255 "
-        "wrap around: SAM sees noise",
+        "overflow: SAM sees other colours",
         (r"^SilentlyAccepted: float-image-to-255:",),
         "https://github.com/pytorch/vision/issues/8782",
     ),
@@ -289,4 +268,4 @@ _ALL = (
     ),
 )
 
-DEFECTS: Dict[str, Defect] = {defect.id: defect for defect in _ALL}
+DEFECTS: Dict[str, Defect] = {defect.id: defect for defect in (*_ALL, *BACKEND_DEFECTS)}

@@ -9,7 +9,8 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import Iterator, Optional
 
-from .catalogue import DEFECTS, Defect
+from .catalogue import DEFECTS
+from .defect import Defect
 
 
 class DefectWatch:

@@ -13,16 +13,23 @@ from pathlib import Path
 import pytest
 
 from samcheck import results
-from samcheck.guest.record import CellResult
+from samcheck.guest.record import PRECISION_NAMES, CellResult
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 
 #: A PyTorch whose float16 works on the CPU, on a Python that every supported machine has.
 MATRIX = '[[cell]]\ntorch = "2.4.1"\npython = "3.11"\n'
 
+#: Some of what no release of SAM 1.0 can do; the catalogue says why.
 KNOWN = {
-    "test_dtype.py::test_naive_cast[tiny-fp16]",
-    "test_dtype.py::test_naive_cast[tiny-bf16]",
+    "test_dtype.py::test_naive_cast[tiny-point-half]": "prompt-encoder-float32",
+    "test_dtype.py::test_autocast_everything[tiny-bfloat16]": "autocast-numpy",
+    "test_dtype.py::test_half_collapse_is_seen[tiny]": "layernorm2d-overflow",
+    "test_correctness.py::test_resized_tensors[tiny]": "resize-tensor-axes",
+}
+GROUPS = {
+    *("automatic", "backends", "checkpoints", "correctness", "dtype", "imports"),
+    *("inputs", "latency", "memory", "quality", "settings", "state"),
 }
 
 
@@ -52,14 +59,17 @@ def check_suite(result: CellResult) -> None:
     assert result.observed is not None
     assert result.observed.torch is not None
     assert result.observed.torch.startswith("2.4.1")
-    assert {check for check, outcome in outcomes.items() if outcome == "known"} == KNOWN
-    assert {outcomes[check] for check in outcomes if "tiny" in check and check not in KNOWN} == {"passed"}
+    met = {check.check: check.defect for check in result.checks if check.check in KNOWN}
+    assert met == KNOWN
+    assert set(outcomes.values()) <= {"passed", "known", "fixed", "skipped"}
     assert {check.variant for check in result.checks} == {None, "tiny"}
-    groups = {(check.group, check.precision) for check in result.checks if check.variant}
-    for group in ("correctness", "dtype", "memory", "latency"):
-        assert {(group, precision) for precision in ("fp32", "fp16", "bf16")} <= groups
+    assert GROUPS <= {check.group for check in result.checks}
+    ran = {(check.group, check.precision) for check in result.checks if check.outcome == "passed"}
+    on_cpu = [name for name in PRECISION_NAMES if name != "tf32"]
+    for group in ("correctness", "quality", "dtype", "memory", "latency"):
+        assert {(group, precision) for precision in on_cpu} <= ran
     assert all(check.reason for check in result.checks if check.outcome != "passed")
-    memory = [check for check in result.checks if check.group == "memory"]
+    memory = [check for check in result.checks if check.group == "memory" and check.outcome == "passed"]
     assert all("allocate" in check.settings["error"] for check in memory)
 
 
@@ -79,9 +89,9 @@ def test_a_cell_from_matrix_file_to_table(kind: str, tmp_path: Path) -> None:
 
     table = (store / "README.md").read_text()
     row = next(line for line in table.splitlines() if line.startswith("| `torch2.4.1") and "✓ passed" in line)
-    assert "≈ known 1/2" in row
+    assert "≈ known" in row
     assert "prompt-encoder-float32" in table
-    assert "random (sha256 0d68a080d695)" in table
+    assert "trained (sha256 e460fe9c54f7)" in table
 
     again = samcheck("matrix", str(path), "--environment", kind, "--results", str(store), "--resume")
     assert again.returncode == 2

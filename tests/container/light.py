@@ -20,6 +20,7 @@ def light(base: bases.Present, **changed: str) -> images.Image:
         "TOOLS": " ".join(facts.load().pin("tool", "3.11")),
         "TORCH": "six==1.16.0",
         "TORCH_INDEX": "",
+        "EXPORT": "attrs==25.3.0",
         "SAM": "segment-anything==1.0",
         **changed,
     }

@@ -32,6 +32,28 @@ def test_old_pytorch_takes_numpy_1() -> None:
         requirements.resolve(Cell("2.0.1", "cu117", "3.13"), FACTS)
 
 
+@pytest.mark.parametrize("torch", ["2.0.1", "2.4.1"])
+def test_onnx_packages_do_not_depend_on_numpy(torch: str) -> None:
+    """Under NumPy 1 as under NumPy 2; the installer finds what they need beside it."""
+    pins = requirements.resolve(Cell(torch, "cpu", "3.11"), FACTS)
+    assert pins.export == ("onnx==1.23.2", "onnxruntime==1.32.0", "onnxscript==0.7.2")
+    assert set(pins.export) < set(pins.all)
+
+
+def test_onnx_runtime_is_left_out_where_it_has_no_wheel() -> None:
+    pins = requirements.resolve(Cell("2.15.0", "cpu", "3.15"), FACTS)
+    assert pins.export == ("onnx==1.23.2", "onnxscript==0.7.2")
+
+
+@pytest.mark.parametrize("numpy", ["", "2.2.6"])
+def test_onnx_layer_keeps_the_numpy_of_the_cell(numpy: str) -> None:
+    cell = Cell("2.2.2", "cu121", "3.10", numpy=numpy)
+    pins = requirements.resolve(cell, FACTS)
+    arguments = image(cell, pins, "base:1", "sha256:aa", "FROM x").arguments
+    assert arguments["EXPORT"].split()[-1] == f"numpy=={numpy or '1.26.4'}"
+    assert not set(pins.export) & set(arguments["TOOLS"].split())
+
+
 def test_unknown_release() -> None:
     with pytest.raises(BuildFailed, match=r"9\.9\.9"):
         requirements.resolve(Cell("9.9.9", "cpu", "3.11"), FACTS)

@@ -1,0 +1,115 @@
+"""torch.compile: can it run here, into how many graphs does it cut a step, how often does it compile."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from dataclasses import dataclass
+from typing import Any, Callable, List, Tuple
+
+import torch
+
+from . import Unavailable
+
+
+def check_available(backend: str) -> None:
+    """Make sure that `backend` of torch.compile can run in this environment.
+
+    Raises:
+        Unavailable: it cannot.
+    """
+    if not hasattr(torch, "compile"):
+        raise Unavailable("torch.compile came with PyTorch 2.0, this is {}".format(torch.__version__))
+    from torch._dynamo.eval_frame import check_if_dynamo_supported
+
+    try:
+        check_if_dynamo_supported()
+    except RuntimeError as error:  # no Python of the release's time is new enough
+        raise Unavailable("PyTorch {} says: {}".format(torch.__version__, error)) from None
+    if backend == "inductor":
+        _check_compiler()
+
+
+def _check_compiler() -> None:
+    from torch._inductor import config
+
+    wanted = os.environ.get("CXX") or config.cpp.cxx
+    names = [wanted] if isinstance(wanted, str) else [name for name in wanted if name]
+    if not any(shutil.which(name) for name in names):
+        raise Unavailable("inductor needs a C++ compiler, and there is no {}".format(" or ".join(names)))
+
+
+def compiled(step: Any, **options: Any) -> Any:
+    """`step`, a function or a module, compiled; nothing that was compiled before is reused."""
+    check_available(str(options.get("backend", "inductor")))
+    torch._dynamo.reset()
+    return torch.compile(step, **options)
+
+
+@dataclass(frozen=True)
+class Cut:
+    """How torch.compile cuts a step: one graph without `breaks` is what it should be."""
+
+    graphs: int
+    breaks: int
+    reason: str
+
+
+def cut(step: Callable[..., Any], *inputs: Any) -> Cut:
+    """Trace `step` on `inputs`, and count the graphs."""
+    check_available("eager")
+    torch._dynamo.reset()
+    explain: Any = torch._dynamo.explain
+    if torch.__version__.startswith("2.0."):  # returns a tuple, whose reasons count the end as a break
+        _, _, graphs, _, reasons, _ = explain(step, *inputs)
+        return Cut(len(graphs), len(graphs) - 1, _first_line(reasons[: len(graphs) - 1]))
+    found = explain(step)(*inputs)
+    return Cut(found.graph_count, found.graph_break_count, _first_line(found.break_reasons))
+
+
+def _first_line(reasons: List[Any]) -> str:
+    return str(reasons[0].reason).strip().splitlines()[0] if reasons else ""
+
+
+def graphs_compiled(step: Callable[..., Any], calls: List[Tuple[Any, ...]]) -> List[int]:
+    """How many graphs have been compiled in all, after each of `calls`."""
+    made: List[Any] = []
+
+    def backend(graph: Any, _: List[Any]) -> Any:
+        made.append(graph)
+        return graph.forward
+
+    again, counts = compiled(step, backend=backend), []
+    for arguments in calls:
+        again(*arguments)
+        counts.append(len(made))
+    torch._dynamo.reset()
+    return counts
+
+
+class StaticOutput(torch.nn.Module):  # type: ignore[misc]
+    """An encoder that gives every answer in the same memory, as a CUDA graph that is replayed does."""
+
+    def __init__(self, encoder: Any) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.img_size = encoder.img_size
+        self.output: Any = None
+
+    def forward(self, pixels: Any) -> Any:
+        features = self.encoder(pixels)
+        if self.output is None:
+            self.output = torch.empty_like(features)
+        return self.output.copy_(features)
+
+
+class ClonedOutput(torch.nn.Module):  # type: ignore[misc]
+    """An encoder whose answers are safe to keep: what one needs around one that reuses its memory."""
+
+    def __init__(self, encoder: Any) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.img_size = encoder.img_size
+
+    def forward(self, pixels: Any) -> Any:
+        return self.encoder(pixels).clone()

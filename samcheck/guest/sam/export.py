@@ -1,0 +1,206 @@
+"""SAM's mask decoder to an ONNX file: by the official recipe, and by both of PyTorch's exporters."""
+
+from __future__ import annotations
+
+import contextlib
+import inspect
+import io
+import logging
+import os
+import re
+import warnings
+from typing import Any, Callable, Dict, Iterator, List
+from unittest import mock
+
+import torch
+
+from .backends import Unavailable, module
+from .exported_decoder import INPUTS, OUTPUTS
+
+#: What SAM's script asks for.
+OPSET, TRACED_POINTS, TRACED_SIZE = 17, 5, (1500, 2250)
+MOST_POINTS = 64
+EXPORTERS = ("legacy", "dynamo")
+
+
+class ExportFailed(RuntimeError):
+    """An exporter gave up; the message has its exception and the innermost cause of that."""
+
+
+def _decoder(model: Any) -> Any:
+    from segment_anything.utils.onnx import SamOnnxModel
+
+    return SamOnnxModel(model, return_single_mask=False)
+
+
+def example(model: Any) -> Dict[str, torch.Tensor]:
+    """Inputs to trace the decoder with, of the sizes that SAM's script has."""
+    prompts = model.prompt_encoder
+    values = (
+        torch.zeros(1, prompts.embed_dim, *prompts.image_embedding_size),
+        torch.zeros(1, TRACED_POINTS, 2),
+        torch.ones(1, TRACED_POINTS),
+        torch.zeros(1, 1, *prompts.mask_input_size),
+        torch.ones(1),
+        torch.tensor(TRACED_SIZE, dtype=torch.float32),
+    )
+    return dict(zip(INPUTS, values))
+
+
+def _takes(argument: str) -> bool:
+    return argument in inspect.signature(torch.onnx.export).parameters
+
+
+def official_exporter() -> str:
+    """Which of the exporters runs when none is asked for, as in SAM's script."""
+    default = inspect.signature(torch.onnx.export).parameters.get("dynamo")
+    return "dynamo" if default is not None and default.default is True else "legacy"
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Exporters print their progress, and log whole tracebacks of what they then do without."""
+    logging.disable(logging.ERROR)
+    try:
+        with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(logging.NOTSET)
+
+
+@contextlib.contextmanager
+def _failures() -> Iterator[None]:
+    """Say in one line why an exporter failed, which its own pages of advice do not."""
+    try:
+        yield
+    except Unavailable:
+        raise
+    except Exception as error:
+        causes: List[BaseException] = [error]
+        while causes[-1].__cause__ is not None:
+            causes.append(causes[-1].__cause__)
+        lines = re.sub(r"\x1b\[\d*m", "", str(causes[-1])).strip().splitlines() or [""]
+        names = " from ".join(type(cause).__name__ for cause in causes)
+        raise ExportFailed("{}: {}".format(names, lines[0])) from error
+
+
+def official(model: Any, path: str) -> None:
+    """As in SAM's ``scripts/export_onnx_model.py``, which opens the file first."""
+    inputs = example(model)
+    with open(path, "wb") as stream, _quiet(), _failures():
+        torch.onnx.export(
+            _decoder(model),
+            tuple(inputs.values()),
+            stream,
+            export_params=True,
+            verbose=False,
+            opset_version=OPSET,
+            do_constant_folding=True,
+            input_names=list(inputs),
+            output_names=list(OUTPUTS),
+            dynamic_axes={"point_coords": {1: "num_points"}, "point_labels": {1: "num_points"}},
+        )
+
+
+def legacy(model: Any, path: str) -> None:
+    """By the exporter that traces with TorchScript."""
+    _trace(_decoder(model), example(model), OUTPUTS, path)
+
+
+def _trace(decoder: Any, inputs: Dict[str, Any], outputs: Any, path: str) -> None:
+    chosen: Dict[str, Any] = {"dynamo": False} if _takes("dynamo") else {}
+    with _quiet(), _failures():
+        torch.onnx.export(
+            decoder,
+            tuple(inputs.values()),
+            path,
+            opset_version=OPSET,
+            input_names=list(inputs),
+            output_names=list(outputs),
+            dynamic_axes={"point_coords": {1: "num_points"}, "point_labels": {1: "num_points"}},
+            **chosen,
+        )
+
+
+def dynamo(model: Any, path: str) -> None:
+    """By the exporter that goes through `torch.export`, in the mode that can follow SAM's code."""
+    if not _takes("dynamic_shapes"):
+        raise Unavailable("the dynamo exporter of PyTorch {} has no dynamic_shapes".format(torch.__version__))
+    module("onnxscript", "the dynamo exporter needs it")
+    inputs = example(model)
+    points = torch.export.Dim("num_points", min=2, max=MOST_POINTS)
+    shapes: Dict[str, Any] = dict.fromkeys(inputs)
+    shapes["point_coords"] = shapes["point_labels"] = {1: points}
+    with _quiet(), _failures():
+        program = torch.export.export(
+            _decoder(model), tuple(inputs.values()), dynamic_shapes=shapes, strict=True
+        )
+        torch.onnx.export(
+            program,
+            (),
+            path,
+            opset_version=OPSET,
+            input_names=list(inputs),
+            output_names=list(OUTPUTS),
+            dynamo=True,
+            verbose=False,
+        )
+
+
+class _LowResolution(torch.nn.Module):  # type: ignore[misc]
+    """The decoder without its last step, in which a shape depends on a value."""
+
+    def __init__(self, decoder: Any) -> None:
+        super().__init__()
+        self.decoder = decoder
+        decoder.mask_postprocessing = lambda masks, size: masks
+
+    def forward(self, *inputs: Any) -> Any:
+        _, scores, low = self.decoder(*inputs, None)
+        return scores, low
+
+
+def for_tensorrt(model: Any, path: str) -> None:
+    """By the legacy exporter, in a form that TensorRT takes: for one prompt, at low resolution.
+
+    SAM repeats the image once for each prompt, with `torch.repeat_interleave`; that becomes operators
+    which TensorRT cannot compute a shape with (https://github.com/NVIDIA-AI-IOT/nanosam/issues/16).
+    """
+    inputs = example(model)
+    del inputs["orig_im_size"]
+    with mock.patch.object(torch, "repeat_interleave", lambda images, count, dim: images):
+        _trace(_LowResolution(_decoder(model)), inputs, OUTPUTS[1:], path)
+
+
+HOW: Dict[str, Callable[[Any, str], None]] = {
+    "legacy": legacy,
+    "dynamo": dynamo,
+    "for-tensorrt": for_tensorrt,
+}
+
+
+class Exports:
+    """Files of one model; each is made once, and one that cannot be made fails the same way again."""
+
+    def __init__(self, model: Any, folder: str) -> None:
+        self.model, self.folder = model, folder
+        self.failures: Dict[str, Exception] = {}
+
+    def get(self, how: str) -> str:
+        """The path of the file that `HOW` says.
+
+        Raises:
+            Unavailable: this PyTorch does not have the exporter.
+            ExportFailed: the exporter could not do it.
+        """
+        path = os.path.join(self.folder, "{}.onnx".format(how))
+        if how in self.failures:
+            raise self.failures[how]
+        if not os.path.exists(path):
+            try:
+                HOW[how](self.model, path)
+            except Exception as error:
+                self.failures[how] = error
+                raise
+        return path

@@ -1,0 +1,101 @@
+"""The contract of SAM's exported mask decoder: what it takes and what it gives.
+
+`segment_anything.utils.onnx.SamOnnxModel` differs from `SamPredictor`: it does not resize coordinates,
+does not append the padding point that every prompt without a box needs, takes a box as two points with
+the labels 2 and 3, gives all four masks, and believes whatever size of the image it is told.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any, Dict, List, Optional
+
+import numpy as np
+
+from .pipeline import Prediction, Prompt, predict
+
+INPUTS = (
+    "image_embeddings",
+    "point_coords",
+    "point_labels",
+    "mask_input",
+    "has_mask_input",
+    "orig_im_size",
+)
+OUTPUTS = ("masks", "iou_predictions", "low_res_masks")
+#: Of a point that is none, and of the corners of a box.
+PADDING, BOX_LABELS = -1, (2, 3)
+
+
+def feed(ready: Any, given: Prompt, padded: bool = True) -> Dict[str, np.ndarray]:
+    """What the exported decoder takes where `ready`, a predictor with an image, would take `given`.
+
+    `padded` False leaves out the padding point.
+    """
+    points, labels = _points(ready, given, padded)
+    mask = given.mask
+    if mask is None:
+        mask = np.zeros((1, *ready.model.prompt_encoder.mask_input_size))
+    values = (
+        ready.get_image_embedding().cpu().numpy(),
+        np.concatenate(points)[None],
+        np.concatenate(labels)[None],
+        mask[None],
+        np.array([given.mask is not None]),
+        np.array(ready.original_size),
+    )
+    return {name: np.ascontiguousarray(value, dtype=np.float32) for name, value in zip(INPUTS, values)}
+
+
+def _points(ready: Any, given: Prompt, padded: bool) -> "tuple[List[np.ndarray], List[np.ndarray]]":
+    """Coordinates (N, 2) and labels (N,) in parts: the points, the box, the padding."""
+    points: List[np.ndarray] = []
+    labels: List[np.ndarray] = []
+    if given.points is not None and given.labels is not None:
+        points.append(ready.transform.apply_coords(given.points, ready.original_size))
+        labels.append(given.labels)
+    if given.box is not None:
+        points.append(ready.transform.apply_boxes(given.box[None], ready.original_size).reshape(2, 2))
+        labels.append(np.array(BOX_LABELS))
+    elif padded:
+        points.append(np.zeros((1, 2)))
+        labels.append(np.array([PADDING]))
+    return points, labels
+
+
+def all_masks(ready: Any, given: Prompt) -> Prediction:
+    """The predictor's own answer, with all four masks as the exported decoder gives them."""
+    single, several = (predict(ready, replace(given, multimask=multimask)) for multimask in (False, True))
+    return Prediction(
+        np.concatenate((single.logits, several.logits)),
+        np.concatenate((single.low_resolution, several.low_resolution)),
+        np.concatenate((single.scores, several.scores)),
+    )
+
+
+#: Rounding may move logits by this share of the largest one, and scores by this much. Measured with
+#: PyTorch 1.13 to 2.15 and ONNX Runtime 1.19 to 1.32 on a CPU: 2e-6 and 6e-7.
+LOGITS, SCORES = 1e-5, 1e-5
+
+
+def problems(found: Prediction, expected: Prediction, full: bool = True) -> str:
+    """How an answer differs from the predictor's beyond rounding, in words; empty when it does not.
+
+    `full` False leaves out the masks at the size of the image.
+    """
+    limit = LOGITS * float(np.abs(expected.low_resolution).max())
+    compared = [
+        ("low-resolution logits", found.low_resolution, expected.low_resolution, limit),
+        ("scores", found.scores, expected.scores, SCORES),
+    ]
+    if full:
+        compared.append(("logits", found.logits, expected.logits, limit))
+    return "; ".join(filter(None, (_problem(*each) for each in compared)))
+
+
+def _problem(name: str, found: np.ndarray, expected: np.ndarray, limit: float) -> Optional[str]:
+    if found.shape != expected.shape:
+        return "{} have the shape {}, not {}".format(name, found.shape, expected.shape)
+    off = float(np.abs(found - expected).max())
+    # not (off <= limit), so that NaN is a problem
+    return "{} are off by {:.2g}, {:.2g} allowed".format(name, off, limit) if not off <= limit else None

@@ -1,0 +1,298 @@
+"""Does SAM's exported decoder give the same masks in ONNX Runtime and TensorRT as in plain PyTorch?
+
+What a backend cannot do in an environment is skipped with the reason; what it was asked for and does
+not do, such as to run on the GPU, fails.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from typing import Any, Callable, Dict
+
+import numpy as np
+import pytest
+
+from samcheck.guest.oracle.comparison import Tolerance, deviation, relative_error
+from samcheck.guest.sam import export, onnx_graph
+from samcheck.guest.sam.backends import onnx_runtime, or_skip, require_sam, tensor_rt
+from samcheck.guest.sam.backends.bench import Bench
+from samcheck.guest.sam.exported_decoder import problems
+
+#: Dynamic int8 of the decoder's products; measured 7.3e-3 (relative L2) and 1.6e-3.
+INT8 = Tolerance(logits=3e-2, full=3e-2, score=1e-2)
+#: What rounding explains of logits (relative L2) and of scores; not measured.
+TENSORRT = {"fp32": (1e-4, 1e-4), "fp16": (3e-2, 1e-2)}
+#: (H, W), in the proportions that SAM's export script traces, and in others.
+TRACED_SIZES, OTHER_SIZE = ((160, 240), (240, 360)), (240, 160)
+SIZE = TRACED_SIZES[0]
+
+with_onnxruntime = pytest.mark.parametrize("backend", ["onnxruntime"])
+with_tensorrt = pytest.mark.parametrize("backend", ["tensorrt"])
+each_exporter = pytest.mark.parametrize("exporter", export.EXPORTERS)
+
+
+class SilentlyWrong(Exception):
+    """A wrong answer, or something else than was asked for, without an error."""
+
+
+class NotForTensorRT(Exception):
+    """A graph has operators that TensorRT does not take."""
+
+
+@pytest.fixture(scope="session")
+def bench(
+    loaded: Any,
+    variant: str,
+    device: str,
+    exact_float32: None,
+    new_predictor: Callable[[Any], Any],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Bench:
+    with or_skip():
+        require_sam(loaded)
+    return Bench(loaded, device, str(tmp_path_factory.mktemp("exported-" + variant)), new_predictor)
+
+
+def watching(defect: Any, id: str, when: bool) -> Any:
+    """Expect a catalogued defect, if there is reason to."""
+    return defect(id) if when else contextlib.nullcontext()
+
+
+@with_onnxruntime
+def test_official_recipe(
+    backend: str,
+    bench: Bench,
+    tmp_path: Any,
+    defect: Any,
+    measured: Dict[str, float],
+    settings: Dict[str, str],
+) -> None:
+    """SAM's export script gives a valid file in which the number of points is free.
+
+    https://github.com/pytorch/pytorch/issues/165748
+    """
+    path = tmp_path / "decoder.onnx"
+    settings["exporter"] = export.official_exporter()
+    with or_skip(), watching(defect, "onnx-official-recipe", settings["exporter"] == "dynamo"):
+        try:
+            export.official(bench.model, str(path))
+        finally:  # the script opens the file before it exports
+            measured["file_bytes"] = path.stat().st_size
+        assert onnx_graph.read(str(path)).inputs["point_coords"] == (1, "num_points", 2)
+
+
+@with_onnxruntime
+@each_exporter
+def test_export(
+    backend: str,
+    exporter: str,
+    bench: Bench,
+    defect: Any,
+    measured: Dict[str, float],
+    settings: Dict[str, str],
+) -> None:
+    """Each exporter gives a file that ONNX's checker accepts, in which the number of points is free.
+
+    https://github.com/pytorch/pytorch/issues/136083
+    """
+    with or_skip(), watching(defect, "onnx-value-dependent-crop", exporter == "dynamo"):
+        graph = onnx_graph.read(bench.exports.get(exporter))
+        measured.update(opset=graph.opset, file_bytes=graph.size, nodes=sum(graph.operators.values()))
+        settings["external_files"] = " ".join(graph.external) or "none"
+        points = graph.inputs["point_coords"][1]
+        assert isinstance(points, str)  # a name: it is free
+        assert graph.inputs == bench.input_sizes(points)
+        assert graph.size > 4 * sum(each.numel() for each in bench.model.mask_decoder.parameters())
+
+
+@with_onnxruntime
+@each_exporter
+def test_requested_opset(backend: str, exporter: str, bench: Bench, defect: Any) -> None:
+    """The file has the version of the operators that was asked for.
+
+    https://github.com/pytorch/pytorch/pull/161056
+    """
+    with or_skip():
+        bench.session(exporter)
+    found = onnx_graph.read(bench.exports.get(exporter)).opset
+    with watching(defect, "onnx-opset-raised", exporter == "dynamo"):
+        if found != export.OPSET:
+            raise SilentlyWrong("asked for opset {}, got {}".format(export.OPSET, found))
+
+
+@with_onnxruntime
+@each_exporter
+@pytest.mark.parametrize("kind", ["1", "2", "5", "7", "box", "point+box", "mask"])
+def test_decoder_matches(
+    backend: str, exporter: str, kind: str, bench: Bench, settings: Dict[str, str]
+) -> None:
+    """For any number of points, a box and a mask, on images of two sizes, the answer is the predictor's.
+
+    https://github.com/facebookresearch/segment-anything/issues/130
+    """
+    with or_skip():
+        session = bench.session(exporter)
+    settings["provider"] = session.provider
+    for size in TRACED_SIZES:
+        assert not problems(session.predict(bench.feed(kind, size)), bench.eager(kind, size))
+
+
+@with_onnxruntime
+@each_exporter
+def test_other_proportions(backend: str, exporter: str, bench: Bench, defect: Any) -> None:
+    """An image of other proportions than the decoder was traced with gets right masks too.
+
+    https://github.com/facebookresearch/segment-anything/issues/56
+    """
+    with or_skip():
+        found = bench.session(exporter).predict(bench.feed("1", OTHER_SIZE))
+    expected = bench.eager("1", OTHER_SIZE)
+    assert not problems(found, expected, full=False)
+    with watching(defect, "onnx-proportions", exporter == "legacy"):
+        wrong = problems(found, expected)
+        if wrong:
+            raise SilentlyWrong("in other proportions {}".format(wrong))
+
+
+@with_onnxruntime
+def test_padding_point(backend: str, bench: Bench) -> None:
+    """Without a box, the caller has to append a padding point: only then scores and masks are right.
+
+    https://github.com/facebookresearch/segment-anything/issues/294
+    """
+    with or_skip():
+        session = bench.session("legacy")
+    expected = bench.eager("2", SIZE)
+    assert not problems(session.predict(bench.feed("2", SIZE)), expected)
+    unpadded = problems(session.predict(bench.feed("2", SIZE, padded=False)), expected)
+    assert "logits are off" in unpadded and "scores are off" in unpadded  # noqa: PT018
+
+
+@with_onnxruntime
+@pytest.mark.parametrize("told", [SIZE[::-1], (0, 0)], ids=["width-height", "zero"])
+def test_wrong_image_size(
+    backend: str, told: Any, bench: Bench, defect: Any, settings: Dict[str, str]
+) -> None:
+    """A size of the image that is zero, or not (H, W), is refused.
+
+    https://github.com/facebookresearch/segment-anything/issues/294
+    """
+    with or_skip():
+        session = bench.session("legacy")
+    feed = dict(bench.feed("1", SIZE), orig_im_size=np.array(told, dtype=np.float32))
+    if told == (0, 0):
+        with pytest.raises(Exception, match="Scale value should be greater than 0") as refused:
+            session.predict(feed)
+        settings["refusal"] = type(refused.value).__name__
+        return
+    with defect("onnx-image-size"):
+        shape = session.predict(feed).logits.shape
+        raise SilentlyWrong("told a size of {}, it gave masks {}".format(told, shape))
+
+
+@with_onnxruntime
+def test_missing_provider(backend: str, bench: Bench, defect: Any) -> None:
+    """A provider that this build does not have is refused, by samcheck's session and by ONNX Runtime.
+
+    https://github.com/microsoft/onnxruntime/issues/17801
+    """
+    with or_skip():
+        wanted, path = onnx_runtime.unobtainable(), bench.exports.get("legacy")
+    with pytest.raises(onnx_runtime.ProviderMissing, match=wanted):
+        onnx_runtime.Session(path, wanted)
+    with defect("onnxruntime-silent-fallback"):
+        got = onnx_runtime.plain_session(path, wanted).get_providers()
+        if wanted not in got:
+            raise SilentlyWrong("{} was asked for, {} runs".format(wanted, got[0]))
+
+
+@with_onnxruntime
+def test_official_quantisation(backend: str, bench: Bench, tmp_path: Any, defect: Any) -> None:
+    """SAM's export script can quantise the decoder.
+
+    https://github.com/facebookresearch/segment-anything/issues/611
+    """
+    with or_skip():
+        path = bench.exports.get("legacy")
+        with defect("onnx-optimize-model"):
+            onnx_runtime.quantise_officially(path, str(tmp_path / "int8.onnx"))
+
+
+@with_onnxruntime
+def test_quantised_decoder(backend: str, bench: Bench, tmp_path: Any, measured: Dict[str, float]) -> None:
+    """The decoder with int8 products gives nearly the same masks, from a file of less than half the size.
+
+    https://github.com/pytorch/executorch/issues/22431
+    """
+    path = str(tmp_path / "int8.onnx")
+    with or_skip():
+        onnx_runtime.quantise(bench.exports.get("legacy"), path)
+    graph, feed = onnx_graph.read(path), bench.feed("1", SIZE)
+    expected = bench.session("legacy").predict(feed)
+    difference = deviation(onnx_runtime.Session(path, onnx_runtime.CPU).predict(feed), expected, INT8)
+    measured.update(
+        logits_relative_l2=difference.logits,
+        score_error=difference.score,
+        mask_iou=difference.mask_iou,
+        undecided_pixels=difference.band,
+        file_bytes=graph.size,
+    )
+    assert graph.operators.get("MatMulInteger", 0) >= 20
+    assert graph.size < onnx_graph.read(bench.exports.get("legacy")).size / 2
+    assert not difference.problems(INT8)
+
+
+@with_tensorrt
+def test_graph_for_tensorrt(backend: str, bench: Bench, defect: Any, settings: Dict[str, str]) -> None:
+    """The exported decoder has no operators that TensorRT cannot compute a shape with.
+
+    https://github.com/NVIDIA-AI-IOT/nanosam/issues/16
+    """
+    with or_skip():
+        operators = set(onnx_graph.read(bench.exports.get("legacy")).operators)
+        without = set(onnx_graph.read(bench.exports.get("for-tensorrt")).operators)
+    assert not {"OneHot", "Tile"} & without
+    found = sorted({"OneHot", "Tile"} & operators)
+    settings["operators"] = " and ".join(found) or "none"
+    if found:  # PyTorch before 2.1 wrote others
+        with defect("tensorrt-onehot"):
+            raise NotForTensorRT("the graph has {}".format(settings["operators"]))
+
+
+@with_onnxruntime
+@pytest.mark.parametrize("kind", ["1", "5", "box", "mask"])
+def test_decoder_for_tensorrt_matches(backend: str, kind: str, bench: Bench) -> None:
+    """The form of the decoder that is made for TensorRT gives the predictor's answer.
+
+    https://github.com/mit-han-lab/efficientvit/issues/78
+    """
+    with or_skip():
+        session = bench.session("for-tensorrt")
+    assert not problems(session.predict(bench.feed(kind, SIZE)), bench.eager(kind, SIZE), full=False)
+
+
+@with_tensorrt
+@pytest.mark.precisions("fp32", "fp16")
+def test_engine_matches(
+    backend: str,
+    precision: str,
+    device: str,
+    bench: Bench,
+    measured: Dict[str, float],
+    settings: Dict[str, str],
+) -> None:
+    """An engine that TensorRT builds from the exported decoder gives the predictor's answer.
+
+    https://github.com/NVIDIA/TensorRT/issues/2564
+    """
+    with or_skip():
+        settings["tensorrt"] = tensor_rt.load(device).__version__
+        engine = tensor_rt.Engine(bench.exports.get("for-tensorrt"), precision)
+    measured["half_layers"] = engine.half_layers
+    assert (engine.half_layers > 0) == (precision == "fp16")
+    for kind in ("1", "5", "box"):
+        found, expected = engine.predict(bench.feed(kind, SIZE)), bench.eager(kind, SIZE)
+        logits = relative_error(found.low_resolution, expected.low_resolution)
+        measured["logits_relative_l2"] = max(logits, measured.get("logits_relative_l2", 0.0))
+        assert logits <= TENSORRT[precision][0]
+        assert float(np.abs(found.scores - expected.scores).max()) <= TENSORRT[precision][1]

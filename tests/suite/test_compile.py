@@ -1,0 +1,160 @@
+"""Does torch.compile take SAM, without cutting it up, and does it then compute the same?"""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+from typing import Any, Callable, Dict, List, Tuple
+
+import pytest
+import torch
+
+from samcheck.guest.oracle.comparison import relative_error
+from samcheck.guest.sam import pipeline, scenes
+from samcheck.guest.sam.backends import compiled, or_skip, require_sam
+
+#: Compiling reorders sums; measured with inductor 9e-7, with aot_eager 0 (relative L2, CPU).
+FEATURES = 1e-5
+SIZE = (160, 240)
+
+with_compile = pytest.mark.parametrize("backend", ["compile"])
+
+
+class GraphBroken(Exception):
+    """torch.compile cuts what should be one graph."""
+
+
+class CompiledAgain(Exception):
+    """torch.compile compiles anew for every size."""
+
+
+class SilentlyWrong(Exception):
+    """Features changed under the hands of who keeps them, without an error."""
+
+
+@pytest.fixture(scope="session")
+def whole(loaded: Any, device: str, exact_float32: None) -> Any:
+    """The model in float32 on the device."""
+    with or_skip():
+        return copy.deepcopy(require_sam(loaded)).to(device)
+
+
+def pixels(model: Any) -> torch.Tensor:
+    """(1, 3, S, S), as the encoder gets them: a scene, normalised and padded."""
+    scene = scenes.draw(7, *SIZE)
+    prepared: torch.Tensor = model.preprocess(pipeline.resized_tensor(model, scene.image))
+    return prepared
+
+
+@with_compile
+def test_encoder_is_one_graph(backend: str, whole: Any, measured: Dict[str, float]) -> None:
+    """torch.compile takes the image encoder as one graph.
+
+    https://github.com/pytorch/pytorch/issues/114220
+    """
+    with or_skip():
+        found = compiled.cut(whole.image_encoder, pixels(whole))
+    measured.update(graphs=found.graphs, graph_breaks=found.breaks)
+    assert (found.graphs, found.breaks) == (1, 0), found.reason
+
+
+@with_compile
+@pytest.mark.parametrize("kind", ["box", "points"])
+def test_prompt_is_one_graph(
+    backend: str, kind: str, whole: Any, defect: Any, measured: Dict[str, float]
+) -> None:
+    """torch.compile takes the prompt encoder as one graph.
+
+    https://github.com/pytorch/pytorch/issues/114220
+    """
+    corners = torch.tensor([[[9.0, 9.0], [50.0, 50.0]]], device=whole.device)
+    points = (corners, torch.ones(1, 2, device=whole.device)) if kind == "points" else None
+    boxes = corners.reshape(1, 4) if kind == "box" else None
+    with or_skip():
+        found = compiled.cut(whole.prompt_encoder, points, boxes, None)
+    measured.update(graphs=found.graphs, graph_breaks=found.breaks)
+    with defect("compile-point-prompts") if kind == "points" else contextlib.nullcontext():
+        if found.breaks:
+            raise GraphBroken("{} breaks, the first: {}".format(found.breaks, found.reason))
+
+
+@with_compile
+@pytest.mark.parametrize(
+    "compiler",
+    # The second, which is the default, takes most of a minute even for the small variant.
+    ["aot_eager", pytest.param("inductor", marks=pytest.mark.full)],
+)
+def test_compiled_encoder_matches(
+    backend: str, compiler: str, whole: Any, defect: Any, measured: Dict[str, float]
+) -> None:
+    """The compiled image encoder gives what the plain one does.
+
+    https://github.com/pytorch/pytorch/issues/173823
+    """
+    inputs = pixels(whole)
+    with or_skip():
+        encoder = compiled.compiled(whole.image_encoder, backend=compiler)
+    with defect("inductor-setuptools") if compiler == "inductor" else contextlib.nullcontext():
+        found, expected = encoder(inputs), whole.image_encoder(inputs)
+        measured["features_relative_l2"] = relative_error(found.cpu().numpy(), expected.cpu().numpy())
+        assert measured["features_relative_l2"] <= FEATURES
+
+
+@with_compile
+def test_sizes_are_not_all_compiled(
+    backend: str, whole: Any, defect: Any, measured: Dict[str, float]
+) -> None:
+    """Resizing the masks is not compiled anew for every size of an image.
+
+    https://github.com/pytorch/pytorch/issues/105279
+    """
+    side = whole.image_encoder.img_size
+    low = torch.ones(1, 3, side // 4, side // 4, device=whole.device)
+    sizes = ((240, 320), (320, 240), (200, 300), (256, 256), (100, 150))
+    calls: List[Tuple[Any, ...]] = [
+        (low, tuple(int(edge * side / max(size) + 0.5) for edge in size), size) for size in sizes
+    ]
+    with or_skip():
+        counts = compiled.graphs_compiled(whole.postprocess_masks, calls)
+    measured["graphs"] = counts[-1]
+    assert counts[0] == 1
+    with defect("compile-every-size"):
+        if counts[-1] >= len(sizes):
+            raise CompiledAgain("{} graphs for {} sizes".format(counts[-1], len(sizes)))
+
+
+def overwritten(model: Any, encoder: Any, new_predictor: Callable[[Any], Any]) -> bool:
+    """Whether features that a predictor keeps change when the same encoder sees another image."""
+    plain = model.image_encoder
+    try:
+        model.image_encoder = encoder
+        first, second = new_predictor(model), new_predictor(model)
+        first.set_image(scenes.draw(7, *SIZE).image)
+        before = first.get_image_embedding().clone()
+        second.set_image(scenes.draw(8, *SIZE).image)
+        assert not torch.equal(second.get_image_embedding(), before)
+        return not torch.equal(first.get_image_embedding(), before)
+    finally:
+        model.image_encoder = plain
+
+
+@with_compile
+@pytest.mark.parametrize("graph", ["imitated", "cuda"])
+def test_kept_features(
+    backend: str, graph: str, whole: Any, device: str, new_predictor: Any, defect: Any
+) -> None:
+    """Features that are kept stay what they were when the encoder reuses the memory of its answer.
+
+    A CUDA graph does so, and a clone helps: https://github.com/facebookresearch/sam2/issues/460
+    """
+    if graph == "imitated":
+        encoder: Any = compiled.StaticOutput(whole.image_encoder)
+    elif device != "cuda":
+        pytest.skip("CUDA graphs exist on CUDA devices only")
+    else:
+        with or_skip():
+            encoder = compiled.compiled(whole.image_encoder, mode="reduce-overhead")
+    assert not overwritten(whole, compiled.ClonedOutput(encoder), new_predictor)
+    with defect("cuda-graph-overwrites"):
+        if overwritten(whole, encoder, new_predictor):
+            raise SilentlyWrong("the features of the first image became those of the second")
