@@ -35,6 +35,7 @@ GROUP_ORDER = (
     "quality",
     "automatic",
     "dtype",
+    "quantisation",
     "inputs",
     "checkpoints",
     "backends",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, Iterator, List, Tuple
+from typing import Any, Dict, Iterator, List, NamedTuple
 
 import numpy as np
 import pytest
@@ -12,7 +12,8 @@ from samcheck.guest import oracle
 
 pytestmark = [pytest.mark.variants("tiny"), pytest.mark.precisions("fp32")]
 
-GRID, SCORE, STABILITY, OVERLAP = 8, 0.5, 0.6, 0.7
+#: Each of the thresholds keeps some of the candidates and drops others.
+GRID, SCORE, STABILITY, OVERLAP = 8, 0.75, 0.8, 0.7
 
 
 def generator(model: Any, **options: Any) -> Any:
@@ -117,8 +118,17 @@ def test_no_duplicates(model: Any, scene: Any, records: List[Dict[str, Any]]) ->
     assert largest_overlap(with_crops.generate(scene.image)) <= OVERLAP
 
 
-def candidates(oracle_model: Any, image: np.ndarray) -> "Iterator[Tuple[float, np.ndarray, np.ndarray]]":
-    """Score, box (x0, y0, x1, y1) and mask of all that the oracle finds sure and stable on the grid."""
+class Candidate(NamedTuple):
+    """A mask that the oracle finds at a point of the grid; `box` is (x0, y0, x1, y1)."""
+
+    score: float
+    stability: float
+    box: np.ndarray
+    mask: np.ndarray
+
+
+def candidates(oracle_model: Any, image: np.ndarray) -> "Iterator[Candidate]":
+    """All masks of all points that are not empty."""
     from samcheck.guest.sam.pipeline import Prompt
 
     encoded = oracle_model.encode(image)
@@ -127,11 +137,11 @@ def candidates(oracle_model: Any, image: np.ndarray) -> "Iterator[Tuple[float, n
             point = (np.array([[column, row]]) + 0.5) / GRID * image.shape[1::-1]
             answer = oracle_model.predict(encoded, Prompt(point, np.array([1])))
             for score, logits in zip(answer.scores, answer.logits):
-                stability = (logits > 1).sum() / max((logits > -1).sum(), 1)
-                if score > SCORE and stability >= STABILITY:
-                    columns, rows = np.flatnonzero((logits > 0).any(0)), np.flatnonzero((logits > 0).any(1))
+                mask = logits > 0
+                if mask.any():
+                    columns, rows = np.flatnonzero(mask.any(0)), np.flatnonzero(mask.any(1))
                     box = np.array([columns[0], rows[0], columns[-1], rows[-1]], dtype=float)
-                    yield score, box, logits > 0
+                    yield Candidate(score, (logits > 1).sum() / (logits > -1).sum(), box, mask)
 
 
 def test_best_of_duplicates_stays(
@@ -141,13 +151,17 @@ def test_best_of_duplicates_stays(
 
     https://github.com/facebookresearch/segment-anything/issues/751
     """
-    kept: List[Tuple[np.ndarray, np.ndarray]] = []
-    for _, box, mask in sorted(candidates(oracle_model, scene.image), key=lambda each: -each[0]):
-        if all(overlap(box, other) <= OVERLAP for other, _ in kept):
-            kept.append((box, mask))
+    every = list(candidates(oracle_model, scene.image))
+    sure = [each for each in every if each.score > SCORE]
+    stable = [each for each in sure if each.stability >= STABILITY]
+    kept: List[Candidate] = []
+    for each in sorted(stable, key=lambda each: -each.score):
+        if all(overlap(each.box, other.box) <= OVERLAP for other in kept):
+            kept.append(each)
     found = [record["segmentation"] for record in records]
-    measured["expected"], measured["found"] = len(kept), len(found)
-    pairs = [max(oracle.iou(mask, other) for other in found) >= oracle.MASK_IOU for _, mask in kept]
+    measured.update(candidates=len(every), sure=len(sure), stable=len(stable), kept=len(kept))
+    assert len(every) > len(sure) > len(stable) > len(kept), "a threshold was not put to the test"
+    pairs = [max(oracle.iou(each.mask, other) for other in found) >= oracle.MASK_IOU for each in kept]
     assert abs(len(kept) - len(found)) <= 1  # thresholds are steps, and rounding may cross one
     assert sum(pairs) >= len(kept) - 1
 
@@ -172,11 +186,36 @@ def test_run_lengths(model: Any, scene: Any, records: List[Dict[str, Any]]) -> N
     encoded = generator(model, output_mode="uncompressed_rle").generate(scene.image)
     assert len(encoded) == len(records)
     for record, other in zip(records, encoded):
-        runs = other["segmentation"]
-        values = np.arange(len(runs["counts"])) % 2 == 1
-        column_by_column = np.repeat(values, runs["counts"])
-        decoded = column_by_column.reshape(runs["size"][::-1]).T
-        assert np.array_equal(decoded, record["segmentation"])
+        assert np.array_equal(decode(other["segmentation"]), record["segmentation"])
+
+
+MASKS = {
+    "first-pixel-inside": [[1, 0, 0], [1, 1, 0]],
+    "first-pixel-outside": [[0, 0, 1], [0, 1, 1]],
+    "nothing": [[0, 0, 0], [0, 0, 0]],
+    "everything": [[1, 1, 1], [1, 1, 1]],
+}
+
+
+@pytest.mark.parametrize("name", sorted(MASKS))
+def test_run_lengths_of_any_mask(name: str) -> None:
+    """Run lengths go column by column and begin with those outside, also when there are none.
+
+    https://github.com/facebookresearch/segment-anything/issues/427
+    """
+    from segment_anything.utils.amg import mask_to_rle_pytorch, rle_to_mask
+
+    mask = np.array(MASKS[name], dtype=bool)
+    (runs,) = mask_to_rle_pytorch(torch.from_numpy(mask)[None])
+    assert np.array_equal(decode(runs), mask)
+    assert np.array_equal(rle_to_mask(runs), mask)
+
+
+def decode(runs: Dict[str, Any]) -> np.ndarray:
+    """Bool (H, W) from run lengths."""
+    values = np.arange(len(runs["counts"])) % 2 == 1
+    mask: np.ndarray = np.repeat(values, runs["counts"]).reshape(runs["size"][::-1]).T
+    return mask
 
 
 def test_crops(model: Any, scene: Any, measured: Dict[str, float]) -> None:

@@ -154,36 +154,6 @@ def test_bfloat16_to_numpy(device: str, defect: Any) -> None:
         tensor.numpy()
 
 
-@pytest.mark.variants("tiny")
-def test_quantised_then_half(loaded: Any, scene: Any, new_predictor: Any, defect: Any) -> None:
-    """An int8 model that is then cast to half precision cannot encode an image.
-
-    https://github.com/pytorch/executorch/issues/22431
-    """
-    precision = precisions.PRECISIONS["int8-dynamic"]
-    reason = availability.unavailable(precision, "cpu")
-    if reason:
-        pytest.skip(reason)
-    model = precisions.apply(loaded, precision, "cpu").half()
-    with defect("quantised-half", "cpu-half-kernels"):
-        new_predictor(model).set_image(scene.image)
-
-
-@pytest.mark.variants("tiny")
-def test_quantised_state_does_not_load(loaded: Any, defect: Any) -> None:
-    """The weights of an int8 model do not load into a plain one.
-
-    https://github.com/facebookresearch/segment-anything/issues/585
-    """
-    precision = precisions.PRECISIONS["int8-dynamic"]
-    reason = availability.unavailable(precision, "cpu")
-    if reason:
-        pytest.skip(reason)
-    quantised = precisions.apply(loaded, precision, "cpu").image_encoder.encoder
-    with defect("quantised-state"):
-        copy.deepcopy(loaded.image_encoder).load_state_dict(quantised.state_dict())
-
-
 def scaled(loaded: Any, scene: Any, largest: float) -> Any:
     """The model with a neck whose activations reach `largest`; the features stay, but for rounding."""
     model = copy.deepcopy(loaded)
