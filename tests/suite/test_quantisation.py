@@ -1,4 +1,4 @@
-"""Dynamic int8: what it keeps of the weights, and what breaks it; its masks are among the correctness checks."""
+"""Dynamic int8: what it keeps of the weights, and what breaks it."""
 
 from __future__ import annotations
 
