@@ -35,6 +35,20 @@ def serial(plain: Any, images: List[np.ndarray]) -> List[Answer]:
     return [ask(with_image(plain, image)) for image in images]
 
 
+def test_no_graph_is_kept(plain: Any, images: List[np.ndarray], scene: Any) -> None:
+    """Also where gradients are on, no answer keeps what it was computed with, which would fill the memory.
+
+    https://github.com/facebookresearch/segment-anything/issues/384
+    """
+    with torch.enable_grad():
+        ready = with_image(plain, images[0])
+        points = torch.tensor([[[60.0, 60.0]]], device=ready.device)
+        answers = ready.predict_torch(points, torch.ones((1, 1), device=ready.device))
+        records = generator(plain).generate(images[0])
+    assert not any(tensor.requires_grad for tensor in (ready.features, *answers))
+    assert records
+
+
 BIGGER = np.full((200, 100, 3), 90, np.uint8)
 FAILURES: Dict[str, Callable[[Any], None]] = {
     "format": lambda ready: ready.set_image(BIGGER, "rgb"),
