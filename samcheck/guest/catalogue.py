@@ -47,6 +47,13 @@ _ALL = (
         "https://github.com/facebookresearch/segment-anything/pull/787",
     ),
     Defect(
+        "autocast-layer-norm",
+        "PyTorch before 2.0 has no layer norm on the CPU for what autocast hands to it: bfloat16 with float32 "
+        "weights",
+        (r"RuntimeError: expected scalar type BFloat16 but found Float",),
+        "https://github.com/pytorch/pytorch/pull/81851",
+    ),
+    Defect(
         "autocast-narrow-scores",
         "under float16 autocast scores and logits come back in float16",
         (r"SilentlyWrong: scores come back as float16",),

@@ -105,7 +105,7 @@ def test_autocast_everything(
     if reason:
         pytest.skip("no {} on {}: {}".format(precision.name, device, reason))
     ready = new_predictor(copy.deepcopy(loaded).to(device))
-    known = ("autocast-numpy", "autocast-narrow-scores")
+    known = ("autocast-numpy", "autocast-narrow-scores", "autocast-layer-norm")
     with defect(*known), torch.autocast(device, dtype=DTYPES[name]):
         ready.set_image(scene.image)
         found = pipeline.predict(ready, pipeline.prompt(scene, "point"))

@@ -35,7 +35,7 @@ def serial(plain: Any, images: List[np.ndarray]) -> List[Answer]:
     return [ask(with_image(plain, image)) for image in images]
 
 
-def test_no_graph_is_kept(plain: Any, images: List[np.ndarray], scene: Any) -> None:
+def test_no_graph_is_kept(plain: Any, images: List[np.ndarray]) -> None:
     """Also where gradients are on, no answer keeps what it was computed with, which would fill the memory.
 
     https://github.com/facebookresearch/segment-anything/issues/384
