@@ -48,8 +48,8 @@ _ALL = (
     ),
     Defect(
         "autocast-layer-norm",
-        "PyTorch before 2.0 has no layer norm on the CPU for what autocast hands to it: bfloat16 with float32 "
-        "weights",
+        "PyTorch before 2.0 has no layer norm on the CPU for what autocast hands to it: bfloat16 with "
+        "float32 weights",
         (r"RuntimeError: expected scalar type BFloat16 but found Float",),
         "https://github.com/pytorch/pytorch/pull/81851",
     ),
