@@ -249,11 +249,12 @@ _ALL = (
     ),
     Defect(
         "import-filters-warnings",
-        "importing torchvision imports SymPy or Requests, which put a filter of their own before those of "
-        "the user",
+        "importing torchvision puts filters for warnings before those of the user: SymPy's or those of "
+        "Requests, and in PyTorch 2.2 one of its own",
         (
             r"^ChangedSetting: warnings_filters by importing: added "
-            r"(\w+:(SymPyDeprecation|Dependency|Security|InsecurePlatform|FileMode|SNIMissing)Warning ?)+$",
+            r"(\w+:(SymPyDeprecation|Dependency|Security|InsecurePlatform|FileMode|SNIMissing|User)"
+            r"Warning ?)+$",
         ),
         "https://github.com/sympy/sympy/issues/15130",
     ),
