@@ -1,0 +1,47 @@
+"""Every fault, by its id, in the order of SAM's own steps.
+
+They were written from what deployments of SAM report and from what its parts can get wrong, not from what
+the suite looks at.
+"""
+
+from __future__ import annotations
+
+from typing import Dict
+
+from ..fault import REGISTERED, Fault
+from . import (
+    attention,
+    automatic,
+    backends,
+    decoder,
+    encoder,
+    installation,
+    loading,
+    memory,
+    postprocessing,
+    precision,
+    preprocessing,
+    prompts,
+    state,
+)
+
+_MODULES = (
+    preprocessing,
+    encoder,
+    attention,
+    prompts,
+    decoder,
+    postprocessing,
+    automatic,
+    precision,
+    state,
+    memory,
+    loading,
+    backends,
+    installation,
+)
+_KINDS = [module.__name__.rpartition(".")[2] for module in _MODULES]
+
+FAULTS: Dict[str, Fault] = {
+    each.id: each for kind in _KINDS for each in REGISTERED.values() if each.kind == kind
+}

@@ -1,0 +1,13 @@
+"""What a fault must visibly change: values that are computed once without and once with it.
+
+    python -m tests.faults.evidence answers answers.json
+
+A fault that changes nothing was not seeded, and says nothing about the suite.
+"""
+
+from __future__ import annotations
+
+from . import answers, backends, process
+from .common import EVIDENCE
+
+__all__ = ["EVIDENCE", "answers", "backends", "process"]

@@ -1,0 +1,182 @@
+"""Starting the suite, and the evidence, in a cell's interpreter with a fault or without."""
+
+from __future__ import annotations
+
+import json
+import random
+import shutil
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from samcheck import collect
+from samcheck.collect import Attempt
+from samcheck.environments import CHECKOUT, SOURCE, WORK, Ended, Job, Place
+from samcheck.errors import SamcheckError
+
+from .seed import CONTROL, NOT_SEEDED, VARIABLE
+
+SUITE = f"{SOURCE}/tests/suite"
+#: These see most for the time that they take, and come first; the slow ones that see least, last.
+FIRST = ("correctness", "automatic", "inputs", "state", "threads", "checkpoints", "imports", "quantisation")
+LAST = ("quality", "dtype", "settings", "memory", "compile", "backends", "latency")
+#: Which checks a tier adds, and the variants that it is tried with.
+TIERS = {"fast": ("fast", "tiny"), "full": ("full", "tiny,vit_b")}
+EVIDENCE_SECONDS = 120.0
+
+
+class NotSeeded(SamcheckError):
+    """A fault changes nothing, or cannot be applied: nothing can be said about it."""
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One run of the suite.
+
+    Attributes:
+        fault: id, or `CONTROL`.
+        hash_seed: of Python, None for none in particular.
+        shuffle: seed for the order of the modules, None for the most telling first.
+        cache: a folder with the oracle's answers to start from.
+    """
+
+    fault: str = CONTROL
+    tier: str = "fast"
+    stop_early: bool = True
+    threads: int = 1
+    hash_seed: int | None = None
+    shuffle: int | None = None
+    cache: Path | None = None
+
+
+@dataclass(frozen=True)
+class Bed:
+    """Where runs take place.
+
+    Attributes:
+        folder: for journals and logs; each run has one of its own in it.
+        stop: set when everything shall end at once.
+    """
+
+    place: Place
+    folder: Path
+    check_timeout: float
+    stop: threading.Event
+
+    def subfolder(self, name: str) -> Path:
+        path = self.folder / name
+        shutil.rmtree(path, ignore_errors=True)
+        path.mkdir(parents=True)
+        return path
+
+
+def modules(shuffle: int | None = None) -> list[str]:
+    """The suite's modules in the order in which they are run."""
+    names = sorted(path.stem.removeprefix("test_") for path in (CHECKOUT / "tests/suite").glob("test_*.py"))
+    if shuffle is not None:
+        random.Random(shuffle).shuffle(names)
+    else:
+        known = {name: place for place, name in enumerate((*FIRST, "", *LAST))}
+        names.sort(key=lambda name: known.get(name, len(FIRST)))
+    return [f"{SUITE}/test_{name}.py" for name in names]
+
+
+def _launch(fault: str, *variables: str) -> tuple[str, ...]:
+    return ("-m", "tests.faults.launch", f"{VARIABLE}={fault}", *variables, "--")
+
+
+def run_suite(bed: Bed, name: str, setting: Setting) -> Attempt:
+    """Run the suite once; `name` is that of the run's folder.
+
+    The oracle's answers are kept in a folder of the run's own: a fault in what it is made with must not reach
+    other runs.
+    """
+    folder = bed.subfolder(name)
+    if setting.cache is not None and setting.cache.is_dir():
+        shutil.copytree(setting.cache, folder / "oracle")
+    markers, variants = TIERS[setting.tier]
+    variables = [f"OMP_NUM_THREADS={setting.threads}", f"SAMCHECK_CACHE={WORK}/oracle"]
+    if setting.hash_seed is not None:
+        variables.append(f"PYTHONHASHSEED={setting.hash_seed}")
+    arguments = (
+        *_launch(setting.fault, *variables),
+        *(
+            "-m",
+            "pytest",
+            "-p",
+            "tests.faults.order",
+            "-c",
+            f"{SUITE}/pytest.ini",
+            "--rootdir",
+            SUITE,
+            *modules(setting.shuffle),
+        ),
+        *("-q", "-s", "-m", markers, "--samcheck-variants", variants),
+        *(("-x",) if setting.stop_early else ("--continue-on-collection-errors",)),
+        f"--samcheck-journal={WORK}/journal.jsonl",
+        f"--samcheck-check-timeout={bed.check_timeout}",
+    )
+    follower = collect.Follower(folder / "journal.jsonl")
+    alive = _alive(bed, follower)
+    output = folder / "output.log"
+    ended = bed.place.run(Job(arguments, folder, output, alive))
+    follower.poll()
+    _require_seeded(setting.fault, ended, output)
+    return Attempt(follower.journal, ended, time.time(), collect.tail(output))
+
+
+def _alive(bed: Bed, follower: collect.Follower) -> Callable[[], bool]:
+    """The guest stops a check at its limit by itself; half a minute later this does."""
+
+    def alive() -> bool:
+        follower.poll()
+        return not bed.stop.is_set() and time.monotonic() - follower.changed < bed.check_timeout + 30
+
+    return alive
+
+
+def _require_seeded(fault: str, ended: Ended, output: Path) -> None:
+    if ended.exit_code == NOT_SEEDED:
+        said = (collect.tail(output).strip().splitlines() or ["nothing was printed"])[-1]
+        raise NotSeeded(f"{fault} cannot be applied here: {said}")
+
+
+def evidence(bed: Bed, fault: str, name: str) -> str:
+    """The value of a piece of evidence with a fault; how the process ended, where it has none."""
+    folder = bed.subfolder(f"{fault}/evidence-{name}")
+    output = folder / "output.log"
+    end = time.monotonic() + EVIDENCE_SECONDS
+    value = folder / "value.json"
+    arguments = (
+        *_launch(fault, "OMP_NUM_THREADS=1"),
+        "-m",
+        "tests.faults.evidence",
+        name,
+        f"{WORK}/{value.name}",
+    )
+    job = Job(arguments, folder, output, lambda: time.monotonic() < end and not bed.stop.is_set())
+    ended = bed.place.run(job)
+    _require_seeded(fault, ended, output)
+    if value.exists():
+        return value.read_text(encoding="utf-8")
+    return f"{ended}: {(collect.tail(output).strip().splitlines() or [''])[-1]}"
+
+
+def facts(bed: Bed) -> dict[str, str]:
+    """What the interpreter holds, by samcheck's own probe."""
+    folder = bed.subfolder("facts")
+    arguments = ("-m", "samcheck.guest.fingerprint", f"{WORK}/fingerprint.json")
+    bed.place.run(Job(arguments, folder, folder / "output.log"))
+    seen = json.loads((folder / "fingerprint.json").read_text(encoding="utf-8"))
+    return {name: str(seen[name]) for name in ("python", "torch", "torchvision", "numpy", "device", "cpu")}
+
+
+def clean_settings(count: int, cpus: int) -> list[Setting]:
+    """Runs without a fault that differ in what must not matter."""
+    base = Setting(stop_early=False)
+    return [
+        replace(base, hash_seed=number, threads=1 + number % max(1, min(2, cpus)), shuffle=number)
+        for number in range(1, count + 1)
+    ]

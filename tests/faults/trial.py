@@ -1,0 +1,184 @@
+"""All faults in turn: is it seeded, is it caught; then runs without any, which must stay green."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+
+import click
+
+from samcheck.errors import SamcheckError
+
+from . import runs, table, verdict
+from .fault import Fault
+from .runs import Bed, NotSeeded, Setting
+from .seed import CONTROL
+from .table import CleanRun, Outcome, Report
+from .verdict import Verdict
+
+
+class NotGreen(SamcheckError):
+    """The suite fails without a fault: there is nothing to compare with."""
+
+
+@dataclass
+class Trial:
+    """One start of this program; the report is written after every step.
+
+    Attributes:
+        output: where the report goes, None for nowhere.
+        baselines: per tier, the outcome of each check without a fault.
+    """
+
+    bed: Bed
+    report: Report
+    output: Path | None
+    jobs: int
+    stop_early: bool = True
+    baselines: dict[str, dict[str, str]] = field(default_factory=dict)
+    evidence: dict[str, str] = field(default_factory=dict)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def faults(self, chosen: Sequence[Fault]) -> None:
+        """Try each in the fast tier."""
+        todo = [fault for fault in chosen if fault.id not in self.report.outcomes]
+        if not todo:
+            return
+        names = sorted({fault.evidence for fault in todo})
+        self._side_by_side(
+            [partial(self._baseline, "fast"), *(partial(self._without_fault, name) for name in names)]
+        )
+        self.report.baseline = counted(self.baselines["fast"])
+        self._side_by_side([partial(self._fault, fault) for fault in todo])
+
+    def missed_in_full(self, chosen: Sequence[Fault]) -> None:
+        """Try those that the fast tier missed with the checks that only the full tier has."""
+        todo = [each for each in map(self._outcome, chosen) if each.fast and not each.fast.caught]
+        todo = [each for each in todo if each.full is None]
+        if todo:
+            self._baseline("full")
+            self._side_by_side([partial(self._full, outcome) for outcome in todo])
+
+    def clean(self, settings: Sequence[Setting]) -> None:
+        """Runs without a fault."""
+        todo = settings[len(self.report.clean) :]
+        self._side_by_side([partial(self._clean, setting) for setting in todo])
+
+    def _outcome(self, fault: Fault) -> Outcome:
+        return self.report.outcomes[fault.id]
+
+    def _baseline(self, tier: str) -> None:
+        """Run the suite without a fault.
+
+        Raises:
+            NotGreen: with what failed.
+        """
+        setting = Setting(tier=tier, stop_early=False)
+        begin = time.monotonic()
+        attempt = runs.run_suite(self.bed, f"{CONTROL}/{tier}", setting)
+        problems = verdict.not_green(attempt, self.bed.check_timeout)
+        if problems:
+            raise NotGreen(
+                f"the {tier} tier fails without a fault, see {self.bed.folder / CONTROL / tier}: "
+                + "; ".join(problems)
+            )
+        seen = verdict.outcomes(attempt, self.bed.check_timeout)
+        self.baselines[tier] = {check: result.outcome for check, result in seen.items()}
+        click.echo(f"without a fault, {tier} tier: {len(seen)} checks in {time.monotonic() - begin:.0f} s")
+
+    def _without_fault(self, name: str) -> None:
+        self.evidence[name] = runs.evidence(self.bed, CONTROL, name)
+
+    def _fault(self, fault: Fault) -> None:
+        begin = time.monotonic()
+        outcome = Outcome(fault.id, fault.title, fault.kind, fault.origin)
+        try:
+            if runs.evidence(self.bed, fault.id, fault.evidence) == self.evidence[fault.evidence]:
+                raise NotSeeded(f"it changes nothing of {fault.evidence}")
+            outcome = replace(outcome, fast=self._verdict(fault.id, "fast"))
+        except NotSeeded as error:
+            outcome = replace(outcome, not_seeded=str(error))
+        self._note(replace(outcome, seconds=round(time.monotonic() - begin, 1)))
+
+    def _full(self, outcome: Outcome) -> None:
+        self._note(replace(outcome, full=self._verdict(outcome.id, "full")))
+
+    def _verdict(self, fault: str, tier: str) -> Verdict:
+        cache = self.bed.folder / CONTROL / tier / "oracle"
+        setting = Setting(fault, tier, self.stop_early, cache=cache)
+        attempt = runs.run_suite(self.bed, f"{fault}/{tier}", setting)
+        return verdict.judge(self.baselines[tier], attempt, self.bed.check_timeout)
+
+    def _note(self, outcome: Outcome) -> None:
+        if self.bed.stop.is_set():
+            return
+        with self.lock:
+            self.report.outcomes[outcome.id] = outcome
+            self._write()
+        by = outcome.by
+        said = f"NOT SEEDED: {outcome.not_seeded}"
+        if by is not None:
+            said = f"{by.check}: {by.reason}" if by.caught else f"MISSED {by.reason}"
+        click.echo(f"{outcome.id} ({outcome.seconds:.0f} s): {said}")
+
+    def _clean(self, setting: Setting) -> None:
+        begin = time.monotonic()
+        attempt = runs.run_suite(self.bed, f"{CONTROL}/clean-{setting.hash_seed}", setting)
+        failed = tuple(verdict.not_green(attempt, self.bed.check_timeout))
+        if self.bed.stop.is_set():
+            return
+        run = CleanRun(
+            setting.hash_seed or 0,
+            setting.threads,
+            setting.shuffle or 0,
+            failed,
+            round(time.monotonic() - begin, 1),
+        )
+        with self.lock:
+            self.report.clean.append(run)
+            self._write()
+        click.echo(f"clean run {run.hash_seed} ({run.seconds:.0f} s): {'; '.join(failed) or 'green'}")
+
+    def _write(self) -> None:
+        if self.output is not None:
+            table.write(self.output, self.report)
+
+    def _side_by_side(self, steps: Sequence[Callable[[], None]]) -> None:
+        """Run the steps, `jobs` at a time; the first error, or Ctrl-C, ends them all."""
+        with ThreadPoolExecutor(self.jobs) as pool:
+            waiting = {pool.submit(step) for step in steps}
+            try:
+                while waiting:
+                    done, waiting = wait(waiting, timeout=1.0, return_when=FIRST_COMPLETED)
+                    for each in done:
+                        each.result()
+            except BaseException:
+                self.bed.stop.set()
+                pool.shutdown(wait=False, cancel_futures=True)
+                raise
+
+
+def counted(baseline: dict[str, str]) -> dict[str, int]:
+    """How many checks have each outcome."""
+    outcomes = list(baseline.values())
+    return {outcome: outcomes.count(outcome) for outcome in sorted(set(outcomes))}
+
+
+def good(report: Report) -> bool:
+    """Everything was seeded and caught, and nothing failed without a fault."""
+    caught = all(each.by is not None and each.by.caught for each in report.outcomes.values())
+    return caught and not any(run.failed for run in report.clean)
+
+
+def begin(bed: Bed, output: Path | None, resume: bool, now: str) -> Report:
+    """A new report, or the one that is there already if it is of this code and this environment."""
+    facts, code = runs.facts(bed), table.code_digest()
+    before = table.read(output / "faults.json") if output is not None and resume else None
+    if before is not None and (before.code, before.facts) == (code, facts):
+        return before
+    return Report(facts, code, now, {})
