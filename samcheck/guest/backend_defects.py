@@ -66,7 +66,7 @@ BACKEND_DEFECTS = (
     ),
     Defect(
         "compile-every-size",
-        "torch.compile compiles anew for every size of an image",
+        "the first torch.compile compiles anew for every size of an image",
         (r"^CompiledAgain: ",),
         "https://github.com/pytorch/pytorch/issues/105279",
     ),

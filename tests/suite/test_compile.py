@@ -118,9 +118,12 @@ def test_sizes_are_not_all_compiled(
         counts = compiled.graphs_compiled(whole.postprocess_masks, calls)
     measured["graphs"] = counts[-1]
     assert counts[0] == 1
-    with defect("compile-every-size"):
-        if counts[-1] >= len(sizes):
-            raise CompiledAgain("{} graphs for {} sizes".format(counts[-1], len(sizes)))
+    if torch.__version__.startswith("2.0."):
+        with defect("compile-every-size"):
+            if counts[-1] >= len(sizes):
+                raise CompiledAgain("{} graphs for {} sizes".format(counts[-1], len(sizes)))
+    else:
+        assert counts[-1] < len(sizes)
 
 
 def overwritten(model: Any, encoder: Any, new_predictor: Callable[[Any], Any]) -> bool:
