@@ -142,7 +142,7 @@ def describe(item: pytest.Item, outcome: str, **fields: Any) -> CheckResult:
     module = os.path.splitext(os.path.basename(item.nodeid.partition("::")[0]))[0]
     return CheckResult(
         check=check_id(item.nodeid),
-        group=module[len("test_") :],
+        group=getattr(getattr(item, "module", None), "GROUP", module[len("test_") :]),
         variant=parameters.get("variant"),
         precision=parameters.get("precision"),
         backend=parameters.get("backend", "eager" if "variant" in parameters else None),

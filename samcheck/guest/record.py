@@ -55,7 +55,7 @@ class CheckResult:
 
     Attributes:
         check: node id relative to the suite, e.g. ``test_dtype.py::test_naive_cast[tiny-fp16]``.
-        group: what the check is about: the name of its module without ``test_``.
+        group: what the check is about: the `GROUP` of its module, or its name without ``test_``.
         variant, precision, backend: the parameters that apply, else None.
         outcome: one of `CHECK_OUTCOMES`.
         reason: why, for every outcome but ``passed``; one line.

@@ -35,12 +35,10 @@ GROUP_ORDER = (
     "quality",
     "automatic",
     "dtype",
-    "quantisation",
     "inputs",
     "checkpoints",
     "backends",
     "state",
-    "threads",
     "memory",
     "latency",
 )

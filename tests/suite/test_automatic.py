@@ -6,7 +6,6 @@ from typing import Any, Dict, Iterator, List, NamedTuple
 
 import numpy as np
 import pytest
-import torch
 
 from samcheck.guest import oracle
 
@@ -166,6 +165,21 @@ def test_best_of_duplicates_stays(
     assert sum(pairs) >= len(kept) - 1
 
 
+@pytest.mark.parametrize("name", ["pred_iou_thresh", "stability_score_thresh"])
+def test_thresholds_filter(model: Any, scene: Any, records: List[Dict[str, Any]], name: str) -> None:
+    """A threshold in the middle of what was found leaves the better half, and nothing below.
+
+    https://github.com/facebookresearch/segment-anything/issues/751
+    """
+    field = {"pred_iou_thresh": "predicted_iou", "stability_score_thresh": "stability_score"}[name]
+    values = sorted(record[field] for record in records)
+    middle = (values[len(values) // 2 - 1] + values[len(values) // 2]) / 2
+    options = {"pred_iou_thresh": 0.0, "stability_score_thresh": 0.0, "box_nms_thresh": 1.0, name: middle}
+    found = [record[field] for record in generator(model, **options).generate(scene.image)]
+    assert min(found) >= middle
+    assert len(found) >= len(values) // 2
+
+
 def test_batch_size_does_not_matter(model: Any, scene: Any, records: List[Dict[str, Any]]) -> None:
     """16 points at a time find the same masks as 64, matched by overlap.
 
@@ -189,99 +203,11 @@ def test_run_lengths(model: Any, scene: Any, records: List[Dict[str, Any]]) -> N
         assert np.array_equal(decode(other["segmentation"]), record["segmentation"])
 
 
-MASKS = {
-    "first-pixel-inside": [[1, 0, 0], [1, 1, 0]],
-    "first-pixel-outside": [[0, 0, 1], [0, 1, 1]],
-    "nothing": [[0, 0, 0], [0, 0, 0]],
-    "everything": [[1, 1, 1], [1, 1, 1]],
-}
-
-
-@pytest.mark.parametrize("name", sorted(MASKS))
-def test_run_lengths_of_any_mask(name: str) -> None:
-    """Run lengths go column by column and begin with those outside, also when there are none.
-
-    https://github.com/facebookresearch/segment-anything/issues/427
-    """
-    from segment_anything.utils.amg import mask_to_rle_pytorch, rle_to_mask
-
-    mask = np.array(MASKS[name], dtype=bool)
-    (runs,) = mask_to_rle_pytorch(torch.from_numpy(mask)[None])
-    assert np.array_equal(decode(runs), mask)
-    assert np.array_equal(rle_to_mask(runs), mask)
-
-
 def decode(runs: Dict[str, Any]) -> np.ndarray:
     """Bool (H, W) from run lengths."""
     values = np.arange(len(runs["counts"])) % 2 == 1
     mask: np.ndarray = np.repeat(values, runs["counts"]).reshape(runs["size"][::-1]).T
     return mask
-
-
-def test_crops(model: Any, scene: Any, measured: Dict[str, float]) -> None:
-    """With a layer of crops, masks come back in the frame of the whole image.
-
-    https://github.com/facebookresearch/segment-anything/issues/554
-    """
-    found = generator(model, crop_n_layers=1, points_per_side=4).generate(scene.image)
-    measured["from_crops"] = sum(record["crop_box"] != [0, 0, 320, 240] for record in found)
-    for record in found:
-        assert record["segmentation"].shape == scene.image.shape[:2]
-        x, y, width, height = record["crop_box"]
-        left, top, across, down = record["bbox"]
-        assert x <= left
-        assert y <= top
-        assert left + across <= x + width
-        assert top + down <= y + height
-    assert measured["from_crops"] > 0
-    ious = [max(oracle.iou(each["segmentation"], shape.mask) for each in found) for shape in scene.shapes]
-    assert max(ious) >= 0.7
-
-
-def test_empty_mask_is_stable(defect: Any) -> None:
-    """An empty mask has the stability 0/0, which a threshold of zero lets through.
-
-    https://github.com/facebookresearch/segment-anything/issues/552
-    """
-    from segment_anything.utils.amg import calculate_stability_score
-
-    with defect("empty-mask-stability"):
-        score = calculate_stability_score(torch.full((1, 4, 4), -9.0), 0.0, 1.0)
-        if torch.isnan(score).any():
-            raise ValueError("the stability of an empty mask is NaN")
-        assert score.item() == 0
-
-
-def test_wide_mask_stability(defect: Any) -> None:
-    """The stability of a mask wider than 32767 pixels is counted in int16, which wraps.
-
-    https://github.com/facebookresearch/segment-anything/issues/554
-    """
-    from segment_anything.utils.amg import calculate_stability_score
-
-    wide = torch.full((1, 2, 40000), 9.0)
-    wide[..., 30000:] = 0.5  # inside by the threshold, but not surely
-    with defect("stability-int16"):
-        score = calculate_stability_score(wide, 0.0, 1.0).item()
-        if not 0 <= score <= 1:
-            raise ValueError("the stability of a wide mask is {:.3f}".format(score))
-        assert score == pytest.approx(0.75)
-
-
-def test_boxes_of_integer_masks(defect: Any) -> None:
-    """`batched_mask_to_box` takes masks of uint8 and gives boxes of nothing.
-
-    https://github.com/facebookresearch/segment-anything/issues/552
-    """
-    from segment_anything.utils.amg import batched_mask_to_box
-
-    mask = torch.zeros((1, 6, 8), dtype=torch.bool)
-    mask[0, 2:5, 3:7] = True
-    assert batched_mask_to_box(mask).tolist() == [[3, 2, 6, 4]]
-    with defect("integer-mask-boxes"):
-        box = batched_mask_to_box(mask.to(torch.uint8)).tolist()
-        if box != [[3, 2, 6, 4]]:
-            raise ValueError("the box of a uint8 mask is {}".format(box))
 
 
 def test_small_regions_need_opencv(model: Any, scene: Any, defect: Any) -> None:

@@ -13,6 +13,7 @@ from samcheck.guest.oracle.comparison import relative_error
 from samcheck.guest.sam import pipeline, scenes
 from samcheck.guest.sam.backends import compiled, or_skip, require_sam
 
+GROUP = "backends"
 #: Compiling reorders sums; measured with inductor 9e-7, with aot_eager 0 (relative L2, CPU).
 FEATURES = 1e-5
 SIZE = (160, 240)

@@ -10,6 +10,7 @@ import torch
 
 from samcheck.guest.sam import availability, precisions
 
+GROUP = "dtype"
 pytestmark = pytest.mark.variants("tiny")
 
 

@@ -15,6 +15,8 @@ import torch
 from samcheck.guest.sam import stateful, variants, weights
 from samcheck.guest.sam.stateful import WAIT, Answer, ask, predictor, same, together, with_image
 
+GROUP = "state"
+
 
 @pytest.fixture(scope="module")
 def plain(device: str) -> Any:

@@ -1,0 +1,85 @@
+"""The parts of the automatic mask generator that anybody calls on masks of their own."""
+
+from __future__ import annotations
+
+from typing import Any, Dict
+
+import numpy as np
+import pytest
+import torch
+
+GROUP = "automatic"
+
+MASKS = {
+    "first-pixel-inside": [[1, 0, 0], [1, 1, 0]],
+    "first-pixel-outside": [[0, 0, 1], [0, 1, 1]],
+    "nothing": [[0, 0, 0], [0, 0, 0]],
+    "everything": [[1, 1, 1], [1, 1, 1]],
+}
+
+
+@pytest.mark.parametrize("name", sorted(MASKS))
+def test_run_lengths_of_any_mask(name: str) -> None:
+    """Run lengths go column by column and begin with those outside, also when there are none.
+
+    https://github.com/facebookresearch/segment-anything/issues/427
+    """
+    from segment_anything.utils.amg import mask_to_rle_pytorch, rle_to_mask
+
+    mask = np.array(MASKS[name], dtype=bool)
+    (runs,) = mask_to_rle_pytorch(torch.from_numpy(mask)[None])
+    assert np.array_equal(decode(runs), mask)
+    assert np.array_equal(rle_to_mask(runs), mask)
+
+
+def decode(runs: Dict[str, Any]) -> np.ndarray:
+    """Bool (H, W) from run lengths."""
+    values = np.arange(len(runs["counts"])) % 2 == 1
+    mask: np.ndarray = np.repeat(values, runs["counts"]).reshape(runs["size"][::-1]).T
+    return mask
+
+
+def test_empty_mask_is_stable(defect: Any) -> None:
+    """An empty mask has the stability 0/0, which a threshold of zero lets through.
+
+    https://github.com/facebookresearch/segment-anything/issues/552
+    """
+    from segment_anything.utils.amg import calculate_stability_score
+
+    with defect("empty-mask-stability"):
+        score = calculate_stability_score(torch.full((1, 4, 4), -9.0), 0.0, 1.0)
+        if torch.isnan(score).any():
+            raise ValueError("the stability of an empty mask is NaN")
+        assert score.item() == 0
+
+
+def test_wide_mask_stability(defect: Any) -> None:
+    """The stability of a mask wider than 32767 pixels is counted in int16, which wraps.
+
+    https://github.com/facebookresearch/segment-anything/issues/554
+    """
+    from segment_anything.utils.amg import calculate_stability_score
+
+    wide = torch.full((1, 2, 40000), 9.0)
+    wide[..., 30000:] = 0.5  # inside by the threshold, but not surely
+    with defect("stability-int16"):
+        score = calculate_stability_score(wide, 0.0, 1.0).item()
+        if not 0 <= score <= 1:
+            raise ValueError("the stability of a wide mask is {:.3f}".format(score))
+        assert score == pytest.approx(0.75)
+
+
+def test_boxes_of_integer_masks(defect: Any) -> None:
+    """`batched_mask_to_box` takes masks of uint8 and gives boxes of nothing.
+
+    https://github.com/facebookresearch/segment-anything/issues/552
+    """
+    from segment_anything.utils.amg import batched_mask_to_box
+
+    mask = torch.zeros((1, 6, 8), dtype=torch.bool)
+    mask[0, 2:5, 3:7] = True
+    assert batched_mask_to_box(mask).tolist() == [[3, 2, 6, 4]]
+    with defect("integer-mask-boxes"):
+        box = batched_mask_to_box(mask.to(torch.uint8)).tolist()
+        if box != [[3, 2, 6, 4]]:
+            raise ValueError("the box of a uint8 mask is {}".format(box))
