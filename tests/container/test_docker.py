@@ -92,10 +92,13 @@ def test_nothing_is_left_behind(guest: Guest) -> None:
 
 
 KILLED = """
+import signal
 import sys
 from pathlib import Path
 from samcheck.cells import Cell
 from samcheck.environments import Job, docker
+# A shell that starts something in the background has it ignore Ctrl-C.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 place = docker.DockerPlace(docker.connect(), sys.argv[1], Cell("0.0.0", "cpu", "3.11"))
 place.run(Job(("-c", "import time; time.sleep(300)"), Path(sys.argv[2]), Path(sys.argv[2] + ".out")))
 """
