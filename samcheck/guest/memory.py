@@ -9,6 +9,7 @@ process, and prints a list of `Recovery` as JSON, one per precision.
 from __future__ import annotations
 
 import argparse
+import ctypes
 import gc
 import json
 import resource
@@ -24,6 +25,7 @@ import torch
 from .sam import availability, pipeline, precisions, scenes, variants, weights
 
 MIB = 2**20
+_C_LIBRARY = ctypes.CDLL(None)
 
 #: What a failed allocation says, by device and layer. CUBLAS and the driver do not raise
 #: `torch.cuda.OutOfMemoryError`: https://github.com/pytorch/pytorch/issues/128601
@@ -146,6 +148,8 @@ def recover(device: str) -> None:
     gc.collect()
     if device == "cuda":
         torch.cuda.empty_cache()
+    elif hasattr(_C_LIBRARY, "malloc_trim"):  # glibc keeps freed blocks of up to 32 MiB for later
+        _C_LIBRARY.malloc_trim(0)
 
 
 def many_masks(ready: Any, count: int) -> None:

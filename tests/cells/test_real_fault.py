@@ -6,22 +6,13 @@ import subprocess
 import sys
 from pathlib import Path
 
-from samcheck import facts, machine, matrix, requirements
-from samcheck.environments import CHECKOUT, venv
+from samcheck.environments import CHECKOUT
 from tests.faults import table
 
 
-def interpreter(folder: Path) -> str:
-    """One whose environment the other tests here need too."""
-    path = folder / "one.toml"
-    path.write_text('[[cell]]\ntorch = "2.4.1"\npython = "3.11"\n')
-    cell = matrix.plan(path, facts.load(), machine.look()).cells[0].cell
-    return venv.Venv().prepare(cell, requirements.resolve(cell, facts.load()), folder / "build.log").python
-
-
-def test_wrong_normalisation_is_caught(tmp_path: Path) -> None:
+def test_wrong_normalisation_is_caught(tmp_path: Path, interpreter: str) -> None:
     """The run without a fault is green, or the command would say so and stop."""
-    options = ("--only", "normalisation-mean", "--output", str(tmp_path), "--python", interpreter(tmp_path))
+    options = ("--only", "normalisation-mean", "--output", str(tmp_path), "--python", interpreter)
     command = [sys.executable, "-m", "tests.faults", *options]
     done = subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -1,0 +1,20 @@
+"""An interpreter with PyTorch, which several tests share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from samcheck import facts, machine, matrix, requirements
+from samcheck.environments import venv
+
+
+@pytest.fixture(scope="session")
+def interpreter(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """That of the cell which the other tests here need too."""
+    folder: Path = tmp_path_factory.mktemp("interpreter")
+    path = folder / "one.toml"
+    path.write_text('[[cell]]\ntorch = "2.4.1"\npython = "3.11"\n')
+    cell = matrix.plan(path, facts.load(), machine.look()).cells[0].cell
+    return venv.Venv().prepare(cell, requirements.resolve(cell, facts.load()), folder / "build.log").python

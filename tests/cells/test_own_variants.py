@@ -1,0 +1,69 @@
+"""Variants of one's own in a real environment: the worked example, and a checkpoint."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+from samcheck import collect
+from samcheck.environments import CHECKOUT
+
+EXAMPLE = CHECKOUT / "tests" / "own_variant"
+
+TUNED = """
+from samcheck.guest.sam.variants import fine_tuned, register
+
+register(fine_tuned("my_sam", base="tiny", checkpoint={checkpoint!r}))
+"""
+
+SAVE = """
+import sys, torch
+from samcheck.guest.sam import variants, weights
+
+model, _ = weights.load(variants.VARIANTS["tiny"])
+torch.save({"model": {name: value * 1.01 for name, value in model.state_dict().items()}}, sys.argv[1])
+"""
+
+
+def run(interpreter: str, folder: Path, *arguments: str) -> collect.Journal:
+    """The suite with modules in `folder`; nothing in it may fail."""
+    path = os.pathsep.join(map(str, (folder, EXAMPLE, CHECKOUT)))
+    journal = folder / "journal"
+    command = [interpreter, "-m", "pytest", "tests/suite", "-q", "-m", "fast", *arguments]
+    done = subprocess.run(
+        [*command, f"--samcheck-journal={journal}"],
+        cwd=CHECKOUT,
+        env=dict(os.environ, PYTHONPATH=path),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-1000:]
+    follower = collect.Follower(journal)
+    follower.poll()
+    return follower.journal
+
+
+def test_the_example_by_its_entry_point(interpreter: str, tmp_path: Path) -> None:
+    """Every check that is about a variant runs on it, also the one that needs a process of its own."""
+    info = tmp_path / "mixer-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: mixer\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[samcheck.variants]\nmixer_sam = mixer_sam:VARIANT\n")
+    finished = run(interpreter, tmp_path, "--samcheck-variants=mixer_sam", "-k", "mixer_sam").finished
+    passed = {check.group for check in finished.values() if check.outcome == "passed"}
+    assert {"correctness", "dtype", "memory", "latency", "backends"} <= passed
+    assert {check.variant for check in finished.values()} == {"mixer_sam"}
+
+
+def test_a_checkpoint_of_ones_own(interpreter: str, tmp_path: Path) -> None:
+    """It is compared with the oracle for its own weights."""
+    checkpoint = tmp_path / "tuned.pth"
+    environment = dict(os.environ, PYTHONPATH=str(CHECKOUT))
+    subprocess.run([interpreter, "-c", SAVE, str(checkpoint)], env=environment, check=True)
+    (tmp_path / "tuned.py").write_text(TUNED.format(checkpoint=str(checkpoint)))
+    arguments = ("-p", "tuned", "--samcheck-variants=my_sam", "-k", "prediction_matches and fp32")
+    journal = run(interpreter, tmp_path, *arguments)
+    assert {check.outcome for check in journal.finished.values()} == {"passed"}
+    assert journal.weights["my_sam"].startswith("fine-tuned (sha256 ")
