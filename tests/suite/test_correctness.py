@@ -76,6 +76,24 @@ def test_repeat_is_identical(model: Any, new_predictor: Any, precision: str, sce
 
 @pytest.mark.variants("tiny")
 @pytest.mark.precisions("fp32")
+def test_every_corner_counts(model: Any, new_predictor: Any, scene: Any) -> None:
+    """An image that differs from the one before in one place only is encoded anew.
+
+    https://github.com/facebookresearch/segment-anything/issues/357
+    """
+    ready = new_predictor(model)
+    ready.set_image(scene.image)
+    before = ready.features.clone()
+    for rows in (slice(8), slice(-8, None)):
+        for columns in (slice(8), slice(-8, None)):
+            other = scene.image.copy()
+            other[rows, columns] ^= 255
+            ready.set_image(other)
+            assert not torch.equal(ready.features, before)
+
+
+@pytest.mark.variants("tiny")
+@pytest.mark.precisions("fp32")
 @pytest.mark.parametrize("size", SIZES, ids="{0[0]}x{0[1]}".format)
 def test_image_sizes(model: Any, new_predictor: Any, oracle_model: Any, size: Any) -> None:
     """Images of any shape are resized, padded, and their masks cropped and resized back, as they should.
