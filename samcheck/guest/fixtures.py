@@ -67,6 +67,14 @@ def loaded(request: pytest.FixtureRequest, variant: str) -> Any:
 
 
 @pytest.fixture(scope="session")
+def plain(device: str) -> Any:
+    """The small model in float32 on the device, for checks that do not depend on the size."""
+    from .sam import weights
+
+    return weights.load(VARIANTS["tiny"])[0].to(device)
+
+
+@pytest.fixture(scope="session")
 def oracle_model(loaded: Any, variant: str) -> Any:
     """The oracle with the weights of `loaded`."""
     return VARIANTS[variant].oracle(loaded)

@@ -14,14 +14,8 @@ import numpy as np
 import pytest
 import torch
 
-from samcheck.guest.sam import stateful, variants, weights
+from samcheck.guest.sam import stateful
 from samcheck.guest.sam.stateful import Answer, ProvokedError, ask, failing, generator, same, with_image
-
-
-@pytest.fixture(scope="module")
-def plain(device: str) -> Any:
-    """The small model in float32 on the device."""
-    return weights.load(variants.VARIANTS["tiny"])[0].to(device)
 
 
 @pytest.fixture(scope="module")
