@@ -64,7 +64,11 @@ def require_writable(root: Path) -> None:
 
 def to_json(result: CellResult) -> bytes:
     """The stored form: results are published, so tracebacks in them do not name this machine's folders."""
-    content = _RESULT.dump_json(result, indent=1) + b"\n"
+    return anonymous(_RESULT.dump_json(result, indent=1) + b"\n")
+
+
+def anonymous(content: bytes) -> bytes:
+    """Without the paths of this machine's checkout and home."""
     for folder, name in ((CHECKOUT, b"<checkout>"), (Path.home(), b"~")):
         content = content.replace(f"{folder}/".encode(), name + b"/")
     return content

@@ -10,7 +10,7 @@ from pathlib import Path
 from pydantic import TypeAdapter, ValidationError
 
 from samcheck.environments import CHECKOUT
-from samcheck.results import write_atomically
+from samcheck.results import anonymous, write_atomically
 
 from .verdict import Verdict
 
@@ -86,8 +86,8 @@ def read(path: Path) -> Report | None:
 
 
 def write(folder: Path, report: Report) -> None:
-    write_atomically(folder / "faults.json", _REPORT.dump_json(report, indent=1) + b"\n")
-    write_atomically(folder / "README.md", markdown(report).encode())
+    write_atomically(folder / "faults.json", anonymous(_REPORT.dump_json(report, indent=1) + b"\n"))
+    write_atomically(folder / "README.md", anonymous(markdown(report).encode()))
 
 
 def markdown(report: Report) -> str:

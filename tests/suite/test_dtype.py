@@ -22,7 +22,7 @@ class SilentlyWrong(Exception):
 
 @pytest.fixture
 def cast(loaded: Any, device: str) -> Callable[[str], Any]:
-    """Makes a copy of the model, cast as a whole; skips a large one where the CPU lacks the kernels."""
+    """Makes a copy of the model, cast as a whole."""
 
     def make(name: str) -> Any:
         return copy.deepcopy(loaded).to(device=device, dtype=DTYPES[name])
@@ -91,6 +91,14 @@ def test_cast_rounds_normalisation(cast: Callable[[str], Any], name: str, defect
             raise SilentlyWrong("pixel_mean is off by {:.3f}".format(float(rounded.abs().max())))
 
 
+def require_autocast(name: str, device: str) -> None:
+    """Skips where this build does not apply autocast to the dtype."""
+    precision = precisions.PRECISIONS["autocast-fp16" if name == "half" else "autocast-bf16"]
+    reason = availability.unavailable(precision, device)
+    if reason:
+        pytest.skip("no {} on {}: {}".format(precision.name, device, reason))
+
+
 @pytest.mark.variants("tiny")
 @pytest.mark.parametrize("name", ["half", "bfloat16"])
 def test_autocast_everything(
@@ -100,10 +108,7 @@ def test_autocast_everything(
 
     https://github.com/facebookresearch/segment-anything/pull/787
     """
-    precision = precisions.PRECISIONS["autocast-fp16" if name == "half" else "autocast-bf16"]
-    reason = availability.unavailable(precision, device)
-    if reason:
-        pytest.skip("no {} on {}: {}".format(precision.name, device, reason))
+    require_autocast(name, device)
     ready = new_predictor(copy.deepcopy(loaded).to(device))
     known = ("autocast-numpy", "autocast-narrow-scores", "autocast-layer-norm")
     with defect(*known), torch.autocast(device, dtype=DTYPES[name]):
@@ -123,10 +128,7 @@ def test_autocast_features(
 
     https://github.com/facebookresearch/segment-anything/issues/540
     """
-    precision = precisions.PRECISIONS["autocast-fp16" if name == "half" else "autocast-bf16"]
-    reason = availability.unavailable(precision, device)
-    if reason:
-        pytest.skip("no {} on {}: {}".format(precision.name, device, reason))
+    require_autocast(name, device)
     ready = new_predictor(copy.deepcopy(loaded).to(device))
     with torch.autocast(device, dtype=DTYPES[name]):
         ready.set_image(scene.image)

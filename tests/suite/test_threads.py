@@ -13,7 +13,8 @@ import pytest
 import torch
 
 from samcheck.guest.sam import stateful
-from samcheck.guest.sam.stateful import WAIT, Answer, ask, predictor, same, together, with_image
+from samcheck.guest.sam.stateful import WAIT, Answer, ask, same, together, with_image
+from samcheck.guest.sam.variants import sam_predictor
 
 GROUP = "state"
 
@@ -43,7 +44,7 @@ def test_shared_predictor(plain: Any, images: Any, serial: List[Answer], defect:
 
     https://github.com/facebookresearch/segment-anything/issues/357
     """
-    shared = predictor(plain)
+    shared = sam_predictor(plain)
     first_set, second_set = threading.Event(), threading.Event()
 
     def first() -> Answer:
@@ -75,7 +76,7 @@ def test_predictor_per_thread(plain: Any, images: Any, serial: List[Answer]) -> 
     barrier = threading.Barrier(threads, timeout=WAIT)
 
     def worker(start: int) -> List[Answer]:
-        ready, found = predictor(plain), []
+        ready, found = sam_predictor(plain), []
         for turn in range(len(images)):
             ready.set_image(images[(start + turn) % len(images)])
             barrier.wait()
@@ -93,7 +94,7 @@ def test_lock_around_both_calls(plain: Any, images: Any, serial: List[Answer]) -
 
     https://github.com/roboflow/inference/pull/2124
     """
-    shared, lock = predictor(plain), threading.Lock()
+    shared, lock = sam_predictor(plain), threading.Lock()
 
     def worker(number: int) -> bool:
         with lock:

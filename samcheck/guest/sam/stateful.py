@@ -9,6 +9,7 @@ from typing import Any, Callable, Iterator, List, Tuple
 import numpy as np
 
 from . import scenes
+from .variants import sam_predictor
 
 Answer = Tuple[np.ndarray, np.ndarray, np.ndarray]
 WAIT = 60.0  # seconds until a thread that waits for another gives up
@@ -23,15 +24,8 @@ def images() -> List[np.ndarray]:
     return [scenes.draw(seed=seed, height=120, width=160).image for seed in (1, 2, 3)]
 
 
-def predictor(model: Any) -> Any:
-    """A fresh predictor without an image."""
-    from segment_anything import SamPredictor
-
-    return SamPredictor(model)
-
-
 def with_image(model: Any, image: np.ndarray) -> Any:
-    ready = predictor(model)
+    ready = sam_predictor(model)
     ready.set_image(image)
     return ready
 

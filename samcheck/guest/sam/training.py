@@ -22,7 +22,7 @@ from torch.nn import functional as F  # noqa: N812
 
 from ..oracle.sam import MEAN
 from . import scenes
-from .variants import VARIANTS
+from .variants import VARIANTS, sam_predictor
 
 SIZE = VARIANTS["tiny"].image_size
 TRAIN_SEED, HELD_OUT_SEED = 1_000_000, 9_000_000
@@ -216,10 +216,8 @@ def train(steps: int, seed: int = 0) -> Any:
 
 def evaluate(model: Any, count: int = HELD_OUT_SCENES) -> Dict[str, float]:
     """Mean IoU over every shape of unseen scenes: box prompts, and the best of three for one point."""
-    from segment_anything import SamPredictor
-
     found: Dict[str, List[float]] = {"box_iou": [], "point_iou": []}
-    ready = SamPredictor(model)
+    ready = sam_predictor(model)
     for seed in range(HELD_OUT_SEED, HELD_OUT_SEED + count):
         scene = scenes.draw(seed, *HELD_OUT_SIZES[seed % len(HELD_OUT_SIZES)])
         ready.set_image(scene.image)

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 
 from .scenes import Scene
+from .variants import sam_predictor
 
 SAME_IOU = 0.98
 
@@ -47,9 +48,7 @@ class Bench:
 
     def fresh(self) -> Any:
         """A predictor without an image."""
-        from segment_anything import SamPredictor
-
-        return SamPredictor(self.model)
+        return sam_predictor(self.model)
 
     def image(self, image: Any, image_format: str = "RGB") -> Any:
         """A fresh predictor with this image, asked for the scene's front shape."""
