@@ -18,6 +18,9 @@ from .journal import Journal
 from .record import PRECISION_NAMES, CheckResult
 from .sam.variants import VARIANTS, discover
 
+#: Of this process, before anything under test was imported and could change it.
+ENVIRONMENT = dict(os.environ)
+
 DETAILS_LIMIT = 4000  # characters of traceback kept per check
 
 WATCH = pytest.StashKey["DefectWatch"]()

@@ -59,7 +59,7 @@ def command(
     this.faults(chosen)
     if tier == "full":
         this.missed_in_full(chosen)
-    this.clean(runs.clean_settings(clean, os.cpu_count() or 1))
+    this.clean(runs.clean_settings(clean, (os.cpu_count() or 1) // jobs))
     for line in table.summary(report):
         click.echo(line)
     sys.exit(0 if trial.good(report) else CELLS_FAILED)

@@ -174,7 +174,10 @@ def facts(bed: Bed) -> dict[str, str]:
 
 
 def clean_settings(count: int, cpus: int) -> list[Setting]:
-    """Runs without a fault that differ in what must not matter."""
+    """Runs without a fault that differ in what must not matter, among it one thread or two.
+
+    `cpus` is how many each run has for itself: more threads than that wait for each other.
+    """
     base = Setting(stop_early=False)
     return [
         replace(base, hash_seed=number, threads=1 + number % max(1, min(2, cpus)), shuffle=number)

@@ -18,8 +18,9 @@ from samcheck.guest.sam.backends import onnx_runtime, or_skip, require_sam, tens
 from samcheck.guest.sam.backends.bench import Bench
 from samcheck.guest.sam.exported_decoder import problems
 
-#: Dynamic int8 of the decoder's products; measured 7.3e-3 (relative L2) and 1.6e-3.
-INT8 = Tolerance(logits=3e-2, full=3e-2, score=1e-2)
+#: Dynamic int8 of the decoder's products; measured 7.3e-3 (relative L2) and 1.6e-3 for the trained tiny,
+#: 1.8e-2 and 1.5e-2 for a vit_b with random weights.
+INT8 = Tolerance(logits=6e-2, full=6e-2, score=5e-2)
 #: What rounding explains of logits (relative L2) and of scores; not measured.
 TENSORRT = {"fp32": (1e-4, 1e-4), "fp16": (3e-2, 1e-2)}
 #: (H, W), in the proportions that SAM's export script traces, and in others.

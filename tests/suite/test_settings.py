@@ -16,6 +16,7 @@ from typing import Any, Dict
 import pytest
 
 from samcheck.guest import process_settings
+from samcheck.guest.plugin import ENVIRONMENT
 
 #: Other sums in another order. 3e-7 of the largest logit was measured between one thread and two.
 ROUNDING = 1e-5
@@ -30,8 +31,7 @@ KNOWN = {
 @pytest.fixture(scope="module")
 def report(device: str) -> Dict[str, Any]:
     """What `samcheck.guest.process_settings` saw in a fresh process."""
-    environment = dict(os.environ, PYTHONPATH=os.pathsep.join(sys.path))
-    environment.pop("TORCHINDUCTOR_CACHE_DIR", None)  # this process has imported torchvision already
+    environment = dict(ENVIRONMENT, PYTHONPATH=os.pathsep.join(sys.path))
     environment["CUBLAS_WORKSPACE_CONFIG"] = ":4096:8"  # cuBLAS has to be told before deterministic mode
     done = subprocess.run(
         [sys.executable, "-m", "samcheck.guest.process_settings", "--device", device],

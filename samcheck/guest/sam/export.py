@@ -85,8 +85,13 @@ def _failures() -> Iterator[None]:
         raise ExportFailed("{}: {}".format(names, lines[0])) from error
 
 
+def _require_onnx() -> None:
+    module("onnx", "PyTorch's exporters need it")
+
+
 def official(model: Any, path: str) -> None:
     """As in SAM's ``scripts/export_onnx_model.py``, which opens the file first."""
+    _require_onnx()
     inputs = example(model)
     with open(path, "wb") as stream, _quiet(), _failures():
         torch.onnx.export(
@@ -109,6 +114,7 @@ def legacy(model: Any, path: str) -> None:
 
 
 def _trace(decoder: Any, inputs: Dict[str, Any], outputs: Any, path: str) -> None:
+    _require_onnx()
     chosen: Dict[str, Any] = {"dynamo": False} if _takes("dynamo") else {}
     with _quiet(), _failures():
         torch.onnx.export(
