@@ -1,6 +1,12 @@
 # /// script
 # requires-python = ">=3.11"
-# dependencies = ["nox[uv]>=2025.2.9", "nvidia-ml-py>=12.535", "packaging>=23.2", "pydantic>=2.7"]
+# dependencies = [
+#     "nox[uv]>=2025.2.9",
+#     "covertable>=3.2,<4",
+#     "nvidia-ml-py>=12.535",
+#     "packaging>=23.2",
+#     "pydantic>=2.7",
+# ]
 # ///
 """samcheck's sessions; each calls samcheck.
 
@@ -10,6 +16,8 @@ here                the suite in the interpreter at hand, as it is
 fast                the fast tier of the suite in an environment made for it
 tests               all tests of samcheck itself
 faults              does the suite see seeded faults?
+plan                what a matrix file means: cells, what is left out and why; for people or a CI
+merge               join the results of a fan-out's jobs
 lint, table, clean  what they say
 """
 
@@ -37,8 +45,8 @@ TESTS = ("tests/unit", "tests/processes", "tests/container", "tests/cells")
 #: Cell id to the tags that it has in any of the shipped matrices.
 CELLS: dict[str, set[str]] = {}
 try:
-    for plan in matrix.shipped(ROOT / "matrices", facts.load(), machine.look()):
-        for row in plan.cells:
+    for whole in matrix.shipped(ROOT / "matrices", facts.load(), machine.look()):
+        for row in whole.cells:
             CELLS.setdefault(row.cell.id, set()).update(row.tags)
 except SamcheckError as error:  # the other sessions work all the same
     print(f"noxfile: no cells to list: {error}", file=sys.stderr)
@@ -112,6 +120,18 @@ def lint(session: nox.Session) -> None:
 def table(session: nox.Session) -> None:
     """Write results/README.md from the results that are there."""
     samcheck(session, "table")
+
+
+@nox.session(default=False)
+def plan(session: nox.Session) -> None:
+    """Show what a matrix file means; options, such as --format github, go behind --."""
+    samcheck(session, "plan")
+
+
+@nox.session(default=False)
+def merge(session: nox.Session) -> None:
+    """Join the results of several runs; their folders go behind --."""
+    samcheck(session, "merge")
 
 
 @nox.session(default=False)

@@ -1,6 +1,6 @@
 """What this machine has: GPU and driver, Pythons, PyTorch's index, free disk.
 
-`Machine` is data; the planner decides with it and nothing else.
+What plans depend on is data (`samcheck.hosts.Host`); the planner decides with it and nothing else.
 """
 
 from __future__ import annotations
@@ -11,43 +11,20 @@ import shutil
 import subprocess
 import urllib.error
 import urllib.request
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from samcheck.hosts import Gpu, Host
 from samcheck.requirements import PYTORCH_INDEX
 
 PYTHONS = ("3.8", "3.9", "3.10", "3.11", "3.12", "3.13", "3.14", "3.15")
 
 
-@dataclass(frozen=True)
-class Gpu:
-    """One NVIDIA GPU as the driver names it."""
-
-    name: str
-    capability: str
-
-
-@dataclass(frozen=True)
-class Machine:
-    """What plans are made for.
-
-    Attributes:
-        gpus: NVIDIA GPUs that the driver shows; empty without a driver.
-        driver: version of the NVIDIA driver, empty without one.
-        pytorch_index: whether PyTorch's own index answers.
-    """
-
-    gpus: tuple[Gpu, ...] = ()
-    driver: str = ""
-    pytorch_index: bool = False
-
-
 @cache
-def look() -> Machine:
+def look() -> Host:
     """This machine. PyTorch's index is only asked where no GPU settles the build."""
     gpus, driver = _nvidia()
-    return Machine(gpus=gpus, driver=driver, pytorch_index=not gpus and _answers(PYTORCH_INDEX))
+    return Host(gpus=gpus, driver=driver, pytorch_index=not gpus and _answers(PYTORCH_INDEX))
 
 
 def _nvidia() -> tuple[tuple[Gpu, ...], str]:

@@ -2,95 +2,96 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Literal, TypeVar
+from typing import TypeVar
 
 from packaging.version import Version
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import TypeAdapter
+
+from samcheck.errors import BadInput
+from samcheck.facts.rows import (
+    Architecture,
+    Base,
+    Branch,
+    Build,
+    DriverFloor,
+    Forward,
+    Forwarding,
+    Gpu,
+    Model,
+    NumpySeries,
+    OnnxRuntime,
+    Package,
+    Release,
+    Row,
+    Rule,
+    Size,
+    TensorRt,
+    Toolkit,
+)
+
+__all__ = [
+    "FOLDER",
+    "TABLES",
+    "Architecture",
+    "Base",
+    "Branch",
+    "Build",
+    "DriverFloor",
+    "Facts",
+    "Forward",
+    "Gpu",
+    "Model",
+    "NumpySeries",
+    "OnnxRuntime",
+    "Package",
+    "Release",
+    "Row",
+    "Rule",
+    "Size",
+    "TensorRt",
+    "Toolkit",
+    "load",
+    "read",
+]
 
 FOLDER = Path(__file__).parent
 
-Status = Literal["verified", "stored", "unverified"]
-Text = Annotated[str, Field(min_length=1)]
-
-
-class Row(BaseModel):
-    """One fact, how sure it is, and where it comes from."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=False)
-
-    status: Status
-    source: tuple[Text, ...] = Field(min_length=1)
-
+#: Field of `Facts` → file, table in it, model of a row.
+TABLES: dict[str, tuple[str, str, type[Row]]] = {
+    "releases": ("torch", "release", Release),
+    "floors": ("drivers", "floor", DriverFloor),
+    "toolkits": ("drivers", "toolkit", Toolkit),
+    "branches": ("drivers", "branch", Branch),
+    "forward": ("drivers", "forward", Forward),
+    "gpus": ("gpus", "gpu", Gpu),
+    "architectures": ("gpus", "architecture", Architecture),
+    "numpy": ("numpy", "numpy", NumpySeries),
+    "packages": ("packages", "package", Package),
+    "onnxruntime": ("backends", "onnxruntime", OnnxRuntime),
+    "tensorrt": ("backends", "tensorrt", TensorRt),
+    "models": ("models", "model", Model),
+    "rules": ("rules", "rule", Rule),
+    "bases": ("bases", "base", Base),
+    "sizes": ("sizes", "size", Size),
+}
 
 T = TypeVar("T", bound=Row)
 
-
-class Build(Row):
-    """A CUDA build of a PyTorch release; `archs` are the compute capabilities in it."""
-
-    cuda: Text
-    tag: Text
-    index: Literal["default", "pytorch"]
-    archs: tuple[str, ...]
-
-
-class Release(Row):
-    """A PyTorch release, the torchvision that belongs to it, and its Pythons."""
-
-    version: Text
-    torchvision: Text
-    pythons: tuple[str, ...]
-    numpy2: bool
-    builds: tuple[Build, ...]
-
-    @property
-    def default_build(self) -> Build:
-        """The build that a plain ``pip install torch`` takes."""
-        return next(build for build in self.builds if build.index == "default")
-
-    def build(self, tag: str) -> Build | None:
-        return next((build for build in self.builds if build.tag == tag), None)
-
-
-class DriverFloor(Row):
-    """The oldest driver for builds of one CUDA major version."""
-
-    cuda_major: int
-    driver: Text
-
-
-class Package(Row):
-    """The release of a package to install, by Python."""
-
-    name: Text
-    role: Literal["numpy", "numpy1", "tool", "export", "sam"]
-    versions: dict[str, str]
-
-
-class Base(Row):
-    """A base image that brings a Python."""
-
-    python: Text
-    kind: Literal["official", "debian"]
-    image: Text
-    suite: str = ""
-
-
-class Size(Row):
-    """Upper bounds for one environment, in MiB."""
-
-    build: Literal["cuda", "cpu"]
-    installed_mib: int
-    download_mib: int
+# What a driver adds to the name of a GPU: brand, memory, form factor, a slice of it.
+_DECORATION = re.compile(
+    r"\b(nvidia|tesla|quadro|geforce|jetson|graphics|device|gpu|laptop|notebook|max ?q|generation"
+    r"|(server|workstation) edition|edition|superchip|hgx|dgx|sxm\d?|pcie?|nvl|hbm\d?e?|\d+ ?gb|mig .*)\b"
+)
 
 
 @dataclass(frozen=True)
 class Facts:
-    """All facts, typed."""
+    """All facts, typed; `as_of` is the date of each file, `sources` explains the ids of sources."""
 
     releases: tuple[Release, ...]
     floors: tuple[DriverFloor, ...]
@@ -98,6 +99,17 @@ class Facts:
     bases: tuple[Base, ...]
     sizes: tuple[Size, ...]
     sources: dict[str, str]
+    toolkits: tuple[Toolkit, ...] = ()
+    branches: tuple[Branch, ...] = ()
+    forward: tuple[Forward, ...] = ()
+    gpus: tuple[Gpu, ...] = ()
+    architectures: tuple[Architecture, ...] = ()
+    numpy: tuple[NumpySeries, ...] = ()
+    onnxruntime: tuple[OnnxRuntime, ...] = ()
+    tensorrt: tuple[TensorRt, ...] = ()
+    models: tuple[Model, ...] = ()
+    rules: tuple[Rule, ...] = ()
+    as_of: dict[str, str] = field(default_factory=dict)
 
     def release(self, version: str) -> Release | None:
         return next((row for row in self.releases if row.version == version), None)
@@ -106,6 +118,58 @@ class Facts:
         """The driver that a CUDA version (``12.1``) needs at least."""
         major = Version(cuda).major
         return next((row for row in self.floors if row.cuda_major == major), None)
+
+    def toolkit(self, cuda: str) -> Toolkit | None:
+        """The newest toolkit of a minor version (``12.4``) whose driver is known."""
+        rows = self._toolkits(cuda)
+        return rows[-1] if rows else None
+
+    def first_toolkit(self, cuda: str) -> Toolkit | None:
+        """The oldest toolkit of a minor version: what needs the toolkit's driver needs at least its."""
+        rows = self._toolkits(cuda)
+        return rows[0] if rows else None
+
+    def _toolkits(self, cuda: str) -> list[Toolkit]:
+        rows = [row for row in self.toolkits if row.driver and _minor(row.version) == _minor(cuda)]
+        return sorted(rows, key=lambda row: Version(row.version))
+
+    def branch(self, driver: str) -> Branch | None:
+        """The branch of a driver (``535.104.05``)."""
+        number = Version(driver).major
+        return next((row for row in self.branches if row.number == number), None)
+
+    def forward_for(self, cuda: str, driver: str) -> Forwarding | None:
+        """Whether the forward-compatibility package of `cuda` works on a driver; None: nothing is known.
+
+        It works on data-center GPUs only, which is not looked at here.
+        """
+        row = next((row for row in self.forward if _minor(row.cuda) == _minor(cuda)), None)
+        return row.branches.get(Version(driver).major) if row else None
+
+    def gpu(self, name: str) -> Gpu | None:
+        """The GPU of a name as people or drivers write it: ``rtx4090``, ``NVIDIA A100-SXM4-80GB``."""
+        wanted = _words(name)
+        names = ((row, own) for row in self.gpus for own in (row.name, *row.aliases))
+        return next((row for row, own in names if wanted and _words(own) == wanted), None)
+
+    def architecture(self, capability: str) -> Architecture | None:
+        return next((row for row in self.architectures if row.capability == capability), None)
+
+    def series(self, numpy: str) -> NumpySeries | None:
+        """The series of a NumPy release (``1.26.4``)."""
+        return next((row for row in self.numpy if _minor(row.series) == _minor(numpy)), None)
+
+    def rule(self, id: str) -> Rule:
+        """The rule of an id.
+
+        Raises:
+            BadInput: there is none.
+        """
+        row = next((row for row in self.rules if row.id == id), None)
+        if row is None:
+            known = ", ".join(row.id for row in self.rules)
+            raise BadInput(f"there is no rule {id!r} in samcheck/facts/rules.toml; known: {known}")
+        return row
 
     def pin(self, role: str, python: str) -> list[str]:
         """Exact requirements of every package of `role` that has a release for `python`."""
@@ -121,26 +185,41 @@ class Facts:
         return next(row for row in self.sizes if row.build == build)
 
 
-def _read(name: str) -> dict[str, object]:
-    with (FOLDER / f"{name}.toml").open("rb") as stream:
-        return tomllib.load(stream)
+def _minor(version: str) -> tuple[int, int]:
+    parsed = Version(version)
+    return parsed.major, parsed.minor
 
 
-def _rows(file: str, key: str, model: type[T]) -> tuple[T, ...]:
-    entries = _read(file)[key]
-    assert isinstance(entries, list)
-    return tuple(model.model_validate(entry) for entry in entries)
+@cache
+def _words(name: str) -> tuple[str, ...]:
+    """A GPU's name without what differs between its makers and forms: ``("rtx", "2080", "ti")``."""
+    text = re.sub(r"\b(rtx|gtx)(?=[a-z]?\d)", r"\1 ", re.sub(r"[^a-z0-9.]+", " ", name.lower()))
+    text = re.sub(r"(?<=\d{4})(?=(ti|super)\b)", " ", text)
+    return tuple(_DECORATION.sub(" ", text).split())
 
 
 @cache
 def load() -> Facts:
     """Read the files once per process."""
-    sources = {key: str(value) for key, value in _read("sources").items()}
+    return read(FOLDER)
+
+
+def read(folder: Path) -> Facts:
+    """Read the facts in a folder.
+
+    Raises:
+        pydantic.ValidationError: a row is not of its shape.
+    """
+    names = {file for file, _, _ in TABLES.values()}
+    files = {name: tomllib.loads((folder / f"{name}.toml").read_text(encoding="utf-8")) for name in names}
+    sources = tomllib.loads((folder / "sources.toml").read_text(encoding="utf-8"))
+    tables = {name: _rows(files[file][key], model) for name, (file, key, model) in TABLES.items()}
     return Facts(
-        releases=_rows("torch", "release", Release),
-        floors=_rows("drivers", "floor", DriverFloor),
-        packages=_rows("packages", "package", Package),
-        bases=_rows("bases", "base", Base),
-        sizes=_rows("sizes", "size", Size),
-        sources=sources,
+        **tables,  # type: ignore[arg-type]  # the names and models are those of the fields
+        sources={key: str(value) for key, value in sources.items()},
+        as_of={name: str(content["as_of"]) for name, content in sorted(files.items())},
     )
+
+
+def _rows(entries: object, model: type[T]) -> tuple[T, ...]:
+    return TypeAdapter(tuple[model, ...]).validate_python(entries)  # type: ignore[valid-type]

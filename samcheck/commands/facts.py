@@ -1,0 +1,180 @@
+"""``samcheck facts``: what samcheck takes for true, from where, and whether it still is."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections import Counter
+from dataclasses import asdict
+from difflib import get_close_matches
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from samcheck import against, facts, results
+from samcheck.errors import CELLS_FAILED, BadInput
+from samcheck.facts import TABLES, Facts, Row
+
+STATUSES = ("verified", "stored", "unverified")
+#: Table → the file that it is in.
+FILES = {**{name: file for name, (file, _, _) in TABLES.items()}, "builds": "torch"}
+
+
+@click.command("facts")
+@click.argument("table", default="", metavar="[TABLE]")
+@click.argument("id", default="", metavar="[ID]")
+@click.option("--json", "as_json", is_flag=True, help="For programs.")
+@click.option(
+    "--against",
+    "folder",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Say which results in a folder contradict the facts; exit code 1 if any does.",
+)
+@click.option("--refresh", is_flag=True, help="Propose what the package index has and the facts do not.")
+@click.option("--write", is_flag=True, help="With --refresh: change the files as proposed.")
+def facts_command(
+    table: str, id: str, as_json: bool, folder: Path | None, refresh: bool, write: bool
+) -> None:
+    """Show the facts that plans are made with: all tables, one TABLE, or `sources` with an ID."""
+    if write and not refresh:
+        raise BadInput("--write goes with --refresh")
+    if (folder is not None) + refresh + bool(table) > 1:
+        raise BadInput("TABLE, --against and --refresh each stand alone")
+    if folder is not None:
+        _against(folder, as_json)
+    elif refresh:
+        _refresh(write, as_json)
+    elif table == "sources":
+        _sources(facts.load(), id, as_json)
+    elif id:
+        raise BadInput(f"an ID goes with `sources`, not with {table}")
+    elif table:
+        _tables(facts.load(), table, as_json)
+    else:
+        _summary(facts.load(), as_json)
+
+
+def _rows(known: Facts, name: str) -> list[tuple[dict[str, object], Row]]:
+    """The rows of a table with their columns; builds, which are within releases, are a table of their own."""
+    if name == "builds":
+        builds = ((release.version, build) for release in known.releases for build in release.builds)
+        return [({"torch": version, **_columns(build)}, build) for version, build in builds]
+    rows: tuple[Row, ...] = getattr(known, name)
+    return [(_columns(row), row) for row in rows]
+
+
+def _columns(row: Row) -> dict[str, object]:
+    """The fields of a row; how sure it is, and from where, come last."""
+    own = {key: value for key, value in row if key not in ("builds", "status", "source")}
+    return {**own, "status": row.status, "source": row.source}
+
+
+def _summary(known: Facts, as_json: bool) -> None:
+    summary = []
+    for name, file in FILES.items():
+        rows = _rows(known, name)
+        count = Counter(str(row.status) for _, row in rows)
+        statuses = {status: count[status] for status in STATUSES}
+        summary.append(
+            {"table": name, "rows": len(rows), **statuses, "as_of": known.as_of[file], "file": f"{file}.toml"}
+        )
+    if as_json:
+        click.echo(json.dumps(summary, indent=1))
+        return
+    shown = Table(*summary[0])
+    for each in summary:
+        shown.add_row(*(str(value) for value in each.values()))
+    Console().print(shown)
+    click.echo(f"{len(known.sources)} sources: samcheck facts sources")
+
+
+def _tables(known: Facts, wanted: str, as_json: bool) -> None:
+    """One table by its name, or all of a file by the file's."""
+    names = [wanted] if wanted in FILES else [name for name, file in FILES.items() if file == wanted]
+    if not names:
+        near = get_close_matches(wanted, [*FILES, *FILES.values(), "sources"], n=1)
+        hint = f"did you mean {near[0]}?" if near else f"known: {', '.join([*FILES, 'sources'])}"
+        raise BadInput(f"there is no table {wanted!r}: {hint}")
+    if as_json:
+        rows = {name: [columns for columns, _ in _rows(known, name)] for name in names}
+        click.echo(json.dumps(rows[wanted] if wanted in FILES else rows, indent=1))
+        return
+    for name in names:
+        Console().print(_shown(name, [columns for columns, _ in _rows(known, name)]))
+
+
+def _shown(name: str, rows: list[dict[str, object]]) -> Table:
+    """A table for a person, without columns that are empty in all rows."""
+    fields = [key for key in rows[0] if any(_text(row[key]) for row in rows)]
+    shown = Table(*fields, title=name)
+    for row in rows:
+        shown.add_row(*(escape(_text(row[key])) for key in fields))
+    return shown
+
+
+def _text(value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, tuple):
+        return ", ".join(str(each) for each in value)
+    if isinstance(value, dict):
+        return ", ".join(f"{key}: {each}" for key, each in value.items())
+    return str(value or "")
+
+
+def _sources(known: Facts, id: str, as_json: bool) -> None:
+    if id and id not in known.sources:
+        near = get_close_matches(id, known.sources, n=1)
+        hint = f"did you mean {near[0]}?" if near else "`samcheck facts sources` lists all"
+        raise BadInput(f"there is no source {id!r}: {hint}")
+    chosen = {id: known.sources[id]} if id else known.sources
+    if as_json:
+        click.echo(json.dumps(chosen, indent=1))
+        return
+    for key, text in chosen.items():
+        click.echo(f"{key}: {text}")
+
+
+def _against(folder: Path, as_json: bool) -> None:
+    stored, problems = results.load(folder)
+    if not stored:
+        raise BadInput(
+            f"{folder} holds no results: they lie in <device>/<driver>/*.json"
+            + "".join(f"; {each}" for each in problems)
+        )
+    for problem in problems:
+        click.echo(f"samcheck: {problem}", err=True)
+    found = against.contradictions(facts.load(), stored)
+    if as_json:
+        click.echo(json.dumps([asdict(each) for each in found], indent=1))
+    else:
+        for each in found:
+            click.echo(str(each))
+        click.echo(f"{len(stored)} results, {len(found)} contradict the facts")
+    if found:
+        sys.exit(CELLS_FAILED)
+
+
+def _refresh(write: bool, as_json: bool) -> None:
+    from samcheck.refresh import simple_index
+    from samcheck.refresh.proposal import propose
+
+    proposal = propose(simple_index.Index(simple_index.configured()))
+    if write:
+        proposal.write()
+    if as_json:
+        said = {"diff": proposal.diff(), "notes": proposal.notes, "written": write and bool(proposal.changes)}
+        click.echo(json.dumps(said, indent=1))
+        return
+    click.echo(proposal.diff(), nl=False)
+    for note in proposal.notes:
+        click.echo(f"note: {note}", err=True)
+    if not proposal.changes:
+        click.echo("the package index has nothing that the facts lack", err=True)
+    elif write:
+        click.echo(f"changed: {', '.join(str(each.path) for each in proposal.changes)}", err=True)
+    else:
+        click.echo("nothing is written: --write does it", err=True)

@@ -1,0 +1,52 @@
+"""``samcheck merge``: the results of a fan-out's shards become one folder and one table."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path, PurePosixPath
+
+import click
+
+from samcheck import merge, report
+from samcheck.environments import CHECKOUT
+from samcheck.errors import CELLS_FAILED, BadInput
+
+
+@click.command("merge")
+@click.argument("folders", nargs=-1, required=True, metavar="FOLDER...", type=click.Path(path_type=Path))
+@click.option(
+    "--results",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=CHECKOUT / "results",
+    help="Where results and table go; default: results/ of the checkout.",
+)
+@click.option("--strict", is_flag=True, help="Exit with 1 where a cell in the folders did not pass.")
+def merge_command(folders: tuple[Path, ...], results: Path, strict: bool) -> None:
+    """Join the result folders of several runs, such as the shards of one, and write their table."""
+    merged = merge.merge(folders, results)
+    for line in _lines(merged):
+        click.echo(line)
+    for problem in merged.problems:
+        click.echo(f"samcheck: {problem}", err=True)
+    click.echo(f"table: {report.write(results)}")
+    if merged.problems:
+        sys.exit(BadInput.exit_code)
+    if strict and merged.failed:
+        sys.exit(CELLS_FAILED)
+
+
+def _lines(merged: merge.Merged) -> list[str]:
+    """What was done, a line for each result and a last one that counts."""
+    changes = [*_each("taken", merged.taken), *_each("replaced", merged.replaced)]
+    notes = [f"note: {note}" for note in merged.notes]
+    failed = _each("did not pass", merged.failed)
+    counts = (
+        f"{len(merged.taken)} taken, {len(merged.replaced)} replaced, {len(merged.kept)} kept, "
+        f"{len(merged.failed)} did not pass, {len(merged.problems)} problems"
+    )
+    return [*changes, *notes, *failed, counts]
+
+
+def _each(word: str, places: Sequence[PurePosixPath]) -> list[str]:
+    return [f"{word}: {place}" for place in places]

@@ -1,0 +1,110 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from samcheck.environments import CHECKOUT, KINDS
+from samcheck.runner import TIERS
+
+MATRICES = CHECKOUT / "matrices"
+RESULTS = CHECKOUT / "results"
+
+Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
+
+environment_option = click.option(
+    "--environment",
+    type=click.Choice(["auto", *KINDS]),
+    default="auto",
+    show_default=True,
+    help="Where cells run; auto: docker where an engine answers, else venv.",
+)
+tier_option = click.option(
+    "--tier", type=click.Choice(list(TIERS)), help="Which checks; default: what the matrix says."
+)
+resume_option = click.option("--resume", is_flag=True, help="Go on with an interrupted run.")
+python_option = click.option(
+    "--python", default="", help="The interpreter for --environment here.", metavar="PATH"
+)
+timeout_option = click.option(
+    "--check-timeout",
+    type=click.FloatRange(min=1),
+    default=900,
+    show_default=True,
+    help="Seconds after which a check is stopped.",
+)
+variants_option = click.option(
+    "--variants", default="", help="Only these variants, comma-separated.", metavar="NAMES"
+)
+results_option = click.option(
+    "--results",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=RESULTS,
+    help="Where results and table go; default: results/ of the checkout.",
+)
+bundle_option = click.option(
+    "--ca-bundle",
+    type=click.Path(exists=True, dir_okay=False),
+    envvar="SAMCHECK_CA_BUNDLE",
+    help="Certificates to trust while building, e.g. your company's.",
+)
+matrix_argument = click.argument(
+    "path", type=click.Path(path_type=Path), default=MATRICES / "default.toml", required=False
+)
+only_option = click.option("--only", multiple=True, metavar="PATTERN", help="Only cells whose id fits.")
+tag_option = click.option("--tag", "tags", multiple=True, metavar="TAG", help="Only cells with this tag.")
+cells_option = click.option(
+    "--cells", type=click.IntRange(min=1), help="At most so many cells; default: the matrix's budget."
+)
+minutes_option = click.option(
+    "--minutes", type=click.IntRange(min=1), help="At most so many minutes, estimated."
+)
+shard_option = click.option("--shard", default="", metavar="I/N", help="Only the I-th of N equal parts.")
+expect_option = click.option(
+    "--expect-plan", default="", metavar="DIGEST", help="Stop if this is not the digest of the plan."
+)
+# Apart from --results: the jobs of a fan-out store into folders of their own, and must all plan alike.
+history_option = click.option(
+    "--history",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=RESULTS,
+    help="Results that tell which cells are risky and how long they take; default: results/ of the checkout.",
+)
+gpu_option = click.option("--gpu", default="", metavar="NAME", help="Plan for this GPU instead, e.g. V100.")
+driver_option = click.option(
+    "--driver", default="", metavar="VERSION", help="Plan for this driver instead, e.g. 535.104.05."
+)
+
+
+def together(*options: Decorator) -> Decorator:
+    """Several options as one decorator."""
+
+    def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return decorate
+
+
+#: The names that `choice_options` gives to its values: the fields of `samcheck.planning.Choice`.
+CHOICE = ("path", "only", "tags", "tier", "cells", "minutes", "shard", "expect_plan", "history")
+
+build_options = together(environment_option, bundle_option)
+run_options = together(resume_option, timeout_option, variants_option, results_option)
+choice_options = together(
+    matrix_argument,
+    only_option,
+    tag_option,
+    tier_option,
+    cells_option,
+    minutes_option,
+    shard_option,
+    expect_option,
+    history_option,
+)
+host_options = together(gpu_option, driver_option)

@@ -1,0 +1,69 @@
+"""``samcheck plan`` and ``why``: what would run, what not and why, without running anything."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Any
+
+import click
+
+from samcheck import explain, facts, fanout, hosts, machine, planning
+from samcheck.commands.options import CHOICE, choice_options, host_options
+from samcheck.errors import CELLS_FAILED
+from samcheck.hosts import Host
+from samcheck.matrix import text as plan_text
+from samcheck.planning import Choice
+
+json_option = click.option("--json", "as_json", is_flag=True, help="For programs.")
+
+
+@click.command("plan")
+@choice_options
+@host_options
+@click.option("--format", "engine", type=click.Choice(list(fanout.FORMATS)), help="As a pipeline for a CI.")
+@click.option("--shards", type=click.IntRange(min=1), help="How many jobs; default: one per cell.")
+@click.option("--all", "everything", is_flag=True, help="All lines of long lists.")
+@json_option
+def plan_command(
+    gpu: str,
+    driver: str,
+    engine: str | None,
+    shards: int | None,
+    everything: bool,
+    as_json: bool,
+    **options: Any,
+) -> None:
+    """Show what a matrix file means: cells, what is left out and why, what is covered."""
+    choice = Choice(**{name: options[name] for name in CHOICE})
+    plan = planning.plan(choice, _host(gpu, driver))
+    if engine:
+        click.echo(fanout.FORMATS[engine](planning.pipeline(plan, choice, shards)))
+    elif as_json:
+        click.echo(json.dumps(plan_text.as_json(plan, facts.load()), indent=1))
+    else:
+        for line in plan_text.lines(plan, facts.load(), everything):
+            click.echo(line)
+
+
+@click.command("why")
+@click.argument("id")
+@host_options
+@json_option
+def why_command(id: str, gpu: str, driver: str, as_json: bool) -> None:
+    """Explain one cell: can it exist, what would be installed, does it run on a GPU and driver?
+
+    Ends with 1 where it cannot.
+    """
+    explained = explain.explain(id, _host(gpu, driver), facts.load())
+    if as_json:
+        click.echo(json.dumps(explain.as_json(explained), indent=1))
+    else:
+        for line in explain.lines(explained):
+            click.echo(line)
+    sys.exit(0 if explained.possible else CELLS_FAILED)
+
+
+def _host(gpu: str, driver: str) -> Host:
+    """The machine that is asked about; this one when none is."""
+    return hosts.host(gpu, driver, facts.load()) if gpu or driver else machine.look()

@@ -1,0 +1,118 @@
+"""``samcheck matrix``, ``cell``, ``here`` and ``fast``: the commands that run the suite."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+
+from samcheck import facts, machine, matrix, planning, session
+from samcheck.commands.options import (
+    CHOICE,
+    MATRICES,
+    build_options,
+    choice_options,
+    python_option,
+    run_options,
+    tier_option,
+)
+from samcheck.environments import here
+from samcheck.errors import BadInput
+from samcheck.guest.record import VARIANT_TIERS
+from samcheck.matrix import Plan
+from samcheck.planning import Choice
+from samcheck.runner import Settings
+
+
+@click.command("matrix")
+@choice_options
+@build_options
+@run_options
+@python_option
+def matrix_command(**options: Any) -> None:
+    """Run a matrix file: build each cell, check SAM inside, write the table."""
+    choice = Choice(**{name: options.pop(name) for name in CHOICE})
+    _run(planning.plan(choice, machine.look()), {**options, "tier": choice.tier})
+
+
+@click.command("cell")
+@click.argument("id")
+@tier_option
+@build_options
+@run_options
+def cell_command(id: str, **options: object) -> None:
+    """Run one cell of the shipped matrices by its id."""
+    plans = matrix.shipped(MATRICES, facts.load(), machine.look())
+    mine = [row for row in plans if any(each.cell.id == id for each in row.cells)]
+    if not mine:
+        every = [each for row in plans for each in row.cells]
+        matrix.select(Plan("(all)", "fast", tuple(every)), [id])  # raises, with a hint
+    _run(matrix.select(mine[0], (id,)), options)
+
+
+@click.command("here")
+@tier_option
+@run_options
+@python_option
+def here_command(**options: object) -> None:
+    """Run the suite in an interpreter as it is, and file the result as the cell that it is."""
+    _run(Plan("here", "fast", ()), {**options, "environment": "here"})
+
+
+@click.command("fast", context_settings={"ignore_unknown_options": True})
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def fast_command(arguments: tuple[str, ...]) -> None:
+    """Run `pytest -m fast` in an environment made for it; arguments go to pytest."""
+    plan = matrix.plan(MATRICES / "default.toml", facts.load(), machine.look())
+    sys.exit(session.fast(arguments, plan))
+
+
+def _run(plan: Plan, options: dict[str, object]) -> None:
+    if options.get("ca_bundle"):
+        machine.trust(str(options["ca_bundle"]))
+    _resolve_checkpoints()
+    python = str(options.get("python") or here.default_python())
+    if options["environment"] == "here":
+        plan = session.plan_here(plan, python)
+    chosen = session.choose_environment(str(options["environment"]), python)
+    tier = str(options["tier"] or plan.tier)
+    settings = Settings(
+        tier=tier,
+        environment=chosen.environment,
+        why=chosen.why,
+        check_timeout=float(str(options["check_timeout"])),
+        variants=_variants(str(options["variants"]), tier, own=chosen.environment.kind == "here"),
+        version=session.version(),
+    )
+    store = options["results"]
+    assert isinstance(store, Path)
+    sys.exit(session.run(Console(), plan, settings, bool(options["resume"]), store))
+
+
+def _variants(given: str, tier: str, own: bool) -> tuple[str, ...]:
+    """The names in a comma-separated list, which the tier must have.
+
+    An interpreter that is used as it is may have variants of its user's `own`; the guest knows them.
+    """
+    names = tuple(name.strip() for name in given.split(",") if name.strip())
+    for name in names:
+        if name not in VARIANT_TIERS and not own:
+            known = ", ".join(VARIANT_TIERS)
+            raise BadInput(f"--variants: there is no variant {name!r}; known: {known}")
+        if VARIANT_TIERS.get(name) == "full" and tier != "full":
+            raise BadInput(f"--variants: {name} is not part of the tier {tier}: add --tier full")
+    return names
+
+
+def _resolve_checkpoints() -> None:
+    """Make $SAMCHECK_CHECKPOINTS absolute: guests run in other folders."""
+    folder = os.environ.get("SAMCHECK_CHECKPOINTS")
+    if not folder:
+        return
+    if not Path(folder).is_dir():
+        raise BadInput(f"SAMCHECK_CHECKPOINTS names {folder}, which is no folder")
+    os.environ["SAMCHECK_CHECKPOINTS"] = str(Path(folder).resolve())

@@ -1,0 +1,160 @@
+"""One cell explained: whether it can exist, what is installed for it, what a machine makes of it (pure)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Any
+
+from packaging.version import Version
+
+from samcheck import hosts, requirements, rules
+from samcheck.cells import Cell
+from samcheck.errors import BadInput, BuildFailed
+from samcheck.facts import Facts
+from samcheck.hosts import Host
+from samcheck.matrix import axes
+from samcheck.matrix.text import obstacle_json
+from samcheck.rules import Obstacle
+
+
+@dataclass(frozen=True)
+class Explained:
+    """What the facts say of a cell.
+
+    Attributes:
+        against: what keeps it from existing.
+        on_host: what keeps it from the machine's GPU, or limits it there.
+        installs: exact pins, empty where it cannot be installed.
+        instead: ids of the nearest cells that nothing is against.
+    """
+
+    cell: Cell
+    host: Host
+    against: tuple[Obstacle, ...]
+    on_host: tuple[Obstacle, ...]
+    installs: tuple[str, ...]
+    instead: tuple[str, ...]
+
+    @property
+    def possible(self) -> bool:
+        return not self.against and not hosts.hard(self.on_host)
+
+
+def explain(id: str, host: Host, facts: Facts) -> Explained:
+    """What the facts say of the cell with this id, on a machine.
+
+    Raises:
+        BadInput: no cell has that id, possible or not.
+    """
+    cell = find(id, facts)
+    against = rules.obstacles(cell, facts)
+    on_host = hosts.obstacles(cell, host, facts)
+    possible = not against and not hosts.hard(on_host)
+    instead = () if possible else tuple(_instead(cell, host, facts))
+    return Explained(cell, host, against, on_host, _installs(cell, facts), instead)
+
+
+def find(id: str, facts: Facts) -> Cell:
+    """The cell with an id, found by writing the ids of all that there could be: an id is never parsed.
+
+    Raises:
+        BadInput: none has it; with one that is like it.
+    """
+    near: list[str] = []
+    for torch in axes.known("torch", facts):
+        if not id.startswith(f"torch{torch}-"):
+            continue
+        for cell in _of(torch, facts):
+            if cell.id == id:
+                return cell
+            near.append(cell.id)
+    close = get_close_matches(id, near or [row.id for row in _default(facts)], n=1, cutoff=0)
+    raise BadInput(f"no cell is called {id[:80]!r}; one is {close[0]}")
+
+
+def _of(torch: str, facts: Facts) -> Iterator[Cell]:
+    """Every cell of a PyTorch release that can be named, possible or not."""
+    tags = (*axes.known("cuda", facts), "cpu")
+    numpys = ("", *axes.known("numpy", facts))
+    for cuda in tags:
+        for python in axes.known("python", facts):
+            for numpy in numpys:
+                yield Cell(torch, cuda, python, numpy)
+
+
+def _default(facts: Facts) -> list[Cell]:
+    return [Cell(row.version, row.default_build.tag, row.pythons[-1]) for row in facts.releases]
+
+
+def _installs(cell: Cell, facts: Facts) -> tuple[str, ...]:
+    if any(obstacle.kind == "install" for obstacle in rules.obstacles(cell, facts)):
+        return ()
+    try:
+        return requirements.resolve(cell, facts).all
+    except BuildFailed:
+        return ()
+
+
+def _instead(cell: Cell, host: Host, facts: Facts) -> Iterator[str]:
+    """For each field of a cell, the nearest other value with which nothing is against it."""
+    for axis in ("cuda", "python", "torch"):
+        values = axes.known(axis, facts)
+        own = rules.fields(cell)[axis]
+        order = sorted(values, key=lambda value: _distance(axis, value, own, facts))
+        for value in order:
+            other = Cell(**{**rules.fields(cell), axis: value})
+            fits = not rules.obstacles(other, facts)
+            if fits and value != own and not hosts.hard(hosts.obstacles(other, host, facts)):
+                yield other.id
+                break
+
+
+def _distance(axis: str, value: str, own: str, facts: Facts) -> tuple[int, ...]:
+    def number(text: str) -> Version:
+        return axes.cuda_version(text, facts) if axis == "cuda" else Version(text)
+
+    one, other = number(value).release, number(own).release
+    return tuple(abs(a - b) for a, b in zip((*one, 0, 0)[:3], (*other, 0, 0)[:3], strict=True))
+
+
+def lines(explained: Explained) -> Iterator[str]:
+    """For people."""
+    yield f"{explained.cell.id}: {verdict(explained)}"
+    for obstacle in explained.against:
+        yield f"  {obstacle.kind}: {obstacle}"
+    for obstacle in explained.on_host:
+        yield f"  {obstacle.kind}: {obstacle}"
+    for other in explained.instead:
+        yield f"  instead: {other}"
+    if explained.installs:
+        yield f"  installs: {' '.join(explained.installs)}"
+
+
+def verdict(explained: Explained) -> str:
+    """The answer in a few words; the worst obstacle decides."""
+    kinds = {obstacle.kind for obstacle in explained.against}
+    for kind, words in (
+        ("install", "cannot be installed"),
+        ("run", "can be installed, and cannot work"),
+        ("doubt", "may not exist"),
+    ):
+        if kind in kinds:
+            return words
+    if not explained.host:
+        return "can be installed"
+    return f"{'can' if explained.possible else 'cannot'} run on {explained.host}"
+
+
+def as_json(explained: Explained) -> dict[str, Any]:
+    """For programs."""
+    return {
+        "id": explained.cell.id,
+        "possible": explained.possible,
+        "verdict": verdict(explained),
+        "against": [obstacle_json(each) for each in explained.against],
+        "on_host": [obstacle_json(each) for each in explained.on_host],
+        "installs": list(explained.installs),
+        "instead": list(explained.instead),
+    }

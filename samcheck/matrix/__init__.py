@@ -1,0 +1,8 @@
+"""Matrix files: axes, rules and cells in, a plan out.
+
+file → declared → space → covering → ranking → planner; nothing here touches anything but the file.
+"""
+
+from samcheck.matrix.planner import LeftOut, Plan, PlannedCell, on_host, plan, select, shipped
+
+__all__ = ["LeftOut", "Plan", "PlannedCell", "on_host", "plan", "select", "shipped"]

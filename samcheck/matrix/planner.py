@@ -1,0 +1,222 @@
+"""A matrix file → a plan: the cells to run and those left out, each with its reason (pure).
+
+All problems of a file, of its form and of what it declares, are reported together, each with its path,
+before anything runs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from difflib import get_close_matches
+from pathlib import Path
+
+from samcheck import hosts, rules
+from samcheck.cells import Cell, matches
+from samcheck.errors import BadInput, EmptySelection
+from samcheck.facts import Facts
+from samcheck.hosts import NO_GPU, Host
+from samcheck.matrix import coverage, covering, declared, file, ranking
+from samcheck.matrix.coverage import Coverage
+from samcheck.matrix.declared import World
+from samcheck.matrix.file import MatrixFile, Tier
+from samcheck.matrix.history import NONE, History
+from samcheck.matrix.ranking import NO_LIMIT, Budget
+from samcheck.matrix.space import Space
+
+
+@dataclass(frozen=True)
+class PlannedCell:
+    """A cell to run.
+
+    Attributes:
+        tags: what its row carries.
+        spare: it only stands in for others that cannot be built.
+        why: how it came into the plan.
+        minutes: how long it will take, estimated.
+    """
+
+    cell: Cell
+    tags: tuple[str, ...] = ()
+    spare: bool = False
+    why: str = "declared"
+    minutes: float = 0.0
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """A cell that is not run, and why."""
+
+    id: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a matrix file means on one machine.
+
+    Attributes:
+        left_out: cells that were declared or chosen and are not run.
+        wanted: the number of cells that must have been built for the spare ones not to be needed.
+        coverage: of the values and pairs of the axes; None without axes.
+    """
+
+    name: str
+    tier: Tier
+    cells: tuple[PlannedCell, ...]
+    left_out: tuple[LeftOut, ...] = ()
+    wanted: int = 0
+    strategy: str = "listed"
+    budget: Budget = NO_LIMIT
+    coverage: Coverage | None = None
+    host: Host = NO_GPU
+
+
+def plan(path: Path, facts: Facts, host: Host, history: History = NONE, budget: Budget | None = None) -> Plan:
+    """What the matrix at `path` means on `host`; `budget` stands in for the file's.
+
+    Raises:
+        BadInput: the file is malformed, or declares what cannot exist; every problem of the file, each
+            with its path in it.
+    """
+    given, world = read(path, facts), World(facts, host)
+    if budget is None:
+        budget = Budget(given.budget.cells, given.budget.minutes)
+    listed = _listed(given, world)
+    _refuse_duplicates(path.name, [row.cell.id for row in listed])
+    kept, left_out = _exclude(given, listed, facts)
+    space = declared.space(given, world)
+    try:
+        rows = covering.choose(space, given.strategy, [rules.fields(row.cell) for row in kept])
+    except BadInput as problem:
+        raise BadInput(f"{path.name}: {problem}") from None
+    by_hand = {row.cell for row in kept}
+    made = [cell for row in rows if (cell := Cell(**row)) not in by_hand]
+    chosen, beyond = _within(kept, made, budget, (history, facts, given.tier))
+    return Plan(
+        path.stem,
+        given.tier,
+        tuple(_tagged(row, given, facts) for row in chosen),
+        (*left_out, *beyond),
+        given.wanted,
+        given.strategy,
+        budget,
+        _coverage(space, chosen),
+        host,
+    )
+
+
+def read(path: Path, facts: Facts) -> MatrixFile:
+    """The file, if it is well formed and what it declares can exist.
+
+    Raises:
+        BadInput: every problem of the file.
+    """
+    raw = file.parse(path)
+    problems = [*file.malformed(raw), *declared.impossible(raw, facts)]
+    if problems:
+        raise BadInput("\n".join(f"{path.name}: {problem}" for problem in problems))
+    return MatrixFile.model_validate(raw)
+
+
+def shipped(folder: Path, facts: Facts, host: Host) -> list[Plan]:
+    """The plans of all matrix files in `folder` without their budgets, ``default`` first."""
+    paths = sorted(folder.glob("*.toml"), key=lambda path: (path.stem != "default", path.stem))
+    return [plan(path, facts, host, budget=NO_LIMIT) for path in paths]
+
+
+def select(whole: Plan, patterns: Sequence[str], tags: Sequence[str] = ()) -> Plan:
+    """The part of a plan whose ids fit one of the patterns, with one of the tags; all when there are none.
+
+    Raises:
+        EmptySelection: nothing is left.
+    """
+    chosen = whole.cells
+    if tags:
+        chosen = tuple(row for row in chosen if set(tags) & set(row.tags))
+    if patterns:  # who names a spare cell wants it
+        chosen = tuple(
+            replace(row, spare=False) for row in chosen if any(matches(row.cell, each) for each in patterns)
+        )
+    if not chosen:
+        raise EmptySelection(_nothing_selected(whole, patterns, tags))
+    return replace(whole, cells=chosen)
+
+
+def _nothing_selected(whole: Plan, patterns: Sequence[str], tags: Sequence[str]) -> str:
+    ids = [row.cell.id for row in whole.cells]
+    near = [close for each in patterns for close in get_close_matches(each, ids, cutoff=0.5)]
+    hint = f" Did you mean {near[0]}?" if near else ""
+    wanted = ", ".join((*patterns, *(f"tag {tag}" for tag in tags))) or "(all)"
+    if not ids:
+        reason = f": {whole.left_out[0].reason}" if whole.left_out else ""
+        return f"matrix {whole.name}: no cell is left on {whole.host}{reason}; `samcheck plan` says more"
+    return f"matrix {whole.name}: no cell fits {wanted}.{hint} Its cells: {', '.join(ids)}"
+
+
+def _listed(given: MatrixFile, world: World) -> list[PlannedCell]:
+    cells = [PlannedCell(declared.cell(row, world), tuple(row.tags), row.spare) for row in given.cell]
+    return cells + [
+        PlannedCell(declared.cell(row, world), tuple(row.tags), row.spare, row.reason)
+        for row in given.include
+    ]
+
+
+def _refuse_duplicates(name: str, ids: list[str]) -> None:
+    twice = sorted({each for each in ids if ids.count(each) > 1})
+    if twice:
+        raise BadInput(f"{name}: declared more than once: {', '.join(twice)}")
+
+
+def _exclude(
+    given: MatrixFile, listed: Iterable[PlannedCell], facts: Facts
+) -> tuple[list[PlannedCell], list[LeftOut]]:
+    """Apply the file's rules to the cells that it declares by hand."""
+    kept, left_out = [], []
+    for row in listed:
+        rule = next((rule for rule in given.exclude if declared.fits(rule, row.cell, facts)), None)
+        if rule is None:
+            kept.append(row)
+        else:
+            left_out.append(LeftOut(row.cell.id, rule.reason))
+    return kept, left_out
+
+
+def _within(
+    by_hand: Sequence[PlannedCell],
+    made: Sequence[Cell],
+    budget: Budget,
+    ground: tuple[History, Facts, Tier],
+) -> tuple[list[PlannedCell], list[LeftOut]]:
+    """Those within the budget: cells declared by hand first, then the others by their worth."""
+    history, facts, tier = ground
+    covered = (coverage.pairs_of(rules.fields(row.cell), rules.AXES) for row in by_hand)
+    history = replace(history, tried=history.tried.union(*covered))
+    rows = [replace(row, minutes=history.minutes(row.cell, tier)) for row in by_hand]
+    rows += [
+        PlannedCell(each.cell, why=each.why, minutes=history.minutes(each.cell, tier))
+        for each in ranking.rank(made, history, facts)
+    ]
+    within = list(budget.within([row.minutes for row in rows]))
+    beyond = [
+        LeftOut(row.cell.id, f"beyond the budget of {budget}: ranked {place + 1} of {len(rows)} ({row.why})")
+        for place, row in enumerate(rows)
+        if not within[place]
+    ]
+    return [row for row, inside in zip(rows, within, strict=True) if inside], beyond
+
+
+def _tagged(row: PlannedCell, given: MatrixFile, facts: Facts) -> PlannedCell:
+    named = [tag.name for tag in given.tag if declared.fits(tag, row.cell, facts)]
+    return replace(row, tags=tuple(sorted({*row.tags, *given.tags, *named})))
+
+
+def _coverage(space: Space, chosen: Sequence[PlannedCell]) -> Coverage | None:
+    if not space.axes:
+        return None
+    return coverage.measure(space, [rules.fields(row.cell) for row in chosen])
+
+
+def on_host(row: PlannedCell, host: Host, facts: Facts) -> tuple[rules.Obstacle, ...]:
+    """What keeps a planned cell from the GPU of a machine, and what limits it there."""
+    return hosts.obstacles(row.cell, host, facts)

@@ -1,0 +1,90 @@
+"""The combinations that a matrix asks for: values per axis, and what forbids some of them together (pure).
+
+Nothing here walks through the product of the axes: combinations are built value by value, and given up as
+soon as a constraint forbids what is there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import combinations
+
+from samcheck.rules import Constraint, Obstacle
+
+#: Two axes with a value each: ``(("torch", "2.4.1"), ("python", "3.12"))``.
+Pair = tuple[tuple[str, str], tuple[str, str]]
+
+
+@dataclass(frozen=True)
+class Space:
+    """Values per axis, the preferred ones first, and the constraints between them."""
+
+    axes: Mapping[str, tuple[str, ...]]
+    constraints: tuple[Constraint, ...]
+    _completions: dict[Pair, dict[str, str] | None] = field(default_factory=dict, repr=False)
+
+    @property
+    def raw(self) -> int:
+        """How many combinations there would be without any constraint."""
+        count = 1
+        for values in self.axes.values():
+            count *= len(values)
+        return count
+
+    def obstacle(self, values: Mapping[str, str]) -> Obstacle | None:
+        """The first constraint that forbids `values`, which may leave axes open."""
+        return next(filter(None, (each.check(values) for each in self.constraints)), None)
+
+    def pairs(self) -> Iterator[Pair]:
+        """Every pair of values of two axes, whether it can exist or not."""
+        for one, other in combinations(self.axes, 2):
+            for first in self.axes[one]:
+                for second in self.axes[other]:
+                    yield ((one, first), (other, second))
+
+    def completion(self, pair: Pair) -> dict[str, str] | None:
+        """A combination that holds `pair` and that nothing forbids; None where there is none."""
+        if pair not in self._completions:
+            self._completions[pair] = next(self.combinations(dict(pair)), None)
+        return self._completions[pair]
+
+    def combinations(self, start: Mapping[str, str] | None = None) -> Iterator[dict[str, str]]:
+        """All combinations that nothing forbids, those with preferred values first."""
+        given = dict(start or {})
+        if self.obstacle(given) is None:
+            yield from self._extend(given, [axis for axis in self.axes if axis not in given])
+
+    def _extend(self, values: dict[str, str], free: list[str]) -> Iterator[dict[str, str]]:
+        if not free:
+            yield {axis: values[axis] for axis in self.axes}
+            return
+        axis = free[0]
+        touching = [each for each in self.constraints if axis in each.axes]
+        for value in self.axes[axis]:
+            values[axis] = value
+            if not any(each.check(values) for each in touching):
+                yield from self._extend(values, free[1:])
+        values.pop(axis, None)  # an axis may have no values
+
+    def why_not(self, pair: Pair) -> Obstacle | None:
+        """Why no combination holds a pair; None where one does."""
+        if self.completion(pair) is not None:
+            return None
+        direct = self.obstacle(dict(pair))
+        return direct or self._indirect(pair)
+
+    def _indirect(self, pair: Pair) -> Obstacle:
+        """Two values that nothing forbids together, but every third value has something against one."""
+        (one, first), (other, second) = pair
+        reasons = []
+        for axis in self.axes:
+            if axis in (one, other):
+                continue
+            found = [self.obstacle({**dict(pair), axis: value}) for value in self.axes[axis]]
+            if all(found):
+                reasons = [each for each in found if each is not None]
+                sources = tuple(sorted({source for each in reasons for source in each.source}))
+                text = f"no {axis} of this matrix goes with both {one} {first} and {other} {second or 'auto'}"
+                return Obstacle("no-third", "install", text, sources)
+        return Obstacle("no-third", "install", f"nothing completes {one} {first} with {other} {second}")

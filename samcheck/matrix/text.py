@@ -1,0 +1,164 @@
+"""A plan for people to read, and for programs (pure)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from itertools import groupby
+from typing import Any
+
+from samcheck.facts import Facts
+from samcheck.matrix.coverage import Coverage
+from samcheck.matrix.planner import Plan, PlannedCell, on_host
+from samcheck.matrix.space import Pair
+from samcheck.rules import Obstacle
+
+#: More of one kind are only counted, unless everything was asked for.
+SHOWN = 15
+
+
+def lines(plan: Plan, facts: Facts, everything: bool = False) -> Iterator[str]:
+    """The plan in lines: cells, what is left out and why, what is covered and what is not."""
+    most = 10**9 if everything else SHOWN
+    yield _title(plan)
+    for row in plan.cells:
+        yield "  " + _cell(row)
+    yield from _host(plan, facts)
+    yield from _left_out(plan, most)
+    if plan.coverage is not None:
+        yield from _coverage(plan.coverage, most)
+
+
+def _title(plan: Plan) -> str:
+    minutes = sum(row.minutes for row in plan.cells if not row.spare)
+    text = f"matrix {plan.name}: {len(plan.cells)} cells, tier {plan.tier}, {plan.strategy}"
+    text += f", about {minutes:.0f} minutes one after another"
+    return text + (f", within a budget of {plan.budget}" if plan.budget else "")
+
+
+def _cell(row: PlannedCell) -> str:
+    tags = f" [{' '.join(row.tags)}]" if row.tags else ""
+    spare = ", spare" if row.spare else ""
+    return f"{row.cell.id}{tags}: {row.minutes:.1f} min, {row.why}{spare}"
+
+
+def _host(plan: Plan, facts: Facts) -> Iterator[str]:
+    """What the machine's driver and GPU make of the cells."""
+    if not plan.host:
+        yield "planned for a machine without a GPU; --gpu and --driver ask about another"
+        return
+    found = {row.cell.id: on_host(row, plan.host, facts) for row in plan.cells}
+    fine = sum(not obstacles for obstacles in found.values())
+    yield f"on {plan.host}: {fine} of {len(found)} cells run without limits"
+    by_obstacle: dict[Obstacle, list[str]] = {}
+    for id, obstacles in found.items():
+        for obstacle in obstacles:
+            by_obstacle.setdefault(obstacle, []).append(id)
+    words = {"host": "cannot run", "soft": "with limits", "doubt": "not certain"}
+    for obstacle, ids in by_obstacle.items():
+        yield f"  {words[obstacle.kind]}: {', '.join(ids)}: {obstacle}"
+
+
+def _left_out(plan: Plan, most: int) -> Iterator[str]:
+    if plan.left_out:
+        yield f"left out: {len(plan.left_out)} cells"
+    yield from _first((f"  {left.id}: {left.reason}" for left in plan.left_out), most, len(plan.left_out))
+
+
+def _coverage(seen: Coverage, most: int) -> Iterator[str]:
+    sizes = " × ".join(f"{len(values)} {axis}" for axis, values in seen.values.items())
+    yield f"axes: {sizes} = {seen.raw} combinations"
+    for axis, counts in seen.values.items():
+        parts = (f"{value or 'auto'} in {count}" for value, count in counts.items())
+        yield f"  {axis}: {', '.join(parts)}"
+    yield f"pairs: {len(seen.covered)} of {seen.possible} possible ones are covered"
+    if seen.uncovered:
+        yield f"not covered: {len(seen.uncovered)}"
+    yield from _first((f"  {pair(each)}" for each in seen.uncovered), most, len(seen.uncovered))
+    # That `cuda = "auto"` takes one build of each release rules the others out, which is no news.
+    impossible = {both: why for both, why in seen.impossible.items() if why.rule != "matrix"}
+    rows = list(grouped(impossible.items()))
+    if rows:
+        yield f"left out: {len(impossible)} pairs"
+    yield from _first((f"  {row}" for row in rows), most, len(rows))
+
+
+def _first(found: Iterable[str], most: int, count: int) -> Iterator[str]:
+    for place, line in enumerate(found):
+        if place == most:
+            yield f"  and {count - most} more; --all shows them"
+            return
+        yield line
+
+
+def pair(both: Pair) -> str:
+    """``torch 2.4.1 with python 3.12``."""
+    return " with ".join(f"{axis} {value or 'auto'}" for axis, value in both)
+
+
+def grouped(impossible: Iterable[tuple[Pair, Obstacle]]) -> Iterator[str]:
+    """One line for all values of an axis that one value of another rules out by the same rule."""
+
+    def key(entry: tuple[Pair, Obstacle]) -> tuple[str, ...]:
+        (one, other), obstacle = entry
+        return (*one, other[0], obstacle.rule, obstacle.kind)
+
+    for _, entries in groupby(impossible, key):
+        rows = list(entries)
+        (one, other), obstacle = rows[0]
+        values = ", ".join(both[1][1] or "auto" for both, _ in rows)
+        yield f"{one[0]} {one[1]} with {other[0]} {values}: {obstacle}"
+
+
+def as_json(plan: Plan, facts: Facts) -> dict[str, Any]:
+    """The whole plan in plain types."""
+    return {
+        "matrix": plan.name,
+        "tier": plan.tier,
+        "strategy": plan.strategy,
+        "budget": {"cells": plan.budget.cells, "minutes": plan.budget.minutes},
+        "host": {
+            "gpus": [{"name": gpu.name, "capability": gpu.capability} for gpu in plan.host.gpus],
+            "driver": plan.host.driver,
+        },
+        "cells": [_cell_json(row, plan, facts) for row in plan.cells],
+        "left_out": [{"id": left.id, "reason": left.reason} for left in plan.left_out],
+        "coverage": None if plan.coverage is None else _coverage_json(plan.coverage),
+    }
+
+
+def _cell_json(row: PlannedCell, plan: Plan, facts: Facts) -> dict[str, Any]:
+    return {
+        "id": row.cell.id,
+        "torch": row.cell.torch,
+        "cuda": row.cell.cuda,
+        "python": row.cell.python,
+        "numpy": row.cell.numpy,
+        "sam": row.cell.sam,
+        "tags": list(row.tags),
+        "spare": row.spare,
+        "why": row.why,
+        "minutes": row.minutes,
+        "obstacles": [obstacle_json(each) for each in on_host(row, plan.host, facts)],
+    }
+
+
+def obstacle_json(obstacle: Obstacle) -> dict[str, Any]:
+    return {
+        "rule": obstacle.rule,
+        "kind": obstacle.kind,
+        "text": obstacle.text,
+        "source": list(obstacle.source),
+    }
+
+
+def _coverage_json(seen: Coverage) -> dict[str, Any]:
+    return {
+        "combinations": seen.raw,
+        "values": {axis: dict(counts) for axis, counts in seen.values.items()},
+        "pairs_possible": seen.possible,
+        "pairs_covered": len(seen.covered),
+        "uncovered": [dict(each) for each in seen.uncovered],
+        "impossible": [
+            {"pair": dict(both), **obstacle_json(obstacle)} for both, obstacle in seen.impossible.items()
+        ],
+    }

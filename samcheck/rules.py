@@ -1,0 +1,150 @@
+"""Why a combination cannot exist, by the facts: each obstacle with its rule and source (pure).
+
+The facts constrain two fields of a cell at a time; a planner needs them in that form (`constraints`), a
+single cell is asked about with `obstacles`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cache
+
+from packaging.version import Version
+
+from samcheck.cells import Cell
+from samcheck.facts import Facts
+
+#: Fields of a cell that a matrix can vary, the most telling first.
+AXES = ("torch", "cuda", "python", "numpy", "sam")
+
+
+@dataclass(frozen=True)
+class Obstacle:
+    """Something that keeps a combination from existing or running.
+
+    Attributes:
+        rule: id in the facts' rules, or ``matrix`` for what a matrix file leaves out by itself.
+        kind: ``install`` (cannot be installed), ``run`` (installs, cannot work), ``host`` (not on this
+            driver or GPU), ``soft`` (works, with limits), ``doubt`` (no good source says that it exists)
+            or ``choice`` (somebody left it out).
+        text: one sentence about this very combination.
+        source: ids in the facts' sources.
+    """
+
+    rule: str
+    kind: str
+    text: str
+    source: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        origin = f"; source: {', '.join(self.source)}" if self.source else ""
+        return f"{self.text} ({self.rule}{origin})"
+
+
+@dataclass(frozen=True)
+class Constraint:
+    """What forbids some values of a few axes together; asked with one value for each of `axes`."""
+
+    axes: tuple[str, ...]
+    obstacle: Callable[..., Obstacle | None]
+
+    def check(self, values: Mapping[str, str]) -> Obstacle | None:
+        """The obstacle among `values`; None where one of the axes has no value yet."""
+        if any(axis not in values for axis in self.axes):
+            return None
+        return self.obstacle(*(values[axis] for axis in self.axes))
+
+
+def constraints(facts: Facts) -> tuple[Constraint, ...]:
+    """The facts as constraints between two fields each; answers are kept, planners ask often."""
+
+    def python(torch: str, python: str) -> Obstacle | None:
+        return _python(facts, torch, python)
+
+    def build(torch: str, cuda: str) -> Obstacle | None:
+        return _build(facts, torch, cuda)
+
+    def old_torch(torch: str, numpy: str) -> Obstacle | None:
+        return _old_torch(facts, torch, numpy)
+
+    def numpy_wheel(python: str, numpy: str) -> Obstacle | None:
+        return _numpy_wheel(facts, python, numpy)
+
+    return (
+        Constraint(("torch", "python"), cache(python)),
+        Constraint(("torch", "cuda"), cache(build)),
+        Constraint(("torch", "numpy"), cache(old_torch)),
+        Constraint(("python", "numpy"), cache(numpy_wheel)),
+    )
+
+
+def obstacles(cell: Cell, facts: Facts) -> tuple[Obstacle, ...]:
+    """Everything that the facts say against a cell; empty when nothing does."""
+    values = fields(cell)
+    found = (constraint.check(values) for constraint in constraints(facts))
+    return tuple(obstacle for obstacle in found if obstacle is not None)
+
+
+def fields(cell: Cell) -> dict[str, str]:
+    """A cell's value on each axis."""
+    return {axis: str(getattr(cell, axis)) for axis in AXES}
+
+
+def _python(facts: Facts, torch: str, python: str) -> Obstacle | None:
+    release = facts.release(torch)
+    if release is None:
+        known = f"{facts.releases[0].version} to {facts.releases[-1].version}"
+        return Obstacle("torch-unknown", "install", f"no PyTorch {torch} is known, {known} are")
+    if not facts.pin("tool", python):
+        text = f"samcheck's own tools have no release for Python {python}"
+        return Obstacle("guest-python", "install", text)
+    if python in release.torch_only:
+        text = f"PyTorch {torch} has a wheel for Python {python}, its torchvision {release.torchvision} none"
+        return Obstacle("python-no-torchvision", "install", text, release.source)
+    if python not in release.pythons:
+        text = (
+            f"PyTorch {torch} with torchvision {release.torchvision} has wheels for Python "
+            f"{', '.join(release.pythons)}, not {python}"
+        )
+        return Obstacle("python-no-wheel", "install", text, release.source)
+    if not release.numpy2 and not facts.pin("numpy1", python):
+        text = f"PyTorch {torch} needs NumPy 1, which has no wheel for Python {python}"
+        return Obstacle("numpy1-new-python", "install", text, release.source)
+    return None
+
+
+def _build(facts: Facts, torch: str, cuda: str) -> Obstacle | None:
+    release = facts.release(torch)
+    if release is None or cuda == "cpu":  # PyTorch's index has a CPU build of every release
+        return None
+    build = release.build(cuda)
+    if build is None:
+        tags = ", ".join(each.tag for each in release.builds)
+        text = f"PyTorch {torch} was built for {tags}, not {cuda}"
+        return Obstacle("cuda-build-absent", "install", text, release.source)
+    if build.status == "unverified":
+        text = f"no good source says that PyTorch {torch} has a {cuda} build"
+        return Obstacle("build-unverified", "doubt", text, build.source)
+    return None
+
+
+def _old_torch(facts: Facts, torch: str, numpy: str) -> Obstacle | None:
+    release = facts.release(torch)
+    if release is None or release.numpy2 or not numpy or Version(numpy).major < 2:
+        return None
+    text = f"PyTorch {torch} was compiled against NumPy 1 and does not see NumPy {numpy}"
+    return Obstacle("numpy2-old-torch", "run", text, ("pt132179",))
+
+
+def _numpy_wheel(facts: Facts, python: str, numpy: str) -> Obstacle | None:
+    if not numpy:
+        return None
+    series = facts.series(numpy)
+    if series is None:
+        known = ", ".join(row.series for row in facts.numpy)
+        return Obstacle("numpy-no-wheel", "doubt", f"no NumPy {numpy} is known, the series {known} are")
+    if python in series.pythons:
+        return None
+    text = f"NumPy {series.series} has wheels for Python {', '.join(series.pythons)}, not {python}"
+    return Obstacle("numpy-no-wheel", "install", text, series.source)

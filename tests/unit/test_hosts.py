@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+import pytest
+
+from samcheck import facts, hosts
+from samcheck.cells import Cell
+from samcheck.errors import BadInput
+from samcheck.hosts import Host
+
+FACTS = facts.load()
+
+
+def against(torch: str, cuda: str, gpu: str, driver: str) -> dict[str, str]:
+    found = hosts.obstacles(Cell(torch, cuda, "3.11"), hosts.host(gpu, driver, FACTS), FACTS)
+    return {obstacle.rule: obstacle.kind for obstacle in found}
+
+
+@pytest.mark.parametrize(
+    ("torch", "cuda", "gpu", "driver", "expected"),
+    [
+        ("2.4.1", "cu121", "H200", "580.65.06", {}),
+        # Below the floor of CUDA 12, on a card for which NVIDIA has no forward compatibility.
+        ("2.4.1", "cu121", "RTX 4090", "470.82.01", {"driver-too-old": "host"}),
+        # At the floor, below the driver that came with 12.1: runs, without compiling PTX.
+        ("2.4.1", "cu121", "A100", "525.60.13", {"driver-needs-exact": "soft"}),
+        # A data-center card on a long-term branch: cuda-compat-13-0 helps.
+        ("2.11.0", "cu130", "A100", "535.104.05", {"driver-too-old": "soft"}),
+        ("2.11.0", "cu130", "RTX 3090", "535.104.05", {"driver-too-old": "host"}),
+        # No sm_70 in any default build of 2.11.
+        ("2.11.0", "cu130", "V100", "580.65.06", {"gpu-no-kernel": "host"}),
+        ("2.11.0", "cu126", "V100", "580.65.06", {}),
+        # R590 and later have dropped Volta.
+        ("2.11.0", "cu126", "V100", "595.45.04", {"driver-dropped-gpu": "host"}),
+        ("2.4.1", "cu121", "B200", "580.65.06", {"gpu-no-kernel": "host"}),
+        ("2.4.1", "cpu", "V100", "470.82.01", {}),
+        # A driver alone is enough to ask about drivers, a GPU alone about GPUs.
+        ("2.11.0", "cu130", "", "535.104.05", {"driver-too-old": "soft"}),
+        ("2.11.0", "cu130", "V100", "", {"gpu-no-kernel": "host"}),
+    ],
+)
+def test_obstacles(torch: str, cuda: str, gpu: str, driver: str, expected: dict[str, str]) -> None:
+    assert against(torch, cuda, gpu, driver) == expected
+
+
+def test_what_helps_is_named() -> None:
+    on = hosts.host("V100", "580.65.06", FACTS)
+    (found,) = hosts.obstacles(Cell("2.11.0", "cu130", "3.11"), on, FACTS)
+    assert "sm_70" in found.text
+    assert "take its cu126 build" in found.text
+    assert found.source
+    (found,) = hosts.obstacles(Cell("2.4.1", "cu121", "3.11"), hosts.host("B200", "", FACTS), FACTS)
+    assert "no build of this release has it" in found.text
+
+
+@pytest.mark.parametrize(
+    ("gpu", "driver", "said"),
+    [
+        ("Voodoo 2", "", "not among the GPUs"),
+        ("", "latest", "not like 535.104.05"),
+        ("", "535;rm", "not like"),
+        ("GB200", "", "Arm"),
+    ],
+)
+def test_nonsense_is_refused(gpu: str, driver: str, said: str) -> None:
+    with pytest.raises(BadInput, match=said):
+        hosts.host(gpu, driver, FACTS)
+
+
+def test_a_machine_in_words() -> None:
+    assert str(Host()) == "no GPU"
+    assert str(hosts.host("v100", "535.104", FACTS)) == "V100 (compute capability 7.0) with driver 535.104"

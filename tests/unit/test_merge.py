@@ -1,0 +1,295 @@
+from __future__ import annotations
+
+import random
+import shutil
+import tempfile
+from dataclasses import replace
+from pathlib import Path, PurePosixPath
+
+import pytest
+from click.testing import CliRunner, Result
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from samcheck import merge, results
+from samcheck.cells import Cell
+from samcheck.commands.merge import merge_command
+from samcheck.errors import BadInput
+from samcheck.guest.record import CellResult, EnvironmentRecord, Fingerprint
+
+SEEN = Fingerprint(
+    python="3.11.7",
+    implementation="CPython",
+    platform="Linux",
+    libc="glibc 2.36",
+    cpu="AMD EPYC",
+    cpu_count=2,
+    memory_mib=24000,
+    torch="2.4.1+cu121",
+    device="cuda",
+    gpu="NVIDIA H200",
+    driver="580.1",
+)
+RESULT = CellResult(
+    schema_version=1,
+    cell=Cell("2.4.1", "cu121", "3.11").record(()),
+    outcome="passed",
+    reason="",
+    environment=EnvironmentRecord("venv"),
+    tier="fast",
+    started="2026-11-22T12:00:00+00:00",
+    finished="2026-11-22T12:30:00+00:00",
+    samcheck="0.1.0",
+    observed=SEEN,
+)
+LATER = "2026-11-22T12:31:00+00:00"
+OTHER = Cell("2.15.0", "cu132", "3.13").record(())
+PLACE = PurePosixPath("nvidia-h200/580.1/torch2.4.1-cu121-py3.11.json")
+OTHER_PLACE = PLACE.with_name("torch2.15.0-cu132-py3.13.json")
+
+
+def shard(folder: Path, *rows: CellResult) -> Path:
+    for row in rows:
+        results.store(folder, row, "some device")
+    return folder
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    files = (path for path in folder.rglob("*") if path.is_file())
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
+
+
+def test_shards_become_one_byte_for_byte(tmp_path: Path) -> None:
+    one = shard(tmp_path / "shard-1", RESULT)
+    two = shard(tmp_path / "shard-2", replace(RESULT, cell=OTHER))
+    for path in (one / PLACE, two / OTHER_PLACE):  # written otherwise, the same to who reads it
+        path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n") + b"\n\n")
+    merged = merge.merge([one, two], tmp_path / "results")
+    assert merged == merge.Merged(taken=(OTHER_PLACE, PLACE))
+    assert contents(tmp_path / "results") == contents(one) | contents(two)
+
+
+def test_the_one_that_finished_last_wins(tmp_path: Path) -> None:
+    old = shard(tmp_path / "a", RESULT)
+    # An hour less on the clock, and yet later.
+    late = replace(RESULT, finished="2026-11-22T11:31:00-01:00", outcome="failed", reason="1 of 4")
+    new = shard(tmp_path / "b", late)
+    for name, folders in (("x", [old, new]), ("y", [new, old])):
+        assert merge.merge(folders, tmp_path / name) == merge.Merged(taken=(PLACE,), failed=(PLACE,))
+        assert contents(tmp_path / name) == contents(new)
+
+
+def test_what_is_there_takes_part(tmp_path: Path) -> None:
+    store = shard(tmp_path / "results", RESULT, replace(RESULT, cell=OTHER, finished=LATER))
+    newer = shard(tmp_path / "a", replace(RESULT, finished=LATER), replace(RESULT, cell=OTHER))
+    merged = merge.merge([newer], store)
+    assert merged == merge.Merged(replaced=(PLACE,), kept=(OTHER_PLACE,))
+    assert results.read(store / PLACE).finished == results.read(store / OTHER_PLACE).finished == LATER
+
+
+def test_equal_results_count_once(tmp_path: Path) -> None:
+    one, two = shard(tmp_path / "a", RESULT), shard(tmp_path / "b", RESULT)
+    assert merge.merge([one, two, one], tmp_path / "results").taken == (PLACE,)
+    assert merge.merge([one, two], tmp_path / "results").kept == (PLACE,)
+
+
+@pytest.mark.parametrize("finished", ["2026-11-22T12:00:00+00:00", LATER])
+@pytest.mark.parametrize("standing", [True, False], ids=["standing", "arriving"])
+def test_a_fast_run_does_not_replace_a_full_one(tmp_path: Path, finished: str, standing: bool) -> None:
+    full = shard(tmp_path / "full", replace(RESULT, tier="full"))
+    fast = shard(tmp_path / "fast", replace(RESULT, finished=finished, outcome="failed", reason="1 of 4"))
+    if standing:
+        shutil.copytree(full, tmp_path / "results")
+    merged = merge.merge([fast] if standing else [fast, full], tmp_path / "results")
+    assert merged.notes == (
+        f"{PLACE}: the full result of {RESULT.finished} stands, not the fast one of {finished} (failed)",
+    )
+    assert merged.failed == (PLACE,)  # --strict still sees it
+    assert contents(tmp_path / "results") == contents(full)
+
+
+def test_a_full_run_replaces_a_newer_fast_one(tmp_path: Path) -> None:
+    store = shard(tmp_path / "results", replace(RESULT, finished=LATER))
+    merged = merge.merge([shard(tmp_path / "a", replace(RESULT, tier="full"))], store)
+    assert merged.replaced == (PLACE,)
+    assert len(merged.notes) == 1
+
+
+CONTENT = results.to_json(RESULT)
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        (b"", "Invalid JSON"),
+        (b"\xff\xfe", "Invalid JSON"),
+        (CONTENT[:-40], "Invalid JSON"),
+        (b'{"schema_version": 2}', "cell: Field required"),
+        (
+            CONTENT.replace(b'"schema_version": 1', b'"schema_version": 9'),
+            "has schema 9, this samcheck knows",
+        ),
+        (CONTENT.replace(b"2026-11-22T12:30:00+00:00", b"yesterday"), "finished: 'yesterday' is not a time"),
+        (
+            CONTENT.replace(b'"id": "torch2.4.1', b'"id": "torch2.4.0'),
+            "is the result of nvidia-h200/580.1/torch2.4.0",
+        ),
+        (CONTENT.replace(b"H200", b"A100"), "is the result of nvidia-a100/580.1"),
+    ],
+)
+def test_a_file_that_is_none_costs_nothing_else(tmp_path: Path, content: bytes, problem: str) -> None:
+    good = shard(tmp_path / "shard-1", replace(RESULT, cell=OTHER))
+    bad = shard(tmp_path / "shard-2", RESULT)
+    assert content != (bad / PLACE).read_bytes()
+    (bad / PLACE).write_bytes(content)
+    merged = merge.merge([bad, good], tmp_path / "results")
+    assert merged.taken == (OTHER_PLACE,)
+    (said,) = merged.problems
+    assert said.startswith(f"{bad / PLACE}: ")
+    assert problem in said
+    assert contents(tmp_path / "results") == contents(good)
+
+
+def test_a_folder_in_the_place_of_a_file_costs_nothing_else(tmp_path: Path) -> None:
+    good = shard(tmp_path / "shard-1", RESULT)
+    (good / OTHER_PLACE).mkdir()
+    merged = merge.merge([good], tmp_path / "results")
+    assert merged.taken == (PLACE,)
+    assert "cannot be read: Is a directory" in merged.problems[0]
+
+
+def test_a_file_that_is_none_is_not_overwritten(tmp_path: Path) -> None:
+    store = shard(tmp_path / "results", RESULT)
+    (store / PLACE).write_bytes(b"from a samcheck to come")
+    shards = shard(tmp_path / "a", RESULT, replace(RESULT, cell=OTHER))
+    merged = merge.merge([shards], store)
+    assert merged.taken == (OTHER_PLACE,)
+    assert len(merged.problems) == 2
+    assert merged.problems[1].startswith(f"{store / PLACE}: stands in the way of a result")
+    assert (store / PLACE).read_bytes() == b"from a samcheck to come"
+
+
+def test_what_is_no_folder_is_refused_before_anything(tmp_path: Path) -> None:
+    good = shard(tmp_path / "shard-1", RESULT)
+    (tmp_path / "shard-2").mkdir()
+    (tmp_path / "shard-2" / "README.md").touch()
+    with pytest.raises(BadInput) as refused:
+        merge.merge([good, tmp_path / "shard-2", tmp_path / "shard-*"], tmp_path / "results")
+    missing, empty = sorted(str(refused.value).splitlines())
+    assert missing.startswith(f"{tmp_path}/shard-*: is no folder")
+    assert empty.startswith(f"{tmp_path}/shard-2: holds no result")
+    assert not (tmp_path / "results").exists()
+
+
+def test_results_may_be_one_of_the_folders(tmp_path: Path) -> None:
+    one = shard(tmp_path / "a", RESULT)
+    two = shard(tmp_path / "b", replace(RESULT, finished=LATER))
+    assert merge.merge([one, two], one).replaced == (PLACE,)
+
+
+def test_the_results_of_this_repository_can_be_merged(tmp_path: Path) -> None:
+    merged = merge.merge([results.CHECKOUT / "results"], tmp_path)
+    assert merged.taken
+    assert not merged.problems
+
+
+ROWS = st.builds(
+    lambda cell, tier, minute, outcome: replace(
+        RESULT,
+        cell=Cell(f"2.{cell}.0", "cu121", "3.11").record(()),
+        tier=tier,
+        finished=f"2026-11-22T12:{minute:02}:00+00:00",
+        outcome=outcome,
+    ),
+    st.integers(0, 3),
+    st.sampled_from(["fast", "full"]),
+    st.integers(0, 2),
+    st.sampled_from(["passed", "failed"]),
+)
+FOLDERS = st.lists(st.lists(ROWS, min_size=1, max_size=5), min_size=1, max_size=4)
+
+
+@settings(max_examples=20, deadline=None)
+@given(FOLDERS, st.randoms())
+def test_neither_order_nor_repetition_matters(folders: list[list[CellResult]], chance: random.Random) -> None:
+    with tempfile.TemporaryDirectory() as name:
+        root = Path(name)
+        shards = [shard(root / f"shard-{index}", *rows) for index, rows in enumerate(folders)]
+        first = merge.merge(shards, root / "first")
+        chance.shuffle(shards)
+        assert merge.merge(shards, root / "second") == first
+        joined = contents(root / "first")
+        assert contents(root / "second") == joined
+        for each in shards:  # one after the other is the same as all at once
+            merge.merge([each], root / "third")
+        assert contents(root / "third") == joined
+        again = merge.merge(shards, root / "first")
+        assert (again.taken, again.replaced, again.kept) == ((), (), first.taken)
+        assert contents(root / "first") == joined
+
+
+@settings(max_examples=25, deadline=None)
+@given(FOLDERS, st.binary(max_size=20), st.data())
+def test_a_corrupt_file_loses_nothing_else(
+    folders: list[list[CellResult]], junk: bytes, data: st.DataObject
+) -> None:
+    with tempfile.TemporaryDirectory() as name:
+        root = Path(name)
+        shards = [shard(root / f"shard-{index}", *rows) for index, rows in enumerate(folders)]
+        merge.merge(shards, root / "whole")
+        victim = data.draw(
+            st.sampled_from([path for each in shards for path in sorted(each.rglob("*.json"))])
+        )
+        victim.write_bytes(junk)
+        merged = merge.merge(shards, root / "torn")
+        assert len(merged.problems) == 1
+        assert str(victim) in merged.problems[0]
+        whole, torn = contents(root / "whole"), contents(root / "torn")
+        place = "/".join(victim.parts[-3:])
+        whole.pop(place)
+        torn.pop(place, None)
+        assert torn == whole
+
+
+def run(*arguments: object) -> Result:
+    return CliRunner().invoke(merge_command, [str(each) for each in arguments])
+
+
+def test_the_command_says_what_it_did_and_writes_the_table(tmp_path: Path) -> None:
+    one = shard(tmp_path / "shard-1", RESULT)
+    two = shard(tmp_path / "shard-2", replace(RESULT, cell=OTHER, outcome="failed", reason="1 of 4"))
+    ended = run(one, two, "--results", tmp_path / "results")
+    assert ended.exit_code == 0
+    assert f"taken: {PLACE}\n" in ended.output
+    assert f"did not pass: {OTHER_PLACE}\n" in ended.output
+    assert "2 taken, 0 replaced, 0 kept, 1 did not pass, 0 problems\n" in ended.output
+    table = (tmp_path / "results" / "README.md").read_text()
+    assert "torch2.4.1-cu121-py3.11" in table
+    assert "torch2.15.0-cu132-py3.13" in table
+
+
+def test_exit_codes(tmp_path: Path) -> None:
+    passed = shard(tmp_path / "shard-1", RESULT)
+    failed = shard(
+        tmp_path / "shard-2", replace(RESULT, cell=OTHER, outcome="build-failed", reason="no wheel")
+    )
+    into = ("--results", tmp_path / "results")
+    assert run(passed, *into, "--strict").exit_code == 0
+    assert run(failed, *into).exit_code == 0
+    assert run(failed, *into, "--strict").exit_code == 1
+    assert run(passed, *into, "--strict").exit_code == 0  # what failed is in results, not in the folders
+    (failed / OTHER_PLACE).write_bytes(b"")
+    ended = run(passed, failed, *into, "--strict")
+    assert ended.exit_code == 2
+    assert str(failed / OTHER_PLACE) in ended.stderr
+    assert run(*into).exit_code == 2
+
+
+def test_a_shard_that_did_not_come_is_a_problem(tmp_path: Path) -> None:
+    one = shard(tmp_path / "shard-1-of-3", RESULT)
+    (tmp_path / "shard-2-of-3").mkdir()
+    merged = merge.merge([one, tmp_path / "shard-2-of-3"], tmp_path / "results")
+    assert merged.taken == (PLACE,)
+    assert len(merged.problems) == 2
+    assert merged.problems[0].startswith(f"{tmp_path}/shard-2-of-3: holds no result")
+    assert merged.problems[1] == "shard-3-of-3: is missing: its cells are not in the table"

@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from samcheck import facts
+from samcheck.cells import Cell
+from samcheck.matrix import ranking
+from samcheck.matrix.history import NONE, History
+from samcheck.matrix.ranking import Budget
+
+FACTS = facts.load()
+CELLS = [
+    Cell(row.version, row.default_build.tag, python) for row in FACTS.releases[-8:] for python in row.pythons
+]
+
+
+def test_failures_then_new_releases_then_new_pairs() -> None:
+    old = Cell("2.4.1", "cu121", "3.11")
+    others = [Cell("2.8.0", "cu128", "3.11"), Cell("2.15.0", "cu132", "3.13"), old]
+    order = ranking.rank(others, History(failed=frozenset({old.id})), FACTS)
+    assert [each.cell.torch for each in order] == ["2.4.1", "2.15.0", "2.8.0"]
+    assert order[0].why.startswith("failed before")
+    assert order[1].why.startswith("newest PyTorch, ")
+    assert order[2].why == "7 of its 10 pairs are new"
+
+
+def test_what_was_tried_is_worth_less() -> None:
+    one, other = Cell("2.8.0", "cu128", "3.11"), Cell("2.8.0", "cu128", "3.12")
+    tried = ranking.rank([one], NONE, FACTS)[0]
+    assert tried.worth == 1
+    from samcheck.matrix.coverage import pairs_of
+    from samcheck.rules import AXES, fields
+
+    seen = History(tried=pairs_of(fields(one), AXES))
+    assert [each.cell for each in ranking.rank([one, other], seen, FACTS)] == [other, one]
+
+
+@given(st.lists(st.sampled_from(CELLS), unique=True), st.randoms())
+def test_every_cell_once_and_in_falling_worth(cells: list[Cell], random: st.Random) -> None:  # type: ignore[name-defined]
+    order = ranking.rank(cells, NONE, FACTS)
+    assert sorted(each.cell for each in order) == sorted(cells)
+    worth = [each.worth for each in order]
+    assert worth == sorted(worth, reverse=True)
+
+
+@given(st.lists(st.floats(0, 100), max_size=30), st.integers(1, 40), st.integers(1, 40), st.integers(1, 3000))
+def test_a_larger_budget_takes_all_of_a_smaller(
+    minutes: list[float], one: int, other: int, most: int
+) -> None:
+    small, large = sorted((one, other))
+    for smaller, larger in (
+        (Budget(cells=small), Budget(cells=large)),
+        (Budget(minutes=small), Budget(minutes=large)),
+        (Budget(small, most), Budget(large, most)),
+    ):
+        less, more = list(smaller.within(minutes)), list(larger.within(minutes))
+        assert all(inside or not taken for taken, inside in zip(less, more, strict=True))
+
+
+def test_a_budget_in_words() -> None:
+    assert str(Budget(cells=3)) == "3 cells"
+    assert str(Budget(3, 40)) == "3 cells and 40 minutes"
+    assert not Budget()
