@@ -87,7 +87,7 @@ def _summary(known: Facts, as_json: bool) -> None:
     shown = Table(*summary[0])
     for each in summary:
         shown.add_row(*(str(value) for value in each.values()))
-    Console().print(shown)
+    _console().print(shown)
     click.echo(f"{len(known.sources)} sources: samcheck facts sources")
 
 
@@ -103,7 +103,7 @@ def _tables(known: Facts, wanted: str, as_json: bool) -> None:
         click.echo(json.dumps(rows[wanted] if wanted in FILES else rows, indent=1))
         return
     for name in names:
-        Console().print(_shown(name, [columns for columns, _ in _rows(known, name)]))
+        _console().print(_shown(name, [columns for columns, _ in _rows(known, name)]))
 
 
 def _shown(name: str, rows: list[dict[str, object]]) -> Table:
@@ -156,6 +156,12 @@ def _against(folder: Path, as_json: bool) -> None:
         click.echo(f"{len(stored)} results, {len(found)} contradict the facts")
     if found:
         sys.exit(CELLS_FAILED)
+
+
+def _console() -> Console:
+    """Of the terminal's width; in a file or a pipe nothing is cut."""
+    console = Console()
+    return console if console.is_terminal else Console(width=300)
 
 
 def _refresh(write: bool, as_json: bool) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict
+from typing import Any, Dict, List
 
 import numpy as np
 import pytest
@@ -37,6 +37,41 @@ def decode(runs: Dict[str, Any]) -> np.ndarray:
     values = np.arange(len(runs["counts"])) % 2 == 1
     mask: np.ndarray = np.repeat(values, runs["counts"]).reshape(runs["size"][::-1]).T
     return mask
+
+
+def suppressed(boxes: np.ndarray, scores: np.ndarray, most: float) -> List[int]:
+    """Greedy suppression by its definition: what overlaps a better one by more than `most` goes."""
+    kept: List[int] = []
+    for at in np.argsort(-scores):
+        if all(overlap(boxes[at], boxes[better]) <= most for better in kept):
+            kept.append(int(at))
+    return kept
+
+
+def overlap(one: np.ndarray, other: np.ndarray) -> float:
+    """Intersection over union of two boxes (x0, y0, x1, y1)."""
+    sides = np.minimum(one[2:], other[2:]) - np.maximum(one[:2], other[:2])
+    common = float(np.prod(np.maximum(sides, 0)))
+    return common / (float(np.prod(one[2:] - one[:2])) + float(np.prod(other[2:] - other[:2])) - common)
+
+
+@pytest.mark.parametrize("name", ["nms", "batched_nms"])
+def test_suppression_follows_its_definition(name: str) -> None:
+    """torchvision keeps the boxes that greedy suppression keeps, the best first, also small ones.
+
+    https://github.com/facebookresearch/segment-anything/issues/552
+    """
+    ops = pytest.importorskip("torchvision.ops", reason="torchvision cannot be imported; imports says why")
+    random = np.random.RandomState(0)
+    corners, sizes = random.randint(0, 12, (200, 2)), random.randint(1, 6, (200, 2))
+    boxes = np.concatenate((corners, corners + sizes), axis=1).astype(np.float32)
+    scores = random.permutation(200).astype(np.float32) / 200
+    given = (torch.from_numpy(boxes), torch.from_numpy(scores))
+    if name == "nms":
+        found = ops.nms(*given, 0.5)
+    else:
+        found = ops.batched_nms(*given, torch.zeros(200, dtype=torch.long), 0.5)
+    assert found.tolist() == suppressed(boxes, scores, 0.5)
 
 
 def test_empty_mask_is_stable(defect: Any) -> None:

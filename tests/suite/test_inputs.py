@@ -61,6 +61,30 @@ def test_right_input(bench: wrong_inputs.Bench, name: str) -> None:
     assert all(map(np.array_equal, RIGHT_INPUTS[name](bench), bench.answer))
 
 
+def test_arrays_of_any_strides(bench: wrong_inputs.Bench) -> None:
+    """Points, labels, box and mask may be views of other arrays: their values count, not their memory.
+
+    https://github.com/facebookresearch/segment-anything/issues/477
+    """
+    height, width = bench.size
+    points = np.array([[width / 4, height / 2], [width / 2, height / 4], [width / 3, height / 5]])
+    usual = {
+        "point_coords": points,
+        "point_labels": np.array([1, 0, 1]),
+        "box": bench.box.copy(),
+        "mask_input": np.ascontiguousarray(bench.answer[2][:1]),
+    }
+    views = {
+        "point_coords": np.asfortranarray(points),
+        "point_labels": np.repeat(usual["point_labels"], 2)[::2],
+        "box": bench.box[::-1].copy()[::-1],
+        "mask_input": np.asfortranarray(bench.answer[2][:1]),
+    }
+    for name, view in views.items():
+        assert np.array_equal(view, usual[name])
+    assert all(map(np.array_equal, bench.prompt(**usual), bench.prompt(**views)))
+
+
 @pytest.mark.parametrize("shape", [(1, 1), (1, 200), (200, 1)], ids=str)
 def test_smallest_images(bench: wrong_inputs.Bench, shape: Any) -> None:
     """Images one pixel high or wide give masks of their own size and finite scores.

@@ -1,0 +1,65 @@
+"""Does using SAM keep anything: tensors, or arrays, of calls that are over?"""
+
+from __future__ import annotations
+
+import gc
+import tracemalloc
+from typing import Any, Callable, Dict, Tuple
+
+import numpy as np
+import pytest
+import torch
+
+from samcheck.guest.sam import stateful
+
+GROUP = "memory"
+WARM_UP, REPEATS = 3, 8
+
+
+def tensors() -> int:
+    """Bytes of all tensors that anything in this process still holds; views count for their part."""
+    gc.collect()
+    found = [each for each in gc.get_objects() if type(each) in (torch.Tensor, torch.nn.Parameter)]
+    return sum(each.numel() * each.element_size() for each in found)
+
+
+def arrays() -> int:
+    """Bytes that Python and NumPy have allocated since `tracemalloc` began and still hold."""
+    gc.collect()
+    return tracemalloc.get_traced_memory()[0]
+
+
+def growth(use: Callable[[], Any]) -> Tuple[int, int]:
+    """By how many bytes tensors and arrays grow over `REPEATS` uses, after some that may fill caches."""
+    tracemalloc.start()
+    try:
+        for _ in range(WARM_UP):
+            use()
+        before = tensors(), arrays()
+        for _ in range(REPEATS):
+            use()
+        return tensors() - before[0], arrays() - before[1]
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("what", ["image", "prompt", "automatic"])
+def test_use_keeps_nothing(what: str, plain: Any, measured: Dict[str, float]) -> None:
+    """Images that follow each other, prompts on one image, and automatic masks leave nothing behind.
+
+    https://github.com/facebookresearch/segment-anything/issues/743
+    """
+    image = stateful.images()[0]
+    ready = stateful.with_image(plain, image)
+    automatic = stateful.generator(plain)
+    uses: Dict[str, Callable[[], Any]] = {
+        "image": lambda: ready.set_image(image),
+        "prompt": lambda: stateful.ask(ready),
+        "automatic": lambda: automatic.generate(image),
+    }
+    kept_tensors, kept_arrays = growth(uses[what])
+    measured.update(tensors_bytes=kept_tensors, arrays_bytes=kept_arrays)
+    assert kept_tensors == 0
+    # Tables of the interpreter grow by some kilobytes; one answer in each use would be far more.
+    smallest = min(np.asarray(each).nbytes for each in stateful.ask(ready)[:1])
+    assert kept_arrays < min(smallest, 2**16)

@@ -1,0 +1,54 @@
+"""Does PyTorch load a checkpoint as it promises: every parameter or an error, and data only where asked?"""
+
+from __future__ import annotations
+
+import pickle
+from typing import Any, Dict
+
+import pytest
+import torch
+
+from samcheck.guest.sam import variants, weights
+from samcheck.guest.sam.bad_checkpoints import MakesFolder
+
+GROUP = "checkpoints"
+TINY = variants.VARIANTS["tiny"]
+
+
+@pytest.fixture(scope="module")
+def state() -> Dict[str, Any]:
+    """The parameters of the small model, on the CPU."""
+    parameters: Dict[str, Any] = weights.load(TINY)[0].state_dict()
+    return parameters
+
+
+def test_every_parameter_is_wanted(state: Dict[str, Any]) -> None:
+    """A file without one of SAM's parameters is refused: it would stay at its random start.
+
+    https://github.com/SysCV/sam-hq/issues/6
+    """
+    name = sorted(state)[0]
+    without = {each: value for each, value in state.items() if each != name}
+    with pytest.raises(RuntimeError, match=name):
+        TINY.build().load_state_dict(without)
+
+
+def test_no_foreign_parameter_is_taken(state: Dict[str, Any]) -> None:
+    """A file with a parameter that SAM does not have is refused: it is of another model.
+
+    https://github.com/SysCV/sam-hq/issues/6
+    """
+    with pytest.raises(RuntimeError, match="hf_token"):
+        TINY.build().load_state_dict(dict(state, hf_token=torch.zeros(1)))
+
+
+def test_weights_only_runs_no_code(tmp_path: Any) -> None:
+    """`torch.load(file, weights_only=True)` refuses a file with code in it, and does not run that.
+
+    https://github.com/pytorch/pytorch/security/advisories/GHSA-53q9-r3pm-6pq6
+    """
+    path, folder = tmp_path / "checkpoint.pth", tmp_path / "made-by-the-checkpoint"
+    torch.save({"extra": MakesFolder(folder)}, path)
+    with pytest.raises(pickle.UnpicklingError):
+        torch.load(str(path), weights_only=True)
+    assert not folder.exists()
