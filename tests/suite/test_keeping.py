@@ -20,7 +20,15 @@ def tensors() -> int:
     """Bytes of all tensors that anything in this process still holds; views count for their part."""
     gc.collect()
     found = [each for each in gc.get_objects() if type(each) in (torch.Tensor, torch.nn.Parameter)]
-    return sum(each.numel() * each.element_size() for each in found)
+    return sum(map(size, found))
+
+
+def size(tensor: Any) -> int:
+    """In bytes; PyTorch 2.0 holds some tensors that have no type yet, and so no size."""
+    try:
+        return int(tensor.numel() * tensor.element_size())
+    except RuntimeError:
+        return 0
 
 
 def arrays() -> int:
