@@ -1,41 +1,238 @@
-"""Removing what samcheck left on a machine, and nothing else."""
+"""Removing what samcheck keeps on a machine, and nothing else."""
 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+import time
+from collections import Counter
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from samcheck.environments import venv
-from samcheck.errors import EnvironmentUnavailable
+from filelock import FileLock, Timeout
+
+from samcheck import disk, usage
+from samcheck.environments import leftovers, venv
+from samcheck.errors import BadInput, EnvironmentUnavailable
 from samcheck.session import RUNS
+from samcheck.usage import Item
 
 
-def clean(environments: bool, runs: bool) -> Iterator[str]:
-    """Remove leftover containers; on request also environments (images, venvs) and run folders.
+@dataclass(frozen=True)
+class Wanted:
+    """What is to go beside containers of killed runs.
 
-    Containers of a samcheck that still runs are left alone. Yields a line for each thing removed.
+    Attributes:
+        environments: images, their build cache and virtual environments.
+        runs: folders of runs.
+        older_than: only what was not used for so many seconds; without a kind, of all kinds.
+        keep_under: only, oldest first, until all that samcheck keeps takes so many bytes.
+        run: the one run with this id, and its containers.
+        dry_run: say what would go, and remove nothing.
     """
-    yield from _containers(environments)
-    if environments:
-        yield from _folder(venv.home() / "venvs")
-    if runs:
-        yield from _folder(RUNS)
+
+    environments: bool = False
+    runs: bool = False
+    older_than: int | None = None
+    keep_under: int | None = None
+    run: str | None = None
+    dry_run: bool = False
+
+    @property
+    def limited(self) -> bool:
+        return self.older_than is not None or self.keep_under is not None
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """The kinds of things that may go; with a limit alone, all."""
+        all_of_them = self.limited and not (self.environments or self.runs)
+        return (
+            *(usage.ENVIRONMENTS if self.environments or all_of_them else ()),
+            *(usage.RUNS if self.runs or all_of_them else ()),
+        )
 
 
-def _containers(with_images: bool) -> Iterator[str]:
-    from samcheck.environments import docker, leftovers
+@dataclass(frozen=True)
+class Step:
+    """What was done (``removed``, ``would remove``, ``kept``, ``frees``, ``leaves``), and to what."""
+
+    done: str
+    what: str
+
+
+def clean(wanted: Wanted, now: float | None = None) -> Iterator[Step]:
+    """Remove leftover containers, and what is wanted; a step for each thing.
+
+    What a running samcheck or a container uses is kept, and said.
+
+    Raises:
+        BadInput: there is no such run, or it still goes on.
+    """
+    client = _engine()
+    done = "would remove" if wanted.dry_run else "removed"
+    if wanted.run is not None:
+        folder = _run_folder(wanted.run, client)
+        yield from (Step(done, what) for what in _one_run(folder, client, wanted.dry_run))
+    if client is not None:
+        yield from (Step(done, f"container {name}") for name in _forgotten(client, wanted.dry_run))
+    if wanted.kinds:
+        yield from _by_kind(wanted, client, time.time() if now is None else now)
+
+
+def _engine() -> Any:
+    """The engine's client; None where there is no engine, and so nothing of it to clean."""
+    from samcheck.environments import docker  # slow to import
 
     try:
-        client = docker.connect()
+        return docker.connect()
     except EnvironmentUnavailable:
-        return  # without an engine there is nothing of it to clean
-    yield from (f"container {name}" for name in leftovers.remove_abandoned(client))
-    if with_images:
-        yield from (f"image {tag}" for tag in leftovers.remove_images(client))
+        return None
 
 
-def _folder(folder: Path) -> Iterator[str]:
-    if folder.exists():
+def _forgotten(client: Any, dry_run: bool) -> list[str]:
+    if not dry_run:
+        return leftovers.remove_abandoned(client)
+    return [str(each.name) for each in leftovers.made(client) if leftovers.abandoned(each)]
+
+
+def _run_folder(id: str, client: Any) -> Path:
+    known = sorted(path.name for path in RUNS.iterdir() if path.is_dir()) if RUNS.is_dir() else []
+    if id not in known:
+        newest = f"; the newest are {', '.join(known[-3:])}" if known else ": there is none at all"
+        raise BadInput(f"--run {id}: no such run in {RUNS}{newest}")
+    held = disk.run(RUNS / id, _working(client)).held
+    if held:
+        raise BadInput(f"--run {id}: {held}; stop it first")
+    return RUNS / id
+
+
+def _working(client: Any) -> list[str]:
+    if client is None:
+        return []
+    from samcheck.environments import stored
+
+    return stored.working(client)
+
+
+def _one_run(folder: Path, client: Any, dry_run: bool) -> Iterator[str]:
+    """Remove a run's containers, then its folder."""
+    for container in leftovers.made(client) if client is not None else ():
+        if container.labels.get("samcheck.work", "").startswith(f"{folder}/"):
+            yield f"container {container.name if dry_run else leftovers.remove_one(container)}"
+    if not dry_run:
         shutil.rmtree(folder)
-        yield f"folder {folder}"
+    yield f"run {folder.name}"
+
+
+def _by_kind(wanted: Wanted, client: Any, now: float) -> Iterator[Step]:
+    everything = _look(client)
+    chosen = choose(everything, wanted, now)
+    removable = [item for item in chosen if not item.held]
+    yield from (Step("kept", f"{_title(item)}: {item.held}") for item in chosen if item.held)
+    if wanted.dry_run:
+        yield from (Step("would remove", what) for what in _titles(removable))
+    else:
+        removable = yield from _remove(removable, client)
+        if client is not None and "image" in wanted.kinds:
+            yield from _remove_orphans(everything, client)
+    gone = {id(item) for item in removable}
+    left = [item for item in everything if id(item) not in gone]
+    yield Step("frees", usage.readable(usage.freed(removable, left)))
+    if wanted.keep_under is not None and usage.total(left) > wanted.keep_under:
+        yield Step("leaves", f"{usage.readable(usage.total(left))}, in use or not asked for")
+
+
+def _look(client: Any) -> list[Item]:
+    if client is None:
+        return disk.folders([])
+    from samcheck.environments import stored
+
+    return [*stored.look(client), *disk.folders(stored.working(client))]
+
+
+def choose(items: Sequence[Item], wanted: Wanted, now: float) -> list[Item]:
+    """What of `items` is to go; of those that are held, the ones that else would."""
+    candidates = [item for item in items if item.kind in wanted.kinds]
+    if not wanted.limited:
+        return candidates
+    chosen = usage.older(candidates, now - wanted.older_than) if wanted.older_than is not None else []
+    if wanted.keep_under is not None:
+        gone = {id(item) for item in chosen if not item.held}
+        left = [item for item in items if id(item) not in gone]
+        free = [item for item in candidates if id(item) not in gone and not item.held]
+        chosen += usage.excess(left, free, wanted.keep_under)
+    return chosen
+
+
+def _title(item: Item) -> str:
+    return f"{item.kind} {item.name}"
+
+
+def _titles(items: Iterable[Item]) -> list[str]:
+    """Titles in order; a number behind what is there several times, as layers in the build cache are."""
+    counted = Counter(map(_title, items))
+    return [title if count == 1 else f"{title} ({count})" for title, count in counted.items()]
+
+
+def _remove(items: Sequence[Item], client: Any) -> Generator[Step, None, list[Item]]:
+    """Remove each, the build cache last, because images hold it; returns what really went."""
+    gone = []
+    for item in items:
+        if item.kind == "cache":
+            continue
+        obstacle = _remove_image(item, client) if item.kind == "image" else _remove_folder(item)
+        if obstacle:
+            yield Step("kept", f"{_title(item)}: {obstacle}")
+        else:
+            gone.append(item)
+            yield Step("removed", _title(item))
+    return gone + (yield from _remove_cache([item for item in items if item.kind == "cache"], client))
+
+
+def _remove_image(item: Item, client: Any) -> str:
+    from samcheck.environments import stored
+
+    return stored.remove_image(client, item.key)
+
+
+def _remove_folder(item: Item) -> str:
+    """Remove a folder, a virtual environment with its lock held; why not, when that cannot be had."""
+    folder = Path(item.key)
+    if folder.parent != venv.home() / "venvs":
+        shutil.rmtree(folder)
+        return ""
+    lock = Path(f"{folder}.lock")
+    try:
+        with FileLock(lock, timeout=0):
+            (folder / venv.COMPLETE).unlink(missing_ok=True)  # first: half of one must not look whole
+            shutil.rmtree(folder)
+            lock.unlink(missing_ok=True)
+    except Timeout:
+        return "it is being built"
+    return ""
+
+
+def _remove_orphans(before: Sequence[Item], client: Any) -> Iterator[Step]:
+    """What images that are gone now were built from: it takes their place in the build cache."""
+    from samcheck.environments import stored
+
+    known = {item.key for item in before if item.kind == "cache"}
+    now = [item for item in stored.look(client) if item.kind == "cache"]
+    yield from _remove_cache([item for item in now if item.key not in known], client)
+
+
+def _remove_cache(items: Sequence[Item], client: Any) -> Generator[Step, None, list[Item]]:
+    from samcheck.environments import stored
+
+    if not items:
+        return []
+    if not stored.prunes_by_id(client):
+        yield Step("kept", "build cache: this engine is too old to remove single records of it")
+        return []
+    ids = stored.remove_cache(client, [item.key for item in items])
+    gone = [item for item in items if item.key in ids]
+    needed = [item for item in items if item.key not in ids]
+    yield from (Step("removed", what) for what in _titles(gone))
+    yield from (Step("kept", f"{what}: the engine still needs it") for what in _titles(needed))
+    return gone

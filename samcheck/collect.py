@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import json
+import math
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from pydantic import TypeAdapter
+
 from samcheck.environments import Ended
 from samcheck.guest.record import CheckResult
 
 DETAILS_LIMIT = 4000
+#: Of pytest: every check that was collected was also run.
+ALL_RAN = (0, 1)
+_CHECK: TypeAdapter[CheckResult] = TypeAdapter(CheckResult)
 
 
 @dataclass
@@ -36,38 +42,64 @@ class Journal:
     exit_status: int | None = None
 
     def feed(self, line: str) -> None:
-        """Take in one line; a torn last line (the guest died while writing) is ignored."""
+        """Take in one line; one that is torn (the guest died while writing) or damaged is passed over."""
         try:
-            event: dict[str, Any] = json.loads(line)
-        except json.JSONDecodeError:
+            self._take(_storable(json.loads(line)))
+        except (ValueError, KeyError, TypeError, RecursionError):
             return
-        match event.get("event"):
+
+    def _take(self, event: dict[str, Any]) -> None:
+        match event["event"]:
             case "collected":
-                results = (CheckResult(**each) for each in event["checks"])
+                results = [_CHECK.validate_python(each) for each in event["checks"]]
                 self.collected = {result.check: result for result in results}
             case "started":
-                self.running = (event["check"], event["at"])
+                self.running = (str(event["check"]), float(event["at"]))
             case "finished":
-                result = CheckResult(**event["result"])
+                result = _CHECK.validate_python(event["result"])
                 self.finished[result.check] = result
                 self.running = None
             case "not-collected":
                 self.broken.append(_broken(event))
             case "weights":
-                self.weights[event["variant"]] = event["description"]
+                self.weights[str(event["variant"])] = str(event["description"])
             case "ended":
-                self.exit_status = event["exit_status"]
+                self.exit_status = int(event["exit_status"])
+
+    @property
+    def damaged(self) -> bool:
+        """Whether pytest ran every check, and what became of one of them cannot be read any more."""
+        return self.exit_status in ALL_RAN and not self.collected.keys() <= self.finished.keys()
+
+
+def _storable(value: Any) -> Any:
+    """Without what no JSON file can hold: half characters (of file names, say), numbers that are none."""
+    if isinstance(value, str):
+        return value.encode("utf-8", "replace").decode()
+    if isinstance(value, list):
+        return [_storable(each) for each in value]
+    if isinstance(value, dict):
+        return {_storable(name): _storable(each) for name, each in value.items() if not _no_number(each)}
+    return value
+
+
+def _no_number(value: object) -> bool:
+    return isinstance(value, float) and not math.isfinite(value)
 
 
 def _broken(event: dict[str, Any]) -> CheckResult:
     module = str(event["module"])
     return CheckResult(
         check=module,
-        group=module.removeprefix("test_").removesuffix(".py"),
+        group=_group(module),
         outcome="failed",
         reason=f"the module cannot be imported: {event['reason']}",
-        details=event["details"],
+        details=str(event["details"]),
     )
+
+
+def _group(check: str) -> str:
+    return check.partition("::")[0].removeprefix("test_").removesuffix(".py")
 
 
 class Follower:
@@ -123,9 +155,7 @@ class Attempt:
         if self.ended is None or self.journal.running is None:
             return None
         check, started = self.journal.running
-        base = self.journal.collected.get(check)
-        if base is None:
-            return None
+        base = self.journal.collected.get(check) or CheckResult(check, _group(check), "not-run")
         took = self.ended_at - started
         late = took >= check_timeout or self.ended.cause == "no progress"
         reason = (
@@ -146,11 +176,21 @@ def read_attempt(journal: Path, end: Path, output: Path) -> Attempt:
     """An attempt from its three files; those that the guest did not get to write may be missing."""
     follower = Follower(journal)
     follower.poll()
-    ended, at = None, 0.0
-    if end.exists():
-        stored = json.loads(end.read_text(encoding="utf-8"))
-        ended, at = Ended(stored["exit_code"], stored["signal"], stored["cause"]), stored["at"]
-    return Attempt(follower.journal, ended, at, tail(output))
+    seen = follower.journal
+    ended, at = _read_end(end)
+    if seen.damaged and seen.finished:
+        # As if interrupted: what can be read is kept, the rest runs again (which ends: some was kept).
+        ended, seen.exit_status, seen.running = None, None, None
+    return Attempt(seen, ended, at, tail(output))
+
+
+def _read_end(path: Path) -> tuple[Ended | None, float]:
+    """How the guest ended and when; None if that was not noted, or the note is damaged."""
+    try:
+        stored = json.loads(path.read_bytes())
+        return Ended(stored["exit_code"], stored["signal"], stored["cause"]), float(stored["at"])
+    except (FileNotFoundError, ValueError, KeyError, TypeError):
+        return None, 0.0
 
 
 def tail(path: Path) -> str:
@@ -179,6 +219,7 @@ def verdicts(attempts: Sequence[Attempt], check_timeout: float) -> list[CheckRes
     merged: dict[str, CheckResult] = {}
     for result in _ever_collected(attempts):
         merged[result.check] = done.get(result.check) or replace(result, reason=_stopped(attempts))
+    merged = {**merged, **{check: result for check, result in done.items() if check not in merged}}
     for attempt in attempts:
         merged.update({result.check: result for result in attempt.journal.broken})
     return list(merged.values())

@@ -22,16 +22,20 @@ LINE_SECONDS = 15.0
 STYLES = {"passed": "green", "build-failed": "yellow", "not-run": "yellow", "refused": "yellow"}
 
 
-class Display(Protocol):
-    """How a run shows itself."""
-
-    def cell(self, id: str) -> None: ...
+class Watched(Protocol):
+    """How one cell shows itself."""
 
     def phase(self, name: str) -> None: ...
 
     def checks(self, done: int, total: int, current: str) -> None: ...
 
     def finished(self, result: CellResult) -> None: ...
+
+
+class Display(Protocol):
+    """How a run shows itself; cells may go on side by side."""
+
+    def cell(self, id: str) -> Watched: ...
 
 
 @contextmanager
@@ -64,20 +68,25 @@ class Lines:
     """One line per step, and one every few seconds while checks run."""
 
     def __init__(self, console: Console, cells: int) -> None:
-        self._console = console
-        self._cells = cells
-        self._number = 0
-        self._id = ""
+        self.console = console
+        self.cells = cells
+        self._begun = 0
+
+    def cell(self, id: str) -> Watched:
+        self._begun += 1
+        return _LinesOfCell(self, self._begun, id)
+
+
+class _LinesOfCell:
+    def __init__(self, lines: Lines, number: int, id: str) -> None:
+        self._lines = lines
+        self._head = f"[{number}/{lines.cells}] "
+        self._id = id
         self._last = 0.0
 
     def _say(self, text: str) -> None:
         self._last = time.monotonic()
-        head = f"[{self._number}/{self._cells}] "
-        self._console.print(head + text, markup=False, highlight=False, soft_wrap=True)
-
-    def cell(self, id: str) -> None:
-        self._number += 1
-        self._id = id
+        self._lines.console.print(self._head + text, markup=False, highlight=False, soft_wrap=True)
 
     def phase(self, name: str) -> None:
         self._say(f"{self._id}: {name}")
@@ -94,9 +103,9 @@ class Live:
     """A bar over all cells with the current check and the time left."""
 
     def __init__(self, console: Console, cells: int) -> None:
-        self._console = console
-        self._cells = cells
-        self._number = 0
+        self.console = console
+        self.cells = cells
+        self._shares: dict[int, float] = {}
         self.bar = Progress(
             TextColumn("{task.description}", table_column=Column(no_wrap=True)),
             BarColumn(bar_width=12),
@@ -113,23 +122,39 @@ class Live:
         )
         self._task = self.bar.add_task("", total=cells * CELL_SHARE, now="")
 
-    def _at(self, share: float, now: str) -> None:
-        position = (self._number - 1) * CELL_SHARE + share
-        self.bar.update(self._task, completed=position, now=escape(now))
+    def cell(self, id: str) -> Watched:
+        watched = _LiveCell(self, len(self._shares) + 1, id)
+        watched.at(0.0, "")
+        return watched
 
-    def cell(self, id: str) -> None:
-        self._number += 1
-        self.bar.update(self._task, description=f"{self._number}/{self._cells} {escape(id)}")
-        self._at(0.0, "")
+    def update(self, number: int, id: str, share: float, now: str) -> None:
+        """Show where one cell is; the bar is over all."""
+        self._shares[number] = share
+        self.bar.update(
+            self._task,
+            description=f"{number}/{self.cells} {escape(id)}",
+            completed=sum(self._shares.values()),
+            now=escape(now),
+        )
+
+
+class _LiveCell:
+    def __init__(self, live: Live, number: int, id: str) -> None:
+        self._live = live
+        self._number = number
+        self._id = id
+
+    def at(self, share: float, now: str) -> None:
+        self._live.update(self._number, self._id, share, now)
 
     def phase(self, name: str) -> None:
-        self._at(PREPARE_SHARE if name != "prepare" else 0.0, name)
+        self.at(PREPARE_SHARE if name != "prepare" else 0.0, name)
 
     def checks(self, done: int, total: int, current: str) -> None:
         share = PREPARE_SHARE + (CELL_SHARE - PREPARE_SHARE) * done / max(total, 1)
-        self._at(share, f"{done}/{total} {current.partition('::test_')[2]}")
+        self.at(share, f"{done}/{total} {current.partition('::test_')[2]}")
 
     def finished(self, result: CellResult) -> None:
-        self._at(CELL_SHARE, "")
+        self.at(CELL_SHARE, "")
         style = STYLES.get(result.outcome, "red")
-        self._console.print(summary(result), style=style, markup=False, highlight=False)
+        self._live.console.print(summary(result), style=style, markup=False, highlight=False)

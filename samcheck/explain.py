@@ -62,16 +62,18 @@ def find(id: str, facts: Facts) -> Cell:
     Raises:
         BadInput: none has it; with one that is like it.
     """
-    near: list[str] = []
-    for torch in axes.known("torch", facts):
-        if not id.startswith(f"torch{torch}-"):
-            continue
-        for cell in _of(torch, facts):
-            if cell.id == id:
-                return cell
-            near.append(cell.id)
-    close = get_close_matches(id, near or [row.id for row in _default(facts)], n=1, cutoff=0)
-    raise BadInput(f"no cell is called {id[:80]!r}; one is {close[0]}")
+    mine = [torch for torch in axes.known("torch", facts) if id.startswith(f"torch{torch}-")]
+    if not mine:
+        known = f"{facts.releases[0].version} to {facts.releases[-1].version}"
+        like = _default(facts)[-1].id
+        raise BadInput(f"no cell is called {id[:80]!r}: ids are like {like}, with a PyTorch from {known}")
+    every = [cell for torch in mine for cell in _of(torch, facts)]
+    found = next((cell for cell in every if cell.id == id), None)
+    if found is not None:
+        return found
+    possible = [cell.id for cell in every if not cell.numpy and not rules.obstacles(cell, facts)]
+    (near,) = get_close_matches(id, possible, n=1, cutoff=0)
+    raise BadInput(f"no cell is called {id[:80]!r}; one that can be is {near}")
 
 
 def _of(torch: str, facts: Facts) -> Iterator[Cell]:
@@ -98,25 +100,37 @@ def _installs(cell: Cell, facts: Facts) -> tuple[str, ...]:
 
 
 def _instead(cell: Cell, host: Host, facts: Facts) -> Iterator[str]:
-    """For each field of a cell, the nearest other value with which nothing is against it."""
+    """The nearest cells with nothing against them: with another build, Python or PyTorch; and the newest."""
+    found: dict[str, None] = {}
     for axis in ("cuda", "python", "torch"):
-        values = axes.known(axis, facts)
         own = rules.fields(cell)[axis]
-        order = sorted(values, key=lambda value: _distance(axis, value, own, facts))
-        for value in order:
+        values = [value for value in axes.known(axis, facts) if value != own]
+        for value in sorted(values, key=lambda value: _distance(axis, value, own, facts)):
             other = Cell(**{**rules.fields(cell), axis: value})
-            fits = not rules.obstacles(other, facts)
-            if fits and value != own and not hosts.hard(hosts.obstacles(other, host, facts)):
-                yield other.id
+            if _fine(other, host, facts):
+                found[other.id] = None
                 break
+    newest = (each for torch in axes.known("torch", facts) for each in _of(torch, facts) if not each.numpy)
+    for other in newest:
+        if other.python == cell.python and other.needs_gpu_build and _fine(other, host, facts):
+            found[other.id] = None
+            break
+    yield from found
+
+
+def _fine(cell: Cell, host: Host, facts: Facts) -> bool:
+    return not rules.obstacles(cell, facts) and not hosts.hard(hosts.obstacles(cell, host, facts))
 
 
 def _distance(axis: str, value: str, own: str, facts: Facts) -> tuple[int, ...]:
-    def number(text: str) -> Version:
-        return axes.cuda_version(text, facts) if axis == "cuda" else Version(text)
+    """How far a value is: by major and minor version; of those of one minor, the newest is the nearest."""
 
-    one, other = number(value).release, number(own).release
-    return tuple(abs(a - b) for a, b in zip((*one, 0, 0)[:3], (*other, 0, 0)[:3], strict=True))
+    def number(text: str) -> tuple[int, ...]:
+        version = axes.cuda_version(text, facts) if axis == "cuda" else Version(text)
+        return (*version.release, 0, 0)[:3]
+
+    one, other = number(value), number(own)
+    return (abs(one[0] - other[0]), abs(one[1] - other[1]), -one[2])
 
 
 def lines(explained: Explained) -> Iterator[str]:
@@ -144,7 +158,10 @@ def verdict(explained: Explained) -> str:
             return words
     if not explained.host:
         return "can be installed"
-    return f"{'can' if explained.possible else 'cannot'} run on {explained.host}"
+    if not explained.possible:
+        return f"cannot run on {explained.host}"
+    doubtful = any(obstacle.kind == "doubt" for obstacle in explained.on_host)
+    return f"{'may' if doubtful else 'can'} run on {explained.host}"
 
 
 def as_json(explained: Explained) -> dict[str, Any]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 
 from packaging.version import Version
 
@@ -11,6 +13,9 @@ from samcheck.cells import Cell
 from samcheck.errors import BadInput
 from samcheck.facts import Build, Facts, Release
 from samcheck.rules import Obstacle
+
+#: Versions of drivers begin with their branch; no PyTorch that is known runs on an older one.
+OLDEST_BRANCH = 300
 
 
 @dataclass(frozen=True)
@@ -36,9 +41,13 @@ class Host:
     pytorch_index: bool = False
 
     def __str__(self) -> str:
+        if not self:
+            return "a machine without a GPU"
         names = ", ".join(f"{gpu.name} (compute capability {gpu.capability})" for gpu in self.gpus)
         driver = f"driver {self.driver}" if self.driver else "a driver of unknown version"
-        return f"{names or 'a GPU of unknown kind'} with {driver}" if self else "no GPU"
+        if self.driver.isdigit():
+            driver = f"a driver of the branch R{self.driver} (its whole version tells more)"
+        return f"{names or 'a GPU of unknown kind'} with {driver}"
 
     def __bool__(self) -> bool:
         return bool(self.gpus or self.driver)
@@ -53,17 +62,58 @@ def host(gpu: str, driver: str, facts: Facts) -> Host:
     Raises:
         BadInput: the facts do not know such a GPU, or the driver is no version.
     """
-    if driver and not all(part.isascii() and part.isdigit() for part in driver.split(".")):
-        raise BadInput(f"--driver: {driver!r} is not like 535.104.05")
+    driver = _driver_version(driver)
     if not gpu:
         return Host(driver=driver)
-    row = facts.gpu(gpu)
+    row = facts.gpu(gpu) or facts.gpu(f"RTX {gpu}") or facts.gpu(f"GTX {gpu}")
     if row is None:
-        names = ", ".join(each.name for each in facts.gpus)
-        raise BadInput(f"--gpu: {gpu!r} is not among the GPUs that samcheck knows: {names}")
+        return Host((_by_capability(gpu, facts),), driver)
     if row.host != "x86_64":
         raise BadInput(f"--gpu: {row.name} comes with an Arm CPU; samcheck's facts are about x86_64 machines")
     return Host((Gpu(row.name, row.capability),), driver)
+
+
+def _driver_version(text: str) -> str:
+    """As the driver writes it; ``R535`` is its branch.
+
+    Raises:
+        BadInput: it is no driver's version.
+    """
+    version = text.strip().removeprefix("R")
+    if not version:
+        return ""
+    if not re.fullmatch(r"[0-9]{1,4}(\.[0-9]{1,4}){0,2}", version):
+        raise BadInput(f"--driver: {text!r} is not like 535.104.05, or 535 for its branch")
+    if int(version.partition(".")[0]) < OLDEST_BRANCH:
+        raise BadInput(
+            f"--driver: {text!r} looks like a version of CUDA; `nvidia-smi` calls the driver's Driver Version"
+        )
+    return version
+
+
+def _by_capability(text: str, facts: Facts) -> Gpu:
+    """A GPU that the facts do not know by name, by its compute capability: ``8.6`` or ``sm_86``.
+
+    Raises:
+        BadInput: it is not one of those that the facts know.
+    """
+    wanted = text.strip().lower().removeprefix("sm_").removeprefix("cc ").replace(".", "")
+    for row in facts.architectures:
+        if row.capability.replace(".", "") == wanted:
+            return Gpu(f"a GPU of compute capability {row.capability}", row.capability)
+    names = [each.name for each in facts.gpus if each.host == "x86_64"]
+    near = get_close_matches(text.upper(), names, n=3, cutoff=0.4)
+    hint = f"; like it are {', '.join(near)}" if near else f"; known are {', '.join(names)}"
+    raise BadInput(
+        f"--gpu: the facts do not know {text!r} by that name{hint}. Its compute capability, as in --gpu 8.6, "
+        "will do too"
+    )
+
+
+def _below(driver: str, needed: str) -> bool:
+    """Whether a driver is too old; one that is only named in part is taken for the newest of its kind."""
+    parts = driver.count(".") + 1
+    return Version(driver) < Version(".".join(needed.split(".")[:parts]))
 
 
 def obstacles(cell: Cell, on: Host, facts: Facts) -> tuple[Obstacle, ...]:
@@ -87,17 +137,17 @@ def _driver(build: Build, on: Host, facts: Facts) -> Iterator[Obstacle]:
     if not on.driver:
         return
     floor = facts.floor(build.cuda)
-    if floor is not None and Version(on.driver) < Version(floor.driver):
-        need = f"CUDA {build.cuda} needs driver {floor.driver} or newer, not {on.driver}"
+    if floor is not None and _below(on.driver, floor.driver):
+        text = f"CUDA {build.cuda} needs driver {floor.driver} or newer, not {on.driver}"
         if _forward(build, on, facts):
-            package = f"cuda-compat-{build.cuda.replace('.', '-')}"
-            text = f"{need}, or on a data-center GPU the package {package} in its environment"
-            yield Obstacle("driver-too-old", "soft", text, floor.source)
-        else:
-            yield Obstacle("driver-too-old", "host", need, floor.source)
+            text += (
+                f"; the package cuda-compat-{build.cuda.replace('.', '-')}, which samcheck does not install, "
+                "would get around that on this GPU"
+            )
+        yield Obstacle("driver-too-old", "host", text, floor.source)
         return
     toolkit = facts.first_toolkit(build.cuda)
-    if toolkit is not None and toolkit.driver and Version(on.driver) < Version(toolkit.driver):
+    if toolkit is not None and toolkit.driver and _below(on.driver, toolkit.driver):
         text = (
             f"CUDA {build.cuda} came with driver {toolkit.driver}; on {on.driver} it runs by minor-version "
             "compatibility, without compiling PTX"
@@ -108,7 +158,7 @@ def _driver(build: Build, on: Host, facts: Facts) -> Iterator[Obstacle]:
 def _forward(build: Build, on: Host, facts: Facts) -> bool:
     """Whether a forward-compatibility package exists; it works on data-center GPUs only."""
     rows = [facts.gpu(gpu.name) for gpu in on.gpus]
-    suits = all(row is not None and row.kind == "datacenter" for row in rows)
+    suits = bool(rows) and all(row is not None and row.kind == "datacenter" for row in rows)
     return suits and facts.forward_for(build.cuda, on.driver) == "supported"
 
 
@@ -118,6 +168,10 @@ def _gpu(torch: str, build: Build, gpu: Gpu, on: Host, facts: Facts) -> Iterator
     if architecture is not None and architecture.last_branch and branch > architecture.last_branch:
         text = f"drivers after R{architecture.last_branch} do not support {gpu.name}; this is {on.driver}"
         yield Obstacle("driver-dropped-gpu", "host", text, architecture.source)
+    first = architecture.first_driver if architecture is not None else ""
+    if architecture is not None and first and on.driver and _below(on.driver, first):
+        text = f"{gpu.name} is known to drivers from {first} on; this is {on.driver}"
+        yield Obstacle("driver-before-gpu", "host", text, architecture.source)
     if not build.archs:
         text = f"which GPUs the {build.tag} build of PyTorch {torch} has code for is not documented"
         yield Obstacle("archs-undocumented", "doubt", text, build.source)
@@ -159,7 +213,7 @@ def _by_ptx(build: Build, gpu: Gpu, on: Host, facts: Facts) -> bool:
     toolkit = facts.first_toolkit(build.cuda)
     if not build.ptx or Version(build.ptx) > Version(gpu.capability) or toolkit is None or not toolkit.driver:
         return False
-    return bool(on.driver) and Version(on.driver) >= Version(toolkit.driver)
+    return bool(on.driver) and not _below(on.driver, toolkit.driver)
 
 
 def best_build(release: Release, facts: Facts, on: Host) -> str:
@@ -177,7 +231,7 @@ def best_build(release: Release, facts: Facts, on: Host) -> str:
     def runs(build: Build) -> bool:
         found = [*_driver(build, on, facts)]
         found += [each for gpu in on.gpus for each in _gpu(release.version, build, gpu, on, facts)]
-        doubtful = any(each.kind in ("host", "doubt") or each.rule == "driver-too-old" for each in found)
+        doubtful = any(each.kind in ("host", "doubt") for each in found)
         return build.status != "unverified" and not doubtful
 
     return next((build.tag for build in (default, *others) if runs(build)), default.tag)

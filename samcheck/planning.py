@@ -15,6 +15,9 @@ from samcheck.hosts import Host
 from samcheck.matrix import LeftOut, Plan, history
 from samcheck.matrix.ranking import Budget
 
+RESULTS = CHECKOUT / "results"
+MATRICES = CHECKOUT / "matrices"
+
 
 @dataclass(frozen=True)
 class Choice:
@@ -37,7 +40,7 @@ class Choice:
     minutes: int | None = None
     shard: str = ""
     tier: str | None = None
-    history: Path = CHECKOUT / "results"
+    history: Path = RESULTS
     expect_plan: str = ""
 
     @property
@@ -51,6 +54,8 @@ class Choice:
         counts = {"--cells": self.cells, "--minutes": self.minutes}
         several = [("--only", pattern) for pattern in self.only] + [("--tag", tag) for tag in self.tags]
         several += [(name, str(count)) for name, count in counts.items() if count is not None]
+        if self.history != RESULTS:
+            several.append(("--history", name_in_checkout(self.history)))
         return tuple(word for option in several for word in option)
 
 
@@ -61,12 +66,33 @@ def plan(choice: Choice, host: Host) -> Plan:
         BadInput: the file, or an option, cannot be right.
         EmptySelection: the options leave no cell.
     """
+    return chosen(choice, whole(choice, host))
+
+
+def whole(choice: Choice, host: Host) -> Plan:
+    """What the file means on `host`, before options choose among its cells; it may have none.
+
+    Raises:
+        BadInput: the file cannot be right, or there is no such folder of results.
+    """
+    if choice.history != RESULTS and not choice.history.is_dir():
+        raise BadInput(f"--history: there is no folder {choice.history}")
     known = past(choice.history)
-    whole = matrix.plan(choice.path, facts.load(), host, known, choice.budget)
+    whole = matrix.plan(file_of(choice.path), facts.load(), host, known, choice.budget)
     if choice.tier and choice.tier != whole.tier:
         timed = (replace(row, minutes=known.minutes(row.cell, choice.tier)) for row in whole.cells)
         whole = replace(whole, tier="full" if choice.tier == "full" else "fast", cells=tuple(timed))
-    chosen = matrix.select(whole, choice.only, choice.tags)
+    return whole
+
+
+def chosen(choice: Choice, whole: Plan) -> Plan:
+    """The cells that the options leave.
+
+    Raises:
+        BadInput: the plan is not the one that was expected.
+        EmptySelection: they leave none.
+    """
+    host, chosen = whole.host, matrix.select(whole, choice.only, choice.tags)
     if choice.expect_plan not in ("", digest(chosen)):
         raise BadInput(
             f"this machine plans other cells of {chosen.name} than the one that divided them "
@@ -74,6 +100,12 @@ def plan(choice: Choice, host: Host) -> Plan:
             "driver, stored results, samcheck) has to be the same; --gpu and --driver plan for other machines"
         )
     return part(chosen, choice.shard) if choice.shard else chosen
+
+
+def file_of(path: Path) -> Path:
+    """The matrix file: a path, or the name of a shipped one, as in ``samcheck plan nightly``."""
+    shipped = MATRICES / path.with_suffix(".toml").name
+    return shipped if not path.exists() and path.parent == Path() and shipped.exists() else path
 
 
 def digest(whole: Plan) -> str:
@@ -123,7 +155,7 @@ def pipeline(whole: Plan, choice: Choice, count: int | None) -> Pipeline:
     # A plan for a GPU is right on machines with that GPU, also in its CPU cells.
     jobs = fanout.jobs(minutes, count or len(minutes), tuple(minutes) if whole.host else ())
     options = (*choice.words(), "--expect-plan", digest(whole))
-    return Pipeline(name_in_checkout(choice.path), whole.tier, jobs, options)
+    return Pipeline(name_in_checkout(file_of(choice.path)), whole.tier, jobs, options)
 
 
 def name_in_checkout(path: Path) -> str:
@@ -137,5 +169,5 @@ def name_in_checkout(path: Path) -> str:
     except ValueError:
         raise BadInput(
             f"{path} is outside of the checkout, so that the jobs of a pipeline would not find it: "
-            "put it under matrices/"
+            "put it into the checkout, matrix files under matrices/"
         ) from None

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import fcntl
+import json
 import os
 import re
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import IO, TypeVar
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
@@ -28,24 +31,78 @@ for _shape in (
     _shape.__pydantic_config__ = ConfigDict(extra="forbid")  # type: ignore[union-attr]
 
 T = TypeVar("T")
+DRAFT = ".draft"
 _RESULT: TypeAdapter[CellResult] = TypeAdapter(CellResult)
 _FINGERPRINT: TypeAdapter[Fingerprint] = TypeAdapter(Fingerprint)
 
 
 def write_atomically(path: Path, content: bytes) -> None:
-    """Replace `path` as a whole: a reader, or a full disk, never leaves half a file."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    """Replace `path` as a whole: a reader, a full disk, or kill -9 never leaves half a file.
+
+    Drafts of processes that were killed while writing into the same folder are removed.
+
+    Raises:
+        OSError: with `path`, which is as it was.
+    """
     try:
-        with os.fdopen(handle, "wb") as stream:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _sweep(path.parent)
+        with _draft(path) as stream:
             stream.write(content)
             stream.flush()
             os.fsync(stream.fileno())
-        os.chmod(name, 0o644)
-        os.replace(name, path)
+            os.chmod(stream.name, 0o644)
+            os.replace(stream.name, path)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from error
+
+
+@contextmanager
+def _draft(path: Path) -> Iterator[IO[bytes]]:
+    """A new file beside `path`, locked as long as this process lives; removed unless it was renamed."""
+    stream = _locked_draft(path)
+    try:
+        with stream:
+            yield stream
     except BaseException:
-        os.unlink(name)
+        with suppress(FileNotFoundError):
+            os.unlink(stream.name)
         raise
+
+
+def _locked_draft(path: Path) -> IO[bytes]:
+    while True:
+        stream = tempfile.NamedTemporaryFile(  # noqa: SIM115  closed by whoever asked
+            prefix=f".{path.name}.", suffix=DRAFT, dir=path.parent, delete=False
+        )
+        with suppress(OSError):  # a file system without locks: then nothing is swept there either
+            fcntl.flock(stream, fcntl.LOCK_EX)
+        if os.fstat(stream.fileno()).st_nlink:
+            return stream
+        stream.close()  # swept before it was locked
+
+
+def _sweep(folder: Path) -> None:
+    """Remove drafts that nobody has locked: whoever wrote them was killed."""
+    for path in folder.glob(f".*{DRAFT}"):
+        with suppress(OSError), path.open("rb") as stream:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            path.unlink()
+
+
+@contextmanager
+def locked(folder: Path, wait: bool = True) -> Iterator[None]:
+    """Alone in `folder` among those who ask; nothing is left there, and kill -9 ends it.
+
+    Raises:
+        BlockingIOError: somebody else is, and `wait` is false.
+    """
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        yield
+    finally:
+        os.close(handle)
 
 
 def require_writable(root: Path) -> None:
@@ -80,7 +137,31 @@ def read(path: Path) -> CellResult:
     Raises:
         BadInput: not a result of this schema; the message says what is wrong and where in the file.
     """
+    _require_schema(path)
     return _validated(_RESULT, path)
+
+
+def _require_schema(path: Path) -> None:
+    """Tell a result of another samcheck from a file that is none.
+
+    Raises:
+        BadInput: it is a result of another schema, and what to do.
+    """
+    try:
+        version = json.loads(path.read_bytes())["schema_version"]
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return  # whoever reads it as a result will say what is wrong
+    if type(version) is not int or version == record.SCHEMA_VERSION:
+        return
+    age, remedy = (
+        ("newer", "read it with the samcheck that wrote it, or a newer one")
+        if version > record.SCHEMA_VERSION
+        else ("older", "run its cell again")
+    )
+    raise BadInput(
+        f"{path}: a result of schema {version}, {age} than schema {record.SCHEMA_VERSION} of this samcheck: "
+        f"{remedy}"
+    )
 
 
 def read_fingerprint(path: Path) -> Fingerprint:

@@ -145,6 +145,16 @@ def _numpy_wheel(facts: Facts, python: str, numpy: str) -> Obstacle | None:
         known = ", ".join(row.series for row in facts.numpy)
         return Obstacle("numpy-no-wheel", "doubt", f"no NumPy {numpy} is known, the series {known} are")
     if python in series.pythons:
-        return None
+        return _export(facts, python, numpy)
     text = f"NumPy {series.series} has wheels for Python {', '.join(series.pythons)}, not {python}"
     return Obstacle("numpy-no-wheel", "install", text, series.source)
+
+
+def _export(facts: Facts, python: str, numpy: str) -> Obstacle | None:
+    for row in facts.packages:
+        needed = row.numpy_min.get(python, "0")
+        if row.role == "export" and Version(numpy) < Version(needed):
+            pinned = f"{row.name} {row.versions[python]}, pinned for Python {python},"
+            text = f"{pinned} needs NumPy {needed} or newer, not {numpy}"
+            return Obstacle("export-needs-numpy", "install", text, row.source)
+    return None

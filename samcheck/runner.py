@@ -11,16 +11,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
 
-from packaging.version import Version
-
 import samcheck
-from samcheck import collect, facts, machine, requirements, results
+from samcheck import collect, facts, judging, machine, neighbours, requirements, results
 from samcheck.cells import Cell
 from samcheck.collect import Attempt
-from samcheck.environments import SOURCE, WORK, Environment, Job, Place
+from samcheck.environments import SOURCE, WORK, Environment, Job, Place, gpu_access
 from samcheck.errors import BadInput, BuildFailed, Refused
+from samcheck.gates import ON_CPU, Gates, Slot
 from samcheck.guest.record import (
-    BAD_CHECK_OUTCOMES,
     SCHEMA_VERSION,
     CellResult,
     CheckResult,
@@ -54,6 +52,7 @@ class Settings:
         version: of samcheck, with the commit where that is known.
         variants: names; empty for all that the tier has.
         suite: folder of the checks, as the guest sees it.
+        gates: what the cells of the run share: who may build, who may run, and whether all shall end.
     """
 
     tier: str
@@ -63,6 +62,7 @@ class Settings:
     variants: tuple[str, ...] = ()
     suite: str = SUITE
     version: str = samcheck.__version__
+    gates: Gates = field(default_factory=Gates)
 
 
 def now() -> str:
@@ -82,6 +82,7 @@ class Course:
     phases: dict[str, float] = field(default_factory=dict)
     details: dict[str, str] = field(default_factory=dict)
     observed: Fingerprint | None = None
+    slot: Slot = ON_CPU
 
     @contextmanager
     def phase(self, name: str) -> Iterator[None]:
@@ -123,23 +124,61 @@ def run_cell(planned: PlannedCell, settings: Settings, folder: Path, watcher: Wa
     course = Course(planned, settings, folder, watcher)
     try:
         pins = requirements_of(planned.cell, settings.environment)
-        with course.phase("prepare"):
+        with settings.gates.build(), course.phase("prepare"):
             _check_disk(planned.cell, pins, settings.environment)
             place = settings.environment.prepare(planned.cell, pins, folder / "build.log")
-        course.details = place.details
-        with course.phase("probe"):
-            course.observed = _probe(place, folder, settings.check_timeout)
-        differences = list(compare(planned.cell, pins, course.observed))
-        if differences:
-            return course.result("misbuilt", "; ".join(differences))
-        with course.phase("run"):
-            attempts = run_suite(course, place)
+        settings.gates.check()
+        course.details = dict(place.details)
+        with settings.gates.run(planned.cell.needs_gpu_build) as course.slot:
+            return _in_its_place(course, pins, place)
     except BuildFailed as error:
         return course.result("build-failed", str(error))
     except Refused as error:
         return course.result("refused", str(error))
-    outcome, reason = judge(attempts, collect.verdicts(attempts, settings.check_timeout))
+
+
+def _in_its_place(course: Course, pins: Requirements, place: Place) -> CellResult:
+    """What is left once the environment is made and a GPU, or the CPU, is free for it.
+
+    Raises:
+        BuildFailed: the probe could not run.
+        Refused: the engine would not start it, or the GPU is not there, or not free.
+    """
+    settings, gates = course.settings, course.settings.gates
+    _look_at_gpu(course)
+    with course.phase("probe"):
+        course.observed = _probe(course, place)
+    differences = list(judging.compare(course.planned.cell, pins, course.observed))
+    if differences:
+        return course.result("misbuilt", "; ".join(differences))
+    if course.slot.gpu and course.observed.device != "cuda":
+        raise Refused(gpu_access.lost(course.observed.cuda_unavailable or ""))
+    builds = gates.builds
+    with course.phase("run"):
+        attempts = run_suite(course, place)
+    if gates.builds != builds:  # who compares latencies wants to know
+        course.details["beside"] = "other cells were built meanwhile"
+    outcome, reason = judging.judge(attempts, collect.verdicts(attempts, settings.check_timeout))
     return course.result(outcome, reason, attempts)
+
+
+def _look_at_gpu(course: Course) -> None:
+    """Note who else computes on the cell's GPU.
+
+    Raises:
+        Refused: somebody does, and the GPU was to be this cell's alone.
+    """
+    if not course.slot.gpu:
+        return
+    course.details["gpu"] = course.slot.gpu
+    foreign = neighbours.on_gpu(int(course.slot.gpu))
+    if foreign:
+        course.details["foreign_processes"] = ", ".join(foreign)
+        if course.settings.gates.exclusive:
+            raise Refused(
+                f"GPU {course.slot.gpu} is used by {', '.join(foreign)}: end them, take another with --gpus, "
+                "or leave out --exclusive"
+            )
 
 
 def requirements_of(cell: Cell, environment: Environment) -> Requirements:
@@ -162,46 +201,28 @@ def _check_disk(cell: Cell, pins: Requirements, environment: Environment) -> Non
         )
 
 
-def _probe(place: Place, folder: Path, seconds: float) -> Fingerprint:
+def _probe(course: Course, place: Place) -> Fingerprint:
     """What the environment really holds.
 
     Raises:
         BuildFailed: not even that could be found out.
     """
+    folder, gates = course.folder, course.settings.gates
     path, output = folder / "work" / "fingerprint.json", folder / "probe.log"
     arguments = ("-m", "samcheck.guest.fingerprint", f"{WORK}/{path.name}")
-    end = time.monotonic() + seconds  # an import can hang
-    ended = place.run(Job(arguments, folder / "work", output, lambda: time.monotonic() < end))
+    end = time.monotonic() + course.settings.check_timeout  # an import can hang
+
+    def alive() -> bool:
+        gates.check()
+        return time.monotonic() < end
+
+    ended = place.run(Job(arguments, folder / "work", output, alive, course.slot.gpu))
     try:
         return results.read_fingerprint(path)
     except BadInput as error:
         last = collect.tail(output).strip().splitlines()
         said = last[-1] if last else str(error)
         raise BuildFailed(f"the probe ended with {ended}: {said}") from None
-
-
-def compare(cell: Cell, pins: Requirements, seen: Fingerprint) -> Iterator[str]:
-    """Where the environment is not what the cell declares."""
-    torch = Version(seen.torch) if seen.torch else None
-    build = "cu" + seen.torch_cuda.replace(".", "") if seen.torch_cuda else "cpu"
-    pairs = [
-        ("Python", cell.python, ".".join(seen.python.split(".")[:2])),
-        ("PyTorch", cell.torch, torch.public if torch else "absent"),
-        # A torch that cannot be imported does not tell its build; that is for the suite to report.
-        ("CUDA build", cell.cuda, cell.cuda if "torch" in seen.import_errors else build),
-    ]
-    observed = {
-        "torchvision": seen.torchvision,
-        "numpy": seen.numpy,
-        "segment-anything": seen.segment_anything,
-    }
-    for pin in filter(None, (*pins.torch[1:], *pins.numpy, pins.sam)):
-        name, _, version = pin.partition("==")
-        wanted = version.partition("+")[0]
-        pairs.append((name, wanted, (observed[name] or "absent").partition("+")[0]))
-    for name, declared, found in pairs:
-        if declared != found:
-            yield f"{name}: declared {declared}, observed {found}"
 
 
 def run_suite(course: Course, place: Place) -> list[Attempt]:
@@ -253,7 +274,7 @@ def _start(course: Course, place: Place, number: int, done: dict[str, CheckResul
     )
     output = course.folder / f"output-{number}.log"
     output.touch()
-    ended = place.run(Job(arguments, work, output, _alive(course, follower, len(done))))
+    ended = place.run(Job(arguments, work, output, _alive(course, follower, len(done)), course.slot.gpu))
     note = json.dumps({**asdict(ended), "at": round(time.time(), 3)}).encode()
     results.write_atomically(course.folder / f"ended-{number}.json", note)
 
@@ -265,6 +286,7 @@ def _alive(course: Course, follower: collect.Follower, before: int) -> Callable[
     """
 
     def alive() -> bool:
+        course.settings.gates.check()
         if follower.poll():
             journal = follower.journal
             current = journal.running[0] if journal.running else ""
@@ -273,27 +295,3 @@ def _alive(course: Course, follower: collect.Follower, before: int) -> Callable[
         return time.monotonic() - follower.changed < course.settings.check_timeout + 60
 
     return alive
-
-
-def judge(attempts: list[Attempt], checks: list[CheckResult]) -> tuple[str, str]:
-    """Outcome and reason of a cell from its checks and from how the suite ended."""
-    bad = [check for check in checks if check.outcome in BAD_CHECK_OUTCOMES]
-    if bad:
-        kinds = {check.outcome for check in bad}
-        # What cannot be imported explains everything behind it; what did not run explains nothing.
-        first = min(bad, key=lambda check: (check.outcome == "not-run", check.group != "imports"))
-        outcome = next((kind for kind in ("crashed", "timed-out") if kind in kinds), "failed")
-        return outcome, f"{len(bad)} of {len(checks)} checks: {first.check}: {first.reason}"
-    last = attempts[-1]
-    if not last.complete:
-        return "crashed", f"the suite ended outside of a check: {last.ended}{_said(last)}"
-    if not checks:
-        return "failed", f"no check ran (pytest status {last.journal.exit_status}){_said(last)}"
-    if not any(check.variant and check.outcome != "skipped" for check in checks):
-        return "failed", f"no check ran SAM itself: {len(checks)} checks of its surroundings held"
-    return "passed", ""
-
-
-def _said(attempt: Attempt) -> str:
-    lines = attempt.output.strip().splitlines()
-    return f": {lines[-1][:200]}" if lines else ""

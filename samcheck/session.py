@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import subprocess
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
@@ -16,6 +18,7 @@ from samcheck import console as display
 from samcheck import environments, facts, machine, report, requirements, results, runner
 from samcheck.environments import Environment, here, venv
 from samcheck.errors import CELLS_FAILED, BadInput, BuildFailed, EnvironmentUnavailable
+from samcheck.gates import side_by_side
 from samcheck.guest.record import CellResult
 from samcheck.matrix import LeftOut, Plan, PlannedCell
 from samcheck.runner import Settings
@@ -55,6 +58,23 @@ def choose_environment(kind: str, python: str = "") -> Chosen:
     if kind == "docker":
         return Chosen(chosen, "asked for with --environment")
     return Chosen(chosen, f"Docker engine {chosen.client.version()['Version']} answers")
+
+
+def gpus(given: str, count: int) -> tuple[str, ...]:
+    """The driver's numbers of the GPUs to use, from ``0,2``; all of `count` when nothing is given.
+
+    Raises:
+        BadInput: not numbers, one twice, or of GPUs that are not there.
+    """
+    numbers = tuple(part.strip() for part in given.split(",") if part.strip())
+    known = [str(number) for number in range(count)]
+    wrong = [number for number in numbers if number not in known or numbers.count(number) > 1]
+    if wrong:
+        raise BadInput(
+            f"--gpus: {wrong[0]!r} cannot be: this machine has {count} GPUs"
+            + (f", {', '.join(known)}; name each once" if known else "")
+        )
+    return numbers or tuple(known)
 
 
 def version() -> str:
@@ -151,6 +171,8 @@ def announce(console: Console, plan: Plan, settings: Settings, folder: Path) -> 
         say(f"  {row.cell.id}: {state}")
     for left in plan.left_out:
         say(f"  {left.id}: left out: {left.reason}")
+    for note in plan.notes:
+        say(f"  note: {note}")
     free = machine.free_mib(environment.storage())
     say(
         f"downloads up to {download / 1024:.1f} GiB (less what the wheel cache holds) and needs up to "
@@ -183,15 +205,23 @@ def run(console: Console, plan: Plan, settings: Settings, resume: bool, store: P
 def _cells(
     plan: Plan, settings: Settings, folder: Path, store: Path, shown: display.Display
 ) -> tuple[list[CellResult], list[LeftOut]]:
-    """Every cell in turn, spare ones while too few could be built; and those that were not needed."""
-    finished: list[CellResult] = []
+    """Every cell, side by side as the gates allow; then spare ones while too few could be built.
+
+    Also gives those that were not needed.
+    """
+
+    def step(row: PlannedCell) -> Callable[[], CellResult]:
+        return partial(_cell, row, settings, folder, store, shown)
+
+    firm = [step(row) for row in plan.cells if not row.spare]
+    finished = list(side_by_side(firm, settings.gates))
     spared = []
     for row in plan.cells:
         built = sum(result.outcome not in NOT_BUILT for result in finished)
         if row.spare and built >= plan.wanted:
             spared.append(LeftOut(row.cell.id, f"spare: {built} other cells could be built"))
-        else:
-            finished.append(_cell(row, settings, folder, store, shown))
+        elif row.spare:
+            finished += side_by_side([step(row)], settings.gates)
     return finished, spared
 
 
@@ -199,14 +229,16 @@ def _cell(
     row: PlannedCell, settings: Settings, folder: Path, store: Path, shown: display.Display
 ) -> CellResult:
     """One cell: run it, unless an earlier start of this run has; its result is stored at once."""
-    shown.cell(row.cell.id)
+    settings.gates.check()
+    watched = shown.cell(row.cell.id)
     kept = folder / row.cell.id / "result.json"
     result = results.read(kept) if kept.exists() else None
     if result is None or result.outcome in TRY_AGAIN:
-        result = runner.run_cell(row, settings, folder / row.cell.id, shown)
+        result = runner.run_cell(row, settings, folder / row.cell.id, watched)
+        settings.gates.check()  # what an interruption did to a cell is not its result
         results.write_atomically(kept, results.to_json(result))
     results.store(store, result, machine.device_name())
-    shown.finished(result)
+    watched.finished(result)
     return result
 
 

@@ -1,14 +1,18 @@
-"""``samcheck list``, ``table`` and ``clean``: what is there, and what can go."""
+"""``samcheck list``, ``table``, ``disk`` and ``clean``: what is there, and what can go."""
 
 from __future__ import annotations
 
 import json
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import click
 
-from samcheck import clean, facts, machine, matrix, report
-from samcheck.commands.options import MATRICES, results_option
+from samcheck import clean, disk, facts, machine, matrix, report, usage
+from samcheck.commands.options import results_option
+from samcheck.errors import BadInput
+from samcheck.planning import MATRICES
 
 
 @click.command("list")
@@ -34,13 +38,72 @@ def table_command(results: Path) -> None:
     click.echo(report.write(results))
 
 
+@click.command("disk")
+@click.option("--json", "as_json", is_flag=True, help="For programs.")
+def disk_command(as_json: bool) -> None:
+    """Show what samcheck keeps on this machine: images, build cache, venvs, runs, and what killed runs left.
+
+    What several of them share is counted once in the sums; `frees` is what the disk gets back when one
+    goes alone.
+    """
+    seen = disk.look()
+    if as_json:
+        click.echo(json.dumps(disk.as_json(seen, time.time()), indent=1))
+        return
+    for line in disk.lines(seen, time.time()):
+        click.echo(line)
+
+
 @click.command("clean")
 @click.option("--environments", is_flag=True, help="Also images, their build cache, and venvs.")
 @click.option("--runs", is_flag=True, help="Also the folders of runs (journals, logs).")
-def clean_command(environments: bool, runs: bool) -> None:
-    """Remove containers that a killed run left behind, and more on request."""
+@click.option(
+    "--older-than",
+    metavar="AGE",
+    help="Only what was not used for so long, e.g. 12h or 14d; alone: images, build cache, venvs and runs.",
+)
+@click.option(
+    "--keep-under",
+    metavar="SIZE",
+    help="Only until all that samcheck keeps takes at most so much, e.g. 20GiB; the oldest goes first.",
+)
+@click.option("--run", metavar="ID", help="Also the folder and the containers of one run.")
+@click.option("--dry-run", is_flag=True, help="Only say what would go.")
+def clean_command(
+    environments: bool,
+    runs: bool,
+    older_than: str | None,
+    keep_under: str | None,
+    run: str | None,
+    dry_run: bool,
+) -> None:
+    """Remove containers that a killed run left behind, and more on request.
+
+    Of the engine only what samcheck made goes: images with its label and name, and those records of the
+    build cache that its Dockerfile left. What a container, a build or a run still uses is kept.
+    """
+    wanted = clean.Wanted(
+        environments=environments,
+        runs=runs,
+        older_than=_read("--older-than", older_than, usage.seconds),
+        keep_under=_read("--keep-under", keep_under, usage.size),
+        run=run,
+        dry_run=dry_run,
+    )
     count = 0
-    for line in clean.clean(environments, runs):
-        click.echo(f"removed {line}")
-        count += 1
-    click.echo(f"{count} things removed")
+    for step in clean.clean(wanted):
+        click.echo(f"{step.done} {step.what}")
+        count += step.done in ("removed", "would remove")
+    click.echo(f"{count} things {'would be ' if dry_run else ''}removed")
+
+
+def _read(option: str, text: str | None, read: Callable[[str], int]) -> int | None:
+    """The value of an option that may be absent.
+
+    Raises:
+        BadInput: it means nothing.
+    """
+    try:
+        return None if text is None else read(text)
+    except BadInput as error:
+        raise BadInput(f"{option}: {error}") from None

@@ -8,11 +8,9 @@ from typing import Any
 
 import click
 
-from samcheck.environments import CHECKOUT, KINDS
+from samcheck.environments import KINDS
+from samcheck.planning import MATRICES, RESULTS
 from samcheck.runner import TIERS
-
-MATRICES = CHECKOUT / "matrices"
-RESULTS = CHECKOUT / "results"
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
@@ -74,6 +72,24 @@ history_option = click.option(
     default=RESULTS,
     help="Results that tell which cells are risky and how long they take; default: results/ of the checkout.",
 )
+jobs_option = click.option(
+    "--jobs",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    help="Cells on the CPU at once.",
+)
+gpus_option = click.option(
+    "--gpus", default="", metavar="NUMBERS", help="One cell on each of these GPUs at once; default: on all."
+)
+overlap_option = click.option(
+    "--overlap/--no-overlap",
+    default=None,
+    help="Build the next cell while others run; default: where cells run on GPUs.",
+)
+exclusive_option = click.option(
+    "--exclusive", is_flag=True, help="Refuse a GPU that other processes compute on."
+)
 gpu_option = click.option("--gpu", default="", metavar="NAME", help="Plan for this GPU instead, e.g. V100.")
 driver_option = click.option(
     "--driver", default="", metavar="VERSION", help="Plan for this driver instead, e.g. 535.104.05."
@@ -95,6 +111,7 @@ def together(*options: Decorator) -> Decorator:
 CHOICE = ("path", "only", "tags", "tier", "cells", "minutes", "shard", "expect_plan", "history")
 
 build_options = together(environment_option, bundle_option)
+parallel_options = together(jobs_option, gpus_option, overlap_option, exclusive_option)
 run_options = together(resume_option, timeout_option, variants_option, results_option)
 choice_options = together(
     matrix_argument,

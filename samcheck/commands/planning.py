@@ -8,9 +8,9 @@ from typing import Any
 
 import click
 
-from samcheck import explain, facts, fanout, hosts, machine, planning
+from samcheck import explain, facts, fanout, hosts, machine, matrix, planning
 from samcheck.commands.options import CHOICE, choice_options, host_options
-from samcheck.errors import CELLS_FAILED
+from samcheck.errors import CELLS_FAILED, BadInput, EmptySelection
 from samcheck.hosts import Host
 from samcheck.matrix import text as plan_text
 from samcheck.planning import Choice
@@ -36,14 +36,28 @@ def plan_command(
 ) -> None:
     """Show what a matrix file means: cells, what is left out and why, what is covered."""
     choice = Choice(**{name: options[name] for name in CHOICE})
-    plan = planning.plan(choice, _host(gpu, driver))
+    _refuse_together({"--format": engine, "--json": as_json}, {"--format": engine, "--shard": choice.shard})
+    if shards and not engine:
+        raise BadInput("--shards: says how many jobs a pipeline has; add --format")
+    plan = planning.whole(choice, _host(gpu, driver))
+    empty = not plan.cells  # shown all the same: what it leaves out says why
+    if not empty:
+        plan = planning.chosen(choice, plan)
     if engine:
-        click.echo(fanout.FORMATS[engine](planning.pipeline(plan, choice, shards)))
+        click.echo(fanout.FORMATS[engine](planning.pipeline(matrix.select(plan, ()), choice, shards)))
     elif as_json:
         click.echo(json.dumps(plan_text.as_json(plan, facts.load()), indent=1))
     else:
         for line in plan_text.lines(plan, facts.load(), everything):
             click.echo(line)
+    if empty:
+        sys.exit(EmptySelection.exit_code)
+
+
+def _refuse_together(*pairs: dict[str, object]) -> None:
+    for pair in pairs:
+        if all(pair.values()):
+            raise BadInput(f"{' and '.join(pair)} do not go together: leave one out")
 
 
 @click.command("why")

@@ -13,24 +13,26 @@ from rich.console import Console
 from samcheck import facts, machine, matrix, planning, session
 from samcheck.commands.options import (
     CHOICE,
-    MATRICES,
     build_options,
     choice_options,
+    parallel_options,
     python_option,
     run_options,
     tier_option,
 )
 from samcheck.environments import here
 from samcheck.errors import BadInput
+from samcheck.gates import Gates
 from samcheck.guest.record import VARIANT_TIERS
 from samcheck.matrix import Plan
-from samcheck.planning import Choice
+from samcheck.planning import MATRICES, Choice
 from samcheck.runner import Settings
 
 
 @click.command("matrix")
 @choice_options
 @build_options
+@parallel_options
 @run_options
 @python_option
 def matrix_command(**options: Any) -> None:
@@ -87,10 +89,23 @@ def _run(plan: Plan, options: dict[str, object]) -> None:
         check_timeout=float(str(options["check_timeout"])),
         variants=_variants(str(options["variants"]), tier, own=chosen.environment.kind == "here"),
         version=session.version(),
+        gates=_gates(options),
     )
     store = options["results"]
     assert isinstance(store, Path)
     sys.exit(session.run(Console(), plan, settings, bool(options["resume"]), store))
+
+
+def _gates(options: dict[str, object]) -> Gates:
+    """Who may run at once: one cell per GPU, and on the CPU as many as were asked for."""
+    gpus = session.gpus(str(options.get("gpus") or ""), len(machine.look().gpus))
+    overlap = options.get("overlap")
+    return Gates(
+        jobs=int(str(options.get("jobs") or 1)),
+        gpus=gpus,
+        overlap=bool(gpus) if overlap is None else bool(overlap),
+        exclusive=bool(options.get("exclusive")),
+    )
 
 
 def _variants(given: str, tier: str, own: bool) -> tuple[str, ...]:

@@ -58,12 +58,14 @@ class Job:
         work: folder on the host that the guest may write to.
         output: file on the host for what the guest prints.
         alive: called several times a second; says whether the guest still makes progress.
+        gpu: the driver's number of the one GPU that the guest gets; empty for what the machine gives.
     """
 
     arguments: tuple[str, ...]
     work: Path
     output: Path
     alive: Callable[[], bool] = field(default=lambda: True)
+    gpu: str = ""
 
 
 SOURCE = "@source@"

@@ -45,6 +45,23 @@ def find_builder() -> Builder:
     )
 
 
+def find_podman() -> Builder:
+    """Podman's own builder, for a Podman that answers like Docker: it has no BuildKit, and needs none.
+
+    Raises:
+        EnvironmentUnavailable: its command is not here.
+    """
+    client = shutil.which("podman")
+    if client is None:
+        raise EnvironmentUnavailable(
+            "the engine is Podman, and the command podman, which builds for it, is not here",
+            "install it, or use --environment venv",
+        )
+    return Builder(
+        f"podman {_output(client, 'version', '--format', '{{.Client.Version}}')}", (client, "build")
+    )
+
+
 def _clients() -> list[str]:
     folders = [*os.environ.get("PATH", "").split(os.pathsep), "/usr/bin"]
     found = (shutil.which("docker", path=folder) for folder in folders)

@@ -19,13 +19,29 @@ from docker.errors import APIError, DockerException
 from docker.models.containers import Container
 from docker.types import DeviceRequest, LogConfig
 
-from samcheck import facts, images, machine
+from samcheck import facts, images
 from samcheck.cells import Cell
-from samcheck.environments import CHECKOUT, Ended, Job, Need, Place, bases, buildkit, leftovers, substitute
+from samcheck.environments import (
+    CHECKOUT,
+    Ended,
+    Job,
+    Need,
+    Place,
+    bases,
+    buildkit,
+    endings,
+    engine_loss,
+    gpu_access,
+    leftovers,
+    substitute,
+)
 from samcheck.errors import EnvironmentUnavailable, Refused
 from samcheck.requirements import Requirements
 
+PIDS_LIMIT = 512
 POLL_SECONDS = 0.25
+#: Two files, because a full one is emptied: a guest's last words must not go with its first.
+LOG_LIMITS = {"max-size": "8m", "max-file": "2"}
 STOP_SECONDS = 5
 #: Inside a container.
 SOURCE_MOUNT, WORK_MOUNT, CHECKPOINTS_MOUNT = "/samcheck", "/results", "/checkpoints"
@@ -78,7 +94,11 @@ def open_environment() -> Docker:
     Raises:
         EnvironmentUnavailable: one of them is missing.
     """
-    return Docker(connect(), buildkit.find_builder())
+    client = connect()
+    components = client.version().get("Components") or []
+    if any(part.get("Name") == "Podman Engine" for part in components):
+        return Docker(client, buildkit.find_podman())
+    return Docker(client, buildkit.find_builder())
 
 
 @dataclass(frozen=True)
@@ -90,10 +110,12 @@ class Docker:
     kind: str = "docker"
     installs: bool = True
 
+    @engine_loss.refused()
     def storage(self) -> Path:
         folder = Path(self.client.info().get("DockerRootDir", "/"))
         return folder if folder.exists() else Path("/")  # a remote engine's disk is not seen
 
+    @engine_loss.refused()
     def need(self, cell: Cell, requirements: Requirements) -> Need:
         base = bases.present(self.client, cell.python)
         if base is not None and self._exists(self._image(cell, requirements, base).tag):
@@ -102,6 +124,7 @@ class Docker:
         # The layer, and the same files once more in BuildKit's cache mount of wheels.
         return Need(size.download_mib, 2 * size.installed_mib, reused=False)
 
+    @engine_loss.refused()
     def prepare(self, cell: Cell, requirements: Requirements, log: Path) -> Place:
         base = bases.obtain(self.client, cell.python, log)
         wanted = self._image(cell, requirements, base)
@@ -139,13 +162,23 @@ class DockerPlace:
     details: dict[str, str] = field(default_factory=dict)
 
     def run(self, job: Job) -> Ended:
+        try:
+            ended = self._run(job)
+        except engine_loss.ERRORS as error:
+            engine_loss.clean_up(self.client, job.work)
+            raise Refused(engine_loss.sentence(error)) from None
+        return endings.judged(ended, job)
+
+    def _run(self, job: Job) -> Ended:
         with self._container(job) as container:
             try:
                 container.start()
             except APIError as error:
-                raise Refused(f"the engine would not start the container: {error.explanation}") from None
+                raise Refused(gpu_access.refusal(str(error.explanation))) from None
             try:
-                return _wait(container, job)
+                ended = _wait(container, job)
+                engine_loss.require(self.client, ended)
+                return ended
             finally:
                 _save_output(container, job.output)
 
@@ -179,11 +212,12 @@ class DockerPlace:
             cap_drop=["ALL"],
             security_opt=["no-new-privileges"],
             mem_limit=_memory_limit(),
-            pids_limit=512,
+            memswap_limit=_memory_limit(),  # memory and swap together: no guest is to fill the swap
+            pids_limit=PIDS_LIMIT,
             init=True,  # else PID 1 ignores signals and a segfault has no exit code of its own
             ipc_mode="private",
-            log_config=LogConfig(type="json-file", config={"max-size": "16m", "max-file": "1"}),
-            device_requests=_gpu_request(self.cell),
+            log_config=LogConfig(type="json-file", config=LOG_LIMITS),
+            device_requests=_gpu_request(job),
         )
         try:
             yield container
@@ -222,10 +256,8 @@ def _memory_limit() -> int:
     return total * 9 // 10
 
 
-def _gpu_request(cell: Cell) -> list[DeviceRequest]:
-    if not machine.look().gpus or not cell.needs_gpu_build:
-        return []
-    return [DeviceRequest(device_ids=["0"], capabilities=[["gpu"]])]
+def _gpu_request(job: Job) -> list[DeviceRequest]:
+    return [DeviceRequest(device_ids=[job.gpu], capabilities=[["gpu"]])] if job.gpu else []
 
 
 def _wait(container: Container, job: Job) -> Ended:

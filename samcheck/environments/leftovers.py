@@ -1,37 +1,64 @@
-"""Finding and removing containers and images that samcheck made, and no others."""
+"""Finding and removing containers that samcheck made, and no others."""
 
 from __future__ import annotations
 
 import os
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from docker.errors import NotFound
+from docker.errors import APIError, NotFound
 from docker.models.containers import Container
+
+#: The engine's answer to a removal of what is being removed.
+CONFLICT = 409
+#: Of the words behind the name in /proc/PID/stat: `starttime`.
+STARTED = 19
 
 
 def owner(pid: int) -> str:
-    """A process, told from those of other boots, machines and containers that share the engine."""
+    """A process, told from those of other boots, machines and containers that share the engine.
+
+    And from another one that gets its number later: by the time at which it was started.
+    """
+    return f"{_here()} {pid} {_started(pid)}"
+
+
+def _here() -> str:
     boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
-    return f"{boot} {os.readlink('/proc/self/ns/pid')} {pid}"
+    return f"{boot} {os.readlink('/proc/self/ns/pid')}"
+
+
+def _started(pid: int) -> str:
+    """When a process was started, in ticks since the boot; 0 if there is none."""
+    try:
+        words = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()
+    except OSError:
+        return "0"
+    return words[STARTED].decode()
+
+
+def made(client: Any) -> list[Container]:
+    """All containers that samcheck made, running or not."""
+    found: list[Container] = client.containers.list(
+        all=True, filters={"label": "samcheck.kind=container"}, ignore_removed=True
+    )
+    return found
+
+
+def abandoned(container: Container) -> bool:
+    """Whether the container's samcheck has ended.
+
+    One that cannot be seen from here (in a container of its own, say) is taken to live.
+    """
+    where, _, process = container.labels.get("samcheck.owner", "").partition("] ")
+    pid, _, started = process.partition(" ")
+    seen_from_here = f"{where}]" == _here() and pid.isdigit()
+    return seen_from_here and (started == "0" or _started(int(pid)) != started)
 
 
 def remove_abandoned(client: Any) -> list[str]:
-    """Remove containers whose samcheck has ended; returns their names.
-
-    Those of a samcheck that cannot be seen from here (in a container of its own, say) are left alone.
-    """
-    left = []
-    for container in client.containers.list(
-        all=True, filters={"label": "samcheck.kind=container"}, ignore_removed=True
-    ):
-        described = container.labels.get("samcheck.owner", "")
-        pid = described.rpartition(" ")[2]
-        seen_from_here = pid.isdigit() and described == owner(int(pid))
-        if seen_from_here and not _lives(pid):
-            left.append(container)
-    return [remove_one(container) for container in left]
+    """Remove containers whose samcheck has ended; returns their names."""
+    return [remove_one(container) for container in made(client) if abandoned(container)]
 
 
 def remove(client: Any, filters: dict[str, str]) -> list[str]:
@@ -43,26 +70,20 @@ def remove(client: Any, filters: dict[str, str]) -> list[str]:
 
 def remove_one(container: Container) -> str:
     """Remove a container, running or not; returns its name."""
-    with suppress(NotFound):  # somebody else was faster
+    try:
         container.remove(force=True, v=True)
+    except NotFound:
+        pass  # somebody else was faster
+    except APIError as error:
+        if error.status_code != CONFLICT:  # somebody else is at it
+            raise
     return str(container.name)
 
 
-def _lives(pid: str) -> bool:
+def lives(pid: str) -> bool:
     """Whether that process is a samcheck (its number may have been given to another program)."""
     try:
         command = Path(f"/proc/{pid}/cmdline").read_bytes()
     except OSError:
         return False
     return b"samcheck" in command
-
-
-def remove_images(client: Any) -> list[str]:
-    """Remove every image that samcheck built or made, and the build cache; returns their names."""
-    removed = []
-    for kind in ("image", "base"):
-        for image in client.images.list(filters={"label": f"samcheck.kind={kind}"}):
-            removed.append(", ".join(image.tags) or str(image.id))
-            client.images.remove(image.id, force=True)
-    client.api.prune_builds()
-    return removed

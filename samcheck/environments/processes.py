@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
 import signal
 import subprocess
+import sys
 import time
-from contextlib import suppress
+from collections.abc import Sequence
+from pathlib import Path
 
-import psutil
-
-from samcheck.environments import CHECKOUT, Ended, Job, substitute
+from samcheck.environments import CHECKOUT, Ended, Job, endings, keeper, substitute
 
 #: What a guest gets from the environment of this process. PYTHONPATH and PYTEST_ADDOPTS, say, must
 #: not reach it.
@@ -25,36 +24,35 @@ PASSED_ON = (
     "SAMCHECK_CHECKPOINTS",
 )
 POLL_SECONDS = 0.1
-GRACE_SECONDS = 5.0
-PR_SET_PDEATHSIG = 1
-
-
-def _die_with_parent() -> None:
-    """Have the kernel end the guest when samcheck is killed (called in the child)."""
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+#: The longest that a keeper takes to end what it keeps, and some more.
+STOP_SECONDS = keeper.GRACE_SECONDS + keeper.HELPERS_SECONDS + 2 * keeper.UNKILLABLE_SECONDS + 5.0
 
 
 def run(python: str, job: Job) -> Ended:
-    """Run `job` with the interpreter `python` in a session of its own."""
+    """Run `job` with the interpreter `python`, in a session of its own, under a keeper."""
     environment = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
     environment["PYTHONPATH"] = str(CHECKOUT)
     environment["PYTHONUNBUFFERED"] = "1"  # a guest's last words before it dies
-    command = [python, *substitute(job.arguments, str(CHECKOUT), str(job.work))]
-    with job.output.open("ab") as output:
-        guest = subprocess.Popen(
-            command,
-            cwd=job.work,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-            preexec_fn=_die_with_parent,  # noqa: PLW1509  one prctl call, no lock is taken
-        )
+    if job.gpu:  # CUDA's own order of the GPUs may be another than the driver's
+        environment |= {"CUDA_DEVICE_ORDER": "PCI_BUS_ID", "CUDA_VISIBLE_DEVICES": job.gpu}
+    guest = subprocess.Popen(
+        kept([python, *substitute(job.arguments, str(CHECKOUT), str(job.work))], job.output),
+        cwd=job.work,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,  # Ctrl-C is for samcheck, which then ends its guests
+    )
     try:
-        return _wait(guest, job)
+        return endings.judged(_wait(guest, job), job)
     finally:
         _end(guest)
+
+
+def kept(command: Sequence[str], output: Path) -> list[str]:
+    """`command` under a keeper: nothing of it outlives this process; what it prints goes to `output`."""
+    return [sys.executable, "-I", "-S", keeper.__file__, str(os.getpid()), str(output), *command]
 
 
 def _wait(guest: subprocess.Popen[bytes], job: Job) -> Ended:
@@ -68,16 +66,10 @@ def _wait(guest: subprocess.Popen[bytes], job: Job) -> Ended:
 
 
 def _end(guest: subprocess.Popen[bytes]) -> None:
-    """End the guest and all its descendants: asked first, then killed."""
+    """Have the keeper end its guest and all that it started."""
+    guest.terminate()
     try:
-        family = [psutil.Process(guest.pid), *psutil.Process(guest.pid).children(recursive=True)]
-    except psutil.NoSuchProcess:
-        return
-    for process in family:
-        with suppress(psutil.NoSuchProcess):
-            process.terminate()
-    _, left = psutil.wait_procs(family, timeout=GRACE_SECONDS)
-    for process in left:
-        with suppress(psutil.NoSuchProcess):
-            process.kill()
-    guest.wait()
+        guest.wait(STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        guest.kill()
+        guest.wait()

@@ -70,7 +70,7 @@ class Venv:
             if not (folder / COMPLETE).exists():
                 shutil.rmtree(folder, ignore_errors=True)  # an interrupted build
                 _make(cell, requirements, folder, log)
-                (folder / COMPLETE).touch()
+            (folder / COMPLETE).touch()  # at each use: `samcheck clean` goes by its time
         return VenvPlace(folder, {"installer": f"uv {_uv_version()}"})
 
 

@@ -227,22 +227,25 @@ class Rule(Row):
     Attributes:
         kind: ``install`` (cannot be installed), ``run`` (installs, cannot work), ``host`` (this driver
             or GPU cannot run it), ``soft`` (works with limits), ``doubt`` (nothing good says it exists).
+        checked: whether plans look at it; the others are for people to read.
         text: the rule in a sentence.
         symptom: what one sees who tries it; empty when it is not known.
     """
 
     id: Text
     kind: Literal["install", "run", "host", "soft", "doubt"]
+    checked: bool = False
     text: Text
     symptom: str = ""
 
 
 class Package(Row):
-    """The release of a package to install, by Python."""
+    """The release of a package to install, by Python, and the oldest NumPy that it takes there."""
 
     name: Text
     role: Literal["numpy", "numpy1", "tool", "export", "sam"]
     versions: dict[str, str]
+    numpy_min: dict[str, str] = {}
 
 
 class Base(Row):

@@ -10,6 +10,9 @@ from typing import Any, Dict, List
 
 from .record import CheckResult
 
+#: Exit status of a guest that could not write its journal (EX_IOERR of sysexits.h): no check is to blame.
+LOST = 74
+
 
 class Journal:
     """Appends events to a file; each line is on its way to the disk before the next step starts.
@@ -19,14 +22,26 @@ class Journal:
     """
 
     def __init__(self, path: str) -> None:
-        self._stream = open(path, "a", encoding="utf-8")  # noqa: SIM115  closed by `ended`
+        self._path = os.path.abspath(path)
+        self._process = os.getpid()
 
     def _write(self, event: str, **fields: Any) -> None:
+        self.require_original()
         line: Dict[str, Any] = {"event": event, "at": round(time.time(), 3)}
         line.update(fields)
-        self._stream.write(json.dumps(line, sort_keys=True) + "\n")
-        self._stream.flush()
-        os.fsync(self._stream.fileno())
+        try:
+            # Opened each time: a check may close the files of its process, or give their numbers to others.
+            with open(self._path, "a", encoding="utf-8") as stream:
+                stream.write(json.dumps(line, sort_keys=True) + "\n")
+                stream.flush()
+                os.fsync(stream.fileno())
+        except OSError as error:
+            _give_up(error)
+
+    def require_original(self) -> None:
+        """End a copy that a check forked: it would go on with the checks of the original."""
+        if os.getpid() != self._process:
+            os._exit(0)
 
     def collected(self, checks: List[CheckResult]) -> None:
         self._write("collected", checks=[asdict(check) for check in checks])
@@ -45,4 +60,11 @@ class Journal:
 
     def ended(self, exit_status: int) -> None:
         self._write("ended", exit_status=exit_status)
-        self._stream.close()
+
+
+def _give_up(error: OSError) -> None:
+    """End at once: pytest would take it for an error in the check that has just finished."""
+    try:
+        os.write(2, "\nsamcheck: {}\n".format(error.strerror or error).encode())
+    finally:
+        os._exit(LOST)

@@ -9,10 +9,12 @@ from __future__ import annotations
 import faulthandler
 import os
 import sys
+from functools import partial
 from typing import Any, Dict, Generator, List, Optional, Tuple
 
 import pytest
 
+from . import copies
 from .defects import DefectWatch
 from .journal import Journal
 from .record import PRECISION_NAMES, CheckResult
@@ -277,8 +279,12 @@ class JournalWriter:
 
     @pytest.hookimpl(hookwrapper=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, Any, None]:
-        faulthandler.dump_traceback_later(self.timeout, exit=True, file=self.stderr)
+        # The limit is kept by a thread, which an exhausted container cannot start.
+        copies.make_room(
+            partial(faulthandler.dump_traceback_later, self.timeout, exit=True, file=self.stderr)
+        )
         yield
+        self.journal.require_original()  # first: a copy waits for ever for the thread that it does not have
         faulthandler.cancel_dump_traceback_later()
         result = item.stash.get(RESULT, None)
         if result is not None:

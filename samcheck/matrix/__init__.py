@@ -3,6 +3,6 @@
 file → declared → space → covering → ranking → planner; nothing here touches anything but the file.
 """
 
-from samcheck.matrix.planner import LeftOut, Plan, PlannedCell, on_host, plan, select, shipped
+from samcheck.matrix.planner import LeftOut, Plan, PlannedCell, against, plan, select, shipped
 
-__all__ = ["LeftOut", "Plan", "PlannedCell", "on_host", "plan", "select", "shipped"]
+__all__ = ["LeftOut", "Plan", "PlannedCell", "against", "plan", "select", "shipped"]

@@ -131,6 +131,7 @@ def _not_understood(text: str, values: list[str]) -> str:
         Version(text)
     except InvalidVersion:
         return f"neither a value, nor like '>=2.4', 'all', {', '.join(map(repr, WORDS))}"
-    near = get_close_matches(text, values, n=1)
+    near = [value for value in values if value.startswith(f"{text}.")]
+    near += get_close_matches(text, values, n=1)
     hint = f"; did you mean {near[0]!r}?" if near else ""
     return f"not known, {values[-1]} to {values[0]} are{hint}"

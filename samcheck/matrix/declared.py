@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from itertools import islice
 from typing import Any
 
 from pydantic import ValidationError
@@ -14,7 +16,7 @@ from samcheck.cells import Cell, matches
 from samcheck.facts import Facts
 from samcheck.hosts import Host
 from samcheck.matrix import axes
-from samcheck.matrix.file import TABLES, AxesTable, CellTable, Conditions, MatrixFile
+from samcheck.matrix.file import SPEC, TABLES, CellTable, Conditions, MatrixFile
 from samcheck.matrix.space import Space
 from samcheck.rules import AXES, Constraint, Obstacle
 
@@ -34,12 +36,10 @@ def impossible(raw: Mapping[str, Any], facts: Facts) -> Iterator[str]:
             assert isinstance(row, CellTable)
             yield from (f"{name}[{index}].{problem}" for problem in _against_cell(row, facts))
     for name in ("exclude", "tag"):
-        for index, row in _well_formed(raw, name):
-            assert isinstance(row, Conditions)
-            yield from (f"{name}[{index}].{problem}" for problem in _bad_specs(row.on_axes, facts))
-    for _, row in _well_formed({"axes": [raw["axes"]] if "axes" in raw else []}, "axes"):
-        assert isinstance(row, AxesTable)
-        yield from (f"axes.{problem}" for problem in _bad_specs(dict(row), facts))
+        rows = raw.get(name)
+        for index, row in enumerate(rows if isinstance(rows, list) else []):
+            yield from (f"{name}[{index}].{problem}" for problem in _bad_specs(row, facts))
+    yield from (f"axes.{problem}" for problem in _bad_specs(raw.get("axes"), facts))
 
 
 def _well_formed(raw: Mapping[str, Any], name: str) -> Iterator[tuple[int, object]]:
@@ -69,9 +69,12 @@ def _against_cell(row: CellTable, facts: Facts) -> Iterator[str]:
             yield f"{field}: {obstacle.text}"
 
 
-def _bad_specs(named: Mapping[str, Sequence[str]], facts: Facts) -> Iterator[str]:
-    for axis, specs in named.items():
-        for spec in specs:
+def _bad_specs(table: object, facts: Facts) -> Iterator[str]:
+    """What is wrong with the well-formed texts about axes in a table, whatever else is in it."""
+    for axis, given in table.items() if isinstance(table, dict) else ():
+        for spec in given if isinstance(given, list) else [given]:
+            if axis not in AXES or not isinstance(spec, str) or not re.fullmatch(SPEC, spec):
+                continue  # that is said already
             try:
                 if axis == "cuda":
                     axes.builds([spec], facts.releases[-1], facts, Host())
@@ -121,6 +124,34 @@ def space(declared: MatrixFile, world: World) -> Space:
         *(_excluded(rule, facts) for rule in declared.exclude),
     )
     return Space(values, found)
+
+
+def idle(declared: MatrixFile, listed: Sequence[Cell], world: World) -> Iterator[str]:
+    """Rules of the file that no cell fits, which is seldom meant."""
+    facts = world.facts
+    without = declared.model_copy(update={"exclude": []})
+    for name, rules_ in (("exclude", declared.exclude), ("tag", declared.tag)):
+        for index, rule in enumerate(rules_):
+            if any(fits(rule, cell, facts) for cell in listed):
+                continue
+            if not _fits_some(rule, space(without, world), facts):
+                yield f"{name}[{index}] fits no cell that could be chosen"
+
+
+def _fits_some(rule: Conditions, whole: Space, facts: Facts) -> bool:
+    """Whether a rule is about any combination; of very many, only the first are looked at for a pattern."""
+    if not whole.axes:
+        return False
+    narrowed = {
+        axis: tuple(value for value in values if axes.fits(axis, rule.on_axes[axis], value, facts))
+        if axis in rule.on_axes
+        else values
+        for axis, values in whole.axes.items()
+    }
+    found = Space(narrowed, whole.constraints).combinations()
+    if rule.match is None:
+        return next(found, None) is not None
+    return any(matches(Cell(**row), rule.match) for row in islice(found, 20_000))
 
 
 def _only_wanted(wanted: Mapping[str, tuple[str, ...]]) -> Constraint:

@@ -29,10 +29,15 @@ def _prints(value: str) -> str:
 Text = Annotated[str, AfterValidator(_prints)]
 Reason = Annotated[Text, Field(min_length=3, max_length=500)]
 #: A value, specifiers or a word; what it means is found out by `samcheck.matrix.axes`.
-Spec = Annotated[str, Field(pattern=r"^[a-z0-9.<>=!~,* -]{1,80}$")]
+SPEC = r"^[a-z0-9.<>=!~,* -]{1,80}$"
+Spec = Annotated[str, Field(pattern=SPEC)]
 
 
 def _listed(value: Any) -> Any:
+    """One value is a list of one; a bare number would lose its last zero: 3.10 is 3.1 to TOML."""
+    for each in value if isinstance(value, list) else [value]:
+        if isinstance(each, int | float):
+            raise ValueError(f"put it in quotes, as in {str(each)!r}")
     return [value] if isinstance(value, str) else value
 
 

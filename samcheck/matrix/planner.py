@@ -59,6 +59,7 @@ class Plan:
         left_out: cells that were declared or chosen and are not run.
         wanted: the number of cells that must have been built for the spare ones not to be needed.
         coverage: of the values and pairs of the axes; None without axes.
+        notes: what the file says and does not mean anything.
     """
 
     name: str
@@ -70,6 +71,7 @@ class Plan:
     budget: Budget = NO_LIMIT
     coverage: Coverage | None = None
     host: Host = NO_GPU
+    notes: tuple[str, ...] = ()
 
 
 def plan(path: Path, facts: Facts, host: Host, history: History = NONE, budget: Budget | None = None) -> Plan:
@@ -103,6 +105,7 @@ def plan(path: Path, facts: Facts, host: Host, history: History = NONE, budget: 
         budget,
         _coverage(space, chosen),
         host,
+        tuple(declared.idle(given, [row.cell for row in listed], world)),
     )
 
 
@@ -147,7 +150,7 @@ def _nothing_selected(whole: Plan, patterns: Sequence[str], tags: Sequence[str])
     ids = [row.cell.id for row in whole.cells]
     near = [close for each in patterns for close in get_close_matches(each, ids, cutoff=0.5)]
     hint = f" Did you mean {near[0]}?" if near else ""
-    wanted = ", ".join((*patterns, *(f"tag {tag}" for tag in tags))) or "(all)"
+    wanted = ", ".join((*patterns, *(f"tag {tag}" for tag in tags)))
     if not ids:
         reason = f": {whole.left_out[0].reason}" if whole.left_out else ""
         return f"matrix {whole.name}: no cell is left on {whole.host}{reason}; `samcheck plan` says more"
@@ -217,6 +220,6 @@ def _coverage(space: Space, chosen: Sequence[PlannedCell]) -> Coverage | None:
     return coverage.measure(space, [rules.fields(row.cell) for row in chosen])
 
 
-def on_host(row: PlannedCell, host: Host, facts: Facts) -> tuple[rules.Obstacle, ...]:
-    """What keeps a planned cell from the GPU of a machine, and what limits it there."""
-    return hosts.obstacles(row.cell, host, facts)
+def against(row: PlannedCell, host: Host, facts: Facts) -> tuple[rules.Obstacle, ...]:
+    """What speaks against a planned cell: that it works at all, and that it does on a machine."""
+    return (*rules.obstacles(row.cell, facts), *hosts.obstacles(row.cell, host, facts))

@@ -8,7 +8,7 @@ from typing import Any
 
 from samcheck.facts import Facts
 from samcheck.matrix.coverage import Coverage
-from samcheck.matrix.planner import Plan, PlannedCell, on_host
+from samcheck.matrix.planner import Plan, PlannedCell, against
 from samcheck.matrix.space import Pair
 from samcheck.rules import Obstacle
 
@@ -22,6 +22,7 @@ def lines(plan: Plan, facts: Facts, everything: bool = False) -> Iterator[str]:
     yield _title(plan)
     for row in plan.cells:
         yield "  " + _cell(row)
+    yield from (f"note: {note}" for note in plan.notes)
     yield from _host(plan, facts)
     yield from _left_out(plan, most)
     if plan.coverage is not None:
@@ -30,6 +31,8 @@ def lines(plan: Plan, facts: Facts, everything: bool = False) -> Iterator[str]:
 
 def _title(plan: Plan) -> str:
     minutes = sum(row.minutes for row in plan.cells if not row.spare)
+    if not plan.cells:
+        return f"matrix {plan.name}: no cell is left on {plan.host}, {plan.strategy}; why stands below"
     text = f"matrix {plan.name}: {len(plan.cells)} cells, tier {plan.tier}, {plan.strategy}"
     text += f", about {minutes:.0f} minutes one after another"
     return text + (f", within a budget of {plan.budget}" if plan.budget else "")
@@ -41,21 +44,35 @@ def _cell(row: PlannedCell) -> str:
     return f"{row.cell.id}{tags}: {row.minutes:.1f} min, {row.why}{spare}"
 
 
+#: The worst first; a cell is shown by its worst obstacle's kind.
+VERDICTS = {
+    "install": "cannot be installed",
+    "run": "cannot work",
+    "host": "cannot run there",
+    "doubt": "not certain",
+    "soft": "with limits",
+}
+
+
 def _host(plan: Plan, facts: Facts) -> Iterator[str]:
-    """What the machine's driver and GPU make of the cells."""
+    """What speaks against the cells, at all and on the machine, each by the worst of it."""
     if not plan.host:
         yield "planned for a machine without a GPU; --gpu and --driver ask about another"
-        return
-    found = {row.cell.id: on_host(row, plan.host, facts) for row in plan.cells}
-    fine = sum(not obstacles for obstacles in found.values())
-    yield f"on {plan.host}: {fine} of {len(found)} cells run without limits"
     by_obstacle: dict[Obstacle, list[str]] = {}
-    for id, obstacles in found.items():
-        for obstacle in obstacles:
-            by_obstacle.setdefault(obstacle, []).append(id)
-    words = {"host": "cannot run", "soft": "with limits", "doubt": "not certain"}
+    counts: dict[str, int] = {}
+    for row in plan.cells:
+        found = against(row, plan.host, facts)
+        worst = next((kind for kind in VERDICTS if any(each.kind == kind for each in found)), "")
+        counts[worst] = counts.get(worst, 0) + 1
+        for obstacle in found:
+            if obstacle.kind == worst:
+                by_obstacle.setdefault(obstacle, []).append(row.cell.id)
+    if plan.host and plan.cells:
+        parts = [f"{counts.get('', 0)} of {len(plan.cells)} cells run without limits"]
+        parts += [f"{counts[kind]} {words}" for kind, words in VERDICTS.items() if kind in counts]
+        yield f"on {plan.host}: {', '.join(parts)}"
     for obstacle, ids in by_obstacle.items():
-        yield f"  {words[obstacle.kind]}: {', '.join(ids)}: {obstacle}"
+        yield f"  {VERDICTS[obstacle.kind]}: {', '.join(ids)}: {obstacle}"
 
 
 def _left_out(plan: Plan, most: int) -> Iterator[str]:
@@ -121,6 +138,7 @@ def as_json(plan: Plan, facts: Facts) -> dict[str, Any]:
             "driver": plan.host.driver,
         },
         "cells": [_cell_json(row, plan, facts) for row in plan.cells],
+        "notes": list(plan.notes),
         "left_out": [{"id": left.id, "reason": left.reason} for left in plan.left_out],
         "coverage": None if plan.coverage is None else _coverage_json(plan.coverage),
     }
@@ -138,7 +156,7 @@ def _cell_json(row: PlannedCell, plan: Plan, facts: Facts) -> dict[str, Any]:
         "spare": row.spare,
         "why": row.why,
         "minutes": row.minutes,
-        "obstacles": [obstacle_json(each) for each in on_host(row, plan.host, facts)],
+        "obstacles": [obstacle_json(each) for each in against(row, plan.host, facts)],
     }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +13,9 @@ from light import CELL, Guest, light
 from samcheck import images
 from samcheck.environments import bases, buildkit, docker
 from samcheck.errors import EnvironmentUnavailable
+
+# Rigs and scenarios are the same in a container.
+sys.path.append(str(Path(__file__).parents[1] / "processes"))
 
 
 @pytest.fixture(scope="session")

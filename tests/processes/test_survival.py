@@ -11,7 +11,13 @@ from pathlib import Path
 
 import psutil
 import pytest
+from rig import Rig, gone
+from scenarios import misbehaving
 from trial import Trial, outcomes
+
+from samcheck.environments import endings
+from samcheck.errors import Refused
+from samcheck.guest import journal
 
 AROUND = "def test_before(): pass\n\ndef test_it():\n    {}\n\ndef test_after(): pass\n"
 
@@ -81,6 +87,69 @@ def test_much_output_and_odd_bytes(trial: Trial) -> None:
     assert len(result.checks[1].details) <= 4000
 
 
+def test_misbehaving_checks_cost_themselves(tmp_path: Path) -> None:
+    """One whole run of checks that die, hang, are deaf to SIGTERM, print a lot, fork, and close all files."""
+    found = misbehaving(Rig(tmp_path, check_timeout=4.0), mebibytes=64, forks=6)
+    assert not found.lost
+    assert not found.wrong
+
+
+def test_a_gigabyte_of_output_is_not_kept(trial: Trial) -> None:
+    flood = "import os; block = b'x' * 2**20; [os.write(1, block) for _ in range(1024)]"
+    trial.write(AROUND.format(f"{flood}; print('the last words'); os._exit(3)"))
+    result = trial.run()
+    assert outcomes(result) == {"before": "passed", "it": "crashed", "after": "passed"}
+    assert result.checks[1].details.endswith("the last words\n")
+    assert (trial.folder / "cell/output-1.log").stat().st_size < 20 * 2**20
+
+
+#: A process that leaves its session and its parent, as daemons do.
+DAEMON = (
+    "import subprocess; "
+    "print(subprocess.Popen(['sleep', '600'], start_new_session=True).pid, file=open('daemon', 'w'))"
+)
+
+
+@pytest.mark.parametrize("end", ["pass", "import os; os._exit(3)", "import ctypes; ctypes.string_at(0)"])
+def test_what_a_guest_started_ends_with_it(trial: Trial, end: str) -> None:
+    trial.write(AROUND.format(f"{DAEMON}; {end}"))
+    trial.run()
+    assert not psutil.pid_exists(int((trial.folder / "cell/work/daemon").read_text()))
+
+
+def test_copies_that_a_check_forks_end_with_the_check(trial: Trial) -> None:
+    """They neither go on with the other checks nor wait for ever; the original does not wait for them."""
+    count = "import psutil; open('left', 'w').write(str(len(psutil.Process().children(recursive=True))))"
+    ended = "import os, time; [os.waitpid(-1, 0) for _ in range(3)]"
+    trial.write(
+        AROUND.format("import os; [os.fork() for _ in range(3)]")
+        + f"def test_left():\n    {ended}; {count}\n"
+    )
+    result = trial.run()
+    assert set(outcomes(result).values()) == {"passed"}
+    assert len(result.checks) == 4
+    assert (trial.folder / "cell/work/left").read_text() == "0"
+
+
+def test_a_guest_whose_keeper_is_killed_ends(trial: Trial) -> None:
+    kill = "import os, signal; os.kill(os.getppid(), signal.SIGKILL)"
+    trial.write(AROUND.format(f"{kill}; open('reached', 'w'); import time; time.sleep(600)"))
+    result = trial.run()
+    assert outcomes(result) == {"before": "passed", "it": "crashed", "after": "passed"}
+    assert gone(lambda: not Rig(trial.folder).processes())
+
+
+def test_an_unwritable_journal_is_no_checks_fault(trial: Trial) -> None:
+    """A check makes the journal a folder; the run ends with a cause, and is tried again by --resume."""
+    spoil = "import os; os.remove('journal-1.jsonl'); os.mkdir('journal-1.jsonl')"
+    trial.write(AROUND.format(spoil))
+    with pytest.raises(
+        Refused, match=r"cannot be written to .*work \(Is a directory\): mend that, then --resume"
+    ):
+        trial.run()
+    assert endings.LOST == journal.LOST
+
+
 PROGRAM = """
 import sys
 sys.path.insert(0, {tests!r})
@@ -114,8 +183,8 @@ def test_killed_samcheck_loses_nothing_and_repeats_nothing(trial: Trial, tmp_pat
     orchestrator.send_signal(signal.SIGKILL)
     orchestrator.wait()
     _, left = psutil.wait_procs(guests, timeout=5)
-    assert guests
-    assert not left  # the kernel ends the guest with its samcheck
+    assert len(guests) == 2  # the keeper and the guest
+    assert not left
     begun = log.read_text().split()
 
     result = trial.run()

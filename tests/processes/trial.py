@@ -1,4 +1,4 @@
-"""A small suite, run the way the runner runs the real one, in this interpreter."""
+"""A small suite, run the way the runner runs the real one: in this interpreter, or in a given place."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from samcheck import results, runner
+from rig import write_suite
+
+from samcheck import judging, report, results, runner
 from samcheck.cells import Cell
-from samcheck.environments import here
+from samcheck.environments import WORK, Place, here
 from samcheck.guest.record import CellResult
 from samcheck.matrix import PlannedCell
 from samcheck.runner import Settings
-
-CONFTEST = 'pytest_plugins = ["samcheck.guest.plugin"]\n'
 
 
 class Silent:
@@ -30,27 +30,25 @@ class Trial:
 
     folder: Path
     check_timeout: float = 60.0
-    course: runner.Course = field(init=False)
+    place: Place = field(default_factory=lambda: here.HerePlace(sys.executable))
 
     def write(self, text: str) -> None:
-        suite = self.folder / "suite"
-        suite.mkdir(exist_ok=True)
-        (suite / "pytest.ini").write_text("[pytest]\naddopts = -p no:cacheprovider\n")
-        (suite / "conftest.py").write_text(CONFTEST)
-        (suite / "test_small.py").write_text(text)
+        # In the one folder that a guest sees in any kind of place.
+        write_suite(self.folder / "cell" / "work" / "suite", text)
 
     def run(self) -> CellResult:
         """The runner's own steps behind prepare and probe, on the small suite."""
-        place = here.HerePlace(sys.executable)
-        settings = Settings(
-            "fast", here.Here(sys.executable), "", self.check_timeout, suite=str(self.folder / "suite")
-        )
+        settings = Settings("fast", here.Here(sys.executable), "", self.check_timeout, suite=f"{WORK}/suite")
         planned = PlannedCell(Cell("0.0.0", "cpu", "3.11"))
-        (self.folder / "cell" / "work").mkdir(parents=True, exist_ok=True)
         course = runner.Course(planned, settings, self.folder / "cell", Silent())
-        attempts = runner.run_suite(course, place)
+        attempts = runner.run_suite(course, self.place)
         checks = runner.collect.verdicts(attempts, self.check_timeout)
-        return course.result(*runner.judge(attempts, checks), attempts)
+        return course.result(*judging.judge(attempts, checks), attempts)
+
+    def table(self, result: CellResult) -> str:
+        """What people read of a result."""
+        results.store(self.folder / "results", result, "machine")
+        return report.write(self.folder / "results").read_text()
 
     @property
     def starts(self) -> int:

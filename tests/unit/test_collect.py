@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from samcheck import collect, runner
+from samcheck import collect, judging
 from samcheck.collect import Attempt, Journal
 from samcheck.environments import Ended
 from samcheck.guest import journal as guest_journal
@@ -47,7 +47,7 @@ def test_a_complete_journal(tmp_path: Path) -> None:
     done = attempt(journal, Ended(0))
     assert done.complete
     assert outcomes(done) == {ONE.check: "passed", TWO.check: "known"}
-    assert runner.judge([done], collect.verdicts([done], LIMIT)) == ("passed", "")
+    assert judging.judge([done], collect.verdicts([done], LIMIT)) == ("passed", "")
     assert journal.weights == {"tiny": "random"}
 
 
@@ -57,7 +57,7 @@ def test_death_in_a_check_is_its_crash(tmp_path: Path) -> None:
     crash = collect.verdicts([died], LIMIT)[1]
     assert crash.reason == "the interpreter died: SIGSEGV"
     assert crash.details == "last words"
-    assert runner.judge([died], [crash])[0] == "crashed"
+    assert judging.judge([died], [crash])[0] == "crashed"
 
 
 def test_memory_limit_is_named(tmp_path: Path) -> None:
@@ -128,7 +128,7 @@ def test_a_module_that_cannot_be_imported_fails_the_cell(tmp_path: Path) -> None
     tried = Attempt(follower.journal, Ended(1), 0.0, "")
     checks = collect.verdicts([tried], LIMIT)
     assert checks[1].group == "dtype"
-    outcome, reason = runner.judge([tried], checks)
+    outcome, reason = judging.judge([tried], checks)
     assert outcome == "failed"
     assert "torchvision::nms" in reason
 
@@ -136,14 +136,14 @@ def test_a_module_that_cannot_be_imported_fails_the_cell(tmp_path: Path) -> None
 def test_nothing_ran_is_never_green() -> None:
     empty = Journal()
     empty.exit_status = 5
-    assert runner.judge([Attempt(empty, Ended(5), 0.0, "no tests ran")], [])[0] == "failed"
+    assert judging.judge([Attempt(empty, Ended(5), 0.0, "no tests ran")], [])[0] == "failed"
     done = Journal()
     done.exit_status = 0
     # Neither skipped checks nor those of the surroundings say anything about SAM.
     around = CheckResult("test_imports.py::test_x", "imports", "passed")
     skipped = CheckResult("test_a.py::test_y[tiny]", "a", "skipped", variant="tiny", reason="none")
     for checks in ([skipped], [around], [around, skipped]):
-        outcome, reason = runner.judge([Attempt(done, Ended(0), 0.0, "")], checks)
+        outcome, reason = judging.judge([Attempt(done, Ended(0), 0.0, "")], checks)
         assert outcome == "failed"
         assert reason.startswith("no check ran SAM itself")
 

@@ -29,11 +29,11 @@ def shown(terminal: bool, width: int) -> str:
     stream = io.StringIO()
     target = Console(file=stream, force_terminal=terminal, width=width, color_system=None)
     with console.display(target, 2) as display:
-        display.cell("torch2.4.1-cu121-py3.11")
-        display.phase("prepare")
-        display.phase("run")
-        display.checks(1, 2, "test_a.py::test_[red]a very long name of a check[tiny-fp32]")
-        display.finished(RESULT)
+        cell = display.cell("torch2.4.1-cu121-py3.11")
+        cell.phase("prepare")
+        cell.phase("run")
+        cell.checks(1, 2, "test_a.py::test_[red]a very long name of a check[tiny-fp32]")
+        cell.finished(RESULT)
     return stream.getvalue()
 
 

@@ -217,18 +217,26 @@ def test_rules_are_found_by_id() -> None:
         FACTS.rule("numpy3")
 
 
-@pytest.mark.parametrize("module", ["rules", "hosts"])
-def test_every_rule_that_the_program_names_is_among_the_facts(module: str) -> None:
+def named_rules() -> set[tuple[str, str]]:
+    """Rule and kind of every obstacle that the program can raise by itself."""
+    found = set()
+    for module in ("rules", "hosts"):
+        tree = ast.parse((facts.FOLDER.parent / f"{module}.py").read_text(encoding="utf-8"))
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Obstacle":
+                words = [str(word.value) for word in node.args[:2] if isinstance(word, ast.Constant)]
+                found.add((words[0], words[1]))
+    return found
+
+
+def test_every_rule_that_the_program_names_is_among_the_facts() -> None:
     """And has the kind it is used with, or is softened."""
-    tree = ast.parse((facts.FOLDER.parent / f"{module}.py").read_text(encoding="utf-8"))
-    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
-    named = [
-        tuple(word.value for word in node.args[:2] if isinstance(word, ast.Constant))
-        for node in calls
-        if isinstance(node.func, ast.Name) and node.func.id == "Obstacle"
-    ]
-    for rule, kind in (pair for pair in named if len(pair) == 2):
-        assert kind in (FACTS.rule(str(rule)).kind, "soft", "doubt"), rule
+    for rule, kind in named_rules():
+        assert kind in (FACTS.rule(rule).kind, "soft", "doubt"), rule
+
+
+def test_rules_say_whether_they_are_checked() -> None:
+    assert {row.id for row in FACTS.rules if row.checked} == {rule for rule, _ in named_rules()}
 
 
 @pytest.mark.parametrize(

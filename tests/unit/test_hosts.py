@@ -20,11 +20,11 @@ def against(torch: str, cuda: str, gpu: str, driver: str) -> dict[str, str]:
     [
         ("2.4.1", "cu121", "H200", "580.65.06", {}),
         # Below the floor of CUDA 12, on a card for which NVIDIA has no forward compatibility.
-        ("2.4.1", "cu121", "RTX 4090", "470.82.01", {"driver-too-old": "host"}),
+        ("2.4.1", "cu121", "RTX 3090", "470.82.01", {"driver-too-old": "host"}),
         # At the floor, below the driver that came with 12.1: runs, without compiling PTX.
         ("2.4.1", "cu121", "A100", "525.60.13", {"driver-needs-exact": "soft"}),
-        # A data-center card on a long-term branch: cuda-compat-13-0 helps.
-        ("2.11.0", "cu130", "A100", "535.104.05", {"driver-too-old": "soft"}),
+        # A data-center card on a long-term branch: cuda-compat-13-0 would help, and is not installed.
+        ("2.11.0", "cu130", "A100", "535.104.05", {"driver-too-old": "host"}),
         ("2.11.0", "cu130", "RTX 3090", "535.104.05", {"driver-too-old": "host"}),
         # No sm_70 in any default build of 2.11.
         ("2.11.0", "cu130", "V100", "580.65.06", {"gpu-no-kernel": "host"}),
@@ -32,9 +32,23 @@ def against(torch: str, cuda: str, gpu: str, driver: str) -> dict[str, str]:
         # R590 and later have dropped Volta.
         ("2.11.0", "cu126", "V100", "595.45.04", {"driver-dropped-gpu": "host"}),
         ("2.4.1", "cu121", "B200", "580.65.06", {"gpu-no-kernel": "host"}),
+        # Drivers that do not know the GPU yet.
+        (
+            *("2.7.1", "cu128", "RTX 5090", "550.54.14"),
+            {"driver-before-gpu": "host", "driver-needs-exact": "soft"},
+        ),
+        (
+            *("2.0.1", "cu118", "RTX 4090", "470.82.01"),
+            {"driver-before-gpu": "host", "driver-needs-exact": "soft"},
+        ),
+        # A branch alone stands for its newest driver.
+        ("2.11.0", "cu130", "A100", "580", {}),
+        ("2.11.0", "cu130", "A100", "580.65", {}),
+        ("2.14.1", "cu126", "V100", "525", {"driver-needs-exact": "soft"}),
+        ("2.15.0", "cu132", "RTX 3090", "R595", {}),
         ("2.4.1", "cpu", "V100", "470.82.01", {}),
         # A driver alone is enough to ask about drivers, a GPU alone about GPUs.
-        ("2.11.0", "cu130", "", "535.104.05", {"driver-too-old": "soft"}),
+        ("2.11.0", "cu130", "", "535.104.05", {"driver-too-old": "host"}),
         ("2.11.0", "cu130", "V100", "", {"gpu-no-kernel": "host"}),
     ],
 )
@@ -55,7 +69,8 @@ def test_what_helps_is_named() -> None:
 @pytest.mark.parametrize(
     ("gpu", "driver", "said"),
     [
-        ("Voodoo 2", "", "not among the GPUs"),
+        ("Voodoo 2", "", "do not know 'Voodoo 2' by that name"),
+        ("", "12.2", "looks like a version of CUDA"),
         ("", "latest", "not like 535.104.05"),
         ("", "535;rm", "not like"),
         ("GB200", "", "Arm"),
@@ -67,5 +82,8 @@ def test_nonsense_is_refused(gpu: str, driver: str, said: str) -> None:
 
 
 def test_a_machine_in_words() -> None:
-    assert str(Host()) == "no GPU"
+    assert str(Host()) == "a machine without a GPU"
+    assert str(hosts.host("4090", "", FACTS)).startswith("RTX 4090 (compute capability 8.9)")
+    assert hosts.host("sm_86", "", FACTS) == hosts.host("8.6", "", FACTS)
+    assert hosts.host("8.6", "", FACTS).gpus[0].capability == "8.6"
     assert str(hosts.host("v100", "535.104", FACTS)) == "V100 (compute capability 7.0) with driver 535.104"

@@ -20,6 +20,7 @@ LAYERS = (
     ("samcheck.session", "samcheck.fanout", "samcheck.against", "samcheck.refresh"),
     ("samcheck.merge", "samcheck.explain"),
     ("samcheck.runner", "samcheck.report", "samcheck.console"),
+    ("samcheck.judging",),
     ("samcheck.collect",),
     ("samcheck.environments", "samcheck.results"),
     ("samcheck.images", "samcheck.matrix"),
@@ -27,7 +28,7 @@ LAYERS = (
     ("samcheck.hosts",),
     ("samcheck.requirements", "samcheck.rules"),
     ("samcheck.cells", "samcheck.facts"),
-    ("samcheck.errors", "samcheck.guest.record"),
+    ("samcheck.errors", "samcheck.guest.record", "samcheck.gates", "samcheck.neighbours"),
 )
 
 

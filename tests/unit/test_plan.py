@@ -280,3 +280,97 @@ def test_a_pipeline_names_files_of_the_checkout(tmp_path: Path) -> None:
     assert not any(job.needs_gpu for job in made.jobs)
     on_gpu = hosts.host("H200", "580.65.06", FACTS)
     assert all(job.needs_gpu for job in planning.pipeline(planning.plan(choice, on_gpu), choice, 3).jobs)
+
+
+def test_rules_that_fit_nothing_are_named(tmp_path: Path) -> None:
+    text = (
+        'strategy = "all"\n[axes]\ntorch = ["2.4.1", "2.8.0"]\npython = "3.11"\n'
+        '[[exclude]]\ntorch = "<2.0"\nreason = "too old"\n'
+        '[[exclude]]\nmatch = "*py3.12"\nreason = "not there"\n'
+        '[[exclude]]\nmatch = "torch2.8.0*"\nreason = "meant"\n'
+        '[[tag]]\nname = "old"\npython = "3.8"\n'
+        '[[tag]]\nname = "new"\ntorch = "2.8.0"\n'
+    )
+    assert plan(tmp_path, text).notes == (
+        "exclude[0] fits no cell that could be chosen",
+        "exclude[1] fits no cell that could be chosen",
+        "tag[0] fits no cell that could be chosen",
+    )
+
+
+def test_what_cannot_work_is_said_of_cells_declared_by_hand(tmp_path: Path) -> None:
+    text = (
+        '[[cell]]\ntorch = "2.2.2"\npython = "3.10"\nnumpy = "2.2.6"\n'
+        '[[cell]]\ntorch = "2.15.0"\npython = "3.11"\ncuda = "cu130"\n'
+    )
+    whole = plan(tmp_path, text, hosts.host("A100", "580.65.06", FACTS))
+    said = "\n".join(plan_text.lines(whole, FACTS))
+    assert "0 of 2 cells run without limits, 1 cannot work, 1 not certain" in said
+    assert "numpy2-old-torch" in said
+    assert "build-unverified" in said
+    told = plan_text.as_json(whole, FACTS)
+    assert [each["rule"] for each in told["cells"][0]["obstacles"]] == ["numpy2-old-torch"]
+
+
+def test_a_plan_without_cells_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(machine, "look", lambda: hosts.NO_GPU)
+    path = tmp_path / "some.toml"
+    path.write_text('strategy = "pairwise"\n[axes]\ntorch = ">=2.13"\npython = ["3.8", "3.9"]\n')
+    shown = CliRunner().invoke(cli, ["plan", str(path)])
+    assert shown.exit_code == EmptySelection.exit_code
+    assert "no cell is left on a machine without a GPU" in shown.output
+    assert "has wheels for Python 3.10, 3.11, 3.12, 3.13, 3.14, not 3.9" in shown.output
+    told = json.loads(CliRunner().invoke(cli, ["plan", str(path), "--json"]).output)
+    assert told["cells"] == []
+    assert told["coverage"]["impossible"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--json", "--format", "github"], "do not go together"),
+        (["--format", "github", "--shard", "1/2"], "do not go together"),
+        (["--shards", "2"], "add --format"),
+        (["--history", "/nonexistent"], "there is no folder"),
+    ],
+)
+def test_options_that_contradict(arguments: list[str], said: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(machine, "look", lambda: hosts.NO_GPU)
+    refused = CliRunner().invoke(cli, ["plan", "nightly", *arguments])
+    assert isinstance(refused.exception, BadInput)
+    assert said in str(refused.exception)
+
+
+@pytest.mark.parametrize(
+    ("id", "gpu", "driver", "instead"),
+    [
+        # Of a minor release the newest patch; and what is newest of all for this Python.
+        ("torch2.15.0-cu132-py3.10", "", "", ["torch2.15.0-cu132-py3.11", "torch2.14.1-cu132-py3.10"]),
+        # Two fields have to change.
+        ("torch2.15.0-cu132-py3.12", "V100", "535", ["torch2.14.1-cu126-py3.12"]),
+    ],
+)
+def test_what_to_take_instead(id: str, gpu: str, driver: str, instead: list[str]) -> None:
+    explained = explain.explain(id, hosts.host(gpu, driver, FACTS), FACTS)
+    assert not explained.possible
+    assert set(instead) <= set(explained.instead)
+
+
+def test_onnx_is_asked_too() -> None:
+    explained = explain.explain("torch2.8.0-cu128-py3.10-numpy1.22.4", hosts.NO_GPU, FACTS)
+    assert [obstacle.rule for obstacle in explained.against] == ["export-needs-numpy"]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("torch = 2.4", "axes.torch: Value error, put it in quotes, as in '2.4'"),
+        ('torch = "2.10"', "did you mean '2.10.0'?"),
+        ('torch = "2.4.1"\npython = [3.10]', "put it in quotes"),
+        ('torch = "2.4.1"\ncuda = ["cu126", "CPU", "cu999"]', "axes.cuda: 'cu999' is"),
+    ],
+)
+def test_slips_are_understood(tmp_path: Path, text: str, said: str) -> None:
+    with pytest.raises(BadInput) as caught:
+        plan(tmp_path, f'strategy = "all"\n[axes]\n{text}\n')
+    assert said in str(caught.value)

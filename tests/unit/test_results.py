@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from samcheck import report, results, runner
+from samcheck import judging, report, results
 from samcheck.cells import Cell
 from samcheck.errors import BadInput
 from samcheck.facts import load
@@ -141,9 +141,9 @@ def test_a_failed_write_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.
 def test_misbuilt_is_told_by_field() -> None:
     cell = Cell("2.4.1", "cu121", "3.11")
     pins = resolve(cell, load())
-    assert list(runner.compare(cell, pins, SEEN)) == []
+    assert list(judging.compare(cell, pins, SEEN)) == []
     wrong = replace(SEEN, python="3.12.1", torch="2.4.0+cu118", torch_cuda="11.8", numpy=None)
-    assert list(runner.compare(cell, pins, wrong)) == [
+    assert list(judging.compare(cell, pins, wrong)) == [
         "Python: declared 3.11, observed 3.12",
         "PyTorch: declared 2.4.1, observed 2.4.0",
         "CUDA build: declared cu121, observed cu118",

@@ -1,0 +1,239 @@
+"""What samcheck keeps on this machine, how large it is, and when it was used last."""
+
+from __future__ import annotations
+
+import os
+import stat
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Collection, Hashable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import psutil
+from filelock import FileLock, Timeout
+
+from samcheck import usage
+from samcheck.environments import leftovers, venv
+from samcheck.errors import EnvironmentUnavailable
+from samcheck.session import RUNS
+from samcheck.usage import Item
+
+#: Kinds of things, in the order of the text, and what a group of them is called.
+GROUPS = {
+    "image": "images",
+    "cache": "build cache",
+    "venv": "virtual environments",
+    "run": "runs",
+    "oracle": "answers of the oracle",
+    "container": "containers of killed runs",
+    "unfinished": "unfinished builds",
+}
+#: Folders that building makes for a moment; a killed build leaves them.
+TEMPORARY = ((Path(tempfile.gettempdir()), "samcheck-build-*"), (Path("/var/tmp"), "samcheck-base.*"))  # noqa: S108
+BLOCK = 512
+
+
+@dataclass(frozen=True)
+class Usage:
+    """What is there, and why the engine's share is not among it (empty where it is)."""
+
+    items: tuple[Item, ...]
+    no_engine: str = ""
+
+
+def look() -> Usage:
+    """Everything that samcheck keeps, in the engine and in folders."""
+    from samcheck.environments import docker, stored  # slow to import
+
+    try:
+        client = docker.connect()
+    except EnvironmentUnavailable as error:
+        return Usage(tuple(folders([])), error.what)
+    return Usage((*stored.look(client), *folders(stored.working(client))))
+
+
+def folders(working: Collection[str]) -> list[Item]:
+    """Everything that samcheck keeps in folders; containers are at work in the folders `working`."""
+    busy = _busy(working)
+    found = [
+        *_settled([_venv(path, busy) for path in _inside(venv.home() / "venvs")]),
+        *(_run(path, busy) for path in _inside(RUNS)),
+        *_settled([_folder("unfinished", path, busy) for path in _temporary()]),
+    ]
+    if oracle_folder().is_dir():
+        found += _settled([_folder("oracle", oracle_folder(), "")])
+    return found
+
+
+def run(folder: Path, working: Collection[str]) -> Item:
+    """The folder of one run; containers are at work in the folders `working`."""
+    return _run(folder, _busy(working))
+
+
+def oracle_folder() -> Path:
+    """Where the guest keeps the oracle's answers; it stands alone, and so this rule stands twice."""
+    home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(os.environ.get("SAMCHECK_CACHE") or Path(home) / "samcheck" / "oracle")
+
+
+def _inside(folder: Path) -> Iterator[Path]:
+    if folder.is_dir():
+        yield from sorted(path for path in folder.iterdir() if path.is_dir() and not path.is_symlink())
+
+
+def _temporary() -> Iterator[Path]:
+    """What killed builds of this user left; another user's cannot be removed."""
+    for place, name in TEMPORARY:
+        for path in sorted(place.glob(name)):
+            if path.is_dir() and not path.is_symlink() and path.stat().st_uid == os.getuid():
+                yield path
+
+
+def _busy(working: Collection[str]) -> str:
+    """Text in which a folder is named that a process or a container works in."""
+    return "\n".join([*_commands(), *working])
+
+
+def _commands() -> Iterator[str]:
+    """The command lines of the other processes that can be seen from here."""
+    for process in psutil.process_iter(["cmdline"]):
+        if process.pid != os.getpid():
+            yield " ".join(process.info["cmdline"] or ())
+
+
+@dataclass(frozen=True)
+class _Folder:
+    """A folder, and of its files with several names (hard links) how many are in it, and are at all."""
+
+    item: Item
+    inside: Mapping[Hashable, int]
+    anywhere: Mapping[Hashable, int]
+
+
+def _settled(found: Sequence[_Folder]) -> list[Item]:
+    """The folders' items, with the files noted that something outside of them has a name for too."""
+    inside: Counter[Hashable] = Counter()
+    for folder in found:
+        inside.update(folder.inside)
+    return [
+        replace(
+            folder.item,
+            stays=frozenset(file for file, count in folder.anywhere.items() if inside[file] < count),
+        )
+        for folder in found
+    ]
+
+
+def _venv(folder: Path, busy: str) -> _Folder:
+    """A virtual environment; its marker has the time of its last use."""
+    marker = folder / venv.COMPLETE
+    found = _folder("venv" if marker.exists() else "unfinished", folder, busy)
+    item = replace(found.item, cell=folder.name.rpartition("-")[0])
+    if marker.exists():
+        item = replace(item, used=marker.stat().st_mtime)
+    if not item.held and _locked(folder):
+        item = replace(item, held="it is being built")
+    return replace(found, item=item)
+
+
+def _locked(folder: Path) -> bool:
+    if not Path(f"{folder}.lock").exists():
+        return False
+    try:
+        with FileLock(f"{folder}.lock", timeout=0):
+            return False
+    except Timeout:
+        return True
+
+
+def _run(folder: Path, busy: str) -> Item:
+    (item,) = _settled([_folder("run", folder, busy)])
+    started_by = folder.name.rpartition("-")[2]
+    if not item.held and started_by.isdigit() and leftovers.lives(started_by):
+        item = replace(item, held=f"it goes on: process {started_by}")
+    return item
+
+
+def _folder(kind: str, folder: Path, busy: str) -> _Folder:
+    """A folder with all that is in it; `busy` names the folders that something works in."""
+    parts: dict[Hashable, int] = {}
+    inside: Counter[Hashable] = Counter()
+    anywhere: dict[Hashable, int] = {}
+    devices, newest = set(), 0.0
+    for status in _files(folder):
+        inode = (status.st_dev, status.st_ino)
+        parts[inode] = status.st_blocks * BLOCK
+        if status.st_nlink > 1 and not stat.S_ISDIR(status.st_mode):
+            inside[inode] += 1
+            anywhere[inode] = status.st_nlink
+        devices.add(status.st_dev)
+        newest = max(newest, status.st_mtime)
+    held = "a process works in it" if str(folder) in busy else ""
+    if len(devices) > 1:
+        held = "another file system is mounted in it"  # as by a killed debootstrap
+    return _Folder(Item(kind, folder.name, str(folder), parts, newest, held=held), inside, anywhere)
+
+
+def _files(folder: Path) -> Iterator[os.stat_result]:
+    """What the file system says of everything below a folder; what goes meanwhile is not missed."""
+    for where, _, names in os.walk(folder):
+        for path in (where, *(os.path.join(where, name) for name in names)):
+            try:
+                yield os.lstat(path)
+            except FileNotFoundError:
+                continue
+
+
+def as_json(seen: Usage, now: float) -> dict[str, Any]:
+    """For programs: everything, and the sums of the groups and in all, in bytes."""
+    freed = usage.frees(seen.items)
+    return {
+        "no_engine": seen.no_engine,
+        "bytes": usage.total(seen.items),
+        "bytes_also_elsewhere": usage.outside(seen.items),
+        "groups": {kind: usage.total(each for each in seen.items if each.kind == kind) for kind in GROUPS},
+        "items": [
+            {
+                "kind": item.kind,
+                "name": item.name,
+                "cell": item.cell,
+                "bytes": item.size,
+                "bytes_freed_alone": alone,
+                "last_used": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(item.used)),
+                "age_seconds": round(now - item.used),
+                "held": item.held,
+            }
+            for item, alone in zip(seen.items, freed, strict=True)
+        ],
+    }
+
+
+def lines(seen: Usage, now: float) -> Iterator[str]:
+    """For people: groups with their sums, and in each the newest first."""
+    freed = dict(zip(map(id, seen.items), usage.frees(seen.items), strict=True))
+    if seen.no_engine:
+        yield f"images, build cache and containers: unknown, {seen.no_engine}"
+    for kind, title in GROUPS.items():
+        group = sorted((each for each in seen.items if each.kind == kind), key=lambda each: -each.used)
+        if not group:
+            continue
+        yield f"{title}: {usage.readable(usage.total(group))}"
+        for item in group:
+            yield _line(item, freed[id(item)], now)
+    yield f"in all: {usage.readable(usage.total(seen.items))}, what several share counted once"
+    stays = usage.outside(seen.items)
+    if stays:
+        yield (
+            f"of that {usage.readable(stays)} stay when all of it goes: they are also in images or folders "
+            "that are not samcheck's, such as uv's cache of wheels"
+        )
+
+
+def _line(item: Item, alone: int, now: float) -> str:
+    freed = "" if alone == item.size else f", frees {usage.readable(alone)}"
+    held = f" [{item.held}]" if item.held else ""
+    name = item.name if item.cell in item.name else f"{item.name} of {item.cell}"
+    return f"  {usage.readable(item.size):>9}  {usage.ago(now - item.used):>10}  {name}{freed}{held}"

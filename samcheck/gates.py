@@ -1,0 +1,143 @@
+"""Who may build and who may run at a moment, so that cells go side by side without disturbing each other.
+
+One build at a time: builders use all cores and the whole network by themselves. One running cell per GPU,
+and as many on the CPU as were asked for.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+import psutil
+
+POLL_SECONDS = 0.2
+
+T = TypeVar("T")
+
+
+class Stopped(BaseException):
+    """The run ends now. Not an Exception: no cell may take it for a failure of its own."""
+
+
+@dataclass(frozen=True)
+class Slot:
+    """A place for one running cell: a GPU by the driver's number, or a share of the CPU if that is empty."""
+
+    gpu: str = ""
+
+
+ON_CPU = Slot()
+
+
+@dataclass
+class Gates:
+    """What the cells of one run share.
+
+    Attributes:
+        jobs: how many cells run on the CPU at once.
+        gpus: the driver's numbers of the GPUs to use.
+        overlap: whether one more cell is built while others run.
+        exclusive: whether a GPU that others compute on is refused.
+    """
+
+    jobs: int = 1
+    gpus: Sequence[str] = ()
+    overlap: bool = False
+    exclusive: bool = False
+    stop: threading.Event = field(default_factory=threading.Event)
+    builds: int = 0
+    running: int = 0
+
+    def __post_init__(self) -> None:
+        self._building = threading.Lock()
+        self._count = threading.Lock()
+        self._cpu: queue.Queue[Slot] = queue.Queue()
+        self._gpu: queue.Queue[Slot] = queue.Queue()
+        for _ in range(self.jobs):
+            self._cpu.put(Slot())
+        for number in self.gpus:
+            self._gpu.put(Slot(number))
+
+    @property
+    def workers(self) -> int:
+        """How many cells can be in hand at once."""
+        return max(self.jobs, len(self.gpus)) + (1 if self.overlap else 0)
+
+    @contextmanager
+    def build(self) -> Iterator[None]:
+        """Wait until nobody else builds."""
+        while not self._building.acquire(timeout=POLL_SECONDS):
+            self.check()
+        try:
+            self.check()
+            self.builds += 1
+            yield
+        finally:
+            self._building.release()
+
+    @contextmanager
+    def run(self, on_gpu: bool) -> Iterator[Slot]:
+        """Wait for a free place, on a GPU if there are any and `on_gpu`."""
+        places = self._gpu if on_gpu and self.gpus else self._cpu
+        slot = self._take(places)
+        with self._count:
+            self.running += 1
+        try:
+            yield slot
+        finally:
+            with self._count:
+                self.running -= 1
+            places.put(slot)
+
+    def _take(self, places: queue.Queue[Slot]) -> Slot:
+        while True:
+            self.check()
+            try:
+                return places.get(timeout=POLL_SECONDS)
+            except queue.Empty:
+                continue
+
+    def check(self) -> None:
+        """Called again and again by everything that takes long.
+
+        Raises:
+            Stopped: the run ends now.
+        """
+        if self.stop.is_set():
+            raise Stopped
+
+
+def side_by_side(steps: Sequence[Callable[[], T]], gates: Gates) -> Iterator[T]:
+    """Do the steps as the gates allow; gives what each gives, in the order in which they end.
+
+    The first error, or Ctrl-C, ends all of them, and every process that they started.
+    """
+    with ThreadPoolExecutor(gates.workers, "cell") as pool:
+        pending: set[Future[T]] = {pool.submit(step) for step in steps}
+        try:
+            while pending:
+                # With a timeout, so that signals are seen at once.
+                done, pending = wait(pending, timeout=POLL_SECONDS, return_when=FIRST_COMPLETED)
+                for future in done:
+                    yield future.result()
+        except BaseException:
+            gates.stop.set()
+            for future in pending:
+                future.cancel()
+            _end_children()
+            raise
+
+
+def _end_children() -> None:
+    """Builders do not ask whether to stop; a guest is ended by who waits for it."""
+    for child in psutil.Process().children(recursive=True):
+        try:
+            child.terminate()
+        except psutil.NoSuchProcess:
+            continue

@@ -1,0 +1,60 @@
+"""What became of a cell: is it what was declared, and did its checks hold? (pure)"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from packaging.version import Version
+
+from samcheck.cells import Cell
+from samcheck.collect import Attempt
+from samcheck.guest.record import BAD_CHECK_OUTCOMES, CheckResult, Fingerprint
+from samcheck.requirements import Requirements
+
+
+def compare(cell: Cell, pins: Requirements, seen: Fingerprint) -> Iterator[str]:
+    """Where the environment is not what the cell declares."""
+    torch = Version(seen.torch) if seen.torch else None
+    build = "cu" + seen.torch_cuda.replace(".", "") if seen.torch_cuda else "cpu"
+    pairs = [
+        ("Python", cell.python, ".".join(seen.python.split(".")[:2])),
+        ("PyTorch", cell.torch, torch.public if torch else "absent"),
+        # A torch that cannot be imported does not tell its build; that is for the suite to report.
+        ("CUDA build", cell.cuda, cell.cuda if "torch" in seen.import_errors else build),
+    ]
+    observed = {
+        "torchvision": seen.torchvision,
+        "numpy": seen.numpy,
+        "segment-anything": seen.segment_anything,
+    }
+    for pin in filter(None, (*pins.torch[1:], *pins.numpy, pins.sam)):
+        name, _, version = pin.partition("==")
+        wanted = version.partition("+")[0]
+        pairs.append((name, wanted, (observed[name] or "absent").partition("+")[0]))
+    for name, declared, found in pairs:
+        if declared != found:
+            yield f"{name}: declared {declared}, observed {found}"
+
+
+def judge(attempts: list[Attempt], checks: list[CheckResult]) -> tuple[str, str]:
+    """Outcome and reason of a cell from its checks and from how the suite ended."""
+    bad = [check for check in checks if check.outcome in BAD_CHECK_OUTCOMES]
+    if bad:
+        kinds = {check.outcome for check in bad}
+        # What cannot be imported explains everything behind it; what did not run explains nothing.
+        first = min(bad, key=lambda check: (check.outcome == "not-run", check.group != "imports"))
+        outcome = next((kind for kind in ("crashed", "timed-out") if kind in kinds), "failed")
+        return outcome, f"{len(bad)} of {len(checks)} checks: {first.check}: {first.reason}"
+    last = attempts[-1]
+    if not last.complete:
+        return "crashed", f"the suite ended outside of a check: {last.ended}{_said(last)}"
+    if not checks:
+        return "failed", f"no check ran (pytest status {last.journal.exit_status}){_said(last)}"
+    if not any(check.variant and check.outcome != "skipped" for check in checks):
+        return "failed", f"no check ran SAM itself: {len(checks)} checks of its surroundings held"
+    return "passed", ""
+
+
+def _said(attempt: Attempt) -> str:
+    lines = attempt.output.strip().splitlines()
+    return f": {lines[-1][:200]}" if lines else ""

@@ -1,0 +1,46 @@
+"""What a run must survive in containers, each as a real run: gives what was lost, and what else was wrong."""
+
+from __future__ import annotations
+
+import signal
+import time
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from own_engine import OwnEngine
+from rig import Rig, gone
+from scenarios import Found, all_passed, starts
+
+
+def containers(client: Any, folder: Path) -> list[str]:
+    """Names of the containers that samcheck made for what is under `folder`."""
+    every = client.containers.list(
+        all=True, filters={"label": "samcheck.kind=container"}, ignore_removed=True
+    )
+    return [each.name for each in every if each.labels.get("samcheck.work", "").startswith(f"{folder}/")]
+
+
+def engine_restarted(rig: Rig, engine: OwnEngine, random: Random, sign: signal.Signals) -> Found:
+    """The engine ends in the middle of a run, and comes back: the cell waits for --resume."""
+    found = Found()
+    orchestrator = rig.start()
+    gone(lambda: len(rig.finished()) >= 2 or orchestrator.poll() is not None, 60)
+    time.sleep(random.uniform(0.0, 0.5))
+    engine.end(sign)
+    engine.start()
+    status = orchestrator.wait(timeout=120)
+    found.require(status == 1, f"exit status {status}: {rig.said[-500:]}")
+    (result,) = rig.results().values()
+    found.require(result.outcome == "refused", f"the cell is {result.outcome}: {result.reason}")
+    found.require("the Docker engine failed or stopped" in rig.table, "the table does not name the cause")
+    found.wrong += containers(engine.client(), rig.folder)
+    kept = rig.finished()
+    before = starts(rig, kept)
+    status = rig.run(resume=True)
+    found.require(status == 0, f"--resume ended with {status}: {rig.said[-500:]}")
+    after = starts(rig, kept)
+    found.lost += [f"{each} ran again" for each in kept if after[each] != before[each]]
+    all_passed(found, rig)
+    found.wrong += [*rig.left_over(), *containers(engine.client(), rig.folder)]
+    return found

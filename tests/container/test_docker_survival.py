@@ -1,0 +1,151 @@
+"""What happens to a container, to its engine or to samcheck costs what was running, and leaves nothing."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from random import Random
+
+import pytest
+from engine_scenarios import containers, engine_restarted
+from light import CELL, Guest
+from own_engine import OwnEngine
+from rig import Rig
+from scenarios import killed, misbehaving
+from trial import Trial, outcomes
+
+from samcheck import images
+from samcheck.environments import Ended, Job, docker, engine_loss
+
+SEED = int(os.environ.get("SAMCHECK_SURVIVAL_SEED", "2026"))
+AROUND = "import os, time\ndef test_before(): pass\n\ndef test_it():\n    {}\n\ndef test_after(): pass\n"
+
+
+@pytest.fixture
+def trial(engine: docker.Docker, image: images.Image, tmp_path: Path) -> Iterator[Trial]:
+    """A small suite in containers of the light image, none of which may be left."""
+    yield Trial(tmp_path, place=docker.DockerPlace(engine.client, image.tag, CELL))
+    assert containers(engine.client, tmp_path) == []
+
+
+def test_memory_limit_is_the_cause(trial: Trial, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not a bare 137: in the check's reason, in the cell's, and in the table."""
+    monkeypatch.setattr(docker, "_memory_limit", lambda: 150 * 2**20)
+    trial.write(AROUND.format("block = bytearray(2**30)"))
+    result = trial.run()
+    assert outcomes(result) == {"before": "passed", "it": "crashed", "after": "passed"}
+    assert result.checks[1].reason == "the interpreter died: memory limit"
+    assert result.outcome == "crashed"
+    assert "memory limit" in trial.table(result)
+
+
+def test_swap_is_no_way_around_the_memory_limit(guest: Guest) -> None:
+    with guest.place._container(Job(("-c", "pass"), guest.work, guest.work)) as container:
+        container.reload()
+        host = container.attrs["HostConfig"]
+    assert host["MemorySwap"] in (host["Memory"], -1)  # -1: this kernel has no limit on swap
+
+
+BOMBS = {
+    # Twice as many copies as there may be processes; each that could fork no more comes out of the check.
+    "ends": ("try:\n        for _ in range(8): os.fork()\n    except OSError: pass", "passed", 60.0),
+    # No copy ever comes out; the machine is busy with them until the check's time is over.
+    "never ends": ("while True:\n        try: os.fork()\n        except OSError: pass", "timed-out", 4.0),
+}
+
+
+@pytest.mark.parametrize("bomb", BOMBS)
+def test_fork_bomb(trial: Trial, bomb: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(docker, "PIDS_LIMIT", 128)  # the fewer processes, the sooner they are gone
+    body, outcome, trial.check_timeout = BOMBS[bomb]
+    after = "test_after(): open('log', 'a').write('x')"
+    trial.write(AROUND.format(body).replace("test_after(): pass", after))
+    result = trial.run()
+    assert outcomes(result) == {"before": "passed", "it": outcome, "after": "passed"}
+    assert (trial.folder / "cell/work/log").read_text() == "x"  # no copy went on with the next check
+    assert result.checks[1].reason in trial.table(result)
+
+
+def test_misbehaving_checks_cost_themselves(
+    image: images.Image, engine: docker.Docker, tmp_path: Path
+) -> None:
+    found = misbehaving(Rig(tmp_path, image=image.tag, check_timeout=5.0), mebibytes=64, forks=6)
+    assert not found.lost
+    assert not found.wrong
+    assert containers(engine.client, tmp_path) == []
+
+
+@pytest.mark.parametrize("lines", [1000, 1013, 1026, 1039])
+def test_last_words_survive_a_full_log(guest: Guest, monkeypatch: pytest.MonkeyPatch, lines: int) -> None:
+    """However full the file was that they came into: a traceback is useless without its first half."""
+    monkeypatch.setattr(docker, "LOG_LIMITS", {**docker.LOG_LIMITS, "max-size": "10k"})  # about 50 lines
+    _, printed = guest.run(f"for n in range({lines}): print(n, 'x' * 95)")
+    kept = [int(line.split()[0]) for line in printed.splitlines()]
+    assert kept[-1] == lines - 1
+    assert 40 <= len(kept) <= 120
+
+
+def test_deaf_guest_is_ended(guest: Guest) -> None:
+    """One that ignores SIGTERM and gets nowhere."""
+    deaf = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(600)"
+    end = time.monotonic() + 1
+    job = Job(("-c", deaf), guest.work, guest.work.parent / "out", lambda: time.monotonic() < end)
+    assert guest.place.run(job).cause == "no progress"
+    assert time.monotonic() < end + docker.STOP_SECONDS + 5
+    assert containers(guest.place.client, guest.work.parent) == []
+
+
+def test_kills_at_random_moments(image: images.Image, engine: docker.Docker, tmp_path: Path) -> None:
+    """The container of a killed samcheck lives on; the next start ends it and goes on."""
+    rig = Rig(tmp_path, image=image.tag)
+    rig.steady(20, 0.4)
+    found = killed(rig, Random(SEED), kills=4, longest=4.0)
+    assert not found.lost
+    assert not found.wrong
+    assert containers(engine.client, tmp_path) == []
+
+
+@pytest.fixture(scope="module")
+def own_engine(engine: docker.Docker, image: images.Image) -> Iterator[OwnEngine]:
+    """A second engine that holds the light image."""
+    if OwnEngine.obstacle():
+        pytest.skip(OwnEngine.obstacle())
+    own = OwnEngine()
+    try:
+        own.start()
+        own.client().images.load(engine.client.images.get(image.tag).save(named=True))
+        yield own
+    finally:
+        own.remove()
+
+
+@pytest.mark.parametrize("sign", [signal.SIGTERM, signal.SIGKILL])
+def test_engine_restarted(
+    own_engine: OwnEngine, image: images.Image, tmp_path: Path, sign: signal.Signals
+) -> None:
+    rig = Rig(tmp_path, image=image.tag, environment={"DOCKER_HOST": own_engine.address})
+    rig.steady(12, 0.3)
+    found = engine_restarted(rig, own_engine, Random(SEED), sign)
+    assert not found.lost
+    assert not found.wrong
+
+
+def test_engine_that_stays_away(own_engine: OwnEngine, image: images.Image, tmp_path: Path) -> None:
+    """Found out at the start: one sentence, and nothing runs."""
+    client = own_engine.client()
+    ended = Ended(engine_loss.SIGTERM_STATUS)
+    engine_loss.require(client, ended)  # while it answers, a guest was ended by itself
+    own_engine.end(signal.SIGTERM)
+    try:
+        with pytest.raises(engine_loss.ERRORS):
+            engine_loss.require(client, ended)
+        rig = Rig(tmp_path, image=image.tag, environment={"DOCKER_HOST": own_engine.address})
+        rig.steady(1)
+        assert rig.run() != 0
+        assert "no Docker engine answers" in rig.said
+        assert "Traceback" not in rig.said
+    finally:
+        own_engine.start()

@@ -1,0 +1,73 @@
+"""A samcheck to be killed: the real run, store, table and `--resume`, on cells that need no PyTorch.
+
+    python orchestrator.py FOLDER CELLS TIMEOUT IMAGE [--resume]
+
+Cells run in this interpreter, or in containers of IMAGE when it is not empty. Their suite is FOLDER/suite,
+the runs are kept in FOLDER/runs, the results in FOLDER/results.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+
+from samcheck import __main__ as entry
+from samcheck import session
+from samcheck.cells import Cell
+from samcheck.environments import WORK, Need, Place, here
+from samcheck.matrix import Plan, PlannedCell
+from samcheck.requirements import Requirements
+from samcheck.runner import Settings
+
+
+@dataclass(frozen=True)
+class StandIn:
+    """An environment whose cells are all the interpreter, or image, that is there."""
+
+    folder: Path
+    image: str
+    kind: str = "stand-in"
+    installs: bool = False
+
+    def storage(self) -> Path:
+        return self.folder
+
+    def need(self, cell: Cell, requirements: Requirements) -> Need:
+        return Need(0, 0, reused=True)
+
+    def prepare(self, cell: Cell, requirements: Requirements, log: Path) -> Place:
+        """Give the cell its copy of the suite, in the one folder that its guest sees in any case."""
+        shutil.copytree(self.folder / "suite", log.parent / "work" / "suite", dirs_exist_ok=True)
+        if not self.image:
+            return here.HerePlace(sys.executable)
+        from samcheck.environments import docker
+
+        return docker.DockerPlace(docker.connect(), self.image, cell)
+
+
+def cells(count: int) -> tuple[PlannedCell, ...]:
+    """Cells that differ in their ids; what they declare and is compared is what the stand-in has."""
+    return tuple(PlannedCell(Cell("absent", "cpu", "3.11", numpy=f"{n}.0")) for n in range(count))
+
+
+def main() -> None:
+    folder, count, timeout, image = Path(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3]), sys.argv[4]
+    session.RUNS = folder / "runs"
+    settings = Settings(
+        "fast", StandIn(folder, image), "a test", timeout, suite=f"{WORK}/suite", version="0+test"
+    )
+    plan = Plan("stand-in", "fast", cells(count))
+
+    def command(standalone_mode: bool) -> None:
+        sys.exit(session.run(Console(), plan, settings, "--resume" in sys.argv, folder / "results"))
+
+    entry.cli = command  # type: ignore[assignment]
+    entry.main()  # the real one: what it says of errors, and its exit codes
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,381 @@
+"""What takes how much: shared bytes count once, and nothing of others is counted as samcheck's."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+from click.testing import CliRunner
+from docker.errors import APIError
+from filelock import FileLock
+from hypothesis import given
+from hypothesis import strategies as st
+from played_engine import STEP, PlayedEngine, refusal
+
+from samcheck import disk, images, usage
+from samcheck.cells import Cell
+from samcheck.commands.keeping import disk_command
+from samcheck.environments import CHECKOUT, docker, leftovers, stored, venv
+from samcheck.errors import BadInput, EnvironmentUnavailable
+from samcheck.requirements import NOTHING
+from samcheck.usage import Item
+
+DAY = 86400.0
+
+
+@pytest.fixture
+def engine(monkeypatch: pytest.MonkeyPatch) -> PlayedEngine:
+    played = PlayedEngine()
+    monkeypatch.setattr(docker, "connect", lambda: played)
+    return played
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Folders of samcheck's own, all empty."""
+    monkeypatch.setenv("SAMCHECK_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("SAMCHECK_CACHE", str(tmp_path / "oracle"))
+    monkeypatch.setattr(disk, "RUNS", tmp_path / "runs")
+    monkeypatch.setattr(disk, "TEMPORARY", ((tmp_path, "samcheck-build-*"),))
+    monkeypatch.setattr(disk, "_commands", lambda: iter(()))
+    return tmp_path
+
+
+def put(path: Path, size: int = 4096) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(b"x" * size)
+    return path
+
+
+# Sums and choices.
+
+
+def item(name: str, used: float, **parts: int) -> Item:
+    return Item("venv", name, name, dict(parts.items()), used)
+
+
+def test_shared_parts_count_once_and_free_nothing_alone() -> None:
+    one, other = item("one", 1, base=10, own=1), item("other", 2, base=10, more=2)
+    assert usage.total([one, other]) == 13
+    assert usage.frees([one, other]) == [1, 2]
+    assert usage.freed([one], [other]) == 1
+    assert usage.freed([one, other], []) == 13
+
+
+def test_oldest_goes_first_and_no_more_than_needed() -> None:
+    items = [item("new", 3, a=10), item("old", 1, b=10), item("older", 0, c=10)]
+    assert [each.name for each in usage.excess(items, items, 20)] == ["older"]
+    assert [each.name for each in usage.excess(items, items, 19)] == ["older", "old"]
+    assert usage.excess(items, items, 30) == []
+
+
+def test_what_cannot_go_is_counted_all_the_same() -> None:
+    items = [item("held", 0, a=10), item("free", 1, b=10)]
+    assert [each.name for each in usage.excess(items, items[1:], 5)] == ["free"]
+
+
+ITEMS = st.lists(
+    st.builds(
+        Item,
+        kind=st.just("image"),
+        name=st.just(""),
+        key=st.just(""),
+        parts=st.dictionaries(st.integers(0, 8), st.just(5), max_size=5),
+        used=st.floats(0, 10),
+    ),
+    max_size=7,
+)
+
+
+@given(ITEMS, st.integers(0, 60), st.data())
+def test_excess_is_enough_and_in_order(items: list[Item], limit: int, data: st.DataObject) -> None:
+    removable = [each for each in items if data.draw(st.booleans())]
+    chosen = usage.excess(items, removable, limit)
+    gone = {id(each) for each in chosen}
+    left = [each for each in items if id(each) not in gone]
+    assert usage.total(left) <= limit or len(chosen) == len(removable)
+    assert [each.used for each in chosen] == sorted(each.used for each in removable)[: len(chosen)]
+    if chosen:
+        assert usage.total([*left, chosen[-1]]) > limit
+    assert usage.total(items) - usage.total(left) == usage.freed(chosen, left)
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("90m", 5400), ("1h", 3600), ("14d", 14 * 86400), ("2w", 1209600)]
+)
+def test_ages(text: str, seconds: int) -> None:
+    assert usage.seconds(text) == seconds
+
+
+@pytest.mark.parametrize(
+    "text", ["", "14", "d", "0d", "-1d", "1.5d", "14 d", "14D", "1d2h", "9999999d", "１４d"]
+)
+def test_what_is_no_age_is_said(text: str) -> None:
+    with pytest.raises(BadInput, match="is no age: write a whole number"):
+        usage.seconds(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "count"), [("20GiB", 20 * 2**30), ("1.5 gib", 3 * 2**29), ("500MB", 500_000_000), ("0B", 0)]
+)
+def test_sizes(text: str, count: int) -> None:
+    assert usage.size(text) == count
+
+
+@pytest.mark.parametrize("text", ["", " ", "20", "20 ", "GiB", "-1GiB", "1e3", "20XB", "nanGiB", "much"])
+def test_what_is_no_size_is_said(text: str) -> None:
+    with pytest.raises(BadInput, match="is no size: write a number and a unit"):
+        usage.size(text)
+
+
+def test_bytes_and_ages_for_people() -> None:
+    assert [usage.readable(count) for count in (0, 1023, 2**20, 3 * 2**29)] == [
+        "0 B",
+        "1023 B",
+        "1 MiB",
+        "1.5 GiB",
+    ]
+    assert [usage.ago(age) for age in (0, 60, 7200, 3 * DAY)] == ["just now", "1 minute", "2 hours", "3 days"]
+
+
+# The engine.
+
+
+def test_every_command_of_the_dockerfile_marks_its_cache() -> None:
+    """What BuildKit calls the results of a recipe's steps is the text of the steps."""
+    recipe = (CHECKOUT / "dockerfiles" / images.DOCKERFILE).read_text(encoding="utf-8")
+    steps = [step.partition("\n\n")[0] for step in recipe.replace("\\\n", " ").split("\nRUN ")[1:]]
+    assert steps
+    for step in steps:
+        assert stored.COMMAND.search(step.partition("\n")[0]), step
+
+
+def test_images_of_others_are_not_samchecks(engine: PlayedEngine) -> None:
+    ours, base = {"samcheck.kind": "image", "samcheck.cell": "cell"}, {"samcheck.kind": "base"}
+    engine.image("1", "samcheck:cell-abc", {"base": 100, "torch": 50}, labels=ours)
+    engine.image("2", "samcheck-base:bookworm", {"base": 100}, labels=base)
+    engine.image("3", "samcheck:unlabelled", {"x": 1})
+    engine.image("4", "mine:built-on-a-cell", {"base": 100, "torch": 50, "mine": 5}, labels=ours)
+    engine.image("5", "mine:built-on-a-base", {"base": 100, "mine": 5}, labels=base)
+    engine.image("6", "", {"base": 100, "torch": 50, "mine": 6}, labels=ours, step="/bin/sh -c make mine")
+    engine.image("7", "", {"base": 100, "old": 40}, labels=ours)
+    engine.image("8", "", {"base": 100, "mine": 6}, labels=base)
+    found = stored.look(engine)
+    assert {each.key for each in found} == {"samcheck:cell-abc", "samcheck-base:bookworm", "7"}
+    assert usage.total(found) == 190
+    # What others built on it holds the layers: only that of the image without a name comes back.
+    assert usage.freed(found, []) == 40
+
+
+@pytest.mark.parametrize("step", [STEP, "ENV also made a layer, says this engine"])
+def test_layers_without_bytes_do_not_shift_the_others(engine: PlayedEngine, step: str) -> None:
+    ours = {"samcheck.kind": "image"}
+    engine.image("1", "samcheck:a", {"empty": 0, "base": 100, "torch": 50}, labels=ours, step=step)
+    engine.image("2", "samcheck:b", {"empty": 0, "base": 100, "other": 30}, labels=ours, step=step)
+    found = stored.look(engine)
+    assert [each.size for each in found] == [150, 130]
+    assert usage.total(found) == 180
+
+
+def test_layers_without_bytes_may_lie_on_top(engine: PlayedEngine) -> None:
+    engine.image("1", "samcheck:a", {"base": 100, "empty": 0}, labels={"samcheck.kind": "image"})
+    engine.image("2", "mine:b", {"base": 100})
+    (found,) = stored.look(engine)
+    assert usage.freed([found], []) == 0
+
+
+def test_a_base_is_used_when_an_image_on_it_is(engine: PlayedEngine) -> None:
+    tagged = "2026-03-01T00:00:00.123456789Z"
+    engine.image("1", "samcheck-base:trixie", {"base": 1}, labels={"samcheck.kind": "base"})
+    engine.image("2", "samcheck:a", {"base": 1, "a": 2}, labels={"samcheck.kind": "image"}, tagged=tagged)
+    base, cell = stored.look(engine)
+    assert base.used == cell.used
+
+
+def test_a_name_that_somebody_gave_keeps_the_bytes(engine: PlayedEngine) -> None:
+    engine.image("1", "samcheck:a mine:a", {"a": 2}, labels={"samcheck.kind": "image"})
+    (found,) = stored.look(engine)
+    assert (found.key, found.size, usage.freed([found], [])) == ("samcheck:a", 2, 0)
+
+
+def test_only_own_records_of_the_cache(engine: PlayedEngine) -> None:
+    engine.image("1", "samcheck:a", {"a": 2}, labels={"samcheck.kind": "image"})
+    engine.record("layer", 2, f"mount / from exec {STEP}", layer="a")
+    engine.record("old", 3, f"mount / from exec {STEP}")
+    engine.record(
+        "wheels", 4, f"cached mount /var/cache/uv from exec {STEP}", Type="exec.cachemount", InUse=True
+    )
+    engine.record("foreign", 5, "mount / from exec /bin/sh -c /opt/venv/bin/pip install x")
+    engine.record("context", 6, "local source for context")
+    found = [each for each in stored.look(engine) if each.kind == "cache"]
+    assert {(each.key, each.size, each.held) for each in found} == {
+        ("old", 3, ""),
+        ("wheels", 4, "a build uses it"),
+    }
+
+
+def test_engine_that_measures_for_somebody_else_is_asked_again(
+    engine: PlayedEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refusals = [refusal("a disk usage operation is already running")] * 2
+    answer = engine.df
+
+    def df() -> dict[str, Any]:
+        if refusals:
+            raise refusals.pop()
+        return answer()
+
+    monkeypatch.setattr(engine, "df", df)
+    monkeypatch.setattr(stored, "WAIT_SECONDS", 0)
+    assert stored.look(engine) == []
+    refusals.append(refusal("no space left on device"))
+    with pytest.raises(APIError, match="no space left"):
+        stored.look(engine)
+
+
+def test_containers_hold_their_images_unless_they_are_forgotten(engine: PlayedEngine) -> None:
+    for id in "12":
+        engine.image(id, f"samcheck:{id}", {id: 1}, labels={"samcheck.kind": "image"})
+    engine.container("of-others", "1")
+    engine.container("forgotten", "2", kind="container", owner=leftovers.owner(2**22 + 1), work="/work/of/2")
+    found = {each.key: each for each in stored.look(engine)}
+    assert found["samcheck:1"].held == "a container uses it"
+    assert not found["samcheck:2"].held
+    assert (found["forgotten"].kind, found["forgotten"].size) == ("container", 7)
+    assert stored.working(engine) == []
+    engine.container("at-work", "2", kind="container", owner="another boot 17", work="/work/here")
+    assert stored.working(engine) == ["/work/here"]
+
+
+# Folders.
+
+
+def test_files_that_environments_share_count_once(home: Path) -> None:
+    wheel = put(home / "home/venvs/one-1a/lib/torch.so", 8192)
+    os.link(wheel, put(home / "home/venvs/two-2b/lib/x").with_name("torch.so"))
+    cached = put(home / "uv/numpy.so", 8192)
+    os.link(cached, home / "home/venvs/one-1a/lib/numpy.so")
+    for name in ("one-1a", "two-2b"):
+        put(home / "home/venvs" / name / venv.COMPLETE, 0)
+    one, two = disk.folders([])
+    assert (one.kind, one.cell, two.cell) == ("venv", "one", "two")
+    assert usage.total([one, two]) == one.size + two.size - 8192
+    assert usage.outside([one, two]) == 8192
+    assert usage.freed([one, two], []) == usage.total([one, two]) - 8192
+    assert usage.freed([one], [two]) == one.size - 2 * 8192
+
+
+def test_use_is_the_time_of_the_marker_not_of_the_files(home: Path) -> None:
+    put(home / "home/venvs/cell-1a/new")
+    os.utime(put(home / "home/venvs/cell-1a" / venv.COMPLETE, 0), (1, 1000))
+    (found,) = disk.folders([])
+    assert found.used == 1000
+
+
+def test_preparing_what_is_there_notes_its_use(home: Path) -> None:
+    cell = Cell("2.8.0", "cu128", "3.11")
+    place = venv.Venv().folder(cell, NOTHING)
+    os.utime(put(place / venv.COMPLETE, 0), (1, 1000))
+    venv.Venv().prepare(cell, NOTHING, home / "log")
+    (found,) = disk.folders([])
+    assert (found.key, found.cell) == (str(place), cell.id)
+    assert found.used > 1000
+
+
+def test_folder_with_a_mount_in_it_is_held(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A killed debootstrap leaves one with /proc in it."""
+    put(home / "samcheck-build-x1/proc/1")
+    real = disk._files
+
+    def files(folder: Path) -> Iterator[os.stat_result]:
+        for at, status in enumerate(real(folder)):
+            values = list(status)
+            values[stat.ST_DEV] += at
+            yield os.stat_result(values, {"st_blocks": 8})
+
+    monkeypatch.setattr(disk, "_files", files)
+    (found,) = disk.folders([])
+    assert found.held == "another file system is mounted in it"
+
+
+def test_samcheck_does_not_hold_what_it_was_called_about() -> None:
+    assert " ".join(psutil.Process().cmdline()) not in list(disk._commands())
+
+
+def test_unfinished_builds_are_told(home: Path) -> None:
+    put(home / "home/venvs/cell-1a/bin/python")
+    put(home / "samcheck-build-x1/uv")
+    (home / "samcheck-build-link").symlink_to(home / "home")
+    assert [(each.kind, each.name) for each in disk.folders([])] == [
+        ("unfinished", "cell-1a"),
+        ("unfinished", "samcheck-build-x1"),
+    ]
+
+
+def test_what_is_at_work_is_held(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("cell-1a", "cell-2b", "cell-3c"):
+        put(home / "home/venvs" / name / venv.COMPLETE, 0)
+    for name in ("20260101-000000-1", "20260102-000000-2", "20260103-000000-3"):
+        put(home / "runs" / name / "run.json")
+    python = f"{home}/home/venvs/cell-1a/bin/python -m pytest"
+    monkeypatch.setattr(disk, "_commands", lambda: iter([python]))
+    monkeypatch.setattr(leftovers, "lives", lambda pid: pid == "2")
+    with FileLock(f"{home}/home/venvs/cell-2b.lock"):
+        found = disk.folders([f"{home}/runs/20260103-000000-3/cell/work"])
+    assert {each.name: each.held for each in found} == {
+        "cell-1a": "a process works in it",
+        "cell-2b": "it is being built",
+        "cell-3c": "",
+        "20260101-000000-1": "",
+        "20260102-000000-2": "it goes on: process 2",
+        "20260103-000000-3": "a process works in it",
+    }
+
+
+def test_oracle_folder_is_the_guests_own(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The rule stands in the guest too, which imports nothing of the host."""
+    cache = pytest.importorskip("samcheck.guest.oracle.store")
+    for name, value in (("SAMCHECK_CACHE", tmp_path / "own"), ("XDG_CACHE_HOME", tmp_path / "xdg")):
+        monkeypatch.delenv("SAMCHECK_CACHE", raising=False)
+        monkeypatch.setenv(name, str(value))
+        cache.folder.cache_clear()
+        assert disk.oracle_folder() == cache.folder()
+    cache.folder.cache_clear()
+
+
+# The command.
+
+
+def test_all_is_shown_with_sums(home: Path, engine: PlayedEngine) -> None:
+    labels = {"samcheck.kind": "image", "samcheck.cell": "cell"}
+    engine.image("1", "samcheck:cell-abc", {"a": 2**30}, labels=labels)
+    engine.record("wheels", 2**29, f"cached mount {STEP}", Type="exec.cachemount")
+    put(home / "runs/20260101-000000-1/run.json")
+    put(home / "oracle/answer.npz")
+    shown = CliRunner().invoke(disk_command, []).output
+    assert "images: 1.0 GiB\n" in shown
+    assert "samcheck:cell-abc\n" in shown
+    assert "in all: 1.5 GiB" in shown
+    read = json.loads(CliRunner().invoke(disk_command, ["--json"]).output)
+    assert read["no_engine"] == ""
+    assert read["bytes"] == sum(each["bytes"] for each in read["items"]) == sum(read["groups"].values())
+    assert {each["kind"] for each in read["items"]} == {"image", "cache", "run", "oracle"}
+
+
+def test_without_an_engine_the_rest_is_shown(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def none() -> None:
+        raise EnvironmentUnavailable("no Docker engine answers at the local socket", "start one")
+
+    monkeypatch.setattr(docker, "connect", none)
+    put(home / "runs/20260101-000000-1/run.json")
+    shown = CliRunner().invoke(disk_command, []).output
+    assert (
+        "images, build cache and containers: unknown, no Docker engine answers at the local socket" in shown
+    )
+    assert "20260101-000000-1" in shown

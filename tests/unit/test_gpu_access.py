@@ -1,0 +1,60 @@
+"""Refusals in the engine's and CUDA's own words, recorded from reports; where each stands is beside it."""
+
+from __future__ import annotations
+
+import pytest
+
+from samcheck.environments import gpu_access
+
+# https://github.com/NVIDIA/nvidia-docker/issues/1642
+NO_TOOLKIT = 'could not select device driver "" with capabilities: [[gpu]]'
+# https://github.com/SyneRBI/PETRIC2/issues/27
+REQUIRE = (
+    "failed to create task for container: failed to create shim task: OCI runtime create failed: runc create "
+    "failed: unable to start container process: error during container init: error running prestart hook #0: "
+    "exit status 1, stdout: , stderr: Auto-detected mode as 'legacy'\n"
+    "nvidia-container-cli: requirement error: unsatisfied condition: cuda>=12.8, please update your driver "
+    "to a newer version, or use an earlier cuda container"
+)
+# https://github.com/labdao/plex/issues/18
+MISMATCH = "nvidia-container-cli: initialization error: nvml error: driver/library version mismatch: unknown"
+# https://github.com/NVIDIA/nvidia-container-toolkit/issues/434
+CDI = (
+    "could not apply required modification to OCI specification: error modifying OCI spec: failed to inject "
+    "CDI devices: unresolvable CDI devices nvidia.com/gpu=all: unknown"
+)
+# https://github.com/CompVis/stable-diffusion/issues/438
+ERROR_803 = (
+    "RuntimeError: Unexpected error from cudaGetDeviceCount(). Did you run some cuda functions before "
+    "calling NumCudaDevices() that might have already set an error? Error 803: system has unsupported "
+    "display driver / cuda driver combination"
+)
+# https://github.com/gpustack/gpustack/issues/1254
+ERROR_804 = ERROR_803.partition("Error 803")[0] + (
+    "Error 804: forward compatibility was attempted on non supported HW"
+)
+
+
+@pytest.mark.parametrize(
+    ("words", "cause"),
+    [
+        (NO_TOOLKIT, "install the NVIDIA Container Toolkit"),
+        (REQUIRE, "asks for a driver with cuda>=12.8, which this one is not"),
+        (MISMATCH, "of different versions"),
+        (CDI, "knows no CDI device nvidia.com/gpu=all: run"),
+        (ERROR_803, "of different versions"),
+        (ERROR_804, "cuda-compat"),
+    ],
+)
+def test_each_refusal_has_its_own_remedy(words: str, cause: str) -> None:
+    said = gpu_access.refusal(words)
+    assert cause in said
+    assert said.endswith(")")
+    assert words.split(maxsplit=1)[0] in said  # the engine's own words stand behind
+    assert len(said) < 700
+    assert "\n" not in said
+
+
+def test_unknown_words_are_passed_on() -> None:
+    assert gpu_access.refusal("no idea") == "the engine would not start the container: no idea"
+    assert gpu_access.lost("") == "PyTorch sees no GPU in an environment that was given one (no reason given)"
