@@ -1,8 +1,8 @@
 # One cell. BASE brings the Python where it can; else uv installs it.
 #
 # Only what BuildKit of Docker 20.10 understands is used: no `# syntax=`, heredoc, --link or
-# RUN --network. Layers go from what cells share to what they do not: Python, test tools, PyTorch,
-# ONNX (with the NumPy that is there already, so that it brings no other), SAM.
+# RUN --network. Layers go from what changes least and takes longest to what changes most: Python, PyTorch,
+# ONNX (with the NumPy that is there already, so that it brings no other), SAM, test tools.
 # uv and the certificates come in through mounts and leave nothing in a layer.
 ARG BASE
 FROM ${BASE}
@@ -18,13 +18,6 @@ RUN --mount=type=bind,source=uv,target=/run/uv \
     --mount=type=secret,id=ca,target=/run/ca.crt \
     set -eu; if [ -s /run/ca.crt ]; then export SSL_CERT_FILE=/run/ca.crt; fi; \
     /run/uv venv --quiet --python "${PYTHON}" /opt/venv
-
-ARG TOOLS
-RUN --mount=type=bind,source=uv,target=/run/uv \
-    --mount=type=cache,id=samcheck-uv,target=/var/cache/uv \
-    --mount=type=secret,id=ca,target=/run/ca.crt \
-    set -eu; if [ -s /run/ca.crt ]; then export SSL_CERT_FILE=/run/ca.crt; fi; \
-    /run/uv pip install --quiet --compile-bytecode --python /opt/venv/bin/python ${TOOLS}
 
 ARG TORCH
 ARG TORCH_INDEX=
@@ -48,5 +41,13 @@ RUN --mount=type=bind,source=uv,target=/run/uv \
     --mount=type=secret,id=ca,target=/run/ca.crt \
     set -eu; if [ -s /run/ca.crt ]; then export SSL_CERT_FILE=/run/ca.crt; fi; \
     /run/uv pip install --quiet --compile-bytecode --no-deps --python /opt/venv/bin/python ${SAM}
+
+# Last, for they change most often and take seconds.
+ARG TOOLS
+RUN --mount=type=bind,source=uv,target=/run/uv \
+    --mount=type=cache,id=samcheck-uv,target=/var/cache/uv \
+    --mount=type=secret,id=ca,target=/run/ca.crt \
+    set -eu; if [ -s /run/ca.crt ]; then export SSL_CERT_FILE=/run/ca.crt; fi; \
+    /run/uv pip install --quiet --compile-bytecode --python /opt/venv/bin/python ${TOOLS}
 
 ENV PATH=/opt/venv/bin:${PATH}

@@ -9,7 +9,7 @@ import click
 
 from samcheck import __version__
 from samcheck.commands.facts import facts_command
-from samcheck.commands.keeping import clean_command, list_command, table_command
+from samcheck.commands.keeping import clean_command, disk_command, list_command, table_command
 from samcheck.commands.merge import merge_command
 from samcheck.commands.planning import plan_command, why_command
 from samcheck.commands.running import cell_command, fast_command, here_command, matrix_command
@@ -33,6 +33,7 @@ for _command in (
     list_command,
     table_command,
     merge_command,
+    disk_command,
     clean_command,
 ):
     cli.add_command(_command)

@@ -55,7 +55,7 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Step:
-    """What was done (``removed``, ``would remove``, ``kept``, ``frees``, ``leaves``), and to what."""
+    """What was done (``removed``, ``would remove``, ``kept``, ``frees``, ...), and to what."""
 
     done: str
     what: str
@@ -69,25 +69,27 @@ def clean(wanted: Wanted, now: float | None = None) -> Iterator[Step]:
     Raises:
         BadInput: there is no such run, or it still goes on.
     """
-    client = _engine()
+    client, no_engine = _engine()
     done = "would remove" if wanted.dry_run else "removed"
     if wanted.run is not None:
         folder = _run_folder(wanted.run, client)
         yield from (Step(done, what) for what in _one_run(folder, client, wanted.dry_run))
     if client is not None:
         yield from (Step(done, f"container {name}") for name in _forgotten(client, wanted.dry_run))
+    if no_engine and "image" in wanted.kinds:
+        yield Step("did not look", f"for images and build cache: {no_engine}")
     if wanted.kinds:
         yield from _by_kind(wanted, client, time.time() if now is None else now)
 
 
-def _engine() -> Any:
-    """The engine's client; None where there is no engine, and so nothing of it to clean."""
+def _engine() -> tuple[Any, str]:
+    """The engine's client; None where no engine answers, and why."""
     from samcheck.environments import docker  # slow to import
 
     try:
-        return docker.connect()
-    except EnvironmentUnavailable:
-        return None
+        return docker.connect(), ""
+    except EnvironmentUnavailable as error:
+        return None, error.what
 
 
 def _forgotten(client: Any, dry_run: bool) -> list[str]:
@@ -138,9 +140,14 @@ def _by_kind(wanted: Wanted, client: Any, now: float) -> Iterator[Step]:
             yield from _remove_orphans(everything, client)
     gone = {id(item) for item in removable}
     left = [item for item in everything if id(item) not in gone]
-    yield Step("frees", usage.readable(usage.freed(removable, left)))
+    yield Step("frees", usage.readable(usage.freed(removable, left)) + _stays(removable))
     if wanted.keep_under is not None and usage.total(left) > wanted.keep_under:
         yield Step("leaves", f"{usage.readable(usage.total(left))}, in use or not asked for")
+
+
+def _stays(gone: Sequence[Item]) -> str:
+    size = usage.outside(gone)
+    return f"; {usage.readable(size)} stay, held by others such as uv's cache of wheels" if size else ""
 
 
 def _look(client: Any) -> list[Item]:

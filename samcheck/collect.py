@@ -118,7 +118,7 @@ class Follower:
             with self._path.open("rb") as stream:
                 stream.seek(self._offset)
                 block = stream.read()
-        except FileNotFoundError:
+        except OSError:  # not there yet, or a check has put something else in its place
             return False
         if not block:
             return False

@@ -14,7 +14,7 @@ PYTORCH_INDEX = "https://download.pytorch.org/whl/"
 
 @dataclass(frozen=True)
 class Requirements:
-    """Exact pins in the order of the layers that they become.
+    """Exact pins, by the layers that they become.
 
     Attributes:
         tools: pytest and what the guest needs beside SAM; the same for all cells of a Python.

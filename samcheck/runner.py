@@ -133,8 +133,8 @@ def run_cell(planned: PlannedCell, settings: Settings, folder: Path, watcher: Wa
             return _in_its_place(course, pins, place)
     except BuildFailed as error:
         return course.result("build-failed", str(error))
-    except Refused as error:
-        return course.result("refused", str(error))
+    except Refused as error:  # also in the middle of its checks: those that are finished are kept
+        return course.result("refused", str(error), _attempts(folder))
 
 
 def _in_its_place(course: Course, pins: Requirements, place: Place) -> CellResult:
@@ -275,6 +275,7 @@ def _start(course: Course, place: Place, number: int, done: dict[str, CheckResul
     output = course.folder / f"output-{number}.log"
     output.touch()
     ended = place.run(Job(arguments, work, output, _alive(course, follower, len(done)), course.slot.gpu))
+    settings.gates.check()  # who was ended with the run has not died of a check
     note = json.dumps({**asdict(ended), "at": round(time.time(), 3)}).encode()
     results.write_atomically(course.folder / f"ended-{number}.json", note)
 

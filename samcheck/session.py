@@ -193,8 +193,13 @@ def run(console: Console, plan: Plan, settings: Settings, resume: bool, store: P
     results.require_writable(store)
     folder = open_folder(noted, resume)
     announce(console, plan, settings, folder)
-    with display.display(console, len(plan.cells)) as shown:
-        finished, spared = _cells(plan, settings, folder, store, shown)
+    try:
+        with results.locked(folder, wait=False), display.display(console, len(plan.cells)) as shown:
+            finished, spared = _cells(plan, settings, folder, store, shown)
+    except BlockingIOError:
+        raise BadInput(
+            f"the run {folder.name} still goes on in another process: wait for it, or end it"
+        ) from None
     table = report.write(store, (*plan.left_out, *spared))
     if not any(result.outcome in TRY_AGAIN for result in finished):
         _note(folder, replace(noted, finished=True))
@@ -232,7 +237,7 @@ def _cell(
     settings.gates.check()
     watched = shown.cell(row.cell.id)
     kept = folder / row.cell.id / "result.json"
-    result = results.read(kept) if kept.exists() else None
+    result = _kept(kept)
     if result is None or result.outcome in TRY_AGAIN:
         result = runner.run_cell(row, settings, folder / row.cell.id, watched)
         settings.gates.check()  # what an interruption did to a cell is not its result
@@ -240,6 +245,14 @@ def _cell(
     results.store(store, result, machine.device_name())
     watched.finished(result)
     return result
+
+
+def _kept(path: Path) -> CellResult | None:
+    """The result of an earlier start; None if there is none, or it is damaged: its journals are there."""
+    try:
+        return results.read(path)
+    except BadInput:
+        return None
 
 
 def fast(arguments: tuple[str, ...], plan: Plan) -> int:

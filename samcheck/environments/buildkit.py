@@ -6,14 +6,16 @@ import os
 import re
 import shutil
 import subprocess
-import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import uv
+from filelock import FileLock
 
 from samcheck import images, machine
-from samcheck.environments import CHECKOUT, installing
+from samcheck.environments import CHECKOUT, installing, venv
 from samcheck.errors import BuildFailed, EnvironmentUnavailable
 
 
@@ -80,10 +82,8 @@ def build(builder: Builder, image: images.Image, log: Path) -> None:
     Raises:
         BuildFailed: in one sentence why.
     """
-    with tempfile.TemporaryDirectory(prefix="samcheck-build-") as context:
-        shutil.copy(CHECKOUT / "dockerfiles" / images.DOCKERFILE, Path(context) / "Dockerfile")
-        shutil.copy(uv.find_uv_bin(), Path(context) / "uv")
-        command = [*builder.command, *_options(image), context]
+    with _context() as context:
+        command = [*builder.command, *_options(image), str(context)]
         done = subprocess.run(
             command,
             env=dict(os.environ, DOCKER_BUILDKIT="1", BUILDKIT_PROGRESS="plain"),
@@ -96,6 +96,17 @@ def build(builder: Builder, image: images.Image, log: Path) -> None:
         stream.write(f"+ {' '.join(command)}\n{done.stdout}")
     if done.returncode != 0:
         raise BuildFailed(installing.explain(_errors(done.stdout)))
+
+
+@contextmanager
+def _context() -> Iterator[Path]:
+    """What is sent to the builder: from one folder, since it keeps a copy for each name that it saw."""
+    folder = venv.home() / "build-context"
+    folder.mkdir(parents=True, exist_ok=True)
+    with FileLock(f"{folder}.lock"):
+        shutil.copy(CHECKOUT / "dockerfiles" / images.DOCKERFILE, folder / "Dockerfile")
+        shutil.copy(uv.find_uv_bin(), folder / "uv")
+        yield folder
 
 
 def _options(image: images.Image) -> list[str]:

@@ -33,6 +33,7 @@ from samcheck.environments import (
     engine_loss,
     gpu_access,
     leftovers,
+    stored,
     substitute,
 )
 from samcheck.errors import EnvironmentUnavailable, Refused
@@ -130,6 +131,7 @@ class Docker:
         wanted = self._image(cell, requirements, base)
         if not self._exists(wanted.tag):
             buildkit.build(self.builder, wanted, log)
+        stored.touch_image(self.client, wanted.tag)
         details = {
             "engine": str(self.client.version()["Version"]),
             "builder": self.builder.name,
@@ -177,7 +179,7 @@ class DockerPlace:
                 raise Refused(gpu_access.refusal(str(error.explanation))) from None
             try:
                 ended = _wait(container, job)
-                engine_loss.require(self.client, ended)
+                engine_loss.require(self.client, str(container.id), ended)
                 return ended
             finally:
                 _save_output(container, job.output)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,8 @@ RETURN_SECONDS = 30.0
 POLL_SECONDS = 0.2
 #: Of a container that was asked to end, and did.
 SIGTERM_STATUS = 143
+#: So many events an engine remembers, of the time since it was started.
+EVENTS_KEPT = 256
 
 
 @contextmanager
@@ -64,14 +67,25 @@ def clean_up(client: Any, work: Path) -> None:
             time.sleep(POLL_SECONDS)
 
 
-def require(client: Any, ended: Ended) -> None:
-    """Make sure that a guest was not ended by its engine, which ends its guests when it stops.
+def require(client: Any, container: str, ended: Ended) -> None:
+    """Make sure that a guest was not ended by its engine, which does that when it stops and when it starts.
 
     Raises:
-        one of `ERRORS`: the engine takes no new connection; one that is open it still serves.
+        one of `ERRORS`: the engine takes no new connection (one that is open it still serves), or is another
+            one than that which started the container.
     """
     if ended.exit_code == SIGTERM_STATUS or (ended.signal == "SIGKILL" and not ended.cause):
         _ask(client)
+        if _restarted(client, container):
+            raise DockerException("it was restarted")
+
+
+def _restarted(client: Any, container: str) -> bool:
+    """Whether an engine that remembers all of its events does not remember the start of this container."""
+    now = datetime.fromisoformat(client.info()["SystemTime"])  # by the engine's own clock
+    events = list(client.api.events(since=0, until=f"{now.timestamp():.6f}", decode=True))
+    begun = any(each.get("id") == container and each.get("Action") == "start" for each in events)
+    return len(events) < EVENTS_KEPT and not begun
 
 
 def _ask(client: Any) -> None:

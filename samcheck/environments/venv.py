@@ -93,13 +93,14 @@ def _uv(log: Path, *arguments: str) -> None:
     bundle = machine.ca_bundle()
     if bundle:
         environment["SSL_CERT_FILE"] = bundle
-    done = subprocess.run(
-        [uv.find_uv_bin(), *arguments], env=environment, capture_output=True, text=True, check=False
-    )
     with log.open("a", encoding="utf-8") as stream:
-        stream.write(f"+ uv {' '.join(arguments)}\n{done.stdout}{done.stderr}")
+        stream.write(f"+ uv {' '.join(arguments)}\n")
+    before = log.stat().st_size
+    # Kept, or a uv whose samcheck was killed would write beside that of --resume.
+    command = processes.kept([uv.find_uv_bin(), *arguments], log)
+    done = subprocess.run(command, env=environment, stdin=subprocess.DEVNULL, check=False)
     if done.returncode != 0:
-        raise BuildFailed(installing.explain(done.stderr))
+        raise BuildFailed(installing.explain(log.read_bytes()[before:].decode("utf-8", "replace")))
 
 
 def _uv_version() -> str:

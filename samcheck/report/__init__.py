@@ -14,7 +14,9 @@ TABLE = "README.md"
 
 def write(store: Path, left_out: Sequence[LeftOut] = ()) -> Path:
     """Tabulate everything under `store` into its README; returns the path of the table."""
-    found, problems = results.load(store)
     path = store / TABLE
-    results.write_atomically(path, markdown.table(found, problems, left_out).encode())
+    # Or a table that was begun before another run's last result would replace one with that.
+    with results.locked(store):
+        found, problems = results.load(store)
+        results.write_atomically(path, markdown.table(found, problems, left_out).encode())
     return path

@@ -140,7 +140,7 @@ def in_containers(scratch: Path) -> Iterator[dict[str, Scenario]]:
             own = OwnEngine()
             stack.callback(own.remove)
             own.start()
-            own.client().images.load(engine.client.images.get(image.tag).save(named=True))
+            own.client().images.load(engine.client.images.get(image.tag).save(named=image.tag))
         yield InContainers(engine, image, own).scenarios()
 
 

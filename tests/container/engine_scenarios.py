@@ -26,12 +26,15 @@ def engine_restarted(rig: Rig, engine: OwnEngine, random: Random, sign: signal.S
     found = Found()
     orchestrator = rig.start()
     gone(lambda: len(rig.finished()) >= 2 or orchestrator.poll() is not None, 60)
+    found.require(len(rig.finished()) >= 2, f"the run did not get on: {rig.said[-500:]}")
     time.sleep(random.uniform(0.0, 0.5))
     engine.end(sign)
     engine.start()
     status = orchestrator.wait(timeout=120)
     found.require(status == 1, f"exit status {status}: {rig.said[-500:]}")
     (result,) = rig.results().values()
+    kept = {check.check for check in result.checks if check.outcome == "passed"}
+    found.lost += [f"{check} is not in the result" for _, check in rig.finished() if check not in kept]
     found.require(result.outcome == "refused", f"the cell is {result.outcome}: {result.reason}")
     found.require("the Docker engine failed or stopped" in rig.table, "the table does not name the cause")
     found.wrong += containers(engine.client(), rig.folder)

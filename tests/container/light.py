@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,7 +26,7 @@ def light(base: bases.Present, **changed: str) -> images.Image:
         **changed,
     }
     labels = {"samcheck.kind": "image", "samcheck.cell": CELL.id}
-    return images.Image("samcheck:light-test", arguments, labels)
+    return images.Image(f"samcheck:light-test-{os.getpid()}", arguments, labels)  # sessions at once
 
 
 @dataclass(frozen=True)

@@ -68,9 +68,13 @@ class OwnEngine:
         except (docker.errors.DockerException, OSError):
             return False
 
-    def end(self, sign: signal.Signals) -> None:
+    def tell(self, sign: signal.Signals) -> None:
         assert self._process is not None
         self._process.send_signal(sign)
+
+    def end(self, sign: signal.Signals) -> None:
+        self.tell(sign)
+        assert self._process is not None
         self._process.wait(timeout=60)
         # Its containerd dies with it, and looks alive to the next one until somebody has reaped it.
         (self.folder / "exec/containerd/containerd.pid").unlink(missing_ok=True)

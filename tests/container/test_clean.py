@@ -9,12 +9,14 @@ from __future__ import annotations
 import os
 import re
 import subprocess
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from filelock import FileLock
 from light import light
 
 from samcheck import clean, disk, images, usage
@@ -34,14 +36,25 @@ def build(engine: docker.Docker, folder: Path, recipe: str, *options: str) -> No
 
 
 def everything(client: Any) -> dict[str, set[str]]:
-    """All that an engine holds, by kind."""
+    """All that an engine holds, by kind, without what comes and goes with cells that run meanwhile."""
     return {
         "images": {tag or image.id for image in client.images.list() for tag in image.tags or [""]},
-        "containers": {container.id for container in client.containers.list(all=True)},
+        "containers": {
+            container.id
+            for container in client.containers.list(all=True, ignore_removed=True)
+            if container.labels.get("samcheck.kind") != "container"
+        },
         "volumes": {volume.id for volume in client.volumes.list()},
         "networks": {network.id for network in client.networks.list()},
         "cache": {record["ID"] for record in stored.measured(client)["BuildCache"] or ()},
     }
+
+
+@pytest.fixture(autouse=True)
+def _one_at_a_time() -> Iterator[None]:
+    """Two runs of these tests on one engine would take each other's images for those of others."""
+    with FileLock(Path(tempfile.gettempdir()) / f"{OWN}.lock"):
+        yield
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from random import Random
 
+import psutil
 import pytest
 from engine_scenarios import containers, engine_restarted
 from light import CELL, Guest
@@ -116,7 +117,7 @@ def own_engine(engine: docker.Docker, image: images.Image) -> Iterator[OwnEngine
     own = OwnEngine()
     try:
         own.start()
-        own.client().images.load(engine.client.images.get(image.tag).save(named=True))
+        own.client().images.load(engine.client.images.get(image.tag).save(named=image.tag))
         yield own
     finally:
         own.remove()
@@ -133,15 +134,34 @@ def test_engine_restarted(
     assert not found.wrong
 
 
-def test_engine_that_stays_away(own_engine: OwnEngine, image: images.Image, tmp_path: Path) -> None:
-    """Found out at the start: one sentence, and nothing runs."""
+DEAF = ["python", "-c", "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(60)"]
+
+
+def test_an_engine_that_is_stopping_does_not_answer(own_engine: OwnEngine, image: images.Image) -> None:
+    """It ends its guests then, and still serves connections that are open: no check is to be blamed."""
     client = own_engine.client()
     ended = Ended(engine_loss.SIGTERM_STATUS)
-    engine_loss.require(client, ended)  # while it answers, a guest was ended by itself
+    container = client.containers.run(image.tag, DEAF, detach=True, network_mode="none")
+    try:
+        engine_loss.require(client, container.id, ended)  # while it answers, a guest was ended by itself
+        container.reload()
+        own_engine.tell(signal.SIGTERM)
+        time.sleep(1.0)
+        with pytest.raises(engine_loss.ERRORS):
+            engine_loss.require(client, container.id, ended)
+        psutil.Process(container.attrs["State"]["Pid"]).kill()  # the engine waits for it
+    finally:
+        own_engine.end(signal.SIGTERM)
+        own_engine.start()
+    with pytest.raises(engine_loss.ERRORS, match="it was restarted"):
+        engine_loss.require(client, container.id, ended)
+    client.containers.get(container.id).remove()
+
+
+def test_engine_that_stays_away(own_engine: OwnEngine, image: images.Image, tmp_path: Path) -> None:
+    """Found out at the start: one sentence, and nothing runs."""
     own_engine.end(signal.SIGTERM)
     try:
-        with pytest.raises(engine_loss.ERRORS):
-            engine_loss.require(client, ended)
         rig = Rig(tmp_path, image=image.tag, environment={"DOCKER_HOST": own_engine.address})
         rig.steady(1)
         assert rig.run() != 0

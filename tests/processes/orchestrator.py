@@ -8,6 +8,7 @@ the runs are kept in FOLDER/runs, the results in FOLDER/results.
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from samcheck import __main__ as entry
 from samcheck import session
 from samcheck.cells import Cell
 from samcheck.environments import WORK, Need, Place, here
+from samcheck.gates import Gates
 from samcheck.matrix import Plan, PlannedCell
 from samcheck.requirements import Requirements
 from samcheck.runner import Settings
@@ -58,7 +60,13 @@ def main() -> None:
     folder, count, timeout, image = Path(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3]), sys.argv[4]
     session.RUNS = folder / "runs"
     settings = Settings(
-        "fast", StandIn(folder, image), "a test", timeout, suite=f"{WORK}/suite", version="0+test"
+        "fast",
+        StandIn(folder, image),
+        "a test",
+        timeout,
+        suite=f"{WORK}/suite",
+        version="0+test",
+        gates=Gates(jobs=int(os.environ.get("JOBS", "1"))),
     )
     plan = Plan("stand-in", "fast", cells(count))
 

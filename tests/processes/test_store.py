@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 
@@ -90,6 +91,35 @@ def test_two_runs_with_one_folder_of_results(tmp_path: Path, turn: int) -> None:
     found = two_at_once(Rig(tmp_path / "a", cells=2 - turn), Rig(tmp_path / "b", cells=3))
     assert not found.lost
     assert not found.wrong
+
+
+#: Stores a result of its own, and tabulates.
+TABULATOR = """
+import sys
+from dataclasses import replace
+from pathlib import Path
+from samcheck import report, results
+result = results.read(Path(sys.argv[1]))
+for number in range(10):
+    id = f"{sys.argv[3]}-{number}"
+    results.store(Path(sys.argv[2]), replace(result, cell=replace(result.cell, id=id)), "machine")
+    table = report.write(Path(sys.argv[2]))
+    for _ in range(20):  # whatever others write from now on, it has this row
+        assert f"`{id}`" in table.read_text(), id
+"""
+
+
+def test_the_table_has_every_result(one_result: Path, tmp_path: Path) -> None:
+    """Runs that end at the same time do not write their tables over each other's last row."""
+    result = results.read(one_result)
+    for number in range(100):  # the more there is to tabulate, the sooner somebody else stores meanwhile
+        row = replace(result, cell=replace(result.cell, id=f"before-{number}"))
+        results.store(tmp_path / "store", row, "machine")
+    command = [sys.executable, "-c", TABULATOR, str(one_result), str(tmp_path / "store")]
+    every = [subprocess.Popen([*command, f"run{n}"], cwd=CHECKOUT) for n in range(6)]
+    assert [each.wait(60) for each in every] == [0] * 6
+    table = (tmp_path / "store" / report.TABLE).read_text()
+    assert all(f"`run{n}-9`" in table for n in range(6))
 
 
 #: Stores one result under one name for ever, with more or less in it each time.

@@ -16,7 +16,7 @@ GUEST = PACKAGE / "guest"
 LAYERS = (
     ("samcheck.__main__",),
     ("samcheck.commands",),
-    ("samcheck.clean", "samcheck.planning"),
+    ("samcheck.clean", "samcheck.disk", "samcheck.planning"),
     ("samcheck.session", "samcheck.fanout", "samcheck.against", "samcheck.refresh"),
     ("samcheck.merge", "samcheck.explain"),
     ("samcheck.runner", "samcheck.report", "samcheck.console"),
@@ -28,7 +28,7 @@ LAYERS = (
     ("samcheck.hosts",),
     ("samcheck.requirements", "samcheck.rules"),
     ("samcheck.cells", "samcheck.facts"),
-    ("samcheck.errors", "samcheck.guest.record", "samcheck.gates", "samcheck.neighbours"),
+    ("samcheck.errors", "samcheck.guest.record", "samcheck.gates", "samcheck.neighbours", "samcheck.usage"),
 )
 
 

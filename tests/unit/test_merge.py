@@ -124,10 +124,11 @@ CONTENT = results.to_json(RESULT)
         (b"", "Invalid JSON"),
         (b"\xff\xfe", "Invalid JSON"),
         (CONTENT[:-40], "Invalid JSON"),
-        (b'{"schema_version": 2}', "cell: Field required"),
+        (b'{"schema_version": 1}', "cell: Field required"),
+        (b'{"schema_version": 2}', "a result of schema 2, newer than schema 1"),
         (
             CONTENT.replace(b'"schema_version": 1', b'"schema_version": 9'),
-            "has schema 9, this samcheck knows",
+            "a result of schema 9, newer than schema 1",
         ),
         (CONTENT.replace(b"2026-11-22T12:30:00+00:00", b"yesterday"), "finished: 'yesterday' is not a time"),
         (
