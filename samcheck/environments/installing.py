@@ -3,42 +3,37 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
-
-@dataclass(frozen=True)
-class _Cause:
-    sign: str
-    sentence: str
-
+from samcheck.environments import causes
+from samcheck.environments.causes import Cause
 
 # In the order of trust: a full disk also breaks downloads.
 _CAUSES = (
-    _Cause(
+    Cause(
         r"No space left on device|Disk quota exceeded",
         "the disk is full: free space, for example with `samcheck clean`, and run again with --resume",
     ),
-    _Cause(
+    Cause(
         r"No interpreter found|No download found|no Python .* found|python-build-standalone",
         "no such Python on this machine, and uv could not download one: install it (pyenv, "
         "your distribution) or run where uv reaches its downloads",
     ),
-    _Cause(
+    Cause(
         r"invalid peer certificate|CERTIFICATE_VERIFY_FAILED|UnknownIssuer",
         "the package index presents a certificate that is not trusted here: name your company's "
         "CA bundle with --ca-bundle or SAMCHECK_CA_BUNDLE",
     ),
-    _Cause(
+    Cause(
         r"dns error|Temporary failure in name resolution|Network is unreachable|error sending request"
         r"|Connection refused|Could not connect|timed? out",
         "the package index could not be reached: check the network or the proxy, then run again "
         "with --resume",
     ),
-    _Cause(
+    Cause(
         r"401 Unauthorized|403 Forbidden|407 Proxy",
         "the package index refused the request: check its credentials",
     ),
-    _Cause(
+    Cause(
         r"no wheels? with a matching|no version of|No solution found|not found in the package registry",
         "the package index has no such wheel for this Python",
     ),
@@ -48,10 +43,8 @@ _CAUSES = (
 def explain(output: str) -> str:
     """One sentence for the output of a failed uv: cause and remedy, with uv's own words behind."""
     words = _own_words(output)
-    for cause in _CAUSES:
-        if re.search(cause.sign, output, re.IGNORECASE):
-            return f"{cause.sentence} ({words})"
-    return f"installation failed: {words}"
+    cause = causes.explain(_CAUSES, output)
+    return f"{cause} ({words})" if cause else f"installation failed: {words}"
 
 
 def _own_words(output: str) -> str:

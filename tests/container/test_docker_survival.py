@@ -66,7 +66,7 @@ def test_fork_bomb(trial: Trial, bomb: str, monkeypatch: pytest.MonkeyPatch) -> 
     trial.write(AROUND.format(body).replace("test_after(): pass", after))
     result = trial.run()
     assert outcomes(result) == {"before": "passed", "it": outcome, "after": "passed"}
-    assert (trial.folder / "cell/work/log").read_text() == "x"  # no copy went on with the next check
+    assert (trial.folder / "cell" / "work" / "log").read_text() == "x"  # no copy went on with the next check
     assert result.checks[1].reason in trial.table(result)
 
 

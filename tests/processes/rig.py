@@ -102,10 +102,15 @@ class Rig:
         assert problems == []
         return {each.result.cell.id: each.result for each in stored}
 
+    def in_work(self, pattern: str) -> list[Path]:
+        """Files in the folders that the guests of all cells work in."""
+        folders = [path for path in self.folder.glob("runs/*/*/*") if path.name == "work"]
+        return [path for folder in folders for path in folder.glob(pattern)]
+
     def finished(self) -> set[tuple[str, str]]:
         """Cell and check of everything that a journal says is finished."""
         found = set()
-        for path in self.folder.glob("runs/*/*/work/journal-*.jsonl"):
+        for path in self.in_work("journal-*.jsonl"):
             for line in path.read_text(errors="replace").splitlines():
                 said = re.match(r'\{"at": [0-9.]+, "event": "finished", .*"check": "([^"]+)".*\}$', line)
                 if said:
@@ -115,7 +120,7 @@ class Rig:
     def begun(self) -> Counter[tuple[str, str]]:
         """How often each cell's steady checks were started."""
         counts: Counter[tuple[str, str]] = Counter()
-        for path in self.folder.glob("runs/*/*/work/log"):
+        for path in self.in_work("log"):
             counts.update((path.parents[1].name, number) for number in path.read_text().split())
         return counts
 

@@ -190,7 +190,7 @@ def full_work(rig: Rig) -> Found:
     found.require("No space left on device at" in said and "--resume" in said, f"it said: {said}")
     kept = rig.finished()
     found.require(1 <= len(kept) < 40, f"{len(kept)} checks were finished before")
-    for filler in rig.folder.glob("runs/*/*/work/fill"):
+    for filler in rig.in_work("fill"):
         filler.unlink()
     found.require(rig.run(resume=True) == 0, f"--resume: {rig.said[-500:]}")
     found.lost += [f"{each} ran again" for each, count in starts(rig, kept).items() if count != 1]
