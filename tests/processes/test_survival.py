@@ -114,7 +114,7 @@ DAEMON = (
 def test_what_a_guest_started_ends_with_it(trial: Trial, end: str) -> None:
     trial.write(AROUND.format(f"{DAEMON}; {end}"))
     trial.run()
-    assert not psutil.pid_exists(int((trial.folder / "cell/work/daemon").read_text()))
+    assert not psutil.pid_exists(int((trial.folder / "cell" / "work" / "daemon").read_text()))
 
 
 def test_copies_that_a_check_forks_end_with_the_check(trial: Trial) -> None:
@@ -128,7 +128,7 @@ def test_copies_that_a_check_forks_end_with_the_check(trial: Trial) -> None:
     result = trial.run()
     assert set(outcomes(result).values()) == {"passed"}
     assert len(result.checks) == 4
-    assert (trial.folder / "cell/work/left").read_text() == "0"
+    assert (trial.folder / "cell" / "work" / "left").read_text() == "0"
 
 
 def test_a_guest_whose_keeper_is_killed_ends(trial: Trial) -> None:

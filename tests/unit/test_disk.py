@@ -243,14 +243,14 @@ def test_containers_hold_their_images_unless_they_are_forgotten(engine: PlayedEn
     for id in "12":
         engine.image(id, f"samcheck:{id}", {id: 1}, labels={"samcheck.kind": "image"})
     engine.container("of-others", "1")
-    engine.container("forgotten", "2", kind="container", owner=leftovers.owner(2**22 + 1), work="/work/of/2")
+    engine.container("forgotten", "2", kind="container", owner=leftovers.owner(2**22 + 1), work="/runs/of/2")
     found = {each.key: each for each in stored.look(engine)}
     assert found["samcheck:1"].held == "a container uses it"
     assert not found["samcheck:2"].held
     assert (found["forgotten"].kind, found["forgotten"].size) == ("container", 7)
     assert stored.working(engine) == []
-    engine.container("at-work", "2", kind="container", owner="another boot 17", work="/work/here")
-    assert stored.working(engine) == ["/work/here"]
+    engine.container("at-work", "2", kind="container", owner="another boot 17", work="/runs/here")
+    assert stored.working(engine) == ["/runs/here"]
 
 
 # Folders.
