@@ -9,18 +9,13 @@ from pathlib import Path, PurePosixPath
 import click
 
 from samcheck import merge, report
-from samcheck.environments import CHECKOUT
+from samcheck.commands.options import results_option
 from samcheck.errors import CELLS_FAILED, BadInput
 
 
 @click.command("merge")
 @click.argument("folders", nargs=-1, required=True, metavar="FOLDER...", type=click.Path(path_type=Path))
-@click.option(
-    "--results",
-    type=click.Path(file_okay=False, path_type=Path),
-    default=CHECKOUT / "results",
-    help="Where results and table go; default: results/ of the checkout.",
-)
+@results_option
 @click.option("--strict", is_flag=True, help="Exit with 1 where a cell in the folders did not pass.")
 def merge_command(folders: tuple[Path, ...], results: Path, strict: bool) -> None:
     """Join the result folders of several runs, such as the shards of one, and write their table."""
