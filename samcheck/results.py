@@ -90,16 +90,25 @@ def _sweep(folder: Path) -> None:
             path.unlink()
 
 
+class InUse(BadInput):
+    """Another process works in the same folder."""
+
+
 @contextmanager
 def locked(folder: Path, wait: bool = True) -> Iterator[None]:
     """Alone in `folder` among those who ask; nothing is left there, and kill -9 ends it.
 
     Raises:
-        BlockingIOError: somebody else is, and `wait` is false.
+        InUse: somebody else is, and `wait` is false.
     """
     handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        except BlockingIOError:
+            raise InUse(
+                f"the run {folder.name} still goes on in another process: wait for it, or end it"
+            ) from None
         yield
     finally:
         os.close(handle)

@@ -193,13 +193,8 @@ def run(console: Console, plan: Plan, settings: Settings, resume: bool, store: P
     results.require_writable(store)
     folder = open_folder(noted, resume)
     announce(console, plan, settings, folder)
-    try:
-        with results.locked(folder, wait=False), display.display(console, len(plan.cells)) as shown:
-            finished, spared = _cells(plan, settings, folder, store, shown)
-    except BlockingIOError:
-        raise BadInput(
-            f"the run {folder.name} still goes on in another process: wait for it, or end it"
-        ) from None
+    with results.locked(folder, wait=False), display.display(console, len(plan.cells)) as shown:
+        finished, spared = _cells(plan, settings, folder, store, shown)
     table = report.write(store, (*plan.left_out, *spared))
     if not any(result.outcome in TRY_AGAIN for result in finished):
         _note(folder, replace(noted, finished=True))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import subprocess
+import os
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -12,7 +12,7 @@ import requests
 from docker.errors import APIError, DockerException, ImageNotFound
 
 from samcheck import facts
-from samcheck.environments import CHECKOUT
+from samcheck.environments import CHECKOUT, processes
 from samcheck.errors import BuildFailed
 from samcheck.facts import Base
 
@@ -70,10 +70,8 @@ def _pull(client: Any, image: str) -> str:
 def _make(base: Base, log: Path) -> str:
     """Make a Debian base; why not, in one line, when that fails."""
     script = CHECKOUT / "dockerfiles" / "make-debian-base"
-    done = subprocess.run([str(script), base.suite, base.image], capture_output=True, text=True, check=False)
-    with log.open("a", encoding="utf-8") as stream:
-        stream.write(done.stdout + done.stderr)
-    if done.returncode == 0:
+    status, printed = processes.installed([str(script), base.suite, base.image], log, dict(os.environ))
+    if status == 0:
         return ""
-    last = (done.stderr.strip().splitlines() or ["it printed nothing"])[-1]
+    last = (printed.strip().splitlines() or ["it printed nothing"])[-1]
     return f"{base.image} could not be made ({last[:300]})"

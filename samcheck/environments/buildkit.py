@@ -15,7 +15,7 @@ import uv
 from filelock import FileLock
 
 from samcheck import images, machine
-from samcheck.environments import CHECKOUT, installing, venv
+from samcheck.environments import CHECKOUT, installing, processes, venv
 from samcheck.errors import BuildFailed, EnvironmentUnavailable
 
 
@@ -84,18 +84,10 @@ def build(builder: Builder, image: images.Image, log: Path) -> None:
     """
     with _context() as context:
         command = [*builder.command, *_options(image), str(context)]
-        done = subprocess.run(
-            command,
-            env=dict(os.environ, DOCKER_BUILDKIT="1", BUILDKIT_PROGRESS="plain"),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            check=False,
-        )
-    with log.open("a", encoding="utf-8") as stream:
-        stream.write(f"+ {' '.join(command)}\n{done.stdout}")
-    if done.returncode != 0:
-        raise BuildFailed(installing.explain(_errors(done.stdout)))
+        environment = dict(os.environ, DOCKER_BUILDKIT="1", BUILDKIT_PROGRESS="plain")
+        status, printed = processes.installed(command, log, environment)
+    if status != 0:
+        raise BuildFailed(installing.explain(_errors(printed)))
 
 
 @contextmanager

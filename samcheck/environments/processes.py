@@ -50,6 +50,18 @@ def run(python: str, job: Job) -> Ended:
         _end(guest)
 
 
+def installed(command: Sequence[str], log: Path, environment: dict[str, str]) -> tuple[int, str]:
+    """Run something that installs or builds; its status, and what it printed, which goes to `log` too.
+
+    Kept: else a builder whose samcheck was killed would work on beside that of --resume.
+    """
+    with log.open("a", encoding="utf-8") as stream:
+        stream.write(f"+ {' '.join(command)}\n")
+    before = log.stat().st_size
+    done = subprocess.run(kept(command, log), env=environment, stdin=subprocess.DEVNULL, check=False)
+    return done.returncode, log.read_bytes()[before:].decode("utf-8", "replace")
+
+
 def kept(command: Sequence[str], output: Path) -> list[str]:
     """`command` under a keeper: nothing of it outlives this process; what it prints goes to `output`."""
     return [sys.executable, "-I", "-S", keeper.__file__, str(os.getpid()), str(output), *command]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-import subprocess
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -93,14 +92,9 @@ def _uv(log: Path, *arguments: str) -> None:
     bundle = machine.ca_bundle()
     if bundle:
         environment["SSL_CERT_FILE"] = bundle
-    with log.open("a", encoding="utf-8") as stream:
-        stream.write(f"+ uv {' '.join(arguments)}\n")
-    before = log.stat().st_size
-    # Kept, or a uv whose samcheck was killed would write beside that of --resume.
-    command = processes.kept([uv.find_uv_bin(), *arguments], log)
-    done = subprocess.run(command, env=environment, stdin=subprocess.DEVNULL, check=False)
-    if done.returncode != 0:
-        raise BuildFailed(installing.explain(log.read_bytes()[before:].decode("utf-8", "replace")))
+    status, printed = processes.installed([uv.find_uv_bin(), *arguments], log, environment)
+    if status != 0:
+        raise BuildFailed(installing.explain(printed))
 
 
 def _uv_version() -> str:

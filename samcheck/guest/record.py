@@ -32,7 +32,7 @@ CELL_OUTCOMES = (
     "timed-out",
     "misbuilt",  # what is installed is not what was declared
     "build-failed",
-    "refused",  # the engine would not start it
+    "refused",  # the engine would not start it, failed under it, or its GPU or disk was not to be had
     "not-run",
 )
 

@@ -25,7 +25,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "processes"))
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 import scenarios
-from engine_scenarios import containers, engine_restarted
+from engine_scenarios import containers, engine_restarted, killed_while_building
 from light import light
 from own_engine import OwnEngine
 from rig import Rig
@@ -89,6 +89,12 @@ class InContainers:
         rig = Rig(folder, image=self.image.tag, check_timeout=20.0)
         return self._nothing_left(rig, scenarios.misbehaving(rig, 1024, random.randint(3, 7)))
 
+    def build_killed(self, folder: Path, random: Random) -> Found:
+        tag = f"samcheck:killed-build-{random.randrange(10**6)}"
+        rig = Rig(folder, image=tag, environment={"BUILD": "1"})
+        rig.steady(2, 0.0)
+        return killed_while_building(rig, self.engine.client, random, kills=3, longest=1.5)
+
     def stopped(self, folder: Path, random: Random) -> Found:
         return self._restarted(folder, random, signal.SIGTERM)
 
@@ -109,6 +115,7 @@ class InContainers:
         every: dict[str, Scenario] = {
             "docker: kill -9 of samcheck, 10 moments": self.killed,
             "docker: checks that die, hang, flood, fork": self.misbehaving,
+            "docker: kill -9 of samcheck in a build, 3 moments": self.build_killed,
         }
         if self.own is None:
             return every
@@ -156,7 +163,7 @@ def repeat(name: str, scenario: Scenario, repetitions: int, seed: int, scratch: 
             print(f"    {name}, repetition {number}: {words}")
         shutil.rmtree(folder, ignore_errors=True)
     seconds = (time.monotonic() - begin) / repetitions
-    print(f"{name:<46} {repetitions:>6} {lost:>6} {wrong:>6} {seconds:>8.1f}", flush=True)
+    print(f"{name:<52} {repetitions:>6} {lost:>6} {wrong:>6} {seconds:>8.1f}", flush=True)
     return lost, wrong
 
 
@@ -164,7 +171,7 @@ def main() -> None:
     repetitions, seed, part = (*sys.argv[1:], *("10", "2026", "")[len(sys.argv) - 1 :])
     with tempfile.TemporaryDirectory(prefix="samcheck-survival-") as scratch, ExitStack() as stack:
         every = {**PROCESSES, **stack.enter_context(in_containers(Path(scratch)))}
-        print(f"{'scenario':<46}  times   lost  wrong  seconds each")
+        print(f"{'scenario':<52}  times   lost  wrong  seconds each")
         counts = [
             repeat(name, scenario, int(repetitions), int(seed), Path(scratch))
             for name, scenario in every.items()

@@ -8,8 +8,9 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+import psutil
 from own_engine import OwnEngine
-from rig import Rig, gone
+from rig import Rig, gone, kill
 from scenarios import Found, all_passed, starts
 
 
@@ -46,4 +47,39 @@ def engine_restarted(rig: Rig, engine: OwnEngine, random: Random, sign: signal.S
     found.lost += [f"{each} ran again" for each in kept if after[each] != before[each]]
     all_passed(found, rig)
     found.wrong += [*rig.left_over(), *containers(engine.client(), rig.folder)]
+    return found
+
+
+def killed_while_building(rig: Rig, client: Any, random: Random, kills: int, longest: float) -> Found:
+    """kill -9 while the image of the run is built: no builder goes on, and the next start builds it."""
+    found = Found()
+    for _ in range(kills):
+        orchestrator = rig.start(resume=True)
+        gone(lambda: bool(building(rig)), 30)
+        found.require(building(rig), f"no build was seen: {rig.said[-500:]}")
+        time.sleep(random.uniform(0.0, longest))
+        found.require(building(rig), f"the build was over before samcheck was killed: {rig.said[-500:]}")
+        kill(orchestrator)
+        found.require(gone(lambda: not building(rig) and not rig.processes()), "the build outlived samcheck")
+    found.require(not client.images.list(rig.image), "half an image has its name")
+    status = rig.run(resume=True)
+    found.require(status == 0, f"the last --resume ended with {status}: {rig.said[-500:]}")
+    all_passed(found, rig)
+    found.wrong += [*rig.left_over(), *containers(client, rig.folder)]
+    if client.images.list(rig.image):
+        client.images.remove(rig.image, force=True)
+    return found
+
+
+def building(rig: Rig) -> list[psutil.Process]:
+    """What builds the run's image: clients that name it, and what runs in its layers."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            words = process.cmdline()
+        except psutil.Error:
+            continue
+        # uv comes to a layer through this mount, and nothing else does.
+        if (rig.image in words and "build" in words) or words[:1] == ["/run/uv"]:
+            found.append(process)
     return found

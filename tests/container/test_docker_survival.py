@@ -11,7 +11,7 @@ from random import Random
 
 import psutil
 import pytest
-from engine_scenarios import containers, engine_restarted
+from engine_scenarios import containers, engine_restarted, killed_while_building
 from light import CELL, Guest
 from own_engine import OwnEngine
 from rig import Rig
@@ -19,7 +19,7 @@ from scenarios import killed, misbehaving
 from trial import Trial, outcomes
 
 from samcheck import images
-from samcheck.environments import Ended, Job, docker, engine_loss
+from samcheck.environments import Ended, Job, bases, docker, engine_loss
 
 SEED = int(os.environ.get("SAMCHECK_SURVIVAL_SEED", "2026"))
 AROUND = "import os, time\ndef test_before(): pass\n\ndef test_it():\n    {}\n\ndef test_after(): pass\n"
@@ -107,6 +107,15 @@ def test_kills_at_random_moments(image: images.Image, engine: docker.Docker, tmp
     assert not found.lost
     assert not found.wrong
     assert containers(engine.client, tmp_path) == []
+
+
+def test_kills_while_an_image_is_built(engine: docker.Docker, base: bases.Present, tmp_path: Path) -> None:
+    """`base` is there already: what is killed is the build on top of it."""
+    rig = Rig(tmp_path, image=f"samcheck:killed-build-{os.getpid()}", environment={"BUILD": "1"})
+    rig.steady(2, 0.0)
+    found = killed_while_building(rig, engine.client, Random(SEED), kills=3, longest=1.5)
+    assert not found.lost
+    assert not found.wrong
 
 
 @pytest.fixture(scope="module")

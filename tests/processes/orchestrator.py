@@ -2,7 +2,8 @@
 
     python orchestrator.py FOLDER CELLS TIMEOUT IMAGE [--resume]
 
-Cells run in this interpreter, or in containers of IMAGE when it is not empty. Their suite is FOLDER/suite,
+Cells run in this interpreter, or in containers of IMAGE when it is not empty; with BUILD in the environment
+that image is built first, if it is not there. Their suite is FOLDER/suite,
 the runs are kept in FOLDER/runs, the results in FOLDER/results.
 """
 
@@ -11,7 +12,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rich.console import Console
@@ -48,7 +49,24 @@ class StandIn:
             return here.HerePlace(sys.executable)
         from samcheck.environments import docker
 
+        if "BUILD" in os.environ:
+            _build(self.image, log)
         return docker.DockerPlace(docker.connect(), self.image, cell)
+
+
+def _build(tag: str, log: Path) -> None:
+    """Build the light image under a name, every layer of it anew, unless it is there."""
+    sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "container"))
+    from light import light
+
+    from samcheck.environments import bases, buildkit, docker
+
+    engine = docker.open_environment()
+    if engine._exists(tag):
+        return
+    image = replace(light(bases.obtain(engine.client, "3.11", log)), tag=tag)
+    anew = replace(engine.builder, command=(*engine.builder.command, "--no-cache"))
+    buildkit.build(anew, image, log)
 
 
 def cells(count: int) -> tuple[PlannedCell, ...]:
