@@ -43,7 +43,7 @@ def by_samcheck(cell: str, results: Path) -> tuple[float, dict[str, float]]:
     """Seconds of the whole command, and of the phases that the result notes."""
     command = [sys.executable, "-m", "samcheck", "cell", cell, "--environment", "docker"]
     seconds = timed([*command, "--results", str(results)])
-    (path,) = results.glob(f"*/{cell}.json")
+    (path,) = results.rglob(f"{cell}.json")
     phases: dict[str, float] = json.loads(path.read_bytes())["phases"]
     return seconds, phases
 
