@@ -9,6 +9,7 @@ import click
 
 from samcheck import __version__
 from samcheck.commands.facts import facts_command
+from samcheck.commands.fitting import memory_command
 from samcheck.commands.keeping import clean_command, disk_command, list_command, table_command
 from samcheck.commands.merge import merge_command
 from samcheck.commands.planning import plan_command, why_command
@@ -30,6 +31,7 @@ for _command in (
     plan_command,
     why_command,
     facts_command,
+    memory_command,
     list_command,
     table_command,
     merge_command,

@@ -1,0 +1,64 @@
+"""``samcheck memory``: what a variant needs and what fits a card, without a GPU."""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+from samcheck import fitting, usage
+from samcheck.commands.planning import json_option
+from samcheck.guest.record import PRECISION_NAMES
+from samcheck.guest.sizes import SHAPES, Work
+
+AT_ONCE = click.IntRange(1, fitting.MOST_POINTS)
+#: int8 of dynamic quantisation runs on CPUs only.
+ON_GPUS = [name for name in PRECISION_NAMES if name != "int8-dynamic"]
+
+
+@click.command("memory")
+@click.argument("variant", type=click.Choice(list(SHAPES)))
+@click.option("--gpu", metavar="SIZE", help="The card's memory, e.g. 8GiB; without, only the need is shown.")
+@click.option("--image", default="1024x1024", show_default=True, metavar="WxH", help="The original image.")
+@click.option("--precision", type=click.Choice(ON_GPUS), default="fp32", show_default=True)
+@click.option("--points-per-batch", type=AT_ONCE, default=64, show_default=True)
+@click.option("--prompts", type=AT_ONCE, default=1, show_default=True, help="In one call of predict_torch.")
+@click.option(
+    "--images",
+    type=click.IntRange(1, fitting.MOST_IMAGES),
+    default=1,
+    show_default=True,
+    help="Encoded at once.",
+)
+@click.option(
+    "--kept",
+    type=click.FloatRange(0, 1),
+    default=1.0,
+    show_default=True,
+    help="Share of the automatic generator's masks that its thresholds leave; 1 is the worst.",
+)
+@click.option(
+    "--context", default="600MiB", show_default=True, metavar="SIZE", help="What CUDA takes for itself."
+)
+@json_option
+def memory_command(
+    variant: str,
+    gpu: str | None,
+    image: str,
+    precision: str,
+    points_per_batch: int,
+    prompts: int,
+    images: int,
+    kept: float,
+    context: str,
+    as_json: bool,
+) -> None:
+    """Say what SAM needs in GPU memory, what of it fits a card, and what to set."""
+    work = Work(fitting.image_size(image), prompts, points_per_batch, images, kept)
+    card = usage.size(gpu) if gpu else None
+    question = fitting.Question(variant, precision, work, card, usage.size(context))
+    if as_json:
+        click.echo(json.dumps(fitting.as_json(question), indent=1))
+    else:
+        for line in fitting.lines(question):
+            click.echo(line)

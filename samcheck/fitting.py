@@ -1,0 +1,200 @@
+"""A variant, a precision, an image and a card → what fits, and what to set so that it does (pure)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from samcheck.errors import BadInput
+from samcheck.guest.record import PRECISION_NAMES
+from samcheck.guest.sizes import INT_MAX, SHAPES, Need, Work, largest_batch_for_nonzero, needs
+from samcheck.usage import readable
+
+#: The suite holds predictions to a tenth of what it measures; who is nearer to the card's end is told so.
+ALLOWANCE = 0.10
+#: Of a CUDA context with the kernels of PyTorch, by reports 0.3 to 0.6 GiB; not measured by samcheck yet.
+CONTEXT = 600 * 2**20
+LONGEST_SIDE, MOST_POINTS, MOST_IMAGES = 100_000, 4096, 256
+ON_CARD = ("encode", "predict", "automatic")
+NONZERO_LINK = "https://github.com/pytorch/pytorch/pull/141592"
+
+
+@dataclass(frozen=True)
+class Question:
+    """What a user wants to run.
+
+    Attributes:
+        card: bytes of GPU memory; None where only the need is asked for.
+        context: of them, bytes that CUDA takes for itself.
+    """
+
+    variant: str
+    precision: str
+    work: Work
+    card: int | None = None
+    context: int = CONTEXT
+
+    @property
+    def needs(self) -> dict[str, Need]:
+        """By step."""
+        return {need.step: need for need in needs(SHAPES[self.variant], self.precision, "cuda", self.work)}
+
+    def verdict(self, need: Need) -> str:
+        """``fits``, ``tight`` (within the allowance) or ``does not fit``; empty without a card."""
+        if self.card is None or need.step not in ON_CARD:
+            return ""
+        free = self.card - self.context - need.weights
+        if need.growth * (1 + ALLOWANCE) <= free:
+            return "fits"
+        return "tight" if need.growth <= free else "does not fit"
+
+    def fits(self, step: str) -> bool:
+        return self.verdict(self.needs[step]) == "fits"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What fits.
+
+    Attributes:
+        points_per_batch: the most that fit; 0 if not even one does.
+        nonzero_points: the most whose masks `nonzero` takes.
+        images: the most that can be encoded at once.
+        size: height and width of the largest image of these proportions that the automatic generator takes
+            with one point per batch; the asked one where that fits.
+        precisions: in which the encoder fits.
+    """
+
+    question: Question
+    points_per_batch: int
+    nonzero_points: int
+    images: int
+    size: tuple[int, int]
+    precisions: tuple[str, ...]
+
+
+def image_size(text: str) -> tuple[int, int]:
+    """Height and width of ``4000x3000``, which is written with the width first.
+
+    Raises:
+        BadInput: it is no size.
+    """
+    width, _, height = text.lower().replace("×", "x").partition("x")
+    if not (width.isdigit() and height.isdigit()) or not 0 < max(int(width), int(height)) <= LONGEST_SIDE:
+        raise BadInput(f"--image: {text!r} is no size: write width x height in pixels, e.g. 4000x3000")
+    if not min(int(width), int(height)):
+        raise BadInput(f"--image: {text!r} has no pixels")
+    return int(height), int(width)
+
+
+def largest(most: int, fits: Callable[[int], bool]) -> int:
+    """The largest number from 1 to `most` that fits, by bisection; 0 if none does."""
+    low, high = 0, most
+    while low < high:
+        middle = (low + high + 1) // 2
+        low, high = (middle, high) if fits(middle) else (low, middle - 1)
+    return low
+
+
+def answer(question: Question) -> Answer:
+    """What fits on the card of the question, which must have one."""
+    work = question.work
+
+    def fits(step: str, **changed: Any) -> bool:
+        return replace(question, work=replace(work, **changed)).fits(step)
+
+    height, width = work.size
+
+    def scaled(percent: int) -> tuple[int, int]:
+        return max(1, height * percent // 1000), max(1, width * percent // 1000)
+
+    share = largest(1000, lambda part: fits("automatic", size=scaled(part), points_per_batch=1))
+    return Answer(
+        question,
+        points_per_batch=largest(MOST_POINTS, lambda count: fits("automatic", points_per_batch=count)),
+        nonzero_points=largest_batch_for_nonzero(work.size),
+        images=largest(MOST_IMAGES, lambda count: fits("encode", images=count)),
+        size=scaled(share) if share else (0, 0),
+        precisions=tuple(
+            name
+            for name in PRECISION_NAMES
+            if name != "int8-dynamic" and replace(question, precision=name).fits("encode")
+        ),
+    )
+
+
+def lines(question: Question) -> Iterator[str]:
+    """The answer for people."""
+    height, width = question.work.size
+    card = f" on a card of {readable(question.card)}" if question.card is not None else ""
+    yield f"{question.variant} in {question.precision}{card}, image {width} x {height}"
+    yield f"{'':10}{'weights':>10}{'peak':>10}  highest in"
+    for need in question.needs.values():
+        figures = f"{need.step:10}{readable(need.weights):>10}{readable(need.peak):>10}"
+        where = "in host memory" if need.step == "load" else question.verdict(need)
+        yield f"{figures}  {_work(question, need.step)}{need.at}{': ' if where else ''}{where}"
+    if question.card is not None:
+        yield f"beside that, {readable(question.context)} are left for CUDA itself (--context)"
+        yield from advice(answer(question))
+    yield "counted from the shapes of SAM's tensors; workspaces of CUDA's libraries and fragments come on top"
+
+
+def _work(question: Question, step: str) -> str:
+    work = question.work
+    amounts = {
+        "encode": (work.images, "image"),
+        "predict": (work.prompts, "prompt"),
+        "automatic": (work.points_per_batch, "point"),
+    }
+    if step not in amounts:
+        return ""
+    count, noun = amounts[step]
+    return f"{count} {noun}{'' if count == 1 else 's'} at once, "
+
+
+def advice(found: Answer) -> Iterator[str]:
+    """What to set."""
+    question = found.question
+    if not found.images:
+        others = ", ".join(found.precisions)
+        yield f"not even one image can be encoded: {'take ' + others if others else 'take a smaller variant'}"
+        return
+    yield f"encode at most {found.images} images at once"
+    if found.points_per_batch:
+        yield f"automatic generation: points_per_batch={min(found.points_per_batch, found.nonzero_points)}"
+        if found.points_per_batch > found.nonzero_points:
+            yield (
+                f"  memory would allow {found.points_per_batch}, but `nonzero` takes at most {INT_MAX} "
+                f"elements before {NONZERO_LINK}"
+            )
+    elif found.size != (0, 0):
+        yield (
+            f"automatic generation does not fit with one point per batch: scale the image down to "
+            f"{found.size[1]} x {found.size[0]}, or cut it into tiles of that size"
+        )
+    else:
+        yield "automatic generation fits at no size: take a lower precision or a smaller variant"
+    if not question.fits("predict"):
+        yield "fewer prompts at once; each holds the features of the image once more"
+
+
+def as_json(question: Question) -> dict[str, Any]:
+    """The answer for programs: sizes in bytes, images as [height, width]."""
+    steps = [
+        {**asdict(need), "peak": need.peak, "verdict": question.verdict(need)}
+        for need in question.needs.values()
+    ]
+    made: dict[str, Any] = {
+        "variant": question.variant,
+        "precision": question.precision,
+        "work": asdict(question.work),
+        "card": question.card,
+        "context": question.context,
+        "steps": steps,
+    }
+    if question.card is not None:
+        found = asdict(answer(question))
+        del found["question"]
+        made["fits"] = found
+    return made

@@ -1,0 +1,24 @@
+"""How much memory SAM takes, counted from the shapes of its tensors: no PyTorch, no GPU.
+
+Goes through segment-anything 1.0 the way its code does, taking and giving back what its variables hold; so
+the peak is exact for what PyTorch's allocator is asked for, and the part of SAM that has it is known.
+`samcheck.guest.memory.peaks` measures the same steps, and the suite compares the two.
+"""
+
+from .automatic import INT_MAX, largest_batch_for_nonzero
+from .decoder import Prompts
+from .shapes import SHAPES, Shape
+from .steps import STEPS, Need, Work, needs, weights
+
+__all__ = [
+    "INT_MAX",
+    "SHAPES",
+    "STEPS",
+    "Need",
+    "Prompts",
+    "Shape",
+    "Work",
+    "largest_batch_for_nonzero",
+    "needs",
+    "weights",
+]

@@ -1,0 +1,138 @@
+"""What a batch of prompts holds, as `predict_torch` makes it: mask decoder, then masks of full size.
+
+The decoder copies the features of the image for each prompt: with 64 prompts and 1024 pixels that is 256 MiB,
+and seven of them are alive at once.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Tuple
+
+from .encoder import FLOAT, norm_2d
+from .ledger import Ledger
+from .shapes import DECODER_DEPTH, MASKS, OUTPUT_TOKENS, Shape
+
+
+@dataclass(frozen=True)
+class Prompts:
+    """A batch of prompts on one image.
+
+    Attributes:
+        count: prompts in the batch.
+        points: of each; one more is added to them in any case.
+        size: height and width of the original image in pixels.
+        masks: how many of each come back: 3, or 1.
+        copied: whether resizing copies its input and its output, as PyTorch's kernel for one thread of a CPU
+            does (measured on 2.0.1, 2.4.1 and 2.15.0).
+    """
+
+    count: int
+    size: Tuple[int, int]
+    points: int = 1
+    masks: int = MASKS - 1
+    copied: bool = False
+
+
+def input_size(shape: Shape, size: Tuple[int, int]) -> Tuple[int, int]:
+    """Height and width once the longer side is the encoder's, as `ResizeLongestSide` rounds them."""
+    scale = shape.side / max(size)
+    return int(size[0] * scale + 0.5), int(size[1] * scale + 0.5)
+
+
+def logits(prompts: Prompts) -> int:
+    """Bytes of the masks as float32 logits at the size of the original image."""
+    return prompts.count * prompts.masks * prompts.size[0] * prompts.size[1] * FLOAT
+
+
+def low_resolution(shape: Shape, prompts: Prompts) -> int:
+    """Bytes of the masks as the decoder gives them, the one for unambiguous prompts among them."""
+    return prompts.count * MASKS * (shape.side // 4) ** 2 * FLOAT
+
+
+def predict(ledger: Ledger, shape: Shape, prompts: Prompts) -> None:
+    """Go through `SamPredictor.predict_torch(return_logits=True)`; the masks are left with the caller."""
+    low = low_resolution(shape, prompts)
+    with ledger.part("predict"):
+        ledger.take("dense positions", shape.tokens * shape.out * FLOAT)
+        _decode(ledger, shape, prompts, low)
+        ledger.take("low resolution", low)
+        _enlarge(ledger, shape, prompts)
+
+
+def _decode(ledger: Ledger, shape: Shape, prompts: Prompts, low: int) -> None:
+    """`MaskDecoder.predict_masks`."""
+    image = prompts.count * shape.tokens * shape.out * FLOAT
+    with ledger.part("mask decoder"):
+        ledger.take("src", image)
+        ledger.take("src", image)  # with the dense prompt
+        ledger.take("positions", image)
+        with ledger.part("transformer of the decoder"):
+            ledger.take("keys", 0)  # of the first layer: a view of src
+            for number in range(DECODER_DEPTH):
+                _layer(ledger, shape, prompts, image, strided=number == 0)
+                ledger.take("keys", image)
+            ledger.take("keys with positions", image)
+            ledger.take("projected", image)
+            _scores(ledger, shape, prompts)
+        ledger.take("src", image)
+        _upscale(ledger, image)
+        ledger.take("upscaled", 2 * image)
+        ledger.take("masks", low)
+
+
+def _layer(ledger: Ledger, shape: Shape, prompts: Prompts, image: int, strided: bool) -> None:
+    """`TwoWayAttentionBlock.forward`; `strided` inputs are copied before each product."""
+    copied = image if strided else 0
+    with ledger.part("layer of the decoder"):
+        for _ in range(2):  # tokens ask the image, then the image asks the tokens
+            ledger.take("k", image)
+            ledger.take("copy", copied)
+            ledger.take("projected k", image // 2)
+            ledger.take("copy", copied)
+            ledger.take("projected v", image // 2)
+            ledger.give_back("copy")
+            ledger.pass_by(image // 2)
+            _scores(ledger, shape, prompts)
+            ledger.give_back("projected k", "projected v")
+        ledger.take("attended", image)
+        ledger.take("sum", image)
+        ledger.take("copy", copied)
+        ledger.take("normalised", image)
+
+
+def _scores(ledger: Ledger, shape: Shape, prompts: Prompts) -> None:
+    """Attention between tokens and image: the scores, divided, and their softmax."""
+    tokens = OUTPUT_TOKENS + prompts.points + 1
+    size = prompts.count * shape.decoder_heads * tokens * shape.tokens * FLOAT
+    ledger.pass_by(2 * size)
+
+
+def _upscale(ledger: Ledger, image: int) -> None:
+    """`output_upscaling`: twice as wide, then again, with a quarter and an eighth of the channels."""
+    with ledger.part("upscaling of the decoder"):
+        ledger.take("first", image)
+        norm_2d(ledger, image)
+        ledger.take("normalised", image)
+        ledger.give_back("first")
+        ledger.take("activated", image)
+        ledger.give_back("normalised")
+        ledger.take("second", 2 * image)
+        ledger.give_back("activated")
+        ledger.take("activated again", 2 * image)
+
+
+def _enlarge(ledger: Ledger, shape: Shape, prompts: Prompts) -> None:
+    """`Sam.postprocess_masks`: to the encoder's size, then, from a view without padding, to the original."""
+    planes = prompts.count * prompts.masks * FLOAT
+    height, width = input_size(shape, prompts.size)
+    with ledger.part("first enlargement of the masks"):
+        _resize(ledger, "square", planes * (shape.side // 4) ** 2, planes * shape.side**2, prompts.copied)
+        with ledger.part("second enlargement of the masks"):
+            _resize(ledger, "masks", planes * height * width, logits(prompts), prompts.copied)
+
+
+def _resize(ledger: Ledger, name: str, before: int, after: int, copied: bool) -> None:
+    ledger.take(name, after)
+    if copied:
+        ledger.pass_by(before + after)

@@ -1,0 +1,145 @@
+"""What the image encoder holds while it runs, tensor by tensor, as `modeling/image_encoder.py` makes them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from .ledger import Ledger
+from .shapes import Shape
+
+FLOAT = 4
+
+
+@dataclass(frozen=True)
+class Computing:
+    """How the encoder computes.
+
+    Attributes:
+        width: bytes of an activation: of matrix products, attention scores included.
+        stream: bytes of an element of the residual stream, which autocast leaves in float32.
+        cast: whether each product casts its operands first, as autocast does.
+        wide_softmax: whether softmax takes and gives float32 whatever it is given: CUDA's autocast has it
+            so (https://docs.pytorch.org/docs/stable/amp.html), the CPU's does not.
+    """
+
+    width: int
+    stream: int
+    cast: bool = False
+    wide_softmax: bool = False
+
+
+def encode(ledger: Ledger, shape: Shape, how: Computing, batch: int) -> None:
+    """Go through `ImageEncoderViT.forward`; the input is held by the caller."""
+    stream = batch * shape.tokens * shape.width * how.stream
+    with ledger.part("image encoder"):
+        if how.width != FLOAT and not how.cast:  # the pixels, cast by whoever calls the encoder
+            ledger.take("pixels", batch * 3 * shape.side**2 * how.width)
+        ledger.take("x", batch * shape.tokens * shape.width * how.width)
+        ledger.take("x", stream)  # with positions
+        for number in range(shape.depth):
+            if how.cast:  # autocast keeps the cast weights of parameters until it ends
+                ledger.take("weights {}".format(number), 12 * shape.width**2 * how.width)
+            _block(ledger, shape, how, batch, number)
+            ledger.take("x", stream)
+        _neck(ledger, shape, how, batch)
+
+
+def _block(ledger: Ledger, shape: Shape, how: Computing, batch: int, number: int) -> None:
+    """`Block.forward`: its input is held by the encoder for as long as it runs."""
+    everywhere = number in shape.global_blocks
+    side = shape.grid if everywhere else shape.window
+    windows = 1 if everywhere else (-(-shape.grid // side)) ** 2
+    stream = batch * shape.tokens * shape.width * how.stream
+    padded = batch * windows * side**2 * shape.width * how.stream
+    with ledger.part("attention of block {}".format(number)):
+        ledger.take("x", stream)  # normalised
+        if not everywhere:
+            if windows * side**2 > shape.tokens:
+                ledger.take("padded", padded)
+            ledger.take("x", padded)
+        _attention(ledger, shape, how, batch * windows, side)
+        ledger.take("x", batch * windows * side**2 * shape.width * how.width)
+        if not everywhere:
+            ledger.take("x", batch * windows * side**2 * shape.width * how.width)
+            ledger.take("x", batch * shape.tokens * shape.width * how.width)
+        ledger.take("x", stream)
+    with ledger.part("MLP of block {}".format(number)):
+        ledger.take("x", stream)
+        ledger.take("normalised", stream)
+        hidden = 4 * batch * shape.tokens * shape.width * how.width
+        if how.cast:
+            ledger.take("normalised, cast", batch * shape.tokens * shape.width * how.width)
+        ledger.take("first layer", hidden)
+        ledger.take("activated", hidden)
+        ledger.give_back("first layer")
+        ledger.take("second layer", hidden // 4)
+        ledger.give_back("activated", "normalised")
+        ledger.take("x", stream)
+
+
+def _attention(ledger: Ledger, shape: Shape, how: Computing, batch: int, side: int) -> None:
+    """`Attention.forward` with decomposed relative positions; `batch` counts windows too.
+
+    The largest tensors are the scores, tokens x tokens for each head. The sum with the positions is made
+    in two steps, so that three of them are alive at once.
+    """
+    tokens = side**2
+    one = batch * tokens * shape.width * how.width
+    scores = batch * shape.heads * tokens**2 * how.width
+    positions = batch * shape.heads * tokens * side * how.width
+    if how.cast:
+        ledger.pass_by(one)
+    ledger.take("qkv", 3 * one)
+    if batch > 1:  # the merged dimensions are not neighbours in memory any more
+        ledger.take("q, k, v", 3 * one)
+    ledger.take("scaled q", one)
+    ledger.take("scores", scores)
+    ledger.give_back("scaled q")
+    ledger.pass_by(one)
+    ledger.take("rel_h", positions)
+    ledger.pass_by(one)
+    ledger.take("rel_w", positions)
+    ledger.take("with height", scores)
+    ledger.take("with width", scores)
+    ledger.give_back("with height", "scores", "rel_h", "rel_w")
+    _softmax(ledger, how, scores)
+    ledger.give_back("with width")
+    if how.wide_softmax:
+        ledger.take("cast", scores)
+    ledger.take("values", one)
+    ledger.take("joined", one)
+    ledger.give_back("softmax", "values", "joined", "qkv", *(["q, k, v"] if batch > 1 else []))
+    if how.wide_softmax:
+        ledger.give_back("cast")
+
+
+def _softmax(ledger: Ledger, how: Computing, scores: int) -> None:
+    if not how.wide_softmax:
+        ledger.take("softmax", scores)
+        return
+    wide = scores // how.width * FLOAT
+    ledger.take("wide scores", wide)
+    ledger.take("softmax", wide)
+    ledger.give_back("wide scores")
+
+
+def _neck(ledger: Ledger, shape: Shape, how: Computing, batch: int) -> None:
+    """Two convolutions, each with a `LayerNorm2d` in float32 behind it."""
+    narrow = batch * shape.tokens * shape.out * how.width
+    wide = batch * shape.tokens * shape.out * FLOAT
+    with ledger.part("neck"):
+        for _ in range(2):
+            ledger.take("x", narrow)
+            norm_2d(ledger, wide)
+            ledger.take("x", wide)
+
+
+def norm_2d(ledger: Ledger, size: int) -> None:
+    """`LayerNorm2d.forward`, whose caller holds its input: the difference to the mean is made twice."""
+    with ledger.part("LayerNorm2d"):
+        ledger.take("difference", size)
+        ledger.pass_by(size)  # its square
+        ledger.take("x", size)
+        ledger.give_back("difference")
+        ledger.take("product", size)
+        ledger.take("sum", size)

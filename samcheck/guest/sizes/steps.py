@@ -1,0 +1,113 @@
+"""Variant, precision and size of the work → what each step needs, and in which part of SAM its peak is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Dict, List, Tuple
+
+from .automatic import generate
+from .decoder import Prompts, input_size, predict
+from .encoder import FLOAT, Computing, encode
+from .ledger import Ledger
+from .shapes import Shape
+
+STEPS = ("load", "encode", "predict", "automatic")
+
+_FULL, _HALF = Computing(FLOAT, FLOAT), Computing(2, 2)
+_AUTOCAST = {
+    "cpu": Computing(2, FLOAT, cast=True),
+    "cuda": Computing(2, FLOAT, cast=True, wide_softmax=True),
+}
+#: How the encoder computes, and how wide its weights are, on the safe path of a precision.
+_ENCODERS: Dict[str, Tuple[Computing, int]] = {
+    "fp32": (_FULL, FLOAT),
+    "tf32": (_FULL, FLOAT),
+    "fp16": (_HALF, 2),
+    "bf16": (_HALF, 2),
+    "int8-dynamic": (_FULL, 1),
+}
+
+
+@dataclass(frozen=True)
+class Work:
+    """What is asked of SAM.
+
+    Attributes:
+        size: height and width of the original image in pixels.
+        prompts: in one batch of `predict_torch`.
+        points_per_batch: of the automatic mask generator.
+        images: encoded at once.
+        kept: the share of the automatic generator's masks that its thresholds leave; 1 is the worst.
+        filtered: whether it has thresholds.
+        one_thread: whether PyTorch uses one thread only, of a CPU.
+    """
+
+    size: Tuple[int, int]
+    prompts: int = 1
+    points_per_batch: int = 64
+    images: int = 1
+    kept: float = 1.0
+    filtered: bool = True
+    one_thread: bool = False
+
+
+@dataclass(frozen=True)
+class Need:
+    """What one step needs.
+
+    Attributes:
+        step: one of `STEPS`.
+        weights: bytes of the model, which are there all the time.
+        growth: bytes more at the peak of the step.
+        at: the part of SAM in which that is.
+    """
+
+    step: str
+    weights: int
+    growth: int
+    at: str
+
+    @property
+    def peak(self) -> int:
+        return self.weights + self.growth
+
+
+def weights(shape: Shape, precision: str) -> int:
+    """Bytes of the model's parameters on the safe path of `precision`; only the encoder is narrower."""
+    width = FLOAT if precision.startswith("autocast") else _ENCODERS[precision][1]
+    return shape.encoder_parameters * width + (shape.parameters - shape.encoder_parameters) * FLOAT
+
+
+def needs(shape: Shape, precision: str, device: str, work: Work) -> List[Need]:
+    """What each step takes on `device`, ``cpu`` or ``cuda``; loading takes place on the CPU in any case.
+
+    Only tensors are counted, not what a backend keeps for itself: the CUDA context, workspaces of cuBLAS
+    and cuDNN, and what the caching allocator reserves beyond what it was asked for.
+    """
+    model = weights(shape, precision)
+    held = shape.tokens * shape.out * FLOAT  # the features, while prompts are answered
+    ledgers = {step: Ledger() for step in STEPS}
+    with ledgers["load"].part("loading the checkpoint"):
+        # The state dict is read beside a model that has been built already.
+        ledgers["load"].take("state dict", shape.parameters * FLOAT)
+    _encode(ledgers["encode"], shape, precision, device, work)
+    for step in ("predict", "automatic"):
+        ledgers[step].take("features", held)
+    prompts = Prompts(work.prompts, work.size, copied=work.one_thread)
+    predict(ledgers["predict"], shape, prompts)
+    prompts = replace(prompts, count=work.points_per_batch)
+    generate(ledgers["automatic"], shape, prompts, work.kept, work.filtered)
+    at_first = {"load": shape.parameters * FLOAT}
+    return [Need(step, at_first.get(step, model), ledger.peak, ledger.at) for step, ledger in ledgers.items()]
+
+
+def _encode(ledger: Ledger, shape: Shape, precision: str, device: str, work: Work) -> None:
+    """`set_torch_image`, or the same on several images at once."""
+    how = _AUTOCAST[device] if precision.startswith("autocast") else _ENCODERS[precision][0]
+    height, width = input_size(shape, work.size)
+    with ledger.part("preparing the pixels"):
+        ledger.take("pixels", work.images * 3 * height * width)
+        ledger.take("x", work.images * 3 * height * width * FLOAT)
+        ledger.take("x", work.images * 3 * height * width * FLOAT)
+        ledger.take("x", work.images * 3 * shape.side**2 * FLOAT)
+        encode(ledger, shape, how, work.images)

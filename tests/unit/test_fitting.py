@@ -1,0 +1,129 @@
+"""What fits a card, counted from shapes."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from click.testing import CliRunner
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from samcheck import fitting
+from samcheck.__main__ import cli
+from samcheck.errors import BadInput
+from samcheck.fitting import Question
+from samcheck.guest.sizes import SHAPES, Work
+
+MIB, GIB = 2**20, 2**30
+
+
+def question(variant: str = "vit_h", precision: str = "bf16", **changed: object) -> Question:
+    work = Work(changed.pop("size", (3000, 4000)), **changed)  # type: ignore[arg-type]
+    return Question(variant, precision, work, card=8 * GIB)
+
+
+def test_parameters() -> None:
+    """As counted in the real models: https://huggingface.co/facebook/sam-vit-huge and its siblings."""
+    assert {name: shape.parameters for name, shape in SHAPES.items() if name != "tiny"} == {
+        "vit_b": 93_735_472,
+        "vit_l": 312_342_832,
+        "vit_h": 641_090_608,
+    }
+
+
+@pytest.mark.parametrize(("variant", "mib"), [("vit_b", 768), ("vit_l", 1024), ("vit_h", 1024)])
+def test_the_largest_allocation_is_the_one_that_people_report(variant: str, mib: int) -> None:
+    """`Tried to allocate 768.00 MiB`: https://github.com/facebookresearch/segment-anything/issues/351"""
+    shape = SHAPES[variant]
+    assert shape.heads * shape.tokens**2 * 4 == mib * MIB
+    encode = question(variant, "fp32").needs["encode"]
+    assert encode.at.startswith("attention of block")
+    assert 3 * mib * MIB < encode.growth < 3.3 * mib * MIB
+
+
+def test_an_answer_is_the_largest_that_fits() -> None:
+    asked = question()
+    found = fitting.answer(asked)
+    assert not asked.fits("automatic")
+    most = found.points_per_batch
+    assert question(points_per_batch=most).fits("automatic")
+    assert not question(points_per_batch=most + 1).fits("automatic")
+    assert question(images=found.images).fits("encode")
+    assert not question(images=found.images + 1).fits("encode")
+
+
+def test_an_image_that_no_batch_takes() -> None:
+    """Its largest copy that fits does fit; the next larger does not."""
+    huge = question(size=(30_000, 40_000))
+    found = fitting.answer(huge)
+    assert found.points_per_batch == 0
+    height, width = found.size
+    assert question(size=(height, width), points_per_batch=1).fits("automatic")
+    assert not question(size=(height + 30, width + 40), points_per_batch=1).fits("automatic")
+    assert f"scale the image down to {width} x {height}" in "\n".join(fitting.lines(huge))
+
+
+def test_a_model_that_does_not_fit_names_the_precisions_that_do() -> None:
+    small = Question("vit_h", "fp32", Work((1024, 1024)), card=5 * GIB)
+    said = "\n".join(fitting.lines(small))
+    assert "not even one image can be encoded: take fp16, bf16" in said
+    tiny = Question("vit_h", "fp32", Work((1024, 1024)), card=1 * GIB)
+    assert "take a smaller variant" in "\n".join(fitting.lines(tiny))
+
+
+def test_nonzero_limits_what_memory_would_not() -> None:
+    """https://github.com/facebookresearch/segment-anything/issues/427"""
+    big = Question("vit_b", "fp32", Work((3344, 3344)), card=200 * GIB)
+    found = fitting.answer(big)
+    assert found.nonzero_points == 64  # at 11.18 megapixels
+    assert found.points_per_batch > 64
+    assert "points_per_batch=64" in "\n".join(fitting.lines(big))
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    variant=st.sampled_from(sorted(SHAPES)),
+    precision=st.sampled_from(fitting.PRECISION_NAMES),
+    height=st.integers(1, 6000),
+    width=st.integers(1, 6000),
+    count=st.integers(1, 200),
+)
+def test_more_never_needs_less(variant: str, precision: str, height: int, width: int, count: int) -> None:
+    """What bisection relies on."""
+
+    def needs(size: tuple[int, int], at_once: int) -> list[int]:
+        work = Work(size, prompts=at_once, points_per_batch=at_once, images=at_once)
+        return [need.growth for need in Question(variant, precision, work).needs.values()]
+
+    less = needs((height, width), count)
+    for more in (needs((height, width), count + 1), needs((2 * height, 2 * width), count)):
+        assert all(a <= b for a, b in zip(less, more, strict=True))
+
+
+@pytest.mark.parametrize("text", ["4000", "4000x", "x3000", "-1x5", "0x5", "4000x3000x3", "999999x1", "a×b"])
+def test_a_size_that_is_none(text: str) -> None:
+    with pytest.raises(BadInput, match="--image"):
+        fitting.image_size(text)
+
+
+def test_width_comes_first() -> None:
+    assert fitting.image_size("4000x3000") == fitting.image_size("4000×3000") == (3000, 4000)
+
+
+def test_command() -> None:
+    """For people and for programs, the same figures."""
+    arguments = ["memory", "vit_h", "--gpu", "8GiB", "--image", "4000x3000", "--precision", "bf16"]
+    said = CliRunner().invoke(cli, arguments, catch_exceptions=False)
+    assert said.exit_code == 0
+    made = json.loads(CliRunner().invoke(cli, [*arguments, "--json"], catch_exceptions=False).stdout)
+    steps = {step["step"]: step["verdict"] for step in made["steps"]}
+    assert steps == {"load": "", "encode": "fits", "predict": "fits", "automatic": "does not fit"}
+    assert f"points_per_batch={made['fits']['points_per_batch']}" in said.stdout
+
+
+def test_command_without_a_card() -> None:
+    said = CliRunner().invoke(cli, ["memory", "tiny"], catch_exceptions=False)
+    assert said.exit_code == 0
+    assert "fits" not in said.stdout
+    assert "fits" not in json.loads(CliRunner().invoke(cli, ["memory", "tiny", "--json"]).stdout)
