@@ -6,16 +6,11 @@ runs the checks that say so.
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
-from typing import Any, Callable, Dict, Iterator, List, Sequence, Tuple
+from typing import Any, Callable, Dict, Iterator, Tuple
 
 import pytest
 
-from .record import PRECISION_NAMES
-from .sam.variants import ENTRY_POINTS, KNOWN_EVERYWHERE, VARIANTS
+from .sam.variants import VARIANTS
 
 #: The slow-down of a matrix product against fp32 above which a CPU is taken to emulate a precision. It was
 #: 8 for fp16 where the whole encoder of vit_b took 177 s an image; 0.1 to 0.4 for bf16.
@@ -152,47 +147,3 @@ def ready(encoded: "Tuple[Any, str]") -> Any:
 def computed_in(encoded: "Tuple[Any, str]") -> str:
     """What the encoder of `ready` really computed in."""
     return encoded[1]
-
-
-@pytest.fixture(scope="session")
-def recovery(device: str, variant: str) -> Callable[[str], Any]:
-    """What `samcheck.guest.memory` saw for a precision, in a process of its own.
-
-    The small variant is tried in all precisions at once, since starting the process takes longest.
-    """
-    from .memory import Recovery
-
-    if variant not in KNOWN_EVERYWHERE:
-        pytest.skip(
-            "{} was registered in this process only, and this needs another one: offer it as an entry point "
-            "in the group {}".format(variant, ENTRY_POINTS)
-        )
-
-    seen: Dict[str, Any] = {}
-
-    def get(precision: str) -> Any:
-        if precision not in seen:
-            wanted = PRECISION_NAMES if VARIANTS[variant].tier == "fast" else (precision,)
-            for entry in _provoke(device, variant, wanted):
-                seen[entry["precision"]] = Recovery(**entry)
-        return seen[precision]
-
-    return get
-
-
-def _provoke(device: str, variant: str, precisions: Sequence[str]) -> List[Dict[str, Any]]:
-    command = [sys.executable, "-m", "samcheck.guest.memory", "--device", device, "--variant", variant]
-    for precision in precisions:
-        command += ["--precision", precision]
-    environment = dict(os.environ, PYTHONPATH=os.pathsep.join(sys.path))
-    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
-    if done.returncode != 0:
-        last = (done.stderr.strip().splitlines() or ["it printed nothing"])[-1]
-        pytest.fail(
-            "the process that provokes the failure ended with status {}: {}\n{}".format(
-                done.returncode, last, done.stderr[-2000:]
-            ),
-            pytrace=False,
-        )
-    found: List[Dict[str, Any]] = json.loads(done.stdout)
-    return found

@@ -29,7 +29,7 @@ KNOWN = {
 }
 GROUPS = {
     *("automatic", "backends", "checkpoints", "correctness", "dtype", "imports"),
-    *("inputs", "latency", "memory", "quality", "settings", "state"),
+    *("inputs", "latency", "leaks", "memory", "quality", "recovery", "settings", "state"),
 }
 
 

@@ -21,7 +21,7 @@ from .seed import CONTROL, NOT_SEEDED, VARIABLE
 SUITE = f"{SOURCE}/tests/suite"
 #: These see most for the time that they take, and come first; the slow ones that see least, last.
 FIRST = ("correctness", "automatic", "inputs", "state", "threads", "checkpoints", "imports", "quantisation")
-LAST = ("quality", "dtype", "settings", "memory", "compile", "backends", "latency")
+LAST = ("quality", "dtype", "settings", "memory", "recovery", "leaks", "compile", "backends", "latency")
 #: Which checks a tier adds, and the variants that it is tried with.
 TIERS = {"fast": ("fast", "tiny"), "full": ("full", "tiny,vit_b")}
 EVIDENCE_SECONDS = 120.0

@@ -111,7 +111,7 @@ def recovery() -> Any:
     import contextlib
     import io
 
-    from samcheck.guest import memory
+    from samcheck.guest.memory import __main__ as memory
 
     with contextlib.redirect_stdout(io.StringIO()) as printed:
         memory.main(["--device", "cpu", "--variant", "tiny", "--precision", "fp32"])

@@ -1,0 +1,74 @@
+"""Provoking real allocation failures, and finding out what is left of them afterwards.
+
+    python -m samcheck.guest.memory --device cpu --variant tiny --precision fp32
+    python -m samcheck.guest.memory --device cpu --variant tiny --task place '{"place": "encoder"}'
+    python -m samcheck.guest.memory --device cpu --variant tiny --serve
+
+The first prints a list of `Recovery` as JSON, one per precision, the second what one of `tasks` gives.
+The last reads tasks from its input (`copies.serve`). It runs in a process of its own, since an
+address-space limit holds for a whole process; on the CPU set MALLOC_ARENA_MAX=1 as the fixtures do.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from dataclasses import asdict
+from typing import Any, Callable, Dict, List, Optional
+
+import segment_anything  # noqa: F401  # before the process is copied, so that no copy has to
+import torch
+
+from ..sam import precisions, variants
+from . import batch, comparing, copies, leaks, peaks, places
+from .limits import steady_allocator
+
+
+def tasks(variant: variants.Variant, device: str) -> Dict[str, Callable[..., Any]]:
+    """What can be asked for; every answer is made of dictionaries, lists, words and numbers."""
+
+    def steady(work: Callable[..., Any]) -> Callable[..., Any]:
+        def found(**given: Any) -> Any:
+            steady_allocator()
+            answer = work(variant, device, **given)
+            return [asdict(each) for each in answer] if isinstance(answer, list) else asdict(answer)
+
+        return found
+
+    return {
+        "batch": lambda precisions: [asdict(each) for each in batch.recoveries(variant, device, precisions)],
+        "place": steady(places.provoke_at),
+        "strategies": steady(comparing.compare),
+        "retry": steady(comparing.retried),
+        "leaks": steady(leaks.course),
+        "peaks": steady(peaks.peaks),
+        "largest": steady(peaks.largest),
+    }
+
+
+def main(arguments: Optional[List[str]] = None) -> None:
+    variants.discover()
+    parser = argparse.ArgumentParser(prog="python -m samcheck.guest.memory")
+    parser.add_argument("--device", choices=("cpu", "cuda"), required=True)
+    parser.add_argument("--variant", choices=sorted(variants.VARIANTS), required=True)
+    parser.add_argument("--precision", action="append", choices=sorted(precisions.PRECISIONS), default=[])
+    parser.add_argument("--task", nargs=2, metavar=("NAME", "JSON"), default=("batch", ""))
+    parser.add_argument("--serve", action="store_true")
+    options = parser.parse_args(arguments)
+    if not (options.serve or options.precision or options.task[1]):
+        parser.error("nothing to do: give --precision, --task or --serve")
+    torch.set_grad_enabled(False)
+    known = tasks(variants.VARIANTS[options.variant], options.device)
+    if options.serve:
+        answers = os.fdopen(os.dup(1), "w")
+        os.dup2(2, 1)  # nothing that anybody prints gets between the answers
+        copies.serve(known, sys.stdin, answers)
+        return
+    name, given = options.task
+    json.dump(known[name](**(json.loads(given) if given else {"precisions": options.precision})), sys.stdout)
+
+
+if __name__ == "__main__":
+    main()

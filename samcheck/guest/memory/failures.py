@@ -1,0 +1,91 @@
+"""Allocation failures: telling them from other errors, where they happened, what they keep alive."""
+
+from __future__ import annotations
+
+import gc
+import traceback
+import weakref
+from dataclasses import dataclass
+from typing import Any, Callable, List, Optional, Tuple
+
+import torch
+
+#: What a failed allocation says, by device and layer. CUBLAS and the driver do not raise
+#: `torch.cuda.OutOfMemoryError`: https://github.com/pytorch/pytorch/issues/128601
+OUT_OF_MEMORY = (
+    "CUDA out of memory",
+    "CUDA error: out of memory",
+    "CUBLAS_STATUS_ALLOC_FAILED",
+    "CUDNN_STATUS_ALLOC_FAILED",
+    "DefaultCPUAllocator",
+    "can't allocate memory",
+    "not enough memory",
+)
+
+
+@dataclass(frozen=True)
+class Failure:
+    """An allocation that failed, in words only.
+
+    Attributes:
+        error: ``TypeName: message``.
+        place: the innermost function of SAM's, ``module.function`` or ``module.Class.method``; of whom
+            called it where there is none.
+        resizing_to: (H, W) that `torch.nn.functional.interpolate` was asked for if it failed there.
+    """
+
+    error: str
+    place: str
+    resizing_to: Optional[Tuple[int, ...]] = None
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an exception is a failed allocation, on any device, in any of its spellings."""
+    if isinstance(error, MemoryError):
+        return True
+    text = "{}: {}".format(type(error).__name__, error)
+    return isinstance(error, RuntimeError) and any(sign in text for sign in OUT_OF_MEMORY)
+
+
+def describe(error: BaseException) -> Failure:
+    """What is worth keeping of an exception."""
+    place, size = "nowhere in SAM", None
+    for frame, _ in traceback.walk_tb(error.__traceback__):
+        module = frame.f_globals.get("__name__", "")
+        if module.startswith("segment_anything"):
+            owner = frame.f_locals.get("self")
+            names = [] if owner is None else [type(owner).__name__]
+            place = ".".join([module.rpartition(".")[2], *names, frame.f_code.co_name])
+            size = None
+        elif module == "torch.nn.functional" and frame.f_code.co_name == "interpolate":
+            size = tuple(frame.f_locals["size"])
+    return Failure(" ".join("{}: {}".format(type(error).__name__, error).split()), place, size)
+
+
+def attempt(step: Callable[[], Any]) -> Tuple[Any, Optional[Failure]]:
+    """Run `step`: what it gave, or how it failed for want of memory.
+
+    Only text leaves this function: keeping the exception would keep the frames, and with them every
+    tensor of the failed call (https://github.com/pytorch/pytorch/issues/27600).
+
+    Raises:
+        Exception: whatever else `step` raised.
+    """
+    try:
+        return step(), None
+    except Exception as error:
+        if not is_out_of_memory(error):
+            raise
+        return None, describe(error)
+
+
+def live_tensors() -> List[Any]:
+    """A weak reference to every tensor that Python can reach."""
+    return [weakref.ref(item) for item in gc.get_objects() if isinstance(item, torch.Tensor)]
+
+
+def new_tensors(before: List[Any]) -> int:
+    """How many tensors there are now that were not among `before`."""
+    known = {id(tensor) for tensor in (reference() for reference in before) if tensor is not None}
+    now = (reference() for reference in live_tensors())
+    return sum(tensor is not None and id(tensor) not in known for tensor in now)

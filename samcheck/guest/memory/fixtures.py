@@ -1,0 +1,109 @@
+"""Fixtures for what needs a process of its own, since a limit on memory holds for a whole process.
+
+PyTorch is not imported here: see `samcheck.guest.fixtures`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from typing import IO, Any, Callable, Dict, Iterator, Optional
+
+import pytest
+
+from ..record import PRECISION_NAMES
+from ..sam.variants import ENTRY_POINTS, KNOWN_EVERYWHERE, VARIANTS
+
+Ask = Callable[..., Any]
+
+
+class Tasks:
+    """Another process that does tasks on memory, each in a fresh copy of it; started when first asked."""
+
+    def __init__(self, device: str, variant: str) -> None:
+        self.command = [sys.executable, "-m", "samcheck.guest.memory", "--serve"]
+        self.command += ["--device", device, "--variant", variant]
+        self.process: Optional["subprocess.Popen[str]"] = None
+        self.log: IO[str] = tempfile.TemporaryFile("w+")  # noqa: SIM115  # as long as the process
+        self.known: Dict[str, Any] = {}
+
+    def ask(self, task: str, **given: Any) -> Any:
+        """What the task gives; it is done once only."""
+        line = json.dumps({"task": task, "given": given}, sort_keys=True)
+        if line not in self.known:
+            self.known[line] = self._answer(line)
+        answer = self.known[line]
+        if "error" in answer:
+            pytest.fail("{} {}: {}".format(task, given or "", answer["error"]), pytrace=False)
+        return answer["found"]
+
+    def _answer(self, line: str) -> Any:
+        if self.process is None or self.process.poll() is not None:
+            self.process = self._start()
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        try:
+            self.process.stdin.write(line + "\n")
+            self.process.stdin.flush()
+            answer = self.process.stdout.readline()
+        except BrokenPipeError:
+            answer = ""
+        return json.loads(answer) if answer else {"error": self._ended()}
+
+    def _start(self) -> "subprocess.Popen[str]":
+        pipe = subprocess.PIPE
+        environment = dict(os.environ, PYTHONPATH=os.pathsep.join(sys.path))
+        # Where a thread once had an arena of its own, glibc turns to its 64 MiB of reserved addresses when
+        # the limit is reached, and up to that size nothing fails.
+        environment["MALLOC_ARENA_MAX"] = "1"
+        return subprocess.Popen(
+            self.command, stdin=pipe, stdout=pipe, stderr=self.log, text=True, env=environment
+        )
+
+    def _ended(self) -> str:
+        assert self.process is not None
+        status = self.process.wait()
+        self.log.seek(0)
+        said = self.log.read().strip() or "it printed nothing"
+        last = said.splitlines()[-1]
+        return "the process that provokes failures ended with status {}: {}\n{}".format(
+            status, last, said[-2000:]
+        )
+
+    def close(self) -> None:
+        if self.process is not None:
+            self.process.kill()  # it is idle, and taking PyTorch down takes longer than a task
+            self.process.communicate()
+        self.log.close()
+
+
+@pytest.fixture(scope="session")
+def isolated(device: str, variant: str) -> Iterator[Ask]:
+    """Asks for a task of `samcheck.guest.memory` on the variant, by its name and its arguments."""
+    if variant not in KNOWN_EVERYWHERE:
+        pytest.skip(
+            "{} was registered in this process only, and this needs another one: offer it as an entry point "
+            "in the group {}".format(variant, ENTRY_POINTS)
+        )
+    tasks = Tasks(device, variant)
+    yield tasks.ask
+    tasks.close()
+
+
+@pytest.fixture(scope="session")
+def recovery(isolated: Ask, variant: str) -> Callable[[str], Any]:
+    """What became of a batch that did not fit, a `samcheck.guest.memory.batch.Recovery` by precision.
+
+    The small variant is tried in all precisions at once, since loading it takes longest.
+    """
+    from .batch import Recovery
+
+    def get(precision: str) -> Any:
+        together = VARIANTS[variant].tier == "fast"
+        found = isolated("batch", precisions=PRECISION_NAMES if together else (precision,))
+        return next(Recovery(**each) for each in found if each["precision"] == precision)
+
+    return get

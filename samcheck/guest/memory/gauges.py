@@ -1,0 +1,51 @@
+"""The most memory that a step takes beyond what was in use before: by tensors, and by the process."""
+
+from __future__ import annotations
+
+from itertools import accumulate
+from typing import Any, Callable
+
+import torch
+from torch.profiler import ProfilerActivity, profile
+
+from .limits import MIB, recover, status_kib
+
+
+def tensors(step: Callable[[], Any], device: str) -> float:
+    """MiB that PyTorch's allocator for the device had given out at the peak of `step`.
+
+    On a CPU, which keeps no such mark, the profiler sees what is taken and given back by the calling thread.
+    """
+    if device == "cuda":
+        return _on_gpu(step, torch.cuda.memory_allocated, torch.cuda.max_memory_allocated)
+    with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiler:
+        step()
+    changes = [each for each in profiler.profiler.kineto_results.events() if each.name() == "[memory]"]
+    changes.sort(key=lambda each: each.start_ns() if hasattr(each, "start_ns") else each.start_us())
+    return float(max(accumulate((each.nbytes() for each in changes), initial=0))) / MIB
+
+
+def process(step: Callable[[], Any], device: str) -> float:
+    """MiB that the process held at the peak of `step`: reserved on a GPU, resident on a CPU.
+
+    Raises:
+        OSError: this kernel does not let a process reset the mark of its highest resident memory.
+    """
+    if device == "cuda":
+        return _on_gpu(step, torch.cuda.memory_reserved, torch.cuda.max_memory_reserved)
+    recover("cpu")
+    with open("/proc/self/clear_refs", "w", encoding="ascii") as stream:
+        stream.write("5")
+    before = status_kib("VmRSS")
+    step()
+    return (status_kib("VmHWM") - before) / 1024
+
+
+def _on_gpu(step: Callable[[], Any], now: Callable[[], int], highest: Callable[[], int]) -> float:
+    torch.cuda.synchronize()
+    torch.cuda.empty_cache()
+    before = now()
+    torch.cuda.reset_peak_memory_stats()
+    step()
+    torch.cuda.synchronize()
+    return (highest() - before) / MIB

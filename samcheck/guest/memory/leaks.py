@@ -1,0 +1,146 @@
+"""Memory in use over many repetitions: flat, or growing by so much for each."""
+
+from __future__ import annotations
+
+import gc
+from dataclasses import dataclass
+from typing import Any, Callable, Dict, List
+
+import numpy as np
+import torch
+
+from ..sam import pipeline, scenes, weights
+from ..sam.variants import Variant
+from .batch import many_masks
+from .failures import attempt
+from .limits import LIMITS, in_use, need, recover
+
+WARM_UP = 5
+#: Prompts in the batch that fails, over and over.
+PROMPTS = 8
+
+
+@dataclass(frozen=True)
+class Course:
+    """What memory did over the iterations of a loop.
+
+    Attributes:
+        loop: one of `LOOPS`.
+        iterations: how many were measured, behind those that warm up.
+        failures: in how many of them an allocation failed.
+        slope_kib: growth for each iteration: least squares through memory in use after each of them.
+        noise_kib: standard deviation of the memory in use around that line.
+        growth_kib: the last iteration against the first one.
+        new_tensors: tensors alive after the last iteration that were not after the first.
+        kept_kib: what a control kept in each iteration, 0 for a loop that keeps nothing.
+    """
+
+    loop: str
+    iterations: int
+    failures: int
+    slope_kib: float
+    noise_kib: float
+    growth_kib: float
+    new_tensors: int
+    kept_kib: float
+
+
+@dataclass
+class Loop:
+    """One iteration, with what it counts.
+
+    Attributes:
+        step: does the iteration; gives what of it a leak could keep.
+        failures: allocations that failed so far.
+    """
+
+    step: Callable[["Loop"], Any]
+    failures: int = 0
+
+
+def _images(variant: Variant, device: str) -> Loop:
+    """A new image, and a prompt on it."""
+    ready = variant.predictor(weights.load(variant)[0].to(device))
+    drawn = [scenes.draw(seed, 120, 160) for seed in (1, 2)]
+    turn: List[None] = []
+
+    def step(_: Loop) -> Any:
+        turn.append(None)
+        scene = drawn[len(turn) % len(drawn)]
+        pipeline.segment(ready, scene, pipeline.prompt(scene, "point"))
+        return ready.features
+
+    return Loop(step)
+
+
+def _failures(variant: Variant, device: str) -> Loop:
+    """A batch that does not fit, the recovery, and a prompt that does."""
+    ready = variant.predictor(weights.load(variant)[0].to(device))
+    scene = scenes.draw(1, 120, 160)
+    ready.set_image(scene.image)
+    many_masks(ready, PROMPTS)
+    headroom = need(lambda: many_masks(ready, PROMPTS), device) // 2
+
+    def step(loop: Loop) -> Any:
+        with LIMITS[device](headroom):
+            loop.failures += attempt(lambda: many_masks(ready, PROMPTS))[1] is not None
+        recover(device)
+        answer = pipeline.predict(ready, pipeline.prompt(scene, "point"))
+        return torch.as_tensor(answer.low_resolution, device=device).clone()
+
+    return Loop(step)
+
+
+def _loads(variant: Variant, device: str) -> Loop:
+    """A model that is built, filled with weights and dropped."""
+    state = weights.load(variant)[0].state_dict()
+
+    def step(_: Loop) -> Any:
+        model = variant.build()
+        model.load_state_dict(state)
+        model.to(device)
+        return max(model.mask_decoder.parameters(), key=lambda each: each.numel())
+
+    return Loop(step)
+
+
+LOOPS: Dict[str, Callable[[Variant, str], Loop]] = {"images": _images, "failures": _failures, "loads": _loads}
+
+
+def course(variant: Variant, device: str, loop: str, iterations: int, leaking: bool = False) -> Course:
+    """Memory over the iterations of a loop; a `leaking` one keeps a tensor of each."""
+    running = LOOPS[loop](variant, device)
+    kept: List[Any] = []
+
+    def iterate() -> None:
+        found = running.step(running)
+        if leaking:
+            kept.append(found)
+
+    for _ in range(WARM_UP):
+        iterate()
+    kept.clear()
+    running.failures = 0
+    gc.collect()
+    gc.freeze()  # what is there now need not be looked at again after every iteration
+    used, tensors = np.zeros(iterations), np.zeros(iterations, int)
+    for at in range(iterations):
+        iterate()
+        recover(device)
+        used[at], tensors[at] = in_use(device) * 1024, _tensors()
+    line = np.polyfit(np.arange(iterations), used, 1)
+    return Course(
+        loop=loop,
+        iterations=iterations,
+        failures=running.failures,
+        slope_kib=float(line[0]),
+        noise_kib=float(np.std(used - np.polyval(line, np.arange(iterations)))),
+        growth_kib=float(used[-1] - used[0]),
+        new_tensors=int(tensors[-1] - tensors[0]),
+        kept_kib=kept[0].numel() * kept[0].element_size() / 1024 if kept else 0.0,
+    )
+
+
+def _tensors() -> int:
+    """How many tensors there are that Python can reach and that were made since `gc.freeze`."""
+    return sum(isinstance(item, torch.Tensor) for item in gc.get_objects())

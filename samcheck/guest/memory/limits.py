@@ -1,0 +1,178 @@
+"""Memory of this process: how much is in use, how much a step needs, and limits on it."""
+
+from __future__ import annotations
+
+import ctypes
+import gc
+import mmap
+import resource
+from contextlib import ExitStack, contextmanager
+from typing import Any, Callable, Dict, Iterator, NamedTuple, Optional
+
+import torch
+
+MIB = 2**20
+_C_LIBRARY = ctypes.CDLL(None)
+_MMAP_THRESHOLD = -3  # of glibc's <malloc.h>
+
+
+def status_kib(field: str) -> int:
+    """A field of /proc/self/status in KiB (``VmSize``, ``VmPeak``, ``RssAnon``)."""
+    with open("/proc/self/status", encoding="ascii") as stream:
+        for line in stream:
+            if line.startswith(field + ":"):
+                return int(line.split()[1])
+    raise LookupError(field)
+
+
+def steady_allocator(least: int = 2**19) -> None:
+    """Have the C library map every block of `least` bytes by itself, and give it back when it is freed.
+
+    By its own rule glibc keeps freed blocks of up to 32 MiB for later, the more the longer a process
+    runs: then what a step maps depends on what ran before (``man mallopt``, M_MMAP_THRESHOLD). With
+    64 KiB an image took twice as long. One thread, since others have stacks of their own, and on a busy
+    machine wait for each other longer than they work.
+    """
+    torch.set_num_threads(1)
+    if hasattr(_C_LIBRARY, "mallopt"):
+        _C_LIBRARY.mallopt(_MMAP_THRESHOLD, least)
+
+
+def recover(device: str) -> None:
+    """Give back what a failed call left: call it outside of the ``except`` block."""
+    gc.collect()
+    if device == "cuda":
+        torch.cuda.empty_cache()
+    elif hasattr(_C_LIBRARY, "malloc_trim"):  # glibc keeps freed blocks of up to 32 MiB for later
+        _C_LIBRARY.malloc_trim(0)
+
+
+def in_use(device: str) -> float:
+    """MiB in use: allocated by tensors on a GPU, resident and not of a file on the CPU.
+
+    Pages of libraries are left out: how many of them are resident depends on what ran before.
+    """
+    if device == "cuda":
+        return float(torch.cuda.memory_allocated()) / MIB
+    return status_kib("RssAnon") / 1024
+
+
+@contextmanager
+def address_space(headroom: int) -> Iterator[None]:
+    """Let this process map `headroom` bytes more than now; the old limit comes back afterwards."""
+    before = resource.getrlimit(resource.RLIMIT_AS)
+    limit = status_kib("VmSize") * 1024 + headroom
+    resource.setrlimit(resource.RLIMIT_AS, (limit, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, before)
+
+
+@contextmanager
+def gpu_fraction(headroom: int) -> Iterator[None]:
+    """Let this process hold `headroom` bytes of GPU memory more than now, without using the card up."""
+    torch.cuda.empty_cache()
+    total = torch.cuda.get_device_properties(0).total_memory
+    torch.cuda.set_per_process_memory_fraction((torch.cuda.memory_reserved() + headroom) / total)
+    try:
+        yield
+    finally:
+        torch.cuda.set_per_process_memory_fraction(1.0)
+
+
+#: Each takes the number of bytes that may still be allocated.
+LIMITS: Dict[str, Callable[[int], Any]] = {"cpu": address_space, "cuda": gpu_fraction}
+
+
+class Gauge:
+    """The most memory that a step needs beyond what was in use when it began.
+
+    Attributes:
+        device: ``cpu`` or ``cuda``.
+        needed: bytes, once the step is over.
+    """
+
+    def __init__(self, device: str) -> None:
+        self.device = device
+        self.needed = 0
+        self._before = 0
+        self._filler: Optional[mmap.mmap] = None
+
+    def start(self) -> None:
+        if self.device == "cuda":
+            torch.cuda.reset_peak_memory_stats()
+            self._before = torch.cuda.memory_allocated()
+            return
+        # The kernel keeps one peak for the whole life of a process. Addresses without memory behind them
+        # bring the process up to that peak, so that whatever comes on top shows.
+        below = (status_kib("VmPeak") - status_kib("VmSize")) * 1024
+        if below:
+            self._filler = mmap.mmap(-1, below, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS, prot=0)
+        self._before = status_kib("VmSize") * 1024
+
+    def stop(self) -> None:
+        if self.device == "cuda":
+            self.needed = torch.cuda.max_memory_allocated() - self._before
+            return
+        self.needed = status_kib("VmPeak") * 1024 - self._before
+        if self._filler is not None:
+            self._filler.close()
+
+
+def need(step: Callable[[], Any], device: str) -> int:
+    """Bytes that `step` needs at its most beyond what is in use now."""
+    gauge = Gauge(device)
+    gauge.start()
+    step()
+    gauge.stop()
+    return gauge.needed
+
+
+class Step(NamedTuple):
+    """A part of a longer call: the attribute `name` of `owner`, which the call calls."""
+
+    owner: Any
+    name: str
+
+
+@contextmanager
+def _watched(step: Step, begin: Callable[[], Any], end: Callable[[], Any]) -> Iterator[None]:
+    """Inside, the first call of `step` does `begin` before it and `end` after it."""
+    original, own = getattr(step.owner, step.name), step.name in vars(step.owner)
+    first = [True]
+
+    def watched(*given: Any, **named: Any) -> Any:
+        if not first:
+            return original(*given, **named)
+        first.clear()
+        begin()
+        found = original(*given, **named)
+        end()
+        return found
+
+    setattr(step.owner, step.name, watched)
+    try:
+        yield
+    finally:
+        if own:
+            setattr(step.owner, step.name, original)
+        else:
+            delattr(step.owner, step.name)
+
+
+@contextmanager
+def gauged(step: Step, device: str) -> Iterator[Gauge]:
+    """Inside, the memory that `step` needs is measured."""
+    gauge = Gauge(device)
+    with _watched(step, gauge.start, gauge.stop):
+        yield gauge
+
+
+@contextmanager
+def limited(step: Step, device: str, headroom: int) -> Iterator[None]:
+    """Inside, `headroom` bytes may still be allocated from the moment on that `step` begins."""
+    with ExitStack() as stack:
+        limit = LIMITS[device](headroom)
+        with _watched(step, lambda: stack.enter_context(limit), lambda: None):
+            yield

@@ -1,0 +1,170 @@
+"""How much memory each step of SAM takes here, measured, beside what `samcheck.guest.sizes` counts.
+
+On the CPU what tensors take is what PyTorch's profiler sees its allocator give out, and what the process
+takes is the kernel's mark of its highest resident memory; on a GPU both are the caching allocator's figures.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Callable, Dict, List, Optional, Sequence
+
+import torch
+
+from .. import sizes
+from ..sam import availability, precisions, scenes, variants, weights
+from . import gauges
+from .failures import attempt
+from .limits import LIMITS, MIB, recover
+
+#: Of an image that is neither square nor small: the masks are not the smallest part.
+SIZE = (480, 640)
+#: For the small variant so many that its steps take more than libraries and threads do.
+AT_ONCE = {"fast": {"encode": 4, "predict": 32, "automatic": 32}}
+AT_ONCE["full"] = {"encode": 1, "predict": 16, "automatic": 16}
+#: What the card holds on which the largest batch is looked for.
+CARD_POINTS = {"fast": 20, "full": 20}
+
+
+@dataclass(frozen=True)
+class Peak:
+    """One step of one precision.
+
+    Attributes:
+        precision, step: what ran.
+        unsupported: why this precision cannot run here; the other fields are then empty.
+        allocated_mib: by tensors at the peak, above what was there before.
+        held_mib: by the process at the peak, above what was there before: resident on the CPU, reserved by
+            the caching allocator on a GPU.
+        counted_mib: what `sizes.needs` says of `allocated_mib`.
+        at: the part of SAM that has the counted peak.
+        at_once: images, prompts or points in the batch.
+    """
+
+    precision: str
+    step: str = ""
+    unsupported: Optional[str] = None
+    allocated_mib: float = 0.0
+    held_mib: float = 0.0
+    counted_mib: float = 0.0
+    at: str = ""
+    at_once: int = 1
+
+
+@dataclass(frozen=True)
+class Largest:
+    """The largest batch of points that fits a card of a certain size.
+
+    Attributes:
+        card_mib: what could be allocated beyond what was there.
+        counted, found: points per batch: by `sizes.needs`, and by trying, with real failures.
+        tries: how many batches were tried.
+        error: of the smallest batch that did not fit.
+    """
+
+    card_mib: float
+    counted: int
+    found: int
+    tries: int
+    error: str
+
+
+class Steps:
+    """The steps of `sizes.STEPS` behind loading, on one picture."""
+
+    def __init__(self, variant: variants.Variant, model: Any, precision: str, device: str) -> None:
+        self.model, self.precision, self.device = model, precision, device
+        self.shape = sizes.SHAPES[variant.name]
+        self.predictor = variant.predictor(model)
+        self.image = scenes.draw(7, *SIZE).image
+        self.predictor.set_image(self.image)
+
+    def encode(self, images: int) -> None:
+        """As `SamPredictor.set_torch_image` does, but several at once."""
+        resized = self.predictor.transform.apply_image(self.image)
+        pixels = torch.as_tensor(resized, device=self.device).permute(2, 0, 1).contiguous()
+        self.model.image_encoder(self.model.preprocess(pixels.repeat(images, 1, 1, 1)))
+
+    def predict(self, prompts: int) -> None:
+        """One point each, three masks each, as logits."""
+        points = torch.rand(prompts, 1, 2, device=self.device) * self.shape.side
+        labels = torch.ones(prompts, 1, dtype=torch.int, device=self.device)
+        self.predictor.predict_torch(points, labels, multimask_output=True, return_logits=True)
+
+    def automatic(self, points: int) -> None:
+        """One batch of the automatic generator, without thresholds, so that every mask is kept."""
+        from segment_anything import SamAutomaticMaskGenerator
+
+        generator = SamAutomaticMaskGenerator(self.model, pred_iou_thresh=0.0, stability_score_thresh=0.0)
+        generator.predictor = self.predictor
+        height, width = SIZE
+        where = torch.rand(points, 2).numpy() * (width, height)
+        generator._process_batch(where, SIZE, [0, 0, width, height], SIZE)
+
+    def counted(self, step: str, at_once: int) -> sizes.Need:
+        """What the shapes say."""
+        work = sizes.Work(
+            SIZE,
+            prompts=at_once,
+            points_per_batch=at_once,
+            images=at_once,
+            filtered=False,
+            one_thread=self.device == "cpu" and torch.get_num_threads() == 1,
+        )
+        found = sizes.needs(self.shape, self.precision, self.device, work)
+        return next(need for need in found if need.step == step)
+
+    def measured(self, step: str, at_once: int) -> Peak:
+        run: Callable[[int], None] = getattr(self, step)
+        run(1)  # threads, libraries and their tables
+        work, need = partial(run, at_once), self.counted(step, at_once)
+        return Peak(
+            self.precision,
+            step,
+            allocated_mib=gauges.tensors(work, self.device),
+            held_mib=gauges.process(work, self.device),
+            counted_mib=need.growth / MIB,
+            at=need.at,
+            at_once=at_once,
+        )
+
+
+def peaks(variant: variants.Variant, device: str, wanted: Sequence[str]) -> List[Peak]:
+    """The encoder in every wanted precision; in fp32 the other steps too, which no precision changes."""
+    model: Any = weights.load(variant)[0]
+    found: List[Peak] = []
+    for name in wanted:
+        missing = availability.unavailable(precisions.PRECISIONS[name], device, model.image_encoder)
+        if missing:
+            found.append(Peak(name, unsupported=missing))
+            continue
+        steps = Steps(variant, precisions.apply(model, precisions.PRECISIONS[name], device), name, device)
+        found += [
+            steps.measured(step, count)
+            for step, count in AT_ONCE[variant.tier].items()
+            if step == "encode" or name == "fp32"
+        ]
+    return found
+
+
+def largest(variant: variants.Variant, device: str) -> Largest:
+    """The most points per batch on a card that, counted, holds those of `CARD_POINTS`; by bisection."""
+    model = precisions.apply(weights.load(variant)[0], precisions.PRECISIONS["fp32"], device)
+    steps = Steps(variant, model, "fp32", device)
+    counted = CARD_POINTS[variant.tier]
+    card = steps.counted("automatic", counted).growth
+    steps.automatic(2)  # threads and libraries are not the card's
+    errors: Dict[int, str] = {}
+    low, high = 0, 2 * counted
+    tries = 0
+    while low < high:
+        middle, tries = (low + high + 1) // 2, tries + 1
+        recover(device)
+        with LIMITS[device](card):
+            failure = attempt(partial(steps.automatic, middle))[1]
+        if failure is None:
+            low = middle
+        else:
+            high, errors[middle] = middle - 1, failure.error
+    return Largest(card / MIB, counted, low, tries, errors.get(low + 1, ""))

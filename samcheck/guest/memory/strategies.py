@@ -1,0 +1,219 @@
+"""What one can do when the automatic generator does not fit.
+
+https://github.com/opengeos/segment-geospatial/issues/299
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Callable, Dict, List, Optional, Tuple
+
+import numpy as np
+import torch
+
+from ..sam import availability, precisions
+from ..sam.variants import Variant
+from .failures import attempt
+from .limits import LIMITS, MIB, need, recover
+from .retry import Retried, halved, retry
+
+#: Points in a row, points in a batch, thresholds: some candidates are kept and others dropped.
+GRID, BATCH, SCORE, STABILITY = 8, 64, 0.75, 0.8
+FEW = 8  # a batch that fits
+
+
+class Unsupported(Exception):
+    """A strategy cannot be tried here."""
+
+
+@dataclass
+class Bench:
+    """What the strategies are tried on.
+
+    Attributes:
+        model: on the device, in float32.
+        image: (H, W, 3) uint8.
+        headroom: bytes that a strategy may allocate.
+        metrics: what the present strategy measured.
+    """
+
+    variant: Variant
+    device: str
+    model: Any
+    image: np.ndarray
+    headroom: int = 0
+    metrics: Dict[str, float] = field(default_factory=dict)
+
+    def generator(self, model: Any = None, **options: Any) -> Any:
+        from segment_anything import SamAutomaticMaskGenerator
+
+        given = {"points_per_side": GRID, "points_per_batch": BATCH, "pred_iou_thresh": SCORE}
+        given.update(stability_score_thresh=STABILITY, **options)
+        return SamAutomaticMaskGenerator(self.model if model is None else model, **given)
+
+    def masks(self, image: Optional[np.ndarray] = None, model: Any = None, **options: Any) -> List[Any]:
+        """Masks of the generator, each bool (H, W) or as run lengths."""
+        picture = self.image if image is None else image
+        return [record["segmentation"] for record in self.generator(model, **options).generate(picture)]
+
+
+Prepared = Callable[[], List[Any]]
+
+
+def _smaller_batches(bench: Bench) -> Prepared:
+    """Half as many points at a time until they fit: the memory of a batch grows with them."""
+
+    def run() -> List[Any]:
+        done: Retried = retry(lambda count: bench.masks(points_per_batch=count), halved(BATCH), bench.device)
+        bench.metrics["points_per_batch"] = done.setting
+        bench.metrics["attempts"] = len(done.failures) + 1
+        masks: List[Any] = done.result
+        return masks
+
+    return run
+
+
+def _downscaled(bench: Bench) -> Prepared:
+    """Every second pixel, with the masks enlarged: memory goes with the size of the original image."""
+    height, width = bench.image.shape[:2]
+
+    def run() -> List[Any]:
+        small = bench.masks(np.ascontiguousarray(bench.image[::2, ::2]))
+        return [mask.repeat(2, 0).repeat(2, 1)[:height, :width] for mask in small]
+
+    return run
+
+
+def _tiles(size: int, count: int = 2, overlap: float = 0.25) -> List[Tuple[int, int]]:
+    """Begin and end of `count` pieces of a line; neighbours share `overlap` of a piece."""
+    piece = size / (count - (count - 1) * overlap)
+    starts = [piece * (1 - overlap) * index for index in range(count)]
+    return [(int(start), min(size, int(np.ceil(start + piece)))) for start in starts]
+
+
+def _tiled(bench: Bench) -> Prepared:
+    """A quarter of the points in each of four tiles, one after the other: other pixels, other masks."""
+
+    def run() -> List[Any]:
+        found = []
+        for top, bottom in _tiles(bench.image.shape[0]):
+            for left, right in _tiles(bench.image.shape[1]):
+                tile = np.ascontiguousarray(bench.image[top:bottom, left:right])
+                for mask in bench.masks(tile, points_per_side=GRID // 2):
+                    whole = np.zeros(bench.image.shape[:2], bool)
+                    whole[top:bottom, left:right] = mask
+                    found.append(whole)
+        return found
+
+    return run
+
+
+def _narrow_encoder(bench: Bench) -> Prepared:
+    """The image encoder in bfloat16 or float16, where the device has it.
+
+    It makes the encoder smaller, not the batch of float32 masks that does not fit.
+    """
+    for name in ("bf16", "fp16"):
+        precision = precisions.PRECISIONS[name]
+        if availability.unavailable(precision, bench.device, bench.model.image_encoder) is None:
+            break
+    else:
+        raise Unsupported("neither bf16 nor fp16 on {}".format(bench.device))
+    narrow = precisions.apply(bench.model, precision, bench.device)
+    for model in (narrow, bench.model):  # what is made on first use is not counted
+        bench.variant.predictor(model).set_image(bench.image)
+    wide, needed = (_encoder_need(bench, model) for model in (bench.model, narrow))
+    bench.metrics["encoder_need_ratio"] = needed / wide
+    return lambda: bench.masks(model=narrow)
+
+
+def _encoder_need(bench: Bench, model: Any) -> int:
+    ready = bench.variant.predictor(model)
+    recover(bench.device)
+    return need(lambda: ready.set_image(bench.image), bench.device)
+
+
+def _remembering(encoder: Any, pixels: Any) -> Any:
+    """What stands where an encoder was: its features (1, C, S/16, S/16) of the one image, and no weights."""
+    features = encoder(pixels)
+    stub = torch.nn.Identity()
+    stub.img_size = encoder.img_size  # SamPredictor reads it
+    stub.register_forward_hook(lambda *_: features)
+    return stub
+
+
+def _encoder_dropped(bench: Bench) -> Prepared:
+    """The encoder first, and the decoder once it is gone: its weights are what that frees, no more."""
+    seen: List[Any] = []
+    lean = precisions.apply(bench.model, precisions.PRECISIONS["fp32"], bench.device)
+    hook = lean.image_encoder.register_forward_pre_hook(lambda _, given: seen.append(given[0]))
+    bench.variant.predictor(lean).set_image(bench.image)
+    hook.remove()
+    freed = sum(each.numel() * each.element_size() for each in lean.image_encoder.parameters())
+    bench.metrics["freed_mib"] = freed / MIB
+
+    def run() -> List[Any]:
+        lean.image_encoder = _remembering(lean.image_encoder, seen.pop())
+        recover(bench.device)
+        return bench.masks(model=lean)
+
+    return run
+
+
+def _little_lacking(bench: Bench) -> Prepared:
+    """The same where half of the encoder's weights is all that is lacking."""
+    run = _encoder_dropped(bench)
+    recover(bench.device)
+    needed = need(bench.masks, bench.device)  # once more: the first run makes what later ones use
+    recover(bench.device)
+    bench.headroom = needed - int(bench.metrics["freed_mib"] * MIB / 2)
+    with LIMITS[bench.device](bench.headroom):
+        bench.metrics["fits_without"] = float(attempt(bench.masks)[1] is None)
+    recover(bench.device)
+    return run
+
+
+def _run_lengths(bench: Bench) -> Prepared:
+    """Small batches whose masks go to the host as run lengths at once: no mask is kept on the device."""
+    return lambda: bench.masks(points_per_batch=FEW, output_mode="uncompressed_rle")
+
+
+def _kept_on_device(bench: Bench) -> Prepared:
+    """Small batches whose logits stay on the device until all of them are there: a control, no cure."""
+
+    def run() -> List[Any]:
+        made = bench.generator()
+        ready, size = made.predictor, bench.image.shape[:2]
+        ready.set_image(bench.image)
+        points = ready.transform.apply_coords(made.point_grids[0] * np.array(size)[::-1], size)
+        given = torch.as_tensor(points, dtype=torch.float32, device=bench.device)[:, None]
+        labels = torch.ones((len(given), 1), dtype=torch.int, device=bench.device)
+        batches = zip(given.split(FEW), labels.split(FEW))
+        kept = [ready.predict_torch(*batch, return_logits=True)[0] for batch in batches]
+        return list((torch.cat(kept).flatten(0, 1) > 0).cpu().numpy())
+
+    return run
+
+
+def _cache_emptied(bench: Bench) -> Prepared:
+    """Collecting garbage and emptying the cache before each image: that frees what nobody uses, and the
+    batch needs as much as before."""
+
+    def run() -> List[Any]:
+        recover(bench.device)
+        return bench.masks()
+
+    return run
+
+
+STRATEGIES: Dict[str, Callable[[Bench], Prepared]] = {
+    "smaller-batches": _smaller_batches,
+    "downscaled": _downscaled,
+    "tiled": _tiled,
+    "narrow-encoder": _narrow_encoder,
+    "encoder-dropped": _encoder_dropped,
+    "encoder-dropped-little-lacking": _little_lacking,
+    "run-lengths": _run_lengths,
+    "kept-on-device": _kept_on_device,
+    "cache-emptied": _cache_emptied,
+}

@@ -1,0 +1,72 @@
+"""Measured peaks of memory, and how near the count from SAM's shapes comes to them, as Markdown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+
+from samcheck.guest.record import PRECISION_NAMES, VARIANT_TIERS, CheckResult
+from samcheck.guest.sizes import STEPS
+from samcheck.report.markdown import escape, grid, row_order
+from samcheck.results import Stored
+
+GROUP = "peaks"
+
+INTRODUCTION = """\
+# How much memory SAM takes, measured and counted
+
+*Tensors* is what PyTorch's allocator had given out at the peak of a step, above what was there before (the
+model is, and is not in it); *process* is by how much the process grew (resident memory on a CPU, what the
+caching allocator reserved on a GPU). *Counted* is what `samcheck memory` says without running anything, and
+the error is its distance from *tensors*.
+
+Written by `samcheck table`; do not edit.
+"""
+HEADS = ("cell", "variant", "precision", "step", "tensors, MiB", "process, MiB", "counted, MiB", "error")
+
+
+def document(found: Sequence[Stored]) -> str:
+    """The whole document; empty where no result has a peak."""
+    parts = []
+    ordered = sorted(found, key=lambda each: (each.device, each.driver, row_order(each.result)))
+    for (device, driver), group in groupby(ordered, key=lambda each: (each.device, each.driver)):
+        rows = [row for each in group for row in _rows(each)]
+        if rows:
+            parts += [f"## {escape(device)}, driver {escape(driver)}", "", *grid(HEADS, rows), ""]
+    return "\n".join([INTRODUCTION, *parts]) if parts else ""
+
+
+def _rows(stored: Stored) -> Iterator[list[str]]:
+    checks = (check for check in stored.result.checks if check.group == GROUP and check.precision)
+    for check in sorted(checks, key=_order):
+        for step in STEPS:
+            if f"{step}_counted_mib" in check.metrics:
+                yield [
+                    f"`{stored.result.cell.id}`",
+                    check.variant or "",
+                    check.precision or "",
+                    *_figures(check, step),
+                ]
+
+
+def _order(check: CheckResult) -> tuple[int, int]:
+    variants, precisions = list(VARIANT_TIERS), list(PRECISION_NAMES)
+    variant, precision = check.variant or "", check.precision or ""
+    return (
+        variants.index(variant) if variant in variants else len(variants),
+        precisions.index(precision) if precision in precisions else len(precisions),
+    )
+
+
+def _figures(check: CheckResult, step: str) -> list[str]:
+    tensors, process, counted = (
+        check.metrics[f"{step}_{name}_mib"] for name in ("allocated", "held", "counted")
+    )
+    where = check.settings.get(step, "")
+    return [
+        f"{step}, {escape(where)}",
+        f"{tensors:.0f}",
+        f"{process:.0f}",
+        f"{counted:.0f}",
+        f"{counted / tensors - 1:+.1%}",
+    ]

@@ -1,0 +1,247 @@
+"""What helps when the automatic generator does not fit into memory, and what does it cost?
+
+The small model stands for all: with the large ones the image encoder needs as much as a batch of points,
+so that no limit stops the one and lets the other pass. The strategies are compared in the full tier.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import Any, Callable, Dict, Iterator, List
+
+import pytest
+import torch
+
+from samcheck.guest.memory.failures import is_out_of_memory
+from samcheck.guest.memory.places import digest_of_records
+from samcheck.guest.memory.retry import GaveUp, halved, retry
+from samcheck.guest.sam import stateful
+
+pytestmark = pytest.mark.variants("tiny")
+
+#: 0.978 and 0.894 were measured.
+LEAST_MEDIAN_IOU = {"downscaled": 0.9, "tiled": 0.75}
+
+
+@pytest.fixture
+def comparison(isolated: Callable[..., Any]) -> Dict[str, Any]:
+    """All strategies under one limit: the fields of `samcheck.guest.memory.comparing.Comparison`."""
+    found: Dict[str, Any] = isolated("strategies")
+    assert found["masks"] > 0
+    return found
+
+
+@pytest.fixture
+def tried(
+    comparison: Dict[str, Any], strategy: str, measured: Dict[str, float], settings: Dict[str, str]
+) -> Any:
+    """What came of one strategy; its numbers are stored."""
+    from samcheck.guest.memory.comparing import Tried
+
+    found = Tried(**comparison["tried"][strategy])
+    if found.unsupported:
+        pytest.skip(found.unsupported)
+    measured.update(found.metrics, seconds_ratio=found.seconds_ratio, limit_mib=found.limit_mib)
+    measured["need_mib"] = comparison["need_mib"]
+    settings["recovers"] = "yes" if found.recovers else "no"
+    if found.recovers:
+        measured.update(least_iou=found.least_iou, median_iou=found.median_iou)
+        measured["masks_ratio"] = found.masks / comparison["masks"]
+    else:
+        settings["error"] = found.error
+    return found
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("strategy", ["smaller-batches", "run-lengths", "encoder-dropped-little-lacking"])
+def test_recovers_with_the_same_masks(tried: Any, strategy: str, comparison: Dict[str, Any]) -> None:
+    """Fewer points at a time, masks that leave the device as run lengths, an encoder that goes when its
+    image is encoded: none of them changes a mask.
+
+    https://github.com/opengeos/segment-geospatial/issues/299
+    """
+    assert tried.recovers, "it does not help: {}".format(tried.error)
+    assert tried.metrics.get("fits_without", 0) == 0, "the generator fits without it"
+    assert (tried.masks, tried.least_iou) == (comparison["masks"], 1.0)
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("strategy", ["downscaled", "tiled"])
+def test_recovers_with_other_masks(tried: Any, strategy: str) -> None:
+    """A smaller image and tiles fit, and change what is found: a price to know about.
+
+    https://github.com/opengeos/segment-geospatial/issues/74
+    """
+    assert tried.recovers, "it does not help: {}".format(tried.error)
+    assert tried.least_iou < 1, "it changes nothing: then it belongs among those that keep the masks"
+    assert tried.median_iou >= LEAST_MEDIAN_IOU[strategy]
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("strategy", ["narrow-encoder", "kept-on-device", "cache-emptied"])
+def test_does_not_help(tried: Any, strategy: str) -> None:
+    """What is often tried and leaves the batch as large as it is.
+
+    A narrower encoder makes the encoder smaller; the masks of a batch are float32 all the same. Small
+    batches whose masks stay on the device add up to what one large batch needs. Collecting garbage and
+    emptying the cache frees what nobody uses, and a batch uses all of its own:
+    https://github.com/facebookresearch/segment-anything/issues/384
+    """
+    assert not tried.recovers, "it helps: then it belongs among those that do"
+    assert is_out_of_memory(RuntimeError(tried.error)), tried.error
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("strategy", ["encoder-dropped"])
+def test_encoder_dropped_frees_its_weights(tried: Any, strategy: str, comparison: Dict[str, Any]) -> None:
+    """An encoder that goes when its image is encoded helps if its weights make up for what is lacking.
+
+    https://github.com/facebookresearch/segment-anything/issues/174
+    """
+    lacking = comparison["need_mib"] - tried.limit_mib
+    assert tried.recovers == (tried.metrics["freed_mib"] >= lacking)
+
+
+def test_retry_frees_before_it_tries_again(isolated: Callable[..., Any], settings: Dict[str, str]) -> None:
+    """The way to retry: nothing of a failed attempt is alive in the next, and the masks are right.
+
+    https://github.com/pytorch/pytorch/issues/27600
+    """
+    found = isolated("retry")["ways"]["reference"]
+    settings["points_per_batch"] = " ".join(map(str, found["settings"]))
+    assert found["settings"][:2] == [64, 32]
+    assert len(found["settings"]) > 1, "the first attempt fitted"
+    assert found["leftovers"] == [0] * len(found["settings"])
+    assert not found["gave_up"]
+    assert found["same_masks"]
+
+
+@pytest.mark.parametrize("way", ["inside-except", "exception-kept"])
+def test_careless_retry_is_seen(way: str, isolated: Callable[..., Any], measured: Dict[str, float]) -> None:
+    """The control: retrying inside of ``except``, or keeping the exception, keeps the failed call's tensors.
+
+    https://github.com/pytorch/pytorch/issues/18853
+    """
+    found = isolated("retry")["ways"][way]
+    measured["leaked_tensors"] = max(found["leftovers"])
+    assert len(found["settings"]) > 1
+    assert min(found["leftovers"][1:]) > 0, "it leaves nothing, so the method would miss a leak"
+
+
+#: What else a failed allocation says, which no CPU can be made to say.
+COUSINS: Dict[str, Callable[[], Exception]] = {
+    "allocator": lambda: torch.cuda.OutOfMemoryError("CUDA out of memory. Tried to allocate 768.00 MiB"),
+    "driver": lambda: _accelerator_error("CUDA error: out of memory"),
+    "cublas": lambda: RuntimeError(
+        "CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"
+    ),
+    "cudnn": lambda: RuntimeError("cuDNN error: CUDNN_STATUS_ALLOC_FAILED"),
+    "cpu": lambda: RuntimeError(
+        "[enforce fail at alloc_cpu.cpp:75] err == 0. DefaultCPUAllocator: can't allocate memory: you tried "
+        "to allocate 805306368 bytes. Error code 12 (Cannot allocate memory)"
+    ),
+    "windows": lambda: RuntimeError(
+        "[enforce fail at alloc_cpu.cpp:72] data. DefaultCPUAllocator: not enough memory: you tried to "
+        "allocate 805306368 bytes."
+    ),
+    "python": lambda: MemoryError("Unable to allocate 768. MiB for an array"),
+}
+
+
+def _accelerator_error(text: str) -> Exception:
+    """As PyTorch raises it from 2.8 on, and before."""
+    error: Exception = getattr(torch, "AcceleratorError", RuntimeError)(text)
+    return error
+
+
+@contextmanager
+def raising(module: Any, errors: Dict[int, Exception]) -> Iterator[List[int]]:
+    """Inside, `module` raises an error at the calls that `errors` has one for, counted from 1."""
+    calls: List[int] = []
+
+    def hook(*_: Any) -> None:
+        calls.append(len(calls) + 1)
+        if len(calls) in errors:
+            raise errors[len(calls)]
+
+    handle = module.register_forward_pre_hook(hook)
+    try:
+        yield calls
+    finally:
+        handle.remove()
+
+
+def records(model: Any, batch: int) -> List[Dict[str, Any]]:
+    """Of a generator with four points, `batch` at a time, that keeps every mask."""
+    from segment_anything import SamAutomaticMaskGenerator
+
+    keeping = {"pred_iou_thresh": 0.0, "stability_score_thresh": 0.0}
+    made = SamAutomaticMaskGenerator(model, points_per_side=2, points_per_batch=batch, **keeping)
+    found: List[Dict[str, Any]] = made.generate(stateful.images()[0])
+    return found
+
+
+@pytest.fixture(scope="module")
+def one_by_one(plain: Any) -> str:
+    """A digest of the masks of a run that began with single points."""
+    return digest_of_records(records(plain, 1))
+
+
+#: Each retry collects garbage several times, which takes a second where much is loaded.
+IN_FAST_TIER = ("cpu", "cublas", "driver")
+
+
+@pytest.mark.parametrize(
+    "cousin",
+    [pytest.param(name, marks=() if name in IN_FAST_TIER else pytest.mark.full) for name in sorted(COUSINS)],
+)
+def test_retry_knows_every_spelling(cousin: str, plain: Any, device: str, one_by_one: str) -> None:
+    """However a failed allocation is spelt, it is retried with half of the points, and the masks are those
+    of a run that began with them.
+
+    https://github.com/pytorch/pytorch/issues/128601
+    """
+    tried: List[int] = []
+
+    def step(batch: int) -> List[Dict[str, Any]]:
+        tried.append(batch)
+        return records(plain, batch)
+
+    # The first batch of the first attempt, the second one of the second.
+    with raising(plain.mask_decoder, {1: COUSINS[cousin](), 3: COUSINS[cousin]()}):
+        done = retry(step, halved(4), device)
+    assert tried == [4, 2, 1]
+    assert (done.setting, len(done.failures)) == (1, 2)
+    assert digest_of_records(done.result) == one_by_one
+
+
+OTHERS = {
+    "poisoned": "CUDA error: an illegal memory access was encountered",
+    "assertion": "CUDA error: device-side assert triggered",
+    "shapes": "mat1 and mat2 shapes cannot be multiplied (64x256 and 128x64)",
+}
+
+
+@pytest.mark.parametrize("other", sorted(OTHERS))
+def test_retry_swallows_no_other_error(other: str, plain: Any, device: str) -> None:
+    """What is not a failed allocation comes out at once, as it was: retrying would only hide it.
+
+    https://github.com/pytorch/pytorch/issues/48365
+    """
+    error = RuntimeError(OTHERS[other])
+    with raising(plain.mask_decoder, {1: error}) as calls, pytest.raises(RuntimeError) as seen:
+        retry(lambda batch: records(plain, batch), halved(4), device)
+    assert seen.value is error
+    assert calls == [1]
+
+
+def test_retry_ends(plain: Any, device: str) -> None:
+    """Where nothing fits, each setting is tried once, and the last failure is told in the error.
+
+    https://github.com/pytorch/pytorch/issues/82218
+    """
+    always = {call: COUSINS["cpu"]() for call in range(1, 100)}
+    with raising(plain.mask_decoder, always) as calls, pytest.raises(GaveUp, match="805306368") as seen:
+        retry(lambda batch: records(plain, batch), halved(4), device)
+    assert calls == [1, 2, 3]
+    assert seen.value.__context__ is None, "the failed call's frames are kept by the error"

@@ -1,0 +1,39 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+from test_recipes_table import result
+
+from samcheck import report, results
+from samcheck.guest.record import CellResult, CheckResult
+
+
+def peaks(variant: str, precision: str, **metrics: float) -> CheckResult:
+    name = f"test_peaks.py::test_peaks_are_as_counted[{variant}-{precision}]"
+    at = {"encode": "16 at once, highest in attention of block 1"}
+    return CheckResult(
+        name, "peaks", "passed", variant=variant, precision=precision, metrics=metrics, settings=at
+    )
+
+
+ENCODE = {"encode_allocated_mib": 78.2, "encode_held_mib": 79.7, "encode_counted_mib": 80.2}
+
+
+def written(tmp_path: Path, *found: CellResult) -> str:
+    for each in found:
+        results.store(tmp_path, each, "machine")
+    report.write(tmp_path)
+    path = tmp_path / report.MEMORY
+    return path.read_text() if path.exists() else ""
+
+
+def test_counted_stands_beside_measured(tmp_path: Path) -> None:
+    text = written(tmp_path, result(peaks("vit_b", "fp32", **ENCODE), peaks("tiny", "bf16", **ENCODE)))
+    rows = [line for line in text.splitlines() if line.startswith("| `torch")]
+    assert [row.split(" | ")[1] for row in rows] == ["tiny", "vit_b"]
+    assert rows[0].endswith("| encode, 16 at once, highest in attention of block 1 | 78 | 80 | 80 | +2.6% |")
+
+
+def test_without_peaks_there_is_no_table(tmp_path: Path) -> None:
+    skipped = CheckResult("test_peaks.py::test_it[tiny-fp16]", "peaks", "skipped", reason="no fp16")
+    assert written(tmp_path, result(skipped)) == ""
