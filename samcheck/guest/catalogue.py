@@ -6,6 +6,7 @@ from typing import Dict
 
 from .backend_defects import BACKEND_DEFECTS
 from .defect import Defect
+from .recipe_defects import RECIPE_DEFECTS
 
 _ALL = (
     Defect(
@@ -235,6 +236,12 @@ _ALL = (
         "https://github.com/facebookresearch/segment-anything/issues/357",
     ),
     Defect(
+        "nonzero-int32",
+        "CUDA's nonzero takes at most 2**31 - 1 elements, which run lengths of large masks exceed",
+        (r"^RuntimeError: nonzero is not supported for tensors with more than INT_MAX elements",),
+        "https://github.com/facebookresearch/segment-anything/issues/427",
+    ),
+    Defect(
         "generator-float64",
         "SamAutomaticMaskGenerator hands float64 coordinates to the model, which MPS cannot take",
         (r"^DoublePrecision: torch\.float64",),
@@ -276,4 +283,4 @@ _ALL = (
     ),
 )
 
-DEFECTS: Dict[str, Defect] = {defect.id: defect for defect in (*_ALL, *BACKEND_DEFECTS)}
+DEFECTS: Dict[str, Defect] = {defect.id: defect for defect in (*_ALL, *BACKEND_DEFECTS, *RECIPE_DEFECTS)}

@@ -40,7 +40,11 @@ GROUP_ORDER = (
     "backends",
     "state",
     "memory",
+    "recovery",
+    "leaks",
+    "peaks",
     "latency",
+    "recipes",
 )
 
 

@@ -70,7 +70,7 @@ def escape(text: str) -> str:
 def table(found: Sequence[Stored], problems: Sequence[str], left_out: Sequence[LeftOut]) -> str:
     """The whole document."""
     parts = [INTRODUCTION]
-    ordered = sorted(found, key=lambda each: (each.device, each.driver, _row_order(each.result)))
+    ordered = sorted(found, key=lambda each: (each.device, each.driver, row_order(each.result)))
     for (device, driver), group in groupby(ordered, key=lambda each: (each.device, each.driver)):
         parts.append(_section(device, driver, [each.result for each in group]))
     if not found:
@@ -84,7 +84,7 @@ def table(found: Sequence[Stored], problems: Sequence[str], left_out: Sequence[L
     return "\n".join(parts)
 
 
-def _row_order(result: CellResult) -> tuple[Version, Version, str]:
+def row_order(result: CellResult) -> tuple[Version, Version, str]:
     return _version(result.cell.torch), _version(result.cell.python), result.cell.id
 
 
@@ -116,7 +116,7 @@ def _section(device: str, driver: str, rows: list[CellResult]) -> str:
     return "\n".join(parts)
 
 
-def _grid(heads: Sequence[str], body: Iterable[Sequence[str]]) -> list[str]:
+def grid(heads: Sequence[str], body: Iterable[Sequence[str]]) -> list[str]:
     lines = [heads, ["---"] * len(heads), *body]
     return [f"| {' | '.join(line)} |" for line in lines]
 
@@ -129,7 +129,7 @@ def _observed(rows: list[CellResult]) -> list[str]:
     lines = [f"- {name}: {facts[0][name]}" for name in shared] + ([""] if shared else [])
     apart = [name for name in names if name not in shared]
     body = [[_name(row), *(fact[name] for name in apart)] for row, fact in zip(rows, facts, strict=True)]
-    return [*lines, "### What was observed", "", *_grid(["cell", *apart], body), ""]
+    return [*lines, "### What was observed", "", *grid(["cell", *apart], body), ""]
 
 
 def _name(row: CellResult) -> str:
@@ -175,7 +175,7 @@ def _outcomes(
         outcome = f"{sign} {row.outcome}{notes.mark([_reason(row)] if row.reason else [])}"
         cells = [_cell(found.get(where), row, notes) for where in columns]
         body.append([_name(row), outcome, *cells])
-    return _grid(heads, body)
+    return grid(heads, body)
 
 
 def _reason(row: CellResult) -> str:
@@ -205,7 +205,7 @@ def _latencies(rows: list[CellResult]) -> list[str]:
         "",
         "One image, one point, on the device above; a single run, not a verdict.",
         "",
-        *_grid(heads, body),
+        *grid(heads, body),
         "",
     ]
 

@@ -108,6 +108,33 @@ def official(model: Any, path: str) -> None:
         )
 
 
+def guides(model: Any, path: str) -> None:
+    """As deployment guides have it: the whole model, its inputs as one dictionary, the points dynamic."""
+    _require_onnx()
+    side = model.image_encoder.img_size
+    inputs = {
+        "image": torch.randn(1, 3, side, side),
+        "point_coords": torch.randint(0, side, (1, TRACED_POINTS, 2)).float(),
+        "point_labels": torch.ones(1, TRACED_POINTS),
+    }
+    with _quiet(), _failures():
+        torch.onnx.export(
+            model,
+            inputs,
+            path,
+            opset_version=OPSET,
+            input_names=list(inputs),
+            output_names=list(OUTPUTS[:2]),
+            dynamic_axes={"point_coords": {1: "num_points"}, "point_labels": {1: "num_points"}},
+        )
+
+
+def encoder(model: Any, path: str) -> None:
+    """The image encoder, by the legacy exporter: normalised pixels to features."""
+    side = model.image_encoder.img_size
+    _trace(model.image_encoder, {"pixels": torch.zeros(1, 3, side, side)}, INPUTS[:1], path)
+
+
 def legacy(model: Any, path: str) -> None:
     """By the exporter that traces with TorchScript."""
     _trace(_decoder(model), example(model), OUTPUTS, path)
@@ -183,6 +210,8 @@ HOW: Dict[str, Callable[[Any, str], None]] = {
     "legacy": legacy,
     "dynamo": dynamo,
     "for-tensorrt": for_tensorrt,
+    "guides": guides,
+    "encoder": encoder,
 }
 
 

@@ -1,0 +1,122 @@
+"""The part of the catalogue on what deployment guides recommend, and on what they say of the world."""
+
+from __future__ import annotations
+
+from .defect import Defect
+
+#: What a model cast as a whole fails with, by release and device.
+_MIXED_DTYPES = (
+    r"RuntimeError: expected m1 and m2 to have the same dtype",
+    r"RuntimeError: mat1 and mat2 must have the same dtype",
+    r"RuntimeError: expected scalar type \w+ but found \w+",
+)
+
+RECIPE_DEFECTS = (
+    Defect(
+        "recipe-half-tensor",
+        "set_image takes the picture as an array of NumPy, not as a tensor",
+        (
+            r"ValueError: pic should not have > 4 channels",
+            r"^SilentlyWrong: masks are \(",
+        ),
+        "https://github.com/facebookresearch/segment-anything/issues/810",
+    ),
+    Defect(
+        "recipe-half-model",
+        "a model that is halved as a whole cannot predict, whatever its input is: the prompt encoder has "
+        "float32 written into it",
+        _MIXED_DTYPES,
+        "https://github.com/pytorch/benchmark/pull/1764",
+    ),
+    Defect(
+        "recipe-autocast",
+        "under autocast around everything the scores do not come back as float32",
+        (r"TypeError: Got unsupported ScalarType BFloat16", r"^SilentlyWrong: scores come back as float16"),
+        "https://github.com/facebookresearch/segment-anything/pull/787",
+    ),
+    Defect(
+        "recipe-int8",
+        "dynamically quantised layers exist on the CPU only",
+        (r"quantized::linear_dynamic",),
+        "https://github.com/pytorch/pytorch/issues/90986",
+    ),
+    Defect(
+        "recipe-onnx-whole-model",
+        "SAM cannot be exported as one model: it takes a list of dictionaries, and what guides pass is not "
+        "what its forward takes",
+        (r"^ExportFailed: ",),
+        "https://github.com/facebookresearch/segment-anything/issues/323",
+    ),
+    Defect(
+        "recipe-trtexec",
+        "TensorRT does not take the exported decoder: it repeats the image by OneHot and Tile",
+        (r"EngineFailed: .*(OneHot|Tile)",),
+        "https://github.com/NVIDIA-AI-IOT/nanosam/issues/16",
+    ),
+    Defect(
+        "recipe-shards-incomplete",
+        "a model whose encoder and decoder are loaded still has random weights in its prompt encoder",
+        (r"^SilentlyWrong: low-resolution logits are off by",),
+        "https://github.com/SysCV/sam-hq/issues/6",
+    ),
+    Defect(
+        "recipe-checkpointing-inference",
+        "gradient checkpointing saves nothing where no gradients are computed",
+        (r"^NoGain: SamPredictor computes without gradients",),
+        "https://github.com/huggingface/trl/pull/4636",
+    ),
+    Defect(
+        "recipe-empty-cache",
+        "emptying PyTorch's cache of memory after every image costs time and does not lower the peak",
+        (r"^NoGain: the next image takes again what was given back",),
+        "https://github.com/facebookresearch/segment-anything/issues/743",
+    ),
+    Defect(
+        "recipe-pin-memory",
+        "pin_memory=False changes nothing",
+        (r"^NoGain: pin_memory=False is what a DataLoader has",),
+        "https://github.com/facebookresearch/segment-anything/issues/351",
+    ),
+    Defect(
+        "recipe-warm-up",
+        "predict takes coordinates of points, not an image, and needs an image to be set",
+        (r"RuntimeError: An image must be set", r"AssertionError: point_labels must be supplied"),
+        "https://github.com/facebookresearch/segment-anything/issues/344",
+    ),
+    Defect(
+        "recipe-shared-predictor",
+        "threads that share a predictor get the masks of each other's images: it holds one image",
+        (r"^SilentlyWrong: \d+ of \d+ images got the masks of another one",),
+        "https://github.com/facebookresearch/segment-anything/issues/357",
+    ),
+    Defect(
+        "recipe-checkpoint-name",
+        "no official file has the name that the guide loads",
+        (r"FileNotFoundError: ",),
+        "https://github.com/facebookresearch/segment-anything#model-checkpoints",
+    ),
+    Defect(
+        "recipe-python-range",
+        "SAM works on Pythons that the guide advises against",
+        (r"^Contradicted: SAM works here on Python 3\.1[1-9]",),
+        "https://github.com/facebookresearch/segment-anything#installation",
+    ),
+    Defect(
+        "recipe-cuda-11.7",
+        "CUDA 11.7 is not the best choice for every GPU",
+        (r"^Contradicted: (SAM works on this GPU with CUDA|this build runs on no GPU of Hopper)",),
+        "https://github.com/pytorch/pytorch/blob/main/RELEASE.md",
+    ),
+    Defect(
+        "recipe-cudatoolkit",
+        "PyTorch's wheels bring the CUDA that they use: a toolkit beside them is not used",
+        (r"^Contradicted: PyTorch \S+ brings its own CUDA runtime",),
+        "https://github.com/pytorch/pytorch/issues/96595",
+    ),
+    Defect(
+        "recipe-torch-bool",
+        "torch.bool has been there since PyTorch 1.2",
+        (r"^Contradicted: PyTorch \S+ has torch\.bool",),
+        "https://github.com/facebookresearch/maskrcnn-benchmark/issues/1157",
+    ),
+)

@@ -1,0 +1,30 @@
+"""Recipes of a popular deployment guide, each tried as it is written and, where that fails, put right.
+
+What the guide shows as code is done as it stands; what it says in words is done by the shortest code that
+does it.
+"""
+
+from __future__ import annotations
+
+from typing import Dict
+
+from . import best_practice, claims, cures, exporting, loading, precision, serving
+from .recipe import Recipe
+from .serving import FIRST_REQUEST
+
+__all__ = ["FIRST_REQUEST", "LOADING", "RECIPES"]
+
+#: By id, in the order of the table.
+RECIPES: Dict[str, Recipe] = {
+    recipe.id: recipe
+    for recipe in (
+        *precision.RECIPES,
+        *exporting.RECIPES,
+        *cures.RECIPES,
+        *serving.RECIPES,
+        *best_practice.RECIPES,
+        *claims.RECIPES,
+    )
+}
+#: The same for SAM's sizes, by variant.
+LOADING: Dict[str, Recipe] = {recipe.id[len("load-") :]: recipe for recipe in loading.recipes()}

@@ -1,0 +1,194 @@
+"""Recipes that take SAM out of PyTorch: an ONNX file, ONNX Runtime, TensorRT."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from typing import Any, List
+
+import torch
+
+from ..sam import exported_decoder, onnx_graph, pipeline
+from ..sam.backends import Unavailable, onnx_runtime, tensor_rt
+from ..sam.export import ExportFailed
+from ..sam.exported_decoder import problems
+from ..sam.pipeline import Prediction
+from .measuring import times, weights_mib
+from .recipe import Context, Measured, Recipe, SilentlyWrong, mean_iou
+
+#: The most that one ONNX file holds, since it is one message of protobuf.
+ONNX_MIB = 2**11
+#: Of relative L2 and scores, what half precision explains in TensorRT; not measured.
+TENSORRT_FP16 = 3e-2
+TRTEXEC_SECONDS = 600
+
+
+class EngineFailed(RuntimeError):
+    """trtexec made no engine; the message has its last error."""
+
+
+def whole_model(context: Context) -> Measured:
+    """``torch.onnx.export(predictor.model, {"image": ..., "point_coords": ...}, opset_version=17)``."""
+    graph = onnx_graph.read(context.exports.get("guides"))
+    if "num_points" not in graph.inputs.get("point_coords", ()):
+        raise SilentlyWrong("the number of points is not free: {}".format(graph.inputs))
+    return {"file_mib": graph.size / 2**20}
+
+
+def both_parts(context: Context) -> Measured:
+    """The encoder and the decoder to a file each; ONNX's checker accepts both."""
+    _require_small(context)
+    graphs = [onnx_graph.read(context.exports.get(how)) for how in ("encoder", "legacy")]
+    if not isinstance(graphs[1].inputs["point_coords"][1], str):
+        raise SilentlyWrong("the number of points is not free: {}".format(graphs[1].inputs))
+    return {"file_mib": sum(graph.size for graph in graphs) / 2**20}
+
+
+def _require_small(context: Context) -> None:
+    if weights_mib(context.model) > ONNX_MIB:
+        raise Unavailable("an ONNX file holds at most 2 GiB, and these weights are larger")
+
+
+def runtime_as_written(context: Context) -> Measured:
+    """A session on the file of `whole_model`, which has to be there."""
+    try:
+        path = context.exports.get("guides")
+    except ExportFailed as error:
+        raise Unavailable("the file that it runs cannot be exported: {}".format(error)) from error
+    session = onnx_runtime.plain_session(path, onnx_runtime.provider_for(context.device))
+    side = context.model.image_encoder.img_size
+    feed = {"image": torch.randn(1, 3, side, side).numpy()}
+    session.run(None, feed)
+    raise SilentlyWrong("the exported model answers without a prompt")
+
+
+class RuntimeEncoder(torch.nn.Module):  # type: ignore[misc]
+    """SAM's image encoder in ONNX Runtime, in the place of the one in PyTorch."""
+
+    def __init__(self, path: str, device: str, side: int) -> None:
+        super().__init__()
+        self.session = onnx_runtime.plain_session(path, onnx_runtime.provider_for(device))
+        self.img_size = side
+
+    def forward(self, pixels: torch.Tensor) -> torch.Tensor:
+        """(1, 3, S, S) float32 pixels to (1, C, S/16, S/16) float32 features."""
+        found = self.session.run(None, {"pixels": pixels.cpu().numpy()})[0]
+        return torch.from_numpy(found).to(pixels.device)
+
+
+def runtime(context: Context) -> Measured:
+    """Encoder and decoder in ONNX Runtime, SAM's own code between them."""
+    _require_small(context)
+    path, side = context.exports.get("encoder"), context.model.image_encoder.img_size
+    decoder = onnx_runtime.Session(context.exports.get("legacy"), onnx_runtime.provider_for(context.device))
+    model = context.copy()
+    model.image_encoder = RuntimeEncoder(path, context.device, side)
+    ready = context.predictor(model)
+
+    def use() -> Prediction:
+        ready.set_image(context.scene.image)
+        return decoder.predict(exported_decoder.feed(ready, context.prompt))
+
+    return _compared(context, use)
+
+
+def _compared(context: Context, use: Any) -> Measured:
+    """Time, and IoU at low resolution: the decoder's last step is right for some proportions only.
+
+    Memory is not compared: what ONNX Runtime takes PyTorch does not see.
+    """
+    ready = context.predictor(context.model)
+
+    def plain() -> Prediction:
+        return pipeline.segment(ready, context.scene, context.prompt)
+
+    found = use()
+    plain()
+    expected = exported_decoder.all_masks(ready, context.prompt)
+    wrong = problems(found, expected, full=False)
+    if wrong:
+        raise SilentlyWrong(wrong)
+    iou = mean_iou(found.low_resolution > 0, expected.low_resolution > 0)
+    return {**times(use, plain, context.device), "iou": iou}
+
+
+def trtexec(context: Context) -> Measured:
+    """``trtexec --fp16`` with the fewest, usual and most points, on the exported decoder.
+
+    Not tried on a GPU yet.
+    """
+    if context.device != "cuda":
+        raise Unavailable("TensorRT runs on GPUs by NVIDIA only, and this is the {}".format(context.device))
+    program = shutil.which("trtexec")
+    if program is None:
+        raise Unavailable("there is no trtexec, which comes with TensorRT's archive and images, not with pip")
+    path = context.exports.get("legacy")
+    shapes = ["--{}Shapes={}".format(kind, _shapes(points)) for kind, points in zip(RANGE, tensor_rt.POINTS)]
+    engine = path + ".engine"
+    command = [program, "--onnx=" + path, "--saveEngine=" + engine, "--fp16", *shapes]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=TRTEXEC_SECONDS, check=False)
+    if done.returncode != 0:
+        raise EngineFailed("; ".join(_errors(done.stdout + done.stderr)))
+    return {}
+
+
+RANGE = ("min", "opt", "max")
+
+
+def _shapes(points: int) -> str:
+    return "point_coords:1x{0}x2,point_labels:1x{0}".format(points)
+
+
+def _errors(output: str) -> List[str]:
+    marked = [line.strip() for line in output.splitlines() if "[E]" in line]
+    return marked[:1] or output.strip().splitlines()[-1:] or ["it said nothing"]
+
+
+def engine(context: Context) -> Measured:
+    """An engine in fp16 from a decoder without what TensorRT refuses. Not tried on a GPU yet."""
+    tensor_rt.load(context.device)
+    built = tensor_rt.Engine(context.exports.get("for-tensorrt"), "fp16")
+    ready = context.predictor(context.model)
+    ready.set_image(context.scene.image)
+    feed = exported_decoder.feed(ready, context.prompt)
+    found, expected = built.predict(feed), exported_decoder.all_masks(ready, context.prompt)
+    off = (expected.low_resolution - found.low_resolution).std() / expected.low_resolution.std()
+    if not off <= TENSORRT_FP16:
+        raise SilentlyWrong("logits are off by {:.2g} (relative), {:.2g} allowed".format(off, TENSORRT_FP16))
+    iou = mean_iou(found.low_resolution > 0, expected.low_resolution > 0)
+    decoding = times(
+        lambda: built.predict(feed), lambda: pipeline.predict(ready, context.prompt), context.device
+    )
+    return {**decoding, "iou": iou}
+
+
+RECIPES = (
+    Recipe(
+        "onnx-export",
+        "torch.onnx.export(predictor.model, {...}) with opset 17 and dynamic points",
+        "one file of the whole model",
+        whole_model,
+        corrected=both_parts,
+        correction="encoder and decoder to a file each, the decoder through SamOnnxModel, dynamo=False",
+        defects=("recipe-onnx-whole-model",),
+    ),
+    Recipe(
+        "onnxruntime",
+        "the exported model in ONNX Runtime",
+        "0.79 of the time",
+        runtime_as_written,
+        {"time_ratio": 0.79},
+        runtime,
+        "both parts in ONNX Runtime, coordinates resized and padded by the caller",
+    ),
+    Recipe(
+        "tensorrt",
+        "trtexec --fp16 with --minShapes, --optShapes and --maxShapes",
+        "0.52 of the time",
+        trtexec,
+        {"time_ratio": 0.52},
+        engine,
+        "a decoder without OneHot and Tile, built through TensorRT's API; the times are of the decoder",
+        ("recipe-trtexec",),
+    ),
+)

@@ -1,0 +1,66 @@
+"""How long the first request of a process takes, and one after a warm-up.
+
+    python -m samcheck.guest.recipes --device cpu --variant tiny
+
+Prints both as JSON. What the first one pays for, a process pays for once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+from typing import Any, Dict, List, Optional
+
+import numpy as np
+import torch
+
+from ..sam import pipeline, scenes, variants, weights
+from .measuring import once
+
+WARM_UPS = 3
+
+
+def measured(variant: str, device: str) -> Dict[str, float]:
+    """Milliseconds of a request after a warm-up, of the first one of a new process, and their ratio.
+
+    Raises:
+        RuntimeError: the process failed.
+    """
+    command = [sys.executable, "-m", str(__package__), "--device", device, "--variant", variant]
+    environment = dict(os.environ, PYTHONPATH=os.pathsep.join(sys.path))
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+    if done.returncode != 0:
+        last = (done.stderr.strip().splitlines() or ["it printed nothing"])[-1]
+        raise RuntimeError("the new process ended with status {}: {}".format(done.returncode, last))
+    found: Dict[str, float] = json.loads(done.stdout)
+    return dict(found, time_ratio=found["time_ms"] / found["plain_ms"])
+
+
+def warm_up(ready: Any, shape: Any) -> None:
+    """Use a predictor as it will be used: the picture is of no matter, its size is."""
+    for _ in range(WARM_UPS):
+        ready.set_image(np.zeros(shape, np.uint8))
+        ready.predict(point_coords=np.array([[10.0, 10.0]]), point_labels=np.array([1]))
+
+
+def main(arguments: Optional[List[str]] = None) -> None:
+    variants.discover()
+    parser = argparse.ArgumentParser(prog="python -m samcheck.guest.recipes")
+    parser.add_argument("--device", choices=("cpu", "cuda"), required=True)
+    parser.add_argument("--variant", choices=sorted(variants.VARIANTS), required=True)
+    options = parser.parse_args(arguments)
+    torch.set_grad_enabled(False)
+    variant = variants.VARIANTS[options.variant]
+    ready = variant.predictor(weights.load(variant)[0].to(options.device))
+    scene = scenes.draw(seed=7, height=240, width=320)
+    given = pipeline.prompt(scene, "point")
+
+    def request() -> Any:
+        return pipeline.segment(ready, scene, given)
+
+    first = once(request, options.device)
+    warm_up(ready, scene.image.shape)
+    json.dump({"plain_ms": first * 1e3, "time_ms": once(request, options.device) * 1e3}, sys.stdout)

@@ -1,0 +1,34 @@
+"""A cache of embeddings that threads can share."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from typing import Any, Callable, Dict
+
+import numpy as np
+
+
+class Predictors:
+    """A predictor for each image, ready to be asked; they share their model.
+
+    A `SamPredictor` holds the features of one image, 4 MiB for SAM's own sizes, and the sizes that belong
+    to them: keeping the whole predictor keeps them together. An image whose encoding fails is not kept.
+    """
+
+    def __init__(self, make: Callable[[], Any]) -> None:
+        self._make = make
+        self._ready: Dict[str, Any] = {}
+        self._lock = threading.Lock()
+        self.encoded = 0
+
+    def of(self, image: np.ndarray) -> Any:
+        """A predictor that has `image`, uint8 (H, W, 3), set."""
+        key = "{}:{}".format(image.shape, hashlib.sha256(np.ascontiguousarray(image)).hexdigest())
+        with self._lock:  # one image is encoded at a time: the encoder uses every core by itself
+            if key not in self._ready:
+                ready = self._make()
+                ready.set_image(image)
+                self._ready[key] = ready
+                self.encoded += 1
+            return self._ready[key]
