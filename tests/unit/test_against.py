@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import made
 import pytest
 from click.testing import CliRunner
 from hypothesis import given
@@ -17,7 +18,7 @@ from samcheck.against import contradictions
 from samcheck.cells import Cell
 from samcheck.commands.facts import facts_command
 from samcheck.facts import Facts
-from samcheck.guest.record import CELL_OUTCOMES, CellResult, CheckResult, EnvironmentRecord, Fingerprint
+from samcheck.guest.record import CELL_OUTCOMES, CheckResult
 from samcheck.results import Stored
 from samcheck.rules import Obstacle
 
@@ -26,31 +27,17 @@ CELL = Cell("2.4.1", "cu121", "3.11")
 GOOD = CheckResult("test_imports.py::test_versions", "imports", "passed")
 BAD = CheckResult("test_imports.py::test_numpy_bridge", "imports", "failed", reason="Numpy is not available")
 SLOW = CheckResult("test_latency.py::test_encoder", "latency", "failed", reason="too slow")
-SEEN = Fingerprint(
-    python="3.11.7",
-    implementation="CPython",
-    platform="Linux",
-    libc="glibc 2.36",
-    cpu="cpu",
-    cpu_count=2,
-    memory_mib=24000,
-    torch_cuda="12.1",
-)
+SEEN = replace(made.SEEN, torch=None, torch_cuda="12.1")
 
 
 def stored(
     outcome: str, *checks: CheckResult, cell: Cell = CELL, reason: str = "", archs: tuple[str, ...] = ()
 ) -> Stored:
-    result = CellResult(
-        schema_version=1,
+    result = replace(
+        made.RESULT,
         cell=cell.record(()),
         outcome=outcome,
         reason=reason,
-        environment=EnvironmentRecord("venv"),
-        tier="fast",
-        started="2026-11-22T12:00:00+00:00",
-        finished="2026-11-22T12:01:00+00:00",
-        samcheck="0.1.0",
         observed=replace(SEEN, arch_list=list(archs)),
         checks=list(checks),
     )

@@ -3,23 +3,17 @@ from __future__ import annotations
 import io
 from dataclasses import replace
 
+import made
 import pytest
 from rich.console import Console
 
 from samcheck import console
-from samcheck.cells import Cell
-from samcheck.guest.record import CellResult, CheckResult, EnvironmentRecord
+from samcheck.guest.record import CheckResult
 
-RESULT = CellResult(
-    schema_version=1,
-    cell=Cell("2.4.1", "cu121", "3.11").record(()),
+RESULT = replace(
+    made.RESULT,
     outcome="failed",
     reason="1 of 2 checks: [bold]x[/bold]",
-    environment=EnvironmentRecord("venv"),
-    tier="fast",
-    started="",
-    finished="",
-    samcheck="",
     phases={"prepare": 1.4, "run": 20.6},
     checks=[CheckResult("a", "a", "passed"), CheckResult("b", "a", "failed", reason="r")],
 )

@@ -6,6 +6,7 @@ import tempfile
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
+import made
 import pytest
 from click.testing import CliRunner, Result
 from hypothesis import given, settings
@@ -15,33 +16,10 @@ from samcheck import merge, results
 from samcheck.cells import Cell
 from samcheck.commands.merge import merge_command
 from samcheck.errors import BadInput
-from samcheck.guest.record import CellResult, EnvironmentRecord, Fingerprint
+from samcheck.guest.record import CellResult
 
-SEEN = Fingerprint(
-    python="3.11.7",
-    implementation="CPython",
-    platform="Linux",
-    libc="glibc 2.36",
-    cpu="AMD EPYC",
-    cpu_count=2,
-    memory_mib=24000,
-    torch="2.4.1+cu121",
-    device="cuda",
-    gpu="NVIDIA H200",
-    driver="580.1",
-)
-RESULT = CellResult(
-    schema_version=1,
-    cell=Cell("2.4.1", "cu121", "3.11").record(()),
-    outcome="passed",
-    reason="",
-    environment=EnvironmentRecord("venv"),
-    tier="fast",
-    started="2026-11-22T12:00:00+00:00",
-    finished="2026-11-22T12:30:00+00:00",
-    samcheck="0.1.0",
-    observed=SEEN,
-)
+SEEN = replace(made.SEEN, device="cuda", gpu="NVIDIA H200", driver="580.1")
+RESULT = replace(made.RESULT, observed=SEEN)
 LATER = "2026-11-22T12:31:00+00:00"
 OTHER = Cell("2.15.0", "cu132", "3.13").record(())
 PLACE = PurePosixPath("nvidia-h200/580.1/torch2.4.1-cu121-py3.11.json")

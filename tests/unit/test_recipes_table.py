@@ -3,24 +3,16 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import made
 import pytest
 
 from samcheck import report, results
 from samcheck.cells import Cell
 from samcheck.facts import load
-from samcheck.guest.record import CellResult, CheckResult, EnvironmentRecord, Fingerprint
+from samcheck.guest.record import CellResult, CheckResult
 from samcheck.report import recipes
 
-SEEN = Fingerprint(
-    python="3.13.0",
-    implementation="CPython",
-    platform="Linux",
-    libc="glibc 2.36",
-    cpu="AMD EPYC",
-    cpu_count=2,
-    memory_mib=24000,
-    torch="2.15.0+cu132",
-)
+SEEN = replace(made.SEEN, python="3.13.0", torch="2.15.0+cu132")
 HALF = {"recipe": "half", "title": "model.half()", "claim": "faster", "says": "recipe"}
 CLAIMED = {"claimed_time_ratio": 0.71, "claimed_memory_ratio": 0.63, "claimed_miou_change": -0.01}
 
@@ -31,16 +23,9 @@ def check(form: str, id: str, outcome: str, **fields: object) -> CheckResult:
 
 
 def result(*checks: CheckResult) -> CellResult:
-    return CellResult(
-        schema_version=1,
+    return replace(
+        made.RESULT,
         cell=Cell("2.15.0", "cu132", "3.13").record(()),
-        outcome="passed",
-        reason="",
-        environment=EnvironmentRecord("venv", "no engine"),
-        tier="fast",
-        started="2026-11-22T12:00:00+00:00",
-        finished="2026-11-22T12:01:00+00:00",
-        samcheck="0.1.0",
         observed=SEEN,
         checks=list(checks),
     )

@@ -4,31 +4,19 @@ import os
 from dataclasses import replace
 from pathlib import Path
 
+import made
 import pytest
 
 from samcheck import judging, report, results
 from samcheck.cells import Cell
 from samcheck.errors import BadInput
 from samcheck.facts import load
-from samcheck.guest.record import CHECK_OUTCOMES, CellResult, CheckResult, EnvironmentRecord, Fingerprint
+from samcheck.guest.record import CHECK_OUTCOMES, CheckResult, EnvironmentRecord
 from samcheck.matrix import LeftOut
 from samcheck.report import fields, markdown
 from samcheck.requirements import resolve
 
-SEEN = Fingerprint(
-    python="3.11.7",
-    implementation="CPython",
-    platform="Linux",
-    libc="glibc 2.36",
-    cpu="AMD EPYC",
-    cpu_count=2,
-    memory_mib=24000,
-    torch="2.4.1+cu121",
-    torch_cuda="12.1",
-    torchvision="0.19.1",
-    numpy="2.4.6",
-    segment_anything="1.0",
-)
+SEEN = replace(made.SEEN, torch_cuda="12.1", torchvision="0.19.1", numpy="2.4.6", segment_anything="1.0")
 CHECKS = [
     CheckResult("test_imports.py::test_x", "imports", "passed"),
     CheckResult(
@@ -50,16 +38,10 @@ CHECKS = [
         metrics={"median_ms": 12.34},
     ),
 ]
-RESULT = CellResult(
-    schema_version=1,
+RESULT = replace(
+    made.RESULT,
     cell=Cell("2.4.1", "cu121", "3.11").record(("ci",)),
-    outcome="passed",
-    reason="",
     environment=EnvironmentRecord("venv", "no engine"),
-    tier="fast",
-    started="2026-11-22T12:00:00+00:00",
-    finished="2026-11-22T12:01:00+00:00",
-    samcheck="0.1.0",
     observed=SEEN,
     weights={"tiny": "random"},
     phases={"run": 3.0},
