@@ -76,4 +76,4 @@ def test_leak_is_seen(loop: str, course: Callable[..., Any], device: str) -> Non
     seen = course(loop, CONTROL, leaking=True)
     assert seen.slope_kib > BOUND_KIB[device]
     assert seen.slope_kib == pytest.approx(seen.kept_kib, rel=0.25)
-    assert seen.new_tensors == CONTROL - 1
+    assert seen.new_tensors >= CONTROL - 1  # a model of one's own may make more for each image
