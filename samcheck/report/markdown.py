@@ -185,7 +185,8 @@ def _reason(row: CellResult) -> str:
 def _cell(field: Field | None, row: CellResult, notes: Footnotes) -> str:
     if field is not None:
         return field.text + notes.mark(field.reasons)
-    why = _reason(row) if not row.checks else f"not part of the {row.tier} tier that was run"
+    left_out = f"not part of the {row.tier} tier of samcheck {row.samcheck}, which ran this"
+    why = left_out if row.checks else _reason(row)
     return f"{SYMBOLS['not-run']} not-run{notes.mark([why])}"
 
 
