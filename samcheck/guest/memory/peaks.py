@@ -110,7 +110,7 @@ class Steps:
             points_per_batch=at_once,
             images=at_once,
             filtered=False,
-            one_thread=self.device == "cpu" and torch.get_num_threads() == 1,
+            copying_resize=self.device == "cpu" and _resize_copies(),
         )
         found = sizes.needs(self.shape, self.precision, self.device, work)
         return next(need for need in found if need.step == step)
@@ -128,6 +128,11 @@ class Steps:
             at=need.at,
             at_once=at_once,
         )
+
+
+def _resize_copies() -> bool:
+    """See `sizes.Prompts.copied`."""
+    return torch.get_num_threads() == 1 and int(torch.__version__.partition(".")[0]) >= 2
 
 
 def peaks(variant: variants.Variant, device: str, wanted: Sequence[str]) -> List[Peak]:

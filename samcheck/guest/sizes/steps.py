@@ -39,7 +39,7 @@ class Work:
         images: encoded at once.
         kept: the share of the automatic generator's masks that its thresholds leave; 1 is the worst.
         filtered: whether it has thresholds.
-        one_thread: whether PyTorch uses one thread only, of a CPU.
+        copying_resize: whether resizing copies what it gets and gives (`Prompts.copied`).
     """
 
     size: Tuple[int, int]
@@ -48,7 +48,7 @@ class Work:
     images: int = 1
     kept: float = 1.0
     filtered: bool = True
-    one_thread: bool = False
+    copying_resize: bool = False
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,7 @@ def needs(shape: Shape, precision: str, device: str, work: Work) -> List[Need]:
     _encode(ledgers["encode"], shape, precision, device, work)
     for step in ("predict", "automatic"):
         ledgers[step].take("features", held)
-    prompts = Prompts(work.prompts, work.size, copied=work.one_thread)
+    prompts = Prompts(work.prompts, work.size, copied=work.copying_resize)
     predict(ledgers["predict"], shape, prompts)
     prompts = replace(prompts, count=work.points_per_batch)
     generate(ledgers["automatic"], shape, prompts, work.kept, work.filtered)
