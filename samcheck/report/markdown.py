@@ -70,9 +70,7 @@ def escape(text: str) -> str:
 def table(found: Sequence[Stored], problems: Sequence[str], left_out: Sequence[LeftOut]) -> str:
     """The whole document."""
     parts = [INTRODUCTION]
-    ordered = sorted(found, key=lambda each: (each.device, each.driver, row_order(each.result)))
-    for (device, driver), group in groupby(ordered, key=lambda each: (each.device, each.driver)):
-        parts.append(_section(device, driver, [each.result for each in group]))
+    parts += [_section(*machine) for machine in by_machine(found)]
     if not found:
         parts.append("No results yet: run `nox -s matrix`.\n")
     if left_out:
@@ -84,7 +82,14 @@ def table(found: Sequence[Stored], problems: Sequence[str], left_out: Sequence[L
     return "\n".join(parts)
 
 
-def row_order(result: CellResult) -> tuple[Version, Version, str]:
+def by_machine(found: Sequence[Stored]) -> Iterator[tuple[str, str, list[CellResult]]]:
+    """Device, driver and their results, each in the order of the tables."""
+    ordered = sorted(found, key=lambda each: (each.device, each.driver, _row_order(each.result)))
+    for (device, driver), group in groupby(ordered, key=lambda each: (each.device, each.driver)):
+        yield device, driver, [each.result for each in group]
+
+
+def _row_order(result: CellResult) -> tuple[Version, Version, str]:
     return _version(result.cell.torch), _version(result.cell.python), result.cell.id
 
 

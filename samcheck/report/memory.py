@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from itertools import groupby
 
-from samcheck.guest.record import PRECISION_NAMES, VARIANT_TIERS, CheckResult
+from samcheck.guest.record import PRECISION_NAMES, VARIANT_TIERS, CellResult, CheckResult
 from samcheck.guest.sizes import STEPS
-from samcheck.report.markdown import escape, grid, row_order
+from samcheck.report.markdown import by_machine, escape, grid
 from samcheck.results import Stored
 
 GROUP = "peaks"
@@ -28,21 +27,20 @@ HEADS = ("cell", "variant", "precision", "step", "tensors, MiB", "process, MiB",
 def document(found: Sequence[Stored]) -> str:
     """The whole document; empty where no result has a peak."""
     parts = []
-    ordered = sorted(found, key=lambda each: (each.device, each.driver, row_order(each.result)))
-    for (device, driver), group in groupby(ordered, key=lambda each: (each.device, each.driver)):
-        rows = [row for each in group for row in _rows(each)]
+    for device, driver, group in by_machine(found):
+        rows = [row for result in group for row in _rows(result)]
         if rows:
             parts += [f"## {escape(device)}, driver {escape(driver)}", "", *grid(HEADS, rows), ""]
     return "\n".join([INTRODUCTION, *parts]) if parts else ""
 
 
-def _rows(stored: Stored) -> Iterator[list[str]]:
-    checks = (check for check in stored.result.checks if check.group == GROUP and check.precision)
+def _rows(result: CellResult) -> Iterator[list[str]]:
+    checks = (check for check in result.checks if check.group == GROUP and check.precision)
     for check in sorted(checks, key=_order):
         for step in STEPS:
             if f"{step}_counted_mib" in check.metrics:
                 yield [
-                    f"`{stored.result.cell.id}`",
+                    f"`{result.cell.id}`",
                     check.variant or "",
                     check.precision or "",
                     *_figures(check, step),

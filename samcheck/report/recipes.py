@@ -7,11 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import groupby
 
 from samcheck.facts import Facts
 from samcheck.guest.record import CellResult, CheckResult
-from samcheck.report.markdown import Footnotes, escape, grid, row_order
+from samcheck.report.markdown import Footnotes, by_machine, escape, grid
 from samcheck.results import Stored
 
 GROUP = "recipes"
@@ -119,9 +118,8 @@ def document(found: Sequence[Stored], facts: Facts) -> str:
     if not with_recipes:
         return ""
     parts = [INTRODUCTION]
-    ordered = sorted(with_recipes, key=lambda each: (each.device, each.driver, row_order(each.result)))
-    for (device, driver), group in groupby(ordered, key=lambda each: (each.device, each.driver)):
-        parts.append(_section(device, driver, [each.result for each in group]))
+    for device, driver, rows in by_machine(with_recipes):
+        parts.append(_section(device, driver, rows))
     return "\n".join([*parts, *by_facts(facts)])
 
 

@@ -107,6 +107,10 @@ def test_a_size_that_is_none(text: str) -> None:
         fitting.image_size(text)
 
 
+def test_an_image_of_one_pixel() -> None:
+    assert fitting.answer(question(size=(1, 1))).points_per_batch > 0
+
+
 def test_width_comes_first() -> None:
     assert fitting.image_size("4000x3000") == fitting.image_size("4000×3000") == (3000, 4000)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Tuple
 
 from .decoder import Prompts, logits, low_resolution, predict
@@ -53,5 +52,4 @@ def nonzero_elements(prompts: Prompts) -> int:
 
 def largest_batch_for_nonzero(size: Tuple[int, int]) -> int:
     """The most points per batch whose masks `nonzero` takes, whatever the thresholds leave."""
-    one = nonzero_elements(replace(Prompts(1, size), count=1))
-    return INT_MAX // one
+    return INT_MAX // max(nonzero_elements(Prompts(1, size)), 1)  # one pixel has nothing to compare
