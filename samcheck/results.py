@@ -9,7 +9,7 @@ import re
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, TypeVar
 
@@ -21,6 +21,7 @@ from samcheck.guest import record
 from samcheck.guest.record import CellResult, Fingerprint
 
 for _shape in (
+    record.Series,
     record.CheckResult,
     record.Fingerprint,
     record.CellRecord,
@@ -32,6 +33,8 @@ for _shape in (
 
 T = TypeVar("T")
 DRAFT = ".draft"
+#: Results of all schemas since this one are read.
+OLDEST_SCHEMA = 1
 _RESULT: TypeAdapter[CellResult] = TypeAdapter(CellResult)
 _FINGERPRINT: TypeAdapter[Fingerprint] = TypeAdapter(Fingerprint)
 
@@ -141,35 +144,38 @@ def anonymous(content: bytes) -> bytes:
 
 
 def read(path: Path) -> CellResult:
-    """Read one result.
+    """Read one result, of this schema or an older one.
 
     Raises:
-        BadInput: not a result of this schema; the message says what is wrong and where in the file.
+        BadInput: not a result that this samcheck knows; the message says what is wrong and where in the file.
     """
-    _require_schema(path)
-    return _validated(_RESULT, path)
+    version = _schema_of(path)
+    if version is None or version == record.SCHEMA_VERSION:
+        return _validated(_RESULT, path)  # a file that is none: it says what is wrong
+    if not OLDEST_SCHEMA <= version < record.SCHEMA_VERSION:
+        raise BadInput(_foreign(path, version))
+    # What came later has defaults that are true of older results, so these need no more than the number.
+    return replace(_validated(_RESULT, path), schema_version=record.SCHEMA_VERSION)
 
 
-def _require_schema(path: Path) -> None:
-    """Tell a result of another samcheck from a file that is none.
-
-    Raises:
-        BadInput: it is a result of another schema, and what to do.
-    """
+def _schema_of(path: Path) -> int | None:
+    """The schema that a file says it has; None if it does not say."""
     try:
         version = json.loads(path.read_bytes())["schema_version"]
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
-        return  # whoever reads it as a result will say what is wrong
-    if type(version) is not int or version == record.SCHEMA_VERSION:
-        return
+        return None
+    return version if type(version) is int else None
+
+
+def _foreign(path: Path, version: int) -> str:
     age, remedy = (
         ("newer", "read it with the samcheck that wrote it, or a newer one")
         if version > record.SCHEMA_VERSION
         else ("older", "run its cell again")
     )
-    raise BadInput(
-        f"{path}: a result of schema {version}, {age} than schema {record.SCHEMA_VERSION} of this samcheck: "
-        f"{remedy}"
+    return (
+        f"{path}: a result of schema {version}, {age} than schema {OLDEST_SCHEMA} to {record.SCHEMA_VERSION} "
+        f"of this samcheck: {remedy}"
     )
 
 

@@ -5,6 +5,7 @@ The host reads them back strictly (`samcheck.results`).
 
 History of SCHEMA_VERSION
     1   first version
+    2   `CheckResult.series`: raw samples of each process, with what disturbed them
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Dict, List, Optional
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 CHECK_OUTCOMES = (
     "passed",  # the check held
@@ -50,6 +51,29 @@ BAD_CHECK_OUTCOMES = ("failed", "crashed", "timed-out", "not-run")
 
 
 @dataclass(frozen=True)
+class Series:
+    """What one process measured in one benchmark, in the order of time.
+
+    Attributes:
+        samples: by name with its unit (``wall_ms``; ``device_ms`` by CUDA events), evenly thinned out to
+            at most `samcheck.guest.sampling.KEPT` each.
+        rounds: how many were taken.
+        warmup: rounds before these, which are not among them.
+        stopped: why no more were taken: ``steady`` (the relative standard error is under its target) or
+            ``budget`` (the time was over).
+        disturbed: why they say little of the software: a throttled or shared GPU. Never averaged in.
+        readings: of the GPU before, during and after, with units.
+    """
+
+    samples: Dict[str, List[float]]
+    rounds: int
+    warmup: int
+    stopped: str
+    disturbed: List[str] = field(default_factory=list)
+    readings: Dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class CheckResult:
     """One check in one environment.
 
@@ -64,6 +88,7 @@ class CheckResult:
         metrics: measured numbers; the unit is the suffix of the name (``_ms``, ``_mib``).
         settings: what really ran, read back from live objects (dtype, device, thread count, ...).
         details: tail of the traceback, for outcomes that need one.
+        series: of benchmarks, one for each process that ran it.
     """
 
     check: str
@@ -78,6 +103,7 @@ class CheckResult:
     metrics: Dict[str, float] = field(default_factory=dict)
     settings: Dict[str, str] = field(default_factory=dict)
     details: str = ""
+    series: List[Series] = field(default_factory=list)
 
 
 @dataclass(frozen=True)

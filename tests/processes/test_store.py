@@ -175,10 +175,18 @@ def test_a_draft_that_is_being_written_is_left_alone(tmp_path: Path) -> None:
 
 
 FOREIGN = {
-    "older.json": (b'"schema_version": 1', b'"schema_version": 0', "older than schema 1 of this samcheck"),
-    "newer.json": (b'"schema_version": 1', b'"schema_version": 2', "newer than schema 1 of this samcheck"),
-    "worded.json": (b'"schema_version": 1', b'"schema_version": "one"', "not a samcheck result"),
-    "without.json": (b'"schema_version": 1,', b"", "not a samcheck result"),
+    "older.json": (
+        b'"schema_version": 2',
+        b'"schema_version": 0',
+        "older than schema 1 to 2",
+    ),
+    "newer.json": (
+        b'"schema_version": 2',
+        b'"schema_version": 3',
+        "newer than schema 1 to 2",
+    ),
+    "worded.json": (b'"schema_version": 2', b'"schema_version": "one"', "not a samcheck result"),
+    "without.json": (b'"schema_version": 2,', b"", "not a samcheck result"),
 }
 
 
@@ -215,6 +223,6 @@ def test_files_of_other_samchecks_and_of_others(one_result: Path, tmp_path: Path
 
 
 def test_a_result_of_a_newer_samcheck_says_what_to_do(one_result: Path) -> None:
-    one_result.write_bytes(one_result.read_bytes().replace(b'"schema_version": 1', b'"schema_version": 9'))
+    one_result.write_bytes(one_result.read_bytes().replace(b'"schema_version": 2', b'"schema_version": 9'))
     with pytest.raises(BadInput, match="read it with the samcheck that wrote it, or a newer one"):
         results.read(one_result)

@@ -16,7 +16,7 @@ SEEN = Fingerprint(
     torch="2.4.1+cu121",
 )
 RESULT = CellResult(
-    schema_version=1,
+    schema_version=2,
     cell=Cell("2.4.1", "cu121", "3.11").record(()),
     outcome="passed",
     reason="",
