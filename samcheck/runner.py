@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Protocol
 
 import samcheck
-from samcheck import collect, facts, judging, machine, neighbours, requirements, results
+from samcheck import collect, facts, judging, machine, neighbours, passes, requirements, results
 from samcheck.cells import Cell
 from samcheck.collect import Attempt
-from samcheck.environments import SOURCE, WORK, Environment, Job, Place, gpu_access
+from samcheck.environments import SOURCE, WORK, Ended, Environment, Job, Place, gpu_access
 from samcheck.errors import BadInput, BuildFailed, Refused
 from samcheck.gates import ON_CPU, Gates, Slot
 from samcheck.guest.record import (
@@ -52,6 +52,7 @@ class Settings:
         version: of samcheck, with the commit where that is known.
         variants: names; empty for all that the tier has.
         suite: folder of the checks, as the guest sees it.
+        processes: that measure each benchmark; 0 for what the tier has.
         gates: what the cells of the run share: who may build, who may run, and whether all shall end.
     """
 
@@ -63,6 +64,11 @@ class Settings:
     suite: str = SUITE
     version: str = samcheck.__version__
     gates: Gates = field(default_factory=Gates)
+    processes: int = 0
+
+    @property
+    def passes(self) -> int:
+        return self.processes or passes.PROCESSES[self.tier]
 
 
 def now() -> str:
@@ -111,8 +117,13 @@ class Course:
             variants=list(self.settings.variants),
             weights=weights,
             phases=self.phases,
-            checks=collect.verdicts(attempts, self.settings.check_timeout) if attempts else [],
+            checks=self.checks(attempts) if attempts else [],
         )
+
+    def checks(self, attempts: Sequence[Attempt]) -> list[CheckResult]:
+        """What became of each check, with what all processes measured."""
+        found = collect.verdicts(attempts, self.settings.check_timeout)
+        return passes.joined(found, self.folder, self.settings.passes)
 
 
 def run_cell(planned: PlannedCell, settings: Settings, folder: Path, watcher: Watcher) -> CellResult:
@@ -156,9 +167,14 @@ def _in_its_place(course: Course, pins: Requirements, place: Place) -> CellResul
     builds = gates.builds
     with course.phase("run"):
         attempts = run_suite(course, place)
+        if attempts[-1].complete:
+            told = passes.run(
+                course.folder, settings.passes, lambda number: _start_pass(course, place, number)
+            )
+            course.details.update({"processes": "; ".join(told)} if told else {})
     if gates.builds != builds:  # who compares latencies wants to know
         course.details["beside"] = "other cells were built meanwhile"
-    outcome, reason = judging.judge(attempts, collect.verdicts(attempts, settings.check_timeout))
+    outcome, reason = judging.judge(attempts, course.checks(attempts))
     return course.result(outcome, reason, attempts)
 
 
@@ -225,6 +241,16 @@ def _probe(course: Course, place: Place) -> Fingerprint:
         raise BuildFailed(f"the probe ended with {ended}: {said}") from None
 
 
+def measured(course: Course, place: Place) -> list[Attempt]:
+    """Run the suite, then its benchmarks in further processes."""
+    attempts = run_suite(course, place)
+    if attempts[-1].complete:
+        told = passes.run(course.folder, course.settings.passes, lambda n: _start_pass(course, place, n))
+        if told:
+            course.details["processes"] = "; ".join(told)
+    return attempts
+
+
 def run_suite(course: Course, place: Place) -> list[Attempt]:
     """Start the suite until every check is settled, the guest dies too often, or cannot start."""
     timeout = course.settings.check_timeout
@@ -258,26 +284,44 @@ def _attempts(folder: Path) -> list[Attempt]:
 
 def _start(course: Course, place: Place, number: int, done: dict[str, CheckResult]) -> None:
     """One start of the suite; its end is noted only if samcheck lives to see it."""
-    work, settings = course.folder / "work", course.settings
-    suite = settings.suite
+    work = course.folder / "work"
     (work / "skip.txt").write_text("".join(f"{check}\n" for check in done), encoding="utf-8")
     follower = collect.Follower(work / f"journal-{number}.jsonl")
     arguments = (
-        *("-m", "pytest", "-c", f"{suite}/pytest.ini", "--rootdir", suite, suite),
-        # -s: what a check printed before it killed the interpreter must not die with pytest's capture.
-        *("-q", "-s", "-m", TIERS[settings.tier], "--continue-on-collection-errors"),
+        *_pytest(course.settings, course.settings.suite),
         f"--samcheck-journal={WORK}/journal-{number}.jsonl",
         f"--samcheck-skip-listed={WORK}/skip.txt",
-        f"--samcheck-check-timeout={settings.check_timeout}",
         f"--benchmark-json={WORK}/benchmark-{number}.json",
-        *((f"--samcheck-variants={','.join(settings.variants)}",) if settings.variants else ()),
     )
     output = course.folder / f"output-{number}.log"
     output.touch()
     ended = place.run(Job(arguments, work, output, _alive(course, follower, len(done)), course.slot.gpu))
-    settings.gates.check()  # who was ended with the run has not died of a check
+    course.settings.gates.check()  # who was ended with the run has not died of a check
     note = json.dumps({**asdict(ended), "at": round(time.time(), 3)}).encode()
     results.write_atomically(course.folder / f"ended-{number}.json", note)
+
+
+def _start_pass(course: Course, place: Place, number: int) -> Ended:
+    """One more process that measures the benchmarks."""
+    settings, work = course.settings, course.folder / "work"
+    follower = collect.Follower(passes.journal(course.folder, number))
+    arguments = (*_pytest(settings, f"{settings.suite}/{passes.MODULE}"), *passes.outputs(number))
+    output = course.folder / f"pass-{number}.log"
+    ended = place.run(Job(arguments, work, output, _alive(course, follower, 0), course.slot.gpu))
+    settings.gates.check()
+    return ended
+
+
+def _pytest(settings: Settings, what: str) -> tuple[str, ...]:
+    """Python's arguments that run a part of the suite, or all of it."""
+    return (
+        *("-m", "pytest", "-c", f"{settings.suite}/pytest.ini", "--rootdir", settings.suite, what),
+        # -s: what a check printed before it killed the interpreter must not die with pytest's capture.
+        *("-q", "-s", "-m", TIERS[settings.tier], "--continue-on-collection-errors"),
+        f"--samcheck-check-timeout={settings.check_timeout}",
+        f"--samcheck-benchmark-seconds={passes.SECONDS[settings.tier]}",
+        *((f"--samcheck-variants={','.join(settings.variants)}",) if settings.variants else ()),
+    )
 
 
 def _alive(course: Course, follower: collect.Follower, before: int) -> Callable[[], bool]:

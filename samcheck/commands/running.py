@@ -90,6 +90,7 @@ def _run(plan: Plan, options: dict[str, object]) -> None:
         variants=_variants(str(options["variants"]), tier, own=chosen.environment.kind == "here"),
         version=session.version(),
         gates=_gates(options),
+        processes=int(str(options.get("processes") or 0)),
     )
     store = options["results"]
     assert isinstance(store, Path)

@@ -6,48 +6,96 @@ Without that a GPU's encoder looks free and whatever copies first to the host lo
 
 from __future__ import annotations
 
+from statistics import median
 from time import perf_counter
-from typing import Any, Callable, Dict
+from typing import Any, Callable, Dict, List
 
 import torch
 
-LONG_SECONDS = 5.0
-FEWEST_ROUNDS = 3
+from . import sampling
+from .gauge import Gauge
+from .record import Series
+
+#: The timer may take this share of the shortest step that is measured.
+TIMER_SHARE = 0.01
 
 
-def synchronised(step: Callable[[], Any], device: str) -> Callable[[], Any]:
-    """`step`, returning only when the device has finished it."""
-    if device != "cuda":
-        return step
+class Synchronised:
+    """A step that returns only when the device has finished it, and what the device's own clock says of it.
 
-    def finished() -> Any:
-        result = step()
+    Attributes:
+        device_ms: of each call on a GPU, by CUDA events; empty on the CPU.
+    """
+
+    def __init__(self, step: Callable[[], Any], device: str) -> None:
+        self._step, self._on_gpu = step, device == "cuda"
+        self.device_ms: List[float] = []
+        if self._on_gpu:
+            self._begin = torch.cuda.Event(enable_timing=True)
+            self._end = torch.cuda.Event(enable_timing=True)
+
+    def __call__(self) -> Any:
+        if not self._on_gpu:
+            return self._step()
+        self._begin.record()
+        result = self._step()
+        self._end.record()
         torch.cuda.synchronize()
+        self.device_ms.append(self._begin.elapsed_time(self._end))
         return result
 
-    return finished
 
+class Timing:
+    """Times a step with the pytest-benchmark fixture.
 
-def time(benchmark: Any, step: Callable[[], Any]) -> Any:
-    """Time `step` with the pytest-benchmark fixture; returns what it gave.
-
-    pytest-benchmark decides how often to run it, unless one run takes so long that even its least, five
-    rounds behind a calibration, would take minutes.
+    Attributes:
+        result: what the step gave last.
+        series: the samples of this process; None where pytest-benchmark was switched off.
     """
-    begin = perf_counter()
-    step()
-    if perf_counter() - begin < LONG_SECONDS:
-        return benchmark(step)
-    return benchmark.pedantic(step, rounds=FEWEST_ROUNDS)
+
+    def __init__(self, benchmark: Any, step: Callable[[], Any], device: str, seconds: float) -> None:
+        timed, gauge = Synchronised(step, device), Gauge(device)
+        self.series = None
+        warm = sampling.warm_up(timed, seconds)
+        pilot = warm[-sampling.PILOT :] if len(warm) > 2 else warm[-1:]
+        rounds = sampling.rounds_for(pilot, seconds)
+        timed.device_ms.clear()
+        gauge.before()
+        self.result = benchmark.pedantic(timed, setup=gauge.during, rounds=rounds)
+        gauge.after()
+        if benchmark.stats is None:
+            return
+        self.wall_ms = [each * 1e3 for each in benchmark.stats.stats.data]
+        samples = {"wall_ms": _stored(self.wall_ms)}
+        if timed.device_ms:
+            samples["device_ms"] = _stored(timed.device_ms)
+        steady = sampling.relative_error(self.wall_ms) <= sampling.TARGET
+        self.series = Series(
+            samples=samples,
+            rounds=len(self.wall_ms),
+            warmup=len(warm),
+            stopped="steady" if steady else "budget",
+            disturbed=gauge.disturbed,
+            readings=gauge.readings,
+        )
+
+    @property
+    def metrics(self) -> Dict[str, float]:
+        """In milliseconds, over all rounds."""
+        return sampling.summary(self.wall_ms)
 
 
-def metrics(benchmark: Any) -> Dict[str, float]:
-    """The numbers of a finished pytest-benchmark fixture, in milliseconds."""
-    stats = benchmark.stats.stats
-    return {
-        "median_ms": stats.median * 1e3,
-        "mean_ms": stats.mean * 1e3,
-        "min_ms": stats.min * 1e3,
-        "stddev_ms": stats.stddev * 1e3,
-        "rounds": float(stats.rounds),
-    }
+def _stored(samples: List[float]) -> List[float]:
+    """Thinned out, with the six digits that a clock of nanoseconds and its noise can give."""
+    return [float("{:.6g}".format(each)) for each in sampling.thinned(samples)]
+
+
+def timer_ms(device: str, rounds: int = 200) -> float:
+    """What `Synchronised` and the clock add to a step: the median time of a step that does nothing."""
+    nothing = Synchronised(lambda: None, device)
+    times = []
+    for _ in range(rounds):
+        before = perf_counter()
+        nothing()
+        times.append(perf_counter() - before)
+    return median(times) * 1e3

@@ -17,17 +17,20 @@ import pytest
 from . import copies
 from .defects import DefectWatch
 from .journal import Journal
-from .record import PRECISION_NAMES, CheckResult
+from .record import PRECISION_NAMES, CheckResult, Series
 from .sam.variants import VARIANTS, discover
 
 #: Of this process, before anything under test was imported and could change it.
 ENVIRONMENT = dict(os.environ)
 
+#: A median over 0.3 s is steady to a few per cent; the usual second would cost the fast tier 15 s more.
+BENCHMARK_SECONDS = 0.3
 DETAILS_LIMIT = 4000  # characters of traceback kept per check
 
 WATCH = pytest.StashKey["DefectWatch"]()
 METRICS = pytest.StashKey["Dict[str, float]"]()
 SETTINGS = pytest.StashKey["Dict[str, str]"]()
+SERIES = pytest.StashKey["List[Series]"]()
 REPORTS = pytest.StashKey["List[pytest.TestReport]"]()
 RESULT = pytest.StashKey["Optional[CheckResult]"]()
 
@@ -40,6 +43,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
     group.addoption("--samcheck-device", choices=("auto", "cpu", "cuda"), default="auto")
     group.addoption("--samcheck-variants", metavar="NAMES", help="comma-separated; default: all")
+    group.addoption(
+        "--samcheck-benchmark-seconds",
+        type=float,
+        default=BENCHMARK_SECONDS,
+        metavar="SECONDS",
+        help="at most so long is one benchmark measured, once for warming up and once for the samples",
+    )
     group.addoption("--samcheck-check-timeout", type=float, default=600.0, metavar="SECONDS")
 
 
@@ -178,6 +188,13 @@ def settings(request: pytest.FixtureRequest) -> Dict[str, str]:
     return settings
 
 
+@pytest.fixture
+def series(request: pytest.FixtureRequest) -> List[Series]:
+    """The raw samples to store with this check: what this process measured."""
+    series: List[Series] = request.node.stash.setdefault(SERIES, [])
+    return series
+
+
 def _verdict(item: pytest.Item, reports: List[pytest.TestReport]) -> Tuple[str, str, str]:
     """Outcome, one-line reason and details of a check, from its set-up, call and tear-down."""
     for report in reports:
@@ -222,6 +239,7 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
         seconds=round(sum(each.duration for each in reports), 4),
         metrics=item.stash.get(METRICS, {}),
         settings=item.stash.get(SETTINGS, {}),
+        series=item.stash.get(SERIES, []),
     )
 
 

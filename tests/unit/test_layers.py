@@ -20,7 +20,7 @@ LAYERS = (
     ("samcheck.session", "samcheck.fanout", "samcheck.against", "samcheck.refresh"),
     ("samcheck.merge", "samcheck.explain", "samcheck.fitting"),
     ("samcheck.runner", "samcheck.report", "samcheck.console"),
-    ("samcheck.judging",),
+    ("samcheck.judging", "samcheck.passes"),
     ("samcheck.collect",),
     ("samcheck.environments", "samcheck.results"),
     ("samcheck.images", "samcheck.matrix"),

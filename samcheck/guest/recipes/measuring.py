@@ -14,7 +14,7 @@ from typing import Any, Callable, List, Optional, Tuple
 
 import torch
 
-from ..latency import synchronised
+from ..latency import Synchronised
 from ..memory.gauges import tensors
 from .recipe import Context, Measured, mean_iou, require_right
 
@@ -27,7 +27,7 @@ LONG_SECONDS = 1.0
 
 def once(step: Step, device: str) -> float:
     """Seconds that one run takes, the device waited for."""
-    finished = synchronised(step, device)
+    finished = Synchronised(step, device)
     begin = perf_counter()
     finished()
     return perf_counter() - begin

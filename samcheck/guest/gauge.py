@@ -1,0 +1,166 @@
+"""What else bears on a measurement: the GPU's clocks, heat and throttling, and who else computes.
+
+A measurement that was throttled or shared is marked (`Series.disturbed`) and never averaged in. NVML's
+names: https://docs.nvidia.com/deploy/nvml-api/group__nvmlClocksEventReasons.html
+"""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from time import perf_counter
+from typing import Any, Callable, Dict, List, Optional
+
+#: Bits of NVML's reasons for lower clocks that mean that the hardware could not do what it should.
+THROTTLED = {
+    0x08: "hardware slowdown",
+    0x20: "software thermal slowdown",
+    0x40: "hardware thermal slowdown",
+    0x80: "power brake",
+}
+#: Usual on a busy GPU: told, not marked.
+POWER_CAP = 0x04
+#: Others may take this share of the machine's CPU time before a measurement on the CPU is marked.
+OTHERS_SHARE = 0.1
+POLL_SECONDS = 0.1
+
+
+class Gauge:
+    """Reads before, during and after a benchmark.
+
+    Use: `before()`, then `during()` between rounds as often as wanted, then `after()`.
+    """
+
+    def __init__(self, device: str) -> None:
+        self.gpu: Optional[Gpu] = Gpu.open() if device == "cuda" else None
+        self.readings: Dict[str, float] = {}
+        self.disturbed: List[str] = []
+        self._times = (0.0, 0.0)
+        self._polled = 0.0
+
+    def before(self) -> None:
+        self._times = cpu_seconds()
+        self._look("before")
+
+    def during(self) -> None:
+        """To be called between rounds, outside of what is timed; looks ten times a second at most."""
+        if self.gpu is not None and perf_counter() - self._polled > POLL_SECONDS:
+            self._look("during")
+
+    def after(self) -> None:
+        self._look("after")
+        if self.gpu is not None:
+            self.gpu.close()
+            return
+        share = others_share(self._times, cpu_seconds())
+        if share is not None:
+            self.readings["others_cpu_share"] = round(share, 4)
+            if share > OTHERS_SHARE:
+                self._mark("other processes had over {:.0%} of the CPU".format(OTHERS_SHARE))
+
+    def _look(self, when: str) -> None:
+        self._polled = perf_counter()
+        if self.gpu is None:
+            return
+        for name, value in self.gpu.read().items():
+            self.readings["{}_{}".format(when, name)] = value
+        for reason in self.gpu.throttled():
+            self._mark(reason)
+        if self.gpu.processes() > 1:
+            self._mark("other processes computed on the GPU")
+
+    def _mark(self, reason: str) -> None:
+        if reason not in self.disturbed:
+            self.disturbed.append(reason)
+
+
+def cpu_seconds() -> "tuple[float, float]":
+    """CPU time so far of the whole machine, idle not counted, and of this process, in seconds.
+
+    Steal, what a virtual machine's host gave to others, counts as used by others.
+    """
+    own = os.times()
+    try:
+        with open("/proc/stat", encoding="ascii") as stream:
+            fields = [int(word) for word in stream.readline().split()[1:9]]
+    except (OSError, ValueError):
+        return 0.0, 0.0
+    idle = fields[3] + fields[4]
+    return (sum(fields) - idle) / os.sysconf("SC_CLK_TCK"), own.user + own.system
+
+
+def others_share(before: "tuple[float, float]", after: "tuple[float, float]") -> Optional[float]:
+    """The CPU time that other processes used, over what this one used and they together; None if unknown."""
+    used, own = after[0] - before[0], after[1] - before[1]
+    if used <= 0.2:  # the kernel counts in hundredths of a second
+        return None
+    return max(0.0, used - own) / used
+
+
+class Gpu:
+    """The first GPU that this process sees, through NVML; what a driver does not tell is left out."""
+
+    def __init__(self, nvml: Any, handle: Any) -> None:
+        self._nvml, self._handle = nvml, handle
+
+    @staticmethod
+    def open() -> "Optional[Gpu]":
+        try:
+            import pynvml
+        except ImportError:
+            return None
+        try:
+            pynvml.nvmlInit()
+            return Gpu(pynvml, pynvml.nvmlDeviceGetHandleByIndex(_number()))
+        except pynvml.NVMLError:
+            return None
+
+    def close(self) -> None:
+        with suppress(self._nvml.NVMLError):
+            self._nvml.nvmlShutdown()
+
+    def read(self) -> Dict[str, float]:
+        """Clocks in MHz, temperature in degrees Celsius, power in W, ECC errors and modes as 0 or 1."""
+        nvml, handle = self._nvml, self._handle
+        asked: Dict[str, Callable[[], float]] = {
+            "sm_mhz": lambda: nvml.nvmlDeviceGetClockInfo(handle, nvml.NVML_CLOCK_SM),
+            "memory_mhz": lambda: nvml.nvmlDeviceGetClockInfo(handle, nvml.NVML_CLOCK_MEM),
+            "celsius": lambda: nvml.nvmlDeviceGetTemperature(handle, nvml.NVML_TEMPERATURE_GPU),
+            "watts": lambda: nvml.nvmlDeviceGetPowerUsage(handle) / 1000,
+            "power_capped": lambda: float(bool(self._reasons() & POWER_CAP)),
+            "ecc_mode": lambda: nvml.nvmlDeviceGetEccMode(handle)[0],
+            "ecc_uncorrected": lambda: nvml.nvmlDeviceGetTotalEccErrors(
+                handle, nvml.NVML_MEMORY_ERROR_TYPE_UNCORRECTED, nvml.NVML_VOLATILE_ECC
+            ),
+            "mig_mode": lambda: nvml.nvmlDeviceGetMigMode(handle)[0],
+            "persistence_mode": lambda: nvml.nvmlDeviceGetPersistenceMode(handle),
+        }
+        found = {}
+        for name, ask in asked.items():
+            with suppress(nvml.NVMLError):
+                found[name] = float(ask())
+        return found
+
+    def throttled(self) -> List[str]:
+        reasons = self._reasons()
+        return ["{} of the GPU".format(name) for bit, name in THROTTLED.items() if reasons & bit]
+
+    def processes(self) -> int:
+        """How many compute on it; 0 where the driver does not tell, as inside some containers."""
+        try:
+            return len(self._nvml.nvmlDeviceGetComputeRunningProcesses(self._handle))
+        except self._nvml.NVMLError:
+            return 0
+
+    def _reasons(self) -> int:
+        """Why the clocks are lower than they could be, as bits; 0 where the driver does not tell."""
+        try:
+            return int(self._nvml.nvmlDeviceGetCurrentClocksThrottleReasons(self._handle))
+        except self._nvml.NVMLError:
+            return 0
+
+
+def _number() -> int:
+    """NVML's number of the first device that CUDA shows to this process."""
+    first = os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",")[0].strip()
+    return int(first) if first.isdigit() else 0

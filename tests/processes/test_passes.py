@@ -1,0 +1,80 @@
+"""Benchmarks run in several processes: all their samples are kept, and a failure in any of them counts."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+from rig import CONFTEST, INI
+from trial import Silent
+
+from samcheck import passes, runner
+from samcheck.cells import Cell
+from samcheck.environments import WORK, here
+from samcheck.guest.record import CheckResult
+from samcheck.matrix import PlannedCell
+
+BENCHMARK = """
+import os
+from samcheck.guest.record import Series
+
+def test_it(series, measured):
+    number = len([name for name in os.listdir() if name.startswith("pass-")]) + 1
+    {}
+    series.append(Series({{"wall_ms": [float(number)]}}, 1, 0, "steady", readings={{"pid": os.getpid()}}))
+    measured["median_ms"] = float(number)
+"""
+OTHER = "def test_other(): open('other', 'a').write('x')\n"
+
+
+def run(folder: Path, body: str, count: int = 3) -> tuple[list[CheckResult], runner.Course]:
+    suite = folder / "cell" / "work" / "suite"
+    suite.mkdir(parents=True, exist_ok=True)
+    (suite / "pytest.ini").write_text(INI)
+    (suite / "conftest.py").write_text(CONFTEST)
+    (suite / passes.MODULE).write_text(BENCHMARK.format(body))
+    (suite / "test_other.py").write_text(OTHER)
+    settings = runner.Settings(
+        "fast", here.Here(sys.executable), "", 60.0, suite=f"{WORK}/suite", processes=count
+    )
+    course = runner.Course(PlannedCell(Cell("0.0.0", "cpu", "3.11")), settings, folder / "cell", Silent())
+    attempts = runner.measured(course, here.HerePlace(sys.executable))
+    return course.checks(attempts), course
+
+
+def benchmark(checks: list[CheckResult]) -> CheckResult:
+    return next(check for check in checks if check.group == "latency")
+
+
+def test_each_process_is_a_fresh_one(tmp_path: Path) -> None:
+    checks, _ = run(tmp_path, "")
+    found = benchmark(checks)
+    assert [each.samples["wall_ms"] for each in found.series] == [[1.0], [2.0], [3.0]]
+    assert len({each.readings["pid"] for each in found.series}) == 3
+    assert found.metrics["median_ms"] == 2.0
+    assert found.metrics["processes"] == 3
+    assert (tmp_path / "cell" / "work" / "other").read_text() == "x"  # once only
+
+
+def test_failure_in_another_process_counts(tmp_path: Path) -> None:
+    checks, _ = run(tmp_path, "assert number != 3, 'too slow'")
+    assert benchmark(checks).outcome == "failed"
+    assert benchmark(checks).reason.startswith("in another process: AssertionError: too slow")
+
+
+@pytest.mark.parametrize("body", ["if number == 2: os._exit(3)", "if number == 2: os.kill(os.getpid(), 9)"])
+def test_death_of_a_process_is_told(tmp_path: Path, body: str) -> None:
+    checks, course = run(tmp_path, body)
+    assert benchmark(checks).outcome == "passed"
+    assert len(benchmark(checks).series) == 2
+    assert course.details["processes"].startswith("process 2 of the benchmarks ended with")
+
+
+def test_resumed_run_measures_only_what_is_missing(tmp_path: Path) -> None:
+    first, _ = run(tmp_path, "", count=2)
+    passes.journal(tmp_path / "cell", 2).with_name("pass-3.jsonl").write_text('{"event": "started"')  # torn
+    again, _ = run(tmp_path, "", count=3)
+    pids = [[each.readings["pid"] for each in benchmark(checks).series] for checks in (first, again)]
+    assert pids[1][:2] == pids[0]
+    assert len(set(pids[1])) == 3
