@@ -18,7 +18,7 @@ LAYERS = (
     ("samcheck.commands",),
     ("samcheck.clean", "samcheck.disk", "samcheck.planning"),
     ("samcheck.session", "samcheck.fanout", "samcheck.against", "samcheck.refresh"),
-    ("samcheck.merge", "samcheck.explain", "samcheck.fitting"),
+    ("samcheck.merge", "samcheck.explain", "samcheck.fitting", "samcheck.compare"),
     ("samcheck.runner", "samcheck.report", "samcheck.console"),
     ("samcheck.judging", "samcheck.passes"),
     ("samcheck.collect",),

@@ -1,0 +1,83 @@
+"""Two sets of results, compared as a whole (pure)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from samcheck.compare import changes, noise, pairing, verdicts
+from samcheck.compare.changes import Change
+from samcheck.compare.measures import Key, Measure, measures
+from samcheck.compare.pairing import Row
+from samcheck.compare.statistics import Noise
+from samcheck.compare.verdicts import Pair, Verdict
+from samcheck.guest.record import CellResult
+
+#: The noise of a result's benchmarks, by their names; empty where no A/A runs are stored.
+Known = Callable[[CellResult], Mapping[str, Noise]]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What became of everything between two sets of results, `base` and `new` by their names."""
+
+    base: str
+    new: str
+    rows: tuple[Row, ...]
+    changes: tuple[Change, ...]
+    verdicts: tuple[Verdict, ...]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def worse(self) -> bool:
+        """Whether anything is known to be worse."""
+        return any(each.bad for each in self.changes) or any(
+            each.verdict == "regressed" for each in self.verdicts
+        )
+
+
+def compare(
+    base: Sequence[CellResult],
+    new: Sequence[CellResult],
+    known: Known,
+    names: tuple[str, str] = ("base", "new"),
+    across: bool = False,
+    alpha: float = verdicts.ALPHA,
+) -> Comparison:
+    """Outcomes and numbers of all cells, their false alarms controlled together.
+
+    Args:
+        known: what is known of a cell's noise, by its result in the base.
+        across: compare times of different machines as well.
+        alpha: the share of tables without any change in which one may be reported.
+    """
+    rows = pairing.rows(base, new, across)
+    found = verdicts.decide([pair for row in rows for pair in _pairs(row, known)], alpha)
+    changed = [change for row in rows for change in changes.changes(row)]
+    return Comparison(
+        *names, tuple(rows), tuple(changed), tuple(found), tuple(dict.fromkeys(_notes(rows, found)))
+    )
+
+
+def _pairs(row: Row, known: Known) -> Iterator[Pair]:
+    if row.base is None or row.new is None:
+        return  # the row itself is missing or new: that is said once
+    before, after = _by_key(row.base), _by_key(row.new)
+    by_benchmark = known(row.base)
+    for key in {**before, **after}:
+        yield Pair(row.name, before.get(key), after.get(key), noise.lookup(by_benchmark, key), row.apart)
+
+
+def _by_key(result: CellResult) -> dict[Key, Measure]:
+    return {each.key: each for each in measures(result)}
+
+
+def _notes(rows: Sequence[Row], found: Sequence[Verdict]) -> Iterator[str]:
+    for row in rows:
+        if row.apart:
+            yield f"{row.name}: times are not compared (--across does), since these differ: {row.apart}"
+    if any(each.assumed for each in found):
+        yield (
+            "no A/A runs are stored for some of these: how much two runs differ without a cause was assumed, "
+            "with care, and small changes stay ambiguous; run the base three times and see `samcheck noise`"
+        )

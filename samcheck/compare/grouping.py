@@ -1,0 +1,126 @@
+"""Many verdicts → few lines: what all of a precision, a part or an environment have in common (pure)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from statistics import median
+
+from samcheck.compare.changes import Change
+from samcheck.compare.verdicts import Verdict
+
+#: Fewer alike are told one by one.
+FEWEST = 3
+FEATURES = ("row", "precision", "variant", "backend", "part")
+
+
+@dataclass(frozen=True)
+class Line:
+    """One thing to know.
+
+    Attributes:
+        what: e.g. ``all 6 fp16 benchmarks on torch2.13.0-cu130-py3.12``.
+        verdict: that all of them have.
+        effect: ``+6.1% (+4.9% to +8.0%)``; empty where there is none.
+        members: what the line stands for.
+    """
+
+    what: str
+    verdict: str
+    effect: str
+    members: tuple[str, ...]
+    reason: str = ""
+
+
+def lines(verdicts: Sequence[Verdict], word: str) -> list[Line]:
+    """What has the verdict `word`, the widest groups that have nothing else in them first."""
+    left = [each for each in verdicts if each.verdict == word]
+    compared = (
+        [each for each in verdicts if each.verdict not in ("missing", "new")]
+        if word
+        in (
+            "regressed",
+            "improved",
+        )
+        else list(verdicts)
+    )
+    found = []
+    for features in _feature_sets():
+        for group in _pure(left, compared, features):
+            found.append(_line(group, features, word, all_of_it=True))
+            left = [each for each in left if each not in group]
+    return found + [_line([each], FEATURES, word, all_of_it=False) for each in left]
+
+
+def _feature_sets() -> Iterable[tuple[str, ...]]:
+    """From the widest groups to the narrowest."""
+    for size in range(1, 4):
+        yield from combinations(FEATURES, size)
+
+
+def _pure(
+    left: Sequence[Verdict], compared: Sequence[Verdict], features: tuple[str, ...]
+) -> list[list[Verdict]]:
+    """Groups that agree in `features` and are all in `left`, of one family."""
+    wanted: dict[tuple[str, ...], list[Verdict]] = {}
+    for each in left:
+        wanted.setdefault(_values(each, features), []).append(each)
+    total: dict[tuple[str, ...], int] = {}
+    for each in compared:
+        values = _values(each, features)
+        total[values] = total.get(values, 0) + 1
+    return [group for values, group in wanted.items() if len(group) >= FEWEST and len(group) == total[values]]
+
+
+def _values(verdict: Verdict, features: tuple[str, ...]) -> tuple[str, ...]:
+    return (
+        verdict.family.name,
+        verdict.reason if verdict.change is None else "",
+        *(_feature(verdict, name) for name in features),
+    )
+
+
+def _feature(verdict: Verdict, name: str) -> str:
+    if name == "part":
+        return verdict.key.check.partition("::test_")[2].partition("[")[0].replace("_", " ")
+    return str(getattr(verdict, name))
+
+
+def _line(group: Sequence[Verdict], features: tuple[str, ...], word: str, all_of_it: bool) -> Line:
+    first = group[0]
+    members = tuple(f"{each.row}: {each.key}" for each in group)
+    if not all_of_it:
+        what = f"{first.key} on {first.row}"
+    else:
+        words = " ".join(
+            _feature(first, name) for name in features if name != "row" and _feature(first, name)
+        )
+        where = f" on {first.row}" if "row" in features else ""
+        what = f"all {len(group)} {words} {first.family.name} numbers{where}".replace("  ", " ")
+    reasons = {each.reason for each in group}
+    return Line(what, word, effect(group), members, reasons.pop() if len(reasons) == 1 else "")
+
+
+def effect(group: Sequence[Verdict]) -> str:
+    """The middle of the changes and how far they reach."""
+    changes = sorted(each.change for each in group if each.change is not None)
+    if not changes:
+        return ""
+    shown = group[0].family.shown
+    middle = shown(median(changes))
+    if len(changes) > 1:
+        return f"{middle} ({shown(changes[0])} to {shown(changes[-1])})"
+    interval = group[0].interval
+    return f"{middle} ({shown(interval[0])} to {shown(interval[1])})" if interval else middle
+
+
+def alike(changes: Sequence[Change]) -> list[tuple[Change, list[Change]]]:
+    """Changes of the same kind, group of checks and reason together, each with one that stands for them."""
+    found: dict[tuple[str, ...], list[Change]] = {}
+    for each in changes:
+        # Why something was skipped before is of no interest once it is tried.
+        reason = each.reason if each.kind != "now tried" else ""
+        key = (each.row, each.kind, each.group, each.base, each.new, reason)
+        found.setdefault(key, []).append(each)
+    return [(members[0], members) for members in found.values()]

@@ -1,0 +1,133 @@
+"""What of a result can be compared as a number, and what a change of it means (pure)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from statistics import median
+
+from samcheck.guest.record import CellResult, CheckResult, Series
+
+
+@dataclass(frozen=True)
+class Family:
+    """How numbers of one kind are compared.
+
+    Attributes:
+        name: of the kind, for the reader.
+        ratio: whether changes are relative (compared as logarithms), else absolute.
+        worse: +1 where more is worse, -1 where less is.
+        margin: the least change that matters; relative changes as ratio minus one.
+        exact: whether the same software gives the same number again on the same machine, so that any
+            change that matters is one of the software.
+        floor: below it differences are rounding, and numbers count as this.
+    """
+
+    name: str
+    ratio: bool
+    worse: int
+    margin: float
+    exact: bool = False
+    floor: float = 0.0
+
+    def scale(self, value: float) -> float:
+        """The number on the scale on which it is compared."""
+        return math.log(max(value, self.floor)) if self.ratio else value
+
+    def shown(self, change: float) -> str:
+        """A change on that scale, for people."""
+        return f"{math.expm1(change):+.1%}" if self.ratio else f"{change:+.4f}"
+
+    @property
+    def scaled_margin(self) -> float:
+        return math.log1p(self.margin) if self.ratio else self.margin
+
+
+LATENCY = Family("latency", ratio=True, worse=1, margin=0.03, floor=1e-6)
+MEMORY = Family("memory", ratio=True, worse=1, margin=0.05, floor=1e-3)
+#: As an allocator counts it: the same steps take the same blocks.
+ALLOCATED = Family("memory", ratio=True, worse=1, margin=0.02, exact=True, floor=1e-3)
+#: Against float64; below a thousandth it is the rounding of half precision, which any release may do otherwise.
+ERROR = Family("error", ratio=True, worse=1, margin=1.0, exact=True, floor=1e-3)
+OVERLAP = Family("mask IoU", ratio=False, worse=-1, margin=0.005, exact=True)
+
+#: Metrics by the end of their name; what is not here is a circumstance, not a quality.
+FAMILIES = (
+    ("_held_mib", MEMORY),
+    ("_allocated_mib", ALLOCATED),
+    ("need_mib", MEMORY),
+    ("_relative_l2", ERROR),
+    ("score_error", ERROR),
+    ("mask_iou", OVERLAP),
+    ("mean_iou", OVERLAP),
+    ("least_iou", OVERLAP),
+)
+
+
+@dataclass(frozen=True)
+class Key:
+    """One number of one check.
+
+    Attributes:
+        check: its name in the suite.
+        metric: the number's name, with its unit.
+    """
+
+    check: str
+    metric: str
+
+    def __str__(self) -> str:
+        return f"{self.check} {self.metric}"
+
+
+@dataclass(frozen=True)
+class Measure:
+    """What one result says of one number.
+
+    Attributes:
+        values: on the family's scale, one for each undisturbed process.
+        disturbed: why processes were left out, each reason once.
+        conditions: what must be the same on both sides for the numbers to be comparable.
+    """
+
+    key: Key
+    family: Family
+    values: tuple[float, ...]
+    conditions: tuple[tuple[str, str], ...] = ()
+    disturbed: tuple[str, ...] = ()
+    check: CheckResult | None = None
+
+
+#: Settings of a check that change its numbers without being what is compared.
+CONDITIONS = ("device", "threads", "computed_in")
+
+
+def measures(result: CellResult) -> Iterator[Measure]:
+    """Everything in a result that can be compared as a number."""
+    for check in result.checks:
+        if check.outcome not in ("passed", "known", "fixed"):
+            continue
+        conditions = tuple((name, check.settings[name]) for name in CONDITIONS if name in check.settings)
+        weights = result.weights.get(check.variant or "")
+        conditions += (("weights", weights),) if weights else ()
+        if check.series or (check.group == "latency" and "median_ms" in check.metrics):
+            yield _timed(check, conditions)
+        for name, value in check.metrics.items():
+            family = next((each for end, each in FAMILIES if name.endswith(end)), None)
+            if family is not None:
+                key = Key(check.check, name)
+                yield Measure(key, family, (family.scale(value),), conditions, check=check)
+
+
+def _timed(check: CheckResult, conditions: tuple[tuple[str, str], ...]) -> Measure:
+    """A benchmark: the medians of its processes; before schema 2 only that of one process was kept."""
+    good = [_typical(each) for each in check.series if not each.disturbed]
+    reasons = dict.fromkeys(reason for each in check.series for reason in each.disturbed)
+    times = good if check.series else [check.metrics["median_ms"]]
+    values = tuple(LATENCY.scale(each) for each in times)
+    return Measure(Key(check.check, "wall_ms"), LATENCY, values, conditions, tuple(reasons), check)
+
+
+def _typical(series: Series) -> float:
+    return median(series.samples["wall_ms"])

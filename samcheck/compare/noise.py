@@ -1,0 +1,141 @@
+"""How much numbers vary on a machine when nothing has changed: A/A runs, kept beside the results.
+
+A file ``<results>/noise/<device>--<driver>.json`` holds, for each cell and benchmark, the value of each
+process of each A/A run. `samcheck noise` adds to it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pydantic import TypeAdapter, ValidationError
+
+from samcheck import results
+from samcheck.compare.measures import Key, Measure, measures
+from samcheck.compare.statistics import (
+    NOTHING_KNOWN,
+    Noise,
+    Variance,
+    between,
+    moderated,
+    within,
+)
+from samcheck.errors import BadInput
+from samcheck.guest.record import CellResult
+
+FOLDER = "noise"
+#: Runs that are kept for a cell; older ones make room. 20 runs of 5 processes and 30 benchmarks take 60 KiB.
+KEPT = 20
+#: Fewer A/A runs say nothing about runs.
+FEWEST_RUNS = 3
+
+
+@dataclass(frozen=True)
+class Run:
+    """One A/A run of a cell: when, and by benchmark the value of each process on its family's scale."""
+
+    started: str
+    values: dict[str, list[float]]
+
+
+@dataclass(frozen=True)
+class Series:
+    """The A/A runs of one machine, by cell."""
+
+    device: str
+    driver: str
+    cells: dict[str, list[Run]] = field(default_factory=dict)
+
+
+_SERIES: TypeAdapter[Series] = TypeAdapter(Series)
+
+
+def place(root: Path, device: str, driver: str) -> Path:
+    return root / FOLDER / f"{results.slug(device)}--{results.slug(driver)}.json"
+
+
+def load(path: Path) -> Series | None:
+    """The A/A runs in a file; None if there is none.
+
+    Raises:
+        BadInput: it is something else.
+    """
+    try:
+        return _SERIES.validate_json(path.read_bytes())
+    except FileNotFoundError:
+        return None
+    except (OSError, ValidationError) as error:
+        raise BadInput(f"{path}: not a file of A/A runs: {str(error).splitlines()[0]}") from None
+
+
+def run_of(result: CellResult) -> Run | None:
+    """A result as an A/A run; None where nothing in it was measured undisturbed."""
+    found = {str(each.key): [*each.values] for each in measures(result) if _varies(each)}
+    return Run(result.started, found) if found else None
+
+
+def _varies(measure: Measure) -> bool:
+    return bool(measure.values) and not measure.family.exact
+
+
+def added(series: Series, found: Iterable[CellResult]) -> Series:
+    """With these results as further runs; the same run is there once, the newest `KEPT` stay."""
+    cells = dict(series.cells)
+    for result in found:
+        run = run_of(result)
+        if run is not None:
+            others = [each for each in cells.get(result.cell.id, []) if each.started != run.started]
+            cells[result.cell.id] = sorted([*others, run], key=lambda each: each.started)[-KEPT:]
+    return Series(series.device, series.driver, cells)
+
+
+def known_in(root: Path) -> Callable[[CellResult], Mapping[str, Noise]]:
+    """Looks up the noise of a result's benchmarks in the A/A runs under `root`."""
+
+    def known(result: CellResult) -> Mapping[str, Noise]:
+        series = load(place(root, *machine(result)))
+        return of_runs(series.cells.get(result.cell.id, [])) if series else {}
+
+    return known
+
+
+def machine(result: CellResult) -> tuple[str, str]:
+    """The device and driver under which a result is stored."""
+    device, driver, _ = results.place(Path(), result, "unknown").parts
+    return device, driver
+
+
+def store(root: Path, series: Series) -> Path:
+    path = place(root, series.device, series.driver)
+    results.write_atomically(path, _SERIES.dump_json(series) + b"\n")
+    return path
+
+
+def of_runs(runs: Sequence[Run]) -> dict[str, Noise]:
+    """The noise of each benchmark; nothing where there are too few runs to know."""
+    if len(runs) < FEWEST_RUNS:
+        return {}
+    names = sorted({name for run in runs for name in run.values})
+    groups = [[run.values[name] for run in runs if run.values.get(name)] for name in names]
+    process = moderated([within(group) for group in groups])
+    run = moderated([between(group, inside) for group, inside in zip(groups, process, strict=True)])
+    known = zip(names, groups, process, run, strict=True)
+    return {name: Noise(a, b) for name, group, a, b in known if len(group) >= FEWEST_RUNS}
+
+
+def typical(by_benchmark: Mapping[str, Noise]) -> Noise:
+    """For a benchmark that the A/A runs lack: the noisier end of those that they have."""
+    if not by_benchmark:
+        return NOTHING_KNOWN
+    noises = [*by_benchmark.values()]
+    return Noise(
+        Variance(max(each.process.value for each in noises), min(each.process.degrees for each in noises)),
+        Variance(max(each.run.value for each in noises), min(each.run.degrees for each in noises)),
+        assumed=True,
+    )
+
+
+def lookup(by_benchmark: Mapping[str, Noise], key: Key) -> Noise:
+    return by_benchmark.get(str(key)) or typical(by_benchmark)

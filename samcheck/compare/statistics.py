@@ -1,0 +1,166 @@
+"""Is a difference more than noise? (pure)
+
+A benchmark's number varies between processes of one run and, beyond that, between runs. Both variances are
+estimated, the second from stored A/A runs, and a difference is weighed against both. Variances of few degrees
+of freedom are drawn towards those of the machine's other benchmarks, after G. K. Smyth, "Linear models and
+empirical Bayes methods for assessing differential expression in microarray experiments", Statistical
+Applications in Genetics and Molecular Biology 3 (2004).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import special, stats
+
+#: Of a run against another, where no A/A run of the machine is stored: a guess on the careful side, since
+#: shared machines vary by 3 to 10 % from one hour to the next.
+ASSUMED_RUN_SD = 0.04
+#: No clock and no machine is better than this between two runs.
+LEAST_SD = 0.002
+#: Degrees of freedom that an assumption counts as.
+ASSUMED_DEGREES = 8.0
+
+
+@dataclass(frozen=True)
+class Variance:
+    """A variance and the degrees of freedom that it rests on."""
+
+    value: float
+    degrees: float
+
+    def pooled(self, other: Variance) -> Variance:
+        degrees = self.degrees + other.degrees
+        if not degrees:
+            return Variance(0.0, 0.0)
+        return Variance((self.value * self.degrees + other.value * other.degrees) / degrees, degrees)
+
+
+UNKNOWN = Variance(0.0, 0.0)
+
+
+@dataclass(frozen=True)
+class Noise:
+    """What is known of a benchmark's noise.
+
+    Attributes:
+        process: variance between processes of a run.
+        run: variance between runs, beyond what their processes explain.
+        assumed: whether `run` is `ASSUMED_RUN_SD` for want of A/A runs.
+    """
+
+    process: Variance
+    run: Variance
+    assumed: bool = False
+
+
+NOTHING_KNOWN = Noise(UNKNOWN, Variance(ASSUMED_RUN_SD**2, ASSUMED_DEGREES), assumed=True)
+
+
+def within(groups: Sequence[Sequence[float]]) -> Variance:
+    """Pooled variance inside groups; of degrees 0 where no group has two members."""
+    degrees = sum(len(group) - 1 for group in groups if group)
+    if not degrees:
+        return UNKNOWN
+    squares = sum(float(np.var(group)) * len(group) for group in groups if group)
+    return Variance(squares / degrees, float(degrees))
+
+
+def between(groups: Sequence[Sequence[float]], process: Variance) -> Variance:
+    """Variance between the means of groups that their members do not explain; at least `LEAST_SD`'s."""
+    means = [float(np.mean(group)) for group in groups if group]
+    if len(means) < 2:
+        return UNKNOWN
+    explained = process.value * float(np.mean([1 / len(group) for group in groups if group]))
+    value = max(float(np.var(means, ddof=1)) - explained, LEAST_SD**2)
+    return Variance(value, len(means) - 1.0)
+
+
+def moderated(variances: Sequence[Variance]) -> list[Variance]:
+    """Each drawn towards a common one, the more so the less it rests on and the more alike they all are."""
+    usable = [each for each in variances if each.degrees > 0 and each.value > 0]
+    if len(usable) < 3:
+        return list(variances)
+    prior = _prior(usable)
+    return [each.pooled(prior) if each.degrees > 0 else prior for each in variances]
+
+
+def _prior(variances: Sequence[Variance]) -> Variance:
+    """The scaled inverse chi-square that they seem to be drawn from, by their logarithms' moments."""
+    degrees = np.array([each.degrees for each in variances])
+    centred = np.log([each.value for each in variances]) - special.digamma(degrees / 2) + np.log(degrees / 2)
+    excess = float(np.var(centred, ddof=1) - np.mean(special.polygamma(1, degrees / 2)))
+    if excess <= 0:  # they differ no more than chance makes them: one variance for all
+        return Variance(float(np.exp(np.mean(centred))), float(degrees.sum()))
+    half = _inverse_trigamma(excess)
+    value = math.exp(float(np.mean(centred)) + float(special.digamma(half)) - math.log(half))
+    return Variance(value, 2 * half)
+
+
+def _inverse_trigamma(value: float) -> float:
+    """The x with trigamma(x) = value, by Newton's method on its reciprocal."""
+    x = 0.5 + 1 / value
+    for _ in range(50):
+        gamma = float(special.polygamma(1, x))
+        step = gamma * (1 - gamma / value) / float(special.polygamma(2, x))
+        x += step
+        if abs(step) < 1e-8 * x:
+            break
+    return x
+
+
+@dataclass(frozen=True)
+class Difference:
+    """New minus base, on the family's scale.
+
+    Attributes:
+        change: estimate.
+        error: its standard error.
+        degrees: of freedom of that.
+    """
+
+    change: float
+    error: float
+    degrees: float
+
+    @property
+    def p(self) -> float:
+        """Probability of so large a difference, either way, where there is none."""
+        return 2 * float(stats.t.sf(abs(self.change) / self.error, self.degrees))
+
+    def interval(self, confidence: float) -> tuple[float, float]:
+        half = self.error * float(stats.t.ppf((1 + confidence) / 2, self.degrees))
+        return self.change - half, self.change + half
+
+
+def difference(base: Sequence[float], new: Sequence[float], noise: Noise) -> Difference | None:
+    """What two runs say; None where nothing is known of how much they differ when nothing has changed."""
+    process = within([base, new]).pooled(noise.process)
+    if not process.degrees and noise.assumed:
+        return None  # else A/A runs of one process each say how much such runs differ
+    parts = (
+        Variance(process.value * (1 / len(base) + 1 / len(new)), process.degrees),
+        Variance(2 * max(noise.run.value, LEAST_SD**2), max(noise.run.degrees, 1.0)),
+    )
+    total = sum(part.value for part in parts)
+    # Satterthwaite's approximation
+    degrees = total**2 / sum(part.value**2 / part.degrees for part in parts if part.value)
+    change = float(np.mean(new) - np.mean(base))
+    return Difference(change, math.sqrt(total), degrees)
+
+
+def significant(ps: Sequence[float], alpha: float) -> list[bool]:
+    """Which of a table's differences are real, with at most `alpha` of all tables having any false one.
+
+    S. Holm, "A simple sequentially rejective multiple test procedure", Scandinavian Journal of Statistics
+    6 (1979); holds however the benchmarks depend on each other.
+    """
+    found = [False] * len(ps)
+    for rank, number in enumerate(sorted(range(len(ps)), key=ps.__getitem__)):
+        if ps[number] > alpha / (len(ps) - rank):
+            break
+        found[number] = True
+    return found
