@@ -39,9 +39,8 @@ def compare_command(
     """
 
     known = noise.known_in(results)
-    found = compare(
-        sources.read(base, results), sources.read(new, results), known, (base, new), across, alpha
-    )
+    before, after = sources.read(base, results), sources.read(new, results)
+    found = compare(before, after, known, (base, new), across, alpha)
     content = _json(found) if as_json else text.markdown(found)
     if output is None:
         click.echo(content, nl=False)

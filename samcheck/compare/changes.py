@@ -31,7 +31,7 @@ class Change:
 
     @property
     def bad(self) -> bool:
-        return self.kind == "broken"
+        return self.kind in ("broken", "defect met")
 
 
 def changes(row: Row) -> list[Change]:

@@ -48,7 +48,7 @@ LATENCY = Family("latency", ratio=True, worse=1, margin=0.03, floor=1e-6)
 MEMORY = Family("memory", ratio=True, worse=1, margin=0.05, floor=1e-3)
 #: As an allocator counts it: the same steps take the same blocks.
 ALLOCATED = Family("memory", ratio=True, worse=1, margin=0.02, exact=True, floor=1e-3)
-#: Against float64; below a thousandth it is the rounding of half precision, which any release may do otherwise.
+#: Against float64; below a thousandth it is the rounding of half precision, which releases do differently.
 ERROR = Family("error", ratio=True, worse=1, margin=1.0, exact=True, floor=1e-3)
 OVERLAP = Family("mask IoU", ratio=False, worse=-1, margin=0.005, exact=True)
 

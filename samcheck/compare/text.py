@@ -32,9 +32,10 @@ def markdown(found: Comparison) -> str:
 def headline(found: Comparison) -> str:
     """One sentence."""
     counts = Counter(each.verdict for each in found.verdicts)
-    broken = sum(each.bad for each in found.changes)
-    worse = [f"{broken} outcomes broken"] if broken else []
-    worse += [f"{counts['regressed']} numbers regressed"] if counts["regressed"] else []
+    kinds = Counter(each.kind for each in found.changes)
+    worse = [f"{kinds['broken']} broken"] if kinds["broken"] else []
+    worse += [f"upstream defects met: {kinds['defect met']}"] if kinds["defect met"] else []
+    worse += [f"numbers regressed: {counts['regressed']}"] if counts["regressed"] else []
     word = "worse: " + ", ".join(worse) if worse else "nothing is known to be worse"
     rest = [f"{counts[each]} {each}" for each in VERDICTS if counts[each] and each != "regressed"]
     return f"{word}; {', '.join(rest) or 'no numbers to compare'}"
