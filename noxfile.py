@@ -16,6 +16,7 @@ here                the suite in the interpreter at hand, as it is
 fast                the fast tier of the suite in an environment made for it
 tests               all tests of samcheck itself
 faults              does the suite see seeded faults?
+power               false alarms and detected slowdowns of `samcheck compare`, and of others' rules
 plan                what a matrix file means: cells, what is left out and why; for people or a CI
 merge               join the results of a fan-out's jobs
 lint, table, clean  what they say
@@ -104,6 +105,13 @@ def faults(session: nox.Session) -> None:
     """Seed faults in the packages under test: does the suite see each? Options go behind --."""
     session.install("-e", ".")
     session.run("python", "-m", "tests.faults", *session.posargs)
+
+
+@nox.session(default=False)
+def power(session: nox.Session) -> None:
+    """On recorded A/A series: how often is samcheck's verdict wrong, and how often are those of others?"""
+    session.install("-e", ".")
+    session.run("python", "-m", "tests.bench.power", *session.posargs)
 
 
 @nox.session(default=False)

@@ -20,6 +20,7 @@ from samcheck.compare.statistics import (
     Variance,
     between,
     moderated,
+    size,
     within,
 )
 from samcheck.errors import BadInput
@@ -120,9 +121,9 @@ def of_runs(runs: Sequence[Run]) -> dict[str, Noise]:
     names = sorted({name for run in runs for name in run.values})
     groups = [[run.values[name] for run in runs if run.values.get(name)] for name in names]
     process = moderated([within(group) for group in groups])
-    run = moderated([between(group, inside) for group, inside in zip(groups, process, strict=True)])
+    run = moderated([between(group) for group in groups])
     known = zip(names, groups, process, run, strict=True)
-    return {name: Noise(a, b) for name, group, a, b in known if len(group) >= FEWEST_RUNS}
+    return {name: Noise(a, b, size(group)) for name, group, a, b in known if len(group) >= FEWEST_RUNS}
 
 
 def typical(by_benchmark: Mapping[str, Noise]) -> Noise:
@@ -133,6 +134,7 @@ def typical(by_benchmark: Mapping[str, Noise]) -> Noise:
     return Noise(
         Variance(max(each.process.value for each in noises), min(each.process.degrees for each in noises)),
         Variance(max(each.run.value for each in noises), min(each.run.degrees for each in noises)),
+        min(each.size for each in noises),
         assumed=True,
     )
 

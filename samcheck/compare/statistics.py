@@ -48,12 +48,14 @@ class Noise:
 
     Attributes:
         process: variance between processes of a run.
-        run: variance between runs, beyond what their processes explain.
+        run: variance of the mean of a run of `size` processes, from one run to another.
+        size: infinite where `run` is what comes on top of the processes' share.
         assumed: whether `run` is `ASSUMED_RUN_SD` for want of A/A runs.
     """
 
     process: Variance
     run: Variance
+    size: float = math.inf
     assumed: bool = False
 
 
@@ -69,14 +71,16 @@ def within(groups: Sequence[Sequence[float]]) -> Variance:
     return Variance(squares / degrees, float(degrees))
 
 
-def between(groups: Sequence[Sequence[float]], process: Variance) -> Variance:
-    """Variance between the means of groups that their members do not explain; at least `LEAST_SD`'s."""
+def between(groups: Sequence[Sequence[float]]) -> Variance:
+    """Variance of the means of groups; of degrees 0 for a single group."""
     means = [float(np.mean(group)) for group in groups if group]
-    if len(means) < 2:
-        return UNKNOWN
-    explained = process.value * float(np.mean([1 / len(group) for group in groups if group]))
-    value = max(float(np.var(means, ddof=1)) - explained, LEAST_SD**2)
-    return Variance(value, len(means) - 1.0)
+    return Variance(float(np.var(means, ddof=1)), len(means) - 1.0) if len(means) > 1 else UNKNOWN
+
+
+def size(groups: Sequence[Sequence[float]]) -> float:
+    """Members of a typical group: the harmonic mean, as it counts for the variance of a mean."""
+    counts = [len(group) for group in groups if group]
+    return len(counts) / sum(1 / count for count in counts)
 
 
 def moderated(variances: Sequence[Variance]) -> list[Variance]:
@@ -141,15 +145,16 @@ def difference(base: Sequence[float], new: Sequence[float], noise: Noise) -> Dif
     process = within([base, new]).pooled(noise.process)
     if not process.degrees and noise.assumed:
         return None  # else A/A runs of one process each say how much such runs differ
-    parts = (
-        Variance(process.value * (1 / len(base) + 1 / len(new)), process.degrees),
-        Variance(2 * max(noise.run.value, LEAST_SD**2), max(noise.run.degrees, 1.0)),
-    )
-    total = sum(part.value for part in parts)
-    # Satterthwaite's approximation
-    degrees = total**2 / sum(part.value**2 / part.degrees for part in parts if part.value)
+    # Runs whose processes are further apart than those of the A/A runs have means that are so, too.
+    parts = [_of_mean(len(group), max(process.value, noise.process.value), noise) for group in (base, new)]
     change = float(np.mean(new) - np.mean(base))
-    return Difference(change, math.sqrt(total), degrees)
+    return Difference(change, math.sqrt(sum(parts)), max(noise.run.degrees, 1.0))
+
+
+def _of_mean(count: int, process: float, noise: Noise) -> float:
+    """Variance of the mean of a run of `count` processes."""
+    known = 0.0 if math.isinf(noise.size) else noise.process.value / noise.size
+    return max(noise.run.value - known + process / count, process / count, LEAST_SD**2)
 
 
 def significant(ps: Sequence[float], alpha: float) -> list[bool]:

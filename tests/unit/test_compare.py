@@ -1,0 +1,325 @@
+"""Two sets of results: nothing that changed goes unsaid, and noise is not called a change."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import made
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+
+from samcheck import results
+from samcheck.cells import Cell
+from samcheck.commands.comparing import compare_command, noise_command
+from samcheck.compare import compare, grouping, noise, verdicts
+from samcheck.compare.measures import LATENCY, Key, Measure
+from samcheck.compare.statistics import (
+    NOTHING_KNOWN,
+    Noise,
+    Variance,
+    between,
+    difference,
+    moderated,
+    significant,
+    size,
+    within,
+)
+from samcheck.compare.text import headline, markdown
+from samcheck.compare.verdicts import Pair, decide
+from samcheck.guest.record import CellResult, CheckResult, Series
+
+QUIET = Noise(Variance(0.01**2, 40.0), Variance(0.005**2, 20.0))
+
+
+def bench(name: str, *medians: float, disturbed: Sequence[str] = (), **fields: object) -> CheckResult:
+    series = [Series({"wall_ms": [each] * 3}, 3, 2, "steady", list(disturbed)) for each in medians]
+    part, precision = name.split("-") if "-" in name else (name, "fp32")
+    made_of = CheckResult(
+        f"test_latency.py::test_{part}[tiny-{precision}]", "latency", "passed", "tiny", precision, "eager"
+    )
+    return replace(made_of, series=series, metrics={"median_ms": medians[0]} if medians else {}, **fields)  # type: ignore[arg-type]
+
+
+def result(*checks: CheckResult, **fields: object) -> CellResult:
+    return replace(made.RESULT, checks=list(checks), **fields)  # type: ignore[arg-type]
+
+
+def words(base: CellResult, new: CellResult, known: Noise | None = QUIET, **options: bool) -> dict[str, str]:
+    by_benchmark = {} if known is None else _Everywhere(known)
+    found = compare([base], [new], lambda _: by_benchmark, **options)  # type: ignore[arg-type]
+    return {each.key.check.partition("::test_")[2]: each.verdict for each in found.verdicts}
+
+
+class _Everywhere(dict[str, Noise]):
+    def __init__(self, known: Noise) -> None:
+        super().__init__(any=known)
+        self._known = known
+
+    def get(self, key: str, default: object = None) -> Noise:  # type: ignore[override]
+        return self._known
+
+
+STEADY = (10.0, 10.1, 9.9, 10.05, 9.95)
+
+
+def slowed(size: float) -> tuple[float, ...]:
+    return tuple(each * (1 + size) for each in STEADY)
+
+
+@pytest.mark.parametrize(
+    ("size", "word"),
+    [(0.1, "regressed"), (-0.1, "improved"), (0.0, "unchanged"), (0.025, "ambiguous")],
+)
+def test_three_values_and_a_direction(size: float, word: str) -> None:
+    assert words(result(bench("encoder", *STEADY)), result(bench("encoder", *slowed(size)))) == {
+        "encoder[tiny-fp32]": word
+    }
+
+
+def test_without_noise_small_changes_stay_ambiguous_and_large_ones_do_not() -> None:
+    base = result(bench("encoder", *STEADY), bench("decoder", *STEADY))
+    new = result(bench("encoder", *slowed(0.05)), bench("decoder", *slowed(0.5)))
+    assert words(base, new, None) == {"encoder[tiny-fp32]": "ambiguous", "decoder[tiny-fp32]": "regressed"}
+
+
+def test_one_process_on_each_side_says_nothing() -> None:
+    found = compare([result(bench("encoder", 10.0))], [result(bench("encoder", 20.0))], lambda _: {})
+    assert [each.verdict for each in found.verdicts] == ["ambiguous"]
+    assert "nothing is known of the noise" in found.verdicts[0].reason
+    assert not found.worse
+
+
+def test_disturbed_processes_are_left_out() -> None:
+    throttled = bench("encoder", *slowed(0.5), disturbed=["hardware slowdown of the GPU"])
+    mixed = replace(throttled, series=[*throttled.series, *bench("encoder", *STEADY).series])
+    base = result(bench("encoder", *STEADY))
+    assert words(base, result(mixed)) == {"encoder[tiny-fp32]": "unchanged"}
+    found = compare([base], [result(throttled)], lambda _: _Everywhere(QUIET))
+    assert found.verdicts[0].verdict == "ambiguous"
+    assert "hardware slowdown" in found.verdicts[0].reason
+
+
+def test_other_machine_is_not_compared_unless_asked_for() -> None:
+    other = replace(made.SEEN, cpu="Intel Xeon")
+    base, new = result(bench("encoder", *STEADY)), result(bench("encoder", *slowed(0.5)), observed=other)
+    assert words(base, new) == {"encoder[tiny-fp32]": "not comparable"}
+    assert words(base, new, across=True) == {"encoder[tiny-fp32]": "regressed"}
+
+
+@pytest.mark.parametrize("name", ["threads", "computed_in", "device"])
+def test_other_conditions_are_not_compared(name: str) -> None:
+    base = result(bench("encoder", *STEADY, settings={name: "a"}))
+    new = result(bench("encoder", *STEADY, settings={name: "b"}))
+    found = compare([base], [new], lambda _: _Everywhere(QUIET))
+    assert found.verdicts[0].verdict == "not comparable"
+    assert found.verdicts[0].reason == f"{name}: a → b"
+
+
+def test_missing_and_new_benchmarks_are_told() -> None:
+    base, new = result(bench("encoder", *STEADY)), result(bench("decoder", *STEADY))
+    assert words(base, new) == {"encoder[tiny-fp32]": "missing", "decoder[tiny-fp32]": "new"}
+
+
+def quality(**metrics: float) -> CheckResult:
+    return replace(bench("matches"), check="test_x.py::test_matches[tiny-fp32]", series=[], metrics=metrics)
+
+
+@pytest.mark.parametrize(
+    ("base", "new", "word"),
+    [
+        ({"mask_iou": 0.99}, {"mask_iou": 0.95}, "regressed"),
+        ({"mask_iou": 0.95}, {"mask_iou": 0.99}, "improved"),
+        ({"mask_iou": 0.99}, {"mask_iou": 0.989}, "unchanged"),
+        ({"logits_relative_l2": 1e-7}, {"logits_relative_l2": 9e-7}, "unchanged"),
+        ({"logits_relative_l2": 0.01}, {"logits_relative_l2": 0.05}, "regressed"),
+        ({"encode_allocated_mib": 100.0}, {"encode_allocated_mib": 110.0}, "regressed"),
+        ({"encode_held_mib": 100.0}, {"encode_held_mib": 110.0}, "ambiguous"),
+        ({"encode_held_mib": 100.0}, {"encode_held_mib": 100.0}, "unchanged"),
+    ],
+)
+def test_accuracy_and_memory_are_compared_too(base: object, new: object, word: str) -> None:
+    found = words(result(quality(**base)), result(quality(**new)), None)  # type: ignore[arg-type]
+    assert found == {"matches[tiny-fp32]": word}
+
+
+OUTCOMES = [
+    ("passed", "failed", "broken"),
+    ("passed", "crashed", "broken"),
+    ("skipped", "failed", "broken"),
+    ("failed", "timed-out", "other"),
+    ("failed", "passed", "mended"),
+    ("crashed", "known", "mended"),
+    ("passed", "known", "defect met"),
+    ("known", "fixed", "defect gone"),
+    ("known", "passed", "defect gone"),
+    ("passed", "skipped", "no longer tried"),
+    ("skipped", "passed", "now tried"),
+    ("fixed", "passed", "other"),
+]
+
+
+@pytest.mark.parametrize(("old", "new", "kind"), OUTCOMES)
+def test_outcomes_that_changed_come_first(old: str, new: str, kind: str) -> None:
+    rows = [result(replace(quality(), outcome=each, reason=f"why {each}")) for each in (old, new)]
+    found = compare(rows[:1], rows[1:], lambda _: {})
+    assert [(each.kind, each.reason) for each in found.changes] == [(kind, f"why {new}")]
+    assert found.worse == (kind in ("broken", "defect met"))
+    assert f"- {kind}: " in markdown(found)
+
+
+def test_cells_of_one_side_only_and_their_own_outcomes_are_told() -> None:
+    other = Cell("2.15.0", "cu132", "3.13").record(())
+    base = [result(), result(cell=other)]
+    new = [result(outcome="failed", reason="boom"), result(cell=Cell("2.9.0", "cu128", "3.13").record(()))]
+    text = markdown(compare(base, new, lambda _: {}))
+    assert "torch2.15.0-cu132-py3.13: only in the base" in text
+    assert "torch2.9.0-cu128-py3.13: only in the new results" in text
+    assert "- broken: the cell on torch2.4.1-cu121-py3.11: passed → failed: boom" in text
+
+
+def test_many_alike_are_one_line() -> None:
+    names = ["encoder", "decoder", "end_to_end"]
+    base = result(*(bench(f"{n}-{p}", *STEADY) for n in names for p in ("fp32", "fp16")))
+    new = result(
+        *(bench(f"{n}-{p}", *slowed(0.06 if p == "fp16" else 0)) for n in names for p in ("fp32", "fp16"))
+    )
+    found = compare([base], [new], lambda _: _Everywhere(QUIET))
+    lines = grouping.lines(found.verdicts, "regressed")
+    assert [(line.what, line.effect) for line in lines] == [
+        ("all 3 fp16 latency numbers", "+6.0% (+6.0% to +6.0%)")
+    ]
+    assert len(lines[0].members) == 3
+
+
+def test_hostile_names_stay_text() -> None:
+    evil = "<script>alert(1)</script>|`x`"
+    row = result(replace(quality(), check=f"test_x.py::test_{evil}", outcome="failed", reason=evil))
+    text = markdown(compare([result(replace(row.checks[0], outcome="passed"))], [row], lambda _: {}))
+    assert "<script>" not in text
+
+
+# Statistics
+
+
+def test_holm_is_the_published_procedure() -> None:
+    assert significant([0.01, 0.04, 0.03, 0.005], 0.05) == [True, False, False, True]
+    assert significant([], 0.01) == []
+
+
+def test_variances_are_those_of_the_textbook() -> None:
+    assert within([[1.0, 2.0, 3.0], [5.0, 7.0]]).value == pytest.approx((2 + 2) / 3)
+    assert within([[1.0]]).degrees == 0
+    assert between([[1.0, 1.0], [3.0, 3.0]]) == Variance(2.0, 1.0)
+    assert size([[1.0], [1.0, 2.0]]) == pytest.approx(4 / 3)
+
+
+def test_few_degrees_are_drawn_to_the_others() -> None:
+    random = np.random.default_rng(1)
+    truth = 0.01**2
+    drawn = [Variance(truth * random.chisquare(4) / 4, 4.0) for _ in range(40)]
+    drawn_together = moderated(drawn)
+    apart = [abs(math.log(each.value / truth)) for each in drawn]
+    together = [abs(math.log(each.value / truth)) for each in drawn_together]
+    assert np.mean(together) < np.mean(apart) / 3
+
+
+def simulated(tables: int, size: float, seed: int) -> float:
+    """The share of tables of 12 benchmarks in which something is called changed, under known noise."""
+    random = np.random.default_rng(seed)
+    hits = 0
+    for _ in range(tables):
+        groups = random.normal(0, 0.01, (12, 8, 5)) + random.normal(0, 0.008, (12, 8, 1))
+        runs = [noise.Run(str(n), {f"b{b} wall_ms": list(groups[b, n]) for b in range(12)}) for n in range(6)]
+        by_benchmark = noise.of_runs(runs)
+        pairs = []
+        for b in range(12):
+            key = Key(f"b{b}", "wall_ms")
+            base, new = (
+                Measure(key, LATENCY, tuple(groups[b, n] + shift)) for n, shift in ((6, 0), (7, size))
+            )
+            pairs.append(Pair("row", base, new, noise.lookup(by_benchmark, key)))
+        hits += any(each.verdict in ("regressed", "improved") for each in decide(pairs))
+    return hits / tables
+
+
+def test_false_alarms_stay_under_their_limit() -> None:
+    assert simulated(400, 0.0, seed=1) <= 2.5 * verdicts.ALPHA  # 4 alarms expected, over 9 once in 100
+
+
+def test_slowdown_of_all_is_seen() -> None:
+    assert simulated(40, 0.08, seed=2) == 1.0
+
+
+def test_nothing_known_needs_several_processes() -> None:
+    assert difference([0.0], [1.0], NOTHING_KNOWN) is None
+    assert difference([0.0, 0.01], [1.0], NOTHING_KNOWN) is not None
+    only_runs = Noise(Variance(0.0, 0.0), Variance(0.01**2, 5.0))
+    assert difference([0.0], [1.0], only_runs) is not None
+
+
+# The commands
+
+
+def stored(folder: Path, *rows: CellResult) -> Path:
+    for row in rows:
+        results.store(folder, row, "machine")
+    return folder
+
+
+def call(command: object, *arguments: object) -> Result:
+    return CliRunner().invoke(command, [str(each) for each in arguments])  # type: ignore[arg-type]
+
+
+def test_command_says_it_and_exits_for_ci(tmp_path: Path) -> None:
+    base = stored(tmp_path / "base", result(bench("encoder", *STEADY)))
+    new = stored(tmp_path / "new", result(bench("encoder", *slowed(0.5))))
+    done = call(compare_command, base, new, "--results", tmp_path / "none")
+    assert done.exit_code == 1
+    assert "numbers regressed: 1" in done.output
+    assert "no A/A runs are stored" in done.output
+    assert call(compare_command, base, base, "--results", tmp_path / "none").exit_code == 0
+    document = json.loads(call(compare_command, base, new, "--json", "--results", tmp_path / "none").output)
+    assert document["numbers"][0]["verdict"] == "regressed"
+    assert document["numbers"][0]["change"] == pytest.approx(math.log(1.5))
+
+
+def test_noise_is_kept_and_used(tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    folders = []
+    for run in range(4):
+        times = 10 * np.exp(random.normal(0, 0.005, 5))
+        row = result(bench("encoder", *times), started=f"2026-11-2{run}T12:00:00+00:00")
+        folders.append(stored(tmp_path / f"run{run}", row))
+    store = tmp_path / "store"
+    assert (
+        "2 A/A runs, 1 more until they are used"
+        in call(noise_command, *folders[:2], "--results", store).output
+    )
+    call(noise_command, *folders, "--results", store)  # the same runs again are no more runs
+    known = noise.known_in(store)(results.read(next(folders[0].glob("*/*/*.json"))))
+    assert known["test_latency.py::test_encoder[tiny-fp32] wall_ms"].run.degrees >= 3
+    assert results.load(store) == ([], [])  # the A/A runs are no results
+    done = call(compare_command, folders[0], folders[1], "--results", store)
+    assert done.exit_code == 0
+    assert "no A/A runs" not in done.output
+
+
+def test_bad_input_is_one_sentence(tmp_path: Path) -> None:
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    done = call(compare_command, empty, empty)
+    assert "holds no results" in str(done.exception)
+    (tmp_path / "noise").mkdir()
+    (tmp_path / "noise" / "cpu-amd-epyc--none.json").write_text("{")
+    base = stored(tmp_path / "base", result(bench("encoder", *STEADY)))
+    assert "not a file of A/A runs" in str(call(compare_command, base, base, "--results", tmp_path).exception)
+
+
+def test_headline_is_one_sentence() -> None:
+    found = compare([result()], [result()], lambda _: {})
+    assert headline(found) == "nothing is known to be worse; no numbers to compare"
