@@ -11,6 +11,7 @@ from samcheck import __version__
 from samcheck.commands.comparing import compare_command, noise_command
 from samcheck.commands.facts import facts_command
 from samcheck.commands.fitting import memory_command
+from samcheck.commands.history import history_command
 from samcheck.commands.keeping import clean_command, disk_command, list_command, table_command
 from samcheck.commands.merge import merge_command
 from samcheck.commands.planning import plan_command, why_command
@@ -38,6 +39,7 @@ for _command in (
     merge_command,
     compare_command,
     noise_command,
+    history_command,
     disk_command,
     clean_command,
 ):

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import io
-import subprocess
-import tarfile
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 from samcheck import results
+from samcheck.compare import git
 from samcheck.errors import BadInput
 from samcheck.guest.record import CellResult
 
@@ -48,12 +45,8 @@ def _files(folder: Path) -> Iterator[Path]:
 
 
 def _of_revision(revision: str, inside: str, repository: Path, text: str) -> list[CellResult]:
-    command = ["git", "-C", str(repository), "archive", revision, "--", inside]
-    done = subprocess.run(command, capture_output=True, check=False)
-    if done.returncode:
-        said = done.stderr.decode(errors="replace").strip().splitlines() or ["git said nothing"]
-        raise BadInput(f"{text}: neither a file or folder, nor a git revision that has {inside}: {said[-1]}")
-    with tempfile.TemporaryDirectory() as folder:
-        with tarfile.open(fileobj=io.BytesIO(done.stdout)) as archive:
-            archive.extractall(folder, filter="data")
-        return _at(Path(folder) / inside)
+    try:
+        with git.extracted(repository, revision, [inside]) as folder:
+            return _at(folder / inside)
+    except BadInput as error:
+        raise BadInput(f"{text}: no file, no folder, and no git revision with {inside}: {error}") from None
