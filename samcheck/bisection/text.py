@@ -67,7 +67,7 @@ def _answer(hunt: Hunt, end: Answer) -> Iterator[str]:
     if end.exact:
         yield f"first bad: {question.axis} {bad.value}, last good: {good.value}"
     else:
-        yield f"first bad: {question.axis} {bad.value} or one before it, last good: {good.value}: not narrowed"
+        yield f"first bad: {question.axis} {bad.value} or before it, last good: {good.value}: not narrowed"
     if reason:
         yield f"  {hunt.seen[end.bad][-1].text}: {reason}"
     for at in end.between:

@@ -108,7 +108,7 @@ def _is_version(text: str) -> bool:
 
 
 def _python(asked: Asked, values: Sequence[str], facts: Facts) -> str:
-    """The Python that most of the values can have; of several, that of most stored results, then the newest."""
+    """The Python that most of the values can have; then that of most stored results, then the newest."""
     cells = {value: _cell(asked, value, facts) for value in values}
 
     def worth(python: str) -> tuple[int, int]:

@@ -76,9 +76,7 @@ def bisect_command(listed: str, as_json: bool, resume: bool, **options: Any) -> 
     if options["ca_bundle"]:
         machine.trust(str(options["ca_bundle"]))
     if options["environment"] == "here":
-        raise BadInput(
-            "--environment here: is one cell only; a bisect needs docker or venv, which make several"
-        )
+        raise BadInput("--environment here: is one cell only; docker and venv make those that a bisect needs")
     chosen = session.choose_environment(options["environment"])
     check, bad = _check(options["check"]), _outcomes(options["outcomes"])
     candidates, left_out = values.candidates(Asked(**asked, stored=usable(found, check, bad)), facts.load())
