@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from samcheck.attribution import search
-from samcheck.attribution.cases import CELL_AXES, CHECK_AXES, Case, sign
+from samcheck.attribution.cases import CELL_AXES, CHECK_AXES, ENVIRONMENT, Case, sign
 from samcheck.attribution.literals import Literal, order
 from samcheck.attribution.search import Conjunction, Explanation
 from samcheck.attribution.telling import Telling, telling
@@ -68,7 +68,11 @@ def _group(
     facts: Facts,
 ) -> Group:
     outside = [at for at in range(len(cases)) if any(signs[check][at] is False for check in checks)]
-    others = [check for check, each in signs.items() if any(each[at] is False for at in inside)]
+    others = [
+        check
+        for check, each in signs.items()
+        if check != ENVIRONMENT.check and any(each[at] is False for at in inside)
+    ]
     yes, no = [cases[at] for at in inside], [cases[at] for at in outside]
     explanation = search.explain([each.values for each in yes], [each.values for each in no], CELL_AXES)
     results = {name: check for case in cases for name, check in case.checks.items()}

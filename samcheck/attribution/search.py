@@ -95,15 +95,7 @@ def _all(sets: Iterable[int]) -> int:
 
 def _union(positive: Sequence[Row], negative: Sequence[Row], axes: Sequence[str]) -> Explanation:
     """Greedy cover: always the rule that is right of most that is left and wrong of least."""
-    every = literals([*positive, *negative], axes)
-    right = {each: _bits(each, positive) for each in every}
-    wrong = {each: _bits(each, negative) for each in every}
-    tries = [
-        (covers, _all(wrong[part] for part in each), each)
-        for size in range(1, LARGEST + 1)
-        for each in combinations(every, size)
-        if (covers := _all(right[part] for part in each))
-    ]
+    tries = list(_tries(positive, negative, axes))
     left = (1 << len(positive)) - 1
     rules: list[Rule] = []
     while left and len(rules) < MOST_RULES:
@@ -115,6 +107,20 @@ def _union(positive: Sequence[Row], negative: Sequence[Row], axes: Sequence[str]
         rules.append(Rule(best[2], best[0].bit_count(), best[1].bit_count()))
         left &= ~best[0]
     return Explanation(union=tuple(rules), unexplained=left.bit_count())
+
+
+def _tries(
+    positive: Sequence[Row], negative: Sequence[Row], axes: Sequence[str]
+) -> Iterator[tuple[int, int, Conjunction]]:
+    """Every conjunction with the rows that it holds for; of literals that hold for the same rows, one."""
+    every: dict[tuple[int, int], Literal] = {}
+    for each in literals([*positive, *negative], axes):
+        every.setdefault((_bits(each, positive), _bits(each, negative)), each)
+    for size in range(1, LARGEST + 1):
+        for sets in combinations(every, size):
+            covers = _all(right for right, _ in sets)
+            if covers:
+                yield covers, _all(wrong for _, wrong in sets), tuple(every[each] for each in sets)
 
 
 def _gain(tried: tuple[int, int, Conjunction], left: int) -> int:

@@ -94,6 +94,8 @@ def _near(group: Group) -> Iterator[str]:
         yield "  no rule of up to three conditions tells these cells from the others"
     for rule in group.explanation.union:
         yield f"  one of: {_rule(rule, len(group.inside))}"
+    if group.explanation.union:
+        yield "  no single rule is exact; other rules than these may fit as well"
     if group.explanation.union and group.explanation.unexplained:
         yield f"  unexplained: {_count(group.explanation.unexplained, 'cell')}"
 

@@ -6,6 +6,7 @@ that an interrupted search goes on where it was once the finished ones are known
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -52,6 +53,11 @@ class Stuck:
     state: State
 
 
+def bound(count: int) -> int:
+    """At most so many testable values of `count` are probed, without repeats."""
+    return math.ceil(math.log2(count)) + 2
+
+
 def state(runs: Sequence[Verdict]) -> State:
     """What the runs of one value say together; those that could not tell do not count beside others."""
     told = {verdict for verdict in runs if verdict != "untestable"}
@@ -68,8 +74,8 @@ def next_step(count: int, runs: Runs, repeat: int = 2) -> Probe | Answer | Stuck
     """The next of `count` values to try, or the end of the search.
 
     Both ends come first, then the middle of those that are open between the last good and the first bad one,
-    then the verdicts next to the boundary again, until each rests on `repeat` runs. Takes at most
-    ceil(log2(count)) + 2 probes for testable values, without repeats.
+    then the verdicts next to the boundary again, until each rests on `repeat` runs. `bound` says
+    how many probes that takes.
     """
     states = [state(runs.get(at, ())) for at in range(count)]
     for end, wanted in ((0, "good"), (count - 1, "bad")):

@@ -12,7 +12,7 @@ from rich.console import Console
 
 from samcheck import console as display
 from samcheck import environments, facts, machine, results, session
-from samcheck.bisection import noted, text, values
+from samcheck.bisection import noted, search, text, values
 from samcheck.bisection.hunt import Hunt, Prober, Question, hunt, stored, usable
 from samcheck.bisection.search import Answer
 from samcheck.bisection.trying import Trying
@@ -125,8 +125,8 @@ def _search(
             why = going.trail[-1][0].why if going.trail else "known"
             say(f"{why}: {text.said(going, at)}")
 
-    count = len(question.candidates)
-    with results.locked(folder, wait=False), display.display(console, count) as shown:
+    most = search.bound(len(question.candidates)) + 2 * (question.repeat - 1)
+    with results.locked(folder, wait=False), display.display(console, most) as shown:
         probe: Prober = Trying(settings, folder, shown)
         done = hunt(question, stored(question, found), probe, tell)
         noted.note(folder, done)
