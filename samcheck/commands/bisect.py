@@ -17,14 +17,10 @@ from samcheck.bisection.hunt import Hunt, Prober, Question, hunt, stored, usable
 from samcheck.bisection.search import Answer
 from samcheck.bisection.trying import Trying
 from samcheck.bisection.values import Asked
-from samcheck.commands.options import (
-    build_options,
-    results_option,
-    resume_option,
-    timeout_option,
-)
+from samcheck.commands.options import build_options, resume_option, timeout_option
 from samcheck.errors import CELLS_FAILED, BadInput
 from samcheck.guest.record import CHECK_OUTCOMES, CellResult
+from samcheck.planning import RESULTS
 from samcheck.rules import AXES
 from samcheck.runner import Settings
 
@@ -64,7 +60,12 @@ HELD = {
 @build_options
 @resume_option
 @timeout_option
-@results_option
+@click.option(
+    "--results",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=RESULTS,
+    help="Stored results to use, which are not changed; default: results/ of the checkout.",
+)
 def bisect_command(listed: str, as_json: bool, resume: bool, **options: Any) -> None:
     """Find the first value of an axis with which a check goes another way.
 

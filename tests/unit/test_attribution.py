@@ -13,7 +13,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from made import RESULT, SEEN
 
-from samcheck import facts, results, rules
+from samcheck import facts, results
 from samcheck.attribution import cases, groups, literals, search, text
 from samcheck.attribution.literals import Literal
 from samcheck.cells import Cell
@@ -176,20 +176,18 @@ def test_two_axes_together() -> None:
 
 def test_what_cannot_be_told_apart_is_said_with_a_cell_that_would_tell() -> None:
     rows = [
-        stored(Cell("2.8.0", "cu128", "3.12"), {"a": "passed"}),
-        stored(Cell("2.9.1", "cu128", "3.13"), {"a": "failed"}),
+        stored(Cell("2.4.1", "cpu", "3.12"), {"a": "passed"}),
+        stored(Cell("2.9.1", "cpu", "3.13"), {"a": "failed"}),
     ]
     (group,) = attributed(rows)
     said = {text.words(each) for each in group.explanation.exact}
     assert said == {"torch >= 2.9.1", "python >= 3.13"}
     telling = group.telling
     assert telling is not None
-    assert telling.cell in (Cell("2.8.0", "cu128", "3.13"), Cell("2.9.1", "cu128", "3.12"))
-    assert not any(each.kind == "install" for each in rules.obstacles(telling.cell, FACTS))
+    assert telling.cell == Cell("2.9.1", "cpu", "3.12")  # PyTorch 2.4.1 has no wheel for Python 3.13
     assert sorted(telling.expected) == [False, True]
     # Run it, and there is one explanation left.
-    outcome = "failed" if telling.cell.torch == "2.9.1" else "passed"
-    (group,) = attributed([*rows, stored(telling.cell, {"a": outcome})])
+    (group,) = attributed([*rows, stored(telling.cell, {"a": "failed"})])
     assert group.explanation.exact == ((Literal("torch", ">=", "2.9.1"),),)
     assert group.telling is None
 
