@@ -94,13 +94,16 @@ def _all(sets: Iterable[int]) -> int:
 
 
 def _union(positive: Sequence[Row], negative: Sequence[Row], axes: Sequence[str]) -> Explanation:
-    """Greedy cover: always the rule that is right of most that is left and wrong of least."""
+    """Greedy cover: always the rule that is right of most that is left and wrong of least.
+
+    A rule with more conditions than rows that it is right of describes these rows, and explains nothing.
+    """
     tries = list(_tries(positive, negative, axes))
     left = (1 << len(positive)) - 1
     rules: list[Rule] = []
     while left and len(rules) < MOST_RULES:
-        clean = [each for each in tries if not each[1] and each[0] & left]
-        open_ = clean or [each for each in tries if (each[0] & left).bit_count() > each[1].bit_count()]
+        worth = [each for each in tries if (each[0] & left).bit_count() >= len(each[2])]
+        open_ = [each for each in worth if not each[1]] or [each for each in worth if _gain(each, left) > 0]
         if not open_:
             break
         best = max(open_, key=lambda each: (_gain(each, left), -len(each[2])))

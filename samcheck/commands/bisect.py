@@ -88,6 +88,7 @@ def bisect_command(listed: str, as_json: bool, resume: bool, **options: Any) -> 
         options["check_timeout"],
         version=session.version(),
         only=(check,),
+        processes=1,
     )
     question = Question(
         check,
