@@ -103,10 +103,9 @@ def _union(positive: Sequence[Row], negative: Sequence[Row], axes: Sequence[str]
     rules: list[Rule] = []
     while left and len(rules) < MOST_RULES:
         worth = [each for each in tries if (each[0] & left).bit_count() >= len(each[2])]
-        open_ = [each for each in worth if not each[1]] or [each for each in worth if _gain(each, left) > 0]
-        if not open_:
+        best = max(worth, key=lambda each: (_gain(each, left), -len(each[2])), default=None)
+        if best is None or _gain(best, left) <= 0:
             break
-        best = max(open_, key=lambda each: (_gain(each, left), -len(each[2])))
         rules.append(Rule(best[2], best[0].bit_count(), best[1].bit_count()))
         left &= ~best[0]
     return Explanation(union=tuple(rules), unexplained=left.bit_count())
