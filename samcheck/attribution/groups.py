@@ -14,6 +14,7 @@ from samcheck.attribution.search import Conjunction, Explanation
 from samcheck.attribution.telling import Telling, telling
 from samcheck.facts import Facts
 from samcheck.guest.record import CheckResult
+from samcheck.matrix import axes
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,7 @@ class Group:
         nearest: how far each threshold of `explanation.exact` could be moved: to the nearest value on its
             other side that was run.
         telling: a cell that would tell several exact explanations apart.
+        narrow: options of a bisect between two releases of PyTorch that have others between them; else empty.
     """
 
     checks: tuple[str, ...]
@@ -37,6 +39,7 @@ class Group:
     which: tuple[Conjunction, ...]
     nearest: tuple[tuple[Literal, str], ...]
     telling: Telling | None
+    narrow: tuple[str, ...]
     by_group: Mapping[str, int]
     defects: tuple[str, ...]
 
@@ -75,6 +78,7 @@ def _group(
     ]
     yes, no = [cases[at] for at in inside], [cases[at] for at in outside]
     explanation = search.explain([each.values for each in yes], [each.values for each in no], CELL_AXES)
+    nearest = _thresholds(explanation.exact, yes, no)
     results = {name: check for case in cases for name, check in case.checks.items()}
     mine = [cases[at].checks[check] for at in inside for check in checks]
     return Group(
@@ -84,8 +88,9 @@ def _group(
         tuple(no),
         explanation,
         _which([results[check] for check in checks], [results[check] for check in others]),
-        tuple(_thresholds(explanation.exact, yes, no).items()),
+        tuple(nearest.items()),
         telling(explanation.exact, cases, facts) if len(explanation.exact) > 1 else None,
+        _narrow(nearest, yes, facts),
         dict(Counter(results[check].group for check in checks).most_common()),
         tuple(sorted({each.defect for each in mine if each.defect})),
     )
@@ -115,6 +120,21 @@ def _thresholds(found: Sequence[Conjunction], yes: Sequence[Case], no: Sequence[
             if value:
                 nearest.setdefault(literal, value)
     return nearest
+
+
+def _narrow(nearest: Mapping[Literal, str], yes: Sequence[Case], facts: Facts) -> tuple[str, ...]:
+    """A bisect, where a threshold of PyTorch is not the only one there can be; all else as in a cell with it."""
+    above = partial(order, "torch")
+    for literal, other in nearest.items():
+        between = [each for each in axes.known("torch", facts) if literal.below(each)]
+        if literal.axis != "torch" or not any(above(each) > above(other) for each in between):
+            continue
+        good, bad = (other, literal.value) if literal.relation == ">=" else (literal.value, other)
+        cell = next((case.cell for case in yes if case.cell.torch == bad), None)
+        if cell is not None:
+            numpy = ("--numpy", cell.numpy) if cell.numpy else ()
+            return ("--good", good, "--bad", bad, "--python", cell.python, *numpy)
+    return ()
 
 
 def _nearest(literal: Literal, values: Sequence[str], yes: Sequence[Case]) -> str:

@@ -35,12 +35,12 @@ class Explanation:
         exact: the smallest conjunctions that hold wherever the outcome is, and nowhere else; of several,
             the data cannot tell which is meant. One that is empty: the outcome is everywhere.
         union: where no conjunction is exact, rules that cover the outcome together.
-        unexplained: rows with the outcome that no rule covers.
+        unexplained: numbers of the rows with the outcome that no rule covers.
     """
 
     exact: tuple[Conjunction, ...] = ()
     union: tuple[Rule, ...] = ()
-    unexplained: int = 0
+    unexplained: tuple[int, ...] = ()
 
 
 def explain(positive: Sequence[Row], negative: Sequence[Row], axes: Sequence[str]) -> Explanation:
@@ -108,7 +108,9 @@ def _union(positive: Sequence[Row], negative: Sequence[Row], axes: Sequence[str]
             break
         rules.append(Rule(best[2], best[0].bit_count(), best[1].bit_count()))
         left &= ~best[0]
-    return Explanation(union=tuple(rules), unexplained=left.bit_count())
+    return Explanation(
+        union=tuple(rules), unexplained=tuple(at for at in range(len(positive)) if left >> at & 1)
+    )
 
 
 def _tries(

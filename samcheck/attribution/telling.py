@@ -23,27 +23,29 @@ class Telling:
         cell: None where no such cell can tell any of the explanations apart.
         device, driver: where it has to be run.
         expected: for each explanation, in their order, whether the outcome has to be there.
+        sound: false where the facts have something against the cell, though it can be installed.
     """
 
     cell: Cell | None
     device: str = ""
     driver: str = ""
     expected: tuple[bool, ...] = ()
+    sound: bool = True
 
 
 def telling(found: Sequence[Conjunction], cases: Sequence[Case], facts: Facts) -> Telling:
-    """The cell that divides the explanations best, and of those the one most like a cell that was run.
+    """The cell that divides the explanations best, and of those one most like a cell that was run.
 
-    Among the values that were run first, then among all that the facts know.
+    A cell that is known not to work tells little of another trouble: it comes behind all others. Among the values that were run first, then among all that the facts know.
     """
     for wide in (False, True):
-        best, worth = Telling(None), (0, 0)
+        best, worth = Telling(None), (False, 0, 0)
         for each in _candidates(found, cases, facts, wide):
             assert each.cell is not None
             yes = sum(each.expected)
             changes = min(_changes(each.cell, case.cell) for case in cases)
-            mine = min(yes, len(found) - yes), -changes
-            if mine[0] and (best.cell is None or mine > worth):
+            mine = each.sound, min(yes, len(found) - yes), -changes
+            if mine[1] and (best.cell is None or mine > worth):
                 best, worth = each, mine
         if best.cell is not None:
             return best
@@ -55,12 +57,13 @@ def _candidates(
 ) -> Iterator[Telling]:
     """Every cell that was not run and can be installed, wherever something was run."""
     run = {(case.cell, *_place(case)) for case in cases}
-    for cell in _possible(found, cases, facts, wide):
+    for cell, sound in _possible(found, cases, facts, wide):
         fields = {**rules.fields(cell), "numpy": numpy_of(cell, facts)}
         for device, driver in sorted({_place(case) for case in cases}):
             if (cell, device, driver) not in run:
                 row = {**fields, "device": device, "driver": driver}
-                yield Telling(cell, device, driver, tuple(search.holds(each, row) for each in found))
+                expected = tuple(search.holds(each, row) for each in found)
+                yield Telling(cell, device, driver, expected, sound)
 
 
 def _place(case: Case) -> tuple[str, str]:
@@ -69,8 +72,8 @@ def _place(case: Case) -> tuple[str, str]:
 
 def _possible(
     found: Sequence[Conjunction], cases: Sequence[Case], facts: Facts, wide: bool
-) -> Iterator[Cell]:
-    """Cells like those that were run, with other values on what is in question."""
+) -> Iterator[tuple[Cell, bool]]:
+    """Cells like those that were run, with other values on what is in question, and whether they are sound."""
     about = {literal.axis for each in found for literal in each} | {"cuda"}  # which PyTorch has goes with it
     values = [_values(axis, cases, facts, wide and axis in about and axis != "sam") for axis in rules.AXES]
     kept = [at for at, axis in enumerate(rules.AXES) if axis not in about]
@@ -80,9 +83,9 @@ def _possible(
         if tuple(chosen[at] for at in kept) not in as_run:
             continue
         fields = dict(zip(rules.AXES, chosen, strict=True))
-        against = (each.check(fields) for each in constraints)
-        if not any(each is not None and each.kind == "install" for each in against):
-            yield Cell(**fields)
+        kinds = {each.kind for constraint in constraints if (each := constraint.check(fields))}
+        if "install" not in kinds:
+            yield Cell(**fields), not kinds
 
 
 def _values(axis: str, cases: Sequence[Case], facts: Facts, wide: bool) -> list[str]:

@@ -57,6 +57,8 @@ def _lines(group: Group, outcome: str) -> Iterator[str]:
             yield f"  {_telling(group.telling, exact)}"
     else:
         yield from _near(group)
+    if group.narrow:
+        yield f'  narrow it: samcheck bisect --check "{group.checks[0]}" {" ".join(group.narrow)}'
     if group.which:
         yield f"  checks: {_alternatives(group.which)}"
     if group.defects:
@@ -91,13 +93,13 @@ def _telling(telling: Telling, exact: Sequence[Conjunction]) -> str:
 
 def _near(group: Group) -> Iterator[str]:
     if not group.explanation.union:
-        yield "  no rule of up to three conditions tells these cells from the others"
+        yield "  no rule of up to three conditions explains these cells"
     for rule in group.explanation.union:
         yield f"  one of: {_rule(rule, len(group.inside))}"
     if group.explanation.union:
         yield "  no single rule is exact; other rules than these may fit as well"
     if group.explanation.union and group.explanation.unexplained:
-        yield f"  unexplained: {_count(group.explanation.unexplained, 'cell')}"
+        yield f"  unexplained: {_some([group.inside[at].id for at in group.explanation.unexplained])}"
 
 
 def _rule(rule: Rule, count: int) -> str:
@@ -120,11 +122,12 @@ def _json(group: Group) -> dict[str, Any]:
         "not_in": sorted({case.id for case in group.outside}),
         "exact": [_literals(each) for each in found.exact],
         "union": [{"if": said, "covers": rule.covers, "wrong": rule.wrong} for rule, said in union],
-        "unexplained": found.unexplained,
+        "unexplained": [group.inside[at].id for at in found.unexplained],
         "nearest": {str(literal): value for literal, value in group.nearest},
         "checks_are": [_literals(each) for each in group.which],
         "defects": list(group.defects),
         "telling": _telling_json(group.telling),
+        "narrow": list(group.narrow),
     }
 
 

@@ -92,7 +92,7 @@ def test_rows_that_contradict_each_other_are_counted() -> None:
     same = SPACE[0]
     found = search.explain([same], [same, SPACE[-1]], tuple(AXES))
     assert not found.exact
-    assert found.unexplained == 1
+    assert found.unexplained == (0,)
 
 
 def test_exceptions_of_a_rule_are_counted() -> None:
@@ -112,7 +112,7 @@ def test_a_rule_for_each_row_is_no_explanation() -> None:
     found = search.explain([middle], [row for row in SPACE if row != middle], tuple(AXES))
     assert not found.exact
     assert not found.union
-    assert found.unexplained == 1
+    assert found.unexplained == (0,)
 
 
 @pytest.mark.parametrize(
@@ -172,6 +172,9 @@ def test_checks_of_one_cause_are_one_group() -> None:
     said = "\n".join(text.lines([one], "failed", len(rows)))
     assert "80 checks of 100 tried there" in said
     assert "exactly: torch >= 2.9.1 (not 2.8.0)" in said
+    assert (
+        'narrow it: samcheck bisect --check "a0-onnxruntime" --good 2.8.0 --bad 2.9.1 --python 3.10' in said
+    )
 
 
 NUMPY = [
@@ -185,6 +188,11 @@ def test_two_axes_together() -> None:
     (group,) = attributed([stored(cell, {"a": outcome}, numpy) for cell, numpy, outcome in NUMPY])
     said = {text.words(each) for each in group.explanation.exact}
     assert said == {"torch < 2.4.1 and numpy >= 2.2.6"}
+    held = ("--python", "3.10", "--numpy", "2.2.6")
+    assert group.narrow == ("--good", "2.4.1", "--bad", "2.2.2", *held)
+    rows = [(Cell("2.4.0", "cu121", "3.10"), "failed"), (Cell("2.4.1", "cu121", "3.10"), "passed")]
+    (group,) = attributed([stored(cell, {"a": outcome}) for cell, outcome in rows])
+    assert not group.narrow  # these two are neighbours
 
 
 def test_what_cannot_be_told_apart_is_said_with_a_cell_that_would_tell() -> None:
@@ -203,6 +211,18 @@ def test_what_cannot_be_told_apart_is_said_with_a_cell_that_would_tell() -> None
     (group,) = attributed([*rows, stored(telling.cell, {"a": "failed"})])
     assert group.explanation.exact == ((Literal("torch", ">=", "2.9.1"),),)
     assert group.telling is None
+
+
+def test_a_cell_that_is_known_not_to_work_tells_little() -> None:
+    """Old PyTorch under NumPy 2 fails anyhow; new PyTorch under NumPy 1 tells."""
+    rows = [
+        stored(Cell("2.2.2", "cpu", "3.10"), {"a": "passed"}, "1.26.4"),
+        stored(Cell("2.4.1", "cpu", "3.10", "2.2.6"), {"a": "failed"}, "2.2.6"),
+        stored(Cell("2.2.1", "cpu", "3.10", "1.26.4"), {"a": "passed"}, "1.26.4"),
+    ]
+    (group,) = attributed(rows)
+    assert group.telling is not None
+    assert group.telling.cell == Cell("2.4.1", "cpu", "3.10", "1.26.4")
 
 
 def test_device_against_version() -> None:
