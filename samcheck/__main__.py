@@ -8,6 +8,8 @@ import sys
 import click
 
 from samcheck import __version__
+from samcheck.commands.attribute import attribute_command
+from samcheck.commands.bisect import bisect_command
 from samcheck.commands.comparing import compare_command, noise_command
 from samcheck.commands.facts import facts_command
 from samcheck.commands.fitting import memory_command
@@ -34,6 +36,8 @@ for _command in (
     why_command,
     facts_command,
     memory_command,
+    attribute_command,
+    bisect_command,
     list_command,
     table_command,
     merge_command,

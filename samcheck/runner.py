@@ -54,6 +54,7 @@ class Settings:
         suite: folder of the checks, as the guest sees it.
         processes: that measure each benchmark; 0 for what the tier has.
         gates: what the cells of the run share: who may build, who may run, and whether all shall end.
+        only: the checks to run, by their node ids; empty for all of the tier.
     """
 
     tier: str
@@ -64,6 +65,7 @@ class Settings:
     suite: str = SUITE
     version: str = samcheck.__version__
     gates: Gates = field(default_factory=Gates)
+    only: tuple[str, ...] = ()
     processes: int = 0
 
     @property
@@ -100,9 +102,7 @@ class Course:
             self.phases[name] = round(time.monotonic() - begin, 3)
 
     def result(self, outcome: str, reason: str, attempts: Sequence[Attempt] = ()) -> CellResult:
-        weights: dict[str, str] = {}
-        for attempt in attempts:
-            weights.update(attempt.journal.weights)
+        weights = {name: said for attempt in attempts for name, said in attempt.journal.weights.items()}
         return CellResult(
             schema_version=SCHEMA_VERSION,
             cell=self.planned.cell.record(self.planned.tags),
@@ -285,7 +285,8 @@ def _attempts(folder: Path) -> list[Attempt]:
 def _start(course: Course, place: Place, number: int, done: dict[str, CheckResult]) -> None:
     """One start of the suite; its end is noted only if samcheck lives to see it."""
     work = course.folder / "work"
-    (work / "skip.txt").write_text("".join(f"{check}\n" for check in done), encoding="utf-8")
+    for name, checks in (("skip", done), ("only", course.settings.only)):
+        (work / f"{name}.txt").write_text("".join(f"{check}\n" for check in checks), encoding="utf-8")
     follower = collect.Follower(work / f"journal-{number}.jsonl")
     arguments = (
         *_pytest(course.settings, course.settings.suite),
@@ -321,6 +322,7 @@ def _pytest(settings: Settings, what: str) -> tuple[str, ...]:
         f"--samcheck-check-timeout={settings.check_timeout}",
         f"--samcheck-benchmark-seconds={passes.SECONDS[settings.tier]}",
         *((f"--samcheck-variants={','.join(settings.variants)}",) if settings.variants else ()),
+        *((f"--samcheck-only={WORK}/only.txt",) if settings.only else ()),
     )
 
 
@@ -335,8 +337,7 @@ def _alive(course: Course, follower: collect.Follower, before: int) -> Callable[
         if follower.poll():
             journal = follower.journal
             current = journal.running[0] if journal.running else ""
-            total = before + len(journal.collected)
-            course.watcher.checks(before + len(journal.finished), total, current)
+            course.watcher.checks(before + len(journal.finished), before + len(journal.collected), current)
         return time.monotonic() - follower.changed < course.settings.check_timeout + 60
 
     return alive

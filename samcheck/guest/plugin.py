@@ -15,6 +15,7 @@ from typing import Any, Dict, Generator, List, Optional, Tuple
 import pytest
 
 from . import copies
+from .choosing import check_id, choose
 from .defects import DefectWatch
 from .journal import Journal
 from .record import PRECISION_NAMES, CheckResult, Series
@@ -41,6 +42,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--samcheck-skip-listed", metavar="FILE", help="leave out the checks listed, one per line"
     )
+    group.addoption("--samcheck-only", metavar="FILE", help="run no check but those listed, one per line")
     group.addoption("--samcheck-device", choices=("auto", "cpu", "cuda"), default="auto")
     group.addoption("--samcheck-variants", metavar="NAMES", help="comma-separated; default: all")
     group.addoption(
@@ -131,24 +133,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: List[pytest.Item
         fast = variant is None or VARIANTS[variant].tier == "fast"
         if not item.get_closest_marker("full"):
             item.add_marker("fast" if fast else "full")
-    _leave_out_listed(config, items)
-
-
-def _leave_out_listed(config: pytest.Config, items: List[pytest.Item]) -> None:
-    path = config.getoption("--samcheck-skip-listed")
-    if path is None:
-        return
-    with open(path, encoding="utf-8") as stream:
-        listed = {line.rstrip("\n") for line in stream}
-    gone = [item for item in items if check_id(item.nodeid) in listed]
-    items[:] = [item for item in items if check_id(item.nodeid) not in listed]
-    config.hook.pytest_deselected(items=gone)
-
-
-def check_id(nodeid: str) -> str:
-    """A node id without the folders in front of the module: the same wherever the suite is mounted."""
-    path, separator, rest = nodeid.partition("::")
-    return os.path.basename(path) + separator + rest
+    choose(config, items)
 
 
 def describe(item: pytest.Item, outcome: str, **fields: Any) -> CheckResult:

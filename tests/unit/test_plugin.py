@@ -105,6 +105,18 @@ def test_listed_checks_are_left_out(suite: pytest.Pytester) -> None:
     assert len(left) == 7
 
 
+def test_only_listed_checks_are_run(suite: pytest.Pytester) -> None:
+    (suite.path / "only").write_text("test_some.py::test_good\ntest_some.py::test_variants[vit_h]\n")
+    only = f"--samcheck-only={suite.path / 'only'}"
+    assert list(run(suite, "-m", "fast or full", only).finished) == [
+        "test_some.py::test_good",
+        "test_some.py::test_variants[vit_h]",
+    ]
+    (suite.path / "skip").write_text("test_some.py::test_good\n")
+    left = run(suite, "-m", "fast", only, f"--samcheck-skip-listed={suite.path / 'skip'}")
+    assert not left.collected
+
+
 def test_a_module_that_does_not_import(suite: pytest.Pytester) -> None:
     suite.makepyfile(test_other="raise RuntimeError('operator torchvision::nms does not exist')")
     journal = run(suite, "-m", "fast", "--continue-on-collection-errors")

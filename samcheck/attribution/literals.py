@@ -1,0 +1,76 @@
+"""What can be said of one axis: versions by thresholds, everything else by equality (pure)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+from packaging.version import InvalidVersion, Version
+
+VERSIONS = ("torch", "cuda", "python", "numpy", "driver")
+
+
+@dataclass(frozen=True, order=True)
+class Literal:
+    """A statement about one axis: ``torch >= 2.9.0``, ``backend = onnxruntime``."""
+
+    axis: str
+    relation: str
+    value: str
+
+    def __str__(self) -> str:
+        return f"{self.axis} {self.relation} {self.value}"
+
+    def holds(self, values: Mapping[str, str]) -> bool:
+        """Whether it is true of a row; of one that does not know the axis it is not."""
+        given = values.get(self.axis)
+        if given is None:
+            return False
+        if self.relation == "=":
+            return given == self.value
+        if number(self.axis, given) is None:
+            return False
+        return self.below(given) is (self.relation == "<")
+
+    def below(self, value: str) -> bool:
+        """Whether a version is under the threshold."""
+        one, other = number(self.axis, value), number(self.axis, self.value)
+        return one is not None and other is not None and one < other
+
+
+def number(axis: str, value: str) -> Version | None:
+    """The version that a value is ordered by; None for what is none (``none``, for a driver).
+
+    ``cu126`` → 12.6, ``cpu`` → 0, ``535-104-05`` as folders have it → 535.104.5.
+    """
+    if axis not in VERSIONS:
+        return None
+    if axis == "cuda":
+        tag = re.fullmatch(r"cu(\d+)(\d)", value)
+        return Version(f"{tag[1]}.{tag[2]}") if tag else Version("0") if value == "cpu" else None
+    try:
+        return Version(value.replace("-", "."))
+    except InvalidVersion:
+        return None
+
+
+def literals(rows: Sequence[Mapping[str, str]], axes: Iterable[str]) -> list[Literal]:
+    """Everything that the values of `rows` allow to say, and that is not true of all of them."""
+    found = []
+    for axis in axes:
+        values = sorted({row[axis] for row in rows if axis in row}, key=partial(order, axis))
+        ordered = [value for value in values if number(axis, value) is not None]
+        for value in ordered[1:]:  # the lowest says nothing as >=, and nothing is below it
+            found += [Literal(axis, ">=", value), Literal(axis, "<", value)]
+        plain = [value for value in values if value not in ordered]
+        if len(values) > 1:
+            found += [Literal(axis, "=", value) for value in plain]
+    return found
+
+
+def order(axis: str, value: str) -> tuple[bool, Version, str]:
+    """Sorts the values of an axis: versions first."""
+    version = number(axis, value)
+    return version is None, version or Version("0"), value

@@ -1,0 +1,95 @@
+"""Which value to try next, from what was seen so far (pure).
+
+Values are numbered from the good end, 0, to the bad one. Everything is decided anew from all verdicts, so
+that an interrupted search goes on where it was once the finished ones are known again.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+Verdict = Literal["good", "bad", "untestable"]
+State = Literal["open", "good", "bad", "untestable", "flaky"]
+#: What each run said, by the number of the value.
+Runs = Mapping[int, Sequence[Verdict]]
+
+
+@dataclass(frozen=True)
+class Probe:
+    """Try a value, and why that one."""
+
+    at: int
+    why: str
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The boundary, as close as it can be told.
+
+    Attributes:
+        good, bad: the last value that is good and the first that is bad.
+        between: values between these two that could not be told: untestable, or flaky.
+        against: good ones behind `bad`: the outcome changes more than once, and this is the first change.
+    """
+
+    good: int
+    bad: int
+    between: tuple[int, ...] = ()
+    against: tuple[int, ...] = ()
+
+    @property
+    def exact(self) -> bool:
+        return not self.between
+
+
+@dataclass(frozen=True)
+class Stuck:
+    """An end is not what it was said to be, so that there is nothing to search."""
+
+    at: int
+    state: State
+
+
+def bound(count: int) -> int:
+    """At most so many testable values of `count` are probed, without repeats."""
+    return math.ceil(math.log2(count)) + 2
+
+
+def state(runs: Sequence[Verdict]) -> State:
+    """What the runs of one value say together; those that could not tell do not count beside others."""
+    told = {verdict for verdict in runs if verdict != "untestable"}
+    if len(told) > 1:
+        return "flaky"
+    if "good" in told:
+        return "good"
+    if "bad" in told:
+        return "bad"
+    return "untestable" if runs else "open"
+
+
+def next_step(count: int, runs: Runs, repeat: int = 2) -> Probe | Answer | Stuck:
+    """The next of `count` values to try, or the end of the search.
+
+    Both ends come first, then the middle of those that are open between the last good and the first bad one,
+    then the verdicts next to the boundary again, until each rests on `repeat` runs. `bound` says
+    how many probes that takes.
+    """
+    states = [state(runs.get(at, ())) for at in range(count)]
+    for end, wanted in ((0, "good"), (count - 1, "bad")):
+        if states[end] == "open":
+            return Probe(end, f"the {wanted} end")
+        if states[end] != wanted:
+            return Stuck(end, states[end])
+    bad = states.index("bad")
+    good = max(at for at in range(bad) if states[at] == "good")
+    still_open = [at for at in range(good + 1, bad) if states[at] == "open"]
+    if still_open:
+        return Probe(still_open[len(still_open) // 2], f"the middle of {len(still_open)}")
+    for at in (good, bad):
+        if len(runs[at]) < repeat:
+            return Probe(at, f"next to the boundary: run {len(runs[at]) + 1} of {repeat}")
+    against = tuple(at for at in range(bad + 1, count) if states[at] == "good")
+    return Answer(good, bad, tuple(range(good + 1, bad)), against)

@@ -1,0 +1,137 @@
+"""A bisect in words, and for programs (pure)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict
+from typing import Any
+
+from samcheck import rules
+from samcheck.bisection import search
+from samcheck.bisection.hunt import Hunt, Question
+from samcheck.bisection.search import Answer, Stuck
+
+
+def announce(question: Question) -> Iterator[str]:
+    """What will be searched."""
+    values = question.candidates
+    ends = f"{values[0].value} (good) to {values[-1].value} (bad)"
+    yield f"bisect {question.check} over {len(values)} values of {question.axis}, {ends}"
+    yield f"bad is: {' or '.join(question.bad) or f'anything else than at {values[0].value}'}"
+    for each in values:
+        if each.moved:
+            yield f"  {each.value}: {each.moved}"
+    for left in question.left_out:
+        yield f"  {left.id}: left out: {left.reason}"
+
+
+def said(hunt: Hunt, at: int) -> str:
+    """One value with everything that was seen of it, the last run last."""
+    each, seen = hunt.question.candidates[at], hunt.seen.get(at, [])
+    texts = [(one.text or one.reason) + (" (stored)" if one.stored else "") for one in seen]
+    state = search.state(hunt.runs.get(at, ())).upper()
+    skipped = f": {seen[-1].reason}" if seen and seen[-1].outcome in ("skipped", "not-run") else ""
+    return f"{each.value} [{each.cell.id}]: {', '.join(texts)}{skipped} → {state}"
+
+
+def conclusion(hunt: Hunt) -> Iterator[str]:
+    """The answer, what weakens it, and what it took."""
+    if isinstance(hunt.end, Stuck):
+        yield from _stuck(hunt, hunt.end)
+    elif isinstance(hunt.end, Answer):
+        yield from _answer(hunt, hunt.end)
+    runs = [tried for _, tried in hunt.trail]
+    took = sum(sum(tried.result.phases.values()) for tried in runs)
+    ready = len({tried.result.cell.id for tried in runs}) - hunt.built
+    yield (
+        f"{hunt.built} environments built, {ready} that were ready used; {len(runs)} runs of the check, "
+        f"{hunt.reused} more taken from stored results; {took:.0f} s"
+    )
+
+
+def _stuck(hunt: Hunt, end: Stuck) -> Iterator[str]:
+    wanted = "good" if end.at == 0 else "bad"
+    words = {
+        "flaky": "is flaky: the same check in the same cell goes one way and the other",
+        "untestable": "cannot be tried",
+        "good": "is good",
+        "bad": "is bad",
+    }
+    yield f"nothing to bisect: the {wanted} end {words[end.state]}: {said(hunt, end.at)}"
+
+
+def _answer(hunt: Hunt, end: Answer) -> Iterator[str]:
+    question = hunt.question
+    good, bad = question.candidates[end.good], question.candidates[end.bad]
+    reason = hunt.seen[end.bad][-1].reason
+    if end.exact:
+        yield f"first bad: {question.axis} {bad.value}, last good: {good.value}"
+    else:
+        yield f"first bad: {question.axis} {bad.value} or before it, last good: {good.value}: not narrowed"
+    if reason:
+        yield f"  {hunt.seen[end.bad][-1].text}: {reason}"
+    for at in end.between:
+        yield f"  could not be told: {said(hunt, at)}"
+    for at in end.against:
+        yield f"  the outcome changes more than once, this is the first change: {said(hunt, at)}"
+    differ = list(_also(hunt, end))
+    if differ:
+        yield f"  these two also differ in {', '.join(differ)}: that may be the cause instead"
+    stale = sorted({one.samcheck for one in _deciding(hunt, end) if one.stored} - {question.samcheck})
+    if stale:
+        yield f"  the boundary rests in part on results of another samcheck: {', '.join(stale)}"
+
+
+def _also(hunt: Hunt, end: Answer) -> Iterator[str]:
+    """What the two cells next to the boundary do not share beside the axis; builds go with PyTorch."""
+    one, other = (rules.fields(hunt.question.candidates[at].cell) for at in (end.good, end.bad))
+    for axis in rules.AXES:
+        if axis != hunt.question.axis and one[axis] != other[axis]:
+            yield f"{axis} ({one[axis]}, {other[axis]})"
+
+
+def _deciding(hunt: Hunt, end: Answer) -> list[Any]:
+    return [*hunt.seen[end.good], *hunt.seen[end.bad]]
+
+
+def as_json(hunt: Hunt) -> dict[str, Any]:
+    """Everything for programs; ``question`` alone tells whether two bisects are the same."""
+    values, end = hunt.question.candidates, hunt.end
+    answer: dict[str, Any] = {}
+    if isinstance(end, Stuck):
+        answer = {"stuck": values[end.at].value, "state": end.state}
+    elif isinstance(end, Answer):
+        answer = {
+            "last_good": values[end.good].value,
+            "first_bad": values[end.bad].value,
+            "exact": end.exact,
+            "untold": [values[at].value for at in end.between],
+            "good_behind": [values[at].value for at in end.against],
+            "also_differ": list(_also(hunt, end)),
+        }
+    question = asdict(hunt.question)
+    question["candidates"] = [{"value": each.value, "cell": each.cell.id} for each in values]
+    question["left_out"] = [each.id for each in hunt.question.left_out]
+    question["bad"] = list(hunt.question.bad)
+    runs = hunt.runs
+    return {
+        "question": question,
+        "finished": end is not None,
+        "answer": answer,
+        "seen": {
+            values[at].value: {"state": search.state(runs.get(at, ())), "runs": [asdict(one) for one in seen]}
+            for at, seen in sorted(hunt.seen.items())
+        },
+        "moved": {each.value: each.moved for each in values if each.moved},
+        "built": hunt.built,
+        "reused": hunt.reused,
+        "trail": [
+            {
+                "value": values[step.at].value,
+                "why": step.why,
+                "built": tried.built,
+                "phases": tried.result.phases,
+            }
+            for step, tried in hunt.trail
+        ],
+    }

@@ -1,0 +1,64 @@
+"""One check in one cell, for real; what an earlier start of the bisect has run is taken from its folder."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from samcheck import results, runner
+from samcheck.bisection.hunt import Tried
+from samcheck.bisection.values import Candidate
+from samcheck.console import Display
+from samcheck.errors import BadInput, BuildFailed
+from samcheck.gates import side_by_side
+from samcheck.guest.record import CellResult
+from samcheck.matrix import PlannedCell
+from samcheck.runner import Settings
+
+#: Outcomes whose cause may have been mended when a bisect is resumed.
+TRY_AGAIN = ("build-failed", "refused", "not-run")
+
+
+@dataclass(frozen=True)
+class Trying:
+    """A `samcheck.bisection.hunt.Prober`. `folder` keeps what was run: never the store of full results."""
+
+    settings: Settings
+    folder: Path
+    shown: Display
+
+    def __call__(self, candidate: Candidate, number: int) -> Tried:
+        folder = self.folder / candidate.cell.id / str(number)
+        kept = folder / "result.json"
+        result = _kept(kept)
+        if result is not None and result.outcome not in TRY_AGAIN:
+            return Tried(result, built=(folder / "built").exists(), resumed=True)
+        new = self._is_new(candidate)
+        if new:
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / "built").touch()  # before: a killed start has built it all the same
+        (result,) = side_by_side([self._run(candidate, folder)], self.settings.gates)
+        results.write_atomically(kept, results.to_json(result))
+        built = (folder / "built").exists() and result.outcome not in TRY_AGAIN
+        return Tried(result, built)
+
+    def _is_new(self, candidate: Candidate) -> bool:
+        try:
+            environment = self.settings.environment
+            pins = runner.requirements_of(candidate.cell, environment)
+            return not environment.need(candidate.cell, pins).reused
+        except BuildFailed:
+            return False  # its result will say so
+
+    def _run(self, candidate: Candidate, folder: Path) -> Callable[[], CellResult]:
+        watched = self.shown.cell(candidate.cell.id)
+        return partial(runner.run_cell, PlannedCell(candidate.cell), self.settings, folder, watched)
+
+
+def _kept(path: Path) -> CellResult | None:
+    try:
+        return results.read(path)
+    except BadInput:
+        return None

@@ -1,0 +1,68 @@
+"""``samcheck attribute``: the smallest combination of axes that goes with an outcome."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+import click
+
+from samcheck import facts, results
+from samcheck.attribution import cases, groups, text
+from samcheck.attribution.cases import Case
+from samcheck.errors import BadInput, EmptySelection
+from samcheck.planning import RESULTS
+
+
+@click.command("attribute")
+@click.argument("folder", type=click.Path(path_type=Path), default=RESULTS, required=False)
+@click.option("--group", "group", default="", metavar="G", help="Only checks of this group, e.g. dtype.")
+@click.option("--check", "pattern", default="*", metavar="GLOB", help="Only checks whose id fits.")
+@click.option(
+    "--outcome",
+    default="failed",
+    show_default=True,
+    help="What to explain: failed (also crashed, timed-out, not-run), known, fixed, skipped, passed, ...",
+)
+@click.option("--json", "as_json", is_flag=True, help="For programs.")
+def attribute_command(folder: Path, group: str, pattern: str, outcome: str, as_json: bool) -> None:
+    """Say which smallest combination of versions, device, variant, precision and backend goes with failures.
+
+    All conjunctions of up to three conditions are tried. Where several equally small ones fit, all are
+    named, with a cell to run that would tell.
+    """
+    if not folder.is_dir():
+        raise BadInput(f"there is no folder {folder}")
+    wanted = cases.outcomes(outcome)
+    stored, problems = results.load(folder)
+    rows = cases.cases(stored, facts.load())
+    found = groups.attribute(rows, wanted, _chosen(rows, group, pattern, folder), facts.load())
+    if as_json:
+        click.echo(json.dumps(text.as_json(found), indent=1))
+    else:
+        for line in text.lines(found, outcome, len(rows)):
+            click.echo(line)
+    for problem in problems:
+        click.echo(f"samcheck: {problem}", err=True)
+    sys.exit(BadInput.exit_code if problems else 0)
+
+
+def _chosen(rows: Sequence[Case], group: str, pattern: str, folder: Path) -> frozenset[str]:
+    """The names of the checks to look at.
+
+    Raises:
+        EmptySelection: the folder holds no result, or none has such a check.
+    """
+    if not rows:
+        raise EmptySelection(f"{folder} holds no results: run `samcheck matrix` first")
+    every = {name: check.group for row in rows for name, check in row.checks.items()}
+    chosen = {name for name, of in every.items() if fnmatchcase(name, pattern) and group in ("", of)}
+    # Names of checks hold brackets, which mean something else in patterns.
+    chosen |= {name for name in every if name == pattern and group in ("", every[name])}
+    if not chosen:
+        known = ", ".join(sorted(set(every.values())))
+        raise EmptySelection(f"no check fits group {group or '(any)'} and {pattern}; groups: {known}")
+    return frozenset(chosen)

@@ -1,0 +1,192 @@
+"""``samcheck bisect``: the first value of an axis with which a check goes another way."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+
+from samcheck import console as display
+from samcheck import environments, facts, machine, results, session
+from samcheck.bisection import noted, search, text, values
+from samcheck.bisection.hunt import Hunt, Prober, Question, hunt, stored, usable
+from samcheck.bisection.search import Answer
+from samcheck.bisection.trying import Trying
+from samcheck.bisection.values import Asked
+from samcheck.commands.options import build_options, resume_option, timeout_option
+from samcheck.errors import CELLS_FAILED, BadInput
+from samcheck.guest.record import CHECK_OUTCOMES, CellResult
+from samcheck.planning import RESULTS
+from samcheck.rules import AXES
+from samcheck.runner import Settings
+
+HELD = {
+    "torch": "The PyTorch, where another axis is bisected.",
+    "cuda": "The build, e.g. cu126 or cpu; default: what a plain installation of each PyTorch takes.",
+    "python": "The Python; default: the one that most of the values can have.",
+    "numpy": "The NumPy; default: the newest that fits.",
+    "sam": "The package that provides SAM; default: segment-anything.",
+}
+
+
+@click.command("bisect")
+@click.option("--check", required=True, metavar="NODEID", help="As results have it.")
+@click.option("--axis", type=click.Choice(AXES), default="torch", show_default=True)
+@click.option("--good", required=True, metavar="VALUE")
+@click.option("--bad", required=True, metavar="VALUE")
+@click.option("--values", "listed", default="", metavar="A,B,...", help="All values in their order.")
+@click.option(
+    "--bad-outcome",
+    "--outcome",
+    "outcomes",
+    multiple=True,
+    metavar="OUTCOME",
+    help="What is bad: failed, known, known:<defect>, ..., or bad for failed, crashed and timed-out; "
+    "default: whatever differs from the good end.",
+)
+@click.option(
+    "--repeat",
+    type=click.IntRange(min=1),
+    default=2,
+    show_default=True,
+    help="Runs that a verdict next to the boundary rests on.",
+)
+@click.option("--any-python", is_flag=True, help="Also use stored results of other Pythons.")
+@click.option("--json", "as_json", is_flag=True, help="For programs, once it is over.")
+@build_options
+@resume_option
+@timeout_option
+@click.option(
+    "--results",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=RESULTS,
+    help="Stored results to use, which are not changed; default: results/ of the checkout.",
+)
+def bisect_command(listed: str, as_json: bool, resume: bool, **options: Any) -> None:
+    """Find the first value of an axis with which a check goes another way.
+
+    Builds about log2 of the values between --good and --bad as environments, and runs the one check in them.
+    Stored results of this device are used where there are any, and never replaced. Ends with 0 where the
+    first bad value was found, with 1 where it could not be told.
+    """
+    asked, found = _asked(listed, options), _of_this_device(options["results"])
+    if options["ca_bundle"]:
+        machine.trust(str(options["ca_bundle"]))
+    if options["environment"] == "here":
+        raise BadInput("--environment here: is one cell only; docker and venv make those that a bisect needs")
+    chosen = session.choose_environment(options["environment"])
+    check, bad = _check(options["check"]), _outcomes(options["outcomes"])
+    candidates, left_out = values.candidates(Asked(**asked, stored=usable(found, check, bad)), facts.load())
+    settings = Settings(
+        "full",
+        chosen.environment,
+        chosen.why,
+        options["check_timeout"],
+        version=session.version(),
+        only=(check,),
+        processes=1,
+    )
+    question = Question(
+        check,
+        asked["axis"],
+        tuple(candidates),
+        tuple(left_out),
+        bad,
+        options["repeat"],
+        chosen.environment.kind,
+        settings.version,
+    )
+    done = _search(question, found, settings, resume, Console(stderr=as_json))
+    if as_json:
+        click.echo(json.dumps(text.as_json(done), indent=1))
+    sys.exit(0 if isinstance(done.end, Answer) and done.end.exact else CELLS_FAILED)
+
+
+def _search(
+    question: Question, found: list[CellResult], settings: Settings, resume: bool, console: Console
+) -> Hunt:
+    """Say what will be done, do it with everything noted, and say what came of it."""
+
+    def say(line: str) -> None:
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+    folder = noted.open_folder(session.RUNS, question, resume)
+    for line in (
+        *text.announce(question),
+        f"environment: {settings.environment.kind}, because: {settings.why}",
+    ):
+        say(line)
+
+    def tell(going: Hunt) -> None:
+        noted.note(folder, going)
+        for at in sorted(going.seen) if not going.trail else (going.trail[-1][0].at,):
+            why = going.trail[-1][0].why if going.trail else "known"
+            say(f"{why}: {text.said(going, at)}")
+
+    most = search.bound(len(question.candidates)) + 2 * (question.repeat - 1)
+    with results.locked(folder, wait=False), display.display(console, most) as shown:
+        probe: Prober = Trying(settings, folder, shown)
+        done = hunt(question, stored(question, found), probe, tell)
+        noted.note(folder, done)
+    for line in (*text.conclusion(done), f"kept in {folder.name}"):
+        say(line)
+    return done
+
+
+def _asked(listed: str, options: dict[str, Any]) -> dict[str, Any]:
+    """The fields of `Asked` but for the stored cells.
+
+    Raises:
+        BadInput: an option holds the axis that is bisected, or the PyTorch is missing.
+    """
+    axis = options["axis"]
+    if options[axis]:
+        raise BadInput(f"--{axis}: that is the axis to bisect; --good and --bad say from where to where")
+    if axis != "torch" and not options["torch"]:
+        raise BadInput(f"--torch: say with which PyTorch to bisect {axis}")
+    names = ("axis", "good", "bad", *HELD, "any_python")
+    every = tuple(value.strip() for value in listed.split(",") if value.strip())
+    return {**{name: options[name] for name in names}, "values": every}
+
+
+def _check(given: str) -> str:
+    """The check's id as results have it.
+
+    Raises:
+        BadInput: there is no such module of the suite.
+    """
+    path, separator, rest = given.partition("::")
+    module = Path(path).name
+    suite = environments.CHECKOUT / "tests" / "suite"
+    if not separator or not (suite / module).is_file():
+        known = ", ".join(each.name for each in sorted(suite.glob("test_*.py")))
+        raise BadInput(
+            f"--check: {given!r} is not like test_dtype.py::test_naive_cast[tiny]; modules: {known}"
+        )
+    return f"{module}::{rest}"
+
+
+def _outcomes(given: tuple[str, ...]) -> tuple[str, ...]:
+    """Names of outcomes.
+
+    Raises:
+        BadInput: there is no such outcome.
+    """
+    for name in given:
+        if name.partition(":")[0] not in (*CHECK_OUTCOMES, "bad"):
+            raise BadInput(f"--bad-outcome: {name!r} is none of {', '.join(CHECK_OUTCOMES)}, bad")
+    return given
+
+
+def _of_this_device(store: Path) -> list[CellResult]:
+    """Stored results of this machine's device and driver: others would compare devices."""
+    device, driver = results.slug(machine.device_name()), results.slug(machine.look().driver or "none")
+    return [each.result for each in results.load(store)[0] if (each.device, each.driver) == (device, driver)]
+
+
+for _name, _help in HELD.items():
+    bisect_command.params.append(click.Option([f"--{_name}"], default="", metavar="VALUE", help=_help))

@@ -1,0 +1,38 @@
+"""Which checks a start of the suite runs, by lists of their names."""
+
+from __future__ import annotations
+
+import os
+from typing import List, Optional, Set
+
+import pytest
+
+
+def choose(config: pytest.Config, items: List[pytest.Item]) -> None:
+    """Leave out what one list names, and what another does not."""
+    skipped = _listed(config, "--samcheck-skip-listed") or set()
+    only = _listed(config, "--samcheck-only")
+
+    def wanted(item: pytest.Item) -> bool:
+        check = check_id(item.nodeid)
+        return check not in skipped and (only is None or check in only)
+
+    gone = [item for item in items if not wanted(item)]
+    if gone:
+        items[:] = [item for item in items if wanted(item)]
+        config.hook.pytest_deselected(items=gone)
+
+
+def _listed(config: pytest.Config, option: str) -> Optional[Set[str]]:
+    """The lines of the file that an option names; None without one."""
+    path = config.getoption(option)
+    if path is None:
+        return None
+    with open(path, encoding="utf-8") as stream:
+        return {line.rstrip("\n") for line in stream}
+
+
+def check_id(nodeid: str) -> str:
+    """A node id without the folders in front of the module: the same wherever the suite is mounted."""
+    path, separator, rest = nodeid.partition("::")
+    return os.path.basename(path) + separator + rest

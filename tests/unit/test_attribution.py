@@ -1,0 +1,286 @@
+"""A planted rule is found, nothing smaller is missed, and what the data cannot tell is said."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from itertools import combinations, product
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from hypothesis import assume, given
+from hypothesis import strategies as st
+from made import RESULT, SEEN
+
+from samcheck import facts, results
+from samcheck.attribution import cases, groups, literals, search, text
+from samcheck.attribution.literals import Literal
+from samcheck.cells import Cell
+from samcheck.commands.attribute import attribute_command
+from samcheck.errors import BadInput, EmptySelection
+from samcheck.guest.record import CellResult, CheckResult
+from samcheck.results import Stored
+
+FACTS = facts.load()
+AXES = {
+    "torch": ("1.13.1", "2.0.1", "2.4.1", "2.9.0", "2.11.0"),
+    "python": ("3.8", "3.9", "3.10", "3.11"),
+    "backend": ("eager", "onnxruntime", "compile"),
+}
+SPACE = [dict(zip(AXES, row, strict=True)) for row in product(*AXES.values())]
+POSSIBLE = literals.literals(SPACE, AXES)
+
+
+@st.composite
+def planted(draw: st.DrawFn) -> tuple[search.Conjunction, list[dict[str, str]]]:
+    """A rule of one to three conditions, and rows among which it is sometimes true."""
+    rule = tuple(draw(st.lists(st.sampled_from(POSSIBLE), min_size=1, max_size=3, unique=True)))
+    return rule, draw(st.lists(st.sampled_from(SPACE), min_size=2, max_size=len(SPACE), unique_by=repr))
+
+
+def split(rule: search.Conjunction, rows: list[dict[str, str]]) -> tuple[list, list]:
+    inside = [row for row in rows if search.holds(rule, row)]
+    return inside, [row for row in rows if row not in inside]
+
+
+@given(planted())
+def test_planted_rule_is_explained_by_nothing_larger(given: tuple) -> None:
+    rule, rows = given
+    inside, outside = split(rule, rows)
+    assume(inside and outside)
+    found = search.explain(inside, outside, tuple(AXES))
+    assert found.exact
+    assert len({len(each) for each in found.exact}) == 1
+    assert len(found.exact[0]) <= len(rule)
+    for each in found.exact:
+        assert split(each, rows) == (inside, outside)
+
+
+@given(planted())
+def test_no_smaller_rule_was_missed(given: tuple) -> None:
+    rule, rows = given
+    inside, outside = split(rule, rows)
+    assume(inside and outside)
+    found = search.explain(inside, outside, tuple(AXES)).exact
+    every = literals.literals(rows, AXES)
+    smaller = (each for size in range(len(found[0])) for each in combinations(every, size))
+    assert not any(split(each, rows) == (inside, outside) for each in smaller)
+
+
+@given(st.lists(st.sampled_from(POSSIBLE), min_size=1, max_size=2, unique=True))
+def test_planted_rule_itself_is_found_where_all_was_run(rule: list[Literal]) -> None:
+    inside, outside = split(tuple(rule), SPACE)
+    assume(inside and outside)
+    # Without a part that says nothing beside the others, which no smallest rule has.
+    assume(all(split((part,), SPACE)[0] != inside for part in rule) or len(rule) == 1)
+    found = search.explain(inside, outside, tuple(AXES)).exact
+    assert {frozenset(each) for each in found} == {frozenset(rule)}
+
+
+def test_union_where_no_rule_is_exact() -> None:
+    one, other = Literal("backend", "=", "compile"), Literal("torch", "<", "2.0.1")
+    inside = [row for row in SPACE if one.holds(row) or other.holds(row)]
+    found = search.explain(inside, [row for row in SPACE if row not in inside], tuple(AXES))
+    assert not found.exact
+    assert {rule.literals for rule in found.union} == {(one,), (other,)}
+    assert not any(rule.wrong for rule in found.union)
+    assert not found.unexplained
+
+
+def test_rows_that_contradict_each_other_are_counted() -> None:
+    same = SPACE[0]
+    found = search.explain([same], [same, SPACE[-1]], tuple(AXES))
+    assert not found.exact
+    assert found.unexplained == (0,)
+
+
+def test_exceptions_of_a_rule_are_counted() -> None:
+    """One of the twenty rows also was without the outcome."""
+    inside = [row for row in SPACE if row["backend"] == "compile"]
+    outside = [row for row in SPACE if row not in inside]
+    found = search.explain(inside, [*outside, dict(inside[7])], tuple(AXES))
+    assert not found.exact
+    (rule,) = found.union
+    assert rule == search.Rule((Literal("backend", "=", "compile"),), len(inside), 1)
+    assert not found.unexplained
+
+
+def test_a_rule_for_each_row_is_no_explanation() -> None:
+    """A row in the middle of all others needs five conditions."""
+    middle = {"torch": "2.4.1", "python": "3.9", "backend": "compile"}
+    found = search.explain([middle], [row for row in SPACE if row != middle], tuple(AXES))
+    assert not found.exact
+    assert not found.union
+    assert found.unexplained == (0,)
+
+
+@pytest.mark.parametrize(
+    ("axis", "low", "high"),
+    [
+        ("cuda", "cu118", "cu121"),
+        ("cuda", "cpu", "cu102"),
+        ("python", "3.9", "3.10"),
+        ("torch", "2.9.1", "2.10.0"),
+        ("driver", "470.57.02", "535-104-05"),
+    ],
+)
+def test_versions_are_ordered_as_versions(axis: str, low: str, high: str) -> None:
+    assert Literal(axis, "<", high).holds({axis: low})
+    assert Literal(axis, ">=", high).holds({axis: high})
+    assert not Literal(axis, ">=", high).holds({axis: low})
+    assert not Literal(axis, "<", high).holds({axis: "none"})
+    assert not Literal(axis, "<", high).holds({})
+
+
+def stored(cell: Cell, outcomes: dict[str, str], numpy: str = "1.26.4", **fields: object) -> Stored:
+    checks = [
+        CheckResult(name, "some", outcome, backend=name.partition("-")[2] or None)
+        for name, outcome in outcomes.items()
+    ]
+    bad = any(outcome == "failed" for outcome in outcomes.values())
+    result = replace(
+        RESULT,
+        cell=cell.record(()),
+        checks=checks,
+        outcome="failed" if bad else "passed",
+        observed=replace(SEEN, numpy=numpy),
+    )
+    return Stored("cpu-x", "none", replace(result, **fields))  # type: ignore[arg-type]
+
+
+def attributed(rows: list[Stored], outcome: str = "failed") -> list[groups.Group]:
+    found = cases.cases(rows, FACTS)
+    every = frozenset(name for row in found for name in row.checks)
+    return groups.attribute(found, cases.outcomes(outcome), every, FACTS)
+
+
+def test_checks_of_one_cause_are_one_group() -> None:
+    """Eighty checks on one backend fail from a PyTorch on; one of them was skipped elsewhere."""
+    rows = []
+    for torch, python in product(("2.4.1", "2.8.0", "2.9.1", "2.11.0"), ("3.10", "3.11", "3.12")):
+        new = torch in ("2.9.1", "2.11.0")
+        outcomes = {f"a{at}-onnxruntime": "failed" if new else "passed" for at in range(80)}
+        outcomes["a0-onnxruntime"] = "failed" if new else "skipped"
+        outcomes |= {f"b{at}-eager": "passed" for at in range(20)}
+        rows.append(stored(Cell(torch, "cu118", python), outcomes))
+    (one,) = attributed(rows)
+    assert len(one.checks) == 80
+    assert one.explanation.exact == ((Literal("torch", ">=", "2.9.1"),),)
+    assert dict(one.nearest) == {Literal("torch", ">=", "2.9.1"): "2.8.0"}
+    assert one.which == ((Literal("backend", "=", "onnxruntime"),),)
+    said = "\n".join(text.lines([one], "failed", len(rows)))
+    assert "80 checks of 100 tried there" in said
+    assert "exactly: torch >= 2.9.1 (not 2.8.0)" in said
+    assert (
+        'narrow it: samcheck bisect --check "a0-onnxruntime" --good 2.8.0 --bad 2.9.1 --python 3.10' in said
+    )
+
+
+NUMPY = [
+    (Cell("2.2.2", "cu121", "3.10", "2.2.6"), "2.2.6", "failed"),
+    (Cell("2.2.2", "cu121", "3.10"), "1.26.4", "passed"),
+    (Cell("2.4.1", "cu121", "3.10"), "2.2.6", "passed"),
+]
+
+
+def test_two_axes_together() -> None:
+    (group,) = attributed([stored(cell, {"a": outcome}, numpy) for cell, numpy, outcome in NUMPY])
+    said = {text.words(each) for each in group.explanation.exact}
+    assert said == {"torch < 2.4.1 and numpy >= 2.2.6"}
+    held = ("--python", "3.10", "--numpy", "2.2.6")
+    assert group.narrow == ("--good", "2.4.1", "--bad", "2.2.2", *held)
+    rows = [(Cell("2.4.0", "cu121", "3.10"), "failed"), (Cell("2.4.1", "cu121", "3.10"), "passed")]
+    (group,) = attributed([stored(cell, {"a": outcome}) for cell, outcome in rows])
+    assert not group.narrow  # these two are neighbours
+
+
+def test_what_cannot_be_told_apart_is_said_with_a_cell_that_would_tell() -> None:
+    rows = [
+        stored(Cell("2.4.1", "cpu", "3.12"), {"a": "passed"}),
+        stored(Cell("2.9.1", "cpu", "3.13"), {"a": "failed"}),
+    ]
+    (group,) = attributed(rows)
+    said = {text.words(each) for each in group.explanation.exact}
+    assert said == {"torch >= 2.9.1", "python >= 3.13"}
+    telling = group.telling
+    assert telling is not None
+    assert telling.cell == Cell("2.9.1", "cpu", "3.12")  # PyTorch 2.4.1 has no wheel for Python 3.13
+    assert sorted(telling.expected) == [False, True]
+    # Run it, and there is one explanation left.
+    (group,) = attributed([*rows, stored(telling.cell, {"a": "failed"})])
+    assert group.explanation.exact == ((Literal("torch", ">=", "2.9.1"),),)
+    assert group.telling is None
+
+
+def test_a_cell_that_is_known_not_to_work_tells_little() -> None:
+    """Old PyTorch under NumPy 2 fails anyhow; new PyTorch under NumPy 1 tells."""
+    rows = [
+        stored(Cell("2.2.2", "cpu", "3.10"), {"a": "passed"}, "1.26.4"),
+        stored(Cell("2.4.1", "cpu", "3.10", "2.2.6"), {"a": "failed"}, "2.2.6"),
+        stored(Cell("2.2.1", "cpu", "3.10", "1.26.4"), {"a": "passed"}, "1.26.4"),
+    ]
+    (group,) = attributed(rows)
+    assert group.telling is not None
+    assert group.telling.cell == Cell("2.4.1", "cpu", "3.10", "1.26.4")
+
+
+def test_device_against_version() -> None:
+    rows = [stored(Cell("2.8.0", "cu128", "3.12"), {"a": "passed"})]
+    rows.append(replace(stored(Cell("2.9.1", "cu128", "3.12"), {"a": "failed"}), device="a-gpu"))
+    (group,) = attributed(rows)
+    said = {text.words(each) for each in group.explanation.exact}
+    assert said == {"torch >= 2.9.1", "device = a-gpu"}
+    assert group.telling is not None
+    assert (group.telling.cell, group.telling.device) in (
+        (Cell("2.8.0", "cu128", "3.12"), "a-gpu"),
+        (Cell("2.9.1", "cu128", "3.12"), "cpu-x"),
+    )
+
+
+def test_nothing_can_tell_what_only_a_value_that_was_never_run_would() -> None:
+    """The two differ on another SAM only, and no other is known."""
+    found = ((Literal("python", ">=", "3.14"),), (Literal("python", ">=", "3.14"), Literal("sam", "=", "x")))
+    rows = cases.cases(
+        [stored(Cell("2.9.1", "cu128", python, sam="x"), {}) for python in ("3.10", "3.14")], FACTS
+    )
+    assert groups.telling(found, rows, FACTS).cell is None
+
+
+def test_known_is_not_gone_where_the_check_failed() -> None:
+    rows = [
+        stored(Cell(torch, "cu121", "3.10"), {"a": outcome})
+        for torch, outcome in (("2.2.2", "failed"), ("2.4.1", "known"), ("2.4.0", "passed"))
+    ]
+    (group,) = attributed(rows, "known")
+    assert {case.cell.torch for case in group.outside} == {"2.4.0"}
+
+
+def test_cells_that_could_not_be_made() -> None:
+    rows = [stored(Cell(torch, "cu121", "3.10"), {"a": "passed"}) for torch in ("2.2.2", "2.4.0")]
+    rows.append(
+        stored(Cell("2.4.1", "cu121", "3.10"), {}, outcome="build-failed", reason="no", observed=None)
+    )
+    (group,) = attributed(rows)
+    assert group.checks == (cases.ENVIRONMENT.check,)
+    assert {text.words(each) for each in group.explanation.exact} == {"torch >= 2.4.1", "numpy >= 2.2.6"}
+
+
+def command(tmp_path: Path, *arguments: str):
+    for cell, numpy, outcome in NUMPY:
+        result: CellResult = stored(cell, {"test_x.py::test_y[a-b]": outcome}, numpy).result
+        results.store(tmp_path, result, "x")
+    return CliRunner().invoke(attribute_command, [str(tmp_path), *arguments])
+
+
+def test_command(tmp_path: Path) -> None:
+    done = command(tmp_path)
+    assert done.exit_code == 0, done.output
+    assert "exactly: torch < 2.4.1 (still 2.2.2) and numpy >= 2.2.6 (not 1.26.4)" in done.output
+    (row,) = json.loads(command(tmp_path, "--json", "--check", "test_x.py::test_y[a-b]").output)
+    assert row["exact"] == [["torch < 2.4.1", "numpy >= 2.2.6"]]
+    assert "nothing is known in 3 results" in command(tmp_path, "--outcome", "known").output
+    assert isinstance(command(tmp_path, "--group", "else").exception, EmptySelection)
+    assert isinstance(command(tmp_path, "--outcome", "green").exception, BadInput)
+    (tmp_path / "cpu-amd-epyc" / "none" / "torn.json").write_text("{")
+    assert command(tmp_path).exit_code == 2
