@@ -8,6 +8,7 @@ import sys
 import click
 
 from samcheck import __version__
+from samcheck.commands.advise import advise_command
 from samcheck.commands.comparing import compare_command, noise_command
 from samcheck.commands.facts import facts_command
 from samcheck.commands.fitting import memory_command
@@ -32,6 +33,7 @@ for _command in (
     fast_command,
     plan_command,
     why_command,
+    advise_command,
     facts_command,
     memory_command,
     list_command,

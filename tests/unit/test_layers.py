@@ -16,7 +16,7 @@ GUEST = PACKAGE / "guest"
 LAYERS = (
     ("samcheck.__main__",),
     ("samcheck.commands",),
-    ("samcheck.clean", "samcheck.disk", "samcheck.planning"),
+    ("samcheck.advice", "samcheck.clean", "samcheck.disk", "samcheck.planning"),
     ("samcheck.session", "samcheck.fanout", "samcheck.against", "samcheck.refresh"),
     ("samcheck.merge", "samcheck.explain", "samcheck.fitting"),
     ("samcheck.runner", "samcheck.report", "samcheck.console", "samcheck.compare"),
