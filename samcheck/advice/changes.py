@@ -68,8 +68,3 @@ def _kind(was: str, now: str) -> str:
 def unshared(base: CellResult, new: CellResult) -> int:
     """How many checks only one of the two has, as those of another samcheck."""
     return len({check.check for check in base.checks} ^ {check.check for check in new.checks})
-
-
-def slower(base: CellResult, new: CellResult) -> tuple[str, ...]:
-    """What became slower, in sentences; whether a difference is more than noise is not judged here."""
-    return ("not judged: no comparison of raw samples yet",)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Collection, Iterator, Sequence
 
 from samcheck.advice.summary import Answer, Run
@@ -26,7 +27,7 @@ def commands(answer: Answer, shipped: Collection[str], file: str = "") -> Iterat
     elif question.after:
         yield f"on {', '.join(gpu.name for gpu in question.after.gpus) or question.after}:"
     if file:
-        yield f"nox -s matrix -- {file}"
+        yield f"nox -s matrix -- {shlex.quote(file)}"
         return
     yield from _cells(answer.to_run, shipped)
     if question.subject != "driver":

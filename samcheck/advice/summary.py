@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from samcheck import hosts
+from samcheck.advice.changes import AGAINST
 from samcheck.advice.question import Question
 from samcheck.advice.verdict import Advice
 from samcheck.cells import Cell
 from samcheck.errors import CELLS_FAILED, NOTHING_KNOWN
 from samcheck.facts import Facts
 from samcheck.matrix import ranking
+from samcheck.matrix.file import shown
 from samcheck.matrix.history import History
 
 #: What is least known first; of these the riskiest first.
@@ -50,7 +53,7 @@ def answer(question: Question, advices: Sequence[Advice], past: History, facts: 
     unmeasured = {each.step.before: None for each in advices if not each.before and _runs(each)}
     to_run = tuple(_to_run(advices, past, facts))
     return Answer(
-        question, tuple(advices), _headline(advices), _exit_code(advices), to_run, tuple(unmeasured)
+        question, tuple(advices), _headline(advices, to_run), _exit_code(advices), to_run, tuple(unmeasured)
     )
 
 
@@ -79,16 +82,17 @@ def _exit_code(advices: Sequence[Advice]) -> int:
     return CELLS_FAILED if hopeless or any(each.against for each in advices) else 0
 
 
-def _headline(advices: Sequence[Advice]) -> str:
+def _headline(advices: Sequence[Advice], to_run: Sequence[Run]) -> str:
     against = [each for each in advices if each.against]
     if all(each.basis == "unknown" for each in advices):
-        return f"NOT KNOWN: neither results nor facts say it of {_count(len(advices))}: run what stands below"
+        first = f": run {to_run[0].cell.id} first" if to_run else ""
+        return f"NOT KNOWN: neither results nor facts say it ({_count(len(advices))}){first}"
     if all(each.verdict == "fails before and after" for each in advices):
-        return f"NO: it fails before and after ({_bases(advices)}): {_reason(advices[0])}"
+        return f"NO: it fails before and after ({_bases(advices)}): {_reason(advices)}"
     if not against:
         return _yes(advices) + _driver(advices)
     share = "" if len(against) == len(advices) else f" for {len(against)} of {_count(len(advices))}"
-    breaks = f"it breaks{share} ({_bases(against)}): {_reason(against[0])}"
+    breaks = f"it breaks{share} ({_bases(against)}): {_reason(against)}"
     remedies = _common(against)
     if remedies:
         return f"YES, WITH {' or '.join(remedies)} (only predicted); as it is, {breaks}"
@@ -97,12 +101,18 @@ def _headline(advices: Sequence[Advice]) -> str:
     return f"NO{share}: {breaks.replace(share, '', 1)}{hint}"
 
 
-def _reason(advice: Advice) -> str:
-    """Why it breaks, in short."""
-    if advice.basis != "measured":
-        return hosts.hard(advice.facts)[0].text
-    bad = next((each for each in advice.after if not each.passed), None)
-    return f"{advice.step.after.id} {bad.result.outcome}" if bad else f"checks of {advice.step.after.id} fail"
+def _reason(advices: Sequence[Advice]) -> str:
+    """Why it breaks, in short: what was measured, else the commonest of what was predicted."""
+    measured = [each for each in advices if each.basis == "measured"]
+    if not measured:
+        texts = Counter(obstacle.text for each in advices for obstacle in hosts.hard(each.facts))
+        return texts.most_common(1)[0][0]
+    changed = [one for each in measured for compared in each.comparisons for one in compared.changes]
+    broken = [change for change in changed if change.kind in AGAINST]
+    if broken:
+        return f"{sum(len(each.checks) for each in broken)} checks fail that held"
+    bad = next(one for each in measured for one in each.after if not one.passed)
+    return shown(f"{bad.result.cell.id} {bad.result.outcome}: {bad.result.reason}", 160)
 
 
 def _yes(advices: Sequence[Advice]) -> str:
@@ -110,7 +120,8 @@ def _yes(advices: Sequence[Advice]) -> str:
     unknown = sum(each.basis == "unknown" for each in advices)
     predicted = len(advices) - measured - unknown
     if measured == len(advices):
-        text = f"YES, MEASURED: nothing breaks in {_count(len(advices))}"
+        devices = sorted({one.stored.device for each in advices for one in each.after})
+        text = f"YES, MEASURED: nothing breaks in {_count(len(advices))} on {', '.join(devices)}"
     elif not measured:
         text = (
             f"YES, BUT ONLY PREDICTED: the facts have nothing against it ({_count(predicted)}, none measured)"

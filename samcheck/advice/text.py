@@ -74,7 +74,7 @@ def _group(group: list[Advice], most: int) -> Iterator[str]:
         yield from (f"  {line}" for each in first.after for line in _evidence("after", each))
         if not first.before:
             yield "  now: not measured, so that nothing can be compared"
-        yield from (f"  the facts say ({each.kind}): {each}" for each in first.facts)
+        yield from (f"  predicted beside it ({each.kind}): {each}" for each in first.facts)
     else:
         yield from (f"  {line}" for line in _said(group, most))
     for each in group[:most]:

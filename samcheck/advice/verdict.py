@@ -9,9 +9,10 @@ from packaging.version import Version
 
 from samcheck import hosts, rules
 from samcheck.advice import evidence, together
-from samcheck.advice.changes import AGAINST, Change, changes, slower, unshared
+from samcheck.advice.changes import AGAINST, Change, changes, unshared
 from samcheck.advice.evidence import Evidence
 from samcheck.advice.question import Question
+from samcheck.advice.slower import slower
 from samcheck.advice.steps import Step
 from samcheck.advice.together import Remedy
 from samcheck.cells import Cell
@@ -170,12 +171,12 @@ def _predicted(before: Sequence[Obstacle], after: Sequence[Obstacle]) -> str:
 
 def _against(cell: Cell, host: Host, facts: Facts) -> tuple[Obstacle, ...]:
     found = (*rules.obstacles(cell, facts), *hosts.obstacles(cell, host, facts))
-    newest = max(row.number for row in facts.branches)
+    newest = max(facts.branches, key=lambda row: row.number)
     branch = Version(host.driver).major if host.driver else 0
-    if branch <= newest:
+    if branch <= newest.number:
         return found
-    text = f"R{branch} is newer than every driver branch that the facts know (up to R{newest})"
-    return (*found, Obstacle("driver-unknown", "doubt", text))
+    text = f"R{branch} is newer than every driver branch that the facts know (up to R{newest.number})"
+    return (*found, Obstacle("driver-unknown", "doubt", text, newest.source))
 
 
 def _grounds(cell: Cell, question: Question, facts: Facts) -> Iterator[Obstacle]:

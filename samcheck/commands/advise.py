@@ -118,7 +118,7 @@ def _machine(subject: str, gpu: str, driver: str, known: Facts) -> Host:
 
 def _answer(question: Question, path: Path | None, stores: tuple[Path, ...], known: Facts) -> Answer:
     stored: list[Stored] = []
-    for store in stores:
+    for store in dict.fromkeys(store.resolve() for store in stores):
         found, problems = results.load(store)
         stored += found
         for problem in problems:
@@ -145,6 +145,8 @@ def _candidates(question: Question, path: Path | None, stored: list[Stored], kno
 def _to_type(found: Answer, file: Path | None, known: Facts) -> list[str]:
     """The commands that measure what was not; with a file, that is written."""
     if file is not None and found.to_run:
+        if file.exists():
+            raise BadInput(f"--write: {file} is there already: give another name")
         results.write_atomically(file, commands.matrix_file(found).encode())
         return list(commands.commands(found, (), str(file)))
     plans = matrix.shipped(MATRICES, known, found.question.after)
