@@ -135,6 +135,24 @@ def test_what_failed_before_is_not_broken_by_the_change() -> None:
     assert advice.verdict == "starts to work"
 
 
+def test_one_more_failure_in_a_cell_that_failed_before_is_broken_by_the_change() -> None:
+    other = replace(GOOD, check="test_a.py::test_other")
+    old = stored(OLD, BAD, other, outcome="failed")
+    new = stored(NEW, BAD, replace(other, outcome="crashed"), outcome="crashed")
+    (advice,) = answered(asked(), [old, new]).advices
+    assert advice.verdict == "breaks"
+
+
+def test_measured_and_predicted_cells_stand_apart() -> None:
+    other = replace(OLD, python="3.12")
+    found = answered(asked(), [stored(OLD), stored(NEW)], [OLD, other])
+    assert found.headline.startswith("YES: nothing breaks in 1 cell measured, 1 more are only predicted")
+    shown = said(found)
+    assert "py3.12" not in section(shown, "MEASURED")
+    assert replace(NEW, python="3.12").id in section(shown, "PREDICTED")
+    assert NEW.id not in section(shown, "PREDICTED").splitlines()[0]
+
+
 @pytest.mark.parametrize("newest", ["passed", "failed"])
 def test_of_conflicting_results_the_newest_counts_and_says_so(newest: str) -> None:
     other = {"passed": "failed", "failed": "passed"}[newest]
@@ -240,6 +258,14 @@ def test_a_cell_that_got_the_old_numpy_without_naming_it() -> None:
     (advice,) = answered(asked("numpy", "1.26.4", "2.2.6"), rows, [cell]).advices
     assert (advice.basis, advice.verdict, len(advice.before)) == ("measured", "breaks", 1)
     assert advice.remedies[0].text == "PyTorch 2.3.1"
+
+
+def test_a_cell_that_got_another_numpy_is_not_what_is_asked_about() -> None:
+    cell = Cell("2.2.2", "cu121", "3.10")  # by today's pins it gets 1.26.4
+    (advice,) = answered(asked("numpy", "1.26.4", "2.2.6"), [stored(cell, numpy="1.24.4")], [cell]).advices
+    assert not advice.before
+    (advice,) = answered(asked("torch", "2.2.2", "2.4.1"), [stored(cell, numpy="1.24.4")], [cell]).advices
+    assert advice.before
 
 
 def test_changes_are_told_apart() -> None:
