@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
+from samcheck.advice.changed import Changed, slower
 from samcheck.advice.evidence import Evidence
 from samcheck.advice.summary import Answer
 from samcheck.advice.text import place
-from samcheck.advice.verdict import Advice, Comparison
+from samcheck.advice.verdict import Advice
 from samcheck.matrix.text import obstacle_json
 
 
@@ -39,11 +40,11 @@ def _advice_json(advice: Advice) -> dict[str, Any]:
         "measured": {
             "before": [_evidence_json(each) for each in advice.before],
             "after": [_evidence_json(each) for each in advice.after],
-            "changes": [_comparison_json(each) for each in advice.comparisons if not each.nearby],
+            "changes": [_changed_json(each) for each in advice.changed if not each.nearby],
         },
         "nearby": {
             "result": _evidence_json(advice.nearby) if advice.nearby else None,
-            "changes": [_comparison_json(each) for each in advice.comparisons if each.nearby],
+            "changes": [_changed_json(each) for each in advice.changed if each.nearby],
         },
         "predicted": {
             "against": [obstacle_json(each) for each in advice.facts],
@@ -74,11 +75,11 @@ def _evidence_json(each: Evidence) -> dict[str, Any]:
     }
 
 
-def _comparison_json(each: Comparison) -> dict[str, Any]:
+def _changed_json(each: Changed) -> dict[str, Any]:
     return {
         "base": place(each.base.stored.path),
         "new": place(each.new.stored.path),
-        "changes": [asdict(change) for change in each.changes],
-        "slower": list(each.slower),
-        "unshared_checks": each.unshared,
+        "outcomes": [asdict(change) for change in each.found.changes],
+        "regressed": [str(verdict.key) for verdict in slower(each.found)],
+        "notes": list(each.found.notes),
     }

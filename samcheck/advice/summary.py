@@ -7,7 +7,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from samcheck import hosts
-from samcheck.advice.changes import AGAINST
 from samcheck.advice.question import Question
 from samcheck.advice.verdict import Advice
 from samcheck.cells import Cell
@@ -18,7 +17,15 @@ from samcheck.matrix.file import shown
 from samcheck.matrix.history import History
 
 #: What is least known first; of these the riskiest first.
-_ORDER = ("unknown", "works, with limits", "works", "starts to work", "breaks", "fails before and after")
+_ORDER = (
+    "unknown",
+    "works, with limits",
+    "works, but worse",
+    "works",
+    "starts to work",
+    "breaks",
+    "fails before and after",
+)
 
 
 @dataclass(frozen=True)
@@ -83,12 +90,16 @@ def _exit_code(advices: Sequence[Advice]) -> int:
 
 
 def _headline(advices: Sequence[Advice], to_run: Sequence[Run]) -> str:
-    against = [each for each in advices if each.against]
+    against = [each for each in advices if each.verdict == "breaks"]
     if all(each.basis == "unknown" for each in advices):
         first = f": run {to_run[0].cell.id} first" if to_run else ""
         return f"NOT KNOWN: neither results nor facts say it ({_count(len(advices))}){first}"
     if all(each.verdict == "fails before and after" for each in advices):
         return f"NO: it fails before and after ({_bases(advices)}): {_reason(advices)}"
+    measured = [each for each in advices if each.basis == "measured"]
+    worse = dict.fromkeys(text for each in measured for one in each.changed for text in one.worse)
+    if not against and any(each.against for each in advices):
+        return f"YES, BUT WORSE (measured): nothing breaks; {'; '.join(worse)}"
     if not against:
         return _yes(advices) + _driver(advices)
     share = "" if len(against) == len(advices) else f" for {len(against)} of {_count(len(advices))}"
@@ -107,12 +118,8 @@ def _reason(advices: Sequence[Advice]) -> str:
     if not measured:
         texts = Counter(obstacle.text for each in advices for obstacle in hosts.hard(each.facts))
         return texts.most_common(1)[0][0]
-    changed = [one for each in measured for compared in each.comparisons for one in compared.changes]
-    broken = [change for change in changed if change.kind in AGAINST]
-    if broken:
-        return f"{sum(len(each.checks) for each in broken)} checks fail that held"
     bad = next(one for each in measured for one in each.after if not one.passed)
-    return shown(f"{bad.result.cell.id} {bad.result.outcome}: {bad.result.reason}", 160)
+    return shown(f"{bad.result.outcome}: {bad.result.reason}", 160)
 
 
 def _yes(advices: Sequence[Advice]) -> str:
@@ -159,5 +166,5 @@ def _common(against: Sequence[Advice]) -> list[str]:
     return [each for each in first if all(each in other for other in others)]
 
 
-def _count(number: int) -> str:
-    return f"{number} cell{'' if number == 1 else 's'}"
+def _count(number: int, noun: str = "cell") -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"

@@ -6,10 +6,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from samcheck import hosts
-from samcheck.advice.changes import AGAINST, KINDS, Change
+from samcheck.advice import changed
 from samcheck.advice.evidence import Evidence
 from samcheck.advice.summary import Answer
-from samcheck.advice.verdict import VERDICTS, Advice, Comparison
+from samcheck.advice.verdict import VERDICTS, Advice
 from samcheck.environments import CHECKOUT
 from samcheck.facts import Facts
 from samcheck.hosts import Gpu
@@ -108,9 +108,8 @@ def _results(advice: Advice, named: bool, most: int) -> Iterator[str]:
     if advice.nearby is not None:
         differs = "; ".join(advice.nearby.differs)
         yield from _evidence(f"{name}nearest measured, decides nothing ({differs})", advice.nearby)
-    for compared in advice.comparisons:
-        indent = "  " if compared.nearby else name
-        yield from (f"{indent}{line}" for line in _comparison(compared, most))
+    for pair in advice.changed:
+        yield from (f"  {line}" for line in changed.lines(pair, most))
 
 
 def _evidence(label: str, each: Evidence) -> Iterator[str]:
@@ -139,32 +138,6 @@ def place(path: Path) -> str:
     """A file's name in the checkout, where it is in it."""
     whole = path.absolute()
     return whole.relative_to(CHECKOUT).as_posix() if whole.is_relative_to(CHECKOUT) else str(path)
-
-
-def _comparison(compared: Comparison, most: int) -> Iterator[str]:
-    yield f"changes in checks that both have{'' if compared.changes else ': none'}"
-    for kind, words in KINDS.items():
-        of_kind = [each for each in compared.changes if each.kind == kind]
-        if of_kind:
-            yield f"  {_kind(words, of_kind)}"
-        for change in of_kind if most > SHOWN or kind in AGAINST else ():
-            yield f"    {change.group}: {len(change.checks)}, first {change.checks[0]}: {change.reason[:160]}"
-            if most <= SHOWN:
-                break
-    yield from (f"slower: {text}" for text in compared.slower)
-    one, other = compared.base.result.samcheck, compared.new.result.samcheck
-    if one != other:
-        yield (
-            f"measured by samcheck {one} and {other}, which may be the reason of a change; "
-            f"{compared.unshared} checks in one only"
-        )
-
-
-def _kind(words: str, changes: Sequence[Change]) -> str:
-    """``3 checks held, and fail: inputs 2, dtype 1``; defects by their ids."""
-    count = sum(len(each.checks) for each in changes)
-    parts = (f"{each.defect or each.group} {len(each.checks)}" for each in changes)
-    return f"{count} {'check' if count == 1 else 'checks'} {words}: {', '.join(parts)}"
 
 
 def _context(answer: Answer, facts: Facts, most: int) -> Iterator[str]:

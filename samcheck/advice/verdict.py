@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from packaging.version import Version
 
 from samcheck import hosts, rules
 from samcheck.advice import evidence, together
-from samcheck.advice.changes import AGAINST, Change, changes, unshared
+from samcheck.advice.changed import Changed, compared
 from samcheck.advice.evidence import Evidence
 from samcheck.advice.question import Question
-from samcheck.advice.slower import slower
 from samcheck.advice.steps import Step
 from samcheck.advice.together import Remedy
 from samcheck.cells import Cell
+from samcheck.compare.comparison import Known
+from samcheck.compare.statistics import Noise
 from samcheck.facts import Facts
+from samcheck.guest.record import CellResult
 from samcheck.hosts import Host
 from samcheck.results import Stored
 from samcheck.rules import Obstacle
@@ -24,6 +26,7 @@ from samcheck.rules import Obstacle
 #: What becomes of a cell → whether that speaks against the change.
 VERDICTS = {
     "breaks": True,
+    "works, but worse": True,
     "unknown": False,
     "fails before and after": False,
     "works, with limits": False,
@@ -32,26 +35,8 @@ VERDICTS = {
 }
 
 
-@dataclass(frozen=True)
-class Comparison:
-    """What changed between two stored results of one device.
-
-    Attributes:
-        nearby: the second is of another cell than was asked about, so that it decides nothing.
-        unshared: how many checks only one of them has.
-        slower: in sentences.
-    """
-
-    base: Evidence
-    new: Evidence
-    changes: tuple[Change, ...]
-    slower: tuple[str, ...]
-    unshared: int
-    nearby: bool
-
-    @property
-    def breaks(self) -> bool:
-        return any(change.kind in AGAINST for change in self.changes)
+def _no_noise(result: CellResult) -> Mapping[str, Noise]:
+    return {}
 
 
 @dataclass(frozen=True)
@@ -79,7 +64,7 @@ class Advice:
     facts: tuple[Obstacle, ...]
     facts_before: tuple[Obstacle, ...]
     grounds: tuple[Obstacle, ...]
-    comparisons: tuple[Comparison, ...]
+    changed: tuple[Changed, ...]
     along: tuple[str, ...]
     driver: str
     remedies: tuple[Remedy, ...]
@@ -90,21 +75,25 @@ class Advice:
         return VERDICTS[self.verdict]
 
 
-def advise(step: Step, question: Question, stored: Sequence[Stored], facts: Facts) -> Advice:
-    """What is known of one step; results win over facts."""
+def advise(
+    step: Step, question: Question, stored: Sequence[Stored], facts: Facts, known: Known = _no_noise
+) -> Advice:
+    """What is known of one step; results win over facts. `known` is what is known of a result's noise."""
     before = evidence.find(step.before, question.before, stored, facts)
     after = evidence.find(step.after, question.after, stored, facts)
     against = _against(step.after, question.after, facts)
     against_before = _against(step.before, question.before, facts)
-    compared = tuple(_compare(base, new) for new in after for base in before if _alike(base, new))
+    changed = tuple(compared(base, new, known) for new in after for base in before if _alike(base, new))
     if after:
-        basis, verdict, near = "measured", _measured(after, compared), None
+        basis, verdict, near = "measured", _measured(after, changed), None
     else:
         verdict = _predicted(against_before, against)
         basis = "unknown" if verdict == "unknown" else "predicted"
         near = evidence.nearby(step.after, question, stored, facts)
-        compared = tuple(_compare(base, near, nearby=True) for base in before if near and _alike(base, near))
-    wrong = VERDICTS[verdict] or verdict == "fails before and after"
+        changed = tuple(
+            compared(base, near, known, nearby=True) for base in before if near and _alike(base, near)
+        )
+    wrong = verdict in ("breaks", "fails before and after")
     remedies = tuple(_remedies(step, question, stored, facts)) if wrong else ()
     return Advice(
         step,
@@ -116,7 +105,7 @@ def advise(step: Step, question: Question, stored: Sequence[Stored], facts: Fact
         against,
         against_before,
         tuple(_grounds(step.after, question, facts)) if basis == "predicted" else (),
-        compared,
+        changed,
         tuple(together.along(step, question, facts)),
         together.newer_driver(step, question, facts),
         remedies,
@@ -137,21 +126,18 @@ def _alike(base: Evidence, new: Evidence) -> bool:
     return base.stored.device == new.stored.device and base.result.variants == new.result.variants
 
 
-def _compare(base: Evidence, new: Evidence, nearby: bool = False) -> Comparison:
-    one, other = base.result, new.result
-    return Comparison(base, new, changes(one, other), slower(one, other), unshared(one, other), nearby)
-
-
-def _measured(after: Sequence[Evidence], compared: Sequence[Comparison]) -> str:
+def _measured(after: Sequence[Evidence], changed: Sequence[Changed]) -> str:
     """By results alone. What fails and has nothing to be compared with counts as broken."""
-    if any(each.breaks for each in compared):
+    if any(each.breaks for each in changed):
         return "breaks"
     failed = [each for each in after if not each.passed]
-    base = {id(each.new): each.base for each in compared}
+    base = {id(each.new): each.base for each in changed}
     if any(id(each) not in base or base[id(each)].passed for each in failed):
         return "breaks"
     if failed:
         return "fails before and after"
+    if any(each.worse for each in changed):
+        return "works, but worse"
     mended = base and all(not each.passed for each in base.values())
     return "starts to work" if mended else "works"
 

@@ -13,6 +13,8 @@ from samcheck.advice import SUBJECTS, Answer, Question, commands, programs, text
 from samcheck.advice.evidence import cell_of, on
 from samcheck.cells import Cell
 from samcheck.commands.planning import json_option
+from samcheck.compare import noise
+from samcheck.compare.comparison import Known
 from samcheck.errors import BadInput
 from samcheck.facts import Facts
 from samcheck.hosts import Host
@@ -124,8 +126,18 @@ def _answer(question: Question, path: Path | None, stores: tuple[Path, ...], kno
         for problem in problems:
             click.echo(f"samcheck: left out: {problem}", err=True)
     cells = _candidates(question, path, stored, known)
-    advices = [advice.advise(step, question, stored, known) for step in advice.steps(question, cells, known)]
+    noise_of = _noise(stores)
+    advices = [
+        advice.advise(step, question, stored, known, noise_of)
+        for step in advice.steps(question, cells, known)
+    ]
     return advice.answer(question, advices, history.of(row.result for row in stored), known)
+
+
+def _noise(stores: tuple[Path, ...]) -> Known:
+    """The A/A runs of a result's machine, in the first store that has any."""
+    lookups = [noise.known_in(store) for store in stores]
+    return lambda result: next((found for known in lookups if (found := known(result))), {})
 
 
 def _candidates(question: Question, path: Path | None, stored: list[Stored], known: Facts) -> list[Cell]:
