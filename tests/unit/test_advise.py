@@ -284,6 +284,19 @@ def test_a_newly_met_defect_and_a_larger_number_make_it_worse() -> None:
         assert "WORSE" not in near.headline
 
 
+def test_what_the_nearest_result_shows_is_not_in_the_headline() -> None:
+    small = replace(GOOD, check="test_p.py::test_peak", metrics={"peak_allocated_mib": 100.0})
+    large = replace(small, metrics={"peak_allocated_mib": 200.0})
+    met = replace(GOOD, outcome="known", defect="onnx-proportions", reason="cuts masks")
+    other = replace(OLD, python="3.12")
+    rows = [stored(OLD), stored(NEW, met), stored(other, small), stored(replace(NEW, python="3.13"), large)]
+    found = answered(asked(), rows, [OLD, other])
+    assert [each.basis for each in found.advices] == ["measured", "predicted"]
+    assert found.advices[1].changed[0].worse == ("numbers regressed: 1",)
+    assert "WORSE" in found.headline
+    assert "regressed" not in found.headline
+
+
 @settings(max_examples=60, deadline=None)
 @given(
     st.lists(
