@@ -9,7 +9,7 @@ import re
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO, TypeVar
 
@@ -238,7 +238,7 @@ class Stored:
     device: str
     driver: str
     result: CellResult
-    path: Path = Path()
+    path: Path = field(default=Path(), compare=False)
 
 
 def load(root: Path) -> tuple[list[Stored], list[str]]:
