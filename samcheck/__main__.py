@@ -8,6 +8,7 @@ import sys
 import click
 
 from samcheck import __version__
+from samcheck.commands.advise import advise_command
 from samcheck.commands.attribute import attribute_command
 from samcheck.commands.bisect import bisect_command
 from samcheck.commands.comparing import compare_command, noise_command
@@ -34,6 +35,7 @@ for _command in (
     fast_command,
     plan_command,
     why_command,
+    advise_command,
     facts_command,
     memory_command,
     attribute_command,

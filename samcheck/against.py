@@ -102,9 +102,14 @@ def _works(result: CellResult, kind: str) -> str:
 def _fails(result: CellResult) -> str:
     """What was seen, where it shows that a cell cannot be made or imported; else empty."""
     if result.outcome in NOT_INSTALLED:
-        return "" if _OUTSIDE.search(result.reason) else f"it was {result.outcome}: {result.reason}"
+        return "" if outside(result) else f"it was {result.outcome}: {result.reason}"
     bad = [check for check in result.checks if check.group == "imports" and check.outcome in INSTALLED[1:]]
     return f"{bad[0].check} {bad[0].outcome}: {bad[0].reason}" if bad else ""
+
+
+def outside(result: CellResult) -> bool:
+    """Whether a cell was not made for reasons that say nothing of it: network, disk, credentials."""
+    return result.outcome in NOT_INSTALLED and bool(_OUTSIDE.search(result.reason))
 
 
 def _imports(result: CellResult) -> list[str]:

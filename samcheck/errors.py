@@ -7,12 +7,14 @@ Each class has its own exit code, so that a CI job can tell them apart:
     2    bad input: a matrix file, an option, a result file
     3    the selection holds no cell
     4    the environment that was asked for cannot be had on this machine
+    5    nothing is known of what was asked (`samcheck advise`)
     130  interrupted
 """
 
 from __future__ import annotations
 
 CELLS_FAILED = 1
+NOTHING_KNOWN = 5
 INTERRUPTED = 130
 
 

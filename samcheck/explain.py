@@ -48,7 +48,11 @@ def explain(id: str, host: Host, facts: Facts) -> Explained:
     Raises:
         BadInput: no cell has that id, possible or not.
     """
-    cell = find(id, facts)
+    return about(find(id, facts), host, facts)
+
+
+def about(cell: Cell, host: Host, facts: Facts) -> Explained:
+    """What the facts say of a cell, on a machine."""
     against = rules.obstacles(cell, facts)
     on_host = hosts.obstacles(cell, host, facts)
     possible = not against and not hosts.hard(on_host)
@@ -101,21 +105,25 @@ def _installs(cell: Cell, facts: Facts) -> tuple[str, ...]:
 
 def _instead(cell: Cell, host: Host, facts: Facts) -> Iterator[str]:
     """The nearest cells with nothing against them: with another build, Python or PyTorch; and the newest."""
-    found: dict[str, None] = {}
-    for axis in ("cuda", "python", "torch"):
-        own = rules.fields(cell)[axis]
-        values = [value for value in axes.known(axis, facts) if value != own]
-        for value in sorted(values, key=lambda value: _distance(axis, value, own, facts)):
-            other = Cell(**{**rules.fields(cell), axis: value})
-            if _fine(other, host, facts):
-                found[other.id] = None
-                break
+    found = {other.id: None for other in nearest(cell, host, facts)}
     newest = (each for torch in axes.known("torch", facts) for each in _of(torch, facts) if not each.numpy)
     for other in newest:
         if other.python == cell.python and other.needs_gpu_build and _fine(other, host, facts):
             found[other.id] = None
             break
     yield from found
+
+
+def nearest(cell: Cell, host: Host, facts: Facts) -> Iterator[Cell]:
+    """For its build, its Python and its PyTorch: the nearest cell that differs in that alone and can run."""
+    for axis in ("cuda", "python", "torch"):
+        own = rules.fields(cell)[axis]
+        values = [value for value in axes.known(axis, facts) if value != own]
+        for value in sorted(values, key=lambda value: _distance(axis, value, own, facts)):
+            other = Cell(**{**rules.fields(cell), axis: value})
+            if _fine(other, host, facts):
+                yield other
+                break
 
 
 def _fine(cell: Cell, host: Host, facts: Facts) -> bool:

@@ -62,7 +62,7 @@ def host(gpu: str, driver: str, facts: Facts) -> Host:
     Raises:
         BadInput: the facts do not know such a GPU, or the driver is no version.
     """
-    driver = _driver_version(driver)
+    driver = driver_version("--driver", driver)
     if not gpu:
         return Host(driver=driver)
     row = facts.gpu(gpu) or facts.gpu(f"RTX {gpu}") or facts.gpu(f"GTX {gpu}")
@@ -73,8 +73,8 @@ def host(gpu: str, driver: str, facts: Facts) -> Host:
     return Host((Gpu(row.name, row.capability),), driver)
 
 
-def _driver_version(text: str) -> str:
-    """As the driver writes it; ``R535`` is its branch.
+def driver_version(option: str, text: str) -> str:
+    """As the driver writes it; ``R535`` is its branch. `option` is where it stood.
 
     Raises:
         BadInput: it is no driver's version.
@@ -83,10 +83,10 @@ def _driver_version(text: str) -> str:
     if not version:
         return ""
     if not re.fullmatch(r"[0-9]{1,4}(\.[0-9]{1,4}){0,2}", version):
-        raise BadInput(f"--driver: {text!r} is not like 535.104.05, or 535 for its branch")
+        raise BadInput(f"{option}: {text!r} is not like 535.104.05, or 535 for its branch")
     if int(version.partition(".")[0]) < OLDEST_BRANCH:
         raise BadInput(
-            f"--driver: {text!r} looks like a version of CUDA; `nvidia-smi` calls the driver's Driver Version"
+            f"{option}: {text!r} looks like a version of CUDA; `nvidia-smi` calls the driver's Driver Version"
         )
     return version
 

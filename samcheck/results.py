@@ -9,7 +9,7 @@ import re
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO, TypeVar
 
@@ -233,11 +233,12 @@ def store(root: Path, result: CellResult, fallback_device: str) -> Path:
 
 @dataclass(frozen=True)
 class Stored:
-    """A result and the folders it was found in."""
+    """A result, the folders it was found in, and its file."""
 
     device: str
     driver: str
     result: CellResult
+    path: Path = field(default=Path(), compare=False)
 
 
 def load(root: Path) -> tuple[list[Stored], list[str]]:
@@ -245,7 +246,7 @@ def load(root: Path) -> tuple[list[Stored], list[str]]:
     found, problems = [], []
     for path in _files(root):
         try:
-            found.append(Stored(path.parent.parent.name, path.parent.name, read(path)))
+            found.append(Stored(path.parent.parent.name, path.parent.name, read(path), path))
         except BadInput as problem:
             problems.append(str(problem))
     return found, problems

@@ -16,9 +16,9 @@ GUEST = PACKAGE / "guest"
 LAYERS = (
     ("samcheck.__main__",),
     ("samcheck.commands",),
-    ("samcheck.clean", "samcheck.disk", "samcheck.planning"),
+    ("samcheck.advice", "samcheck.clean", "samcheck.disk", "samcheck.planning"),
     ("samcheck.session", "samcheck.fanout", "samcheck.against", "samcheck.refresh", "samcheck.bisection"),
-    ("samcheck.merge", "samcheck.explain", "samcheck.fitting", "samcheck.attribution", "samcheck.advice"),
+    ("samcheck.merge", "samcheck.explain", "samcheck.fitting", "samcheck.attribution"),
     ("samcheck.runner", "samcheck.report", "samcheck.console", "samcheck.compare", "samcheck.repro"),
     ("samcheck.judging", "samcheck.passes"),
     ("samcheck.collect",),

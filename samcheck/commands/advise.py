@@ -1,0 +1,165 @@
+"""``samcheck advise``: may I change this driver, PyTorch, Python or NumPy?"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import click
+
+from samcheck import advice, facts, hosts, machine, matrix, planning, results
+from samcheck.advice import SUBJECTS, Answer, Question, commands, programs, text
+from samcheck.advice.evidence import cell_of, on
+from samcheck.cells import Cell
+from samcheck.commands.planning import json_option
+from samcheck.compare import noise
+from samcheck.compare.comparison import Known
+from samcheck.errors import BadInput
+from samcheck.facts import Facts
+from samcheck.hosts import Host
+from samcheck.matrix import history
+from samcheck.matrix.ranking import NO_LIMIT
+from samcheck.planning import MATRICES, RESULTS
+from samcheck.results import Stored
+
+#: Axes of cells that can be held.
+HELD = ("torch", "python", "numpy", "cuda")
+
+
+@click.command("advise")
+@click.argument("path", type=click.Path(path_type=Path), required=False)
+@click.option("--driver", default=None, metavar="NEW", help="The driver to change to.")
+@click.option("--torch", default=None, metavar="NEW", help="The PyTorch to change to.")
+@click.option("--python", default=None, metavar="NEW", help="The Python to change to.")
+@click.option("--numpy", default=None, metavar="NEW", help="The NumPy to change to.")
+@click.option("--from", "old", default=None, metavar="OLD", help="What is there now.")
+@click.option("--gpu", default="", metavar="NAME", help="On this GPU, e.g. V100; default: this machine's.")
+@click.option("--at-driver", default="", metavar="VERSION", help="With this driver, when it stays.")
+@click.option("--at-torch", default="", metavar="VERSION", help="Only with this PyTorch.")
+@click.option("--at-python", default="", metavar="VERSION", help="Only with this Python.")
+@click.option("--at-numpy", default="", metavar="VERSION", help="Only with this NumPy.")
+@click.option("--at-cuda", default="", metavar="BUILD", help="Only with this CUDA build, e.g. cu126 or cpu.")
+@click.option(
+    "--results",
+    "stores",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    multiple=True,
+    help="Stored results; may be given several times; default: results/ of the checkout.",
+)
+@click.option(
+    "--write",
+    "file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write a matrix file of the cells to run to be sure.",
+)
+@click.option("--all", "everything", is_flag=True, help="All lines of long lists.")
+@click.option("--markdown", is_flag=True, help="For a ticket or a pull request.")
+@json_option
+def advise_command(
+    path: Path | None,
+    old: str | None,
+    gpu: str,
+    at_driver: str,
+    stores: tuple[Path, ...],
+    file: Path | None,
+    everything: bool,
+    markdown: bool,
+    as_json: bool,
+    **options: str | None,
+) -> None:
+    """Say whether a driver, PyTorch, Python or NumPy may be changed, by stored results and by facts.
+
+    Give what to change to and --from: `advise --driver 580.95 --from 550.54 --gpu H100`. The cells are those
+    of the matrix file PATH that have the old value; without PATH those of the stored results, else of
+    shipped matrices. Ends with 0 where nothing known speaks against it, 1 where something breaks, 5 where
+    nothing is known.
+    """
+    if as_json and markdown:
+        raise BadInput("--json and --markdown do not go together: leave one out")
+    known = facts.load()
+    subject, new = _subject(options)
+    if not old:
+        raise BadInput(f"--from: is missing: say what you have now, as in --{subject} {new} --from OLD")
+    at = {axis: value for axis in HELD if (value := options[f"at_{axis}"])}
+    question = advice.ask(subject, old, new, _machine(subject, gpu, at_driver, known), at, known)
+    found = _answer(question, path, stores or (RESULTS,), known)
+    to_type = _to_type(found, file, known)
+    if as_json:
+        click.echo(json.dumps(programs.as_json(found, to_type), indent=1))
+    else:
+        show = text.markdown if markdown else text.lines
+        for line in show(found, known, to_type, everything):
+            click.echo(line)
+    sys.exit(found.exit_code)
+
+
+def _subject(options: dict[str, str | None]) -> tuple[str, str]:
+    """What is to change, and to what."""
+    given = [(name, value) for name in SUBJECTS if (value := options[name]) is not None]
+    if len(given) != 1:
+        said = " and ".join(f"--{name}" for name, _ in given) or "none of them"
+        raise BadInput(
+            f"one of {', '.join(f'--{name}' for name in SUBJECTS)} says what changes, here {said}: ask one "
+            "change at a time; --at-torch, --at-python, ... say what stays"
+        )
+    return given[0]
+
+
+def _machine(subject: str, gpu: str, driver: str, known: Facts) -> Host:
+    """The machine that is asked about; this one when none is."""
+    if subject == "driver" and driver:
+        raise BadInput("--at-driver: --driver with --from says that already: leave it out")
+    if gpu or driver:
+        try:
+            return hosts.host(gpu, driver, known)
+        except BadInput as problem:
+            raise BadInput(str(problem).replace("--driver:", "--at-driver:", 1)) from None
+    return machine.look()
+
+
+def _answer(question: Question, path: Path | None, stores: tuple[Path, ...], known: Facts) -> Answer:
+    stored: list[Stored] = []
+    for store in dict.fromkeys(store.resolve() for store in stores):
+        found, problems = results.load(store)
+        stored += found
+        for problem in problems:
+            click.echo(f"samcheck: left out: {problem}", err=True)
+    cells = _candidates(question, path, stored, known)
+    noise_of = _noise(stores)
+    advices = [
+        advice.advise(step, question, stored, known, noise_of)
+        for step in advice.steps(question, cells, known)
+    ]
+    return advice.answer(question, advices, history.of(row.result for row in stored), known)
+
+
+def _noise(stores: tuple[Path, ...]) -> Known:
+    """The A/A runs of a result's machine, in the first store that has any."""
+    lookups = [noise.known_in(store) for store in stores]
+    return lambda result: next((found for known in lookups if (found := known(result))), {})
+
+
+def _candidates(question: Question, path: Path | None, stored: list[Stored], known: Facts) -> list[Cell]:
+    """The cells among which those that are there now are looked for."""
+    machines = dict.fromkeys((question.before, question.after))
+    by_numpy = question.subject == "numpy" or "numpy" in question.at
+    rows = [row for row in stored if any(on(row, each, known) for each in machines)]
+    if path is None and rows:
+        cells = (cell_of(row.result, by_numpy) for row in rows)
+        return [cell for cell in dict.fromkeys(cells) if known.release(cell.torch)]
+    shipped = MATRICES / ("drivers.toml" if question.subject == "driver" else "releases.toml")
+    chosen = shipped if path is None else planning.file_of(path)
+    plans = [matrix.plan(chosen, known, each, budget=NO_LIMIT) for each in machines]
+    return list(dict.fromkeys(row.cell for plan in plans for row in plan.cells))
+
+
+def _to_type(found: Answer, file: Path | None, known: Facts) -> list[str]:
+    """The commands that measure what was not; with a file, that is written."""
+    if file is not None and found.to_run:
+        if file.exists():
+            raise BadInput(f"--write: {file} is there already: give another name")
+        results.write_atomically(file, commands.matrix_file(found).encode())
+        return list(commands.commands(found, (), str(file)))
+    plans = matrix.shipped(MATRICES, known, found.question.after)
+    return list(commands.commands(found, {row.cell.id for plan in plans for row in plan.cells}))

@@ -1,0 +1,327 @@
+"""Advice on a change: what was measured and what is only predicted are never taken for each other."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import made
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from samcheck import facts, hosts, results
+from samcheck.advice import Answer, Question, advise, answer, ask, commands, programs, steps, text
+from samcheck.cells import Cell
+from samcheck.errors import CELLS_FAILED, NOTHING_KNOWN
+from samcheck.guest.record import CheckResult
+from samcheck.hosts import NO_GPU, Host
+from samcheck.matrix.history import NONE
+from samcheck.results import Stored
+
+FACTS = facts.load()
+OLD, NEW = Cell("2.4.1", "cu121", "3.11"), Cell("2.15.0", "cu132", "3.11")
+GOOD = CheckResult("test_a.py::test_one", "correctness", "passed")
+BAD = replace(GOOD, outcome="failed", reason="the mask is empty")
+
+
+def stored(
+    cell: Cell,
+    *checks: CheckResult,
+    outcome: str = "passed",
+    day: int = 20,
+    numpy: str | None = None,
+    gpu: str = "",
+    driver: str = "none",
+    reason: str = "",
+) -> Stored:
+    seen = replace(made.SEEN, numpy=numpy)
+    if gpu:
+        seen = replace(seen, device="cuda", gpu=gpu, driver=driver)
+    result = replace(
+        made.RESULT,
+        cell=cell.record(()),
+        outcome=outcome,
+        reason=reason,
+        finished=f"2026-11-{day:02}T12:00:00+00:00",
+        observed=seen,
+        checks=list(checks or (GOOD,)),
+    )
+    device = results.slug(gpu or "cpu amd epyc")
+    return Stored(device, driver, result, Path(f"{device}/{driver}/{cell.id}-{day}.json"))
+
+
+def asked(
+    subject: str = "torch", old: str = "2.4.1", new: str = "2.15.0", on: Host = NO_GPU, **at: str
+) -> Question:
+    return ask(subject, old, new, on, at, FACTS)
+
+
+def answered(question: Question, rows: Sequence[Stored], cells: Sequence[Cell] = (OLD,)) -> Answer:
+    advices = [advise(step, question, rows, FACTS) for step in steps(question, cells, FACTS)]
+    return answer(question, advices, NONE, FACTS)
+
+
+def said(found: Answer) -> str:
+    return "\n".join(text.lines(found, FACTS, tuple(commands.commands(found, ()))))
+
+
+def section(shown: str, head: str) -> str:
+    """The lines below a head, up to the next one."""
+    lines = shown.splitlines()
+    start = next((number for number, line in enumerate(lines) if line.startswith(head)), None)
+    if start is None:
+        return ""
+    rest = lines[start + 1 :]
+    end = next((number for number, line in enumerate(rest) if not line.startswith(" ")), len(rest))
+    return "\n".join(rest[:end])
+
+
+def test_nothing_measured_is_a_prediction_and_says_so() -> None:
+    found = answered(asked(), ())
+    assert [(each.basis, each.verdict) for each in found.advices] == [("predicted", "works")]
+    assert found.headline.startswith("YES, BUT ONLY PREDICTED")
+    assert found.exit_code == 0
+    shown = said(found)
+    assert NEW.id in section(shown, "PREDICTED FROM FACTS")
+    assert "python-no-wheel; source: pypi-links" in shown
+    assert "MEASURED (by stored results)" not in shown
+    assert [run.cell for run in found.to_run] == [NEW]
+    assert found.to_compare == (OLD,)
+
+
+def test_measured_says_which_file_when_and_by_what() -> None:
+    found = answered(asked(), [stored(OLD), stored(NEW, day=21)])
+    assert [(each.basis, each.verdict) for each in found.advices] == [("measured", "works")]
+    assert found.headline.startswith("YES, MEASURED: nothing breaks in 1 cell on cpu-amd-epyc")
+    assert not found.to_run
+    shown = section(said(found), "MEASURED")
+    assert f"{NEW.id}-21.json" in shown
+    assert "2026-11-21, samcheck 0.1.0" in shown
+    assert "PREDICTED" not in said(found).replace("CHANGES ALONG (predicted from facts)", "")
+
+
+def test_a_measurement_beats_the_facts() -> None:
+    """By the facts the pair cannot work; a result that passed says more, and the facts stand beside it."""
+    old = Cell("2.2.2", "cu121", "3.10", "1.26.4")
+    new = replace(old, numpy="2.2.6")
+    question = asked("numpy", "1.26.4", "2.2.6")
+    (predicted,) = answered(question, (), [old]).advices
+    assert (predicted.basis, predicted.verdict) == ("predicted", "breaks")
+    found = answered(question, [stored(new)], [old])
+    assert [(each.basis, each.verdict) for each in found.advices] == [("measured", "works")]
+    assert "predicted beside it (run): PyTorch 2.2.2 was compiled" in said(found)
+
+
+def test_a_measured_failure_beats_facts_that_have_nothing_against_it() -> None:
+    found = answered(asked(), [stored(OLD), stored(NEW, BAD, outcome="failed", reason="1 of 1 checks")])
+    (advice,) = found.advices
+    assert (advice.basis, advice.verdict) == ("measured", "breaks")
+    assert found.exit_code == CELLS_FAILED
+    assert "(measured): failed: 1 of 1 checks" in found.headline
+    assert "the mask is empty" in said(found)
+
+
+def test_what_failed_before_is_not_broken_by_the_change() -> None:
+    rows = [stored(cell, BAD, outcome="failed") for cell in (OLD, NEW)]
+    (advice,) = answered(asked(), rows).advices
+    assert advice.verdict == "fails before and after"
+    (advice,) = answered(asked(), [stored(OLD, BAD, outcome="failed"), stored(NEW)]).advices
+    assert advice.verdict == "starts to work"
+
+
+def test_one_more_failure_in_a_cell_that_failed_before_is_broken_by_the_change() -> None:
+    other = replace(GOOD, check="test_a.py::test_other")
+    old = stored(OLD, BAD, other, outcome="failed")
+    new = stored(NEW, BAD, replace(other, outcome="crashed"), outcome="crashed")
+    (advice,) = answered(asked(), [old, new]).advices
+    assert advice.verdict == "breaks"
+
+
+def test_measured_and_predicted_cells_stand_apart() -> None:
+    other = replace(OLD, python="3.12")
+    found = answered(asked(), [stored(OLD), stored(NEW)], [OLD, other])
+    assert found.headline.startswith("YES: nothing breaks in 1 cell measured, 1 more are only predicted")
+    shown = said(found)
+    assert "py3.12" not in section(shown, "MEASURED")
+    assert replace(NEW, python="3.12").id in section(shown, "PREDICTED")
+    assert NEW.id not in section(shown, "PREDICTED").splitlines()[0]
+
+
+@pytest.mark.parametrize("newest", ["passed", "failed"])
+def test_of_conflicting_results_the_newest_counts_and_says_so(newest: str) -> None:
+    other = {"passed": "failed", "failed": "passed"}[newest]
+    checks = {"passed": GOOD, "failed": BAD}
+    rows = [
+        stored(NEW, checks[newest], outcome=newest, day=22),
+        stored(NEW, checks[other], outcome=other, day=21),
+    ]
+    for order in (rows, rows[::-1]):
+        found = answered(asked(), order)
+        assert found.exit_code == (newest == "failed")
+        assert f"older, overruled by it: {other}, cpu-amd-epyc, 2026-11-21" in said(found)
+
+
+@pytest.mark.parametrize(
+    ("outcome", "reason"),
+    [("not-run", ""), ("refused", ""), ("misbuilt", ""), ("build-failed", "the index could not be reached")],
+)
+def test_a_cell_that_was_never_tried_is_no_measurement(outcome: str, reason: str) -> None:
+    (advice,) = answered(asked(), [stored(NEW, outcome=outcome, reason=reason)]).advices
+    assert advice.basis == "predicted"
+    assert not advice.after
+
+
+def test_a_result_of_another_machine_is_no_measurement() -> None:
+    h100 = hosts.host("H100", "", FACTS)
+    rows = [stored(NEW), stored(NEW, gpu="Tesla V100-SXM2-16GB", driver="580.95.05")]
+    (advice,) = answered(asked(on=h100), rows).advices
+    assert advice.basis == "predicted"
+    (advice,) = answered(asked(on=h100), [stored(NEW, gpu="NVIDIA H100 PCIe", driver="580.1")]).advices
+    assert advice.basis == "measured"
+
+
+def test_the_nearest_result_decides_nothing() -> None:
+    near = stored(replace(NEW, python="3.13"), BAD, outcome="failed", numpy="2.5.5")
+    found = answered(asked(), [stored(OLD), near])
+    (advice,) = found.advices
+    assert (advice.basis, advice.verdict, found.exit_code) == ("predicted", "works", 0)
+    assert advice.nearby is not None
+    assert advice.nearby.differs[0] == "Python 3.13 instead of 3.11"
+    assert "nearest measured, decides nothing" in said(found)
+
+
+def test_drivers_by_their_branch() -> None:
+    """A result under 550.54.14 is one of driver 550.54, and of no other."""
+    cell = Cell("2.6.0", "cu124", "3.12")
+    rows = [stored(cell, gpu="NVIDIA H100 PCIe", driver=each) for each in ("550.54.14", "580.95.05")]
+    for new, basis in (("580.95", "measured"), ("580.9", "predicted"), ("580", "measured")):
+        question = asked("driver", "550.54", new, hosts.host("H100", "", FACTS))
+        (advice,) = answered(question, rows, [cell]).advices
+        assert (advice.basis, len(advice.before)) == (basis, 1)
+
+
+@pytest.mark.parametrize(
+    ("gpu", "old", "new", "cell", "verdict"),
+    [
+        ("V100", "550.54", "580.95", Cell("2.4.1", "cu121", "3.11"), "works"),
+        ("V100", "580", "590", Cell("2.4.1", "cu121", "3.11"), "breaks"),
+        ("H100", "550.54", "580.95", Cell("2.15.0", "cu132", "3.13"), "starts to work"),
+        ("H100", "580.95", "550.54", Cell("2.15.0", "cu132", "3.13"), "breaks"),
+        ("H100", "580.95", "570.26", Cell("2.8.0", "cu129", "3.13"), "works, with limits"),
+        ("V100", "550", "580", Cell("2.15.0", "cu132", "3.13"), "fails before and after"),
+        ("H100", "580", "700", Cell("2.4.1", "cu121", "3.11"), "unknown"),
+    ],
+)
+def test_drivers_by_facts(gpu: str, old: str, new: str, cell: Cell, verdict: str) -> None:
+    question = asked("driver", old, new, hosts.host(gpu, "", FACTS))
+    found = answered(question, (), [cell])
+    (advice,) = found.advices
+    assert advice.verdict == verdict
+    bad = verdict in ("breaks", "fails before and after")
+    assert found.exit_code == (NOTHING_KNOWN if verdict == "unknown" else CELLS_FAILED if bad else 0)
+
+
+def test_what_puts_it_right_is_only_predicted() -> None:
+    found = answered(asked(on=hosts.host("H100", "550.54", FACTS)), ())
+    assert found.headline.startswith("YES, WITH driver 580.65.06 or newer (only predicted)")
+    assert found.exit_code == CELLS_FAILED
+    found = answered(asked("python", "3.11", "3.13"), ())
+    assert [each.text for each in found.advices[0].remedies] == ["PyTorch 2.6.0 (build cu124)"]
+    # A remedy that a result refutes is none.
+    tried = stored(found.advices[0].remedies[0].cell, BAD, outcome="failed")
+    refuted = answered(asked("python", "3.11", "3.13"), [tried])
+    assert not refuted.advices[0].remedies
+    assert refuted.headline.startswith("NO")
+
+
+def test_a_build_without_code_for_the_gpu_has_no_remedy() -> None:
+    found = answered(asked("torch", "2.14.1", "2.15.0", hosts.host("V100", "", FACTS)), ())
+    assert found.headline.startswith("NO: it breaks (predicted from facts): the cu132 build")
+    assert "could be (predicted): PyTorch 2.14.1" in found.headline
+    assert found.advices[0].step.before.cuda == "cu126"  # the build that runs on it
+
+
+def test_a_new_cuda_asks_for_a_driver() -> None:
+    assert answered(asked(), ()).headline.endswith("on a GPU WITH driver 580.65.06 or newer")
+    assert "torchvision 0.19.1 -> 0.29.2" in answered(asked(), ()).advices[0].along
+
+
+def test_a_cell_that_got_the_old_numpy_without_naming_it() -> None:
+    cell, new = Cell("2.2.2", "cu121", "3.10"), Cell("2.2.2", "cu121", "3.10", "2.2.6")
+    rows = [stored(cell, numpy="1.26.4"), stored(new, BAD, outcome="failed")]
+    (advice,) = answered(asked("numpy", "1.26.4", "2.2.6"), rows, [cell]).advices
+    assert (advice.basis, advice.verdict, len(advice.before)) == ("measured", "breaks", 1)
+    assert advice.remedies[0].text == "PyTorch 2.3.1"
+
+
+def test_a_cell_that_got_another_numpy_is_not_what_is_asked_about() -> None:
+    cell = Cell("2.2.2", "cu121", "3.10")  # by today's pins it gets 1.26.4
+    (advice,) = answered(asked("numpy", "1.26.4", "2.2.6"), [stored(cell, numpy="1.24.4")], [cell]).advices
+    assert not advice.before
+    (advice,) = answered(asked("torch", "2.2.2", "2.4.1"), [stored(cell, numpy="1.24.4")], [cell]).advices
+    assert advice.before
+
+
+def test_a_newly_met_defect_and_a_larger_number_make_it_worse() -> None:
+    """Though nothing breaks; beside the nearest result they decide nothing."""
+    met = replace(GOOD, outcome="known", defect="onnx-proportions", reason="cuts masks")
+    small = replace(GOOD, check="test_p.py::test_peak", metrics={"peak_allocated_mib": 100.0})
+    large = replace(small, metrics={"peak_allocated_mib": 200.0})
+    for check, now, words in (
+        (GOOD, met, "upstream defects newly met in 1 checks"),
+        (small, large, "numbers regressed: 1"),
+    ):
+        found = answered(asked(), [stored(OLD, check), stored(NEW, now)])
+        assert [each.verdict for each in found.advices] == ["works, but worse"]
+        assert found.exit_code == CELLS_FAILED
+        assert found.headline == f"YES, BUT WORSE (measured): nothing breaks; {words}"
+        assert "regressed: " in said(found) or "cuts masks" in said(found)
+        near = answered(asked(), [stored(OLD, check), stored(replace(NEW, python="3.13"), now)])
+        assert (near.advices[0].basis, near.exit_code) == ("predicted", 0)
+        assert "WORSE" not in near.headline
+
+
+def test_what_the_nearest_result_shows_is_not_in_the_headline() -> None:
+    small = replace(GOOD, check="test_p.py::test_peak", metrics={"peak_allocated_mib": 100.0})
+    large = replace(small, metrics={"peak_allocated_mib": 200.0})
+    met = replace(GOOD, outcome="known", defect="onnx-proportions", reason="cuts masks")
+    other = replace(OLD, python="3.12")
+    rows = [stored(OLD), stored(NEW, met), stored(other, small), stored(replace(NEW, python="3.13"), large)]
+    found = answered(asked(), rows, [OLD, other])
+    assert [each.basis for each in found.advices] == ["measured", "predicted"]
+    assert found.advices[1].changed[0].worse == ("numbers regressed: 1",)
+    assert "WORSE" in found.headline
+    assert "regressed" not in found.headline
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from([OLD, NEW, replace(NEW, python="3.12")]),
+            st.sampled_from(["passed", "failed", "not-run", "refused"]),
+            st.integers(1, 28),
+        ),
+        max_size=5,
+    )
+)
+def test_measured_means_that_there_is_a_result(rows: list[tuple[Cell, str, int]]) -> None:
+    """Whatever is stored: a verdict is measured exactly where a telling result of that cell is."""
+    found = [stored(cell, outcome=outcome, day=day) for cell, outcome, day in rows]
+    (advice,) = answered(asked(), found).advices
+    telling = [row for row in rows if row[0] == NEW and row[1] in ("passed", "failed")]
+    assert (advice.basis == "measured") == bool(telling)
+    if telling:
+        newest = max(day for _, _, day in telling)
+        assert advice.after[0].result.finished.startswith(f"2026-11-{newest:02}")
+
+
+def test_programs_are_told_the_same() -> None:
+    found = answered(asked(), [stored(OLD), stored(NEW)])
+    shown = programs.as_json(found, ())
+    assert shown["cells"][0]["basis"] == "measured"
+    assert json.dumps(shown)
+    assert shown["headline"] == found.headline

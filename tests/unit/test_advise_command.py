@@ -1,0 +1,88 @@
+"""``samcheck advise``: what it is asked, and what it leaves behind."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import made
+import pytest
+from click.testing import CliRunner, Result
+
+from samcheck import results
+from samcheck.__main__ import cli
+from samcheck.cells import Cell
+from samcheck.errors import CELLS_FAILED, BadInput
+from samcheck.guest.record import CheckResult
+from samcheck.hosts import NO_GPU
+
+OLD, NEW = Cell("2.4.1", "cu121", "3.11"), Cell("2.15.0", "cu132", "3.11")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "hint"),
+    [
+        ("--torch 2.15.0", "--from: is missing"),
+        ("--from 2.4.1", "one of --driver, --torch, --python, --numpy"),
+        ("--torch 2.15.0 --python 3.13 --from 3.11", "ask one change at a time"),
+        ("--torch 2.15 --from 2.4.1", "did you mean 2.15.0?"),
+        ("--torch 2.15.0 --from 2.4.99", "did you mean 2.4."),
+        ("--torch 2.15.0 --from 2.15.0", "changes nothing"),
+        ("--torch \x1b[2J --from 2.4.1", "'\\\\x1b[2J'"),
+        ("--python 3.13 --from three", "--from: the facts know no Python"),
+        ("--numpy 2 --from 1.26.4", "--numpy: the facts know no NumPy '2'"),
+        ("--numpy 9.9.9 --from 1.26.4", "--numpy: the facts know no NumPy"),
+        ("--driver 12.4 --from 550", "looks like a version of CUDA"),
+        ("--driver 580 --from rm", "--from: 'rm' is not like"),
+        ("--driver 580 --from 550 --at-driver 570", "--at-driver"),
+        ("--torch 2.15.0 --from 2.4.1 --at-driver x", "--at-driver: 'x' is not like"),
+        ("--torch 2.15.0 --from 2.4.1 --at-torch 2.4.1", "--at-torch"),
+        ("--torch 2.15.0 --from 2.4.1 --at-cuda cu999", "--at-cuda: the facts know no CUDA build"),
+        ("--torch 2.15.0 --from 2.4.1 --at-python 3.15", "--from: what you have now cannot be"),
+        ("--driver 580 --from 550 --gpu nonsense", "--gpu: the facts do not know"),
+        ("--torch 2.15.0 --from 2.4.1 --json --markdown", "do not go together"),
+    ],
+)
+def test_questions_that_cannot_be(arguments: str, hint: str) -> None:
+    failed = run(arguments)
+    assert isinstance(failed.exception, BadInput), failed.output
+    assert hint in str(failed.exception)
+    assert "\x1b" not in str(failed.exception)
+
+
+@pytest.fixture(autouse=True)
+def _no_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("samcheck.machine.look", lambda: NO_GPU)
+
+
+def run(arguments: str, *more: str) -> Result:
+    return CliRunner().invoke(cli, ["advise", *arguments.split(" "), *more], standalone_mode=False)
+
+
+def test_the_command_reads_stores(tmp_path: Path) -> None:
+    bad = CheckResult("test_a.py::test_one", "correctness", "failed", reason="the mask is empty")
+    for cell, outcome, check in ((OLD, "passed", replace(bad, outcome="passed")), (NEW, "failed", bad)):
+        row = replace(made.RESULT, cell=cell.record(()), outcome=outcome, checks=[check])
+        results.store(tmp_path, row, "cpu")
+    found = run("--torch 2.15.0 --from 2.4.1 --json --results", str(tmp_path))
+    shown = json.loads(found.output)
+    assert shown["exit_code"] == CELLS_FAILED
+    (cell,) = shown["cells"]
+    assert (cell["basis"], cell["verdict"]) == ("measured", "breaks")
+    (file,) = (each["file"] for each in cell["measured"]["after"])
+    assert Path(file).exists()
+    assert file.endswith(f"{NEW.id}.json")
+
+
+def test_the_command_writes_a_matrix_that_can_be_planned(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    file = tmp_path / "sure.toml"
+    where = ["--results", str(tmp_path / "empty"), "--write", str(file)]
+    found = run("--numpy 2.2.6 --from 1.26.4 --at-torch 2.2.2 --at-python 3.10 --markdown", *where)
+    assert f"`nox -s matrix -- {file}`" in found.output
+    again = run("--numpy 2.2.6 --from 1.26.4 --at-torch 2.2.2 --at-python 3.10", *where)
+    assert "is there already" in str(again.exception)
+    planned = CliRunner().invoke(cli, ["plan", str(file), "--json"], standalone_mode=False)
+    ids = {row["id"] for row in json.loads(planned.output)["cells"]}
+    assert "torch2.3.1-cu121-py3.10-numpy2.2.6" in ids
