@@ -9,6 +9,7 @@ import click
 
 from samcheck import __version__
 from samcheck.commands.comparing import compare_command, noise_command
+from samcheck.commands.exporting import export_command, schema_command
 from samcheck.commands.facts import facts_command
 from samcheck.commands.fitting import memory_command
 from samcheck.commands.keeping import clean_command, disk_command, list_command, table_command
@@ -35,6 +36,8 @@ for _command in (
     memory_command,
     list_command,
     table_command,
+    export_command,
+    schema_command,
     merge_command,
     compare_command,
     noise_command,

@@ -11,6 +11,7 @@ from packaging.version import InvalidVersion, Version
 from samcheck.guest.record import CellResult, CheckResult
 from samcheck.matrix import LeftOut
 from samcheck.report.fields import SYMBOLS, Column, Field, by_group, by_precision, fields
+from samcheck.report.plain import visible
 from samcheck.results import Stored
 
 LATENCY_CHECKS = ("encoder", "decoder", "end_to_end")
@@ -59,9 +60,8 @@ def _ranges(numbers: Sequence[int]) -> Iterator[str]:
 
 
 def escape(text: str) -> str:
-    """Foreign text as text: no markup, no table cells, no control or direction characters."""
-    plain = "".join(each if each.isprintable() else " " for each in text)
-    quoted = html.escape(" ".join(plain.split()), quote=False)
+    """Foreign text as text: no markup, no table cells, no links, no control or direction characters."""
+    quoted = html.escape(visible(text), quote=False)
     for sign in "\\`*_{}[]|~#":
         quoted = quoted.replace(sign, f"\\{sign}" if sign != "|" else "&#124;")
     return quoted
