@@ -16,6 +16,7 @@ from samcheck.commands.keeping import clean_command, disk_command, list_command,
 from samcheck.commands.merge import merge_command
 from samcheck.commands.planning import plan_command, why_command
 from samcheck.commands.running import cell_command, fast_command, here_command, matrix_command
+from samcheck.commands.showing import repro_command, show_command
 from samcheck.errors import CELLS_FAILED, INTERRUPTED, BadInput, SamcheckError
 
 
@@ -38,6 +39,8 @@ for _command in (
     table_command,
     export_command,
     schema_command,
+    show_command,
+    repro_command,
     merge_command,
     compare_command,
     noise_command,
