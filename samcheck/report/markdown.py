@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import groupby
 
@@ -14,6 +15,11 @@ from samcheck.report.fields import SYMBOLS, Column, Field, by_group, by_precisio
 from samcheck.report.plain import visible
 from samcheck.results import Stored
 
+#: What every id of a cell looks like that was not written by somebody else.
+_ID = re.compile(r"[\w.+-]+", re.ASCII)
+#: An underscore within a word is none, and names of checks are full of them.
+_EMPHASIS = re.compile(r"(?<![A-Za-z0-9])_+|_+(?![A-Za-z0-9])")
+_MARKUP = str.maketrans({**{sign: f"\\{sign}" for sign in "\\`*{}[]~#"}, "|": "&#124;"})
 LATENCY_CHECKS = ("encoder", "decoder", "end_to_end")
 
 INTRODUCTION = """\
@@ -60,11 +66,9 @@ def _ranges(numbers: Sequence[int]) -> Iterator[str]:
 
 
 def escape(text: str) -> str:
-    """Foreign text as text: no markup, no table cells, no links, no control or direction characters."""
-    quoted = html.escape(visible(text), quote=False)
-    for sign in "\\`*_{}[]|~#":
-        quoted = quoted.replace(sign, f"\\{sign}" if sign != "|" else "&#124;")
-    return quoted
+    """Foreign text as text: no markup, no table cells, no control or direction characters."""
+    quoted = html.escape(visible(text), quote=False).translate(_MARKUP)
+    return _EMPHASIS.sub(lambda found: found[0].replace("_", "\\_"), quoted)
 
 
 def table(found: Sequence[Stored], problems: Sequence[str], left_out: Sequence[LeftOut]) -> str:
@@ -133,13 +137,18 @@ def _observed(rows: list[CellResult]) -> list[str]:
     shared = [name for name in names if len(rows) > 1 and len({fact[name] for fact in facts}) == 1]
     lines = [f"- {name}: {facts[0][name]}" for name in shared] + ([""] if shared else [])
     apart = [name for name in names if name not in shared]
-    body = [[_name(row), *(fact[name] for name in apart)] for row, fact in zip(rows, facts, strict=True)]
+    body = [[row_name(row), *(fact[name] for name in apart)] for row, fact in zip(rows, facts, strict=True)]
     return [*lines, "### What was observed", "", *grid(["cell", *apart], body), ""]
 
 
-def _name(row: CellResult) -> str:
+def row_name(row: CellResult) -> str:
+    """The cell's id, and the variants where a run was restricted to some."""
     only = f" (only {escape(', '.join(row.variants))})" if row.variants else ""
-    return f"`{row.cell.id}`{only}"
+    return f"{_code(row.cell.id)}{only}"
+
+
+def _code(text: str) -> str:
+    return f"`{text}`" if _ID.fullmatch(text) else escape(text)
 
 
 def _facts(row: CellResult) -> dict[str, str]:
@@ -179,7 +188,7 @@ def _outcomes(
         sign = "✓" if row.outcome == "passed" else "✗" if row.checks else "–"
         outcome = f"{sign} {row.outcome}{notes.mark([_reason(row)] if row.reason else [])}"
         cells = [_cell(found.get(where), row, notes) for where in columns]
-        body.append([_name(row), outcome, *cells])
+        body.append([row_name(row), outcome, *cells])
     return grid(heads, body)
 
 
@@ -201,9 +210,9 @@ def _latencies(rows: list[CellResult]) -> list[str]:
     keys = sorted({key for row in timed for key in row}, key=lambda key: _latency_order(*key))
     if not keys:
         return []
-    heads = ["cell", *(f"{variant} {precision}<br>{part}" for variant, precision, part in keys)]
+    heads = ["cell", *(f"{escape(f'{variant} {precision}')}<br>{part}" for variant, precision, part in keys)]
     body = [
-        [_name(row), *(f"{found[key]:.1f}" if key in found else "–" for key in keys)]
+        [row_name(row), *(f"{found[key]:.1f}" if key in found else "–" for key in keys)]
         for row, found in zip(rows, timed, strict=True)
     ]
     return [

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from samcheck.guest.record import PRECISION_NAMES, VARIANT_TIERS, CellResult, CheckResult
 from samcheck.guest.sizes import STEPS
-from samcheck.report.markdown import by_machine, escape, grid
+from samcheck.report.markdown import by_machine, escape, grid, row_name
 from samcheck.results import Stored
 
 GROUP = "peaks"
@@ -40,9 +40,9 @@ def _rows(result: CellResult) -> Iterator[list[str]]:
         for step in STEPS:
             if f"{step}_counted_mib" in check.metrics:
                 yield [
-                    f"`{result.cell.id}`",
-                    check.variant or "",
-                    check.precision or "",
+                    row_name(result),
+                    escape(check.variant or ""),
+                    escape(check.precision or ""),
                     *_figures(check, step),
                 ]
 

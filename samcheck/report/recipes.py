@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from samcheck.facts import Facts
 from samcheck.guest.record import CellResult, CheckResult
-from samcheck.report.markdown import Footnotes, by_machine, escape, grid
+from samcheck.report.markdown import Footnotes, by_machine, escape, grid, row_name
 from samcheck.results import Stored
 
 GROUP = "recipes"
@@ -173,8 +173,7 @@ def _shown(key: Key, by_cell: list[dict[Key, Tried]]) -> bool:
 def _head(row: CellResult) -> str:
     seen = row.observed
     device = (seen.gpu or "GPU") if seen is not None and seen.device == "cuda" else "CPU"
-    only = f" (only {escape(', '.join(row.variants))})" if row.variants else ""
-    return f"`{row.cell.id}`{only}, {escape(device)}"
+    return f"{row_name(row)}, {escape(device)}"
 
 
 def _row(key: Key, found: list[Tried | None], notes: Footnotes) -> list[str]:

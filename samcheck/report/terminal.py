@@ -84,13 +84,13 @@ def _facts(result: CellResult) -> list[tuple[str, str]]:
 
 
 def _groups(checks: Sequence[CheckResult]) -> Iterator[RenderableType]:
-    table = Table("group", "outcome", *SEVERITY, box=None, header_style="dim")
+    table = Table.grid(padding=(0, 2))
     found = fields(checks, by_group)
     for column in sorted(found, key=lambda each: each.order):
         members = [each.outcome for each in checks if each.group == column.group]
-        counts = [Text(str(members.count(name) or "")) for name in SEVERITY]
+        counts = ", ".join(f"{members.count(name)} {name}" for name in SEVERITY if name in members)
         outcome = found[column].outcome
-        table.add_row(Text(visible(column.group)), _outcome(outcome, outcome), *counts)
+        table.add_row(Text(visible(column.group)), _outcome(outcome, outcome), Text(counts, style="dim"))
     if found:
         yield from (table, Text())
 

@@ -158,7 +158,7 @@ def _in_place(kind: Any, old: Any, text: str) -> Any:
     if kind is str or (type(None) in parts and str in parts):
         return text
     if kind == list[str] or kind == typing.List[str]:  # noqa: UP006  as the guest writes it
-        return [*old, text]
+        return [text] * (len(old) + 1)
     if parts and parts[0] is str:
         held = {str: text, float: 1.0}.get(parts[1], [1.0])
         return {**(dict.fromkeys(old, text) if parts[1] is str else old), text: held}

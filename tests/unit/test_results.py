@@ -60,7 +60,7 @@ def test_a_run_of_some_variants_does_not_replace_one_of_all(tmp_path: Path) -> N
     whole = results.store(tmp_path, RESULT, "unused")
     part = results.store(tmp_path, replace(RESULT, variants=["vit_b"]), "unused")
     assert whole != part
-    assert "(only vit\\_b)" in markdown.table(results.load(tmp_path)[0], [], [])
+    assert "(only vit_b)" in markdown.table(results.load(tmp_path)[0], [], [])
 
 
 def test_unwritable_results_are_found_out_first(tmp_path: Path) -> None:
