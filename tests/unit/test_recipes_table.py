@@ -141,7 +141,7 @@ def test_each_size_of_sam_has_its_row() -> None:
     name = CORRECTED.check.replace("tiny", "vit_b")
     text = document(CORRECTED, replace(CORRECTED, check=name, variant="vit_b"))
     assert row(text, "model.half() |")
-    assert row(text, "model.half() (vit\\_b) |")
+    assert row(text, "model.half() (vit_b) |")
 
 
 def test_a_size_that_was_nowhere_tried_has_no_row() -> None:
