@@ -82,7 +82,7 @@ CHECKS = (
         "passed",
         variant="tiny",
         precision="fp32",
-        metrics={f"encoder_{name}_mib": 10.0 for name in ("allocated", "held", "counted")},
+        metrics={f"encode_{name}_mib": 10.0 for name in ("allocated", "held", "counted")},
     ),
     CheckResult(
         "test_recipes.py::test_corrected[tiny-half]",

@@ -9,8 +9,8 @@ from collections.abc import Iterable, Iterator
 from typing import IO
 
 from samcheck.guest.record import BAD_CHECK_OUTCOMES, CellResult
+from samcheck.report.escaping import escape, grid
 from samcheck.report.fields import SEVERITY, reason_of
-from samcheck.report.markdown import escape, grid
 from samcheck.report.plain import visible
 from samcheck.results import Stored
 
