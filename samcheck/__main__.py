@@ -12,6 +12,7 @@ from samcheck.commands.advise import advise_command
 from samcheck.commands.attribute import attribute_command
 from samcheck.commands.bisect import bisect_command
 from samcheck.commands.comparing import compare_command, noise_command
+from samcheck.commands.exporting import export_command, schema_command
 from samcheck.commands.facts import facts_command
 from samcheck.commands.fitting import memory_command
 from samcheck.commands.history import history_command
@@ -19,6 +20,7 @@ from samcheck.commands.keeping import clean_command, disk_command, list_command,
 from samcheck.commands.merge import merge_command
 from samcheck.commands.planning import plan_command, why_command
 from samcheck.commands.running import cell_command, fast_command, here_command, matrix_command
+from samcheck.commands.showing import repro_command, show_command
 from samcheck.errors import CELLS_FAILED, INTERRUPTED, BadInput, SamcheckError
 
 
@@ -42,6 +44,10 @@ for _command in (
     bisect_command,
     list_command,
     table_command,
+    export_command,
+    schema_command,
+    show_command,
+    repro_command,
     merge_command,
     compare_command,
     noise_command,

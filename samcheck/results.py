@@ -47,11 +47,18 @@ def write_atomically(path: Path, content: bytes) -> None:
     Raises:
         OSError: with `path`, which is as it was.
     """
+    with replacing(path) as stream:
+        stream.write(content)
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[IO[bytes]]:
+    """A stream whose content replaces `path` as a whole, as `write_atomically` does, once all is written."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         _sweep(path.parent)
         with _draft(path) as stream:
-            stream.write(content)
+            yield stream
             stream.flush()
             os.fsync(stream.fileno())
             os.chmod(stream.name, 0o644)
@@ -149,13 +156,32 @@ def read(path: Path) -> CellResult:
     Raises:
         BadInput: not a result that this samcheck knows; the message says what is wrong and where in the file.
     """
-    version = _schema_of(path)
-    if version is None or version == record.SCHEMA_VERSION:
-        return _validated(_RESULT, path)  # a file that is none: it says what is wrong
-    if not OLDEST_SCHEMA <= version < record.SCHEMA_VERSION:
-        raise BadInput(_foreign(path, version))
+    try:
+        result = _validated(_RESULT, path)
+    except BadInput:
+        version = _schema_of(path)
+        if version is None or OLDEST_SCHEMA <= version <= record.SCHEMA_VERSION:
+            raise
+        raise BadInput(_foreign(path, version)) from None
+    if not OLDEST_SCHEMA <= result.schema_version <= record.SCHEMA_VERSION:
+        raise BadInput(_foreign(path, result.schema_version))
+    _require_known_outcomes(path, result)
     # What came later has defaults that are true of older results, so these need no more than the number.
-    return replace(_validated(_RESULT, path), schema_version=record.SCHEMA_VERSION)
+    return replace(result, schema_version=record.SCHEMA_VERSION)
+
+
+def _require_known_outcomes(path: Path, result: CellResult) -> None:
+    """Whatever is made from results tells good from bad by these words."""
+    said = [("outcome", result.outcome, record.CELL_OUTCOMES)]
+    said += [
+        (f"checks.{number}.outcome", check.outcome, record.CHECK_OUTCOMES)
+        for number, check in enumerate(result.checks)
+    ]
+    for where, outcome, known in said:
+        if outcome not in known:
+            raise BadInput(
+                f"{path}: not a samcheck result: {where}: {outcome[:80]!r} is none of {', '.join(known)}"
+            )
 
 
 def _schema_of(path: Path) -> int | None:
@@ -243,14 +269,14 @@ class Stored:
 
 def load(root: Path) -> tuple[list[Stored], list[str]]:
     """All results under `root`, in a stable order, and a sentence for each file that is none."""
-    found, problems = [], []
-    for path in _files(root):
+    problems: list[str] = []
+    return list(stream(root, problems)), problems
+
+
+def stream(root: Path, problems: list[str]) -> Iterator[Stored]:
+    """As `load`, one at a time, for thousands of results; the sentences are appended to `problems`."""
+    for path in sorted(root.glob("*/*/*.json")):
         try:
-            found.append(Stored(path.parent.parent.name, path.parent.name, read(path), path))
+            yield Stored(path.parent.parent.name, path.parent.name, read(path), path)
         except BadInput as problem:
             problems.append(str(problem))
-    return found, problems
-
-
-def _files(root: Path) -> Iterator[Path]:
-    yield from sorted(root.glob("*/*/*.json"))

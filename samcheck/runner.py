@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Protocol
 
 import samcheck
-from samcheck import collect, facts, judging, machine, neighbours, passes, requirements, results
+from samcheck import collect, facts, judging, machine, neighbours, passes, requirements, results, suite
 from samcheck.cells import Cell
 from samcheck.collect import Attempt
-from samcheck.environments import SOURCE, WORK, Ended, Environment, Job, Place, gpu_access
+from samcheck.environments import WORK, Ended, Environment, Job, Place, gpu_access
 from samcheck.errors import BadInput, BuildFailed, Refused
 from samcheck.gates import ON_CPU, Gates, Slot
 from samcheck.guest.record import (
@@ -30,8 +30,6 @@ from samcheck.requirements import Requirements
 
 #: A cell whose guest dies more often than this is given up; the rest of its checks are not-run.
 MAXIMUM_DEATHS = 10
-SUITE = f"{SOURCE}/tests/suite"
-TIERS = {"fast": "fast", "full": "fast or full"}
 
 
 class Watcher(Protocol):
@@ -62,7 +60,7 @@ class Settings:
     why: str
     check_timeout: float
     variants: tuple[str, ...] = ()
-    suite: str = SUITE
+    suite: str = suite.SUITE
     version: str = samcheck.__version__
     gates: Gates = field(default_factory=Gates)
     only: tuple[str, ...] = ()
@@ -316,12 +314,10 @@ def _start_pass(course: Course, place: Place, number: int) -> Ended:
 def _pytest(settings: Settings, what: str) -> tuple[str, ...]:
     """Python's arguments that run a part of the suite, or all of it."""
     return (
-        *("-m", "pytest", "-c", f"{settings.suite}/pytest.ini", "--rootdir", settings.suite, what),
-        # -s: what a check printed before it killed the interpreter must not die with pytest's capture.
-        *("-q", "-s", "-m", TIERS[settings.tier], "--continue-on-collection-errors"),
+        *suite.arguments(settings.suite, settings.tier, settings.variants, what),
+        "--continue-on-collection-errors",
         f"--samcheck-check-timeout={settings.check_timeout}",
         f"--samcheck-benchmark-seconds={passes.SECONDS[settings.tier]}",
-        *((f"--samcheck-variants={','.join(settings.variants)}",) if settings.variants else ()),
         *((f"--samcheck-only={WORK}/only.txt",) if settings.only else ()),
     )
 

@@ -14,7 +14,7 @@ from samcheck.environments import CHECKOUT
 from samcheck.facts import Facts
 from samcheck.hosts import Gpu
 from samcheck.matrix.file import shown
-from samcheck.report.markdown import escape
+from samcheck.report.escaping import escape
 from samcheck.results import Stored
 from samcheck.rules import Obstacle
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -11,8 +12,9 @@ import click
 
 from samcheck import clean, disk, facts, machine, matrix, report, usage
 from samcheck.commands.options import results_option
-from samcheck.errors import BadInput
+from samcheck.errors import CELLS_FAILED, BadInput
 from samcheck.planning import MATRICES
+from samcheck.report.plain import visible
 
 
 @click.command("list")
@@ -32,10 +34,19 @@ def list_command(as_json: bool) -> None:
 
 
 @click.command("table")
+@click.option("--check", is_flag=True, help="Write nothing; exit with 1 and a difference if it is stale.")
 @results_option
-def table_command(results: Path) -> None:
+def table_command(results: Path, check: bool) -> None:
     """Write the table from the results that are there."""
-    click.echo(report.write(results))
+    if not check:
+        click.echo(report.write(results))
+        return
+    difference = report.stale(results)
+    for line in difference:
+        click.echo(visible(line))
+    if difference:
+        click.echo(f"samcheck: {results} has a stale table: `samcheck table` writes it anew", err=True)
+        sys.exit(CELLS_FAILED)
 
 
 @click.command("disk")

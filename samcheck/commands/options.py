@@ -10,7 +10,7 @@ import click
 
 from samcheck.environments import KINDS
 from samcheck.planning import MATRICES, RESULTS
-from samcheck.runner import TIERS
+from samcheck.suite import TIERS
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 

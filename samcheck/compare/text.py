@@ -9,7 +9,7 @@ from samcheck.compare.changes import KINDS
 from samcheck.compare.comparison import Comparison
 from samcheck.compare.grouping import alike, lines
 from samcheck.compare.verdicts import VERDICTS
-from samcheck.report.markdown import escape
+from samcheck.report.escaping import escape
 
 MARKS = {
     "regressed": "✗",

@@ -47,6 +47,7 @@ STOP_SECONDS = 5
 #: Inside a container.
 SOURCE_MOUNT, WORK_MOUNT, CHECKPOINTS_MOUNT = "/samcheck", "/results", "/checkpoints"
 SCRATCH_MOUNT = "/tmp"  # noqa: S108  a tmpfs of the container's own
+SCRATCH_OPTIONS = "size=1g,mode=1777,exec"
 #: For containers of a samcheck that runs as root: some user without rights.
 UNPRIVILEGED = "65534:65534"
 SIGNALS = {
@@ -188,20 +189,14 @@ class DockerPlace:
     def _container(self, job: Job) -> Iterator[Container]:
         # One of a samcheck that was killed may still be writing to this very folder.
         leftovers.remove(self.client, {"label": f"samcheck.work={job.work}"})
-        user = _user(job.work)
+        _give(job.work)
         container = self.client.containers.create(
             self.image,
             ["python", *substitute(job.arguments, SOURCE_MOUNT, WORK_MOUNT)],
-            user=user,
+            user=user(),
             working_dir=WORK_MOUNT,
-            environment={
-                "HOME": SCRATCH_MOUNT,
-                "PYTHONPATH": SOURCE_MOUNT,
-                "PYTHONDONTWRITEBYTECODE": "1",
-                "PYTHONUNBUFFERED": "1",
-                **({"SAMCHECK_CHECKPOINTS": CHECKPOINTS_MOUNT} if _checkpoints() else {}),
-            },
-            volumes=_mounts(job.work),
+            environment=guest_environment(),
+            volumes={**sources(), str(job.work): {"bind": WORK_MOUNT, "mode": "rw"}},
             labels={
                 "samcheck.kind": "container",
                 "samcheck.cell": self.cell.id,
@@ -210,11 +205,11 @@ class DockerPlace:
             },
             network_mode="none",
             read_only=True,
-            tmpfs={SCRATCH_MOUNT: "size=1g,mode=1777,exec"},
+            tmpfs={SCRATCH_MOUNT: SCRATCH_OPTIONS},
             cap_drop=["ALL"],
             security_opt=["no-new-privileges"],
-            mem_limit=_memory_limit(),
-            memswap_limit=_memory_limit(),  # memory and swap together: no guest is to fill the swap
+            mem_limit=memory_limit(),
+            memswap_limit=memory_limit(),  # memory and swap together: no guest is to fill the swap
             pids_limit=PIDS_LIMIT,
             init=True,  # else PID 1 ignores signals and a segfault has no exit code of its own
             ipc_mode="private",
@@ -227,11 +222,22 @@ class DockerPlace:
             leftovers.remove_one(container)
 
 
-def _mounts(work: Path) -> dict[str, dict[str, str]]:
+def guest_environment() -> dict[str, str]:
+    """The variables of every guest."""
+    return {
+        "HOME": SCRATCH_MOUNT,
+        "PYTHONPATH": SOURCE_MOUNT,
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "PYTHONUNBUFFERED": "1",
+        **({"SAMCHECK_CHECKPOINTS": CHECKPOINTS_MOUNT} if _checkpoints() else {}),
+    }
+
+
+def sources() -> dict[str, dict[str, str]]:
+    """What every guest reads of the host, and where it finds that."""
     mounts = {
         str(CHECKOUT / "samcheck"): {"bind": f"{SOURCE_MOUNT}/samcheck", "mode": "ro"},
         str(CHECKOUT / "tests/suite"): {"bind": f"{SOURCE_MOUNT}/tests/suite", "mode": "ro"},
-        str(work): {"bind": WORK_MOUNT, "mode": "rw"},
     }
     if _checkpoints():
         mounts[_checkpoints()] = {"bind": CHECKPOINTS_MOUNT, "mode": "ro"}
@@ -242,17 +248,20 @@ def _checkpoints() -> str:
     return os.environ.get("SAMCHECK_CHECKPOINTS", "")
 
 
-def _user(work: Path) -> str:
+def user() -> str:
     """The user of the guest: this one, or nobody when samcheck runs as root."""
-    if os.getuid() != 0:
-        return f"{os.getuid()}:{os.getgid()}"
-    uid, gid = (int(part) for part in UNPRIVILEGED.split(":"))
-    for path in (work, *work.iterdir()):
-        os.chown(path, uid, gid)
-    return UNPRIVILEGED
+    return f"{os.getuid()}:{os.getgid()}" if os.getuid() else UNPRIVILEGED
 
 
-def _memory_limit() -> int:
+def _give(work: Path) -> None:
+    """Let the guest's user write to `work`."""
+    uid, gid = (int(part) for part in user().split(":"))
+    if uid != os.getuid():
+        for path in (work, *work.iterdir()):
+            os.chown(path, uid, gid)
+
+
+def memory_limit() -> int:
     """Nine tenths of the machine, so that a guest dies before the machine does."""
     total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     return total * 9 // 10

@@ -2,25 +2,88 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import difflib
+from collections.abc import Iterator, Sequence
+from itertools import islice
 from pathlib import Path
+
+from pydantic import TypeAdapter, ValidationError
 
 from samcheck import facts, results
 from samcheck.matrix import LeftOut
-from samcheck.report import markdown, memory, recipes
+from samcheck.report import markdown, memory, recipes, rows
 
 TABLE, RECIPES, MEMORY = "README.md", "recipes.md", "memory.md"
+#: What the last run of a matrix left out, so that the table can be written again without it.
+LEFT_OUT = "left-out.json"
+#: Lines of a difference that are shown.
+SHOWN = 20
+_LEFT_OUT = TypeAdapter(tuple[LeftOut, ...])
 
 
-def write(store: Path, left_out: Sequence[LeftOut] = ()) -> Path:
-    """Tabulate everything under `store`, recipes and memory apart; returns the path of the main table."""
-    path = store / TABLE
+def write(store: Path, left_out: Sequence[LeftOut] | None = None) -> Path:
+    """Tabulate everything under `store`, recipes and memory apart; returns the path of the main table.
+
+    Args:
+        store: the folder of results.
+        left_out: by the run that has just ended, which replaces what is noted of the one before; None to
+            keep that.
+    """
     # Or a table that was begun before another run's last result would replace one with that.
     with results.locked(store):
-        found, problems = results.load(store)
-        results.write_atomically(path, markdown.table(found, problems, left_out).encode())
-        beside = {RECIPES: recipes.document(found, facts.load()), MEMORY: memory.document(found)}
-        for name, text in beside.items():
+        if left_out is not None:
+            _note(store / LEFT_OUT, left_out)
+        for name, text in documents(store).items():
             if text:
                 results.write_atomically(store / name, text.encode())
-    return path
+            else:
+                (store / name).unlink(missing_ok=True)
+    return store / TABLE
+
+
+def documents(store: Path) -> dict[str, str]:
+    """What belongs into each file beside the results; an empty text where there should be none."""
+    problems: list[str] = []
+    every = [rows.row(each) for each in results.stream(store, problems)]
+    left_out, torn = _noted(store / LEFT_OUT)
+    known = facts.load()
+    return {
+        TABLE: markdown.document(every, [*problems, *torn], left_out, known),
+        RECIPES: recipes.of_rows(every, known),
+        MEMORY: memory.of_rows(every),
+    }
+
+
+def stale(store: Path) -> list[str]:
+    """How the files on the disk differ from what `write` would make of them; nothing if they do not."""
+    return [line for name, text in documents(store).items() for line in _difference(store / name, text)]
+
+
+def _difference(path: Path, wanted: str) -> Iterator[str]:
+    there = path.read_bytes().decode(errors="replace") if path.exists() else ""
+    if there == wanted:
+        return
+    names = (str(path), "as it should be")
+    lines = difflib.unified_diff(there.splitlines(), wanted.splitlines(), *names, n=0, lineterm="")
+    yield from islice(lines, SHOWN)
+    more = sum(1 for _ in lines)
+    if more:
+        yield f"… and {more} lines more"
+
+
+def _note(path: Path, left_out: Sequence[LeftOut]) -> None:
+    if left_out:
+        content = _LEFT_OUT.dump_json(tuple(left_out), indent=1) + b"\n"
+        results.write_atomically(path, results.anonymous(content))
+    else:
+        path.unlink(missing_ok=True)
+
+
+def _noted(path: Path) -> tuple[tuple[LeftOut, ...], list[str]]:
+    """What is noted, and a sentence where that cannot be read."""
+    try:
+        return _LEFT_OUT.validate_json(path.read_bytes()), []
+    except FileNotFoundError:
+        return (), []
+    except ValidationError:
+        return (), [f"{path}: is not what a run writes: remove it, the next run of a matrix writes it anew"]

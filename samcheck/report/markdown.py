@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import html
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import groupby
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from packaging.version import InvalidVersion, Version
-
-from samcheck.guest.record import CellResult, CheckResult
+from samcheck.facts import Facts
+from samcheck.guest.record import CellResult
 from samcheck.matrix import LeftOut
-from samcheck.report.fields import SYMBOLS, Column, Field, by_group, by_precision, fields
+from samcheck.report import rows as table_rows
+from samcheck.report import tried
+from samcheck.report.escaping import escape, grid, row_name
+from samcheck.report.fields import SEVERITY, SYMBOLS, Column, Field
+from samcheck.report.footnotes import Footnotes
+from samcheck.report.rows import Row, by_machine
 from samcheck.results import Stored
 
 LATENCY_CHECKS = ("encoder", "decoder", "end_to_end")
@@ -19,7 +21,7 @@ INTRODUCTION = """\
 # Does Segment Anything work here?
 
 One row per environment that was really built and run. `passed` means every check of that group held;
-everything else has a numbered reason below its table.
+everything else has a reason below its table, under a mark that no other reason ever gets.
 
 | sign | word | meaning |
 | --- | --- | --- |
@@ -36,110 +38,135 @@ float64 computes, and nothing about the quality of masks. Written by `samcheck t
 """
 
 
-class Footnotes:
-    """Numbers reasons in the order in which they appear; the same reason has one number."""
-
-    def __init__(self) -> None:
-        self._numbers: dict[str, int] = {}
-
-    def mark(self, reasons: Iterable[str]) -> str:
-        numbers = {self._numbers.setdefault(reason, len(self._numbers) + 1) for reason in reasons}
-        marks = ", ".join(_ranges(sorted(numbers)))
-        return f" <sup>{marks}</sup>" if marks else ""
-
-    def lines(self) -> list[str]:
-        return [f"{number}. {escape(reason)}" for reason, number in self._numbers.items()]
-
-
-def _ranges(numbers: Sequence[int]) -> Iterator[str]:
-    """1, 2, 3, 7 as 1–3, 7."""
-    for _, run in groupby(enumerate(numbers), key=lambda pair: pair[1] - pair[0]):
-        members = [number for _, number in run]
-        yield f"{members[0]}–{members[-1]}" if len(members) > 1 else str(members[0])
-
-
-def escape(text: str) -> str:
-    """Foreign text as text: no markup, no table cells, no control or direction characters."""
-    plain = "".join(each if each.isprintable() else " " for each in text)
-    quoted = html.escape(" ".join(plain.split()), quote=False)
-    for sign in "\\`*_{}[]|~#":
-        quoted = quoted.replace(sign, f"\\{sign}" if sign != "|" else "&#124;")
-    return quoted
-
-
-def table(found: Sequence[Stored], problems: Sequence[str], left_out: Sequence[LeftOut]) -> str:
+def table(
+    found: Iterable[Stored], problems: Sequence[str], left_out: Sequence[LeftOut], facts: Facts | None = None
+) -> str:
     """The whole document."""
-    parts = [INTRODUCTION]
-    parts += [_section(*machine) for machine in by_machine(found)]
-    if not found:
-        parts.append("No results yet: run `nox -s matrix`.\n")
+    return document(map(table_rows.row, found), problems, left_out, facts)
+
+
+def document(
+    rows: Iterable[Row], problems: Sequence[str], left_out: Sequence[LeftOut], facts: Facts | None = None
+) -> str:
+    """As `table`, from rows; with `facts`, also what they say of combinations that were not tried."""
+    sections = [_section(*machine, facts) for machine in by_machine(rows)]
+    parts = [INTRODUCTION, *(sections or ["No results yet: run `nox -s matrix`.\n"])]
     if left_out:
-        rows = [f"- {escape(each.id)}: {escape(each.reason)}" for each in left_out]
-        parts.append("\n".join(["## Left out of the last run", "", *rows, ""]))
+        lines = [f"- {escape(each.id)}: {escape(each.reason)}" for each in left_out]
+        parts.append("\n".join(["## Left out of the last run", "", *lines, ""]))
     if problems:
-        rows = [f"- {escape(problem)}" for problem in problems]
-        parts.append("\n".join(["## Files that are not results", "", *rows, ""]))
+        lines = [f"- {escape(problem)}" for problem in problems]
+        parts.append("\n".join(["## Files that are not results", "", *lines, ""]))
     return "\n".join(parts)
 
 
-def by_machine(found: Sequence[Stored]) -> Iterator[tuple[str, str, list[CellResult]]]:
-    """Device, driver and their results, each in the order of the tables."""
-    ordered = sorted(found, key=lambda each: (each.device, each.driver, _row_order(each.result)))
-    for (device, driver), group in groupby(ordered, key=lambda each: (each.device, each.driver)):
-        yield device, driver, [each.result for each in group]
-
-
-def _row_order(result: CellResult) -> tuple[Version, Version, str]:
-    return _version(result.cell.torch), _version(result.cell.python), result.cell.id
-
-
-def _version(text: str) -> Version:
-    try:
-        return Version(text)
-    except InvalidVersion:
-        return Version("0")
-
-
-def _section(device: str, driver: str, rows: list[CellResult]) -> str:
+def _section(device: str, driver: str, rows: list[Row], facts: Facts | None) -> str:
     notes = Footnotes()
     parts = [
         f"## {escape(device)}, driver {escape(driver)}",
         "",
-        *_observed(rows),
+        *_shared(rows),
         "### Outcomes",
         "",
-        *_outcomes(rows, notes, by_group),
+        *_outcomes(rows, notes),
         "",
-        "### The same by variant and precision",
+        *_variants(rows, notes),
+        "### Reasons",
         "",
-        *_outcomes(rows, notes, by_precision),
+        *(notes.lines() or ["None: every check held."]),
         "",
-        *notes.lines(),
-        "",
-        *_latencies(rows),
+        *_latencies([row.result for row in rows]),
+        *_observed(rows),
+        *tried.section([row.result for row in rows], facts),
     ]
     return "\n".join(parts)
 
 
-def grid(heads: Sequence[str], body: Iterable[Sequence[str]]) -> list[str]:
-    lines = [heads, ["---"] * len(heads), *body]
-    return [f"| {' | '.join(line)} |" for line in lines]
+def _outcomes(rows: list[Row], notes: Footnotes) -> list[str]:
+    """A row for each environment, and one that says how old the newest answer in each column is."""
+    columns = _columns(row.groups for row in rows)
+    heads = ["cell", "outcome", "checks", *(escape(where.title) for where in columns), "date", "samcheck"]
+    body = []
+    for row in rows:
+        sign = "✓" if row.result.outcome == "passed" else "✗" if row.counts else "–"
+        outcome = f"{sign} {row.result.outcome}{notes.mark([_reason(row)] if row.result.reason else [])}"
+        cells = [_cell(row.groups.get(where), row, notes) for where in columns]
+        version = escape(row.result.samcheck)
+        body.append([row_name(row.result), outcome, _counts(row), *cells, _date(row), version])
+    newest = [max(_date(row) for row in rows if where in row.groups) for where in columns]
+    last = ["newest answer", "", "", *newest, max(map(_date, rows)), ""]
+    return grid(heads, [*body, last] if len(rows) > 1 else body)
 
 
-def _observed(rows: list[CellResult]) -> list[str]:
-    """What was found inside each environment; what all rows share stands above the table."""
-    facts = [_facts(row) for row in rows]
-    names = list(facts[0])
-    shared = [name for name in names if len(rows) > 1 and len({fact[name] for fact in facts}) == 1]
-    lines = [f"- {name}: {facts[0][name]}" for name in shared] + ([""] if shared else [])
-    apart = [name for name in names if name not in shared]
-    body = [[_name(row), *(fact[name] for name in apart)] for row, fact in zip(rows, facts, strict=True)]
-    return [*lines, "### What was observed", "", *grid(["cell", *apart], body), ""]
+def _columns(rows: Iterable[Mapping[Column, Field]]) -> list[Column]:
+    return sorted({where for row in rows for where in row}, key=lambda each: each.order)
 
 
-def _name(row: CellResult) -> str:
-    only = f" (only {escape(', '.join(row.variants))})" if row.variants else ""
-    return f"`{row.cell.id}`{only}"
+def _counts(row: Row) -> str:
+    """How much the outcome rests on."""
+    counts = row.counts
+    return ", ".join(f"{counts[name]} {name}" for name in reversed(SEVERITY) if name in counts) or "none"
+
+
+def _date(row: Row) -> str:
+    return escape(row.result.finished[:10])
+
+
+def _reason(row: Row) -> str:
+    return f"{row.result.outcome}: {row.result.reason}"
+
+
+def _cell(field: Field | None, row: Row, notes: Footnotes) -> str:
+    if field is not None:
+        return field.text + notes.mark(field.reasons)
+    return f"{SYMBOLS['not-run']} not-run{notes.mark([_why_not_run(row)])}"
+
+
+def _why_not_run(row: Row) -> str:
+    if not row.counts:
+        return _reason(row)
+    tier, version = row.result.tier, row.result.samcheck
+    return f"not-run: not part of the {tier} tier of samcheck {version}, which ran this"
+
+
+def _variants(rows: list[Row], notes: Footnotes) -> Iterator[str]:
+    """A table for each variant, of the cells that have checks of it; why the others have none below it."""
+    columns = _columns(row.precisions for row in rows)
+    for variant in dict.fromkeys(where.variant for where in columns):
+        mine = [where for where in columns if where.variant == variant]
+        with_it = [row for row in rows if not row.precisions.keys().isdisjoint(mine)]
+        body = [
+            [row_name(row.result), *(_cell(row.precisions.get(where), row, notes) for where in mine)]
+            for row in with_it
+        ]
+        heads = ["cell", *(escape(where.precision) for where in mine)]
+        yield from (f"### {escape(variant)} by precision", "", *grid(heads, body), "")
+        without = [row for row in rows if row.precisions.keys().isdisjoint(mine)]
+        if without:
+            marks = notes.mark(map(_why_not_run, without))
+            yield from (f"{SYMBOLS['not-run']} not-run in {len(without)} of {len(rows)} cells{marks}", "")
+
+
+def _shared(rows: list[Row]) -> list[str]:
+    """What was found in all environments alike."""
+    facts = [_facts(row.result) for row in rows]
+    lines = [f"- {name}: {facts[0][name]}" for name in _alike(facts)]
+    return [*lines, ""] if lines else []
+
+
+def _alike(facts: list[dict[str, str]]) -> list[str]:
+    return [name for name in facts[0] if len(facts) > 1 and len({fact[name] for fact in facts}) == 1]
+
+
+def _observed(rows: list[Row]) -> list[str]:
+    """What was found inside each environment, as far as it is not the same in all of them."""
+    facts = [_facts(row.result) for row in rows]
+    alike = _alike(facts)
+    apart = [name for name in facts[0] if name not in alike]
+    body = [
+        [row_name(row.result), *(fact[name] for name in apart)] for row, fact in zip(rows, facts, strict=True)
+    ]
+    return ["### What was observed", "", *grid(["cell", *apart], body), ""]
 
 
 def _facts(row: CellResult) -> dict[str, str]:
@@ -164,47 +191,19 @@ def _facts(row: CellResult) -> dict[str, str]:
         "environment": show(row.environment.kind),
         "why this environment": show(row.environment.why),
         "tier": show(row.tier),
-        "when": show(row.finished[:10]),
     }
 
 
-def _outcomes(
-    rows: list[CellResult], notes: Footnotes, column: Callable[[CheckResult], Column | None]
-) -> list[str]:
-    by_row = [fields(row.checks, column) for row in rows]
-    columns = sorted({where for row in by_row for where in row}, key=lambda each: each.order)
-    heads = ["cell", "outcome", *(escape(where.title) for where in columns)]
-    body = []
-    for row, found in zip(rows, by_row, strict=True):
-        sign = "✓" if row.outcome == "passed" else "✗" if row.checks else "–"
-        outcome = f"{sign} {row.outcome}{notes.mark([_reason(row)] if row.reason else [])}"
-        cells = [_cell(found.get(where), row, notes) for where in columns]
-        body.append([_name(row), outcome, *cells])
-    return grid(heads, body)
-
-
-def _reason(row: CellResult) -> str:
-    return f"{row.outcome}: {row.reason}"
-
-
-def _cell(field: Field | None, row: CellResult, notes: Footnotes) -> str:
-    if field is not None:
-        return field.text + notes.mark(field.reasons)
-    left_out = f"not part of the {row.tier} tier of samcheck {row.samcheck}, which ran this"
-    why = left_out if row.checks else _reason(row)
-    return f"{SYMBOLS['not-run']} not-run{notes.mark([why])}"
-
-
-def _latencies(rows: list[CellResult]) -> list[str]:
-    """Median milliseconds of encoder, decoder and the whole way."""
-    timed: list[dict[tuple[str, str, str], float]] = [_timed(row) for row in rows]
-    keys = sorted({key for row in timed for key in row}, key=lambda key: _latency_order(*key))
+def _latencies(every: list[CellResult]) -> list[str]:
+    """Median milliseconds of encoder, decoder and the whole way, where they were measured."""
+    timed = {row_name(row): found for row in every if (found := _timed(row))}
+    keys = sorted({key for row in timed.values() for key in row}, key=lambda key: _latency_order(*key))
     if not keys:
         return []
-    heads = ["cell", *(f"{variant} {precision}<br>{part}" for variant, precision, part in keys)]
+    heads = ["cell", *(f"{escape(f'{variant} {precision}')}<br>{part}" for variant, precision, part in keys)]
     body = [
-        [_name(row), *(f"{found[key]:.1f}" if key in found else "–" for key in keys)]
-        for row, found in zip(rows, timed, strict=True)
+        [name, *(f"{found[key]:.1f}" if key in found else "–" for key in keys)]
+        for name, found in timed.items()
     ]
     return [
         "### Latency, median in ms",

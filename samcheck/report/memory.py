@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from samcheck.guest.record import PRECISION_NAMES, VARIANT_TIERS, CellResult, CheckResult
 from samcheck.guest.sizes import STEPS
-from samcheck.report.markdown import by_machine, escape, grid
+from samcheck.report.escaping import escape, grid, row_name
+from samcheck.report.rows import Row, by_machine, row
 from samcheck.results import Stored
 
 GROUP = "peaks"
@@ -26,11 +27,16 @@ HEADS = ("cell", "variant", "precision", "step", "tensors, MiB", "process, MiB",
 
 def document(found: Sequence[Stored]) -> str:
     """The whole document; empty where no result has a peak."""
+    return of_rows(map(row, found))
+
+
+def of_rows(every: Iterable[Row]) -> str:
+    """As `document`."""
     parts = []
-    for device, driver, group in by_machine(found):
-        rows = [row for result in group for row in _rows(result)]
-        if rows:
-            parts += [f"## {escape(device)}, driver {escape(driver)}", "", *grid(HEADS, rows), ""]
+    for device, driver, group in by_machine(every):
+        lines = [line for each in group for line in _rows(each.result)]
+        if lines:
+            parts += [f"## {escape(device)}, driver {escape(driver)}", "", *grid(HEADS, lines), ""]
     return "\n".join([INTRODUCTION, *parts]) if parts else ""
 
 
@@ -40,9 +46,9 @@ def _rows(result: CellResult) -> Iterator[list[str]]:
         for step in STEPS:
             if f"{step}_counted_mib" in check.metrics:
                 yield [
-                    f"`{result.cell.id}`",
-                    check.variant or "",
-                    check.precision or "",
+                    row_name(result),
+                    escape(check.variant or ""),
+                    escape(check.precision or ""),
                     *_figures(check, step),
                 ]
 

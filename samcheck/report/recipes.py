@@ -10,7 +10,9 @@ from dataclasses import dataclass
 
 from samcheck.facts import Facts
 from samcheck.guest.record import CellResult, CheckResult
-from samcheck.report.markdown import Footnotes, by_machine, escape, grid
+from samcheck.report.escaping import escape, grid, row_name
+from samcheck.report.footnotes import Footnotes
+from samcheck.report.rows import Row, by_machine, row
 from samcheck.results import Stored
 
 GROUP = "recipes"
@@ -114,12 +116,17 @@ def _notes(name: str, check: CheckResult) -> Iterator[str]:
 
 def document(found: Sequence[Stored], facts: Facts) -> str:
     """The whole document; empty where no result has tried a recipe."""
-    with_recipes = [each for each in found if _checks(each.result)]
+    return of_rows(map(row, found), facts)
+
+
+def of_rows(every: Iterable[Row], facts: Facts) -> str:
+    """As `document`."""
+    with_recipes = [each for each in every if _checks(each.result)]
     if not with_recipes:
         return ""
     parts = [INTRODUCTION]
     for device, driver, rows in by_machine(with_recipes):
-        parts.append(_section(device, driver, rows))
+        parts.append(_section(device, driver, [each.result for each in rows]))
     return "\n".join([*parts, *by_facts(facts)])
 
 
@@ -173,8 +180,7 @@ def _shown(key: Key, by_cell: list[dict[Key, Tried]]) -> bool:
 def _head(row: CellResult) -> str:
     seen = row.observed
     device = (seen.gpu or "GPU") if seen is not None and seen.device == "cuda" else "CPU"
-    only = f" (only {escape(', '.join(row.variants))})" if row.variants else ""
-    return f"`{row.cell.id}`{only}, {escape(device)}"
+    return f"{row_name(row)}, {escape(device)}"
 
 
 def _row(key: Key, found: list[Tried | None], notes: Footnotes) -> list[str]:

@@ -6,7 +6,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from samcheck.environments import docker
+from samcheck.environments import by_hand, docker
 
 
 def docker_run(image: str, work: Path, arguments: Sequence[str]) -> list[str]:
@@ -15,21 +15,4 @@ def docker_run(image: str, work: Path, arguments: Sequence[str]) -> list[str]:
     if os.getuid() == 0:
         for path in (work, *work.rglob("*")):
             os.chown(path, *(int(part) for part in docker.UNPRIVILEGED.split(":")))
-    limit = str(docker._memory_limit())
-    mounts = [
-        f"--volume={source}:{mount['bind']}:{mount['mode']}" for source, mount in docker._mounts(work).items()
-    ]
-    environment = {
-        "HOME": docker.SCRATCH_MOUNT,
-        "PYTHONPATH": docker.SOURCE_MOUNT,
-        "PYTHONDONTWRITEBYTECODE": "1",
-        "PYTHONUNBUFFERED": "1",
-    }
-    return [
-        *("docker", "run", "--rm", "--init", "--network=none", "--read-only", "--cap-drop=ALL"),
-        *("--security-opt=no-new-privileges", f"--memory={limit}", f"--memory-swap={limit}"),
-        *(f"--pids-limit={docker.PIDS_LIMIT}", f"--tmpfs={docker.SCRATCH_MOUNT}:size=1g,mode=1777,exec"),
-        *(f"--user={docker._user(work)}", f"--workdir={docker.WORK_MOUNT}", *mounts),
-        *(f"--env={name}={value}" for name, value in environment.items()),
-        *(image, "python", *arguments),
-    ]
+    return by_hand.docker(image, arguments, work)

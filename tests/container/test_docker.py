@@ -68,7 +68,7 @@ def test_signals_are_named(guest: Guest, code: str, sign: str) -> None:
 
 
 def test_memory_limit_is_told_from_a_kill(guest: Guest, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(docker, "_memory_limit", lambda: 100 * 2**20)
+    monkeypatch.setattr(docker, "memory_limit", lambda: 100 * 2**20)
     ended, _ = guest.run("x = bytearray(500 * 2**20)")
     assert (ended.signal, ended.cause) == ("SIGKILL", "memory limit")
 

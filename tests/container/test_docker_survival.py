@@ -34,7 +34,7 @@ def trial(engine: docker.Docker, image: images.Image, tmp_path: Path) -> Iterato
 
 def test_memory_limit_is_the_cause(trial: Trial, monkeypatch: pytest.MonkeyPatch) -> None:
     """Not a bare 137: in the check's reason, in the cell's, and in the table."""
-    monkeypatch.setattr(docker, "_memory_limit", lambda: 150 * 2**20)
+    monkeypatch.setattr(docker, "memory_limit", lambda: 150 * 2**20)
     trial.write(AROUND.format("block = bytearray(2**30)"))
     result = trial.run()
     assert outcomes(result) == {"before": "passed", "it": "crashed", "after": "passed"}

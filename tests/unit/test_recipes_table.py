@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -85,11 +86,10 @@ def test_claimed_and_measured_stand_side_by_side() -> None:
 def test_the_exact_error_is_a_footnote() -> None:
     text = document(BROKEN, CORRECTED)
     assert (
-        "1. as written, known \\[recipe-half-model\\]: RuntimeError: expected m1 and m2, but got: Half"
-        in text
+        " as written, known \\[recipe-half-model\\]: RuntimeError: expected m1 and m2, but got: Half" in text
     )
-    assert "2. corrected: the encoder alone" in text
-    assert "<sup>1–2</sup>" in row(text, "model.half")
+    assert " corrected: the encoder alone" in text
+    assert "<sup>agbr7, ctuta</sup>" in row(text, "model.half")
 
 
 @pytest.mark.parametrize(
@@ -123,7 +123,8 @@ def test_what_is_not_green_says_why() -> None:
 
 def test_what_gains_nothing_shows_what_it_costs() -> None:
     useless = replace(BROKEN, metrics={"time_ratio": 4.9, "memory_ratio": 1.0})
-    assert "✗ broken <sup>1</sup><br>time 4.90 ×<br>memory 1.00 ×" in row(document(useless), "model.half")
+    written = row(document(useless), "model.half")
+    assert re.search(r"✗ broken <sup>a\w+</sup><br>time 4\.90 ×<br>memory 1\.00 ×", written)
 
 
 def test_a_cpu_claims_nothing_about_gpus() -> None:
@@ -141,7 +142,7 @@ def test_each_size_of_sam_has_its_row() -> None:
     name = CORRECTED.check.replace("tiny", "vit_b")
     text = document(CORRECTED, replace(CORRECTED, check=name, variant="vit_b"))
     assert row(text, "model.half() |")
-    assert row(text, "model.half() (vit\\_b) |")
+    assert row(text, "model.half() (vit_b) |")
 
 
 def test_a_size_that_was_nowhere_tried_has_no_row() -> None:

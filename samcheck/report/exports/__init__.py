@@ -1,0 +1,22 @@
+"""Results → what programs read. Results come one at a time, so that thousands of them fit in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import IO
+
+from samcheck.report.exports import badge, csv_rows, document, junit, parquet, workflow
+from samcheck.results import Stored
+
+#: Writes all of the results; reads `problems` when it has seen the last one.
+Export = Callable[[Iterable[Stored], list[str], IO[bytes]], None]
+
+FORMATS: dict[str, Export] = {
+    "json": document.write,
+    "csv": csv_rows.write,
+    "parquet": parquet.write,
+    "junit": junit.write,
+    "badge": badge.write,
+    "annotations": workflow.write_annotations,
+    "summary": workflow.write_summary,
+}

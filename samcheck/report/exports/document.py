@@ -1,0 +1,66 @@
+"""One JSON document with everything that the result files say, and the JSON Schema of both."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import IO, Any
+
+from pydantic import ConfigDict, TypeAdapter
+
+import samcheck
+from samcheck.guest import record
+from samcheck.guest.record import CellResult
+from samcheck.results import OLDEST_SCHEMA, Stored
+
+
+@dataclass(frozen=True)
+class Document:
+    """What ``samcheck export --format json`` writes.
+
+    Attributes:
+        samcheck: the version that wrote it.
+        schema_version: of the results in it; those of older files are brought to it.
+        results: in the order of their paths, with the folders that they were found in.
+        problems: a sentence for each file that is no result.
+    """
+
+    samcheck: str
+    schema_version: int
+    results: list[Stored]
+    problems: list[str]
+
+
+for _shape in (Stored, Document):
+    _shape.__pydantic_config__ = ConfigDict(extra="forbid")  # type: ignore[union-attr]
+
+_STORED = TypeAdapter(Stored)
+_STRINGS = TypeAdapter(list[str])
+#: What has a published schema: the whole document, and one file of ``results/``.
+SHAPES: dict[str, TypeAdapter[Any]] = {"export": TypeAdapter(Document), "result": TypeAdapter(CellResult)}
+
+
+def write(found: Iterable[Stored], problems: list[str], stream: IO[bytes]) -> None:
+    """A `Document`, one result on each line."""
+    head = f'{{"samcheck": "{samcheck.__version__}", "schema_version": {record.SCHEMA_VERSION}, "results": ['
+    stream.write(head.encode())
+    for number, each in enumerate(found):
+        stream.write(b",\n" if number else b"\n")
+        stream.write(_STORED.dump_json(each))
+    stream.write(b'\n], "problems": ' + _STRINGS.dump_json(problems) + b"}\n")
+
+
+def schema(name: str) -> dict[str, Any]:
+    """The JSON Schema of one of `SHAPES`, made from the dataclasses that are read and written."""
+    made = SHAPES[name].json_schema(mode="serialization")
+    cell = made if name == "result" else made["$defs"]["CellResult"]
+    check = made["$defs"]["CheckResult"]
+    oldest = OLDEST_SCHEMA if name == "result" else record.SCHEMA_VERSION
+    cell["properties"]["schema_version"]["enum"] = list(range(oldest, record.SCHEMA_VERSION + 1))
+    cell["properties"]["outcome"]["enum"] = list(record.CELL_OUTCOMES)
+    check["properties"]["outcome"]["enum"] = list(record.CHECK_OUTCOMES)
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$id": f"urn:samcheck:{name}:{record.SCHEMA_VERSION}",
+        **made,
+    }

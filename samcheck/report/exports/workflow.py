@@ -1,0 +1,95 @@
+"""What GitHub shows of a job: annotations on the run, and a summary of the step.
+
+https://docs.github.com/actions/reference/workflows-and-actions/workflow-commands
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import IO
+
+from samcheck.guest.record import BAD_CHECK_OUTCOMES, CellResult
+from samcheck.report.escaping import escape, grid
+from samcheck.report.fields import SEVERITY, reason_of
+from samcheck.report.plain import visible
+from samcheck.results import Stored
+
+#: GitHub drops a whole summary that is larger than 1 MiB.
+SUMMARY_LIMIT = 1024 * 1024
+#: For the sentence that says what was cut, and what other tools of the step add.
+SPARE = 4096
+
+
+def write_annotations(found: Iterable[Stored], problems: list[str], stream: IO[bytes]) -> None:
+    """A line for each cell that did not pass, one for each reason in it, one for each unreadable file."""
+    for each in found:
+        if each.result.outcome != "passed":
+            for title, message in _findings(each):
+                stream.write(annotation(title, message).encode())
+    for problem in problems:
+        stream.write(annotation("not a result", problem).encode())
+
+
+def annotation(title: str, message: str) -> str:
+    """An error that GitHub shows; nothing in the texts starts another command."""
+    name = _data(title).replace(":", "%3A").replace(",", "%2C")
+    return f"::error title={name}::{_data(message)}\n"
+
+
+def _data(text: str) -> str:
+    return visible(text).replace("%", "%25")  # one line: there is no other sign to escape
+
+
+def _findings(stored: Stored) -> Iterator[tuple[str, str]]:
+    result = stored.result
+    title = f"{result.cell.id} on {stored.device}, driver {stored.driver}"
+    yield title, f"{result.outcome}: {result.reason}"
+    for reason, checks in bad_checks(result).items():
+        others = f" and {len(checks) - 1} more" if len(checks) > 1 else ""
+        yield title, f"{checks[0]}{others}: {reason}"
+
+
+def bad_checks(result: CellResult) -> dict[str, list[str]]:
+    """The checks that made a cell fail, by their reason, the worst first."""
+    bad = [check for check in result.checks if check.outcome in BAD_CHECK_OUTCOMES]
+    reasons: dict[str, list[str]] = {}
+    for check in sorted(bad, key=lambda each: SEVERITY.index(each.outcome)):
+        reasons.setdefault(reason_of(check), []).append(check.check)
+    return reasons
+
+
+def write_summary(found: Iterable[Stored], problems: list[str], stream: IO[bytes]) -> None:
+    """Markdown for ``$GITHUB_STEP_SUMMARY``: how many passed, what did not, a row for each cell."""
+    rows, reasons, passed = [], [], 0
+    for each in found:
+        rows.append(_row(each))
+        passed += each.result.outcome == "passed"
+        if each.result.outcome != "passed":
+            reasons += [f"- {escape(title)}: {escape(message)}" for title, message in _findings(each)]
+    reasons += [f"- not a result: {escape(problem)}" for problem in problems]
+    head = [f"## Segment Anything: {passed} of {len(rows)} cells passed", ""]
+    failed = ["### What did not pass", "", *reasons, ""] if reasons else []
+    table = grid(["cell", "device", "driver", "outcome", "checks"], rows)
+    stream.write(_within([*head, *failed, *table], SUMMARY_LIMIT - SPARE))
+
+
+def _row(stored: Stored) -> list[str]:
+    result = stored.result
+    outcomes = [check.outcome for check in result.checks]
+    counts = [f"{outcomes.count(name)} {name}" for name in SEVERITY if name in outcomes]
+    sign = "✓" if result.outcome == "passed" else "✗"
+    names = (result.cell.id, stored.device, stored.driver)
+    return [*map(escape, names), f"{sign} {result.outcome}", ", ".join(counts) or "none"]
+
+
+def _within(lines: list[str], limit: int) -> bytes:
+    """As many of the lines as fit, and how many do not."""
+    size = 0
+    kept: list[str] = []
+    for line in lines:
+        size += len(line.encode()) + 1
+        if size > limit:
+            kept += ["", f"{len(lines) - len(kept)} more lines do not fit here: the table has them all."]
+            break
+        kept.append(line)
+    return ("\n".join(kept) + "\n").encode()

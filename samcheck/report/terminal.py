@@ -1,0 +1,111 @@
+"""One result, or some checks of it, for a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from rich.console import Console, Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from samcheck.guest.record import BAD_CHECK_OUTCOMES, CellResult, CheckResult
+from samcheck.report.fields import SEVERITY, SYMBOLS, by_group, fields, reason_of
+from samcheck.report.lookup import place
+from samcheck.report.plain import visible, visible_lines
+from samcheck.results import Stored
+
+#: Lines of a traceback that stand below a reason; `show --check` has all of them.
+EVIDENCE_LINES = 8
+COLOURS = {"passed": "green", "fixed": "green", "known": "yellow", "skipped": "dim"}
+
+
+def show(console: Console, renderable: RenderableType) -> None:
+    """Print, without breaking lines that something may be copied from."""
+    console.print(renderable, soft_wrap=True, highlight=False)
+
+
+def cell(stored: Stored) -> Group:
+    """Outcome, environment, groups of checks, reasons with their evidence."""
+    result = stored.result
+    return Group(
+        Text(visible(place(stored)), style="bold"),
+        _outcome(result.outcome, f"{result.outcome}: {result.reason}" if result.reason else result.outcome),
+        Text(),
+        _pairs(_facts(result)),
+        Text(),
+        *_groups(result.checks),
+        *_reasons(result.checks),
+    )
+
+
+def check(each: CheckResult) -> Group:
+    """Everything that is known of one check."""
+    named = {"group": each.group, "variant": each.variant, "precision": each.precision}
+    told = {**named, "backend": each.backend, "defect": each.defect, "seconds": f"{each.seconds:.2f}"}
+    series = [f"{one.rounds} rounds, {one.stopped}, {', '.join(one.disturbed)}" for one in each.series]
+    rows = [
+        *((name, value) for name, value in told.items() if value),
+        *((f"setting {name}", value) for name, value in sorted(each.settings.items())),
+        *((f"measured {name}", f"{value:g}") for name, value in sorted(each.metrics.items())),
+        *(("process", text.rstrip(", ")) for text in series),
+    ]
+    details = [Text(visible_lines(each.details)), Text()] if each.details else []
+    said = each.outcome if each.outcome == "passed" else reason_of(each)
+    return Group(
+        Text(visible(each.check), style="bold"), _outcome(each.outcome, said), _pairs(rows), Text(), *details
+    )
+
+
+def _outcome(outcome: str, text: str) -> Text:
+    sign = SYMBOLS.get(outcome, "✗")
+    return Text(f"{sign} {visible(text)}", style=COLOURS.get(outcome, "red"))
+
+
+def _pairs(rows: Sequence[tuple[str, str]]) -> Table:
+    table = Table.grid(padding=(0, 2))
+    for name, value in rows:
+        table.add_row(Text(visible(name), style="dim"), Text(visible(value), overflow="fold"))
+    return table
+
+
+def _facts(result: CellResult) -> list[tuple[str, str]]:
+    seen = result.observed
+    rows = [
+        ("environment", f"{result.environment.kind}, because: {result.environment.why or 'not recorded'}"),
+        *sorted(result.environment.details.items()),
+        ("tier", " ".join((result.tier, *result.variants))),
+        ("finished", f"{result.finished}, by samcheck {result.samcheck}"),
+    ]
+    if seen is not None:
+        names = ("python", "torch", "torch_cuda", "cudnn", "torchvision", "numpy", "segment_anything")
+        rows += [(name, str(getattr(seen, name) or "none")) for name in (*names, "cpu", "gpu", "driver")]
+        rows += [(f"import of {name}", text) for name, text in sorted(seen.import_errors.items())]
+    return rows + [(f"weights of {name}", text) for name, text in sorted(result.weights.items())]
+
+
+def _groups(checks: Sequence[CheckResult]) -> Iterator[RenderableType]:
+    table = Table.grid(padding=(0, 2))
+    found = fields(checks, by_group)
+    for column in sorted(found, key=lambda each: each.order):
+        members = [each.outcome for each in checks if each.group == column.group]
+        counts = ", ".join(f"{members.count(name)} {name}" for name in SEVERITY if name in members)
+        outcome = found[column].outcome
+        table.add_row(Text(visible(column.group)), _outcome(outcome, outcome), Text(counts, style="dim"))
+    if found:
+        yield from (table, Text())
+
+
+def _reasons(checks: Sequence[CheckResult]) -> Iterator[RenderableType]:
+    """Each reason once, the worst first, with the number of its checks and the end of one's output."""
+    reasons: dict[str, list[CheckResult]] = {}
+    for each in sorted(checks, key=lambda each: SEVERITY.index(each.outcome)):
+        if each.outcome != "passed":
+            reasons.setdefault(reason_of(each), []).append(each)
+    for reason, members in reasons.items():
+        first = members[0]
+        others = f" and {len(members) - 1} more" if len(members) > 1 else ""
+        yield _outcome(first.outcome, reason)
+        yield Text(f"  {visible(first.check)}{others}", style="dim")
+        if first.outcome in BAD_CHECK_OUTCOMES and first.details:
+            lines = visible_lines(first.details).splitlines()[-EVIDENCE_LINES:]
+            yield Text("\n".join(f"    {line}" for line in lines))

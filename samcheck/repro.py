@@ -1,0 +1,71 @@
+"""One check of one result → the shell line that runs it again, in the environment of that result."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+from pathlib import Path
+
+from samcheck import facts, requirements, suite
+from samcheck.cells import Cell
+from samcheck.environments import CHECKOUT, by_hand, docker, substitute, venv
+from samcheck.errors import BadInput
+from samcheck.guest.record import CellResult, CheckResult
+
+_IMAGE = re.compile(r"samcheck:[A-Za-z0-9_][A-Za-z0-9_.+-]*")
+
+
+def line(result: CellResult, check: CheckResult) -> str:
+    """The line, for a POSIX shell.
+
+    Raises:
+        BadInput: the check is not in this checkout's suite, or the environment is not on this machine;
+            the message says how to make it.
+    """
+    _require_in_suite(check.check)
+    words = suite.arguments(suite.SUITE, result.tier, tuple(result.variants), f"{suite.SUITE}/{check.check}")
+    if result.environment.kind == "docker":
+        on_gpu = result.observed is not None and result.observed.device == "cuda"
+        inside = substitute(words, docker.SOURCE_MOUNT, docker.WORK_MOUNT)
+        made = by_hand.quoted(by_hand.docker(_image(result), inside, on_gpu=on_gpu))
+    else:
+        made = by_hand.process(_python(result), substitute(words, str(CHECKOUT), "."))
+    if not made.isprintable():  # a result file that somebody else wrote
+        raise BadInput("a name in this result has characters that no command line should hold")
+    return made
+
+
+def _require_in_suite(check: str) -> None:
+    module = check.partition("::")[0]
+    if not re.fullmatch(r"[\w-]+\.py", module) or not (CHECKOUT / "tests" / "suite" / module).is_file():
+        raise BadInput(
+            f"{check[:200]!r} is not in this checkout's tests/suite: check out the samcheck of the result"
+        )
+
+
+def _image(result: CellResult) -> str:
+    image = result.environment.details.get("image", "")
+    if not _IMAGE.fullmatch(image):
+        raise BadInput(
+            f"the result of {result.cell.id} does not say which image it ran in: run the cell again"
+        )
+    return image
+
+
+def _python(result: CellResult) -> str:
+    """The interpreter of a result that ran in a virtual environment, or in one as it is."""
+    if result.environment.kind == "here":
+        stored = result.environment.details.get("interpreter", "")
+        python = Path(stored.replace("<checkout>", str(CHECKOUT))).expanduser()
+    else:
+        was = result.cell
+        cell = Cell(was.torch, was.cuda, was.python, was.numpy, was.sam)
+        folder = venv.Venv().folder(cell, requirements.resolve(cell, facts.load()))
+        python = folder / "bin" / "python"
+    if not python.is_absolute() or not os.access(python, os.X_OK):
+        raise BadInput(
+            f"the {result.environment.kind} environment of {result.cell.id} is not on this machine "
+            f"({python}): run its matrix here, or `samcheck cell {shlex.quote(result.cell.id)}`"
+        )
+    return str(python)

@@ -1,0 +1,134 @@
+"""One result in the terminal, found by its name; and the line that runs a check of it again."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import replace
+from pathlib import Path
+
+import hostile
+import made
+import pytest
+from click.testing import CliRunner, Result
+
+from samcheck import repro, results, session
+from samcheck.__main__ import cli
+from samcheck.environments import CHECKOUT, docker, venv
+from samcheck.errors import BadInput
+from samcheck.guest.record import CheckResult, EnvironmentRecord
+from samcheck.report import lookup
+
+ID = hostile.RESULT.cell.id
+CHECK = CheckResult("test_dtype.py::test_naive_cast[tiny-point-half]", "dtype", "known", reason="x")
+IMAGE = "samcheck:torch2.4.1-cu121-py3.11-ade489dd1731"
+
+
+@pytest.fixture
+def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(session, "version", lambda: "0.1.0")
+    monkeypatch.setenv("COLUMNS", "200")
+    results.store(tmp_path, hostile.RESULT, "unused")
+    results.store(tmp_path, replace(hostile.RESULT, variants=["vit_b"]), "unused")
+    return tmp_path
+
+
+def run(*arguments: str) -> Result:
+    return CliRunner().invoke(cli, arguments)
+
+
+def test_show_a_cell(store: Path) -> None:
+    shown = run("show", ID, "--results", str(store)).stdout
+    assert f"cpu-amd-epyc/none/{ID}\n✗ failed: 2 of 11 checks failed" in shown
+    assert "vit_b" not in shown
+    assert "venv, because: not recorded" in shown
+    assert "≈ known [some-defect]: because of known" in shown
+    assert "✗ failed: because of failed\n  test_dtype.py::test_failed[tiny-fp16]\n    Traceback ..." in shown
+    assert "1 failed, 1 crashed, 1 timed-out, 1 not-run, 1 known, 1 skipped, 1 fixed, 1 passed" in shown
+
+
+def test_show_checks(store: Path) -> None:
+    shown = run("show", f"{ID}+vit_b", "--check", "*[tiny-fp32]", "--results", str(store)).stdout
+    assert "test_latency.py::test_encoder[tiny-fp32]\n✓ passed" in shown
+    assert "test_peaks.py::test_peak[tiny-fp32]" in shown
+    assert "12.34" in shown
+    assert "2 rounds, steady, shared" in shown
+    assert "fp16" not in shown
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("show", "torch2.4.1-cu121-py3.1"), f"did you mean {ID}"),
+        (("show", "zzz"), f"it has the cells {ID}, {ID}+vit_b"),
+        (
+            ("show", ID, "--check", "test_dtype.py::test_know[tiny-fp16]"),
+            "did you mean test_dtype.py::test_known[",
+        ),
+        (
+            ("repro", ID, "test_dtype.py::test_fail[tiny-fp16]"),
+            "did you mean test_dtype.py::test_failed[tiny-fp16]",
+        ),
+        (("repro", ID, "*"), "it has the checks test_dtype.py::"),
+    ],
+)
+def test_what_is_not_there_has_near_names(store: Path, arguments: tuple[str, ...], message: str) -> None:
+    done = run(*arguments, "--results", str(store))
+    assert isinstance(done.exception, BadInput)
+    assert message in str(done.exception)
+
+
+def test_one_of_several_devices(store: Path) -> None:
+    other = replace(made.SEEN, cpu="Other")
+    results.store(store, replace(hostile.RESULT, observed=other), "unused")
+    assert len(lookup.cells(store, ID)) == 2
+    with pytest.raises(BadInput, match=f"cpu-amd-epyc/none/{ID}, cpu-other/none/{ID}"):
+        lookup.only(lookup.cells(store, ID))
+    assert lookup.only(lookup.cells(store, f"cpu-other/none/{ID}")).device == "cpu-other"
+
+
+def test_repro_in_a_container() -> None:
+    """Words are words for the shell, and the image is never looked for in a registry."""
+    environment = EnvironmentRecord("docker", details={"image": IMAGE})
+    words = shlex.split(
+        repro.line(replace(hostile.RESULT, environment=environment, variants=["tiny"]), CHECK)
+    )
+    assert words[:3] == ["docker", "run", "--rm"]
+    assert {"--pull=never", "--network=none", "--read-only", "--cap-drop=ALL"} <= set(words)
+    assert "--gpus=all" not in words
+    assert words[words.index(IMAGE) + 1 :][:3] == ["python", "-m", "pytest"]
+    assert f"{docker.SOURCE_MOUNT}/tests/suite/{CHECK.check}" in words
+    assert "--samcheck-variants=tiny" in words
+    on_gpu = replace(made.SEEN, device="cuda")
+    assert "--gpus=all" in repro.line(
+        replace(hostile.RESULT, environment=environment, observed=on_gpu), CHECK
+    )
+
+
+def test_repro_in_an_interpreter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(venv, "home", lambda: tmp_path / "a home")
+    with pytest.raises(BadInput, match=r"the venv environment of .* is not on this machine"):
+        repro.line(hostile.RESULT, CHECK)
+    python = tmp_path / "a home" / "python"
+    python.parent.mkdir()
+    python.touch(mode=0o755)
+    here = EnvironmentRecord("here", details={"interpreter": str(python)})
+    line = repro.line(replace(hostile.RESULT, environment=here), CHECK)
+    assert f"'{python}' -m pytest" in line
+    assert f"'{CHECKOUT}/tests/suite/{CHECK.check}'" in line
+    assert "\n" not in line
+
+
+@pytest.mark.parametrize("image", ["", "--privileged", "samcheck:x --privileged", "elsewhere/x:y"])
+def test_an_image_is_one_of_samchecks(image: str) -> None:
+    environment = EnvironmentRecord("docker", details={"image": image})
+    with pytest.raises(BadInput, match="does not say which image"):
+        repro.line(replace(hostile.RESULT, environment=environment), CHECK)
+
+
+@pytest.mark.parametrize(
+    "check", ["../x.py::test", "test_none.py::test_x", "test_dtype.py\x1b::x", "test_dtype.py::\x1b"]
+)
+def test_a_check_is_one_of_this_suite(check: str) -> None:
+    environment = EnvironmentRecord("docker", details={"image": IMAGE})
+    with pytest.raises(BadInput):
+        repro.line(replace(hostile.RESULT, environment=environment), replace(CHECK, check=check))

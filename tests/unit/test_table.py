@@ -1,0 +1,154 @@
+"""The table as files: small differences, never stale, nothing that a reader cannot date."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+
+import hostile
+import made
+import pytest
+from click.testing import CliRunner
+
+from samcheck import report, results
+from samcheck.__main__ import cli
+from samcheck.cells import Cell
+from samcheck.facts import load
+from samcheck.guest.record import CellResult, CheckResult
+from samcheck.matrix import LeftOut
+from samcheck.report import markdown
+from samcheck.report.footnotes import Footnotes
+
+
+def failed(name: str, reason: str) -> CheckResult:
+    return CheckResult(f"test_{name}.py::test_x", name, "failed", reason=reason)
+
+
+def result(torch: str, cuda: str, python: str, *checks: CheckResult) -> CellResult:
+    cell = Cell(torch, cuda, python).record(())
+    return replace(made.RESULT, cell=cell, outcome="failed", reason="x", checks=list(checks))
+
+
+def table(*found: CellResult) -> str:
+    return markdown.table([results.Stored("cpu", "none", each) for each in found], [], [], load())
+
+
+def test_a_new_reason_changes_no_other_line() -> None:
+    old = result("2.4.1", "cu121", "3.11", failed("dtype", "second"), failed("imports", "third"))
+    one = result("2.0.1", "cu117", "3.9", failed("dtype", "zeroth"), failed("imports", "third"))
+    other = replace(one, checks=[*one.checks, failed("imports", "first"), failed("dtype", "before all")])
+    before, after = table(old, one).splitlines(), table(old, other).splitlines()
+    gone = set(before) - set(after)
+    assert all(line.startswith("| `torch2.0.1-cu117-py3.9`") for line in gone)
+    assert len(set(after) - set(before)) == len(gone) + 2
+
+
+def test_reasons_of_one_defect_share_a_note() -> None:
+    notes = Footnotes()
+    reasons = [f"known [rounding]: pixels are rounded (by {each})" for each in "abcde"]
+    mark = notes.mark(reasons)
+    assert re.fullmatch(r" <sup>k\w{4}</sup>", mark)
+    (line,) = notes.lines()
+    assert line.endswith("known \\[rounding\\]: pixels are rounded (by a; by b; by c; and 2 more)")
+    assert notes.mark(reversed(reasons)) == mark == Footnotes().mark(reasons[2:3])
+
+
+def test_marks_that_would_be_alike_are_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("samcheck.report.footnotes.LENGTH", 1)
+    notes = Footnotes()
+    marks = {notes.mark([f"failed: {number}"]) for number in range(200)}
+    assert len(marks) == 200
+
+
+def test_bad_reasons_come_first() -> None:
+    notes = Footnotes()
+    notes.mark(["skipped: a", "known [b]: b", "failed: c", "build-failed: d"])
+    assert [line.split()[2] for line in notes.lines()] == ["build-failed:", "failed:", "known", "skipped:"]
+
+
+def test_every_row_and_column_is_dated() -> None:
+    old = replace(
+        result("2.4.1", "cu121", "3.11", failed("dtype", "a")), finished="2026-01-02T00:00:00+00:00"
+    )
+    new = replace(result("2.0.1", "cu117", "3.9", failed("imports", "b")), samcheck="0.2.0")
+    lines = table(old, new).splitlines()
+    row = next(line for line in lines if line.startswith("| `torch2.4.1"))
+    assert row.endswith("| 2026-01-02 | 0.1.0 |")
+    heads = next(line for line in lines if line.startswith("| cell | outcome")).split(" | ")
+    last = next(line for line in lines if line.startswith("| newest answer")).split(" | ")
+    dated = dict(zip(heads, last, strict=True))
+    assert (dated["dtype"], dated["imports"], dated["date"]) == ("2026-01-02", "2026-11-22", "2026-11-22")
+
+
+def test_pairs_that_were_tried() -> None:
+    built = replace(result("2.11.0", "cu130", "3.10"), outcome="build-failed")
+    rows = [result("2.4.1", "cu121", "3.11"), result("2.0.1", "cu117", "3.9"), built]
+    text = table(*rows).partition("### Which combinations were tried")[2]
+    torch_python = next(line for line in text.splitlines() if line.startswith("| torch × python"))
+    assert torch_python.startswith("| torch × python | 2 of ")
+    assert "2.11.0 with 3.10" in torch_python  # it was not built: nothing is known of it
+    assert "2.4.1 with 3.9" in torch_python
+    assert "| torch × cuda | 2 of 3 | 1: 2.11.0 with cu130 | 6 (cuda-build-absent" in text
+
+
+def run(store: Path, *options: str) -> tuple[int, str]:
+    done = CliRunner().invoke(cli, ["table", "--results", str(store), *options])
+    return done.exit_code, done.output
+
+
+def content(store: Path) -> dict[str, bytes]:
+    return {str(path): path.read_bytes() for path in store.rglob("*") if path.is_file()}
+
+
+def test_check_finds_a_stale_table_and_writes_nothing(tmp_path: Path) -> None:
+    results.store(tmp_path, hostile.RESULT, "unused")
+    before = content(tmp_path)
+    status, output = run(tmp_path, "--check")
+    assert (status, content(tmp_path)) == (1, before)
+    assert "+# Does Segment Anything work here?" in output
+    assert "lines more" in output
+    assert run(tmp_path)[0] == 0
+    assert run(tmp_path, "--check") == (0, "")
+    for name in (report.TABLE, report.RECIPES, report.MEMORY):
+        right = (tmp_path / name).read_text()
+        (tmp_path / name).write_text(right.replace("# ", "# \x1b[31m", 1))
+        status, output = run(tmp_path, "--check")
+        assert status == 1
+        assert "-# \\x1b[31m" in output
+        (tmp_path / name).write_text(right)
+
+
+def test_files_without_content_go(tmp_path: Path) -> None:
+    path = results.store(tmp_path, hostile.RESULT, "unused")
+    report.write(tmp_path)
+    assert (tmp_path / report.RECIPES).exists()
+    assert (tmp_path / report.MEMORY).exists()
+    path.unlink()
+    results.store(tmp_path, made.RESULT, "unused")
+    assert run(tmp_path, "--check")[0] == 1
+    report.write(tmp_path)
+    assert sorted(each.name for each in tmp_path.iterdir() if each.is_file()) == [report.TABLE]
+
+
+def test_what_was_left_out_is_kept_until_the_next_run(tmp_path: Path) -> None:
+    results.store(tmp_path, made.RESULT, "unused")
+    report.write(
+        tmp_path, [LeftOut("torch1.13.1-cu117-py3.12", f"no wheel (python-no-wheel) {Path.home()}/x")]
+    )
+    first = (tmp_path / report.TABLE).read_text()
+    assert "- torch1.13.1-cu117-py3.12: no wheel (python-no-wheel)" in first
+    assert str(Path.home()) + "/" not in (tmp_path / report.LEFT_OUT).read_text()
+    report.write(tmp_path)
+    assert (tmp_path / report.TABLE).read_text() == first
+    (tmp_path / report.LEFT_OUT).write_text("{")
+    assert "left-out.json: is not what a run writes" in report.documents(tmp_path)[report.TABLE]
+    report.write(tmp_path, [])
+    assert "python-no-wheel" not in (tmp_path / report.TABLE).read_text()
+    assert not (tmp_path / report.LEFT_OUT).exists()
+
+
+def test_no_row_hangs_on_the_order_of_files() -> None:
+    rows: Iterable[CellResult] = [result("2.0.1", "cu117", "3.9", failed("dtype", "a")), hostile.RESULT]
+    assert table(*rows) == table(*reversed(list(rows)))
