@@ -59,7 +59,11 @@ def watching(defect: Any, id: str, when: bool) -> Any:
     return defect(id) if when else contextlib.nullcontext()
 
 
-@with_onnxruntime
+#: On SAM's script the dynamo exporter gives up after as long as all other checks of the decoder take.
+OFFICIAL_TIER = [pytest.mark.full] if export.official_exporter() == "dynamo" else []
+
+
+@pytest.mark.parametrize("backend", [pytest.param("onnxruntime", marks=OFFICIAL_TIER)])
 def test_official_recipe(
     backend: str,
     bench: Bench,
