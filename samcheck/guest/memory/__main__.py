@@ -38,7 +38,7 @@ def tasks(variant: variants.Variant, device: str) -> Dict[str, Callable[..., Any
         return found
 
     return {
-        "batch": lambda precisions: [asdict(each) for each in batch.recoveries(variant, device, precisions)],
+        "batch": steady(batch.recoveries),
         "place": steady(places.provoke_at),
         "strategies": steady(comparing.compare),
         "retry": steady(comparing.retried),
@@ -67,7 +67,7 @@ def main(arguments: Optional[List[str]] = None) -> None:
         copies.serve(known, sys.stdin, answers)
         return
     name, given = options.task
-    json.dump(known[name](**(json.loads(given) if given else {"precisions": options.precision})), sys.stdout)
+    json.dump(known[name](**(json.loads(given) if given else {"names": options.precision})), sys.stdout)
 
 
 if __name__ == "__main__":

@@ -104,7 +104,7 @@ def recovery(isolated: Ask, variant: str) -> Callable[[str], Any]:
 
     def get(precision: str) -> Any:
         together = VARIANTS[variant].tier == "fast"
-        found = isolated("batch", precisions=PRECISION_NAMES if together else (precision,))
+        found = isolated("batch", names=PRECISION_NAMES if together else (precision,))
         return next(Recovery(**each) for each in found if each["precision"] == precision)
 
     return get
