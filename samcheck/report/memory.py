@@ -10,6 +10,7 @@ from samcheck.report.markdown import by_machine, escape, grid
 from samcheck.results import Stored
 
 GROUP = "peaks"
+ELSEWHERE = "Encoding one image by other backends"
 
 INTRODUCTION = """\
 # How much memory SAM takes, measured and counted
@@ -17,10 +18,11 @@ INTRODUCTION = """\
 *Tensors* is what PyTorch's allocator had given out at the peak of a step, above what was there before (the
 model is, and is not in it); *process* is by how much the process grew (resident memory on a CPU, what the
 caching allocator reserved on a GPU). *Counted* is what `samcheck memory` says without running anything, and
-the error is its distance from *tensors*.
+the error is its distance from *tensors*. Of other backends only the process can be measured.
 
 Written by `samcheck table`; do not edit.
 """
+ELSEWHERE_HEADS = ("cell", "variant", "backend", "process, MiB", "plain PyTorch, MiB", "ratio")
 HEADS = ("cell", "variant", "precision", "step", "tensors, MiB", "process, MiB", "counted, MiB", "error")
 
 
@@ -31,6 +33,9 @@ def document(found: Sequence[Stored]) -> str:
         rows = [row for result in group for row in _rows(result)]
         if rows:
             parts += [f"## {escape(device)}, driver {escape(driver)}", "", *grid(HEADS, rows), ""]
+        others = [row for result in group for row in _elsewhere(result)]
+        if others:
+            parts += [f"### {ELSEWHERE}, {escape(device)}", "", *grid(ELSEWHERE_HEADS, others), ""]
     return "\n".join([INTRODUCTION, *parts]) if parts else ""
 
 
@@ -45,6 +50,15 @@ def _rows(result: CellResult) -> Iterator[list[str]]:
                     check.precision or "",
                     *_figures(check, step),
                 ]
+
+
+def _elsewhere(result: CellResult) -> Iterator[list[str]]:
+    """Encoding by other backends than plain PyTorch."""
+    checks = [each for each in result.checks if each.group == GROUP and "encode_plain_mib" in each.metrics]
+    for check in sorted(checks, key=_order):
+        held, plain = (check.metrics[f"encode_{name}_mib"] for name in ("held", "plain"))
+        names = [f"`{result.cell.id}`", check.variant or "", check.backend or ""]
+        yield [*names, f"{held:.0f}", f"{plain:.0f}", f"{held / plain:.2f}"]
 
 
 def _order(check: CheckResult) -> tuple[int, int]:
