@@ -11,6 +11,7 @@ from samcheck.report.rows import Row, by_machine, row
 from samcheck.results import Stored
 
 GROUP = "peaks"
+ELSEWHERE = "Encoding one image by other backends"
 
 INTRODUCTION = """\
 # How much memory SAM takes, measured and counted
@@ -18,10 +19,11 @@ INTRODUCTION = """\
 *Tensors* is what PyTorch's allocator had given out at the peak of a step, above what was there before (the
 model is, and is not in it); *process* is by how much the process grew (resident memory on a CPU, what the
 caching allocator reserved on a GPU). *Counted* is what `samcheck memory` says without running anything, and
-the error is its distance from *tensors*.
+the error is its distance from *tensors*. Of other backends only the process can be measured.
 
 Written by `samcheck table`; do not edit.
 """
+ELSEWHERE_HEADS = ("cell", "variant", "backend", "process, MiB", "plain PyTorch, MiB", "ratio")
 HEADS = ("cell", "variant", "precision", "step", "tensors, MiB", "process, MiB", "counted, MiB", "error")
 
 
@@ -34,9 +36,13 @@ def of_rows(every: Iterable[Row]) -> str:
     """As `document`."""
     parts = []
     for device, driver, group in by_machine(every):
-        lines = [line for each in group for line in _rows(each.result)]
+        results = [each.result for each in group]
+        lines = [line for result in results for line in _rows(result)]
         if lines:
             parts += [f"## {escape(device)}, driver {escape(driver)}", "", *grid(HEADS, lines), ""]
+        others = [line for result in results for line in _elsewhere(result)]
+        if others:
+            parts += [f"### {ELSEWHERE}, {escape(device)}", "", *grid(ELSEWHERE_HEADS, others), ""]
     return "\n".join([INTRODUCTION, *parts]) if parts else ""
 
 
@@ -51,6 +57,15 @@ def _rows(result: CellResult) -> Iterator[list[str]]:
                     escape(check.precision or ""),
                     *_figures(check, step),
                 ]
+
+
+def _elsewhere(result: CellResult) -> Iterator[list[str]]:
+    """Encoding by other backends than plain PyTorch."""
+    checks = [each for each in result.checks if each.group == GROUP and "encode_plain_mib" in each.metrics]
+    for check in sorted(checks, key=_order):
+        held, plain = (check.metrics[f"encode_{name}_mib"] for name in ("held", "plain"))
+        names = [f"`{result.cell.id}`", check.variant or "", check.backend or ""]
+        yield [*names, f"{held:.0f}", f"{plain:.0f}", f"{held / plain:.2f}"]
 
 
 def _order(check: CheckResult) -> tuple[int, int]:

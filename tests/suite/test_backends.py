@@ -28,6 +28,7 @@ TRACED_SIZES, OTHER_SIZE = ((160, 240), (240, 360)), (240, 160)
 SIZE = TRACED_SIZES[0]
 
 with_onnxruntime = pytest.mark.parametrize("backend", ["onnxruntime"])
+OFFICIAL = [pytest.mark.full] if export.official_exporter() == "dynamo" else []  # takes long to give up
 with_tensorrt = pytest.mark.parametrize("backend", ["tensorrt"])
 each_exporter = pytest.mark.parametrize("exporter", export.EXPORTERS)
 
@@ -59,7 +60,7 @@ def watching(defect: Any, id: str, when: bool) -> Any:
     return defect(id) if when else contextlib.nullcontext()
 
 
-@with_onnxruntime
+@pytest.mark.parametrize("backend", [pytest.param("onnxruntime", marks=OFFICIAL)])
 def test_official_recipe(
     backend: str,
     bench: Bench,
@@ -72,8 +73,7 @@ def test_official_recipe(
 
     https://github.com/pytorch/pytorch/issues/165748
     """
-    path = tmp_path / "decoder.onnx"
-    settings["exporter"] = export.official_exporter()
+    path, settings["exporter"] = tmp_path / "decoder.onnx", export.official_exporter()
     with or_skip(), watching(defect, "onnx-official-recipe", settings["exporter"] == "dynamo"):
         try:
             export.official(bench.model, str(path))

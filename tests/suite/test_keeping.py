@@ -15,6 +15,8 @@ from samcheck.guest.sam import stateful
 GROUP = "memory"
 WARM_UP, REPEATS = 3, 8
 
+pytestmark = pytest.mark.usefixtures("quick_collections")
+
 
 def tensors() -> int:
     """Bytes of all tensors that anything in this process still holds; views count for their part."""

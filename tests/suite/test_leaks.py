@@ -14,10 +14,10 @@ from samcheck.guest.sam.variants import VARIANTS
 BOUND_KIB = {"cpu": 8.0, "cuda": 0.5}
 
 #: Iterations in the fast tier, from what they cost; 200 in the other.
-FAST = {"images": 40, "failures": 40, "loads": 20}
+FAST = {"images": 25, "failures": 25, "loads": 15}
 FULL = 200
 #: Enough for what a control keeps to stand out.
-CONTROL = 15
+CONTROL = 10
 
 
 @pytest.fixture

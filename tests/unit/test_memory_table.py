@@ -42,3 +42,18 @@ def test_counted_stands_beside_measured(tmp_path: Path) -> None:
 def test_without_peaks_there_is_no_table(tmp_path: Path) -> None:
     skipped = CheckResult("test_peaks.py::test_it[tiny-fp16]", "peaks", "skipped", reason="no fp16")
     assert written(tmp_path, result(skipped)) == ""
+
+
+def test_other_backends_have_a_table_of_their_own(tmp_path: Path) -> None:
+    found = CheckResult(
+        "test_peaks.py::test_encoding_elsewhere[tiny-onnxruntime]",
+        "peaks",
+        "passed",
+        variant="tiny",
+        backend="onnxruntime",
+        metrics={"encode_held_mib": 12.58, "encode_plain_mib": 5.86},
+    )
+    text = written(tmp_path, result(found))
+    assert [line for line in text.splitlines() if line.startswith("| `torch")] == [
+        f"| `{made.RESULT.cell.id}` | tiny | onnxruntime | 13 | 6 | 2.15 |"
+    ]

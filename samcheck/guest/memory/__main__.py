@@ -22,7 +22,7 @@ import segment_anything  # noqa: F401  # before the process is copied, so that n
 import torch
 
 from ..sam import precisions, variants
-from . import batch, comparing, copies, leaks, peaks, places
+from . import batch, comparing, copies, elsewhere, leaks, peaks, places
 from .limits import steady_allocator
 
 
@@ -38,13 +38,14 @@ def tasks(variant: variants.Variant, device: str) -> Dict[str, Callable[..., Any
         return found
 
     return {
-        "batch": lambda precisions: [asdict(each) for each in batch.recoveries(variant, device, precisions)],
+        "batch": steady(batch.recoveries),
         "place": steady(places.provoke_at),
         "strategies": steady(comparing.compare),
         "retry": steady(comparing.retried),
         "leaks": steady(leaks.course),
         "peaks": steady(peaks.peaks),
         "largest": steady(peaks.largest),
+        "elsewhere": steady(elsewhere.encoding),
     }
 
 
@@ -67,7 +68,7 @@ def main(arguments: Optional[List[str]] = None) -> None:
         copies.serve(known, sys.stdin, answers)
         return
     name, given = options.task
-    json.dump(known[name](**(json.loads(given) if given else {"precisions": options.precision})), sys.stdout)
+    json.dump(known[name](**(json.loads(given) if given else {"names": options.precision})), sys.stdout)
 
 
 if __name__ == "__main__":

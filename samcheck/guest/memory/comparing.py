@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from functools import lru_cache, partial
 from time import perf_counter
-from typing import Any, Dict, List, Optional, Sequence
+from typing import Any, Callable, Dict, List, Optional, Sequence
 
 import numpy as np
 
@@ -19,12 +20,13 @@ from .failures import attempt, live_tensors, new_tensors
 from .limits import LIMITS, MIB, Gauge, need, recover, steady_allocator
 from .places import digest
 from .retry import WAYS, GaveUp, halved
-from .strategies import BATCH, STRATEGIES, Bench, Unsupported
+from .strategies import STRATEGIES, Bench, Unsupported
 
 HEIGHT, WIDTH = 360, 480
 #: Half of the points fit into it, and all of them do not by far.
 SHARE = 0.65
-LEAST_BATCH = 8
+#: Ways to retry are compared with fewer points: a side of the grid, the first batch and the last.
+RETRY_GRID, RETRY_BATCH, LEAST_BATCH = 4, 16, 2
 
 
 @dataclass(frozen=True)
@@ -82,13 +84,15 @@ class Attempts:
         settings: points in a batch, for each attempt.
         leftovers: tensors of failed attempts that were alive when each attempt began.
         gave_up: nothing fitted.
-        same_masks: the masks are those of a run without a limit that started with the last setting.
+        masks: how many came out.
+        same_masks: they are those of a run without a limit that started with the last setting.
     """
 
     way: str
     settings: List[int]
     leftovers: List[int]
     gave_up: bool = False
+    masks: int = 0
     same_masks: bool = False
 
 
@@ -167,26 +171,30 @@ def _matched(tried: Tried, expected: Sequence[np.ndarray], found: Sequence[np.nd
 def retried(variant: Variant, device: str) -> Retries:
     """The generator with fewer and fewer points in a batch under the limit until it fits, in each way."""
     bench = _bench(variant, device, 120, 160)
-    headroom = int(need(bench.masks, device) * SHARE)
-    return Retries({way: _retried(bench, way, headroom) for way in WAYS})
+    masks = partial(bench.masks, points_per_side=RETRY_GRID)
+    headroom = int(need(partial(masks, points_per_batch=RETRY_BATCH), device) * SHARE)
+    expected = lru_cache(maxsize=None)(lambda count: digest(masks(points_per_batch=count)))
+    return Retries({way: _retried(device, way, headroom, masks, expected) for way in WAYS})
 
 
-def _retried(bench: Bench, way: str, headroom: int) -> Attempts:
+def _retried(
+    device: str, way: str, headroom: int, masks: Callable[..., List[Any]], expected: Callable[[int], str]
+) -> Attempts:
     settings: List[int] = []
     leftovers: List[int] = []
-    recover(bench.device)
+    recover(device)
     before = live_tensors()
 
     def step(count: int) -> Any:
         settings.append(count)
         leftovers.append(new_tensors(before))
-        return bench.masks(points_per_batch=count)
+        return masks(points_per_batch=count)
 
     found: Any = None
-    with LIMITS[bench.device](headroom), suppress(GaveUp):
-        found = WAYS[way](step, halved(BATCH, LEAST_BATCH), bench.device)
+    with LIMITS[device](headroom), suppress(GaveUp):
+        found = WAYS[way](step, halved(RETRY_BATCH, LEAST_BATCH), device)
     if found is None:
         return Attempts(way, settings, leftovers, gave_up=True)
-    expected = bench.masks(points_per_batch=settings[-1])
-    same = digest(getattr(found, "result", found)) == digest(expected)
-    return Attempts(way, settings, leftovers, same_masks=same)
+    result = getattr(found, "result", found)
+    same = digest(result) == expected(settings[-1])
+    return Attempts(way, settings, leftovers, masks=len(result), same_masks=same)

@@ -5,6 +5,7 @@ PyTorch is not imported here: see `samcheck.guest.fixtures`.
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import subprocess
@@ -103,7 +104,18 @@ def recovery(isolated: Ask, variant: str) -> Callable[[str], Any]:
 
     def get(precision: str) -> Any:
         together = VARIANTS[variant].tier == "fast"
-        found = isolated("batch", precisions=PRECISION_NAMES if together else (precision,))
+        found = isolated("batch", names=PRECISION_NAMES if together else (precision,))
         return next(Recovery(**each) for each in found if each["precision"] == precision)
 
     return get
+
+
+@pytest.fixture(scope="module")
+def quick_collections() -> Iterator[None]:
+    """Garbage is looked for only among what is made from now on: behind exporters and compilers that takes
+    milliseconds instead of half a second each time.
+    """
+    gc.collect()
+    gc.freeze()
+    yield
+    gc.unfreeze()

@@ -21,7 +21,7 @@ from .limits import LIMITS, MIB, recover
 #: Of an image that is neither square nor small: the masks are not the smallest part.
 SIZE = (480, 640)
 #: For the small variant so many that its steps take more than libraries and threads do.
-AT_ONCE = {"fast": {"encode": 4, "predict": 32, "automatic": 32}}
+AT_ONCE = {"fast": {"encode": 2, "predict": 32, "automatic": 16}}
 AT_ONCE["full"] = {"encode": 1, "predict": 16, "automatic": 16}
 #: What the card holds on which the largest batch is looked for.
 CARD_POINTS = {"fast": 20, "full": 20}
@@ -154,14 +154,17 @@ def peaks(variant: variants.Variant, device: str, wanted: Sequence[str]) -> List
 
 
 def largest(variant: variants.Variant, device: str) -> Largest:
-    """The most points per batch on a card that, counted, holds those of `CARD_POINTS`; by bisection."""
+    """The most points per batch on a card that, counted, holds those of `CARD_POINTS`.
+
+    By bisection up to a quarter below and above: whoever is farther off comes out at these ends.
+    """
     model = precisions.apply(weights.load(variant)[0], precisions.PRECISIONS["fp32"], device)
     steps = Steps(variant, model, "fp32", device)
     counted = CARD_POINTS[variant.tier]
     card = steps.counted("automatic", counted).growth
     steps.automatic(2)  # threads and libraries are not the card's
     errors: Dict[int, str] = {}
-    low, high = 0, 2 * counted
+    low, high = counted - counted // 4, counted + counted // 4
     tries = 0
     while low < high:
         middle, tries = (low + high + 1) // 2, tries + 1

@@ -148,7 +148,7 @@ def _second_upsample(variant: Variant, model: Any) -> Trial:
     """To the size of the original image, which counts and not the model's:
     https://github.com/opengeos/segment-geospatial/issues/74
     """
-    image = scenes.draw(7, 200, 300).image.repeat(10, 0).repeat(10, 1)
+    image = scenes.draw(7, 200, 300).image.repeat(5, 0).repeat(5, 1)
     return _generator(model, image, Step(model, "postprocess_masks"), side=1)
 
 

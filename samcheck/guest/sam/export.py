@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import inspect
 import io
 import logging
@@ -59,14 +60,21 @@ def official_exporter() -> str:
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Exporters print their progress, and log whole tracebacks of what they then do without."""
+    """Exporters print their progress, and log whole tracebacks of what they then do without.
+
+    They make millions of objects that live until they are done: looking for garbage meanwhile takes a second.
+    """
     logging.disable(logging.ERROR)
+    collecting = gc.isenabled()
+    gc.disable()
     try:
         with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
             warnings.simplefilter("ignore")
             yield
     finally:
         logging.disable(logging.NOTSET)
+        if collecting:
+            gc.enable()
 
 
 @contextlib.contextmanager
