@@ -123,7 +123,7 @@ def _thresholds(found: Sequence[Conjunction], yes: Sequence[Case], no: Sequence[
 
 
 def _narrow(nearest: Mapping[Literal, str], yes: Sequence[Case], facts: Facts) -> tuple[str, ...]:
-    """A bisect, where a threshold of PyTorch is not the only one there can be; all else as in a cell with it."""
+    """A bisect, where a threshold of PyTorch is not the only one there can be; else as in a cell with it."""
     above = partial(order, "torch")
     for literal, other in nearest.items():
         between = [each for each in axes.known("torch", facts) if literal.below(each)]

@@ -36,7 +36,8 @@ class Telling:
 def telling(found: Sequence[Conjunction], cases: Sequence[Case], facts: Facts) -> Telling:
     """The cell that divides the explanations best, and of those one most like a cell that was run.
 
-    A cell that is known not to work tells little of another trouble: it comes behind all others. Among the values that were run first, then among all that the facts know.
+    A cell that is known not to work tells little of another trouble: it comes behind all others. Among the
+    values that were run first, then among all that the facts know.
     """
     for wide in (False, True):
         best, worth = Telling(None), (False, 0, 0)
@@ -73,7 +74,7 @@ def _place(case: Case) -> tuple[str, str]:
 def _possible(
     found: Sequence[Conjunction], cases: Sequence[Case], facts: Facts, wide: bool
 ) -> Iterator[tuple[Cell, bool]]:
-    """Cells like those that were run, with other values on what is in question, and whether they are sound."""
+    """Cells like those that were run, with other values on what is in question; whether they are sound."""
     about = {literal.axis for each in found for literal in each} | {"cuda"}  # which PyTorch has goes with it
     values = [_values(axis, cases, facts, wide and axis in about and axis != "sam") for axis in rules.AXES]
     kept = [at for at, axis in enumerate(rules.AXES) if axis not in about]

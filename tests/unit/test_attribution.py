@@ -107,12 +107,14 @@ def test_exceptions_of_a_rule_are_counted() -> None:
 
 
 def test_a_rule_for_each_row_is_no_explanation() -> None:
-    """A row in the middle of all others needs five conditions."""
-    middle = {"torch": "2.4.1", "python": "3.9", "backend": "compile"}
-    found = search.explain([middle], [row for row in SPACE if row != middle], tuple(AXES))
+    """Three conditions describe either of two rows, in opposite corners, and none describes both."""
+    one = {"torch": "1.13.1", "python": "3.8", "backend": "compile"}
+    other = {"torch": "2.11.0", "python": "3.11", "backend": "eager"}
+    outside = [row for row in SPACE if row not in (one, other)]
+    found = search.explain([one, other], outside, tuple(AXES))
     assert not found.exact
     assert not found.union
-    assert found.unexplained == (0,)
+    assert found.unexplained == (0, 1)
 
 
 @pytest.mark.parametrize(
@@ -223,6 +225,17 @@ def test_a_cell_that_is_known_not_to_work_tells_little() -> None:
     (group,) = attributed(rows)
     assert group.telling is not None
     assert group.telling.cell == Cell("2.4.1", "cpu", "3.10", "1.26.4")
+
+
+def test_a_cell_that_cannot_exist_tells_nothing() -> None:
+    """There is no PyTorch before 2.9 for Python 3.14."""
+    found = (
+        (Literal("python", ">=", "3.14"),),
+        (Literal("python", ">=", "3.14"), Literal("torch", ">=", "2.9.0")),
+    )
+    cells = [Cell("2.8.0", "cpu", "3.12"), Cell("2.9.1", "cpu", "3.14")]
+    rows = cases.cases([stored(cell, {}) for cell in cells], FACTS)
+    assert groups.telling(found, rows, FACTS).cell is None
 
 
 def test_device_against_version() -> None:
