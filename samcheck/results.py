@@ -11,9 +11,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import IO, TypeVar
+from typing import IO, Annotated, TypeVar
 
-from pydantic import ConfigDict, TypeAdapter, ValidationError
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
 from samcheck.environments import CHECKOUT
 from samcheck.errors import BadInput
@@ -259,12 +259,12 @@ def store(root: Path, result: CellResult, fallback_device: str) -> Path:
 
 @dataclass(frozen=True)
 class Stored:
-    """A result, the folders it was found in, and its file."""
+    """A result and the folders it was found in; `path` is its file, which nobody else needs to know."""
 
     device: str
     driver: str
     result: CellResult
-    path: Path = field(default=Path(), compare=False)
+    path: Annotated[Path, Field(exclude=True)] = field(default=Path(), compare=False)
 
 
 def load(root: Path) -> tuple[list[Stored], list[str]]:
