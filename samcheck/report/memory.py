@@ -16,10 +16,10 @@ ELSEWHERE = "Encoding one image by other backends"
 INTRODUCTION = """\
 # How much memory SAM takes, measured and counted
 
-*Tensors* is what PyTorch's allocator had given out at the peak of a step, above what was there before (the
-model is, and is not in it); *process* is by how much the process grew (resident memory on a CPU, what the
-caching allocator reserved on a GPU). *Counted* is what `samcheck memory` says without running anything, and
-the error is its distance from *tensors*. Of other backends only the process can be measured.
+`Tensors` is what PyTorch's allocator had given out at the peak of a step, above what was there before (the
+model is, and is not in it); `process` is by how much the process grew (resident memory on a CPU, what the
+caching allocator reserved on a GPU). `Counted` is what `samcheck memory` says without running anything, and
+the error is its distance from `tensors`. Of other backends only the process can be measured.
 
 Written by `samcheck table`; do not edit.
 """
