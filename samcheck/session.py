@@ -16,12 +16,12 @@ from rich.console import Console
 import samcheck
 from samcheck import console as display
 from samcheck import environments, facts, machine, report, requirements, results, runner
+from samcheck.course import Settings
 from samcheck.environments import Environment, here, venv
 from samcheck.errors import CELLS_FAILED, BadInput, BuildFailed, EnvironmentUnavailable
 from samcheck.gates import side_by_side
 from samcheck.guest.record import CellResult
 from samcheck.matrix import LeftOut, Plan, PlannedCell
-from samcheck.runner import Settings
 
 #: What --resume tries again: the cause may have been mended.
 TRY_AGAIN = ("build-failed", "refused", "not-run")

@@ -11,11 +11,11 @@ from samcheck import results, runner
 from samcheck.bisection.hunt import Tried
 from samcheck.bisection.values import Candidate
 from samcheck.console import Display
+from samcheck.course import Settings
 from samcheck.errors import BadInput, BuildFailed
 from samcheck.gates import side_by_side
 from samcheck.guest.record import CellResult
 from samcheck.matrix import PlannedCell
-from samcheck.runner import Settings
 
 #: Outcomes whose cause may have been mended when a bisect is resumed.
 TRY_AGAIN = ("build-failed", "refused", "not-run")

@@ -18,11 +18,11 @@ from samcheck.bisection.search import Answer
 from samcheck.bisection.trying import Trying
 from samcheck.bisection.values import Asked
 from samcheck.commands.options import build_options, resume_option, timeout_option
+from samcheck.course import Settings
 from samcheck.errors import CELLS_FAILED, BadInput
 from samcheck.guest.record import CHECK_OUTCOMES, CellResult
 from samcheck.planning import RESULTS
 from samcheck.rules import AXES
-from samcheck.runner import Settings
 
 HELD = {
     "torch": "The PyTorch, where another axis is bisected.",

@@ -20,13 +20,13 @@ from samcheck.commands.options import (
     run_options,
     tier_option,
 )
+from samcheck.course import Settings
 from samcheck.environments import here
 from samcheck.errors import BadInput
 from samcheck.gates import Gates
 from samcheck.guest.record import VARIANT_TIERS
 from samcheck.matrix import Plan
 from samcheck.planning import MATRICES, Choice
-from samcheck.runner import Settings
 
 
 @click.command("matrix")

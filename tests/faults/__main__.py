@@ -13,9 +13,9 @@ from pathlib import Path
 import click
 
 from samcheck import facts, machine, matrix, requirements
+from samcheck.course import now
 from samcheck.environments import CHECKOUT, Place, here, venv
 from samcheck.errors import CELLS_FAILED, INTERRUPTED, BadInput, EmptySelection, SamcheckError
-from samcheck.runner import now
 
 from . import runs, table, trial
 from .catalogue import FAULTS

@@ -20,11 +20,11 @@ from rich.console import Console
 from samcheck import __main__ as entry
 from samcheck import session
 from samcheck.cells import Cell
+from samcheck.course import Settings
 from samcheck.environments import WORK, Need, Place, here
 from samcheck.gates import Gates
 from samcheck.matrix import Plan, PlannedCell
 from samcheck.requirements import Requirements
-from samcheck.runner import Settings
 
 
 @dataclass(frozen=True)

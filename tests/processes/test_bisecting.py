@@ -20,10 +20,10 @@ from samcheck.bisection.search import Answer
 from samcheck.bisection.trying import Trying
 from samcheck.bisection.values import Candidate
 from samcheck.cells import Cell
+from samcheck.course import Settings
 from samcheck.environments import WORK, Need, Place, here
 from samcheck.errors import BuildFailed
 from samcheck.requirements import Requirements
-from samcheck.runner import Settings
 
 CHECK = "test_small.py::test_it"
 VALUES, FIRST_BAD, NOT_MADE = 12, 7, 6

@@ -9,7 +9,7 @@ import pytest
 from rig import CONFTEST, INI
 from trial import Silent
 
-from samcheck import passes, runner
+from samcheck import course, passes, starting
 from samcheck.cells import Cell
 from samcheck.environments import WORK, here
 from samcheck.guest.record import CheckResult
@@ -28,19 +28,19 @@ def test_it(series, measured):
 OTHER = "def test_other(): open('other', 'a').write('x')\n"
 
 
-def run(folder: Path, body: str, count: int = 3) -> tuple[list[CheckResult], runner.Course]:
+def run(folder: Path, body: str, count: int = 3) -> tuple[list[CheckResult], course.Course]:
     suite = folder / "cell" / "work" / "suite"
     suite.mkdir(parents=True, exist_ok=True)
     (suite / "pytest.ini").write_text(INI)
     (suite / "conftest.py").write_text(CONFTEST)
     (suite / passes.MODULE).write_text(BENCHMARK.format(body))
     (suite / "test_other.py").write_text(OTHER)
-    settings = runner.Settings(
+    settings = course.Settings(
         "fast", here.Here(sys.executable), "", 60.0, suite=f"{WORK}/suite", processes=count
     )
-    course = runner.Course(PlannedCell(Cell("0.0.0", "cpu", "3.11")), settings, folder / "cell", Silent())
-    attempts = runner.measured(course, here.HerePlace(sys.executable))
-    return course.checks(attempts), course
+    known = course.Course(PlannedCell(Cell("0.0.0", "cpu", "3.11")), settings, folder / "cell", Silent())
+    attempts = starting.measured(known, here.HerePlace(sys.executable))
+    return known.checks(attempts), known
 
 
 def benchmark(checks: list[CheckResult]) -> CheckResult:
@@ -65,10 +65,10 @@ def test_failure_in_another_process_counts(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("body", ["if number == 2: os._exit(3)", "if number == 2: os.kill(os.getpid(), 9)"])
 def test_death_of_a_process_is_told(tmp_path: Path, body: str) -> None:
-    checks, course = run(tmp_path, body)
+    checks, known = run(tmp_path, body)
     assert benchmark(checks).outcome == "passed"
     assert len(benchmark(checks).series) == 2
-    assert course.details["processes"].startswith("process 2 of the benchmarks ended with")
+    assert known.details["processes"].startswith("process 2 of the benchmarks ended with")
 
 
 def test_resumed_run_measures_only_what_is_missing(tmp_path: Path) -> None:

@@ -8,12 +8,12 @@ from pathlib import Path
 
 from rig import write_suite
 
-from samcheck import judging, report, results, runner
+from samcheck import collect, judging, report, results, starting
 from samcheck.cells import Cell
+from samcheck.course import Course, Settings
 from samcheck.environments import WORK, Place, here
 from samcheck.guest.record import CellResult
 from samcheck.matrix import PlannedCell
-from samcheck.runner import Settings
 
 
 class Silent:
@@ -40,9 +40,9 @@ class Trial:
         """The runner's own steps behind prepare and probe, on the small suite."""
         settings = Settings("fast", here.Here(sys.executable), "", self.check_timeout, suite=f"{WORK}/suite")
         planned = PlannedCell(Cell("0.0.0", "cpu", "3.11"))
-        course = runner.Course(planned, settings, self.folder / "cell", Silent())
-        attempts = runner.run_suite(course, self.place)
-        checks = runner.collect.verdicts(attempts, self.check_timeout)
+        course = Course(planned, settings, self.folder / "cell", Silent())
+        attempts = starting.run_suite(course, self.place)
+        checks = collect.verdicts(attempts, self.check_timeout)
         return course.result(*judging.judge(attempts, checks), attempts)
 
     def table(self, result: CellResult) -> str:

@@ -13,13 +13,13 @@ import pytest
 
 from samcheck import neighbours, runner, session
 from samcheck.cells import Cell
+from samcheck.course import Settings
 from samcheck.environments import Ended, Job, Need, Place, docker
 from samcheck.errors import BadInput
 from samcheck.gates import Gates
 from samcheck.guest.record import CellResult
 from samcheck.matrix import PlannedCell
 from samcheck.requirements import Requirements
-from samcheck.runner import Settings
 
 CELL = Cell("2.4.1", "cu121", "3.11")
 SEEN = {
