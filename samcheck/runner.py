@@ -44,7 +44,7 @@ def _in_its_place(course: Course, pins: Requirements, place: Place) -> CellResul
         BuildFailed: the probe could not run.
         Refused: the engine would not start it, or the GPU is not there, or not free.
     """
-    settings, gates = course.settings, course.settings.gates
+    gates = course.settings.gates
     _look_at_gpu(course)
     with course.phase("probe"):
         course.observed = _probe(course, place)
