@@ -111,7 +111,7 @@ class Gpu:
             return None
         try:
             pynvml.nvmlInit()
-            return Gpu(pynvml, pynvml.nvmlDeviceGetHandleByIndex(_number()))
+            return Gpu(pynvml, _handle(pynvml))
         except pynvml.NVMLError:
             return None
 
@@ -160,7 +160,9 @@ class Gpu:
             return 0
 
 
-def _number() -> int:
-    """NVML's number of the first device that CUDA shows to this process."""
+def _handle(nvml: Any) -> Any:
+    """NVML's handle of the first device that CUDA shows to this process, by its number or its UUID."""
     first = os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",")[0].strip()
-    return int(first) if first.isdigit() else 0
+    if first and not first.isdigit():
+        return nvml.nvmlDeviceGetHandleByUUID(first)
+    return nvml.nvmlDeviceGetHandleByIndex(int(first or 0))

@@ -28,7 +28,6 @@ TRACED_SIZES, OTHER_SIZE = ((160, 240), (240, 360)), (240, 160)
 SIZE = TRACED_SIZES[0]
 
 with_onnxruntime = pytest.mark.parametrize("backend", ["onnxruntime"])
-OFFICIAL = [pytest.mark.full] if export.official_exporter() == "dynamo" else []  # takes long to give up
 with_tensorrt = pytest.mark.parametrize("backend", ["tensorrt"])
 each_exporter = pytest.mark.parametrize("exporter", export.EXPORTERS)
 
@@ -60,7 +59,7 @@ def watching(defect: Any, id: str, when: bool) -> Any:
     return defect(id) if when else contextlib.nullcontext()
 
 
-@pytest.mark.parametrize("backend", [pytest.param("onnxruntime", marks=OFFICIAL)])
+@with_onnxruntime
 def test_official_recipe(
     backend: str,
     bench: Bench,
