@@ -21,6 +21,7 @@ class Nvml:
     NVMLError = NVMLError
 
     def __init__(self, **answers: Any) -> None:
+        self.asked: list[tuple[Any, ...]] = []
         self.answers = {
             "nvmlInit": None,
             "nvmlDeviceGetHandleByIndex": "handle",
@@ -30,7 +31,7 @@ class Nvml:
 
     def __getattr__(self, name: str) -> Any:
         def ask(*arguments: object) -> Any:
-            self.asked.append((name, *arguments))  # type: ignore[arg-type]
+            self.asked.append((name, *arguments))
             if name not in self.answers:
                 raise NVMLError("not supported")
             return self.answers[name]
