@@ -127,7 +127,8 @@ def check_markdown(text: str) -> Seen:
 
 def documents(found: Stored, text: str) -> str:
     table = markdown.table([found], [text], [LeftOut(text, text)])
-    return table + memory.document([found]) + recipes.document([found], load())
+    peaks = memory.document([found]).removeprefix(memory.INTRODUCTION)  # has emphasis of its own
+    return table + peaks + recipes.document([found], load())
 
 
 @each_text
