@@ -167,6 +167,8 @@ def read(path: Path) -> CellResult:
         raise BadInput(_foreign(path, result.schema_version))
     _require_known_outcomes(path, result)
     # What came later has defaults that are true of older results, so these need no more than the number.
+    if result.schema_version == record.SCHEMA_VERSION:
+        return result
     return replace(result, schema_version=record.SCHEMA_VERSION)
 
 

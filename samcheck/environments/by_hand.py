@@ -22,11 +22,11 @@ def docker(image: str, arguments: Sequence[str], work: Path | None = None, on_gp
     """As `docker.DockerPlace.run`; without a folder to `work` in, what the guest writes goes with it."""
     limit = str(engine.memory_limit())
     mounts = [f"--volume={path}:{to['bind']}:{to['mode']}" for path, to in engine.sources().items()]
-    mounts += [
-        f"--tmpfs={engine.WORK_MOUNT}:{engine.SCRATCH_OPTIONS}"
-        if work is None
-        else f"--volume={work}:{engine.WORK_MOUNT}:rw"
-    ]
+    if work is not None:
+        mounts.append(f"--volume={work}:{engine.WORK_MOUNT}:rw")
+    else:  # the engine makes a working folder 755, whatever the mode
+        uid, gid = engine.user().split(":")
+        mounts.append(f"--tmpfs={engine.WORK_MOUNT}:{engine.SCRATCH_OPTIONS},uid={uid},gid={gid}")
     return [
         *("docker", "run", "--rm", "--init", "--pull=never", "--network=none", "--ipc=private"),
         *("--read-only", "--cap-drop=ALL", "--security-opt=no-new-privileges"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 
 from samcheck.guest.record import CellResult
 from samcheck.report.plain import visible
@@ -16,6 +17,7 @@ _EMPHASIS = re.compile(r"(?<![A-Za-z0-9])_+|_+(?![A-Za-z0-9])")
 _MARKUP = str.maketrans({**{sign: f"\\{sign}" for sign in "\\`*{}[]~#"}, "|": "&#124;"})
 
 
+@lru_cache(maxsize=4096)
 def escape(text: str) -> str:
     """Foreign text as text: no markup, no table cells, no control or direction characters."""
     quoted = html.escape(visible(text), quote=False).translate(_MARKUP)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import cache
 
 from samcheck.guest.record import PRECISION_NAMES, VARIANT_TIERS, CheckResult
 
@@ -76,13 +78,17 @@ def _rank(name: str, known: tuple[str, ...]) -> tuple[int, str]:
 
 
 def by_group(check: CheckResult) -> Column | None:
-    return Column(check.group, "", "")
+    return _column(check.group, "", "")
 
 
 def by_precision(check: CheckResult) -> Column | None:
     if check.variant is None or check.precision is None:
         return None
-    return Column("", check.variant, check.precision)
+    return _column("", check.variant, check.precision)
+
+
+#: Thousands of checks have some dozens of columns.
+_column = cache(Column)
 
 
 @dataclass(frozen=True)
@@ -117,7 +123,8 @@ def fields(
 def _field(members: list[CheckResult]) -> Field:
     outcome = min((check.outcome for check in members), key=SEVERITY.index)
     # "fixed" is good news, but the reader is told.
-    reasons = {reason_of(check): None for check in members if check.outcome != "passed"}
+    # Thousands of results have the same reasons: each is kept once.
+    reasons = {sys.intern(reason_of(check)): None for check in members if check.outcome != "passed"}
     worst = sum(check.outcome == outcome for check in members)
     return Field(outcome, len(members), worst, tuple(reasons))
 

@@ -12,6 +12,8 @@ _UNPRINTABLE = re.compile(r"[^\x20-\x7e]")
 
 def visible(text: str, longest: int = LONGEST) -> str:
     r"""One line. Control, direction and invisible characters are spelled out, as in ``\x1b[31m``."""
+    if len(text) <= longest and text.isascii() and text.isprintable() and "  " not in text:
+        return text.strip()  # nearly every text
     return _shown(" ".join(text[: longest + 1].split()), len(text), longest)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -10,7 +9,7 @@ from itertools import groupby
 
 from packaging.version import InvalidVersion, Version
 
-from samcheck.guest.record import CellResult
+from samcheck.guest.record import CellResult, CheckResult
 from samcheck.report.fields import Column, Field, by_group, by_precision, fields
 from samcheck.results import Stored
 
@@ -46,25 +45,22 @@ class Row:
 
 
 def row(stored: Stored) -> Row:
-    """A result as a row; what it shares with others is kept once."""
+    """A result as a row."""
     result = stored.result
-    single = [replace(each, details="", series=[]) for each in result.checks if each.group in SINGLE]
+    single = [_short(each) for each in result.checks if each.group in SINGLE]
     observed = result.observed and replace(result.observed, packages={})
     return Row(
         stored.device,
         stored.driver,
         replace(result, checks=single, observed=observed),
-        _shared(fields(result.checks, by_group)),
-        _shared(fields(result.checks, by_precision)),
+        fields(result.checks, by_group),
+        fields(result.checks, by_precision),
         Counter(check.outcome for check in result.checks),
     )
 
 
-def _shared(found: Mapping[Column, Field]) -> dict[Column, Field]:
-    return {
-        column: replace(field, reasons=tuple(sys.intern(reason) for reason in field.reasons))
-        for column, field in found.items()
-    }
+def _short(check: CheckResult) -> CheckResult:
+    return replace(check, details="", series=[]) if check.details or check.series else check
 
 
 def by_machine(rows: Iterable[Row]) -> Iterator[tuple[str, str, list[Row]]]:

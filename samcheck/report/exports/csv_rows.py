@@ -6,6 +6,7 @@ import csv
 import io
 import json
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import IO
 
 from samcheck.report.exports.rows import COLUMNS, Value, rows
@@ -17,6 +18,7 @@ from samcheck.results import Stored
 FORMULA = ("=", "+", "-", "@", "＝", "＋", "－", "＠")
 #: Spreadsheets hold 32,767 characters in a cell; what is added to a longer text fits beside these.
 LONGEST = 32_000
+_DICT = json.JSONEncoder(ensure_ascii=False)
 
 
 def write(found: Iterable[Stored], problems: list[str], stream: IO[bytes]) -> None:
@@ -36,7 +38,18 @@ def field(name: str, value: Value) -> str:
         return ""
     if isinstance(value, float):
         return str(value)
-    if isinstance(value, dict):
-        value = json.dumps(value, ensure_ascii=False)
-    plain = visible_lines(value, LONGEST) if name == "details" else visible(value, LONGEST)
+    text = _DICT.encode(value) if isinstance(value, dict) else value
+    return _details(text) if name == "details" else _text(text)
+
+
+@lru_cache(maxsize=4096)  # the fields of a cell stand in the rows of all its checks
+def _text(text: str) -> str:
+    return _no_formula(visible(text, LONGEST))
+
+
+def _details(text: str) -> str:
+    return _no_formula(visible_lines(text, LONGEST))
+
+
+def _no_formula(plain: str) -> str:
     return f"'{plain}" if plain.lstrip().startswith(FORMULA) else plain
