@@ -90,6 +90,19 @@ def _stored(samples: List[float]) -> List[float]:
     return [float("{:.6g}".format(each)) for each in sampling.thinned(samples)]
 
 
+def plain_ms(step: Callable[[], Any], device: str, seconds: float = 1.0) -> float:
+    """The median time of a step without pytest-benchmark: by the GPU's own clock where there is one."""
+    timed = Synchronised(step, device)
+    pilot = sampling.warm_up(timed, seconds)[-sampling.PILOT :]
+    timed.device_ms.clear()
+    wall_ms = []
+    for _ in range(sampling.rounds_for(pilot, seconds)):
+        begin = perf_counter()
+        timed()
+        wall_ms.append((perf_counter() - begin) * 1e3)
+    return median(timed.device_ms or wall_ms)
+
+
 def timer_ms(device: str, rounds: int = 200) -> float:
     """What `Synchronised` and the clock add to a step: the median time of a step that does nothing."""
     nothing = Synchronised(lambda: None, device)

@@ -64,7 +64,6 @@ def test_levels_are_told_and_drawn(store: Path, tmp_path: Path) -> None:
     assert "2026-11-01 to 2026-11-04, 4 results: 10.0" in done.output
     assert "2026-11-05 to 2026-11-07, 3 results: 13.0" in done.output
     assert "%, worse" in done.output
-    pytest.importorskip("matplotlib", reason="plots are an extra")
     drawn = call(history_command, "--results", store, "--plots", tmp_path / "plots")
     (plot,) = (tmp_path / "plots").glob("*.svg")
     assert str(plot) in drawn.output

@@ -84,6 +84,52 @@ def test_decoder(timed: Callable[..., Any], ready: Any, scene: Any) -> None:
     assert len(timed(lambda: pipeline.predict(ready, given)).masks) == 3
 
 
+@pytest.mark.full
+@pytest.mark.precisions("fp32", "tf32", "fp16", "bf16")
+def test_encoder_share_of_peak(
+    model: Any, precision: str, device: str, measured: Dict[str, float], settings: Dict[str, str]
+) -> None:
+    """The encoder's arithmetic in its time, over what plain matrix products of its precision reach here."""
+    try:
+        from samcheck.guest import roofline
+
+        size = model.image_encoder.img_size
+        pixels = torch.rand(1, 3, size, size, device=device)
+        work = roofline.operations(lambda: model.image_encoder(pixels))
+    except ImportError:
+        pytest.skip("PyTorch {} has no counter of operations; 2.1 has".format(torch.__version__))
+    seconds = latency.plain_ms(lambda: model.image_encoder(pixels), device) / 1e3
+    with precisions.tf32(precision == "tf32"):
+        peak = roofline.matrix_rate(device, precisions.PRECISIONS[precision].dtype)
+    measured.update(gflop=work / 1e9, gflop_per_s=work / seconds / 1e9, matrix_gflop_per_s=peak / 1e9)
+    measured["share_of_matrix_rate"] = work / seconds / peak
+    settings["device"] = str(model.device)
+    # Every token goes through every layer of the blocks, and windows are padded.
+    tokens = (size // 16) ** 2
+    assert work >= 2.0 * tokens * sum(
+        each.numel() for each in model.image_encoder.parameters() if each.dim() == 2
+    )
+    if device == "cuda":  # a CPU is shared with whoever else computes between the two measurements
+        # More than products of just this kind can reach: then the work, the time or the rate is wrong.
+        assert measured["share_of_matrix_rate"] < 1.5
+
+
+@pytest.mark.full
+@only_float32
+def test_agrees_with_triton(model: Any, device: str, measured: Dict[str, float]) -> None:
+    """samcheck's time of the encoder and that of `triton.testing.do_bench` are within 2 %."""
+    if device != "cuda":
+        pytest.skip("triton.testing.do_bench measures GPUs only")
+    testing = pytest.importorskip("triton.testing", reason="this PyTorch came without Triton")
+    size = model.image_encoder.img_size
+    pixels = torch.rand(1, 3, size, size, device=device)
+    measured["triton_ms"] = testing.do_bench(
+        lambda: model.image_encoder(pixels), warmup=300, rep=1000, return_mode="median"
+    )
+    measured["ours_ms"] = latency.plain_ms(lambda: model.image_encoder(pixels), device)
+    assert measured["ours_ms"] == pytest.approx(measured["triton_ms"], rel=0.02)
+
+
 @only_float32
 def test_decoder_many(timed: Callable[..., Any], ready: Any, scene: Any, device: str) -> None:
     """64 prompts at once, as the automatic generator asks them, until the masks are on the device."""
