@@ -4,58 +4,59 @@ from __future__ import annotations
 
 import signal
 import sys
+from importlib import import_module
 
 import click
 
 from samcheck import __version__
-from samcheck.commands.advise import advise_command
-from samcheck.commands.attribute import attribute_command
-from samcheck.commands.bisect import bisect_command
-from samcheck.commands.comparing import compare_command, noise_command
-from samcheck.commands.exporting import export_command, schema_command
-from samcheck.commands.facts import facts_command
-from samcheck.commands.fitting import memory_command
-from samcheck.commands.history import history_command
-from samcheck.commands.keeping import clean_command, disk_command, list_command, table_command
-from samcheck.commands.merge import merge_command
-from samcheck.commands.planning import plan_command, why_command
-from samcheck.commands.running import cell_command, fast_command, here_command, matrix_command
-from samcheck.commands.showing import repro_command, show_command
 from samcheck.errors import CELLS_FAILED, INTERRUPTED, BadInput, SamcheckError
 
+#: Command to the module of `samcheck.commands` that has it, in the order of the help.
+COMMANDS = {
+    "matrix": "running",
+    "cell": "running",
+    "here": "running",
+    "fast": "running",
+    "plan": "planning",
+    "why": "planning",
+    "list": "keeping",
+    "facts": "facts",
+    "table": "keeping",
+    "show": "showing",
+    "repro": "showing",
+    "export": "exporting",
+    "schema": "exporting",
+    "advise": "advise",
+    "compare": "comparing",
+    "noise": "comparing",
+    "attribute": "attribute",
+    "bisect": "bisect",
+    "history": "history",
+    "memory": "fitting",
+    "merge": "merge",
+    "disk": "keeping",
+    "clean": "keeping",
+}
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+
+class Commands(click.Group):
+    """Commands that are imported when they are called: statistics and tables take a second to import."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module = import_module(f"samcheck.commands.{COMMANDS[cmd_name]}")
+        found: click.Command = getattr(module, f"{cmd_name.replace('-', '_')}_command")
+        return found
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__)
 def cli() -> None:
     """Does Segment Anything work with this driver, CUDA, PyTorch and Python?"""
-
-
-for _command in (
-    matrix_command,
-    cell_command,
-    here_command,
-    fast_command,
-    plan_command,
-    why_command,
-    advise_command,
-    facts_command,
-    memory_command,
-    attribute_command,
-    bisect_command,
-    list_command,
-    table_command,
-    export_command,
-    schema_command,
-    show_command,
-    repro_command,
-    merge_command,
-    compare_command,
-    noise_command,
-    history_command,
-    disk_command,
-    clean_command,
-):
-    cli.add_command(_command)
 
 
 def main() -> None:

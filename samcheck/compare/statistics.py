@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import special, stats
+from scipy import special
 
 #: Of a run against another, where no A/A run of the machine is stored: a guess on the careful side, since
 #: shared machines vary by 3 to 10 % from one hour to the next.
@@ -133,10 +133,10 @@ class Difference:
     @property
     def p(self) -> float:
         """Probability of so large a difference, either way, where there is none."""
-        return 2 * float(stats.t.sf(abs(self.change) / self.error, self.degrees))
+        return 2 * float(special.stdtr(self.degrees, -abs(self.change) / self.error))
 
     def interval(self, confidence: float) -> tuple[float, float]:
-        half = self.error * float(stats.t.ppf((1 + confidence) / 2, self.degrees))
+        half = self.error * float(special.stdtrit(self.degrees, (1 + confidence) / 2))
         return self.change - half, self.change + half
 
 
