@@ -19,7 +19,7 @@ faults              does the suite see seeded faults?
 power               false alarms and detected slowdowns of `samcheck compare`, and of others' rules
 plan                what a matrix file means: cells, what is left out and why; for people or a CI
 merge               join the results of a fan-out's jobs
-lint, table, clean  what they say
+lint, table, html, clean  what they say
 """
 
 import os
@@ -41,7 +41,7 @@ nox.options.default_venv_backend = "uv|virtualenv"
 nox.options.reuse_venv = "yes"
 nox.options.sessions = ["matrix"]
 
-TESTS = ("tests/unit", "tests/processes", "tests/container", "tests/cells")
+TESTS = ("tests/unit", "tests/processes", "tests/container", "tests/cells", "tests/browser")
 
 #: Cell id to the tags that it has in any of the shipped matrices.
 CELLS: dict[str, set[str]] = {}
@@ -97,6 +97,7 @@ def tests(session: nox.Session) -> None:
     session.install("-e", ".", "--group", "test")
     if os.getuid() == 0:
         session.run("dockerfiles/engine-up", external=True)
+        session.run("tests/browser/browser-up", external=True)
     session.run("pytest", *(session.posargs or TESTS))
 
 
@@ -121,13 +122,20 @@ def lint(session: nox.Session) -> None:
     session.run("ruff", "check", ".")
     session.run("ruff", "format", "--check", ".")
     session.run("mypy")
-    session.run("shellcheck", "dockerfiles/engine-up", "dockerfiles/make-debian-base", ".ci/run")
+    scripts = ("tests/browser/browser-up", "samcheck/report/assets/update")
+    session.run("shellcheck", "dockerfiles/engine-up", "dockerfiles/make-debian-base", ".ci/run", *scripts)
 
 
 @nox.session(default=False)
 def table(session: nox.Session) -> None:
     """Write results/README.md from the results that are there."""
     samcheck(session, "table")
+
+
+@nox.session(default=False)
+def html(session: nox.Session) -> None:
+    """Write results/index.html, a page to filter and compare; folders of older results go behind --."""
+    samcheck(session, "html")
 
 
 @nox.session(default=False)

@@ -22,6 +22,7 @@ COMMANDS = {
     "list": "keeping",
     "facts": "facts",
     "table": "keeping",
+    "html": "page",
     "show": "showing",
     "repro": "showing",
     "export": "exporting",

@@ -1,0 +1,33 @@
+"""``samcheck html``: all results as one page to filter, compare and look at."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from samcheck.planning import RESULTS
+from samcheck.report import html
+from samcheck.usage import readable
+
+
+@click.command("html")
+@click.argument("folders", nargs=-1, metavar="[FOLDER]...", type=click.Path(path_type=Path))
+@click.option(
+    "--output",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help=f"Where the page goes; default: {html.PAGE} in the last folder.",
+)
+def html_command(folders: tuple[Path, ...], output: Path | None) -> None:
+    """Write one HTML file with all results, which opens from disk and needs no network.
+
+    FOLDERs hold results; default: results/ of the checkout. Where several have runs of the same cell, the
+    newest counts and the others are its history.
+    """
+    folders = folders or (RESULTS,)
+    path = output or folders[-1] / html.PAGE
+    packed = html.write(path, folders)
+    if packed.left_out:
+        click.echo(f"left out, because the page would be too large: {', '.join(packed.left_out)}", err=True)
+    size = readable(path.stat().st_size)
+    click.echo(f"{path}: {packed.results} results, {packed.checks} checks, {size}")

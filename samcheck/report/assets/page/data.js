@@ -1,0 +1,120 @@
+"use strict";
+/* The results: blocks of deflated lines of JSON in the page, and columns over all checks made from them. */
+const Data = (() => {
+  const data = {
+    meta: null, cells: [], definitions: [], whys: [],
+    /** Of every check: its cell, what it is, and what became of it, as numbers into the three above. */
+    rowCell: null, rowDefinition: null, rowWhy: null,
+    /** Of every cell, its first check; one more entry at the end. */
+    start: null,
+  };
+  const AXES = ["device", "driver", "torch", "cuda", "python", "numpy"];
+  const opened = new Map();
+
+  async function text(name) {
+    const element = document.getElementById(`data-${name}`);
+    if (!element) return null;
+    const packed = atob(element.textContent);
+    const bytes = new Uint8Array(packed.length);
+    for (let at = 0; at < packed.length; at++) bytes[at] = packed.charCodeAt(at);
+    const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"));
+    return new Response(stream).text();
+  }
+
+  /** The lines of a block, the last of them apart; null where the page was made without it. */
+  async function block(name) {
+    if (!opened.has(name)) {
+      opened.set(name, text(name).then((found) => {
+        if (found === null) return null;
+        const lines = JSON.parse(`[${found.trimEnd().replaceAll("\n", ",")}]`);
+        return { tables: lines.pop(), cells: lines };
+      }));
+    }
+    return opened.get(name);
+  }
+
+  async function load() {
+    const { tables, cells } = await block("index");
+    opened.delete("index");
+    const names = tables.fields;
+    data.meta = tables.meta;
+    data.definitions = tables.definitions.map(([check, group, variant, precision, backend]) => ({
+      check, group, variant, precision, backend,
+    }));
+    data.whys = tables.whys.map(([outcome, defect, reason], at) => ({ outcome, defect, reason, at }));
+    data.cells = cells.map((line) => Object.fromEntries(names.map((name, at) => [name, line[at]])));
+    spread(tables.layouts);
+    data.cells.forEach(describe);
+    markNewest();
+  }
+
+  /** Cells → columns over all checks. */
+  function spread(layouts) {
+    data.start = new Int32Array(data.cells.length + 1);
+    data.cells.forEach((cell, at) => (data.start[at + 1] = data.start[at] + cell.whys.length));
+    const size = data.start[data.cells.length];
+    data.rowCell = new Int32Array(size);
+    data.rowDefinition = new Int32Array(size);
+    data.rowWhy = new Int32Array(size);
+    data.cells.forEach((cell, at) => {
+      data.rowCell.fill(at, data.start[at], data.start[at + 1]);
+      data.rowDefinition.set(layouts[cell.layout], data.start[at]);
+      data.rowWhy.set(cell.whys, data.start[at]);
+      delete cell.whys;
+    });
+  }
+
+  function describe(cell, at) {
+    cell.at = at;
+    cell.day = cell.finished.slice(0, 10);
+    cell.name = cell.id + (cell.variants.length ? ` (only ${cell.variants.join(", ")})` : "");
+    cell.key = [cell.device, cell.driver, cell.name].join("\n");
+  }
+
+  /** The last run of each cell is the one that counts; the ones before are its history. */
+  function markNewest() {
+    const last = new Map();
+    for (const cell of data.cells) {
+      const before = last.get(cell.key);
+      if (!before || before.finished <= cell.finished) last.set(cell.key, cell);
+    }
+    for (const cell of data.cells) cell.run = last.get(cell.key) === cell ? "newest" : "older";
+  }
+
+  /** Rows of one cell that fit, as numbers. */
+  function rowsOf(cell, fits = () => true) {
+    const found = [];
+    for (let row = data.start[cell]; row < data.start[cell + 1]; row++) if (fits(row)) found.push(row);
+    return found;
+  }
+
+  const definition = (row) => data.definitions[data.rowDefinition[row]];
+  const why = (row) => data.whys[data.rowWhy[row]];
+  const cellOf = (row) => data.cells[data.rowCell[row]];
+
+  /** Seconds and metrics of a check; empty where the page was made without numbers. */
+  async function numbers() {
+    const found = await block("numbers");
+    if (!found) return () => ({ seconds: null, metrics: {} });
+    const offsets = found.cells.map((cell) => {
+      let next = 0;
+      return cell.shape.map((shape) => (next += found.tables.shapes[shape].length) - found.tables.shapes[shape].length);
+    });
+    return (row) => {
+      const at = data.rowCell[row], index = row - data.start[at], cell = found.cells[at];
+      const names = found.tables.shapes[cell.shape[index]], from = offsets[at][index];
+      return {
+        seconds: cell.seconds[index],
+        metrics: Object.fromEntries(names.map((name, number) => [name, cell.values[from + number]])),
+      };
+    };
+  }
+
+  /** The series of a check, one for each process; most checks have none. */
+  async function samples() {
+    const found = await block("samples");
+    return (row) => found?.cells[data.rowCell[row]][row - data.start[data.rowCell[row]]] ?? [];
+  }
+
+  return Object.assign(data, { AXES, block, cellOf, definition, load, numbers, rowsOf, samples, why });
+})();

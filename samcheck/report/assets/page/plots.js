@@ -1,0 +1,46 @@
+"use strict";
+/* Pictures of numbers, by Observable Plot; the numbers stand below each. */
+const Plots = (() => {
+  const { choice, el } = Dom;
+  const MOST_ROWS = 400;
+  const KINDS = {
+    latency: ["Latency", () => Timings.latency], ratio: ["Ratio to a baseline", () => Timings.ratio],
+    memory: ["Memory against image size", () => Memory.show], history: ["History", () => Past.show],
+  };
+
+  /** A plot of observable's with its words and its numbers. */
+  function figure(title, explanation, options, heads, rows) {
+    const width = Math.max(300, Math.min(1240, document.getElementById("view").clientWidth - 34));
+    const drawn = Plot.plot({ width, ariaLabel: title, style: { background: "transparent", fontSize: "12px" }, ...options });
+    drawn.setAttribute("role", "img");
+    const numbers = el("details", { class: "numbers" }, el("summary", {}, "The same as numbers"));
+    numbers.addEventListener("toggle", () => {
+      if (numbers.children.length > 1) return;
+      numbers.append(Dom.table(heads, rows.slice(0, MOST_ROWS), title));
+      if (rows.length > MOST_ROWS) numbers.append(el("p", {}, `${rows.length - MOST_ROWS} more rows are left out here: filter.`));
+    });
+    return el("figure", {}, el("figcaption", {}, el("strong", {}, title), " ", explanation), drawn, numbers);
+  }
+
+  /** Margin for names on the left, as far as the screen has room. */
+  function left(names) {
+    const longest = Math.max(4, ...names.map((name) => name.length));
+    return Math.min(longest * 7 + 14, innerWidth < 700 ? 130 : 340);
+  }
+
+  const short = (text, most) => (text.length > most ? `${text.slice(0, most - 1)}…` : text);
+
+  const figures = (value) => (Number.isFinite(value) ? String(Number(value.toPrecision(4))) : "–");
+
+  async function show(container, selection) {
+    const kind = State.plot in KINDS ? State.plot : "latency";
+    const options = Object.entries(KINDS).map(([key, [title]]) => [key, title]);
+    const tools = el("div", { class: "tools" }, choice("Plot", options, kind, (plot) => State.set({ plot, step: "", subject: "" }), "plot"));
+    const place = el("div", { class: "plots" }, el("p", {}, "Reading the numbers …"));
+    Dom.fill(container, tools, place);
+    const made = await KINDS[kind][1]()(selection, tools);
+    Dom.fill(place, made);
+  }
+
+  return { figure, figures, left, short, show };
+})();

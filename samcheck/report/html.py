@@ -1,0 +1,121 @@
+"""The page: one HTML file with all results in it, which needs no network and no server."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, datetime
+from functools import cache
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined, Template
+from markupsafe import Markup
+
+from samcheck import __version__, results
+from samcheck.errors import BadInput
+from samcheck.guest.record import BACKEND_NAMES, BAD_CHECK_OUTCOMES, PRECISION_NAMES, VARIANT_TIERS
+from samcheck.report import memory_curves, page_data
+from samcheck.report.fields import GROUP_ORDER, SEVERITY, SYMBOLS
+
+PAGE = "index.html"
+ASSETS = Path(__file__).parent / "assets"
+LIBRARIES = ("d3", "plot", "slickgrid")
+#: In the order in which they need each other.
+SCRIPTS = (
+    "dom", "data", "state", "filter", "sort", "grid", "summary", "facets", "environments", "checks", "pairs",
+    "compare", "statistics", "plots", "timings", "memory", "past", "evidence", "details", "main",
+)  # fmt: skip
+STYLES = ("vendor/slickgrid.css", "page/page.css", "page/grid.css")
+
+
+def write(path: Path, folders: Sequence[Path]) -> page_data.Packed:
+    """Write everything in the stores `folders` to `path`; several runs of a cell are its history.
+
+    Raises:
+        BadInput: a folder is not there, or no file in them is a result.
+    """
+    for folder in folders:
+        if not folder.is_dir():
+            raise BadInput(f"{folder}: no such folder: name folders with results in them, such as results/")
+    problems: list[str] = []
+    now = datetime.now(UTC)
+    found = _unique(chain.from_iterable(results.stream(folder, problems) for folder in folders))
+    packed = page_data.pack(found, _meta(now, problems))
+    if not packed.results:
+        raise BadInput(f"no results in {', '.join(map(str, folders))}: run `nox -s matrix` first")
+    results.write_atomically(path, render(packed, now).encode())
+    return packed
+
+
+def _unique(found: Iterable[results.Stored]) -> Iterator[results.Stored]:
+    """Each run of a cell once, also where two folders hold it."""
+    seen = set()
+    for each in found:
+        cell = each.result
+        key = (each.device, each.driver, cell.cell.id, *cell.variants, cell.started, cell.finished)
+        if key not in seen:
+            seen.add(key)
+            yield each
+
+
+def _meta(now: datetime, problems: list[str]) -> dict[str, Any]:
+    """What the page's scripts know of samcheck's words; `problems` may still grow."""
+    return {
+        "made": now.isoformat(timespec="seconds"),
+        "samcheck": __version__,
+        "severity": SEVERITY,
+        "symbols": SYMBOLS,
+        "bad": BAD_CHECK_OUTCOMES,
+        "order": {
+            "group": GROUP_ORDER,
+            "variant": list(VARIANT_TIERS),
+            "precision": PRECISION_NAMES,
+            "backend": BACKEND_NAMES,
+        },
+        "curves": memory_curves.curves(),
+        "problems": problems,
+    }
+
+
+def render(packed: page_data.Packed, now: datetime) -> str:
+    """The page's text. Its policy allows the scripts in it by their digests, and nothing from outside."""
+    scripts = [_script(f"vendor/{name}.js") for name in LIBRARIES]
+    scripts += [_script(f"page/{name}.js") for name in SCRIPTS]
+    digests = " ".join(f"'sha256-{_digest(text)}'" for text in scripts)
+    return _template().render(
+        made=f"{now:%Y-%m-%d %H:%M} UTC",
+        version=__version__,
+        packed=packed,
+        policy=f"default-src 'none'; script-src {digests}; style-src 'unsafe-inline'; img-src data:; "
+        "base-uri 'none'; form-action 'none'",
+        styles=[Markup(_asset(name)) for name in STYLES],  # noqa: S704  our own files, not text from results
+        scripts=[Markup(text) for text in scripts],  # noqa: S704  likewise
+    )
+
+
+def _template() -> Template:
+    loader = PackageLoader("samcheck.report", "assets")
+    environment = Environment(
+        loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    return environment.get_template("page.html.j2")
+
+
+@cache
+def _asset(name: str) -> str:
+    return (ASSETS / name).read_text(encoding="utf-8")
+
+
+def _script(name: str) -> str:
+    """A script as it stands in the page, and as its digest is taken."""
+    text = _asset(name)
+    if "</script" in text.lower() or "<!--" in text:
+        raise ValueError(f"{name} cannot stand in a page: it would end its own script element")
+    return f"\n{text}"
+
+
+def _digest(script: str) -> str:
+    return base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
