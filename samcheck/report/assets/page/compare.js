@@ -44,7 +44,7 @@ const Compare = (() => {
     const names = [...new Set([...a.keys(), ...b.keys()])].filter((name) => a.get(name) !== b.get(name));
     const rows = names.slice(0, MOST_PACKAGES).map((name) => [name, a.get(name) ?? "–", b.get(name) ?? "–"]);
     container.append(el("h3", {}, "What the environments hold that differs"),
-      rows.length ? Dom.table(["", "A", "B"], rows, "Differences between the environments") : el("p", {}, "Nothing."));
+      rows.length ? Dom.table(["what", "A", "B"], rows, "Differences between the environments") : el("p", {}, "Nothing."));
   }
 
   function facts(found, at) {

@@ -2,10 +2,12 @@
 /* What is behind a field: its checks, the environment, and how to see it again. */
 const Evidence = (() => {
   const { button, el, outcome } = Dom;
+  /** An address has no room for more of a name. */
+  const LONGEST = 200;
   const DIALOG = () => document.getElementById("evidence");
 
   /** Where a result can be found again, also in a page that is made later. */
-  const place = (cell) => [cell.device, cell.driver, cell.name, cell.finished];
+  const place = (cell) => [cell.device, cell.driver, cell.name, cell.finished].map((part) => part.slice(0, LONGEST));
 
   /** What changes when the checks of a cell are opened that have all of `within`, e.g. {group: "dtype"}. */
   const opened = (at, within = {}) => ({ open: JSON.stringify([place(Data.cells[at]), within]) });

@@ -23,7 +23,7 @@ const Grid = (() => {
       if (key.key === "Enter") open(items.get(row), made.getColumns()[cell].id);
     });
     if (sorted.field) made.setSortColumn(sorted.field, !sorted.descending);
-    access(container, label, items.length, columns.length);
+    access(made, container, label, items.length, columns.length);
     return made;
   }
 
@@ -36,11 +36,26 @@ const Grid = (() => {
 
   const wrap = (shown) => (shown instanceof Node ? shown : Dom.el("span", { title: Dom.plain(shown) }, shown));
 
-  /** What SlickGrid does not say to those who hear the page. */
-  function access(container, label, rows, columns) {
+  /** What SlickGrid does not say to those who hear the page; what has the focus says what it stands for. */
+  function access(made, container, label, rows, columns) {
     container.setAttribute("aria-label", label);
     container.setAttribute("aria-rowcount", rows + 1);
     container.setAttribute("aria-colcount", columns);
+    for (const pane of container.querySelectorAll(".slick-pane, .slick-viewport")) pane.removeAttribute("tabindex");
+    for (const canvas of container.querySelectorAll(".grid-canvas")) {
+      if (canvas.childElementCount) canvas.setAttribute("role", "rowgroup");
+      else canvas.removeAttribute("tabindex");
+    }
+    const heard = [...container.querySelectorAll(":scope > [tabindex]")].map((sink) => {
+      const cell = Dom.el("span", { role: "gridcell", "aria-live": "polite" }, `${label}: arrow keys move, Enter opens`);
+      sink.setAttribute("role", "row");
+      sink.append(cell);
+      return cell;
+    });
+    made.onActiveCellChanged.subscribe((_, { row, cell }) => {
+      const shown = made.getActiveCellNode()?.innerText ?? "";
+      for (const each of heard) Dom.fill(each, `row ${row + 1} of ${rows}, ${made.getColumns()[cell]?.name}: ${shown}`);
+    });
   }
 
   return { make };

@@ -7,7 +7,7 @@ const Past = (() => {
   /** Cells with several runs whose newest is selected, by what they have in common. */
   function repeated({ cells }) {
     const wanted = new Set(cells.map((at) => Data.cells[at].key)), runs = new Map();
-    for (const cell of Data.cells) if (wanted.has(cell.key)) runs.set(cell.key, [...(runs.get(cell.key) ?? []), cell]);
+    for (const cell of Data.cells) if (wanted.has(cell.key) && !Number.isNaN(Date.parse(cell.finished))) runs.set(cell.key, [...(runs.get(cell.key) ?? []), cell]);
     return [...runs.values()].filter((each) => each.length > 1).slice(0, MOST_LINES);
   }
 
@@ -21,13 +21,13 @@ const Past = (() => {
 
   function outcomes(groups) {
     const points = groups.flat().map((cell) => ({
-      date: new Date(cell.finished), name: Dom.plain(cell.name), key: cell.key, outcome: cell.outcome,
+      date: new Date(cell.finished), when: cell.finished, name: Dom.plain(cell.name), key: cell.key, outcome: cell.outcome,
       bad: Data.rowsOf(cell.at, (row) => Data.meta.bad.includes(Data.why(row).outcome)).length,
     }));
     return Plots.figure("Checks that did not hold", "by the date of the run, a line per environment.", {
       ...frame, y: { label: "checks", grid: true, nice: true },
       marks: [Plot.ruleY([0]), ...line(points, "bad")],
-    }, ["environment", "date", "outcome", "checks that did not hold"], points.map((each) => [each.name, each.date.toISOString(), each.outcome, each.bad]));
+    }, ["environment", "date", "outcome", "checks that did not hold"], points.map((each) => [each.name, each.when, each.outcome, each.bad]));
   }
 
   async function times(groups, tools) {
@@ -37,11 +37,11 @@ const Past = (() => {
     const kinds = [...new Set(timings.map(({ what }) => what))];
     return kinds.map((kind) => {
       const points = timings.filter(({ what }) => what === kind).map((timing) => ({
-        date: new Date(timing.cell.finished), name: Dom.plain(timing.cell.name), key: timing.cell.key, ms: Statistics.center(timing),
+        date: new Date(timing.cell.finished), when: timing.cell.finished, name: Dom.plain(timing.cell.name), key: timing.cell.key, ms: Statistics.center(timing),
       }));
       return Plots.figure(`Median of ${step}, ${kind}`, "in milliseconds by the date of the run, a line per environment.", {
         ...frame, y: { label: "ms", grid: true, zero: true }, marks: line(points, "ms"),
-      }, ["environment", "date", "median, ms"], points.map((each) => [each.name, each.date.toISOString(), Plots.figures(each.ms)]));
+      }, ["environment", "date", "median, ms"], points.map((each) => [each.name, each.when, Plots.figures(each.ms)]));
     });
   }
 

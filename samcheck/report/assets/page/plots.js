@@ -12,7 +12,7 @@ const Plots = (() => {
   function figure(title, explanation, options, heads, rows) {
     const width = Math.max(300, Math.min(1240, document.getElementById("view").clientWidth - 34));
     const drawn = Plot.plot({ width, ariaLabel: title, style: { background: "transparent", fontSize: "12px" }, ...options });
-    drawn.setAttribute("role", "img");
+    silence(drawn, title);
     const numbers = el("details", { class: "numbers" }, el("summary", {}, "The same as numbers"));
     numbers.addEventListener("toggle", () => {
       if (numbers.children.length > 1) return;
@@ -20,6 +20,19 @@ const Plots = (() => {
       if (rows.length > MOST_ROWS) numbers.append(el("p", {}, `${rows.length - MOST_ROWS} more rows are left out here: filter.`));
     });
     return el("figure", {}, el("figcaption", {}, el("strong", {}, title), " ", explanation), drawn, numbers);
+  }
+
+  /** One picture with one name; its numbers stand beside it for those who hear the page. */
+  function silence(drawn, title) {
+    // With a legend, Plot gives a figure with several pictures in it.
+    for (const picture of drawn.matches("svg") ? [drawn] : drawn.querySelectorAll("svg")) {
+      picture.setAttribute("role", "img");
+      picture.setAttribute("aria-label", title);
+    }
+    for (const mark of drawn.querySelectorAll("g[aria-label]")) {
+      mark.dataset.mark = mark.getAttribute("aria-label");
+      mark.removeAttribute("aria-label");
+    }
   }
 
   /** Margin for names on the left, as far as the screen has room. */

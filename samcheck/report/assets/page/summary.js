@@ -79,7 +79,7 @@ const Summary = (() => {
     const items = causes.slice(0, MOST - 1).map(([reason, times]) => [`${times} × `, Dom.plain(reason).slice(0, 120)]);
     for (const [defect, times] of defects.slice(0, Math.max(2, MOST - items.length))) {
       const all = times === cells.length ? `all ${times}` : `${times} of ${cells.length}`;
-      items.push([outcome("known"), " ", link(defect, { ...State.chosen("defect", new Set([defect])), view: "checks" }), ` in ${all}`]);
+      items.push([outcome("known"), " ", link(defect || "(not in the catalogue)", { ...State.chosen("defect", new Set([defect])), view: "checks" }), ` in ${all}`]);
     }
     const headline = causes.length ? `✗ ${count(causes.length, "cause")}` : "✓ no failure";
     const more = defects.length ? el("p", { class: "quiet" }, `≈ ${count(defects.length, "catalogued upstream defect")} beside, which fail nothing`) : null;

@@ -1,0 +1,144 @@
+"""What the HTML page holds, read back without a browser."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+import zlib
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import hostile
+import made
+import pytest
+from click.testing import CliRunner
+
+from samcheck import results
+from samcheck.__main__ import cli
+from samcheck.errors import BadInput
+from samcheck.guest.record import CellResult, CheckResult, Series
+from samcheck.report import html, memory_curves, page_data
+from samcheck.results import Stored
+
+CHECKS = [
+    CheckResult(
+        "test_b.py::test_two[tiny]", "b", "known", "tiny", reason="so", defect="an-id", details="Tail"
+    ),
+    CheckResult("test_a.py::test_one", "a", "passed", metrics={"ms": 1.23456789, "bad": float("nan")}),
+]
+
+
+def unpacked(block: str) -> list[Any]:
+    text = zlib.decompress(base64.b64decode(block)).decode()
+    return [json.loads(line) for line in text.splitlines()]
+
+
+def packed(*found: CellResult, room: int = page_data.LARGEST_BYTES) -> page_data.Packed:
+    return page_data.pack([Stored("cpu-x", "none", each) for each in found], {}, room)
+
+
+def test_every_check_is_found_again() -> None:
+    blocks = packed(replace(made.RESULT, checks=CHECKS)).blocks
+    cell, tables = unpacked(blocks["index"])
+    named = dict(zip(tables["fields"], cell, strict=True))
+    assert (named["device"], named["torch"], named["outcome"]) == ("cpu-x", "2.4.1", "passed")
+    definitions = [tables["definitions"][at] for at in tables["layouts"][named["layout"]]]
+    assert [each[0] for each in definitions] == ["test_a.py::test_one", "test_b.py::test_two[tiny]"]
+    assert [tables["whys"][at] for at in named["whys"]] == [["passed", "", ""], ["known", "an-id", "so"]]
+    numbers, shapes = unpacked(blocks["numbers"])
+    assert [shapes["shapes"][at] for at in numbers["shape"]] == [["ms", "bad"], []]
+    assert numbers["values"] == [1.2346, "nan"]
+    evidence, texts = unpacked(blocks["evidence"])
+    assert [texts["details"][at] for at in evidence["details"]] == ["", "Tail"]
+    assert evidence["observed"]["torch"] == "2.4.1+cu121"
+
+
+def test_what_results_share_is_there_once() -> None:
+    one = packed(replace(made.RESULT, checks=CHECKS))
+    many = packed(*[replace(made.RESULT, checks=CHECKS)] * 100)
+    assert len(many.blocks["evidence"]) < 2 * len(one.blocks["evidence"])
+    assert many.checks == 200
+    assert len(unpacked(many.blocks["index"])[-1]["definitions"]) == 2
+
+
+def test_samples_keep_their_ends() -> None:
+    series = Series({"wall_ms": [float(each) for each in range(1000, 0, -1)]}, 1000, 1, "steady")
+    kept = page_data.thinned(series)["wall_ms"]
+    assert (kept[0], kept[-1], len(kept)) == (1.0, 1000.0, page_data.QUANTILES)
+    assert kept == sorted(kept)
+
+
+def test_too_large_a_page_says_what_is_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    result = replace(made.RESULT, checks=CHECKS[:1])
+    assert packed(result, room=1).left_out == ("samples", "numbers", "evidence")
+    whole = sum(map(len, packed(result).blocks.values()))
+    assert packed(result, room=whole).left_out == ()
+    assert packed(result, room=whole - 1).left_out == ("samples",)
+    results.store(tmp_path / "results", result, "machine")
+    real = page_data.pack
+    monkeypatch.setattr(page_data, "pack", lambda found, meta: real(found, meta, 1))
+    html.write(tmp_path / "page.html", [tmp_path / "results"])
+    assert "Left out, because the page would be too large: samples" in (tmp_path / "page.html").read_text()
+
+
+@pytest.mark.parametrize("name", hostile.TEXTS)
+def test_page_holds_no_text_of_results(tmp_path: Path, name: str) -> None:
+    """Only in blocks of base64; so nothing in a result can end an element of the page."""
+    result = hostile.planted(f"owned {hostile.TEXTS[name]}")
+    path = tmp_path / "results" / "device" / "driver" / "x.json"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(results.to_json(result))
+    html.write(tmp_path / "page.html", [tmp_path / "results"])
+    assert "owned" not in (tmp_path / "page.html").read_text(encoding="utf-8")
+
+
+def test_page_loads_nothing_and_allows_its_own_scripts_only(tmp_path: Path) -> None:
+    results.store(tmp_path / "results", made.RESULT, "machine")
+    html.write(tmp_path / "page.html", [tmp_path / "results"])
+    text = (tmp_path / "page.html").read_text(encoding="utf-8")
+    policy = re.search(r'http-equiv="Content-Security-Policy" content="([^"]*)"', text)
+    assert policy
+    assert "default-src &#39;none&#39;" in policy[1]
+    assert "unsafe-inline" not in policy[1].partition("style-src")[0]
+    assert policy[1].count("sha256-") == text.count("<script>") == len(html.LIBRARIES) + len(html.SCRIPTS)
+    assert not re.search(r"<(script|link|img|iframe)[^>]* (src|href)=\"(?!data:,)", text)
+
+
+def test_folders_without_results_are_bad_input(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match="no such folder"):
+        html.write(tmp_path / "page.html", [tmp_path / "none"])
+    with pytest.raises(BadInput, match="no results in"):
+        html.write(tmp_path / "page.html", [tmp_path])
+    assert not (tmp_path / "page.html").exists()
+
+
+def test_what_is_no_result_is_named_in_the_page(tmp_path: Path) -> None:
+    results.store(tmp_path, made.RESULT, "machine")
+    (tmp_path / "device/driver").mkdir(parents=True)
+    (tmp_path / "device/driver/torn.json").write_text("{")
+    packed = html.write(tmp_path / "page.html", [tmp_path])
+    (problem,) = unpacked(packed.blocks["index"])[-1]["meta"]["problems"]
+    assert "torn.json: not a samcheck result" in problem
+
+
+def test_command_takes_several_folders_once_each(tmp_path: Path) -> None:
+    for number, day in enumerate(("01", "22", "22")):
+        result = replace(made.RESULT, finished=f"2026-11-{day}T12:30:00+00:00")
+        results.store(tmp_path / str(number), result, "machine")
+    folders = [str(tmp_path / str(number)) for number in range(3)]
+    said = CliRunner().invoke(cli, ["html", *folders])
+    assert said.exit_code == 0, said.output
+    assert "2 results, 0 checks" in said.output
+    assert (tmp_path / "2" / html.PAGE).exists()
+
+
+def test_curves_grow_with_the_image_and_with_copies() -> None:
+    curves = {
+        (each["variant"], each["step"], each["copying"]): each["mib"] for each in memory_curves.curves()
+    }
+    automatic = curves["tiny", "automatic", False]
+    assert automatic == sorted(automatic)
+    assert curves["tiny", "automatic", True][-1] > automatic[-1]
+    assert len(set(curves["vit_b", "encode", False])) <= 2, "every image is encoded at one size"
