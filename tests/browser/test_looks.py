@@ -53,6 +53,8 @@ def test_nothing_sticks_out(opened: Open, page: Path, size: str) -> None:
         shown.go(view)
         wide = shown.page.evaluate("document.documentElement.scrollWidth")
         assert wide <= SIZES[size][0], view
+        margin = shown.page.evaluate("document.elementFromPoint(3, 200).tagName")
+        assert margin in ("BODY", "HTML"), f"{view}: something lies in the margin"
 
 
 def test_reachable_without_a_mouse(opened: Open, page: Path) -> None:

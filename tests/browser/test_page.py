@@ -160,13 +160,14 @@ def test_draws(opened: Open, page: Path, plot: str, title: str) -> None:
     figure.wait_for()
     assert figure.locator("[data-mark=dot] > *").count() >= 1
     figure.get_by_text("The same as numbers").click()
-    assert figure.locator("tbody tr").count() >= 1
+    figure.locator("tbody tr").first.wait_for()
 
 
 def test_ratio_has_an_interval_over_processes(opened: Open, page: Path) -> None:
     shown = opened(page, "view=plots&plot=ratio")
     figure = shown.page.locator("figure", has_text="95% over processes").first
     figure.get_by_text("The same as numbers").click()
+    figure.locator("tbody tr").first.wait_for()
     rows = figure.locator("tbody tr").all_inner_texts()
     assert len(rows) == 3
     for row in rows:

@@ -44,7 +44,7 @@ const Environments = (() => {
     const vary = AXIS_COLUMNS.filter(([axis]) => new Set(cells.map((at) => Data.cells[at][axis])).size > 1);
     const axis = ([name, width]) => ({ id: name, name: Facets.TITLES[name], width, show: (at) => Data.cells[at][name] || "–" });
     const field = (key, number) => ({
-      id: `field:${key.join(" ")}`, name: key.join(" "), width: 124, key,
+      id: `field:${key.join(" ")}`, name: key.join(" "), width: 132, key,
       show: (at) => {
         const place = at * names.length + number, word = Data.meta.severity[worst[place]];
         if (!all[place]) return el("span", { class: "outcome absent" }, "– not there");

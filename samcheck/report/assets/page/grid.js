@@ -2,7 +2,7 @@
 /* One table of rows that are made when they come into sight, by SlickGrid. */
 const Grid = (() => {
   const NARROW = 700;
-  const ROW = 34, HEAD = 60;
+  const ROW = 34, HEAD = 54;
 
   /**
    * A grid in `container`.
@@ -47,7 +47,7 @@ const Grid = (() => {
       else canvas.removeAttribute("tabindex");
     }
     const heard = [...container.querySelectorAll(":scope > [tabindex]")].map((sink) => {
-      const cell = Dom.el("span", { role: "gridcell", "aria-live": "polite" }, `${label}: arrow keys move, Enter opens`);
+      const cell = Dom.el("span", { role: "gridcell", class: "heard", "aria-live": "polite" }, `${label}: arrow keys move, Enter opens`);
       sink.setAttribute("role", "row");
       sink.append(cell);
       return cell;

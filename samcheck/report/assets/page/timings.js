@@ -77,9 +77,9 @@ const Timings = (() => {
     };
   }
 
-  const LOGARITHMIC = { type: "log", grid: true, labelAnchor: "center" };
+  const LOGARITHMIC = { type: "log", grid: true, labelAnchor: "center", labelOffset: 38 };
 
-  const faceted = (kinds, height) => ({ height: kinds.length * height + 66, marginTop: 30, fy: { axis: null, domain: kinds, padding: 0.18 } });
+  const faceted = (kinds, height) => ({ height: kinds.length * height + 66, marginTop: 30, marginBottom: 44, fy: { axis: null, domain: kinds, padding: 0.18 } });
 
   /** Each facet's name above its frame, where narrow screens have room for it. */
   const titles = (kinds) => [
@@ -89,7 +89,7 @@ const Timings = (() => {
 
   function boxes(points, kinds) {
     return {
-      marginLeft: Plots.left(kinds), height: kinds.length * 34 + 70, x: { ...LOGARITHMIC, label: "ms" }, y: { label: null, domain: kinds },
+      marginLeft: Plots.left(kinds), height: kinds.length * 34 + 84, marginBottom: 44, x: { ...LOGARITHMIC, label: "ms" }, y: { label: null, domain: kinds },
       marks: [Plot.boxX(points, { x: "median", y: "what", fill: "var(--tint)", stroke: "currentColor" })],
     };
   }
