@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 import re
 import zlib
@@ -142,3 +143,20 @@ def test_curves_grow_with_the_image_and_with_copies() -> None:
     assert automatic == sorted(automatic)
     assert curves["tiny", "automatic", True][-1] > automatic[-1]
     assert len(set(curves["vit_b", "encode", False])) <= 2, "every image is encoded at one size"
+
+
+def test_libraries_are_as_they_were_fetched() -> None:
+    folder = html.ASSETS / "vendor"
+    for line in (folder / "SHA256SUMS").read_text().splitlines():
+        digest, name = line.split()
+        assert hashlib.sha256((folder / name).read_bytes()).hexdigest() == digest, name
+    for library in html.LIBRARIES:
+        assert (
+            (folder / f"{library}.js")
+            .read_text()
+            .startswith(f"/*\n{(folder / f'LICENSE.{library}').read_text()}")
+        ), "without its licence"
+
+
+def test_every_script_is_in_the_page() -> None:
+    assert {path.stem for path in (html.ASSETS / "page").glob("*.js")} == set(html.SCRIPTS)

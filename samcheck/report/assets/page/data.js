@@ -2,9 +2,14 @@
 /* The results: blocks of deflated lines of JSON in the page, and columns over all checks made from them. */
 const Data = (() => {
   const data = {
-    meta: null, cells: [], definitions: [], whys: [],
+    meta: null,
+    cells: [],
+    definitions: [],
+    whys: [],
     /** Of every check: its cell, what it is, and what became of it, as numbers into the three above. */
-    rowCell: null, rowDefinition: null, rowWhy: null,
+    rowCell: null,
+    rowDefinition: null,
+    rowWhy: null,
     /** Of every cell, its first check; one more entry at the end. */
     start: null,
   };
@@ -24,11 +29,14 @@ const Data = (() => {
   /** The lines of a block, the last of them apart; null where the page was made without it. */
   async function block(name) {
     if (!opened.has(name)) {
-      opened.set(name, text(name).then((found) => {
-        if (found === null) return null;
-        const lines = JSON.parse(`[${found.trimEnd().replaceAll("\n", ",")}]`);
-        return { tables: lines.pop(), cells: lines };
-      }));
+      opened.set(
+        name,
+        text(name).then((found) => {
+          if (found === null) return null;
+          const lines = JSON.parse(`[${found.trimEnd().replaceAll("\n", ",")}]`);
+          return { tables: lines.pop(), cells: lines };
+        }),
+      );
     }
     return opened.get(name);
   }
@@ -39,7 +47,11 @@ const Data = (() => {
     const names = tables.fields;
     data.meta = tables.meta;
     data.definitions = tables.definitions.map(([check, group, variant, precision, backend]) => ({
-      check, group, variant, precision, backend,
+      check,
+      group,
+      variant,
+      precision,
+      backend,
     }));
     data.whys = tables.whys.map(([outcome, defect, reason], at) => ({ outcome, defect, reason, at }));
     data.cells = cells.map((line) => Object.fromEntries(names.map((name, at) => [name, line[at]])));
@@ -98,11 +110,16 @@ const Data = (() => {
     if (!found) return () => ({ seconds: null, metrics: {} });
     const offsets = found.cells.map((cell) => {
       let next = 0;
-      return cell.shape.map((shape) => (next += found.tables.shapes[shape].length) - found.tables.shapes[shape].length);
+      return cell.shape.map(
+        (shape) => (next += found.tables.shapes[shape].length) - found.tables.shapes[shape].length,
+      );
     });
     return (row) => {
-      const at = data.rowCell[row], index = row - data.start[at], cell = found.cells[at];
-      const names = found.tables.shapes[cell.shape[index]], from = offsets[at][index];
+      const at = data.rowCell[row],
+        index = row - data.start[at],
+        cell = found.cells[at];
+      const names = found.tables.shapes[cell.shape[index]],
+        from = offsets[at][index];
       return {
         seconds: cell.seconds[index],
         metrics: Object.fromEntries(names.map((name, number) => [name, cell.values[from + number]])),

@@ -9,41 +9,75 @@ const Details = (() => {
   const command = (cell, check) => `samcheck repro ${quoted(cell.id)} ${quoted(check)}`;
 
   function check(row, { found, numbers, samples }, opened) {
-    const definition = Data.definition(row), made = el("details", { class: "check" });
+    const definition = Data.definition(row),
+      made = el("details", { class: "check" });
     const { outcome: word, reason } = Data.why(row);
-    made.append(el("summary", {}, el("span", { class: "name" }, definition.check), " ", reason ? el("span", { class: "quiet" }, reason) : null));
-    const fill = () => { if (made.children.length === 1) made.append(...parts(row, definition, word, { found, numbers, samples })); };
+    made.append(
+      el(
+        "summary",
+        {},
+        el("span", { class: "name" }, definition.check),
+        " ",
+        reason ? el("span", { class: "quiet" }, reason) : null,
+      ),
+    );
+    const fill = () => {
+      if (made.children.length === 1)
+        made.append(...parts(row, definition, word, { found, numbers, samples }));
+    };
     made.addEventListener("toggle", fill);
-    if (opened) { made.open = true; fill(); }
+    if (opened) {
+      made.open = true;
+      fill();
+    }
     return made;
   }
 
   function parts(row, definition, word, { found, numbers, samples }) {
-    const cell = Data.cellOf(row), index = row - Data.start[cell.at], { defect, reason } = Data.why(row);
+    const cell = Data.cellOf(row),
+      index = row - Data.start[cell.at],
+      { defect, reason } = Data.why(row);
     const { seconds, metrics } = numbers(row);
     const settings = found ? found.tables.settings[found.cells[cell.at].settings[index]] : {};
     const traceback = found ? found.tables.details[found.cells[cell.at].details[index]] : "";
-    const about = [["outcome", outcome(word)], ["reason", reason], ["upstream defect", defect], ["group", definition.group],
-      ["variant", definition.variant], ["precision", definition.precision], ["backend", definition.backend],
-      ["seconds", seconds === null ? "" : String(seconds)]].filter(([, value]) => value);
+    const about = [
+      ["outcome", outcome(word)],
+      ["reason", reason],
+      ["upstream defect", defect],
+      ["group", definition.group],
+      ["variant", definition.variant],
+      ["precision", definition.precision],
+      ["backend", definition.backend],
+      ["seconds", seconds === null ? "" : String(seconds)],
+    ].filter(([, value]) => value);
     return [
       Dom.pairs(about),
-      section("Measured", Object.entries(metrics).map(([name, value]) => [name, String(value)])),
+      section(
+        "Measured",
+        Object.entries(metrics).map(([name, value]) => [name, String(value)]),
+      ),
       section("Settings, read back", Object.entries(settings)),
       ...series(samples(row)),
       traceback ? el("h4", {}, "Traceback, its end") : null,
       traceback ? Dom.block(traceback) : null,
-      el("h4", {}, "See it again"), repeat(cell, definition.check),
+      el("h4", {}, "See it again"),
+      repeat(cell, definition.check),
     ].filter(Boolean);
   }
 
-  const section = (title, entries) => (entries.length ? el("div", {}, el("h4", {}, title), Dom.pairs(entries)) : null);
+  const section = (title, entries) =>
+    entries.length ? el("div", {}, el("h4", {}, title), Dom.pairs(entries)) : null;
 
   function repeat(cell, check) {
-    const text = command(cell, check), said = el("span", { role: "status" });
+    const text = command(cell, check),
+      said = el("span", { role: "status" });
     const copy = button("Copy", async () => {
-      try { await navigator.clipboard.writeText(text); Dom.fill(said, " copied"); }
-      catch { Dom.fill(said, " the browser does not let this page copy: select the text"); }
+      try {
+        await navigator.clipboard.writeText(text);
+        Dom.fill(said, " copied");
+      } catch {
+        Dom.fill(said, " the browser does not let this page copy: select the text");
+      }
     });
     const link = Dom.link("Link to this check", Evidence.opened(cell.at, { check }));
     return el("div", { class: "repeat" }, Dom.block(text), copy, " ", link, said);
@@ -53,12 +87,16 @@ const Details = (() => {
     return found.map((each, number) => {
       const figures = Object.entries(each.samples).map(([name, values]) => {
         const ordered = Statistics.sorted(values.filter(Number.isFinite));
-        const [low, middle, high] = [0, 0.5, 1].map((share) => Plots.figures(Statistics.quantile(ordered, share)));
+        const [low, middle, high] = [0, 0.5, 1].map((share) =>
+          Plots.figures(Statistics.quantile(ordered, share)),
+        );
         return [name, ordered.length ? `${low} to ${high}, median ${middle}` : "–"];
       });
       return section(`Process ${number + 1} of ${found.length}`, [
-        ...figures, ["rounds", `${each.rounds}, behind ${each.warmup} for warming up; stopped: ${each.stopped}`],
-        ["disturbed", each.disturbed.join("; ") || "no"], ...Object.entries(each.readings).map(([name, value]) => [name, String(value)]),
+        ...figures,
+        ["rounds", `${each.rounds}, behind ${each.warmup} for warming up; stopped: ${each.stopped}`],
+        ["disturbed", each.disturbed.join("; ") || "no"],
+        ...Object.entries(each.readings).map(([name, value]) => [name, String(value)]),
       ]);
     });
   }

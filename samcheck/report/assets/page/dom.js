@@ -10,7 +10,9 @@ const Dom = (() => {
 
   /** Foreign text in one line, what cannot be seen as its code. */
   function plain(text) {
-    return cut(String(text)).replace(/[\r\n\t]+/g, " ").replace(UNSEEN, code);
+    return cut(String(text))
+      .replace(/[\r\n\t]+/g, " ")
+      .replace(UNSEEN, code);
   }
 
   /** Foreign text with its line breaks. */
@@ -30,7 +32,12 @@ const Dom = (() => {
       if (name.startsWith("on")) made.addEventListener(name.slice(2), value);
       else made.setAttribute(name, value === true ? "" : value);
     }
-    made.append(...children.flat().filter((child) => child !== null && child !== undefined).map(node));
+    made.append(
+      ...children
+        .flat()
+        .filter((child) => child !== null && child !== undefined)
+        .map(node),
+    );
     return made;
   }
 
@@ -70,18 +77,44 @@ const Dom = (() => {
 
   /** A table with heads; every row is a list of texts or elements. */
   function table(heads, rows, caption) {
-    const row = (tag, cells) => el("tr", {}, cells.map((cell) => el(tag, tag === "th" ? { scope: "col" } : {}, cell)));
-    const made = el("table", {}, el("thead", {}, row("th", heads)), el("tbody", {}, rows.map((each) => row("td", each))));
+    const row = (tag, cells) =>
+      el(
+        "tr",
+        {},
+        cells.map((cell) => el(tag, tag === "th" ? { scope: "col" } : {}, cell)),
+      );
+    const made = el(
+      "table",
+      {},
+      el("thead", {}, row("th", heads)),
+      el(
+        "tbody",
+        {},
+        rows.map((each) => row("td", each)),
+      ),
+    );
     if (caption) made.prepend(el("caption", {}, caption));
-    return el("div", { class: "scrolling", tabindex: "0", role: "region", "aria-label": caption || heads.join(", ") }, made);
+    return el(
+      "div",
+      { class: "scrolling", tabindex: "0", role: "region", "aria-label": caption || heads.join(", ") },
+      made,
+    );
   }
 
   const choice = (label, options, value, change, id) =>
-    el("label", { class: "choice" }, `${label} `,
-      el("select", { id, onchange: (event) => change(event.target.value) },
-        options.map(([key, text]) => el("option", { value: key, selected: key === value }, text))));
+    el(
+      "label",
+      { class: "choice" },
+      `${label} `,
+      el(
+        "select",
+        { id, onchange: (event) => change(event.target.value) },
+        options.map(([key, text]) => el("option", { value: key, selected: key === value }, text)),
+      ),
+    );
 
-  const button = (text, press, attributes = {}) => el("button", { type: "button", onclick: press, ...attributes }, text);
+  const button = (text, press, attributes = {}) =>
+    el("button", { type: "button", onclick: press, ...attributes }, text);
 
   /** A link to this page with something changed in what is looked at. */
   const link = (text, changes) => el("a", { href: State.address(changes) }, text);

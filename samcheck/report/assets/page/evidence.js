@@ -7,7 +7,8 @@ const Evidence = (() => {
   const DIALOG = () => document.getElementById("evidence");
 
   /** Where a result can be found again, also in a page that is made later. */
-  const place = (cell) => [cell.device, cell.driver, cell.name, cell.finished].map((part) => part.slice(0, LONGEST));
+  const place = (cell) =>
+    [cell.device, cell.driver, cell.name, cell.finished].map((part) => part.slice(0, LONGEST));
 
   /** What changes when the checks of a cell are opened that have all of `within`, e.g. {group: "dtype"}. */
   const opened = (at, within = {}) => ({ open: JSON.stringify([place(Data.cells[at]), within]) });
@@ -26,34 +27,56 @@ const Evidence = (() => {
 
   /** Shows what the address says; closes the dialog where it says nothing. */
   async function show(selection) {
-    const dialog = DIALOG(), wanted = State.open && find(State.open);
+    const dialog = DIALOG(),
+      wanted = State.open && find(State.open);
     if (!wanted) {
       if (dialog.open) dialog.close();
       return;
     }
-    dialog.onclose = () => { if (State.open) State.set({ open: "" }); };
+    dialog.onclose = () => {
+      if (State.open) State.set({ open: "" });
+    };
     Dom.fill(dialog, head(wanted), el("p", {}, "Reading the evidence …"));
     if (!dialog.open) dialog.showModal();
-    const [found, numbers, samples] = await Promise.all([Data.block("evidence"), Data.numbers(), Data.samples()]);
+    const [found, numbers, samples] = await Promise.all([
+      Data.block("evidence"),
+      Data.numbers(),
+      Data.samples(),
+    ]);
     Dom.fill(dialog, head(wanted), body(wanted, selection, { found, numbers, samples }));
     dialog.scrollTop = 0;
   }
 
   function head({ cell, within }) {
     const about = Object.values(within).filter(Boolean).join(" ");
-    return el("div", { class: "evidence-head" },
-      el("h2", { id: "evidence-title" }, `${cell.name}${about ? ": " : ""}`, el("span", { class: "name" }, about)),
-      button("Close ✕", () => DIALOG().close(), { id: "close", autofocus: true }));
+    return el(
+      "div",
+      { class: "evidence-head" },
+      el(
+        "h2",
+        { id: "evidence-title" },
+        `${cell.name}${about ? ": " : ""}`,
+        el("span", { class: "name" }, about),
+      ),
+      button("Close ✕", () => DIALOG().close(), { id: "close", autofocus: true }),
+    );
   }
 
   function body({ cell, within }, selection, sources) {
-    const fits = (row) => Object.entries(within).every(([axis, value]) => Data.definition(row)[axis] === value);
-    const all = Data.rowsOf(cell.at, fits), chosen = new Set(selection.rows);
+    const fits = (row) =>
+      Object.entries(within).every(([axis, value]) => Data.definition(row)[axis] === value);
+    const all = Data.rowsOf(cell.at, fits),
+      chosen = new Set(selection.rows);
     const rows = selection.narrowed && !within.check ? all.filter((row) => chosen.has(row)) : all;
     const hidden = all.length - rows.length;
     return [
       el("p", {}, outcome(cell.outcome), ` ${cell.reason}`),
-      Dom.pairs([["device", cell.device], ["driver", cell.driver], ["when", `${cell.started} to ${cell.finished}`], ["ran in", `${cell.kind}, tier ${cell.tier}, samcheck ${cell.samcheck}`]]),
+      Dom.pairs([
+        ["device", cell.device],
+        ["driver", cell.driver],
+        ["when", `${cell.started} to ${cell.finished}`],
+        ["ran in", `${cell.kind}, tier ${cell.tier}, samcheck ${cell.samcheck}`],
+      ]),
       el("h3", {}, Dom.count(rows.length, "check")),
       hidden ? el("p", { class: "quiet" }, `${hidden} more are hidden by the filters.`) : null,
       ...byOutcome(rows, sources, rows.length === 1),
@@ -66,10 +89,20 @@ const Evidence = (() => {
     return Data.meta.severity.flatMap((word) => {
       const members = rows.filter((row) => Data.why(row).outcome === word);
       if (!members.length) return [];
-      const made = el("details", { class: "outcome-group" }, el("summary", {}, outcome(word, `(${members.length})`)));
-      const fill = () => { if (made.children.length === 1) made.append(...members.map((row) => Details.check(row, sources, alone))); };
+      const made = el(
+        "details",
+        { class: "outcome-group" },
+        el("summary", {}, outcome(word, `(${members.length})`)),
+      );
+      const fill = () => {
+        if (made.children.length === 1)
+          made.append(...members.map((row) => Details.check(row, sources, alone)));
+      };
       made.addEventListener("toggle", fill);
-      if (word !== "passed" || alone) { made.open = true; fill(); }
+      if (word !== "passed" || alone) {
+        made.open = true;
+        fill();
+      }
       return [made];
     });
   }
@@ -78,13 +111,30 @@ const Evidence = (() => {
     const made = el("details", {}, el("summary", {}, "Environment: versions, packages, times"));
     if (!found) return el("p", {}, "This page was made without evidence, to keep it small.");
     const { observed, packages, environment, phases } = found.cells[cell.at];
-    const text = (value) => (value === null ? "–" : typeof value === "object" ? Object.entries(value).map(([name, each]) => (Array.isArray(value) ? each : `${name}: ${each}`)).join(", ") || "–" : String(value));
+    const text = (value) =>
+      value === null
+        ? "–"
+        : typeof value === "object"
+          ? Object.entries(value)
+              .map(([name, each]) => (Array.isArray(value) ? each : `${name}: ${each}`))
+              .join(", ") || "–"
+          : String(value);
     made.append(
-      el("h4", {}, "Observed from inside"), Dom.pairs(Object.entries(observed).map(([name, value]) => [name, text(value)])),
-      el("h4", {}, "How it was made"), Dom.pairs([["kind", environment.kind], ["why", environment.why || "–"], ...Object.entries(environment.details)]),
-      el("h4", {}, "Seconds"), Dom.pairs(Object.entries(phases).map(([name, value]) => [name, String(value)])),
-      el("h4", {}, "Weights"), Dom.pairs(Object.entries(cell.weights)),
-      el("h4", {}, "Packages"), Dom.pairs(packages.map((number) => found.tables.packages[number])));
+      el("h4", {}, "Observed from inside"),
+      Dom.pairs(Object.entries(observed).map(([name, value]) => [name, text(value)])),
+      el("h4", {}, "How it was made"),
+      Dom.pairs([
+        ["kind", environment.kind],
+        ["why", environment.why || "–"],
+        ...Object.entries(environment.details),
+      ]),
+      el("h4", {}, "Seconds"),
+      Dom.pairs(Object.entries(phases).map(([name, value]) => [name, String(value)])),
+      el("h4", {}, "Weights"),
+      Dom.pairs(Object.entries(cell.weights)),
+      el("h4", {}, "Packages"),
+      Dom.pairs(packages.map((number) => found.tables.packages[number])),
+    );
     return made;
   }
 

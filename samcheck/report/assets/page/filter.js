@@ -17,7 +17,8 @@ const Filter = (() => {
   /** Every value that an axis has somewhere, in its order. */
   function values(axis) {
     const found = new Set();
-    if (OF_CELL.includes(axis)) for (const cell of Data.cells) for (const each of ofCell(cell, axis)) found.add(each);
+    if (OF_CELL.includes(axis))
+      for (const cell of Data.cells) for (const each of ofCell(cell, axis)) found.add(each);
     else for (const each of OF_WHY.includes(axis) ? Data.whys : Data.definitions) found.add(each[axis]);
     return [...found].sort(Sort.compare(axis));
   }
@@ -34,23 +35,48 @@ const Filter = (() => {
   function prepare() {
     if (texts.cells) return;
     texts.cells = Data.cells.map((cell) =>
-      [cell.name, cell.device, cell.driver, cell.numpy, cell.outcome, cell.reason, cell.day, cell.kind, ...cell.tags].join("\n").toLowerCase());
+      [
+        cell.name,
+        cell.device,
+        cell.driver,
+        cell.numpy,
+        cell.outcome,
+        cell.reason,
+        cell.day,
+        cell.kind,
+        ...cell.tags,
+      ]
+        .join("\n")
+        .toLowerCase(),
+    );
     texts.definitions = Data.definitions.map((each) => Object.values(each).join("\n").toLowerCase());
-    texts.whys = Data.whys.map(({ outcome, defect, reason }) => [outcome, defect, reason].join("\n").toLowerCase());
+    texts.whys = Data.whys.map(({ outcome, defect, reason }) =>
+      [outcome, defect, reason].join("\n").toLowerCase(),
+    );
   }
 
   /** Cells and checks that fit, each as ascending numbers, and whether checks were chosen among. */
   function select({ facets, text }) {
     prepare();
-    const [cellFacets, definitionFacets, whyFacets] = [OF_CELL, OF_DEFINITION, OF_WHY].map((axes) => chosen(facets, axes));
-    const cells = mask(Data.cells, (cell) => cellFacets.every(([axis, set]) => ofCell(cell, axis).some((each) => set.has(each))));
-    const definitions = mask(Data.definitions, (each) => definitionFacets.every(([axis, set]) => set.has(each[axis])));
+    const [cellFacets, definitionFacets, whyFacets] = [OF_CELL, OF_DEFINITION, OF_WHY].map((axes) =>
+      chosen(facets, axes),
+    );
+    const cells = mask(Data.cells, (cell) =>
+      cellFacets.every(([axis, set]) => ofCell(cell, axis).some((each) => set.has(each))),
+    );
+    const definitions = mask(Data.definitions, (each) =>
+      definitionFacets.every(([axis, set]) => set.has(each[axis])),
+    );
     const whys = mask(Data.whys, (each) => whyFacets.every(([axis, set]) => set.has(each[axis])));
-    const terms = text.toLowerCase().split(/\s+/).filter(Boolean).map((term) => ({
-      cells: mask(texts.cells, (each) => each.includes(term)),
-      definitions: mask(texts.definitions, (each) => each.includes(term)),
-      whys: mask(texts.whys, (each) => each.includes(term)),
-    }));
+    const terms = text
+      .toLowerCase()
+      .split(/\s+/)
+      .filter(Boolean)
+      .map((term) => ({
+        cells: mask(texts.cells, (each) => each.includes(term)),
+        definitions: mask(texts.definitions, (each) => each.includes(term)),
+        whys: mask(texts.whys, (each) => each.includes(term)),
+      }));
     const narrowed = definitionFacets.length + whyFacets.length > 0;
     const rows = fitting(cells, definitions, whys, terms);
     return { rows, cells: cellsWith(rows, cells, terms, narrowed), narrowed: narrowed || terms.length > 0 };
@@ -61,7 +87,9 @@ const Filter = (() => {
     const found = new Int32Array(rowCell.length);
     let size = 0;
     for (let row = 0; row < rowCell.length; row++) {
-      const cell = rowCell[row], definition = rowDefinition[row], why = rowWhy[row];
+      const cell = rowCell[row],
+        definition = rowDefinition[row],
+        why = rowWhy[row];
       if (!(cells[cell] & definitions[definition] & whys[why])) continue;
       let fits = true;
       for (const term of terms) fits &&= term.cells[cell] | term.definitions[definition] | term.whys[why];

@@ -14,8 +14,15 @@ const Page = (() => {
 
   function navigation() {
     const current = State.view in VIEWS ? State.view : "environments";
-    Dom.fill(part("views"), Object.entries(VIEWS).map(([view, [title]]) =>
-      button(title, () => State.set({ view, sort: "" }), { id: `view-${view}`, "aria-current": view === current ? "page" : null })));
+    Dom.fill(
+      part("views"),
+      Object.entries(VIEWS).map(([view, [title]]) =>
+        button(title, () => State.set({ view, sort: "" }), {
+          id: `view-${view}`,
+          "aria-current": view === current ? "page" : null,
+        }),
+      ),
+    );
     return current;
   }
 
@@ -28,7 +35,8 @@ const Page = (() => {
       Facets.show(selection);
     }
     if (names.some((name) => name !== "open")) {
-      const focused = document.activeElement?.id, current = navigation();
+      const focused = document.activeElement?.id,
+        current = navigation();
       VIEWS[current][1](part("view"), selection);
       if (focused && document.activeElement?.id !== focused) part(focused)?.focus();
     }
@@ -37,13 +45,29 @@ const Page = (() => {
 
   function problems() {
     const said = Data.meta.problems;
-    if (!said.length) { part("problems").hidden = true; return; }
-    Dom.fill(part("problems"), el("h2", {}, `✗ ${Dom.count(said.length, "file")} not read`), el("ul", {}, said.map((each) => el("li", {}, each))));
+    if (!said.length) {
+      part("problems").hidden = true;
+      return;
+    }
+    Dom.fill(
+      part("problems"),
+      el("h2", {}, `✗ ${Dom.count(said.length, "file")} not read`),
+      el(
+        "ul",
+        {},
+        said.map((each) => el("li", {}, each)),
+      ),
+    );
   }
 
   function legend() {
     const words = Data.meta.severity.map((word) => [Dom.outcome(word), " "]);
-    Dom.fill(part("footer"), "Words: ", ...words.flat(), " known: a catalogued upstream defect showed itself in its catalogued way. fixed: such a defect is gone here. skipped: cannot be tried here.");
+    Dom.fill(
+      part("footer"),
+      "Words: ",
+      ...words.flat(),
+      " known: a catalogued upstream defect showed itself in its catalogued way. fixed: such a defect is gone here. skipped: cannot be tried here.",
+    );
   }
 
   async function start() {
@@ -60,7 +84,10 @@ const Page = (() => {
   }
 
   start().catch((error) => {
-    Dom.fill(part("loading"), `The results in this page cannot be shown: ${error.message}. It needs a browser from 2023 or newer.`);
+    Dom.fill(
+      part("loading"),
+      `The results in this page cannot be shown: ${error.message}. It needs a browser from 2023 or newer.`,
+    );
     throw error;
   });
 

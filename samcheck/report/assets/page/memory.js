@@ -9,48 +9,117 @@ const Memory = (() => {
   const CLOSE = 0.1;
 
   async function measured(rows) {
-    const numbers = await Data.numbers(), found = [];
+    const numbers = await Data.numbers(),
+      found = [];
     for (const row of rows) {
-      const { metrics } = numbers(row), { variant, precision } = Data.definition(row);
+      const { metrics } = numbers(row),
+        { variant, precision } = Data.definition(row);
       for (const step of STEPS) {
-        const [mib, held, counted] = ["allocated", "held", "counted"].map((name) => metrics[`${step}_${name}_mib`]);
-        if (Number.isFinite(mib)) found.push({ cell: Data.cellOf(row), variant, precision, step, mib, held, counted });
+        const [mib, held, counted] = ["allocated", "held", "counted"].map(
+          (name) => metrics[`${step}_${name}_mib`],
+        );
+        if (Number.isFinite(mib))
+          found.push({ cell: Data.cellOf(row), variant, precision, step, mib, held, counted });
       }
     }
     return found;
   }
 
   async function show({ rows }, tools) {
-    const points = await measured(rows), curves = Data.meta.curves;
+    const points = await measured(rows),
+      curves = Data.meta.curves;
     const names = [...new Set(curves.map(({ variant }) => variant))];
     const usual = points.find(({ variant }) => names.includes(variant))?.variant ?? names[0];
     const variant = names.includes(State.subject) ? State.subject : usual;
-    tools.append(choice("of", names.map((name) => [name, name]), variant, (subject) => State.set({ subject }), "subject"));
+    tools.append(
+      choice(
+        "of",
+        names.map((name) => [name, name]),
+        variant,
+        (subject) => State.set({ subject }),
+        "subject",
+      ),
+    );
     const own = points.filter((point) => point.variant === variant);
-    return [against(variant, curves, own), own.length ? errors(variant, own) : el("p", {}, `No peaks of ${variant} were measured in what is selected.`)];
+    return [
+      against(variant, curves, own),
+      own.length
+        ? errors(variant, own)
+        : el("p", {}, `No peaks of ${variant} were measured in what is selected.`),
+    ];
   }
 
   function against(variant, curves, points) {
-    const lines = curves.filter((curve) => curve.variant === variant)
-      .flatMap(({ step, copying, sides, mib }) => sides.map((side, at) => ({ step, copying, name: step + (copying ? " with copies" : ""), side, mib: mib[at] })));
-    const dots = points.filter(({ precision }) => precision === "fp32").map((point) => ({ ...point, side: MEASURED_SIDE, name: Dom.plain(point.cell.name) }));
-    const rows = lines.map(({ name, side, mib }) => [name, `${side} × ${(side * 3) / 4}`, Plots.figures(mib)]);
+    const lines = curves
+      .filter((curve) => curve.variant === variant)
+      .flatMap(({ step, copying, sides, mib }) =>
+        sides.map((side, at) => ({
+          step,
+          copying,
+          name: step + (copying ? " with copies" : ""),
+          side,
+          mib: mib[at],
+        })),
+      );
+    const dots = points
+      .filter(({ precision }) => precision === "fp32")
+      .map((point) => ({ ...point, side: MEASURED_SIDE, name: Dom.plain(point.cell.name) }));
+    const rows = lines.map(({ name, side, mib }) => [
+      name,
+      `${side} × ${(side * 3) / 4}`,
+      Plots.figures(mib),
+    ]);
     const last = ends(lines);
-    return Plots.figure(`Memory of ${variant} in fp32`,
-      "in MiB of tensors above the weights, logarithmic, against the longer side of a 4:3 image in pixels. Lines are counted from SAM's shapes, dashed where resizing copies (PyTorch 2 with one thread on a CPU); dots are measured.", {
-        marginLeft: 60, marginRight: innerWidth < 700 ? 90 : 210, height: 420, marginBottom: 44, x: { type: "log", label: "longer side, pixels", labelAnchor: "center", ticks: lines.map(({ side }) => side), tickFormat: "d" },
-        y: { type: "log", label: "MiB", grid: true, tickFormat: "~g" }, symbol: { legend: dots.length > 0, domain: STEPS },
+    return Plots.figure(
+      `Memory of ${variant} in fp32`,
+      "in MiB of tensors above the weights, logarithmic, against the longer side of a 4:3 image in pixels. Lines are counted from SAM's shapes, dashed where resizing copies (PyTorch 2 with one thread on a CPU); dots are measured.",
+      {
+        marginLeft: 60,
+        marginRight: innerWidth < 700 ? 90 : 210,
+        height: 420,
+        marginBottom: 44,
+        x: {
+          type: "log",
+          label: "longer side, pixels",
+          labelAnchor: "center",
+          ticks: lines.map(({ side }) => side),
+          tickFormat: "d",
+        },
+        y: { type: "log", label: "MiB", grid: true, tickFormat: "~g" },
+        symbol: { legend: dots.length > 0, domain: STEPS },
         marks: [
-          ...[false, true].map((copying) => Plot.line(lines.filter((each) => each.copying === copying), { x: "side", y: "mib", z: "name", strokeWidth: 1.5, strokeDasharray: copying ? "5 4" : null })),
-          ...[false, true].map((copying) => Plot.text(last.filter((each) => each.copying === copying), { x: "side", y: "mib", text: "name", textAnchor: "start", dx: 6, dy: copying ? -5 : 5 })),
-          Plot.dot(dots, { x: "side", y: "mib", symbol: "step", stroke: "var(--accent)", strokeWidth: 2, channels: { environment: "name" }, tip: true }),
+          ...[false, true].map((copying) =>
+            Plot.line(
+              lines.filter((each) => each.copying === copying),
+              { x: "side", y: "mib", z: "name", strokeWidth: 1.5, strokeDasharray: copying ? "5 4" : null },
+            ),
+          ),
+          ...[false, true].map((copying) =>
+            Plot.text(
+              last.filter((each) => each.copying === copying),
+              { x: "side", y: "mib", text: "name", textAnchor: "start", dx: 6, dy: copying ? -5 : 5 },
+            ),
+          ),
+          Plot.dot(dots, {
+            x: "side",
+            y: "mib",
+            symbol: "step",
+            stroke: "var(--accent)",
+            strokeWidth: 2,
+            channels: { environment: "name" },
+            tip: true,
+          }),
         ],
-      }, ["step", "image", "counted, MiB"], rows);
+      },
+      ["step", "image", "counted, MiB"],
+      rows,
+    );
   }
 
   /** Where lines end, with their names; of those that end together, in one. */
   function ends(lines) {
-    const most = Math.max(...lines.map(({ side }) => side)), found = [];
+    const most = Math.max(...lines.map(({ side }) => side)),
+      found = [];
     for (const line of lines.filter(({ side }) => side === most)) {
       const near = found.find(({ mib }) => Math.abs(Math.log(mib / line.mib)) < CLOSE);
       if (near) near.name = near.name.replace(/ with copies$/, "") + `, ${line.name}`;
@@ -60,16 +129,46 @@ const Memory = (() => {
   }
 
   function errors(variant, points) {
-    const made = points.map((point) => ({ ...point, what: `${point.step} ${Dom.plain(point.precision)}`, ratio: point.mib / point.counted, name: Dom.plain(point.cell.name) }));
+    const made = points.map((point) => ({
+      ...point,
+      what: `${point.step} ${Dom.plain(point.precision)}`,
+      ratio: point.mib / point.counted,
+      name: Dom.plain(point.cell.name),
+    }));
     const kinds = [...new Set(made.map(({ what }) => what))].sort();
-    const rows = made.map((each) => [Pairs.label(each.cell), each.step, each.precision, Plots.figures(each.mib), Plots.figures(each.held), Plots.figures(each.counted)]);
-    return Plots.figure(`Measured by counted memory of ${variant}`, "a dot per environment; the suite allows a tenth, the dashed lines.", {
-      marginLeft: Plots.left(kinds), height: kinds.length * 28 + 70, marginBottom: 44, x: { label: "measured / counted", labelAnchor: "center", grid: true }, y: { label: null, domain: kinds },
-      marks: [
-        Plot.ruleX([1]), Plot.ruleX([0.9, 1.1], { strokeDasharray: "4 3" }),
-        Plot.dot(made, { x: "ratio", y: "what", fill: "var(--accent)", r: 3.5, channels: { environment: "name" }, tip: true }),
-      ],
-    }, ["environment", "step", "precision", "tensors, MiB", "process, MiB", "counted, MiB"], rows);
+    const rows = made.map((each) => [
+      Pairs.label(each.cell),
+      each.step,
+      each.precision,
+      Plots.figures(each.mib),
+      Plots.figures(each.held),
+      Plots.figures(each.counted),
+    ]);
+    return Plots.figure(
+      `Measured by counted memory of ${variant}`,
+      "a dot per environment; the suite allows a tenth, the dashed lines.",
+      {
+        marginLeft: Plots.left(kinds),
+        height: kinds.length * 28 + 70,
+        marginBottom: 44,
+        x: { label: "measured / counted", labelAnchor: "center", grid: true },
+        y: { label: null, domain: kinds },
+        marks: [
+          Plot.ruleX([1]),
+          Plot.ruleX([0.9, 1.1], { strokeDasharray: "4 3" }),
+          Plot.dot(made, {
+            x: "ratio",
+            y: "what",
+            fill: "var(--accent)",
+            r: 3.5,
+            channels: { environment: "name" },
+            tip: true,
+          }),
+        ],
+      },
+      ["environment", "step", "precision", "tensors, MiB", "process, MiB", "counted, MiB"],
+      rows,
+    );
   }
 
   return { show };

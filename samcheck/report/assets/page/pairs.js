@@ -5,7 +5,11 @@ const Pairs = (() => {
   const AXES = {
     cell: { title: "two environments", of: (cell) => label(cell), same: () => "" },
     device: { title: "two devices", of: (cell) => cell.device, same: (cell) => cell.name },
-    driver: { title: "two drivers", of: (cell) => cell.driver, same: (cell) => `${cell.device}\n${cell.name}` },
+    driver: {
+      title: "two drivers",
+      of: (cell) => cell.driver,
+      same: (cell) => `${cell.device}\n${cell.name}`,
+    },
     day: { title: "two dates", of: (cell) => cell.day, same: (cell) => cell.key },
   };
 
@@ -20,7 +24,8 @@ const Pairs = (() => {
   function of(axis, a, b) {
     const sides = [a, b].map((value) => {
       const found = new Map();
-      for (const cell of Data.cells) if (AXES[axis].of(cell) === value) found.set(AXES[axis].same(cell), cell.at);
+      for (const cell of Data.cells)
+        if (AXES[axis].of(cell) === value) found.set(AXES[axis].same(cell), cell.at);
       return found;
     });
     return [...sides[0]].filter(([key]) => sides[1].has(key)).map(([key, at]) => [at, sides[1].get(key)]);
@@ -28,7 +33,9 @@ const Pairs = (() => {
 
   /** The checks of both sides: {cells, definition, a, b}, a row or -1 on each side. */
   function checks([first, second]) {
-    const rows = new Map(Data.rowsOf(first).map((row) => [Data.rowDefinition[row], { cells: [first, second], a: row, b: -1 }]));
+    const rows = new Map(
+      Data.rowsOf(first).map((row) => [Data.rowDefinition[row], { cells: [first, second], a: row, b: -1 }]),
+    );
     for (const row of Data.rowsOf(second)) {
       const known = rows.get(Data.rowDefinition[row]);
       if (known) known.b = row;

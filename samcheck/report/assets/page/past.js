@@ -6,28 +6,46 @@ const Past = (() => {
 
   /** Cells with several runs whose newest is selected, by what they have in common. */
   function repeated({ cells }) {
-    const wanted = new Set(cells.map((at) => Data.cells[at].key)), runs = new Map();
-    for (const cell of Data.cells) if (wanted.has(cell.key) && !Number.isNaN(Date.parse(cell.finished))) runs.set(cell.key, [...(runs.get(cell.key) ?? []), cell]);
+    const wanted = new Set(cells.map((at) => Data.cells[at].key)),
+      runs = new Map();
+    for (const cell of Data.cells)
+      if (wanted.has(cell.key) && !Number.isNaN(Date.parse(cell.finished)))
+        runs.set(cell.key, [...(runs.get(cell.key) ?? []), cell]);
     return [...runs.values()].filter((each) => each.length > 1).slice(0, MOST_LINES);
   }
 
   async function show(selection, tools) {
     const groups = repeated(selection);
     if (!groups.length) {
-      return el("p", {}, "There is one run of each environment here. Older results make a history: samcheck html OLDER-RESULTS results");
+      return el(
+        "p",
+        {},
+        "There is one run of each environment here. Older results make a history: samcheck html OLDER-RESULTS results",
+      );
     }
     return [outcomes(groups), ...(await times(groups, tools))];
   }
 
   function outcomes(groups) {
     const points = groups.flat().map((cell) => ({
-      date: new Date(cell.finished), when: cell.finished, name: Dom.plain(cell.name), key: cell.key, outcome: cell.outcome,
+      date: new Date(cell.finished),
+      when: cell.finished,
+      name: Dom.plain(cell.name),
+      key: cell.key,
+      outcome: cell.outcome,
       bad: Data.rowsOf(cell.at, (row) => Data.meta.bad.includes(Data.why(row).outcome)).length,
     }));
-    return Plots.figure("Checks that did not hold", "by the date of the run, a line per environment.", {
-      ...frame, y: { label: "checks", grid: true, nice: true },
-      marks: [Plot.ruleY([0]), ...line(points, "bad")],
-    }, ["environment", "date", "outcome", "checks that did not hold"], points.map((each) => [each.name, each.when, each.outcome, each.bad]));
+    return Plots.figure(
+      "Checks that did not hold",
+      "by the date of the run, a line per environment.",
+      {
+        ...frame,
+        y: { label: "checks", grid: true, nice: true },
+        marks: [Plot.ruleY([0]), ...line(points, "bad")],
+      },
+      ["environment", "date", "outcome", "checks that did not hold"],
+      points.map((each) => [each.name, each.when, each.outcome, each.bad]),
+    );
   }
 
   async function times(groups, tools) {
@@ -36,12 +54,26 @@ const Past = (() => {
     const { step, timings } = Timings.ofStep(all, tools);
     const kinds = [...new Set(timings.map(({ what }) => what))];
     return kinds.map((kind) => {
-      const points = timings.filter(({ what }) => what === kind).map((timing) => ({
-        date: new Date(timing.cell.finished), when: timing.cell.finished, name: Dom.plain(timing.cell.name), key: timing.cell.key, ms: Statistics.center(timing),
-      }));
-      return Plots.figure(`Median of ${step}, ${kind}`, "in milliseconds by the date of the run, a line per environment.", {
-        ...frame, y: { label: "ms", grid: true, zero: true }, marks: line(points, "ms"),
-      }, ["environment", "date", "median, ms"], points.map((each) => [each.name, each.when, Plots.figures(each.ms)]));
+      const points = timings
+        .filter(({ what }) => what === kind)
+        .map((timing) => ({
+          date: new Date(timing.cell.finished),
+          when: timing.cell.finished,
+          name: Dom.plain(timing.cell.name),
+          key: timing.cell.key,
+          ms: Statistics.center(timing),
+        }));
+      return Plots.figure(
+        `Median of ${step}, ${kind}`,
+        "in milliseconds by the date of the run, a line per environment.",
+        {
+          ...frame,
+          y: { label: "ms", grid: true, zero: true },
+          marks: line(points, "ms"),
+        },
+        ["environment", "date", "median, ms"],
+        points.map((each) => [each.name, each.when, Plots.figures(each.ms)]),
+      );
     });
   }
 
@@ -51,7 +83,13 @@ const Past = (() => {
     const shape = { x: "date", y, z: "key" };
     return [
       Plot.line(points, { ...shape, sort: "date", strokeOpacity: 0.6 }),
-      Plot.dot(points, { ...shape, fill: "var(--accent)", r: 3.5, channels: { environment: "name" }, tip: true }),
+      Plot.dot(points, {
+        ...shape,
+        fill: "var(--accent)",
+        r: 3.5,
+        channels: { environment: "name" },
+        tip: true,
+      }),
     ];
   }
 

@@ -4,20 +4,28 @@ const Plots = (() => {
   const { choice, el } = Dom;
   const MOST_ROWS = 400;
   const KINDS = {
-    latency: ["Latency", () => Timings.latency], ratio: ["Ratio to a baseline", () => Timings.ratio],
-    memory: ["Memory against image size", () => Memory.show], history: ["History", () => Past.show],
+    latency: ["Latency", () => Timings.latency],
+    ratio: ["Ratio to a baseline", () => Timings.ratio],
+    memory: ["Memory against image size", () => Memory.show],
+    history: ["History", () => Past.show],
   };
 
   /** A plot of observable's with its words and its numbers. */
   function figure(title, explanation, options, heads, rows) {
     const width = Math.max(300, Math.min(1240, document.getElementById("view").clientWidth - 34));
-    const drawn = Plot.plot({ width, ariaLabel: title, style: { background: "transparent", fontSize: "12px" }, ...options });
+    const drawn = Plot.plot({
+      width,
+      ariaLabel: title,
+      style: { background: "transparent", fontSize: "12px" },
+      ...options,
+    });
     silence(drawn, title);
     const numbers = el("details", { class: "numbers" }, el("summary", {}, "The same as numbers"));
     numbers.addEventListener("toggle", () => {
       if (numbers.children.length > 1) return;
       numbers.append(Dom.table(heads, rows.slice(0, MOST_ROWS), title));
-      if (rows.length > MOST_ROWS) numbers.append(el("p", {}, `${rows.length - MOST_ROWS} more rows are left out here: filter.`));
+      if (rows.length > MOST_ROWS)
+        numbers.append(el("p", {}, `${rows.length - MOST_ROWS} more rows are left out here: filter.`));
     });
     return el("figure", {}, el("figcaption", {}, el("strong", {}, title), " ", explanation), drawn, numbers);
   }
@@ -48,7 +56,11 @@ const Plots = (() => {
   async function show(container, selection) {
     const kind = State.plot in KINDS ? State.plot : "latency";
     const options = Object.entries(KINDS).map(([key, [title]]) => [key, title]);
-    const tools = el("div", { class: "tools" }, choice("Plot", options, kind, (plot) => State.set({ plot, step: "", subject: "" }), "plot"));
+    const tools = el(
+      "div",
+      { class: "tools" },
+      choice("Plot", options, kind, (plot) => State.set({ plot, step: "", subject: "" }), "plot"),
+    );
     const place = el("div", { class: "plots" }, el("p", {}, "Reading the numbers …"));
     Dom.fill(container, tools, place);
     const made = await KINDS[kind][1]()(selection, tools);

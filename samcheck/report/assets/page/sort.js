@@ -20,7 +20,10 @@ const Sort = (() => {
     if (!fields.has(field)) {
       const values = items.map(value);
       const numbers = new Map([...new Set(values)].sort(compare(field)).map((each, at) => [each, at]));
-      fields.set(field, Int32Array.from(values, (each) => numbers.get(each)));
+      fields.set(
+        field,
+        Int32Array.from(values, (each) => numbers.get(each)),
+      );
     }
     return fields.get(field);
   }

@@ -3,8 +3,20 @@
 const State = (() => {
   /** Names in the address, what each one is when the address does not say, in the order of the address. */
   const DEFAULTS = {
-    view: "environments", text: "", columns: "group", sort: "", open: "",
-    axis: "cell", a: "", b: "", same: "", plot: "latency", subject: "", step: "", precision: "", baseline: "",
+    view: "environments",
+    text: "",
+    columns: "group",
+    sort: "",
+    open: "",
+    axis: "cell",
+    a: "",
+    b: "",
+    same: "",
+    plot: "latency",
+    subject: "",
+    step: "",
+    precision: "",
+    baseline: "",
   };
   const state = { ...DEFAULTS, facets: new Map() };
   const listeners = [];
@@ -18,8 +30,10 @@ const State = (() => {
 
   /** The address of this view, or of the one with `changes`. */
   function address(changes = {}) {
-    const said = new URLSearchParams(), wanted = { ...state, ...changes };
-    for (const [name, usual] of Object.entries(DEFAULTS)) if (wanted[name] !== usual) said.set(name, wanted[name]);
+    const said = new URLSearchParams(),
+      wanted = { ...state, ...changes };
+    for (const [name, usual] of Object.entries(DEFAULTS))
+      if (wanted[name] !== usual) said.set(name, wanted[name]);
     for (const [axis, values] of wanted.facets) for (const value of values) said.append(axis, value);
     return `#${said}`;
   }
@@ -43,7 +57,10 @@ const State = (() => {
   /** Calls `listener` with what changed; with everything when another address is gone to. */
   function follow(listener) {
     listeners.push(listener);
-    addEventListener("popstate", () => { read(); listener({ ...state }); });
+    addEventListener("popstate", () => {
+      read();
+      listener({ ...state });
+    });
   }
 
   return Object.assign(state, { address, chosen, follow, read, set });

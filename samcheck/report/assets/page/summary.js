@@ -17,7 +17,8 @@ const Summary = (() => {
   /** Of the selection, per cell: did all of what was selected hold? */
   function judged({ cells, rows, narrowed }) {
     if (!narrowed) return new Map(cells.map((at) => [at, Data.cells[at].outcome]));
-    const bad = flags(({ outcome: word }) => Data.meta.bad.includes(word)), failed = new Uint8Array(Data.cells.length);
+    const bad = flags(({ outcome: word }) => Data.meta.bad.includes(word)),
+      failed = new Uint8Array(Data.cells.length);
     for (const row of rows) failed[Data.rowCell[row]] |= bad[Data.rowWhy[row]];
     return new Map(cells.map((at) => [at, failed[at] ? "failed" : "passed"]));
   }
@@ -25,7 +26,8 @@ const Summary = (() => {
   /** Values with how often they are there, the most frequent first. */
   function tally(items, key, times = () => 1) {
     const found = new Map();
-    for (const item of items) if (times(item)) found.set(key(item), (found.get(key(item)) ?? 0) + times(item));
+    for (const item of items)
+      if (times(item)) found.set(key(item), (found.get(key(item)) ?? 0) + times(item));
     return [...found].sort((a, b) => b[1] - a[1]);
   }
 
@@ -34,32 +36,61 @@ const Summary = (() => {
     const names = [...new Set(Data.whys.map(({ defect }) => defect))];
     const numbers = new Map(names.map((name, number) => [name, number]));
     const ofWhy = Data.whys.map(({ outcome: word, defect }) => (word === "known" ? numbers.get(defect) : -1));
-    const seen = new Uint8Array(names.length * Data.cells.length), cells = new Int32Array(names.length);
+    const seen = new Uint8Array(names.length * Data.cells.length),
+      cells = new Int32Array(names.length);
     for (const row of rows) {
-      const defect = ofWhy[Data.rowWhy[row]], place = defect * Data.cells.length + Data.rowCell[row];
+      const defect = ofWhy[Data.rowWhy[row]],
+        place = defect * Data.cells.length + Data.rowCell[row];
       if (defect < 0 || seen[place]) continue;
       seen[place] = 1;
       cells[defect]++;
     }
-    return tally(names, (name) => name, (name) => cells[numbers.get(name)]);
+    return tally(
+      names,
+      (name) => name,
+      (name) => cells[numbers.get(name)],
+    );
   }
 
   const card = (title, headline, kind, ...rest) =>
-    el("article", { class: `card ${kind}` }, el("h2", {}, title), el("p", { class: "headline" }, headline), ...rest);
+    el(
+      "article",
+      { class: `card ${kind}` },
+      el("h2", {}, title),
+      el("p", { class: "headline" }, headline),
+      ...rest,
+    );
 
-  const list = (items) => el("ul", {}, items.map((item) => el("li", {}, item)));
+  const list = (items) =>
+    el(
+      "ul",
+      {},
+      items.map((item) => el("li", {}, item)),
+    );
 
   /** "1.13.1 to 2.15.0" */
   function range(cells, axis) {
-    const values = [...new Set(cells.map((at) => Data.cells[at][axis]))].filter(Boolean).sort(Sort.compare(axis));
-    return values.length > 1 ? `${values[0]} to ${values.at(-1)}` : values[0] ?? "none";
+    const values = [...new Set(cells.map((at) => Data.cells[at][axis]))]
+      .filter(Boolean)
+      .sort(Sort.compare(axis));
+    return values.length > 1 ? `${values[0]} to ${values.at(-1)}` : (values[0] ?? "none");
   }
 
   function works(selection, good) {
-    const about = [["PyTorch", "torch"], ["CUDA build", "cuda"], ["Python", "python"], ["device", "device"]];
+    const about = [
+      ["PyTorch", "torch"],
+      ["CUDA build", "cuda"],
+      ["Python", "python"],
+      ["device", "device"],
+    ];
     const ranges = good.length ? Dom.pairs(about.map(([name, axis]) => [name, range(good, axis)])) : null;
     const all = selection.cells.length;
-    return card("What works", `✓ ${good.length} of ${count(all, "environment")}`, good.length ? "good" : "none", ranges);
+    return card(
+      "What works",
+      `✓ ${good.length} of ${count(all, "environment")}`,
+      good.length ? "good" : "none",
+      ranges,
+    );
   }
 
   function broken(selection, bad) {
@@ -67,22 +98,47 @@ const Summary = (() => {
       const cell = Data.cells[at];
       return [link(cell.name, Evidence.opened(at)), ` ${Dom.plain(cell.reason).slice(0, 160)}`];
     });
-    if (bad.length > MOST) items.push([link(`all ${bad.length}`, State.chosen("result", new Set(bad.map((at) => Data.cells[at].outcome))))]);
+    if (bad.length > MOST)
+      items.push([
+        link(`all ${bad.length}`, State.chosen("result", new Set(bad.map((at) => Data.cells[at].outcome)))),
+      ]);
     const headline = bad.length ? `✗ ${count(bad.length, "environment")}` : "✓ nothing here";
     return card("What does not", headline, bad.length ? "bad" : "good", list(items));
   }
 
   function reasons({ rows, cells }, bad) {
-    const times = timesOf(rows), unbuilt = bad.filter((at) => Data.start[at] === Data.start[at + 1]);
-    const failed = tally(Data.whys, ({ reason }) => reason, (why) => (Data.meta.bad.includes(why.outcome) ? times[why.at] : 0));
-    const causes = [...failed, ...tally(unbuilt, (at) => Data.cells[at].reason)], defects = defectsOf(rows);
-    const items = causes.slice(0, MOST - 1).map(([reason, times]) => [`${times} × `, Dom.plain(reason).slice(0, 120)]);
+    const times = timesOf(rows),
+      unbuilt = bad.filter((at) => Data.start[at] === Data.start[at + 1]);
+    const failed = tally(
+      Data.whys,
+      ({ reason }) => reason,
+      (why) => (Data.meta.bad.includes(why.outcome) ? times[why.at] : 0),
+    );
+    const causes = [...failed, ...tally(unbuilt, (at) => Data.cells[at].reason)],
+      defects = defectsOf(rows);
+    const items = causes
+      .slice(0, MOST - 1)
+      .map(([reason, times]) => [`${times} × `, Dom.plain(reason).slice(0, 120)]);
     for (const [defect, times] of defects.slice(0, Math.max(2, MOST - items.length))) {
       const all = times === cells.length ? `all ${times}` : `${times} of ${cells.length}`;
-      items.push([outcome("known"), " ", link(defect || "(not in the catalogue)", { ...State.chosen("defect", new Set([defect])), view: "checks" }), ` in ${all}`]);
+      items.push([
+        outcome("known"),
+        " ",
+        link(defect || "(not in the catalogue)", {
+          ...State.chosen("defect", new Set([defect])),
+          view: "checks",
+        }),
+        ` in ${all}`,
+      ]);
     }
     const headline = causes.length ? `✗ ${count(causes.length, "cause")}` : "✓ no failure";
-    const more = defects.length ? el("p", { class: "quiet" }, `≈ ${count(defects.length, "catalogued upstream defect")} beside, which fail nothing`) : null;
+    const more = defects.length
+      ? el(
+          "p",
+          { class: "quiet" },
+          `≈ ${count(defects.length, "catalogued upstream defect")} beside, which fail nothing`,
+        )
+      : null;
     return card("Why", headline, causes.length ? "bad" : "good", list(items), more);
   }
 
@@ -96,10 +152,17 @@ const Summary = (() => {
     const days = cells.map((at) => Data.cells[at].day).sort();
     if (!days.length) return card("How old", "–", "none");
     const old = days.filter((day) => Date.now() - Date.parse(day) > 30 * DAY_MS).length;
-    return card("How old", `${days.at(-1)}${ago(days.at(-1))}`, "none", Dom.pairs([
-      ["newest", days.at(-1)], ["oldest", `${days[0]}${ago(days[0])}`], ["over 30 days", `${old} of ${days.length}`],
-      ["samcheck", range(cells, "samcheck")],
-    ]));
+    return card(
+      "How old",
+      `${days.at(-1)}${ago(days.at(-1))}`,
+      "none",
+      Dom.pairs([
+        ["newest", days.at(-1)],
+        ["oldest", `${days[0]}${ago(days[0])}`],
+        ["over 30 days", `${old} of ${days.length}`],
+        ["samcheck", range(cells, "samcheck")],
+      ]),
+    );
   }
 
   function bar(counts, all) {
@@ -112,25 +175,62 @@ const Summary = (() => {
   }
 
   function sure({ rows, cells }) {
-    const times = timesOf(rows), counts = tally(Data.whys, ({ outcome: word }) => word, (why) => times[why.at]);
-    const ran = rows.length - counts.reduce((sum, [word, times]) => sum + (["skipped", "not-run"].includes(word) ? times : 0), 0);
+    const times = timesOf(rows),
+      counts = tally(
+        Data.whys,
+        ({ outcome: word }) => word,
+        (why) => times[why.at],
+      );
+    const ran =
+      rows.length -
+      counts.reduce((sum, [word, times]) => sum + (["skipped", "not-run"].includes(word) ? times : 0), 0);
     const keys = new Set(cells.map((at) => Data.cells[at].key));
-    const runs = tally(Data.cells.filter((cell) => keys.has(cell.key)), (cell) => cell.key)[0]?.[1] ?? 0;
-    const weights = [...new Set(cells.flatMap((at) => Object.entries(Data.cells[at].weights).map(([name, text]) => `${name} ${text.split(" ")[0]}`)))];
+    const runs =
+      tally(
+        Data.cells.filter((cell) => keys.has(cell.key)),
+        (cell) => cell.key,
+      )[0]?.[1] ?? 0;
+    const weights = [
+      ...new Set(
+        cells.flatMap((at) =>
+          Object.entries(Data.cells[at].weights).map(([name, text]) => `${name} ${text.split(" ")[0]}`),
+        ),
+      ),
+    ];
     const gpus = new Set(cells.map((at) => Data.cells[at].device).filter((name) => !name.startsWith("cpu")));
-    return card("How sure", `${ran.toLocaleString("en")} of ${count(rows.length, "check")} ran`, "none", bar(counts, rows.length),
-      el("p", { class: "outcomes" }, counts.flatMap(([word, times]) => [outcome(word, times.toLocaleString("en")), " "])),
+    return card(
+      "How sure",
+      `${ran.toLocaleString("en")} of ${count(rows.length, "check")} ran`,
+      "none",
+      bar(counts, rows.length),
+      el(
+        "p",
+        { class: "outcomes" },
+        counts.flatMap(([word, times]) => [outcome(word, times.toLocaleString("en")), " "]),
+      ),
       list([
-        gpus.size ? `on ${count(gpus.size, "GPU")}` : "on no GPU: nothing here is about speed or memory of GPUs",
+        gpus.size
+          ? `on ${count(gpus.size, "GPU")}`
+          : "on no GPU: nothing here is about speed or memory of GPUs",
         runs > 1 ? `up to ${runs} runs of an environment` : "one run of each environment",
         `weights: ${weights.join(", ") || "none"}; random ones say nothing about the quality of masks`,
-      ]));
+      ]),
+    );
   }
 
   function show(container, selection) {
     const said = judged(selection);
-    const [good, bad] = [true, false].map((fine) => selection.cells.filter((at) => (said.get(at) === "passed") === fine));
-    Dom.fill(container, works(selection, good), broken(selection, bad), reasons(selection, bad), age(selection.cells), sure(selection));
+    const [good, bad] = [true, false].map((fine) =>
+      selection.cells.filter((at) => (said.get(at) === "passed") === fine),
+    );
+    Dom.fill(
+      container,
+      works(selection, good),
+      broken(selection, bad),
+      reasons(selection, bad),
+      age(selection.cells),
+      sure(selection),
+    );
   }
 
   return { show };
