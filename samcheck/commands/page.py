@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
 
+from samcheck import results
+from samcheck.compare import past
 from samcheck.planning import RESULTS
 from samcheck.report import html
 from samcheck.usage import readable
@@ -18,7 +21,10 @@ from samcheck.usage import readable
     type=click.Path(dir_okay=False, path_type=Path),
     help=f"Where the page goes; default: {html.PAGE} in the last folder.",
 )
-def html_command(folders: tuple[Path, ...], output: Path | None) -> None:
+@click.option(
+    "--commits", type=click.IntRange(min=0), default=0, help="Also what git keeps of so many commits to them."
+)
+def html_command(folders: tuple[Path, ...], output: Path | None, commits: int) -> None:
     """Write one HTML file with all results, which opens from disk and needs no network.
 
     FOLDERs hold results; default: results/ of the checkout. Where several have runs of the same cell, the
@@ -26,8 +32,16 @@ def html_command(folders: tuple[Path, ...], output: Path | None) -> None:
     """
     folders = folders or (RESULTS,)
     path = output or folders[-1] / html.PAGE
-    packed = html.write(path, folders)
+    older = [each for folder in folders if commits for each in _kept_by_git(folder, commits)]
+    packed = html.write(path, folders, older)
     if packed.left_out:
         click.echo(f"left out, because the page would be too large: {', '.join(packed.left_out)}", err=True)
     size = readable(path.stat().st_size)
     click.echo(f"{path}: {packed.results} results, {packed.checks} checks, {size}")
+
+
+def _kept_by_git(folder: Path, commits: int) -> Iterator[results.Stored]:
+    """Earlier results, with the folders that they would lie in."""
+    for result in past.versions(folder, commits):
+        device, driver = results.place(folder, result, "unknown").relative_to(folder).parts[:2]
+        yield results.Stored(device, driver, result)

@@ -31,8 +31,8 @@ SCRIPTS = (
 STYLES = ("vendor/slickgrid.css", "page/page.css", "page/grid.css")
 
 
-def write(path: Path, folders: Sequence[Path]) -> page_data.Packed:
-    """Write everything in the stores `folders` to `path`; several runs of a cell are its history.
+def write(path: Path, folders: Sequence[Path], older: Iterable[results.Stored] = ()) -> page_data.Packed:
+    """Write all in the stores `folders`, and `older`, to `path`; several runs of a cell are its history.
 
     Raises:
         BadInput: a folder is not there, or no file in them is a result.
@@ -42,8 +42,8 @@ def write(path: Path, folders: Sequence[Path]) -> page_data.Packed:
             raise BadInput(f"{folder}: no such folder: name folders with results in them, such as results/")
     problems: list[str] = []
     now = datetime.now(UTC)
-    found = _unique(chain.from_iterable(results.stream(folder, problems) for folder in folders))
-    packed = page_data.pack(found, _meta(now, problems))
+    found = chain.from_iterable(results.stream(folder, problems) for folder in folders)
+    packed = page_data.pack(_unique(chain(found, older)), _meta(now, problems))
     if not packed.results:
         raise BadInput(f"no results in {', '.join(map(str, folders))}: run `nox -s matrix` first")
     results.write_atomically(path, render(packed, now).encode())

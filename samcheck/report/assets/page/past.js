@@ -3,6 +3,8 @@
 const Past = (() => {
   const { el } = Dom;
   const MOST_LINES = 30;
+  /** More names would lie on each other; dots say theirs when they are pointed at. */
+  const MOST_NAMES = 4;
 
   /** Cells with several runs whose newest is selected, by what they have in common. */
   function repeated({ cells }) {
@@ -20,7 +22,7 @@ const Past = (() => {
       return el(
         "p",
         {},
-        "There is one run of each environment here. Older results make a history: samcheck html OLDER-RESULTS results",
+        "There is one run of each environment here. Older results make a history: samcheck html --commits 200, or samcheck html OLDER-FOLDER results",
       );
     }
     return [outcomes(groups), ...(await times(groups, tools))];
@@ -40,7 +42,13 @@ const Past = (() => {
       "by the date of the run, a line per environment.",
       {
         ...frame,
-        y: { label: "checks", grid: true, nice: true },
+        y: {
+          label: "checks",
+          grid: true,
+          domain: [0, Math.max(4, ...points.map(({ bad }) => bad))],
+          ticks: 4,
+          tickFormat: "d",
+        },
         marks: [Plot.ruleY([0]), ...line(points, "bad")],
       },
       ["environment", "date", "outcome", "checks that did not hold"],
@@ -48,8 +56,15 @@ const Past = (() => {
     );
   }
 
+  /** The checks of all runs that the filters leave. */
+  function rowsOf(groups) {
+    const facets = new Map(State.facets).set("run", new Set(["newest", "older"]));
+    const cells = new Set(groups.flat().map(({ at }) => at));
+    return Filter.select({ facets, text: State.text }).rows.filter((row) => cells.has(Data.rowCell[row]));
+  }
+
   async function times(groups, tools) {
-    const all = await Timings.collect(groups.flat().flatMap((cell) => Data.rowsOf(cell.at)));
+    const all = await Timings.collect(rowsOf(groups));
     if (!all.length) return [];
     const { step, timings } = Timings.ofStep(all, tools);
     const kinds = [...new Set(timings.map(({ what }) => what))];
@@ -77,12 +92,22 @@ const Past = (() => {
     });
   }
 
-  const frame = { height: 240, marginLeft: 56, marginRight: 20, x: { type: "utc", label: null } };
+  const frame = {
+    height: 240,
+    marginLeft: 56,
+    marginRight: innerWidth < 700 ? 20 : 250,
+    x: { type: "utc", label: null },
+  };
 
   function line(points, y) {
     const shape = { x: "date", y, z: "key" };
+    const named = innerWidth >= 700 && new Set(points.map(({ key }) => key)).size <= MOST_NAMES;
+    points.sort((one, other) => one.date - other.date);
     return [
       Plot.line(points, { ...shape, sort: "date", strokeOpacity: 0.6 }),
+      !named
+        ? null
+        : Plot.text(points, Plot.selectLast({ ...shape, text: "name", textAnchor: "start", dx: 8 })),
       Plot.dot(points, {
         ...shape,
         fill: "var(--accent)",
