@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from opening import PATIENCE_MS, SIZES, Open, Opened, Store
+from playwright.sync_api import Browser, sync_playwright
 
 from samcheck import results
 from samcheck.guest.record import CellResult
@@ -20,43 +20,6 @@ from samcheck.report import html
 sys.path.append(str(Path(__file__).parents[1] / "unit"))
 
 CHROMIUMS = ("chromium", "chromium-browser", "google-chrome")
-#: Wide screens, and phones; in pixels.
-SIZES = {"wide": (1440, 900), "narrow": (390, 844)}
-
-PATIENCE_MS = 10_000
-
-
-@dataclass
-class Opened:
-    """A page, and what it said or asked for that it should not."""
-
-    page: Page
-    path: Path
-    complaints: list[str] = field(default_factory=list)
-
-    def go(self, address: str) -> Opened:
-        """To a view of the page, as whoever gets the address does: loaded anew."""
-        self.page.goto("about:blank")
-        self.page.goto(f"{self.path.as_uri()}#{address}")
-        self.page.wait_for_selector("html[data-ready]")
-        return self
-
-    def text(self, selector: str) -> str:
-        return self.page.locator(selector).inner_text()
-
-    def first_cells(self, column: int, count: int = 3) -> list[str]:
-        """What stands in the first rows that are in sight."""
-        cells = self.page.locator(f".slick-row .slick-cell.l{column}")
-        cells.first.wait_for()
-        # Rows stand where their offset says, whatever their order among the elements is.
-        placed = cells.evaluate_all(
-            "all => all.map(one => [one.parentElement.getBoundingClientRect().top, one.innerText])"
-        )
-        return [text for _, text in sorted(placed, key=lambda pair: pair[0])[:count]]
-
-
-Store = Callable[..., Path]
-Open = Callable[..., Opened]
 
 
 @pytest.fixture(scope="session")

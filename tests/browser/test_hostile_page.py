@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import hostile
 import pytest
-from conftest import SIZES, Open, Opened, Store
+from opening import SIZES, Open, Opened, Store
 
 VIEWS = ("", "columns=variant", "view=checks", "view=compare", "view=plots", "view=plots&plot=history")
 #: Elements and attributes that only such a text can have made.

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import sample
 from axe_playwright_python.sync_playwright import Axe
-from conftest import SIZES, Open, Opened, Store
+from opening import SIZES, Open, Opened, Store
 
 VIEWS = (
     "", "columns=variant", "view=checks", "view=compare", "view=plots", "view=plots&plot=ratio",

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import sample
-from conftest import Open, Store
+from opening import Open, Store
 from playwright.sync_api import expect
 
 
