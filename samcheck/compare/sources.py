@@ -37,7 +37,7 @@ def _files(folder: Path) -> Iterator[Path]:
         found = sorted(
             path
             for path in folder.glob(pattern)
-            if not {"noise", "faults"} & {*path.relative_to(folder).parts}
+            if not {"noise", "faults", "power"} & {*path.relative_to(folder).parts}
         )
         if found:
             yield from found

@@ -14,7 +14,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from statistics import median
+from statistics import median, pstdev
 
 from samcheck.compare import noise, verdicts
 from samcheck.compare.measures import LATENCY, Key, Measure
@@ -22,8 +22,10 @@ from samcheck.compare.noise import Run
 from samcheck.compare.statistics import Noise
 from samcheck.compare.verdicts import Pair
 from tests.bench.power.peers import PEERS, Peer, Samples
+from tests.bench.power.text import markdown
 
 FOLDER = Path(__file__).parent / "series"
+RESULTS = Path(__file__).resolve().parents[3] / "results" / "power"
 SIZES = (0.02, 0.03, 0.05, 0.07, 0.10, 0.15, 0.20, 0.30)
 #: Processes of one run: the default of the full tier.
 PER_RUN = 5
@@ -126,13 +128,13 @@ def evaluate(series: Series, step: int) -> dict[str, object]:
         "benchmarks": len(names),
         "tables": len(found),
         "disturbed": round(series.disturbed, 3),
+        "spread": round(median(pstdev(values(samples)) for samples in window(series.processes).values()), 4),
         "samcheck": {
             "false alarms": round(ours, 4),
             "detected": _detected(some, names),
         },
     }
-    for peer in PEERS:
-        result[peer.name] = _peer(peer, found, some, names, ours)
+    result["peers"] = {peer.name: _peer(peer, found, some, names, ours) for peer in PEERS}
     return result
 
 
@@ -177,15 +179,15 @@ def _seen(peer: Peer, table: Table, name: str, limit: float) -> bool:
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.bench.power", description=__doc__)
     parser.add_argument("--series", type=Path, nargs="*", default=sorted(FOLDER.glob("*.json")))
-    parser.add_argument("--output", type=Path, default=None, help="write power.json here")
+    parser.add_argument("--output", type=Path, default=RESULTS, help="write README.md and power.json here")
     parser.add_argument("--step", type=int, default=7, help="every so many tables get injected slowdowns")
     options = parser.parse_args()
     found = [evaluate(read(path), options.step) for path in options.series]
-    text = json.dumps(found, indent=1)
+    options.output.mkdir(parents=True, exist_ok=True)
+    (options.output / "power.json").write_text(json.dumps(found, indent=1) + "\n")
+    text = markdown(found)
+    (options.output / "README.md").write_text(text)
     print(text)
-    if options.output:
-        options.output.mkdir(parents=True, exist_ok=True)
-        (options.output / "power.json").write_text(text + "\n")
 
 
 if __name__ == "__main__":

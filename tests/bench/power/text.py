@@ -1,0 +1,51 @@
+"""What `nox -s power` found, as a table for people."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+INTRODUCTION = """\
+# Can the verdicts be trusted?
+
+Recorded series of real benchmarks in which nothing changed ([tests/bench/power](../../tests/bench/power)),
+compared window by window: how many tables have any false alarm, and how often is a slowdown seen that was
+injected into one benchmark? Each rule has the same samples: runs of 5 fresh processes. samcheck knows the noise
+from the other runs of the series. "At the same false alarms" means that a peer's limit was set, in hindsight and
+on these very samples, so that it raises as many false alarms as samcheck, or in 1 % of the tables if that is
+more. Written by `nox -s power`.
+"""
+
+
+def markdown(found: Sequence[dict[str, Any]]) -> str:
+    return "\n".join([INTRODUCTION, *(line for each in found for line in _section(each))])
+
+
+def _section(found: dict[str, Any]) -> Iterator[str]:
+    yield f"## {found['condition'].capitalize()}"
+    yield ""
+    yield (
+        f"PyTorch {found['torch']} on {found['cpu']}, {found['processes']} processes, {found['benchmarks']} "
+        f"benchmarks, {found['tables']} tables. From process to process a benchmark's median varied by "
+        f"{found['spread']:.0%} (standard deviation); {found['disturbed']:.0%} of the measurements were marked as "
+        "disturbed, and are weighed here all the same."
+    )
+    yield ""
+    sizes = list(found["samcheck"]["detected"])
+    yield f"| rule | tables with a false alarm | {' | '.join(f'+{size} seen' for size in sizes)} |"
+    yield f"| --- | ---: | {' | '.join('---:' for _ in sizes)} |"
+    ours = found["samcheck"]
+    yield _row("samcheck", ours["false alarms"], [each["regressed"] for each in ours["detected"].values()])
+    ambiguous = [each["ambiguous"] for each in ours["detected"].values()]
+    yield _row("samcheck: ambiguous instead", None, ambiguous)
+    yield _row("samcheck: called unchanged", None, [each["unchanged"] for each in ours["detected"].values()])
+    for name, peer in found["peers"].items():
+        for what, rates in peer.items():
+            limit = f", limit {rates['limit']:.1%}" if what != "as it is" else ""
+            yield _row(f"{name}, {what}{limit}", rates["false alarms"], list(rates["detected"].values()))
+    yield ""
+
+
+def _row(name: str, alarms: float | None, shares: Sequence[float]) -> str:
+    shown = "" if alarms is None else f"{alarms:.1%}"
+    return f"| {name} | {shown} | {' | '.join(f'{share:.0%}' for share in shares)} |"
