@@ -27,8 +27,8 @@ from tests.bench.power.text import markdown
 FOLDER = Path(__file__).parent / "series"
 RESULTS = Path(__file__).resolve().parents[3] / "results" / "power"
 SIZES = (0.02, 0.03, 0.05, 0.07, 0.10, 0.15, 0.20, 0.30)
-#: Processes of one run: the default of the full tier.
-PER_RUN = 5
+#: Processes of one run: the default of the full tier, less where a series is too short for enough such runs.
+PER_RUN, LESS, LONG = 5, 3, 35
 
 #: Samples of one run: of each process, by benchmark.
 Window = Mapping[str, Samples]
@@ -43,6 +43,10 @@ class Series:
     cpu: str
     processes: list[dict[str, list[float]]]
     disturbed: float
+
+    @property
+    def per_run(self) -> int:
+        return PER_RUN if len(self.processes) >= LONG else LESS
 
 
 def read(path: Path) -> Series:
@@ -62,10 +66,10 @@ def window(processes: Sequence[Mapping[str, list[float]]]) -> Window:
     return {name: [process[name] for process in processes] for name in processes[0]}
 
 
-def known(processes: Sequence[Mapping[str, list[float]]], taken: set[int]) -> dict[str, Noise]:
+def known(processes: Sequence[Mapping[str, list[float]]], taken: set[int], per_run: int) -> dict[str, Noise]:
     """The noise as `samcheck noise` knows it from runs of the processes that are not `taken`."""
     free = [number for number in range(len(processes)) if number not in taken]
-    chunks = [free[start : start + PER_RUN] for start in range(0, len(free) - PER_RUN + 1, PER_RUN)]
+    chunks = [free[start : start + per_run] for start in range(0, len(free) - per_run + 1, per_run)]
     runs = [window([processes[number] for number in chunk]) for chunk in chunks]
     return noise.of_runs(
         [Run(str(n), {name: values(run[name]) for name in run}) for n, run in enumerate(runs)]
@@ -85,16 +89,17 @@ class Table:
     noises: Mapping[str, Noise]
 
 
-def tables(processes: Sequence[Mapping[str, list[float]]]) -> Iterator[Table]:
+def tables(series: Series) -> Iterator[Table]:
     """Every pair of windows that do not overlap, the base before the new one."""
-    last = len(processes) - PER_RUN
+    processes, size = series.processes, series.per_run
+    last = len(processes) - size
     for base in range(last + 1):
-        for new in range(base + PER_RUN, last + 1):
-            taken = {*range(base, base + PER_RUN), *range(new, new + PER_RUN)}
+        for new in range(base + size, last + 1):
+            taken = {*range(base, base + size), *range(new, new + size)}
             yield Table(
-                window(processes[base : base + PER_RUN]),
-                window(processes[new : new + PER_RUN]),
-                known(processes, taken),
+                window(processes[base : base + size]),
+                window(processes[new : new + size]),
+                known(processes, taken, size),
             )
 
 
@@ -115,7 +120,7 @@ def slower(table: Table, name: str, size: float) -> Table:
 
 def evaluate(series: Series, step: int) -> dict[str, object]:
     """False alarms and detections of samcheck and of its peers on one series."""
-    found = [*tables(series.processes)]
+    found = [*tables(series)]
     names = sorted(found[0].base)
     wrong = [set(judged(each).values()) & {"regressed", "improved"} for each in found]
     ours = sum(map(bool, wrong)) / len(found)
@@ -125,6 +130,7 @@ def evaluate(series: Series, step: int) -> dict[str, object]:
         "torch": series.torch,
         "cpu": series.cpu,
         "processes": len(series.processes),
+        "per run": series.per_run,
         "benchmarks": len(names),
         "tables": len(found),
         "disturbed": round(series.disturbed, 3),

@@ -10,10 +10,10 @@ INTRODUCTION = """\
 
 Recorded series of real benchmarks in which nothing changed ([tests/bench/power](../../tests/bench/power)),
 compared window by window: how many tables have any false alarm, and how often is a slowdown seen that was
-injected into one benchmark? Each rule has the same samples: runs of 5 fresh processes. samcheck knows the noise
-from the other runs of the series. "At the same false alarms" means that a peer's limit was set, in hindsight and
-on these very samples, so that it raises as many false alarms as samcheck, or in 1 % of the tables if that is
-more. Written by `nox -s power`.
+injected into one benchmark? Each rule has the same samples: runs of a few fresh processes. samcheck knows
+the noise from the other runs of the series. "At the same false alarms" means that a peer's limit was set, in
+hindsight and on these very samples, so that it raises as many false alarms as samcheck, or in 1 % of the
+tables if that is more. Written by `nox -s power`.
 """
 
 
@@ -24,11 +24,12 @@ def markdown(found: Sequence[dict[str, Any]]) -> str:
 def _section(found: dict[str, Any]) -> Iterator[str]:
     yield f"## {found['condition'].capitalize()}"
     yield ""
+    size = f"{found['processes']} processes, {found['per run']} to a run, {found['benchmarks']} benchmarks"
+    spread, disturbed = f"{found['spread']:.0%}", f"{found['disturbed']:.0%}"
     yield (
-        f"PyTorch {found['torch']} on {found['cpu']}, {found['processes']} processes, {found['benchmarks']} "
-        f"benchmarks, {found['tables']} tables. From process to process a benchmark's median varied by "
-        f"{found['spread']:.0%} (standard deviation); {found['disturbed']:.0%} of the measurements were marked as "
-        "disturbed, and are weighed here all the same."
+        f"PyTorch {found['torch']} on {found['cpu']}: {size}, {found['tables']} tables. From process to "
+        f"process a benchmark's median varied by {spread} (standard deviation); {disturbed} of the "
+        "measurements were marked as disturbed, and are weighed here all the same."
     )
     yield ""
     sizes = list(found["samcheck"]["detected"])
