@@ -16,9 +16,9 @@ import pytest
 
 from . import copies
 from .choosing import check_id, choose
-from .defects import DefectWatch
 from .journal import Journal
-from .record import PRECISION_NAMES, CheckResult, Series
+from .noting import WATCH, defect, measured, noted, pictures, series, settings  # noqa: F401  # fixtures
+from .record import PRECISION_NAMES, CheckResult
 from .sam.variants import VARIANTS, discover
 
 #: Of this process, before anything under test was imported and could change it.
@@ -28,10 +28,6 @@ ENVIRONMENT = dict(os.environ)
 BENCHMARK_SECONDS = 0.3
 DETAILS_LIMIT = 4000  # characters of traceback kept per check
 
-WATCH = pytest.StashKey["DefectWatch"]()
-METRICS = pytest.StashKey["Dict[str, float]"]()
-SETTINGS = pytest.StashKey["Dict[str, str]"]()
-SERIES = pytest.StashKey["List[Series]"]()
 REPORTS = pytest.StashKey["List[pytest.TestReport]"]()
 RESULT = pytest.StashKey["Optional[CheckResult]"]()
 
@@ -151,35 +147,6 @@ def describe(item: pytest.Item, outcome: str, **fields: Any) -> CheckResult:
     )
 
 
-@pytest.fixture
-def defect(request: pytest.FixtureRequest) -> DefectWatch:
-    """``with defect("some-id"): ...`` around a step that a catalogued upstream defect may break."""
-    watch = DefectWatch()
-    request.node.stash[WATCH] = watch
-    return watch
-
-
-@pytest.fixture
-def measured(request: pytest.FixtureRequest) -> Dict[str, float]:
-    """Numbers to store with this check; the unit is the suffix of the name."""
-    metrics: Dict[str, float] = request.node.stash.setdefault(METRICS, {})
-    return metrics
-
-
-@pytest.fixture
-def settings(request: pytest.FixtureRequest) -> Dict[str, str]:
-    """What really ran, read back from live objects, to store with this check."""
-    settings: Dict[str, str] = request.node.stash.setdefault(SETTINGS, {})
-    return settings
-
-
-@pytest.fixture
-def series(request: pytest.FixtureRequest) -> List[Series]:
-    """The raw samples to store with this check: what this process measured."""
-    series: List[Series] = request.node.stash.setdefault(SERIES, [])
-    return series
-
-
 def _verdict(item: pytest.Item, reports: List[pytest.TestReport]) -> Tuple[str, str, str]:
     """Outcome, one-line reason and details of a check, from its set-up, call and tear-down."""
     for report in reports:
@@ -222,9 +189,7 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
         details=details,
         defect=watch.defect if watch is not None and verdict in ("known", "fixed") else None,
         seconds=round(sum(each.duration for each in reports), 4),
-        metrics=item.stash.get(METRICS, {}),
-        settings=item.stash.get(SETTINGS, {}),
-        series=item.stash.get(SERIES, []),
+        **noted(item, verdict == "failed"),
     )
 
 

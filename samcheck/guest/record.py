@@ -5,7 +5,8 @@ The host reads them back strictly (`samcheck.results`).
 
 History of SCHEMA_VERSION
     1   first version
-    2   `CheckResult.series`: raw samples of each process, with what disturbed them
+    2   `CheckResult.series`: raw samples of each process, with what disturbed them;
+        `CheckResult.pictures`: of failed checks
 """
 
 from __future__ import annotations
@@ -89,6 +90,7 @@ class CheckResult:
         settings: what really ran, read back from live objects (dtype, device, thread count, ...).
         details: tail of the traceback, for outcomes that need one.
         series: of benchmarks, one for each process that ran it.
+        pictures: of a failed check on masks: small PNGs in base64, by what they show.
     """
 
     check: str
@@ -104,6 +106,7 @@ class CheckResult:
     settings: Dict[str, str] = field(default_factory=dict)
     details: str = ""
     series: List[Series] = field(default_factory=list)
+    pictures: Dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

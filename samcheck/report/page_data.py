@@ -9,6 +9,7 @@ Blocks, a line per result in the same order and a last line with the tables that
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -19,6 +20,13 @@ from samcheck.results import Stored
 
 #: A page larger than this opens slowly and cannot be sent by mail; blocks are then left out, in this order.
 LARGEST_BYTES = 15_000_000
+#: In this order; `samcheck.guest.pictures` makes them.
+PICTURES = ("input", "reference", "result", "difference")
+#: 128 x 128 pixels without any compression, in base64.
+LARGEST_PICTURE = 128 * 128 * 3 * 4 // 3 + 1000
+BASE64 = re.compile("[A-Za-z0-9+/]+={0,2}")
+#: How the signature of PNG begins in base64.
+PNG = "iVBORw0KGgo"
 EXPENDABLE = ("samples", "numbers", "evidence")
 #: What is kept of the samples of one process: enough for the shape of their distribution.
 QUANTILES = 25
@@ -116,6 +124,7 @@ class Packer:
             "phases": {name: number(seconds) for name, seconds in result.phases.items()},
             "settings": [self._settings.of(tuple(sorted(check.settings.items()))) for check in checks],
             "details": [self._details.of(check.details) for check in checks],
+            "pictures": {index: pictures(check) for index, check in enumerate(checks) if pictures(check)},
         }
 
     def _numbers(self, checks: Sequence[CheckResult]) -> dict[str, Any]:
@@ -148,6 +157,16 @@ def _samples(check: CheckResult) -> list[dict[str, Any]]:
         {**vars(series), "samples": thinned(series), "readings": _rounded(series.readings)}
         for series in check.series
     ]
+
+
+def pictures(check: CheckResult) -> dict[str, str]:
+    """Those that are PNG in base64 and small; anything else that a result calls a picture is left out."""
+    found = {name: check.pictures.get(name, "") for name in PICTURES}
+    return {
+        name: text
+        for name, text in found.items()
+        if len(text) <= LARGEST_PICTURE and text.startswith(PNG) and BASE64.fullmatch(text)
+    }
 
 
 def _rounded(values: Mapping[str, float]) -> dict[str, float | str]:

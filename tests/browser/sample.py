@@ -9,6 +9,8 @@ import made
 from samcheck.cells import Cell
 from samcheck.guest.record import CellResult, CheckResult, Series
 
+#: One red pixel.
+PICTURE = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAIAAACQd1PeAAAADElEQVR4nGO4pqEBAAL+ASede1hvAAAAAElFTkSuQmCC"
 GPU = replace(made.SEEN, device="cuda", gpu="NVIDIA V100", driver="535.104.05")
 
 
@@ -20,7 +22,8 @@ def checks(ms: float, outcome: str = "passed") -> list[CheckResult]:
         CheckResult("test_imports.py::test_torch", "imports", "passed"),
         replace(known, defect="shared-predictor"),
         CheckResult("test_dtype.py::test_cast[tiny-fp16]", "dtype", outcome, "tiny", "fp16", "eager", reason,
-                    details="Traceback: line 1\nline 2" if reason else "", settings={"threads": "2"}),
+                    details="Traceback: line 1\nline 2" if reason else "", settings={"threads": "2"},
+                    pictures={"result": PICTURE, "input": "javascript:alert(1)"} if reason else {}),
         CheckResult("test_dtype.py::test_cast[tiny-tf32]", "dtype", "skipped", "tiny", "tf32", "eager", "-"),
         CheckResult("test_latency.py::test_encoder[tiny-fp32]", "latency", "passed", "tiny", "fp32", "eager",
                     metrics={"median_ms": ms, "mean_ms": ms, "min_ms": ms, "stddev_ms": 0.1, "rounds": 9.0},

@@ -96,6 +96,16 @@ def test_field_shows_its_evidence(opened: Open, page: Path) -> None:
     assert "open=" not in shown.page.url
 
 
+def test_evidence_of_masks_has_pictures(opened: Open, page: Path) -> None:
+    """Only what is a small PNG; the sample calls something else a picture, too."""
+    shown = opened(page, "outcome=failed")
+    shown.page.locator(".slick-cell", has_text="✗ failed").nth(1).click()
+    pictures = shown.page.get_by_role("dialog").locator("figure")
+    pictures.first.wait_for()
+    assert pictures.all_inner_texts() == ["result"]
+    assert pictures.locator("img").evaluate("each => each.decode().then(() => each.naturalWidth)") == 1
+
+
 def test_evidence_by_keyboard(opened: Open, page: Path) -> None:
     shown = opened(page)
     shown.page.locator(".slick-cell.l1").first.click()

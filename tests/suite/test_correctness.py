@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from samcheck.guest import oracle
+from samcheck.guest.pictures import of_masks
 from samcheck.guest.sam import pipeline, precisions, scenes
 
 #: Heights and widths: portrait, odd, very wide, the very input size, larger than it, smaller than a patch.
@@ -25,6 +26,7 @@ def test_prediction_matches_reference(
     kind: str,
     measured: Dict[str, float],
     settings: Dict[str, str],
+    pictures: Dict[str, str],
 ) -> None:
     """Logits, scores and masks agree with the oracle within what rounding explains.
 
@@ -32,7 +34,10 @@ def test_prediction_matches_reference(
     """
     tolerance = oracle.TOLERANCES[precision]
     given = pipeline.prompt(scene, kind, ready.model.image_encoder.img_size)
-    seen = oracle.deviation(pipeline.predict(ready, given), reference(kind), tolerance)
+    found, wanted = pipeline.predict(ready, given), reference(kind)
+    seen = oracle.deviation(found, wanted, tolerance)
+    best = int(wanted.scores.argmax())
+    pictures.update(of_masks(scene.image, wanted.masks[best], found.masks[best]))
     measured.update(
         logits_relative_l2=seen.logits,
         full_logits_relative_l2=seen.full,

@@ -58,6 +58,7 @@ const Details = (() => {
       ),
       section("Settings, read back", Object.entries(settings)),
       ...series(samples(row)),
+      ...pictures(found ? found.cells[cell.at].pictures[index] : null),
       traceback ? el("h4", {}, "Traceback, its end") : null,
       traceback ? Dom.block(traceback) : null,
       el("h4", {}, "See it again"),
@@ -67,6 +68,20 @@ const Details = (() => {
 
   const section = (title, entries) =>
     entries.length ? el("div", {}, el("h4", {}, title), Dom.pairs(entries)) : null;
+
+  /** Small PNGs in base64, which were looked at when the page was made. */
+  function pictures(found) {
+    if (!found) return [];
+    const figures = Object.entries(found).map(([name, text]) =>
+      el(
+        "figure",
+        {},
+        el("img", { src: `data:image/png;base64,${text}`, alt: name }),
+        el("figcaption", {}, name),
+      ),
+    );
+    return [el("h4", {}, "Masks"), el("div", { class: "pictures" }, ...figures)];
+  }
 
   function repeat(cell, check) {
     const text = command(cell, check),
