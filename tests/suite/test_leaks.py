@@ -17,7 +17,7 @@ BOUND_KIB = {"cpu": 8.0, "cuda": 0.5}
 FAST = {"images": 25, "failures": 25, "loads": 15}
 FULL = 200
 #: Enough for what a control keeps to stand out.
-CONTROL = 10
+CONTROL = 15
 
 
 @pytest.fixture
@@ -75,5 +75,6 @@ def test_leak_is_seen(loop: str, course: Callable[..., Any], device: str) -> Non
     """
     seen = course(loop, CONTROL, leaking=True)
     assert seen.slope_kib > BOUND_KIB[device]
-    assert seen.slope_kib == pytest.approx(seen.kept_kib, rel=0.25)
+    # As exactly as a loop is held to be flat.
+    assert seen.slope_kib == pytest.approx(seen.kept_kib, rel=0.25, abs=BOUND_KIB[device])
     assert seen.new_tensors >= CONTROL - 1  # a model of one's own may make more for each image
