@@ -76,6 +76,8 @@ def _notes(rows: Sequence[Row], found: Sequence[Verdict]) -> Iterator[str]:
     for row in rows:
         if row.apart:
             yield f"{row.name}: times are not compared (--across does), since these differ: {row.apart}"
+    if any(change.startswith("samcheck ") for row in rows for change in row.changed):
+        yield "the two sides were made by different versions of samcheck, whose checks may not be the same"
     if any(each.assumed for each in found):
         yield (
             "no A/A runs are stored for some of these: how much two runs differ without a cause was assumed, "

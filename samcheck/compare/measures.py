@@ -99,8 +99,9 @@ class Measure:
     check: CheckResult | None = None
 
 
-#: Settings of a check that change its numbers without being what is compared.
-CONDITIONS = ("device", "threads", "computed_in")
+#: Settings of a check that change its numbers without being what is compared; the last three say how much
+#: was done at once where peaks of memory were measured.
+CONDITIONS = ("device", "threads", "computed_in", "encode", "predict", "automatic")
 
 
 def measures(result: CellResult) -> Iterator[Measure]:

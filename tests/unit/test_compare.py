@@ -111,7 +111,7 @@ def test_other_machine_is_not_compared_unless_asked_for() -> None:
     assert words(base, new, across=True) == {"encoder[tiny-fp32]": "regressed"}
 
 
-@pytest.mark.parametrize("name", ["threads", "computed_in", "device"])
+@pytest.mark.parametrize("name", ["threads", "computed_in", "device", "encode"])
 def test_other_conditions_are_not_compared(name: str) -> None:
     base = result(bench("encoder", *STEADY, settings={name: "a"}))
     new = result(bench("encoder", *STEADY, settings={name: "b"}))
@@ -180,6 +180,12 @@ def test_cells_of_one_side_only_and_their_own_outcomes_are_told() -> None:
     assert "torch2.15.0-cu132-py3.13: only in the base" in text
     assert "torch2.9.0-cu128-py3.13: only in the new results" in text
     assert "- broken: the cell on torch2.4.1-cu121-py3.11: passed → failed: boom" in text
+
+
+def test_another_samcheck_is_told() -> None:
+    told = compare([result()], [result(samcheck="0.2.0")], lambda _: {}).notes
+    assert any("different versions of samcheck" in note for note in told)
+    assert not compare([result()], [result()], lambda _: {}).notes
 
 
 def test_many_alike_are_one_line() -> None:
