@@ -83,10 +83,10 @@ def noise_command(folders: tuple[str, ...], results: Path) -> None:
         for result in sources.read(folder, results):
             found.setdefault(noise.machine(result), []).append(result)
     for (device, driver), runs in found.items():
-        before = noise.load(noise.place(results, device, driver)) or noise.Series(device, driver)
-        series = noise.added(before, runs)
-        path = noise.store(results, series)
-        for cell, kept in series.cells.items():
+        before = noise.load(noise.place(results, device, driver)) or noise.MachineRuns(device, driver)
+        after = noise.added(before, runs)
+        path = noise.store(results, after)
+        for cell, kept in after.cells.items():
             click.echo(f"{cell}: {len(kept)} A/A runs{_enough(len(kept))}: {path}")
 
 

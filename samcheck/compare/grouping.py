@@ -36,15 +36,9 @@ class Line:
 def lines(verdicts: Sequence[Verdict], word: str) -> list[Line]:
     """What has the verdict `word`, the widest groups that have nothing else in them first."""
     left = [each for each in verdicts if each.verdict == word]
-    compared = (
-        [each for each in verdicts if each.verdict not in ("missing", "new")]
-        if word
-        in (
-            "regressed",
-            "improved",
-        )
-        else list(verdicts)
-    )
+    # "All of them got slower" is said of those that were compared.
+    absent = ("missing", "new") if word in ("regressed", "improved") else ()
+    compared = [each for each in verdicts if each.verdict not in absent]
     found = []
     for features in _feature_sets():
         for group in _pure(left, compared, features):

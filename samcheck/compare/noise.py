@@ -42,7 +42,7 @@ class Run:
 
 
 @dataclass(frozen=True)
-class Series:
+class MachineRuns:
     """The A/A runs of one machine, by cell."""
 
     device: str
@@ -50,21 +50,21 @@ class Series:
     cells: dict[str, list[Run]] = field(default_factory=dict)
 
 
-_SERIES: TypeAdapter[Series] = TypeAdapter(Series)
+_RUNS: TypeAdapter[MachineRuns] = TypeAdapter(MachineRuns)
 
 
 def place(root: Path, device: str, driver: str) -> Path:
     return root / FOLDER / f"{results.slug(device)}--{results.slug(driver)}.json"
 
 
-def load(path: Path) -> Series | None:
+def load(path: Path) -> MachineRuns | None:
     """The A/A runs in a file; None if there is none.
 
     Raises:
         BadInput: it is something else.
     """
     try:
-        return _SERIES.validate_json(path.read_bytes())
+        return _RUNS.validate_json(path.read_bytes())
     except FileNotFoundError:
         return None
     except (OSError, ValidationError) as error:
@@ -81,23 +81,23 @@ def _varies(measure: Measure) -> bool:
     return bool(measure.values) and not measure.family.exact
 
 
-def added(series: Series, found: Iterable[CellResult]) -> Series:
+def added(kept: MachineRuns, found: Iterable[CellResult]) -> MachineRuns:
     """With these results as further runs; the same run is there once, the newest `KEPT` stay."""
-    cells = dict(series.cells)
+    cells = dict(kept.cells)
     for result in found:
         run = run_of(result)
         if run is not None:
             others = [each for each in cells.get(result.cell.id, []) if each.started != run.started]
             cells[result.cell.id] = sorted([*others, run], key=lambda each: each.started)[-KEPT:]
-    return Series(series.device, series.driver, cells)
+    return MachineRuns(kept.device, kept.driver, cells)
 
 
 def known_in(root: Path) -> Callable[[CellResult], Mapping[str, Noise]]:
     """Looks up the noise of a result's benchmarks in the A/A runs under `root`."""
 
     def known(result: CellResult) -> Mapping[str, Noise]:
-        series = load(place(root, *machine(result)))
-        return of_runs(series.cells.get(result.cell.id, [])) if series else {}
+        kept = load(place(root, *machine(result)))
+        return of_runs(kept.cells.get(result.cell.id, [])) if kept else {}
 
     return known
 
@@ -108,9 +108,9 @@ def machine(result: CellResult) -> tuple[str, str]:
     return device, driver
 
 
-def store(root: Path, series: Series) -> Path:
-    path = place(root, series.device, series.driver)
-    results.write_atomically(path, _SERIES.dump_json(series) + b"\n")
+def store(root: Path, kept: MachineRuns) -> Path:
+    path = place(root, kept.device, kept.driver)
+    results.write_atomically(path, _RUNS.dump_json(kept) + b"\n")
     return path
 
 

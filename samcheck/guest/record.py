@@ -60,8 +60,8 @@ class Series:
             at most `samcheck.guest.sampling.KEPT` each.
         rounds: how many were taken.
         warmup: rounds before these, which are not among them.
-        stopped: why no more were taken: ``steady`` (the relative standard error is under its target) or
-            ``budget`` (the time was over).
+        stopped: why no more were taken: ``steady`` (the relative standard error is under its target),
+            ``budget`` (the time was over) or ``once per process``.
         disturbed: why they say little of the software: a throttled or shared GPU. Never averaged in.
         readings: of the GPU before, during and after, with units.
     """
