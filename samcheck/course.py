@@ -41,7 +41,7 @@ class Settings:
         why: why this kind of environment was chosen, for the table.
         check_timeout: seconds after which a check is stopped.
         version: of samcheck, with the commit where that is known.
-        variants: names; empty for all that the tier has.
+        variants, groups: names; empty for all that the tier has.
         suite: folder of the checks, as the guest sees it.
         processes: that measure each benchmark; 0 for what the tier has.
         gates: what the cells of the run share: who may build, who may run, and whether all shall end.
@@ -58,6 +58,7 @@ class Settings:
     gates: Gates = field(default_factory=Gates)
     only: tuple[str, ...] = ()
     processes: int = 0
+    groups: tuple[str, ...] = ()
 
     @property
     def passes(self) -> int:
@@ -109,6 +110,7 @@ class Course:
             weights=weights,
             phases=self.phases,
             checks=self.checks(attempts) if attempts else [],
+            groups=list(self.settings.groups),
         )
 
     def checks(self, attempts: Sequence[Attempt]) -> list[CheckResult]:

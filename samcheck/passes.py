@@ -16,7 +16,7 @@ from samcheck.environments import WORK, Ended
 from samcheck.guest.record import CheckResult, Series
 
 #: The module of the suite that measures times.
-MODULE = "test_latency.py"
+MODULE, GROUP = "test_latency.py", "latency"
 #: How many processes a tier has by default; `fast` has no time for a second one.
 PROCESSES = {"fast": 1, "full": 5}
 #: Seconds that one benchmark may take for warming up, and again for its samples.

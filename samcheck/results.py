@@ -248,8 +248,7 @@ def place(root: Path, result: CellResult, fallback_device: str) -> Path:
     on_gpu = result.observed is not None and result.observed.device == "cuda"
     driver = (result.observed.driver if result.observed and on_gpu else None) or "none"
     folder = root / slug(device_of(result, fallback_device)) / slug(driver)
-    # A run of some variants only must not replace one of all.
-    return folder / f"{'+'.join((result.cell.id, *result.variants))}.json"
+    return folder / f"{result.name}.json"
 
 
 def store(root: Path, result: CellResult, fallback_device: str) -> Path:

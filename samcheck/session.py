@@ -117,6 +117,7 @@ class Run:
     version: str
     cells: tuple[str, ...]
     finished: bool = False
+    groups: tuple[str, ...] = ()
 
 
 _RUN = TypeAdapter(Run)
@@ -189,6 +190,7 @@ def run(console: Console, plan: Plan, settings: Settings, resume: bool, store: P
         settings.variants,
         settings.version,
         tuple(row.cell.id for row in plan.cells),
+        groups=settings.groups,
     )
     results.require_writable(store)
     folder = open_folder(noted, resume)

@@ -21,7 +21,7 @@ MAXIMUM_DEATHS = 10
 def measured(course: Course, place: Place) -> list[Attempt]:
     """Run the suite, then its benchmarks in further processes."""
     attempts = run_suite(course, place)
-    if attempts[-1].complete:
+    if attempts[-1].complete and passes.GROUP in (course.settings.groups or (passes.GROUP,)):
         told = passes.run(course.folder, course.settings.passes, lambda n: _start_pass(course, place, n))
         if told:
             course.details["processes"] = "; ".join(told)
@@ -93,7 +93,7 @@ def _start_pass(course: Course, place: Place, number: int) -> Ended:
 def _pytest(settings: Settings, what: str) -> tuple[str, ...]:
     """Python's arguments that run a part of the suite, or all of it."""
     return (
-        *suite.arguments(settings.suite, settings.tier, settings.variants, what),
+        *suite.arguments(settings.suite, settings.tier, settings.variants, what, settings.groups),
         "--continue-on-collection-errors",
         f"--samcheck-check-timeout={settings.check_timeout}",
         f"--samcheck-benchmark-seconds={passes.SECONDS[settings.tier]}",

@@ -9,11 +9,14 @@ SUITE = f"{SOURCE}/tests/suite"
 TIERS = {"fast": "fast", "full": "fast or full"}
 
 
-def arguments(suite: str, tier: str, variants: tuple[str, ...], what: str) -> tuple[str, ...]:
-    """How Python is told to run `what`: the folder `suite`, or a check in it."""
+def arguments(
+    suite: str, tier: str, variants: tuple[str, ...], what: str, groups: tuple[str, ...] = ()
+) -> tuple[str, ...]:
+    """How Python is told to run `what`: the folder `suite`, or a check in it; of some `groups` only."""
     return (
         *("-m", "pytest", "-c", f"{suite}/pytest.ini", "--rootdir", suite, what),
         # -s: what a check printed before it killed the interpreter must not die with pytest's capture.
         *("-q", "-s", "-m", TIERS.get(tier, TIERS["full"])),
         *((f"--samcheck-variants={','.join(variants)}",) if variants else ()),
+        *((f"--samcheck-groups={','.join(groups)}",) if groups else ()),
     )

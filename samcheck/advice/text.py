@@ -116,7 +116,7 @@ def _evidence(label: str, each: Evidence) -> Iterator[str]:
     result = each.result
     counts = {name: sum(check.outcome == name for check in result.checks) for name in KINDS_OF_CHECK}
     held = ", ".join(f"{count} {name}" for name, count in counts.items() if count)
-    only = f", only {' '.join(result.variants)}" if result.variants else ""
+    only = f", only {result.only}" if result.only else ""
     checks = f" ({held})" if held else ""
     reason = f": {shown(result.reason, 160)}" if result.reason and result.outcome != "passed" else ""
     yield f"{label}: {result.outcome}{checks}{only}{reason}"

@@ -38,6 +38,9 @@ timeout_option = click.option(
 variants_option = click.option(
     "--variants", default="", help="Only these variants, comma-separated.", metavar="NAMES"
 )
+groups_option = click.option(
+    "--groups", default="", help="Only these groups of checks, comma-separated.", metavar="NAMES"
+)
 processes_option = click.option(
     "--processes",
     type=click.IntRange(min=1),
@@ -117,7 +120,9 @@ CHOICE = ("path", "only", "tags", "tier", "cells", "minutes", "shard", "expect_p
 
 build_options = together(environment_option, bundle_option)
 parallel_options = together(jobs_option, gpus_option, overlap_option, exclusive_option)
-run_options = together(resume_option, timeout_option, variants_option, processes_option, results_option)
+run_options = together(
+    resume_option, timeout_option, variants_option, groups_option, processes_option, results_option
+)
 choice_options = together(
     matrix_argument,
     only_option,

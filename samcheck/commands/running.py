@@ -24,7 +24,7 @@ from samcheck.course import Settings
 from samcheck.environments import here
 from samcheck.errors import BadInput
 from samcheck.gates import Gates
-from samcheck.guest.record import VARIANT_TIERS
+from samcheck.guest.record import GROUP_NAMES, VARIANT_TIERS
 from samcheck.matrix import Plan
 from samcheck.planning import MATRICES, Choice
 
@@ -91,6 +91,7 @@ def _run(plan: Plan, options: dict[str, object]) -> None:
         version=session.version(),
         gates=_gates(options),
         processes=int(str(options.get("processes") or 0)),
+        groups=_groups(str(options["groups"])),
     )
     store = options["results"]
     assert isinstance(store, Path)
@@ -122,6 +123,18 @@ def _variants(given: str, tier: str, own: bool) -> tuple[str, ...]:
         if VARIANT_TIERS.get(name) == "full" and tier != "full":
             raise BadInput(f"--variants: {name} is not part of the tier {tier}: add --tier full")
     return names
+
+
+def _groups(given: str) -> tuple[str, ...]:
+    """The names in a comma-separated list, in the order of the table, so that one run has one name."""
+    names = {name.strip() for name in given.split(",") if name.strip()}
+    unknown = sorted(names.difference(GROUP_NAMES))
+    if unknown:
+        raise BadInput(
+            f"--groups: there is no group of checks {', '.join(map(repr, unknown))}; "
+            f"known: {', '.join(GROUP_NAMES)}"
+        )
+    return tuple(name for name in GROUP_NAMES if name in names)
 
 
 def _resolve_checkpoints() -> None:

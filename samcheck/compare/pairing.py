@@ -34,18 +34,14 @@ def rows(base: Sequence[CellResult], new: Sequence[CellResult], across: bool = F
     `across`: times of different machines are compared as well.
     """
     if len(base) == len(new) == 1:
-        return [_row(_name(new[0]), base[0], new[0], across)]
+        return [_row(new[0].name, base[0], new[0], across)]
     before, after = _by_name(base), _by_name(new)
     return [_row(name, before.get(name), after.get(name), across) for name in sorted({*before, *after})]
 
 
 def _by_name(found: Sequence[CellResult]) -> dict[str, CellResult]:
     """The newest result of each cell."""
-    return {_name(each): each for each in sorted(found, key=lambda each: each.finished)}
-
-
-def _name(result: CellResult) -> str:
-    return "+".join((result.cell.id, *result.variants))
+    return {each.name: each for each in sorted(found, key=lambda each: each.finished)}
 
 
 def _row(name: str, base: CellResult | None, new: CellResult | None, across: bool) -> Row:

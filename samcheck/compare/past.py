@@ -29,7 +29,7 @@ def versions(store: Path, limit: int) -> list[CellResult]:
 
 
 def _same(result: CellResult) -> tuple[str, ...]:
-    return (results.device_of(result, ""), result.cell.id, *result.variants, result.started)
+    return (results.device_of(result, ""), result.name, result.started)
 
 
 def _changed_in(store: Path, revision: str) -> Iterator[CellResult]:

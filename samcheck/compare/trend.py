@@ -68,7 +68,7 @@ def trends(found: Sequence[CellResult]) -> list[Trend]:
         for measure in measures(result):
             if measure.values:
                 families[measure.key] = measure.family
-                row = points.setdefault((_cell(result), measure.key), [])
+                row = points.setdefault((result.name, measure.key), [])
                 row.append(Point(result.started, mean(measure.values)))
     return [
         Trend(
@@ -77,10 +77,6 @@ def trends(found: Sequence[CellResult]) -> list[Trend]:
         for (cell, key), row in points.items()
         if len(row) >= FEWEST
     ]
-
-
-def _cell(result: CellResult) -> str:
-    return "+".join((result.cell.id, *result.variants))
 
 
 def levels(values: Sequence[float], family: Family) -> list[Level]:

@@ -1,11 +1,46 @@
-"""Which checks a start of the suite runs, by lists of their names."""
+"""Which checks a start of the suite runs: by their groups, and by lists of their names."""
 
 from __future__ import annotations
 
 import os
+import re
+from functools import lru_cache
 from typing import List, Optional, Set
 
 import pytest
+
+from .record import GROUP_NAMES
+
+_GROUP = re.compile(r'^GROUP = "([\w-]+)"$', re.MULTILINE)
+
+
+def require_groups(config: pytest.Config) -> None:
+    """Refuse groups that there are not, of which no check would run."""
+    unknown = sorted(_groups(config) - set(GROUP_NAMES))
+    if unknown:
+        raise pytest.UsageError(
+            "--samcheck-groups: no group {}; known: {}".format(", ".join(unknown), ", ".join(GROUP_NAMES))
+        )
+
+
+def _groups(config: pytest.Config) -> Set[str]:
+    given = config.getoption("--samcheck-groups")
+    return set(given.split(",")) if given else set()
+
+
+def of_other_groups(config: pytest.Config, path: str) -> bool:
+    """Whether a file holds checks that were not asked for; it is then not even imported."""
+    name = os.path.basename(path)
+    wanted = _groups(config)
+    return bool(wanted) and name.startswith("test_") and name.endswith(".py") and group_of(path) not in wanted
+
+
+@lru_cache(maxsize=100)
+def group_of(path: str) -> str:
+    """The group of a module's checks: its `GROUP`, or its name without ``test_``."""
+    with open(path, encoding="utf-8") as stream:
+        found = _GROUP.search(stream.read())
+    return found.group(1) if found else os.path.splitext(os.path.basename(path))[0][len("test_") :]
 
 
 def choose(config: pytest.Config, items: List[pytest.Item]) -> None:

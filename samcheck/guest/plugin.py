@@ -10,12 +10,13 @@ import faulthandler
 import os
 import sys
 from functools import partial
+from pathlib import Path
 from typing import Any, Dict, Generator, List, Optional, Tuple
 
 import pytest
 
 from . import copies
-from .choosing import check_id, choose
+from .choosing import check_id, choose, group_of, of_other_groups, require_groups
 from .journal import Journal
 from .noting import WATCH, defect, measured, noted, pictures, series, settings  # noqa: F401  # fixtures
 from .record import PRECISION_NAMES, CheckResult
@@ -41,6 +42,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--samcheck-only", metavar="FILE", help="run no check but those listed, one per line")
     group.addoption("--samcheck-device", choices=("auto", "cpu", "cuda"), default="auto")
     group.addoption("--samcheck-variants", metavar="NAMES", help="comma-separated; default: all")
+    group.addoption("--samcheck-groups", metavar="NAMES", help="comma-separated; default: all")
     group.addoption(
         "--samcheck-benchmark-seconds",
         type=float,
@@ -57,6 +59,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "variants(names): run the check for these only")
     config.addinivalue_line("markers", "precisions(names): run the check for these only")
     _check_variants(config)
+    require_groups(config)
     path = config.getoption("--samcheck-journal")
     if path is None:
         _require_torch()
@@ -102,6 +105,10 @@ def _require_torch() -> None:
         )
 
 
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> "Optional[bool]":
+    return of_other_groups(config, str(collection_path)) or None  # None: others may say
+
+
 def _variants(config: pytest.Config) -> List[str]:
     given = config.getoption("--samcheck-variants")
     return given.split(",") if given else list(VARIANTS)
@@ -135,10 +142,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: List[pytest.Item
 def describe(item: pytest.Item, outcome: str, **fields: Any) -> CheckResult:
     """A result for `item` with everything filled in that its name and parameters tell."""
     parameters = _parameters(item)
-    module = os.path.splitext(os.path.basename(item.nodeid.partition("::")[0]))[0]
     return CheckResult(
         check=check_id(item.nodeid),
-        group=getattr(getattr(item, "module", None), "GROUP", module[len("test_") :]),
+        group=group_of(str(item.path)),
         variant=parameters.get("variant"),
         precision=parameters.get("precision"),
         backend=parameters.get("backend", "eager" if "variant" in parameters else None),

@@ -7,6 +7,7 @@ History of SCHEMA_VERSION
     1   first version
     2   `CheckResult.series`: raw samples of each process, with what disturbed them;
         `CheckResult.pictures`: of failed checks
+    3   `CellResult.groups`: of a run of some groups of checks only
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Dict, List, Optional
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 CHECK_OUTCOMES = (
     "passed",  # the check held
@@ -46,6 +47,26 @@ PRECISION_NAMES = ("fp32", "tf32", "fp16", "bf16", "autocast-fp16", "autocast-bf
 
 #: What can run SAM; the suite's results name one of them.
 BACKEND_NAMES = ("eager", "compile", "onnxruntime", "tensorrt")
+
+#: Every group of checks, in the order of the table.
+GROUP_NAMES = (
+    "imports",
+    "settings",
+    "correctness",
+    "quality",
+    "automatic",
+    "dtype",
+    "inputs",
+    "checkpoints",
+    "backends",
+    "state",
+    "memory",
+    "recovery",
+    "leaks",
+    "peaks",
+    "latency",
+    "recipes",
+)
 
 #: Outcomes of a check that make its cell fail.
 BAD_CHECK_OUTCOMES = ("failed", "crashed", "timed-out", "not-run")
@@ -168,7 +189,7 @@ class EnvironmentRecord:
 class CellResult:
     """Everything known about one cell after one run.
 
-    `variants` names those that the run was restricted to; empty when it was not.
+    `variants` and `groups` name those that the run was restricted to; empty when it was not.
     `phases` maps the steps (``prepare``, ``probe``, ``run``) to seconds; `weights` maps each variant
     that ran to the kind and digest of its weights.
     """
@@ -187,3 +208,16 @@ class CellResult:
     weights: Dict[str, str] = field(default_factory=dict)
     phases: Dict[str, float] = field(default_factory=dict)
     checks: List[CheckResult] = field(default_factory=list)
+    groups: List[str] = field(default_factory=list)
+
+    @property
+    def name(self) -> str:
+        """Of its file and its row, ``<cell>+<variant>@<group>``: a part must not replace a whole run."""
+        parts = ["+" + each for each in self.variants] + ["@" + each for each in self.groups]
+        return self.cell.id + "".join(parts)
+
+    @property
+    def only(self) -> str:
+        """What the run was restricted to, for people; empty when it was not."""
+        groups = "{} {}".format("groups" if len(self.groups) > 1 else "group", ", ".join(self.groups))
+        return "; ".join([", ".join(self.variants)] * bool(self.variants) + [groups] * bool(self.groups))

@@ -43,15 +43,16 @@ NONE = History()
 
 
 def of(stored: Iterable[CellResult]) -> History:
-    """What these results tell; those of some variants only do not tell how long a cell takes."""
+    """What these results tell; a run of some variants or groups only does not tell how long a cell takes."""
     failed: set[str] = set()
     tried: set[Pair] = set()
     minutes: dict[tuple[str, str], float] = {}
     for result in stored:
         if result.outcome != "passed":
             failed.add(result.cell.id)
-        tried |= pairs_of({axis: str(getattr(result.cell, axis)) for axis in AXES}, AXES)
-        if not result.variants and "run" in result.phases:
+        if not result.groups:
+            tried |= pairs_of({axis: str(getattr(result.cell, axis)) for axis in AXES}, AXES)
+        if not result.only and "run" in result.phases:
             key = (result.cell.id, result.tier)
             minutes[key] = max(minutes.get(key, 0.0), result.phases["run"] / 60)
     return History(frozenset(failed), frozenset(tried), minutes)

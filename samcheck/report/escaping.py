@@ -31,8 +31,8 @@ def grid(heads: Sequence[str], body: Iterable[Sequence[str]]) -> list[str]:
 
 
 def row_name(row: CellResult) -> str:
-    """The cell's id, and the variants where a run was restricted to some."""
-    only = f" (only {escape(', '.join(row.variants))})" if row.variants else ""
+    """The cell's id, and what a run was restricted to."""
+    only = f" (only {escape(row.only)})" if row.only else ""
     return f"{_code(row.cell.id)}{only}"
 
 

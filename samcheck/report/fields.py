@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cache
 
-from samcheck.guest.record import PRECISION_NAMES, VARIANT_TIERS, CheckResult
+from samcheck.guest.record import GROUP_NAMES, PRECISION_NAMES, VARIANT_TIERS, CheckResult
 
 #: From what matters most in a field to what matters least.
 SEVERITY = (
@@ -30,24 +30,6 @@ SYMBOLS = {
     "timed-out": "✗",
     "not-run": "–",
 }
-GROUP_ORDER = (
-    "imports",
-    "settings",
-    "correctness",
-    "quality",
-    "automatic",
-    "dtype",
-    "inputs",
-    "checkpoints",
-    "backends",
-    "state",
-    "memory",
-    "recovery",
-    "leaks",
-    "peaks",
-    "latency",
-    "recipes",
-)
 
 
 @dataclass(frozen=True)
@@ -65,7 +47,7 @@ class Column:
     @property
     def order(self) -> tuple[int, str, int, str, int, str]:
         return (
-            *_rank(self.group, GROUP_ORDER),
+            *_rank(self.group, GROUP_NAMES),
             *_rank(self.variant, tuple(VARIANT_TIERS)),
             *_rank(self.precision, PRECISION_NAMES),
         )

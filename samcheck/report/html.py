@@ -16,9 +16,15 @@ from markupsafe import Markup
 
 from samcheck import __version__, results
 from samcheck.errors import BadInput
-from samcheck.guest.record import BACKEND_NAMES, BAD_CHECK_OUTCOMES, PRECISION_NAMES, VARIANT_TIERS
+from samcheck.guest.record import (
+    BACKEND_NAMES,
+    BAD_CHECK_OUTCOMES,
+    GROUP_NAMES,
+    PRECISION_NAMES,
+    VARIANT_TIERS,
+)
 from samcheck.report import memory_curves, page_data
-from samcheck.report.fields import GROUP_ORDER, SEVERITY, SYMBOLS
+from samcheck.report.fields import SEVERITY, SYMBOLS
 
 PAGE = "index.html"
 ASSETS = Path(__file__).parent / "assets"
@@ -55,7 +61,7 @@ def _unique(found: Iterable[results.Stored]) -> Iterator[results.Stored]:
     seen = set()
     for each in found:
         cell = each.result
-        key = (each.device, each.driver, cell.cell.id, *cell.variants, cell.started, cell.finished)
+        key = (each.device, each.driver, cell.name, cell.started, cell.finished)
         if key not in seen:
             seen.add(key)
             yield each
@@ -70,7 +76,7 @@ def _meta(now: datetime, problems: list[str]) -> dict[str, Any]:
         "symbols": SYMBOLS,
         "bad": BAD_CHECK_OUTCOMES,
         "order": {
-            "group": GROUP_ORDER,
+            "group": GROUP_NAMES,
             "variant": list(VARIANT_TIERS),
             "precision": PRECISION_NAMES,
             "backend": BACKEND_NAMES,

@@ -18,7 +18,7 @@ def cells(root: Path, name: str) -> list[Stored]:
 
     Args:
         root: the folder of results.
-        name: the cell's id, with ``+<variant>`` for a run of some variants only, or
+        name: the cell's id, with ``+<variant>`` and ``@<group>`` for a run of some only, or
             ``<device>/<driver>/<id>`` for one result.
 
     Raises:
@@ -26,7 +26,7 @@ def cells(root: Path, name: str) -> list[Stored]:
     """
     paths = {path.relative_to(root).with_suffix("").as_posix(): path for path in root.glob("*/*/*.json")}
     named = [path for place, path in paths.items() if name in (place, path.stem)]
-    named = named or [path for path in paths.values() if path.stem.startswith(f"{name}+")]
+    named = named or [path for path in paths.values() if path.stem.startswith((f"{name}+", f"{name}@"))]
     if not named:
         known = {path.stem for path in paths.values()}
         raise BadInput(f"{root} holds no result of a cell {name!r}{_near(name, known, 'cells')}")
@@ -65,9 +65,7 @@ def _no_check(stored: Stored, name: str) -> BadInput:
 
 def place(stored: Stored) -> str:
     """The one name of a result."""
-    return "/".join(
-        (stored.device, stored.driver, "+".join((stored.result.cell.id, *stored.result.variants)))
-    )
+    return "/".join((stored.device, stored.driver, stored.result.name))
 
 
 def only(found: Sequence[Stored]) -> Stored:

@@ -90,7 +90,7 @@ def _outcomes(rows: list[Row], notes: Footnotes) -> list[str]:
     for row in rows:
         sign = "✓" if row.result.outcome == "passed" else "✗" if row.counts else "–"
         outcome = f"{sign} {row.result.outcome}{notes.mark([_reason(row)] if row.result.reason else [])}"
-        cells = [_cell(row.groups.get(where), row, notes) for where in columns]
+        cells = [_cell(row.groups.get(where), where, row, notes) for where in columns]
         version = escape(row.result.samcheck)
         body.append([row_name(row.result), outcome, _counts(row), *cells, _date(row), version])
     newest = [max(_date(row) for row in rows if where in row.groups) for where in columns]
@@ -116,17 +116,23 @@ def _reason(row: Row) -> str:
     return f"{row.result.outcome}: {row.result.reason}"
 
 
-def _cell(field: Field | None, row: Row, notes: Footnotes) -> str:
+def _cell(field: Field | None, where: Column, row: Row, notes: Footnotes) -> str:
     if field is not None:
         return field.text + notes.mark(field.reasons)
-    return f"{SYMBOLS['not-run']} not-run{notes.mark([_why_not_run(row)])}"
+    return f"{SYMBOLS['not-run']} not-run{notes.mark([_why_not_run(where, row)])}"
 
 
-def _why_not_run(row: Row) -> str:
+def _why_not_run(where: Column, row: Row) -> str:
+    """Why a row has nothing in a column."""
+    result = row.result
     if not row.counts:
         return _reason(row)
-    tier, version = row.result.tier, row.result.samcheck
-    return f"not-run: not part of the {tier} tier of samcheck {version}, which ran this"
+    if where.variant and result.variants and where.variant not in result.variants:
+        return f"not-run: the run was asked for {', '.join(result.variants)} only"
+    if result.groups and where.group not in result.groups:  # a variant's field is of all groups
+        return f"not-run: the run was asked for {', '.join(result.groups)} only"
+    of = f" with {', '.join(result.variants)} only" if result.variants else ""
+    return f"not-run: not part of the {result.tier} tier{of} of samcheck {result.samcheck}, which ran this"
 
 
 def _variants(rows: list[Row], notes: Footnotes) -> Iterator[str]:
@@ -136,14 +142,14 @@ def _variants(rows: list[Row], notes: Footnotes) -> Iterator[str]:
         mine = [where for where in columns if where.variant == variant]
         with_it = [row for row in rows if not row.precisions.keys().isdisjoint(mine)]
         body = [
-            [row_name(row.result), *(_cell(row.precisions.get(where), row, notes) for where in mine)]
+            [row_name(row.result), *(_cell(row.precisions.get(where), where, row, notes) for where in mine)]
             for row in with_it
         ]
         heads = ["cell", *(escape(where.precision) for where in mine)]
         yield from (f"### {escape(variant)} by precision", "", *grid(heads, body), "")
         without = [row for row in rows if row.precisions.keys().isdisjoint(mine)]
         if without:
-            marks = notes.mark(map(_why_not_run, without))
+            marks = notes.mark(_why_not_run(mine[0], row) for row in without)
             yield from (f"{SYMBOLS['not-run']} not-run in {len(without)} of {len(rows)} cells{marks}", "")
 
 

@@ -73,7 +73,7 @@ def _facts(result: CellResult) -> list[tuple[str, str]]:
     rows = [
         ("environment", f"{result.environment.kind}, because: {result.environment.why or 'not recorded'}"),
         *sorted(result.environment.details.items()),
-        ("tier", " ".join((result.tier, *result.variants))),
+        ("tier", f"{result.tier}, only {result.only}" if result.only else result.tier),
         ("finished", f"{result.finished}, by samcheck {result.samcheck}"),
     ]
     if seen is not None:

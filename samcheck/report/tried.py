@@ -23,7 +23,11 @@ TRIED = ("passed", "failed", "crashed", "timed-out", "misbuilt")
 def section(results: Sequence[CellResult], facts: Facts | None) -> list[str]:
     """A row for each two axes: how many of the possible pairs of the values in these results were tried."""
     every = [rules.fields(_cell(result)) for result in results]
-    done = [values for values, result in zip(every, results, strict=True) if result.outcome in TRIED]
+    done = [
+        values
+        for values, result in zip(every, results, strict=True)
+        if result.outcome in TRIED and not result.groups
+    ]
     axes = {axis: tuple(sorted({values[axis] for values in every})) for axis in rules.AXES}
     axes = {axis: values for axis, values in axes.items() if len(values) > 1}
     if len(axes) < 2:

@@ -28,15 +28,24 @@ def test_it(series, measured):
 OTHER = "def test_other(): open('other', 'a').write('x')\n"
 
 
-def run(folder: Path, body: str, count: int = 3) -> tuple[list[CheckResult], course.Course]:
+def run(
+    folder: Path, body: str, count: int = 3, groups: tuple[str, ...] = ()
+) -> tuple[list[CheckResult], course.Course]:
     suite = folder / "cell" / "work" / "suite"
     suite.mkdir(parents=True, exist_ok=True)
     (suite / "pytest.ini").write_text(INI)
     (suite / "conftest.py").write_text(CONFTEST)
     (suite / passes.MODULE).write_text(BENCHMARK.format(body))
     (suite / "test_other.py").write_text(OTHER)
+    (suite / "test_peaks.py").write_text(OTHER)
     settings = course.Settings(
-        "fast", here.Here(sys.executable), "", 60.0, suite=f"{WORK}/suite", processes=count
+        "fast",
+        here.Here(sys.executable),
+        "",
+        60.0,
+        suite=f"{WORK}/suite",
+        processes=count,
+        groups=groups,
     )
     known = course.Course(PlannedCell(Cell("0.0.0", "cpu", "3.11")), settings, folder / "cell", Silent())
     attempts = starting.measured(known, here.HerePlace(sys.executable))
@@ -54,7 +63,15 @@ def test_each_process_is_a_fresh_one(tmp_path: Path) -> None:
     assert len({each.readings["pid"] for each in found.series}) == 3
     assert found.metrics["median_ms"] == 2.0
     assert found.metrics["processes"] == 3
-    assert (tmp_path / "cell" / "work" / "other").read_text() == "x"  # once only
+    assert (tmp_path / "cell" / "work" / "other").read_text() == "xx"  # once only
+
+
+@pytest.mark.parametrize(("group", "starts"), [("latency", 3), ("peaks", 1)])
+def test_groups_without_benchmarks_need_no_other_process(tmp_path: Path, group: str, starts: int) -> None:
+    checks, course = run(tmp_path, "", groups=(group,))
+    assert [check.group for check in checks] == [group]
+    assert course.result("passed", "").groups == [group]
+    assert len(list((tmp_path / "cell").glob("pass-*.log"))) == starts - 1
 
 
 def test_failure_in_another_process_counts(tmp_path: Path) -> None:

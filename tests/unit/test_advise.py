@@ -13,7 +13,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from samcheck import facts, hosts, results
-from samcheck.advice import Answer, Question, advise, answer, ask, commands, programs, steps, text
+from samcheck.advice import (
+    Answer,
+    Question,
+    advise,
+    answer,
+    ask,
+    commands,
+    evidence,
+    programs,
+    steps,
+    text,
+)
 from samcheck.cells import Cell
 from samcheck.errors import CELLS_FAILED, NOTHING_KNOWN
 from samcheck.guest.record import CheckResult
@@ -172,6 +183,13 @@ def test_a_cell_that_was_never_tried_is_no_measurement(outcome: str, reason: str
     (advice,) = answered(asked(), [stored(NEW, outcome=outcome, reason=reason)]).advices
     assert advice.basis == "predicted"
     assert not advice.after
+
+
+def test_some_groups_of_checks_that_held_are_no_measurement() -> None:
+    found = stored(OLD)
+    part = replace(found, result=replace(found.result, groups=["latency"]))
+    assert evidence.find(OLD, NO_GPU, [found], FACTS)
+    assert not evidence.find(OLD, NO_GPU, [part], FACTS)
 
 
 def test_a_result_of_another_machine_is_no_measurement() -> None:

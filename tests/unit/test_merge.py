@@ -103,9 +103,9 @@ CONTENT = results.to_json(RESULT)
         (b"\xff\xfe", "Invalid JSON"),
         (CONTENT[:-40], "Invalid JSON"),
         (b'{"schema_version": 2}', "cell: Field required"),
-        (b'{"schema_version": 3}', "a result of schema 3, newer than schema 1 to 2"),
+        (b'{"schema_version": 4}', "a result of schema 4, newer than schema 1 to 3"),
         (
-            CONTENT.replace(b'"schema_version": 2', b'"schema_version": 9'),
+            CONTENT.replace(b'"schema_version": 3', b'"schema_version": 9'),
             "a result of schema 9, newer than schema 1",
         ),
         (CONTENT.replace(b"2026-11-22T12:30:00+00:00", b"yesterday"), "finished: 'yesterday' is not a time"),

@@ -7,6 +7,10 @@ from pathlib import Path
 import pytest
 
 from samcheck import collect
+from samcheck.commands import running
+from samcheck.errors import BadInput
+from samcheck.guest import choosing
+from samcheck.guest.record import GROUP_NAMES
 
 CHECKS = """
 import pytest
@@ -117,6 +121,31 @@ def test_only_listed_checks_are_run(suite: pytest.Pytester) -> None:
     assert not left.collected
 
 
+def test_only_groups_that_were_asked_for_are_run(suite: pytest.Pytester) -> None:
+    """Modules of others are not even imported, so that what is wrong with them is not this run's."""
+    suite.makepyfile(
+        test_peaks="def test_one(): pass",
+        test_keeping='GROUP = "memory"\n\ndef test_two(): pass',
+        test_backends="raise RuntimeError('no ONNX here')",
+    )
+    asked = run(suite, "-m", "fast", "--samcheck-groups=peaks,memory", "--continue-on-collection-errors")
+    found = {check: each.group for check, each in asked.finished.items()}
+    assert found == {"test_keeping.py::test_two": "memory", "test_peaks.py::test_one": "peaks"}
+    assert asked.collected.keys() == found.keys()
+    assert not asked.broken
+
+
+def test_unknown_group_is_a_usage_error(suite: pytest.Pytester) -> None:
+    result = suite.runpytest_inprocess("--samcheck-groups=peeks", f"--samcheck-journal={suite.path / 'j'}")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["*no group peeks; known: imports, settings, *peaks*"])
+
+
+def test_the_host_knows_the_groups_of_the_suite() -> None:
+    modules = (Path(__file__).resolve().parents[1] / "suite").glob("test_*.py")
+    assert {choosing.group_of(str(module)) for module in modules} == set(GROUP_NAMES)
+
+
 def test_a_module_that_does_not_import(suite: pytest.Pytester) -> None:
     suite.makepyfile(test_other="raise RuntimeError('operator torchvision::nms does not exist')")
     journal = run(suite, "-m", "fast", "--continue-on-collection-errors")
@@ -155,3 +184,13 @@ def test_defect_symptoms_compile_and_have_links() -> None:
 
 def test_the_suite_is_where_the_runner_looks() -> None:
     assert (Path(__file__).resolve().parents[1] / "suite" / "pytest.ini").exists()
+
+
+def test_groups_have_one_order_and_unknown_ones_are_refused() -> None:
+    """So that one run has one file, however it was asked for."""
+    assert (
+        running._groups("recovery, peaks,peaks") == running._groups("peaks,recovery") == ("peaks", "recovery")
+    )
+    assert running._groups("") == ()
+    with pytest.raises(BadInput, match=r"no group of checks 'leek', 'peeks'; known: imports, .*peaks"):
+        running._groups("peeks,latency,leek")

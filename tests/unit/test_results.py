@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import os
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +12,7 @@ from samcheck import judging, report, results
 from samcheck.cells import Cell
 from samcheck.errors import BadInput
 from samcheck.facts import load
-from samcheck.guest.record import CHECK_OUTCOMES, CheckResult, EnvironmentRecord
+from samcheck.guest.record import CHECK_OUTCOMES, SCHEMA_VERSION, CheckResult, EnvironmentRecord
 from samcheck.matrix import LeftOut
 from samcheck.report import fields, markdown
 from samcheck.requirements import resolve
@@ -61,6 +62,46 @@ def test_a_run_of_some_variants_does_not_replace_one_of_all(tmp_path: Path) -> N
     part = results.store(tmp_path, replace(RESULT, variants=["vit_b"]), "unused")
     assert whole != part
     assert "(only vit_b)" in markdown.table(results.load(tmp_path)[0], [], [])
+
+
+def test_a_run_of_some_groups_is_a_file_and_a_row_of_its_own(tmp_path: Path) -> None:
+    """Each of its fields that was not asked for says so, and none is green."""
+    peaks = replace(CHECKS[0], check="test_peaks.py::test_x[vit_h-fp32]", group="peaks", variant="vit_h")
+    part = replace(RESULT, variants=["vit_h"], groups=["recovery", "peaks"], checks=[peaks])
+    whole = results.store(tmp_path, RESULT, "unused")
+    path = results.store(tmp_path, part, "unused")
+    assert path.name == "torch2.4.1-cu121-py3.11+vit_h@recovery@peaks.json"
+    assert results.read(whole) == RESULT
+    assert results.read(path) == part
+    text = markdown.table(results.load(tmp_path)[0], [], [])
+    heads, row = (
+        next(line for line in text.splitlines() if line.startswith(start)).split(" | ")
+        for start in ("| cell | outcome", "| `torch2.4.1-cu121-py3.11` (only vit_h; groups recovery, peaks)")
+    )
+    fields = dict(zip(heads, row, strict=True))
+    assert fields["peaks"] == "✓ passed"
+    assert fields["imports"].startswith("– not-run <sup>")
+    mark = fields["imports"].partition("<sup>")[2].partition("</sup>")[0]
+    assert f"- {mark} not-run: the run was asked for recovery, peaks only" in text
+
+
+def test_why_a_run_has_nothing_of_a_variant() -> None:
+    tiny = replace(CHECKS[0], check="test_x.py::t[tiny-fp32]", variant="tiny", precision="fp32")
+    other = replace(tiny, check="test_x.py::t[vit_h-fp32]", variant="vit_h")
+    part = replace(RESULT, variants=["vit_h"], checks=[other], tier="full")
+    few = replace(RESULT, groups=["imports"], checks=[replace(tiny, variant=None, precision=None)])
+    rows = [results.Stored("cpu", "none", each) for each in (replace(RESULT, checks=[tiny]), part, few)]
+    text = markdown.table(rows, [], [])
+    assert "not-run: the run was asked for vit_h only" in text
+    assert "not-run: the run was asked for imports only" in text
+
+
+def test_results_of_older_schemas_have_all_groups(tmp_path: Path) -> None:
+    path = results.store(tmp_path, RESULT, "unused")
+    content = json.loads(path.read_bytes())
+    del content["groups"]
+    path.write_text(json.dumps({**content, "schema_version": 2}), encoding="utf-8")
+    assert results.read(path) == replace(RESULT, schema_version=SCHEMA_VERSION)
 
 
 def test_unwritable_results_are_found_out_first(tmp_path: Path) -> None:

@@ -36,6 +36,21 @@ def run(*arguments: str) -> Result:
     return CliRunner().invoke(cli, arguments)
 
 
+def test_a_run_of_some_groups_is_found_by_its_cell(tmp_path: Path) -> None:
+    """And stands apart where there is a whole run too."""
+    part = replace(hostile.RESULT, variants=["vit_b"], groups=["peaks", "recovery"])
+    results.store(tmp_path, part, "unused")
+    assert lookup.place(lookup.only(lookup.cells(tmp_path, ID))) == (
+        f"cpu-amd-epyc/none/{ID}+vit_b@peaks@recovery"
+    )
+    assert lookup.cells(tmp_path, f"{ID}+vit_b@peaks@recovery")
+    results.store(tmp_path, replace(part, variants=[]), "unused")
+    results.store(tmp_path, hostile.RESULT, "unused")
+    assert [each.result.only for each in lookup.cells(tmp_path, ID)] == [""]
+    shown = run("show", f"{ID}@peaks@recovery", "--results", str(tmp_path)).stdout
+    assert f"{hostile.RESULT.tier}, only groups peaks, recovery" in shown
+
+
 def test_show_a_cell(store: Path) -> None:
     shown = run("show", ID, "--results", str(store)).stdout
     assert f"cpu-amd-epyc/none/{ID}\n✗ failed: 2 of 11 checks failed" in shown

@@ -34,7 +34,7 @@ def write(found: Iterable[Stored], problems: list[str], stream: IO[bytes]) -> No
 
 def _suite(stored: Stored) -> TestSuite:
     result = stored.result
-    name = visible(f"{stored.device}.{stored.driver}.{'+'.join((result.cell.id, *result.variants))}")
+    name = visible(f"{stored.device}.{stored.driver}.{result.name}")
     suite = TestSuite(name)
     suite.timestamp = visible(result.started)
     for key, value in _properties(result):

@@ -9,8 +9,8 @@ from samcheck.results import Stored
 
 #: In the order of the columns; `metrics` and `settings` are dicts, `seconds` is a number, the rest is text.
 COLUMNS = (
-    *("device", "driver", "cell", "torch", "cuda", "python", "numpy", "sam", "variants", "environment"),
-    *("tier", "samcheck", "started", "finished", "cell_outcome", "cell_reason"),
+    *("device", "driver", "cell", "torch", "cuda", "python", "numpy", "sam", "variants", "groups"),
+    *("environment", "tier", "samcheck", "started", "finished", "cell_outcome", "cell_reason"),
     *("check", "group", "variant", "precision", "backend", "outcome", "defect", "reason", "seconds"),
     *("metrics", "settings", "details"),
 )
@@ -39,6 +39,7 @@ def _head(stored: Stored) -> dict[str, Value]:
         "numpy": (result.observed.numpy if result.observed else None) or result.cell.numpy,
         "sam": result.cell.sam,
         "variants": ",".join(result.variants),
+        "groups": ",".join(result.groups),
         "environment": result.environment.kind,
         "tier": result.tier,
         "samcheck": result.samcheck,

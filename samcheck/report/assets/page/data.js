@@ -79,7 +79,7 @@ const Data = (() => {
   function describe(cell, at) {
     cell.at = at;
     cell.day = cell.finished.slice(0, 10);
-    cell.name = cell.id + (cell.variants.length ? ` (only ${cell.variants.join(", ")})` : "");
+    cell.name = cell.id + (cell.only ? ` (only ${cell.only})` : "");
     cell.key = [cell.device, cell.driver, cell.name].join("\n");
   }
 
