@@ -17,6 +17,8 @@ ALLOWANCE = 0.10
 CONTEXT = 600 * 2**20
 LONGEST_SIDE, MOST_POINTS, MOST_IMAGES = 100_000, 4096, 256
 ON_CARD = ("encode", "predict", "automatic")
+#: int8 of dynamic quantisation runs on CPUs only.
+ON_GPUS = tuple(name for name in PRECISION_NAMES if name != "int8-dynamic")
 NONZERO_LINK = "https://github.com/pytorch/pytorch/pull/141592"
 
 
@@ -26,6 +28,7 @@ class Question:
 
     Attributes:
         card: bytes of GPU memory; None where only the need is asked for.
+        gpu: whose memory that is, and where its size is from, for people; empty where only a size is known.
         context: of them, bytes that CUDA takes for itself.
     """
 
@@ -34,6 +37,7 @@ class Question:
     work: Work
     card: int | None = None
     context: int = CONTEXT
+    gpu: tuple[str, str] = ("", "")
 
     @property
     def needs(self) -> dict[str, Need]:
@@ -54,6 +58,14 @@ class Question:
 
 
 @dataclass(frozen=True)
+class Most:
+    """The most images at once and points per batch that fit; 0 where not even one does."""
+
+    images: int
+    points_per_batch: int
+
+
+@dataclass(frozen=True)
 class Answer:
     """What fits.
 
@@ -64,6 +76,7 @@ class Answer:
         size: height and width of the largest image of these proportions that the automatic generator takes
             with one point per batch; the asked one where that fits.
         precisions: in which the encoder fits.
+        by_precision: what fits in each.
     """
 
     question: Question
@@ -72,6 +85,7 @@ class Answer:
     images: int
     size: tuple[int, int]
     precisions: tuple[str, ...]
+    by_precision: dict[str, Most]
 
 
 def image_size(text: str) -> tuple[int, int]:
@@ -99,36 +113,47 @@ def largest(most: int, fits: Callable[[int], bool]) -> int:
 
 def answer(question: Question) -> Answer:
     """What fits on the card of the question, which must have one."""
-    work = question.work
+    height, width = question.work.size
 
     def fits(step: str, **changed: Any) -> bool:
-        return replace(question, work=replace(work, **changed)).fits(step)
-
-    height, width = work.size
+        return _with(question, **changed).fits(step)
 
     def scaled(percent: int) -> tuple[int, int]:
         return max(1, height * percent // 1000), max(1, width * percent // 1000)
 
     share = largest(1000, lambda part: fits("automatic", size=scaled(part), points_per_batch=1))
+    every = {name: _most(replace(question, precision=name)) for name in ON_GPUS}
+    own = every.get(question.precision) or _most(question)
     return Answer(
         question,
-        points_per_batch=largest(MOST_POINTS, lambda count: fits("automatic", points_per_batch=count)),
-        nonzero_points=largest_batch_for_nonzero(work.size),
-        images=largest(MOST_IMAGES, lambda count: fits("encode", images=count)),
+        points_per_batch=own.points_per_batch,
+        nonzero_points=largest_batch_for_nonzero(question.work.size),
+        images=own.images,
         size=scaled(share) if share else (0, 0),
-        precisions=tuple(
-            name
-            for name in PRECISION_NAMES
-            if name != "int8-dynamic" and replace(question, precision=name).fits("encode")
-        ),
+        precisions=tuple(name for name in ON_GPUS if replace(question, precision=name).fits("encode")),
+        by_precision=every,
+    )
+
+
+def _with(question: Question, **changed: Any) -> Question:
+    return replace(question, work=replace(question.work, **changed))
+
+
+def _most(question: Question) -> Most:
+    return Most(
+        largest(MOST_IMAGES, lambda count: _with(question, images=count).fits("encode")),
+        largest(MOST_POINTS, lambda count: _with(question, points_per_batch=count).fits("automatic")),
     )
 
 
 def lines(question: Question) -> Iterator[str]:
     """The answer for people."""
     height, width = question.work.size
-    card = f" on a card of {readable(question.card)}" if question.card is not None else ""
+    name, told = question.gpu
+    card = f" on {name or 'a card'} of {readable(question.card)}" if question.card is not None else ""
     yield f"{question.variant} in {question.precision}{card}, image {width} x {height}"
+    if told:
+        yield f"{name}: {told}"
     yield f"{'':10}{'weights':>10}{'peak':>10}  highest in"
     for need in question.needs.values():
         figures = f"{need.step:10}{readable(need.weights):>10}{readable(need.peak):>10}"
@@ -177,6 +202,18 @@ def advice(found: Answer) -> Iterator[str]:
         yield "automatic generation fits at no size: take a lower precision or a smaller variant"
     if not question.fits("predict"):
         yield "fewer prompts at once; each holds the features of the image once more"
+    yield from _precisions(found)
+
+
+def _precisions(found: Answer) -> Iterator[str]:
+    """Those that allow more, a line for all that allow the same."""
+    alike: dict[Most, list[str]] = {}
+    for name, most in found.by_precision.items():
+        if most.images > found.images or most.points_per_batch > found.points_per_batch:
+            alike.setdefault(most, []).append(name)
+    for most, names in alike.items():
+        points = min(most.points_per_batch, found.nonzero_points)
+        yield f"in {', '.join(names)}: at most {most.images} images at once, points_per_batch={points}"
 
 
 def as_json(question: Question) -> dict[str, Any]:
@@ -190,6 +227,8 @@ def as_json(question: Question) -> dict[str, Any]:
         "precision": question.precision,
         "work": asdict(question.work),
         "card": question.card,
+        "gpu": question.gpu[0],
+        "card_from": question.gpu[1],
         "context": question.context,
         "steps": steps,
     }

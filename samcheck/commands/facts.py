@@ -16,7 +16,7 @@ from rich.table import Table
 
 from samcheck import against, facts, results
 from samcheck.errors import CELLS_FAILED, BadInput
-from samcheck.facts import TABLES, Facts, Row
+from samcheck.facts import TABLES, Facts, Gpu, Row
 
 STATUSES = ("verified", "stored", "unverified")
 #: Table → the file that it is in.
@@ -62,8 +62,16 @@ def _rows(known: Facts, name: str) -> list[tuple[dict[str, object], Row]]:
     if name == "builds":
         builds = ((release.version, build) for release in known.releases for build in release.builds)
         return [({"torch": version, **_columns(build)}, build) for version, build in builds]
+    if name == "gpus":
+        return [(_sized(gpu, known), gpu) for gpu in known.gpus]
     rows: tuple[Row, ...] = getattr(known, name)
     return [(_columns(row), row) for row in rows]
+
+
+def _sized(gpu: Gpu, known: Facts) -> dict[str, object]:
+    """A GPU with the GB that it is sold with; what of them can be had is in the table `memory`."""
+    sizes = tuple(row.labels[0] for row in known.sizes_of(gpu))
+    return {"name": gpu.name, "aliases": gpu.aliases, "memory_gb": sizes, **_columns(gpu)}
 
 
 def _columns(row: Row) -> dict[str, object]:

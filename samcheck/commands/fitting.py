@@ -6,21 +6,22 @@ import json
 
 import click
 
-from samcheck import fitting, usage
+from samcheck import cards, facts, fitting, usage
 from samcheck.commands.planning import json_option
-from samcheck.guest.record import PRECISION_NAMES
 from samcheck.guest.sizes import SHAPES, Work
 
 AT_ONCE = click.IntRange(1, fitting.MOST_POINTS)
-#: int8 of dynamic quantisation runs on CPUs only.
-ON_GPUS = [name for name in PRECISION_NAMES if name != "int8-dynamic"]
 
 
 @click.command("memory")
 @click.argument("variant", type=click.Choice(list(SHAPES)))
-@click.option("--gpu", metavar="SIZE", help="The card's memory, e.g. 8GiB; without, only the need is shown.")
+@click.option(
+    "--gpu",
+    metavar="NAME|SIZE",
+    help='The card or its memory, e.g. H100, "A100 80GB" or 8GiB; without, only the need is shown.',
+)
 @click.option("--image", default="1024x1024", show_default=True, metavar="WxH", help="The original image.")
-@click.option("--precision", type=click.Choice(ON_GPUS), default="fp32", show_default=True)
+@click.option("--precision", type=click.Choice(fitting.ON_GPUS), default="fp32", show_default=True)
 @click.option("--points-per-batch", type=AT_ONCE, default=64, show_default=True)
 @click.option("--prompts", type=AT_ONCE, default=1, show_default=True, help="In one call of predict_torch.")
 @click.option(
@@ -55,8 +56,15 @@ def memory_command(
 ) -> None:
     """Say what SAM needs in GPU memory, what of it fits a card, and what to set."""
     work = Work(fitting.image_size(image), prompts, points_per_batch, images, kept)
-    card = usage.size(gpu) if gpu else None
-    question = fitting.Question(variant, precision, work, card, usage.size(context))
+    card = cards.card(gpu, facts.load()) if gpu else None
+    question = fitting.Question(
+        variant,
+        precision,
+        work,
+        card.size if card else None,
+        usage.size(context),
+        (card.name, card.told) if card else ("", ""),
+    )
     if as_json:
         click.echo(json.dumps(fitting.as_json(question), indent=1))
     else:

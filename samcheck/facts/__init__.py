@@ -22,6 +22,7 @@ from samcheck.facts.rows import (
     Forward,
     Forwarding,
     Gpu,
+    Memory,
     Model,
     NumpySeries,
     OnnxRuntime,
@@ -45,6 +46,7 @@ __all__ = [
     "Facts",
     "Forward",
     "Gpu",
+    "Memory",
     "Model",
     "NumpySeries",
     "OnnxRuntime",
@@ -69,6 +71,7 @@ TABLES: dict[str, tuple[str, str, type[Row]]] = {
     "branches": ("drivers", "branch", Branch),
     "forward": ("drivers", "forward", Forward),
     "gpus": ("gpus", "gpu", Gpu),
+    "memory": ("gpus", "memory", Memory),
     "architectures": ("gpus", "architecture", Architecture),
     "numpy": ("numpy", "numpy", NumpySeries),
     "packages": ("packages", "package", Package),
@@ -103,6 +106,7 @@ class Facts:
     branches: tuple[Branch, ...] = ()
     forward: tuple[Forward, ...] = ()
     gpus: tuple[Gpu, ...] = ()
+    memory: tuple[Memory, ...] = ()
     architectures: tuple[Architecture, ...] = ()
     numpy: tuple[NumpySeries, ...] = ()
     onnxruntime: tuple[OnnxRuntime, ...] = ()
@@ -151,6 +155,10 @@ class Facts:
         wanted = _words(name)
         names = ((row, own) for row in self.gpus for own in (row.name, *row.aliases))
         return next((row for row, own in names if wanted and _words(own) == wanted), None)
+
+    def sizes_of(self, gpu: Gpu) -> tuple[Memory, ...]:
+        """The sizes of memory that a GPU is sold with; none where it has no memory of its own."""
+        return tuple(row for row in self.memory if row.gpu == gpu.name)
 
     def architecture(self, capability: str) -> Architecture | None:
         return next((row for row in self.architectures if row.capability == capability), None)

@@ -152,6 +152,23 @@ class Gpu(Row):
     host: Literal["x86_64", "aarch64"]
 
 
+class Memory(Row):
+    """A size of memory that a GPU is sold with.
+
+    Attributes:
+        labels: GB as the product is called, the usual one first.
+        words: of a name, in small letters, that tell this size.
+        mib: the least total that was seen to be reported for it; 0 when none is known.
+        by: what reported it.
+    """
+
+    gpu: Text
+    labels: Annotated[tuple[int, ...], Field(min_length=1)]
+    words: tuple[Text, ...] = ()
+    mib: int = 0
+    by: Literal["PyTorch", "CUDA", "nvidia-smi", ""] = ""
+
+
 class Architecture(Row):
     """A compute capability, and which CUDA versions and drivers know it.
 

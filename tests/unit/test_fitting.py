@@ -72,6 +72,24 @@ def test_a_model_that_does_not_fit_names_the_precisions_that_do() -> None:
     assert "take a smaller variant" in "\n".join(fitting.lines(tiny))
 
 
+def test_precisions_that_allow_more_are_named() -> None:
+    """And no others; what they allow does fit, and one more does not."""
+    asked = Question("vit_h", "fp32", Work((1024, 1024)), card=16 * GIB)
+    found = fitting.answer(asked)
+    said = [line for line in fitting.lines(asked) if line.startswith("in ")]
+    most = found.by_precision["bf16"]
+    points = most.points_per_batch
+    assert f"in fp16, bf16: at most {most.images} images at once, points_per_batch={points}" in said
+    assert not any("fp32" in line for line in said)
+    assert most.images > found.images
+    assert found.by_precision["fp32"] == fitting.Most(found.images, found.points_per_batch)
+    for images, fits in ((most.images, True), (most.images + 1, False)):
+        narrow = Question("vit_h", "bf16", Work((1024, 1024), images=images), card=16 * GIB)
+        assert narrow.fits("encode") == fits
+    narrow = Question("vit_h", "bf16", Work((1024, 1024)), card=16 * GIB)
+    assert not [line for line in fitting.lines(narrow) if line.startswith("in ")]
+
+
 def test_nonzero_limits_what_memory_would_not() -> None:
     """https://github.com/facebookresearch/segment-anything/issues/427"""
     big = Question("vit_b", "fp32", Work((3344, 3344)), card=200 * GIB)
