@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import warnings
-from typing import Any, Dict, Optional
+from typing import Any, Dict, List, Optional
 
 import torch
 from torch import nn
@@ -88,16 +88,18 @@ def missing_kernel(dtype: torch.dtype, device: str) -> Optional[str]:
     return None
 
 
-def slowdown(dtype: torch.dtype, size: int = 512, repeats: int = 3) -> float:
-    """How many times longer than in float32 a matrix product takes in `dtype` on this CPU."""
+def slowdown(dtype: torch.dtype, size: int = 512, rounds: int = 10, seconds: float = 1.5) -> float:
+    """How many times longer than in float32 a matrix product takes in `dtype` on this CPU.
 
-    def best(dtype: torch.dtype) -> float:
-        left = torch.ones((size, size), dtype=dtype)
-        times = []
-        for _ in range(repeats + 1):  # the first one warms up
+    Both in turn, and the best of each: other processes, too, want the processor, and one that had it for
+    all products of one kind made float32 eight times slower than itself.
+    """
+    operands = {each: torch.ones((size, size), dtype=each) for each in (dtype, torch.float32)}
+    times: Dict[torch.dtype, List[float]] = {each: [] for each in operands}
+    end = time.perf_counter() + seconds
+    while len(times[dtype]) < 3 or (len(times[dtype]) <= rounds and time.perf_counter() < end):
+        for each, operand in operands.items():
             begin = time.perf_counter()
-            left @ left
-            times.append(time.perf_counter() - begin)
-        return min(times[1:])
-
-    return best(dtype) / best(torch.float32)
+            operand @ operand
+            times[each].append(time.perf_counter() - begin)
+    return min(times[dtype][1:]) / min(times[torch.float32][1:])  # the first one warms up
