@@ -78,7 +78,7 @@ class Steps:
         self.shape = sizes.SHAPES[variant.name]
         self.predictor = variant.predictor(model)
         self.image = scenes.draw(7, *SIZE).image
-        self.predictor.set_image(self.image)
+        self.predictor.set_image(self.image)  # which makes what the first encoding makes
 
     def encode(self, images: int) -> None:
         """As `SamPredictor.set_torch_image` does, but several at once."""
@@ -117,7 +117,8 @@ class Steps:
 
     def measured(self, step: str, at_once: int) -> Peak:
         run: Callable[[int], None] = getattr(self, step)
-        run(1)  # threads, libraries and their tables
+        if step != "encode":  # a minute for the largest variant
+            run(1)  # threads, libraries and their tables
         work, need = partial(run, at_once), self.counted(step, at_once)
         return Peak(
             self.precision,
