@@ -35,11 +35,11 @@ class Change:
 
 
 def changes(row: Row) -> list[Change]:
-    """Every outcome of a pair of results that changed, the cell's own first."""
+    """Every outcome of a pair that changed, the cell's own first where both were asked for the same."""
     if row.base is None or row.new is None:
         return []
     found = []
-    if row.base.outcome != row.new.outcome:
+    if row.base.outcome != row.new.outcome and row.base.only == row.new.only:
         kind = (
             "broken" if row.base.outcome == "passed" else "mended" if row.new.outcome == "passed" else "other"
         )

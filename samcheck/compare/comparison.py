@@ -62,20 +62,24 @@ def compare(
 def _pairs(row: Row, known: Known) -> Iterator[Pair]:
     if row.base is None or row.new is None:
         return  # the row itself is missing or new: that is said once
-    before, after = _by_key(row.base), _by_key(row.new)
+    before, after = _by_key(row.base, row.new), _by_key(row.new, row.base)
     by_benchmark = known(row.base)
     for key in {**before, **after}:
         yield Pair(row.name, before.get(key), after.get(key), noise.lookup(by_benchmark, key), row.apart)
 
 
-def _by_key(result: CellResult) -> dict[Key, Measure]:
-    return {each.key: each for each in measures(result)}
+def _by_key(result: CellResult, other: CellResult) -> dict[Key, Measure]:
+    """What a result measured, as far as the other run was asked for it: the rest is not missing there."""
+    return {each.key: each for each in measures(result) if each.check is None or other.asks(each.check)}
 
 
 def _notes(rows: Sequence[Row], found: Sequence[Verdict]) -> Iterator[str]:
     for row in rows:
         if row.apart:
             yield f"{row.name}: times are not compared (--across does), since these differ: {row.apart}"
+        if row.base and row.new and row.base.only != row.new.only:
+            sides = (each.only or "all" for each in (row.base, row.new))
+            yield f"{row.name}: what both runs were asked for is compared ({' → '.join(sides)})"
     if any(change.startswith("samcheck ") for row in rows for change in row.changed):
         yield "the two sides were made by different versions of samcheck, whose checks may not be the same"
     if any(each.assumed for each in found):

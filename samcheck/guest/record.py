@@ -216,6 +216,11 @@ class CellResult:
         parts = ["+" + each for each in self.variants] + ["@" + each for each in self.groups]
         return self.cell.id + "".join(parts)
 
+    def asks(self, check: CheckResult) -> bool:
+        """Whether the run was asked for the variant and the group of a check."""
+        of_variant = not self.variants or check.variant is None or check.variant in self.variants
+        return of_variant and (not self.groups or check.group in self.groups)
+
     @property
     def only(self) -> str:
         """What the run was restricted to, for people; empty when it was not."""

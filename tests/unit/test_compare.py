@@ -329,3 +329,21 @@ def test_bad_input_is_one_sentence(tmp_path: Path) -> None:
 def test_headline_is_one_sentence() -> None:
     found = compare([result()], [result()], lambda _: {})
     assert headline(found) == "nothing is known to be worse; no numbers to compare"
+
+
+def test_what_a_run_was_not_asked_for_is_not_missing() -> None:
+    """One of latency only beside a whole one: neither its other checks nor its outcome are a change."""
+    quality = replace(
+        bench("encoder", *STEADY), check="test_quality.py::test_found[tiny-fp32]", group="quality"
+    )
+    whole = result(
+        bench("encoder", *STEADY), bench("decoder", *STEADY), quality, outcome="failed", reason="x"
+    )
+    part = result(bench("encoder", *slowed(0.1)), groups=["latency"])
+    assert words(whole, part) == {"encoder[tiny-fp32]": "regressed", "decoder[tiny-fp32]": "missing"}
+    found = compare([whole], [part], lambda _: {})
+    assert not found.changes
+    assert any(
+        "what both runs were asked for is compared (all → group latency)" in note for note in found.notes
+    )
+    assert words(whole, result(variants=["vit_b"])) == {}
