@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 from itertools import accumulate
-from typing import Any, Callable
+from typing import Any, Callable, Tuple
 
 import torch
 from torch.profiler import ProfilerActivity, profile
 
 from .limits import MIB, recover, status_kib
+
+
+def together(step: Callable[[], Any], device: str) -> Tuple[float, float]:
+    """Both of the below from one run of `step`, which is for steps that take a minute and gigabytes.
+
+    The process then holds the profiler's notes too: some MiB.
+    """
+    found = []
+    held = process(lambda: found.append(tensors(step, device)), device)
+    return found[0], held
 
 
 def tensors(step: Callable[[], Any], device: str) -> float:
