@@ -28,7 +28,7 @@ LAYERS = (
     ("samcheck.images", "samcheck.matrix"),
     ("samcheck.machine",),
     ("samcheck.hosts",),
-    ("samcheck.requirements", "samcheck.rules"),
+    ("samcheck.requirements", "samcheck.rules", "samcheck.cards"),
     ("samcheck.cells", "samcheck.facts"),
     ("samcheck.errors", "samcheck.gates", "samcheck.neighbours", "samcheck.usage"),
     ("samcheck.guest.record", "samcheck.guest.sizes"),
