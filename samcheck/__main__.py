@@ -29,6 +29,7 @@ COMMANDS = {
     "schema": "exporting",
     "advise": "advise",
     "compare": "comparing",
+    "interleave": "interleave",
     "noise": "comparing",
     "attribute": "attribute",
     "bisect": "bisect",

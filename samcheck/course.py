@@ -44,6 +44,7 @@ class Settings:
         variants, groups: names; empty for all that the tier has.
         suite: folder of the checks, as the guest sees it.
         processes: that measure each benchmark; 0 for what the tier has.
+        seconds: of measuring a benchmark in one process, and of warming up; 0 for what the tier has.
         gates: what the cells of the run share: who may build, who may run, and whether all shall end.
         only: the checks to run, by their node ids; empty for all of the tier.
     """

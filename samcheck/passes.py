@@ -33,16 +33,21 @@ def run(folder: Path, count: int, start: Start) -> list[str]:
     told = []
     for number in range(2, count + 1):
         kept = journal(folder, number)
-        if not _finished(kept):
+        if not finished(kept):
             kept.unlink(missing_ok=True)
             ended = start(number)
-            if not _finished(kept):
+            if not finished(kept):
                 told.append(f"process {number} of the benchmarks ended with {ended}")
     return told
 
 
 def journal(folder: Path, number: int) -> Path:
     return folder / "work" / f"pass-{number}.jsonl"
+
+
+def output(folder: Path, number: int) -> Path:
+    """Where what the process printed is kept."""
+    return folder / f"pass-{number}.log"
 
 
 def outputs(number: int) -> tuple[str, ...]:
@@ -53,7 +58,8 @@ def outputs(number: int) -> tuple[str, ...]:
     )
 
 
-def _finished(path: Path) -> bool:
+def finished(path: Path) -> bool:
+    """Whether the process with this journal came to its end."""
     return _read(path).exit_status is not None
 
 

@@ -23,12 +23,8 @@ def run_cell(planned: PlannedCell, settings: Settings, folder: Path, watcher: Wa
     (folder / "work").mkdir(parents=True, exist_ok=True)
     course = Course(planned, settings, folder, watcher)
     try:
-        pins = requirements_of(planned.cell, settings.environment)
-        with settings.gates.build(), course.phase("prepare"):
-            _check_disk(planned.cell, pins, settings.environment)
-            place = settings.environment.prepare(planned.cell, pins, folder / "build.log")
+        pins, place = prepare(course)
         settings.gates.check()
-        course.details = dict(place.details)
         with settings.gates.run(planned.cell.needs_gpu_build) as course.slot:
             return _in_its_place(course, pins, place)
     except BuildFailed as error:
@@ -37,22 +33,32 @@ def run_cell(planned: PlannedCell, settings: Settings, folder: Path, watcher: Wa
         return course.result("refused", str(error), starting.attempts_in(folder))
 
 
+def prepare(course: Course) -> tuple[Requirements, Place]:
+    """Make the environment of a cell, or find it.
+
+    Raises:
+        BuildFailed: that cannot be done.
+        Refused: the engine failed under it.
+    """
+    cell, settings = course.planned.cell, course.settings
+    pins = requirements_of(cell, settings.environment)
+    with settings.gates.build(), course.phase("prepare"):
+        _check_disk(cell, pins, settings.environment)
+        place = settings.environment.prepare(cell, pins, course.folder / "build.log")
+    course.details |= place.details
+    return pins, place
+
+
 def _in_its_place(course: Course, pins: Requirements, place: Place) -> CellResult:
     """What is left once the environment is made and a GPU, or the CPU, is free for it.
 
     Raises:
-        BuildFailed: the probe could not run.
-        Refused: the engine would not start it, or the GPU is not there, or not free.
+        BuildFailed, Refused: as `look` does.
     """
     gates = course.settings.gates
-    _look_at_gpu(course)
-    with course.phase("probe"):
-        course.observed = _probe(course, place)
-    differences = list(judging.compare(course.planned.cell, pins, course.observed))
-    if differences:
-        return course.result("misbuilt", "; ".join(differences))
-    if course.slot.gpu and course.observed.device != "cuda":
-        raise Refused(gpu_access.lost(course.observed.cuda_unavailable or ""))
+    unlike = look(course, pins, place)
+    if unlike:
+        return course.result("misbuilt", unlike)
     builds = gates.builds
     with course.phase("run"):
         attempts = starting.measured(course, place)
@@ -60,6 +66,22 @@ def _in_its_place(course: Course, pins: Requirements, place: Place) -> CellResul
         course.details["beside"] = "other cells were built meanwhile"
     outcome, reason = judging.judge(attempts, course.checks(attempts))
     return course.result(outcome, reason, attempts)
+
+
+def look(course: Course, pins: Requirements, place: Place) -> str:
+    """What is really there, noted in `course`; gives where that is not what the cell declares.
+
+    Raises:
+        BuildFailed: the probe could not run.
+        Refused: the engine would not start it, or the GPU is not there, or not free.
+    """
+    _look_at_gpu(course)
+    with course.phase("probe"):
+        course.observed = _probe(course, place)
+    differences = "; ".join(judging.compare(course.planned.cell, pins, course.observed))
+    if not differences and course.slot.gpu and course.observed.device != "cuda":
+        raise Refused(gpu_access.lost(course.observed.cuda_unavailable or ""))
+    return differences
 
 
 def _look_at_gpu(course: Course) -> None:

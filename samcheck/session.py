@@ -123,6 +123,11 @@ class Run:
 _RUN = TypeAdapter(Run)
 
 
+def new_name() -> str:
+    """Of a run that begins now."""
+    return f"{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}"
+
+
 def open_folder(run: Run, resume: bool) -> Path:
     """A new folder for `run`, or the newest unfinished one of the same run.
 
@@ -130,7 +135,7 @@ def open_folder(run: Run, resume: bool) -> Path:
         BadInput: there is nothing to resume.
     """
     if not resume:
-        folder = RUNS / f"{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}"
+        folder = RUNS / new_name()
         _note(folder, run)
         return folder
     for path in sorted(RUNS.glob("*/run.json"), reverse=True):

@@ -22,7 +22,7 @@ def measured(course: Course, place: Place) -> list[Attempt]:
     """Run the suite, then its benchmarks in further processes."""
     attempts = run_suite(course, place)
     if attempts[-1].complete and passes.GROUP in (course.settings.groups or (passes.GROUP,)):
-        told = passes.run(course.folder, course.settings.passes, lambda n: _start_pass(course, place, n))
+        told = passes.run(course.folder, course.settings.passes, lambda n: start_pass(course, place, n))
         if told:
             course.details["processes"] = "; ".join(told)
     return attempts
@@ -75,16 +75,21 @@ def _start(course: Course, place: Place, number: int, done: dict[str, CheckResul
     output.touch()
     ended = place.run(Job(arguments, work, output, _alive(course, follower, len(done)), course.slot.gpu))
     course.settings.gates.check()  # who was ended with the run has not died of a check
+    note_end(course.folder / f"ended-{number}.json", ended)
+
+
+def note_end(path: Path, ended: Ended) -> None:
+    """Note how a guest ended, and that it does now."""
     note = json.dumps({**asdict(ended), "at": round(time.time(), 3)}).encode()
-    results.write_atomically(course.folder / f"ended-{number}.json", note)
+    results.write_atomically(path, note)
 
 
-def _start_pass(course: Course, place: Place, number: int) -> Ended:
-    """One more process that measures the benchmarks."""
+def start_pass(course: Course, place: Place, number: int, more: tuple[str, ...] = ()) -> Ended:
+    """One process that measures nothing but the benchmarks; `more`: arguments for it."""
     settings, work = course.settings, course.folder / "work"
     follower = collect.Follower(passes.journal(course.folder, number))
-    arguments = (*_pytest(settings, f"{settings.suite}/{passes.MODULE}"), *passes.outputs(number))
-    output = course.folder / f"pass-{number}.log"
+    arguments = (*_pytest(settings, f"{settings.suite}/{passes.MODULE}"), *passes.outputs(number), *more)
+    output = passes.output(course.folder, number)
     ended = place.run(Job(arguments, work, output, _alive(course, follower, 0), course.slot.gpu))
     settings.gates.check()
     return ended
@@ -96,7 +101,7 @@ def _pytest(settings: Settings, what: str) -> tuple[str, ...]:
         *suite.arguments(settings.suite, settings.tier, settings.variants, what, settings.groups),
         "--continue-on-collection-errors",
         f"--samcheck-check-timeout={settings.check_timeout}",
-        f"--samcheck-benchmark-seconds={passes.SECONDS[settings.tier]}",
+        f"--samcheck-benchmark-seconds={settings.benchmark_seconds}",
         *((f"--samcheck-only={WORK}/only.txt",) if settings.only else ()),
     )
 

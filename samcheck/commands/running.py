@@ -87,7 +87,7 @@ def _run(plan: Plan, options: dict[str, object]) -> None:
         environment=chosen.environment,
         why=chosen.why,
         check_timeout=float(str(options["check_timeout"])),
-        variants=_variants(str(options["variants"]), tier, own=chosen.environment.kind == "here"),
+        variants=variants_of(str(options["variants"]), tier, own=chosen.environment.kind == "here"),
         version=session.version(),
         gates=_gates(options),
         processes=int(str(options.get("processes") or 0)),
@@ -110,7 +110,7 @@ def _gates(options: dict[str, object]) -> Gates:
     )
 
 
-def _variants(given: str, tier: str, own: bool) -> tuple[str, ...]:
+def variants_of(given: str, tier: str, own: bool) -> tuple[str, ...]:
     """The names in a comma-separated list, which the tier must have.
 
     An interpreter that is used as it is may have variants of its user's `own`; the guest knows them.

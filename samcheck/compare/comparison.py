@@ -65,7 +65,8 @@ def _pairs(row: Row, known: Known) -> Iterator[Pair]:
     before, after = _by_key(row.base, row.new), _by_key(row.new, row.base)
     by_benchmark = known(row.base)
     for key in {**before, **after}:
-        yield Pair(row.name, before.get(key), after.get(key), noise.lookup(by_benchmark, key), row.apart)
+        known_of_it = noise.lookup(by_benchmark, key)
+        yield Pair(row.name, before.get(key), after.get(key), known_of_it, row.apart, row.met)
 
 
 def _by_key(result: CellResult, other: CellResult) -> dict[Key, Measure]:

@@ -88,6 +88,7 @@ class Measure:
     Attributes:
         values: on the family's scale, one for each undisturbed process.
         disturbed: why processes were left out, each reason once.
+        turns: of each process, disturbed or not, the values of its turns, where it took turns with another.
         conditions: what must be the same on both sides for the numbers to be comparable.
     """
 
@@ -97,6 +98,7 @@ class Measure:
     conditions: tuple[tuple[str, str], ...] = ()
     disturbed: tuple[str, ...] = ()
     check: CheckResult | None = None
+    turns: tuple[tuple[float, ...], ...] = ()
 
 
 #: Settings of a check that change its numbers without being what is compared; the last three say how much
@@ -127,7 +129,8 @@ def _timed(check: CheckResult, conditions: tuple[tuple[str, str], ...]) -> Measu
     reasons = dict.fromkeys(reason for each in check.series for reason in each.disturbed)
     times = good if check.series else [check.metrics["median_ms"]]
     values = tuple(LATENCY.scale(each) for each in times)
-    return Measure(Key(check.check, "wall_ms"), LATENCY, values, conditions, tuple(reasons), check)
+    turns = tuple(tuple(map(LATENCY.scale, each.samples.get("turn_ms", ()))) for each in check.series)
+    return Measure(Key(check.check, "wall_ms"), LATENCY, values, conditions, tuple(reasons), check, turns)
 
 
 def _typical(series: Series) -> float:

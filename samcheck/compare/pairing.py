@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from samcheck.guest.record import CellResult
+from samcheck.guest.record import MET, CellResult
 
 #: What makes times of two results incomparable: another machine, or another way to run on it.
 MACHINE = ("GPU", "CPU", "cores", "environment")
@@ -26,6 +26,12 @@ class Row:
     new: CellResult | None
     changed: tuple[str, ...] = ()
     apart: str = ""
+
+    @property
+    def met(self) -> bool:
+        """Whether the processes of the two took turns."""
+        words = [side.environment.details.get(MET) for side in (self.base, self.new) if side is not None]
+        return len(words) == 2 and words[0] is not None and words[0] == words[1]
 
 
 def rows(base: Sequence[CellResult], new: Sequence[CellResult], across: bool = False) -> list[Row]:

@@ -151,6 +151,29 @@ def difference(base: Sequence[float], new: Sequence[float], noise: Noise) -> Dif
     return Difference(change, math.sqrt(sum(parts)), max(noise.run.degrees, 1.0))
 
 
+def ratios(base: Sequence[Sequence[float]], new: Sequence[Sequence[float]]) -> tuple[float, ...]:
+    """New minus base of each pair of processes that took turns: the median over the turns that both took."""
+    pairs = [
+        [after - before for before, after in zip(*each, strict=False)]
+        for each in zip(base, new, strict=False)
+    ]
+    return tuple(float(np.median(each)) for each in pairs if each)
+
+
+def in_turns(found: Sequence[Sequence[float]]) -> list[Difference]:
+    """What pairs of processes say: from the `ratios` of each benchmark of a table, at least two of each.
+
+    The noise is what the pairs of a benchmark differ by, drawn towards that of the others.
+    """
+    variances = moderated([within([each]) for each in found])
+    return [_of_ratios(each, variance) for each, variance in zip(found, variances, strict=True)]
+
+
+def _of_ratios(found: Sequence[float], variance: Variance) -> Difference:
+    error = math.sqrt(max(variance.value / len(found), LEAST_SD**2))
+    return Difference(float(np.mean(found)), error, max(variance.degrees, 1.0))
+
+
 def _of_mean(count: int, process: float, noise: Noise) -> float:
     """Variance of the mean of a run of `count` processes."""
     known = 0.0 if math.isinf(noise.size) else noise.process.value / noise.size

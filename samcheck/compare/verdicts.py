@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from samcheck.compare import statistics
 from samcheck.compare.measures import Family, Key, Measure
 from samcheck.compare.statistics import Difference, Noise, difference, significant
 
@@ -59,6 +60,15 @@ class Pair:
     noise: Noise
     #: Why times of these two results say nothing about the software, if so.
     apart: str = ""
+    #: Whether the two results were measured in turns.
+    met: bool = False
+
+    @property
+    def ratios(self) -> tuple[float, ...]:
+        """Of processes that took turns with each other; empty where they did not."""
+        if not self.met or self.base is None or self.new is None:
+            return ()
+        return statistics.ratios(self.base.turns, self.new.turns)
 
     @property
     def either(self) -> Measure:
@@ -69,7 +79,8 @@ class Pair:
 
 def decide(pairs: Sequence[Pair], alpha: float = ALPHA) -> list[Verdict]:
     """A verdict for each pair, in their order."""
-    found = [_comparable(pair) for pair in pairs]
+    in_turns = _in_turns(pairs)
+    found = [_comparable(pair, in_turns.get(number)) for number, pair in enumerate(pairs)]
     tested = [number for number, each in enumerate(found) if isinstance(each, Difference)]
     ps = [each.p for each in found if isinstance(each, Difference)]
     real = dict(zip(tested, significant(ps, alpha), strict=True))
@@ -81,7 +92,13 @@ def decide(pairs: Sequence[Pair], alpha: float = ALPHA) -> list[Verdict]:
     return verdicts
 
 
-def _comparable(pair: Pair) -> Difference | Verdict:
+def _in_turns(pairs: Sequence[Pair]) -> dict[int, Difference]:
+    """The differences of those pairs, by their places, whose processes took turns."""
+    ratios = {number: each for number, pair in enumerate(pairs) if len(each := pair.ratios) > 1}
+    return dict(zip(ratios, statistics.in_turns([*ratios.values()]), strict=True))
+
+
+def _comparable(pair: Pair, in_turns: Difference | None) -> Difference | Verdict:
     """The difference of a pair that can be weighed against noise, else what it is instead."""
     base, new = pair.base, pair.new
     if base is None or new is None:
@@ -89,6 +106,8 @@ def _comparable(pair: Pair) -> Difference | Verdict:
     apart = _apart(pair, base, new)
     if apart:
         return _verdict(pair, "not comparable", apart)
+    if in_turns:
+        return in_turns
     for side, measure in (("base", base), ("new results", new)):
         if not measure.values:
             marks = "; ".join(measure.disturbed)
@@ -138,7 +157,7 @@ def _judged(pair: Pair, found: Difference, real: bool, confidence: float) -> Ver
         word = "ambiguous"
         reason = f"between {family.shown(low)} and {family.shown(high)}"
     judged = _verdict(pair, word, reason, change=found.change)
-    return replace(judged, interval=(low, high), assumed=pair.noise.assumed)
+    return replace(judged, interval=(low, high), assumed=pair.noise.assumed and not pair.met)
 
 
 def _verdict(pair: Pair, verdict: str, reason: str = "", change: float | None = None) -> Verdict:

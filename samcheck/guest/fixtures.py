@@ -6,6 +6,7 @@ runs the checks that say so.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, Callable, Dict, Iterator, Tuple
 
 import pytest
@@ -141,6 +142,16 @@ def encoded(model: Any, new_predictor: Callable[[Any], Any], scene: Any) -> "Tup
 def ready(encoded: "Tuple[Any, str]") -> Any:
     """A predictor of the model with the scene's image encoded, for checks that only ask it."""
     return encoded[0]
+
+
+@pytest.fixture
+def turns(request: pytest.FixtureRequest) -> Any:
+    """Paces a benchmark in which another process takes part (`samcheck.interleaving`); else None."""
+    from .turns import PARTNER, Paced
+
+    partner = request.config.stash.get(PARTNER, None)
+    check = request.session.items.index(request.node)
+    return None if partner is None else partial(Paced, partner, check)
 
 
 @pytest.fixture(scope="session")

@@ -28,19 +28,32 @@ POLL_SECONDS = 0.1
 class Gauge:
     """Reads before, during and after a benchmark.
 
-    Use: `before()`, then `during()` between rounds as often as wanted, then `after()`.
+    Use: `before()`, then `during()` between rounds as often as wanted, then `after()`. What is computed
+    between `away()` and `back()` is not looked at.
+
+    Args:
+        expected: processes that have a right to be on the GPU.
     """
 
-    def __init__(self, device: str) -> None:
+    def __init__(self, device: str, expected: int = 1) -> None:
         self.gpu: Optional[Gpu] = Gpu.open() if device == "cuda" else None
         self.readings: Dict[str, float] = {}
         self.disturbed: List[str] = []
-        self._times = (0.0, 0.0)
+        self._expected = expected
+        self._times = self._spent = (0.0, 0.0)
         self._polled = 0.0
 
     def before(self) -> None:
         self._times = cpu_seconds()
         self._look("before")
+
+    def away(self) -> None:
+        now = cpu_seconds()
+        used, own = (end - begin for begin, end in zip(self._times, now))
+        self._spent = self._spent[0] + used, self._spent[1] + own
+
+    def back(self) -> None:
+        self._times = cpu_seconds()
 
     def during(self) -> None:
         """To be called between rounds, outside of what is timed; looks ten times a second at most."""
@@ -52,7 +65,8 @@ class Gauge:
         if self.gpu is not None:
             self.gpu.close()
             return
-        share = others_share(self._times, cpu_seconds())
+        self.away()
+        share = others_share((0.0, 0.0), self._spent)
         if share is not None:
             self.readings["others_cpu_share"] = round(share, 4)
             if share > OTHERS_SHARE:
@@ -66,7 +80,7 @@ class Gauge:
             self.readings["{}_{}".format(when, name)] = value
         for reason in self.gpu.throttled():
             self._mark(reason)
-        if self.gpu.processes() > 1:
+        if self.gpu.processes() > self._expected:
             self._mark("other processes computed on the GPU")
 
     def _mark(self, reason: str) -> None:

@@ -8,13 +8,17 @@ from __future__ import annotations
 
 from statistics import median
 from time import perf_counter
-from typing import Any, Callable, Dict, List
+from typing import Any, Callable, Dict, List, Optional
 
 import torch
 
 from . import sampling
 from .gauge import Gauge
 from .record import Series
+from .turns import Paced
+
+#: Makes what paces the rounds of a benchmark that another process takes part in.
+TakesTurns = Callable[[Gauge], Paced]
 
 #: The timer may take this share of the shortest step that is measured.
 TIMER_SHARE = 0.01
@@ -51,17 +55,35 @@ class Timing:
     Attributes:
         result: what the step gave last.
         series: the samples of this process; None where pytest-benchmark was switched off.
+
+    Args:
+        seconds: at most so long for warming up, and again for the samples.
+        turns: where another process takes turns with this one.
     """
 
-    def __init__(self, benchmark: Any, step: Callable[[], Any], device: str, seconds: float) -> None:
-        timed, gauge = Synchronised(step, device), Gauge(device)
+    def __init__(
+        self,
+        benchmark: Any,
+        step: Callable[[], Any],
+        device: str,
+        seconds: float,
+        turns: Optional[TakesTurns] = None,
+    ) -> None:
+        timed, gauge = Synchronised(step, device), Gauge(device, expected=2 if turns else 1)
+        paced = turns(gauge) if turns else None
         self.series = None
         warm = sampling.warm_up(timed, seconds)
         pilot = warm[-sampling.PILOT :] if len(warm) > 2 else warm[-1:]
-        rounds = sampling.rounds_for(pilot, seconds)
+        rounds = paced.plan(pilot, seconds) if paced else sampling.rounds_for(pilot, seconds)
         timed.device_ms.clear()
+
+        def between() -> None:
+            gauge.during()
+            if paced:
+                paced.before(step)
+
         gauge.before()
-        self.result = benchmark.pedantic(timed, setup=gauge.during, rounds=rounds)
+        self.result = benchmark.pedantic(timed, setup=between, rounds=rounds)
         gauge.after()
         if benchmark.stats is None:
             return
@@ -69,6 +91,8 @@ class Timing:
         samples = {"wall_ms": _stored(self.wall_ms)}
         if timed.device_ms:
             samples["device_ms"] = _stored(timed.device_ms)
+        if paced:
+            samples["turn_ms"] = _stored(paced.medians(self.wall_ms))
         steady = sampling.relative_error(self.wall_ms) <= sampling.TARGET
         self.series = Series(
             samples=samples,

@@ -21,6 +21,7 @@ from .journal import Journal
 from .noting import WATCH, defect, measured, noted, pictures, series, settings  # noqa: F401  # fixtures
 from .record import PRECISION_NAMES, CheckResult
 from .sam.variants import VARIANTS, discover
+from .turns import PARTNER, START, Turns
 
 #: Of this process, before anything under test was imported and could change it.
 ENVIRONMENT = dict(os.environ)
@@ -50,6 +51,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="SECONDS",
         help="at most so long is one benchmark measured, once for warming up and once for the samples",
     )
+    group.addoption(
+        "--samcheck-turns", metavar="FOLDER", help="take turns with another process, by the FIFOs there"
+    )
     group.addoption("--samcheck-check-timeout", type=float, default=600.0, metavar="SECONDS")
 
 
@@ -67,6 +71,10 @@ def pytest_configure(config: pytest.Config) -> None:
     journal = Journal(path)
     timeout = config.getoption("--samcheck-check-timeout")
     config.pluginmanager.register(JournalWriter(journal, timeout), "samcheck-journal")
+    folder = config.getoption("--samcheck-turns")
+    if folder is not None:
+        config.stash[PARTNER] = Turns(folder)
+        config.stash[PARTNER].wait(*START)
 
 
 def _check_variants(config: pytest.Config) -> None:

@@ -71,6 +71,12 @@ GROUP_NAMES = (
 #: Outcomes of a check that make its cell fail.
 BAD_CHECK_OUTCOMES = ("failed", "crashed", "timed-out", "not-run")
 
+#: In `EnvironmentRecord.details`: results with the same word here took turns, the n-th process of a benchmark
+#: on one side with the n-th on the other.
+MET = "met"
+#: FIFOs of a process that takes turns with another one: what it says, and what it hears.
+TURN_FIFOS = ("turns-said", "turns-heard")
+
 
 @dataclass(frozen=True)
 class Series:
@@ -78,7 +84,8 @@ class Series:
 
     Attributes:
         samples: by name with its unit (``wall_ms``; ``device_ms`` by CUDA events), evenly thinned out to
-            at most `samcheck.guest.sampling.KEPT` each.
+            at most `samcheck.guest.sampling.KEPT` each; ``turn_ms``, the median of each turn, where two
+            processes took turns.
         rounds: how many were taken.
         warmup: rounds before these, which are not among them.
         stopped: why no more were taken: ``steady`` (the relative standard error is under its target),

@@ -35,6 +35,7 @@ def timed(
     device: str,
     timer: float,
     pytestconfig: pytest.Config,
+    turns: Any,
     measured: Dict[str, float],
     series: List[Series],
     settings: Dict[str, str],
@@ -46,7 +47,7 @@ def timed(
 
     def run(step: Callable[[], Any]) -> Any:
         timing = latency.Timing(
-            benchmark, step, device, pytestconfig.getoption("--samcheck-benchmark-seconds")
+            benchmark, step, device, pytestconfig.getoption("--samcheck-benchmark-seconds"), turns
         )
         if timing.series is None:
             pytest.skip("pytest-benchmark was switched off on the command line")

@@ -1,0 +1,126 @@
+"""``samcheck interleave``: two cells of this machine, measured in turns and compared."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+
+from samcheck import console as display
+from samcheck import explain, facts, machine, passes, results, session
+from samcheck.commands.options import build_options, timeout_option, variants_option
+from samcheck.commands.running import variants_of
+from samcheck.compare import compare, text
+from samcheck.course import Settings
+from samcheck.environments import KINDS
+from samcheck.errors import CELLS_FAILED, BadInput
+from samcheck.gates import Gates
+from samcheck.guest.record import CellResult
+from samcheck.interleaving import Meeting, meet
+from samcheck.interleaving.text import times
+from samcheck.matrix import PlannedCell
+
+#: Pairs of processes.
+PAIRS = 7
+SIDES = ("base", "new")
+
+
+@click.command("interleave")
+@click.argument("base")
+@click.argument("new")
+@build_options
+@timeout_option
+@variants_option
+@click.option("--tier", type=click.Choice(["fast", "full"]), default="fast", show_default=True)
+@click.option(
+    "--processes", type=click.IntRange(min=2), default=PAIRS, show_default=True, help="Of each cell."
+)
+@click.option(
+    "--seconds",
+    type=click.FloatRange(min=0.1),
+    default=1.0,
+    show_default=True,
+    help="Of each benchmark in each process; as much again for warming up.",
+)
+@click.option("--gpu", "gpus", default="", metavar="NUMBER", help="The GPU for both; default: the first.")
+@click.option("--resume", metavar="RUN", help="Go on with this interrupted run.")
+def interleave_command(base: str, new: str, resume: str | None, **options: Any) -> None:
+    """Measure two cells in turns, and say which benchmarks differ.
+
+    BASE and NEW are ids of cells, as `samcheck why` explains them. One process of each is alive at a time,
+    and one of the two always waits, so that what a shared machine does to one it does to the other as well.
+
+    Exits with 1 where anything is slower, or a cell could not be measured.
+    """
+    known = facts.load()
+    cells = (PlannedCell(explain.find(base, known)), PlannedCell(explain.find(new, known)))
+    settings = _settings(options)
+    folder = _folder(resume)
+    console = Console()
+    console.print(
+        f"{base} and {new} in turns, {settings.processes} processes of each, run {folder.name}\n"
+        f"environment: {settings.environment.kind}, because: {settings.why}",
+        markup=False,
+        highlight=False,
+        soft_wrap=True,
+    )
+    with results.locked(folder, wait=False), display.display(console, len(cells)) as shown:
+        watched = (shown.cell(f"{base} (base)"), shown.cell(f"{new} (new)"))
+        found = meet(Meeting(settings, folder, cells), watched)
+        for each, side in zip(watched, found, strict=True):
+            each.finished(side)
+    sys.exit(_told(console, folder, found))
+
+
+def _settings(options: dict[str, Any]) -> Settings:
+    if options["ca_bundle"]:
+        machine.trust(str(options["ca_bundle"]))
+    if options["environment"] == "here":
+        raise BadInput(f"--environment here: is one cell only; {' and '.join(KINDS[:2])} make two")
+    chosen = session.choose_environment(options["environment"])
+    gpus = session.gpus(options["gpus"], len(machine.look().gpus))
+    return Settings(
+        options["tier"],
+        chosen.environment,
+        chosen.why,
+        options["check_timeout"],
+        variants=variants_of(options["variants"], options["tier"], own=False),
+        version=session.version(),
+        gates=Gates(jobs=2, gpus=gpus[:1]),
+        groups=(passes.GROUP,),
+        processes=options["processes"],
+        seconds=options["seconds"],
+    )
+
+
+def _folder(resume: str | None) -> Path:
+    """A new folder, or that of an interrupted run.
+
+    Raises:
+        BadInput: there is no such run.
+    """
+    folder = session.RUNS / (resume or session.new_name())
+    if resume and not folder.is_dir():
+        raise BadInput(f"--resume: {session.RUNS} holds no run {resume!r}")
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def _told(console: Console, folder: Path, found: tuple[CellResult, CellResult]) -> int:
+    """Store both, say what they say of each other; the exit code."""
+    stores = [folder / "results" / side for side in SIDES]
+    for store, result in zip(stores, found, strict=True):
+        results.store(store, result, machine.device_name())
+    compared = compare([found[0]], [found[1]], lambda _: {}, SIDES)
+    for line in (
+        text.markdown(compared),
+        *times(compared),
+        "",
+        f"again: samcheck compare {' '.join(map(str, stores))}",
+    ):
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
+    fine = all(each.outcome == "passed" for each in found) and not compared.worse
+    return 0 if fine else CELLS_FAILED

@@ -1,0 +1,164 @@
+"""Two cells in turns, with real guests: never both at once, and what a shared machine does cancels out."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+from rig import CONFTEST, INI
+from trial import Silent
+
+from samcheck import passes
+from samcheck.cells import Cell
+from samcheck.compare import compare
+from samcheck.course import Settings
+from samcheck.environments import Place, here
+from samcheck.gates import Gates
+from samcheck.guest.record import CellResult
+from samcheck.interleaving import Meeting, meet
+from samcheck.matrix import PlannedCell
+
+#: A benchmark of which every turn takes what the machine does to it at that moment, a number that both sides
+#: read from one file; the side whose Python is called slow takes more by half.
+BENCHMARK = """
+import json, os, random, sys, time
+from pathlib import Path
+import pytest
+from samcheck.guest.record import Series
+from samcheck.guest.turns import PARTNER, Paced
+
+HERE = Path.cwd()
+MACHINE = HERE.parents[1] / "machine"
+FACTOR = float((HERE / "factor").read_text())
+
+class Gauge:
+    def away(self): pass
+    def back(self): pass
+
+@pytest.mark.precisions("fp32", "bf16")
+def test_it(series, measured, request, variant, precision):
+    {body}
+    check = request.session.items.index(request.node)
+    paced = Paced(request.config.stash[PARTNER], check, Gauge())
+    wall = []
+    for _ in range(paced.plan([1.0], 6.0)):
+        paced.before(lambda: None)
+        said = json.loads(MACHINE.read_text()) if MACHINE.exists() else [0, 1.0]
+        assert said[0] in (0, os.getpid()), "the other one computes"
+        speed = random.choice([1.0, 1.4, 3.0]) if random.random() < 0.2 else said[1]
+        MACHINE.write_text(json.dumps([os.getpid(), speed]))
+        time.sleep(0.002)
+        wall.append(10 * speed * FACTOR)
+        MACHINE.write_text(json.dumps([0, speed]))
+    series.append(Series({{"wall_ms": wall, "turn_ms": paced.medians(wall)}}, len(wall), 0, "budget"))
+    measured["median_ms"] = sorted(wall)[len(wall) // 2]
+"""
+CELL = Cell("0.0.0", "cpu", "{}.{}".format(*sys.version_info))
+
+
+@dataclass(frozen=True)
+class Here:
+    """The interpreter of the tests as two cells; what it holds is nobody's concern here."""
+
+    kind: str = "here"
+    installs: bool = False
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(here.Here(sys.executable), name)
+
+    def prepare(self, *_: object) -> Place:
+        return here.HerePlace(sys.executable)
+
+
+def settings(folder: Path, processes: int) -> Settings:
+    suite = folder / "suite"
+    suite.mkdir(parents=True)
+    (suite / "pytest.ini").write_text(INI)
+    (suite / "conftest.py").write_text(CONFTEST)
+    return Settings(
+        "fast",
+        Here(),
+        "",
+        60.0,
+        suite=str(suite),
+        processes=processes,
+        gates=Gates(jobs=2),
+        variants=("tiny",),
+    )
+
+
+@pytest.fixture
+def as_declared(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The tests' interpreter is no cell that anybody declared."""
+    monkeypatch.setattr("samcheck.runner.judging.compare", lambda *_: iter(()))
+
+
+def met(folder: Path, factor: float, body: str = "", processes: int = 3) -> tuple[CellResult, CellResult]:
+    chosen = settings(folder, processes)
+    (Path(chosen.suite) / passes.MODULE).write_text(BENCHMARK.format(body=body))
+    return meet_in(folder, chosen, factor)
+
+
+def meet_in(folder: Path, chosen: Settings, factor: float) -> tuple[CellResult, CellResult]:
+    for side, its in (("base", 1.0), ("new", factor)):
+        work = folder / "run" / side / "work"
+        work.mkdir(parents=True, exist_ok=True)
+        (work / "factor").write_text(str(its))
+    cell = PlannedCell(CELL)
+    return meet(Meeting(chosen, folder / "run", (cell, cell)), (Silent(), Silent()))
+
+
+pytestmark = pytest.mark.usefixtures("as_declared")
+
+
+def test_one_computes_at_a_time_and_the_slower_one_is_seen(tmp_path: Path) -> None:
+    base, new = met(tmp_path, 1.07, processes=5)
+    assert (base.outcome, new.outcome) == ("passed", "passed"), (base.reason, new.reason)
+    assert [len(check.series) for check in base.checks] == [5, 5]
+    found = compare([base], [new], lambda _: {})
+    assert {each.verdict for each in found.verdicts} == {"regressed"}
+    assert all(each.change == pytest.approx(0.0677, abs=0.01) for each in found.verdicts)
+
+
+def test_a_pair_of_which_one_died_does_not_count(tmp_path: Path) -> None:
+    second = "(HERE / 'pass-2.jsonl').exists() and not (HERE / 'pass-3.jsonl').exists()"
+    die = f"if FACTOR > 1 and {second}: os._exit(3)"
+    base, new = met(tmp_path, 1.5, die)
+    assert [len(check.series) for side in (base, new) for check in side.checks] == [2, 2, 2, 2]
+    assert new.environment.details["processes"] == "process 2 of the benchmarks ended with exit status 3"
+    assert base.outcome == new.outcome == "passed"
+
+
+def test_the_other_side_need_not_wait_for_one_that_failed(tmp_path: Path) -> None:
+    base, new = met(tmp_path, 1.5, "assert FACTOR == 1 or precision == 'fp32'", processes=2)
+    assert base.outcome == "passed"
+    assert new.outcome == "failed"
+    (same, other) = compare([base], [new], lambda _: {}).verdicts
+    assert (same.verdict, other.verdict) == ("regressed", "missing")
+
+
+def test_goes_on_where_it_was_interrupted(tmp_path: Path) -> None:
+    chosen = settings(tmp_path, 2)
+    (Path(chosen.suite) / passes.MODULE).write_text(BENCHMARK.format(body=""))
+    meet_in(tmp_path, chosen, 1.0)
+    before = [path.read_bytes() for path in sorted(tmp_path.glob("run/*/work/pass-*.jsonl"))]
+    base, _ = meet_in(tmp_path, replace(chosen, processes=3), 1.0)
+    after = [path.read_bytes() for path in sorted(tmp_path.glob("run/*/work/pass-[12].jsonl"))]
+    assert before == after
+    assert [len(check.series) for check in base.checks] == [3, 3]
+
+
+def test_a_side_that_cannot_be_made_is_told_of_both(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        "samcheck.runner.judging.compare", lambda *_: iter(["PyTorch: declared 1, observed 2"])
+    )
+    base, new = met(tmp_path, 1.0)
+    assert (base.outcome, base.reason) == ("misbuilt", "PyTorch: declared 1, observed 2")
+    assert not new.checks
+
+
+def test_fifos_are_gone_afterwards(tmp_path: Path) -> None:
+    met(tmp_path, 1.0, processes=2)
+    assert not list(tmp_path.glob("run/*/work/turns-*"))
