@@ -59,7 +59,12 @@ class Settings:
     gates: Gates = field(default_factory=Gates)
     only: tuple[str, ...] = ()
     processes: int = 0
+    seconds: float = 0.0
     groups: tuple[str, ...] = ()
+
+    @property
+    def benchmark_seconds(self) -> float:
+        return self.seconds or passes.SECONDS[self.tier]
 
     @property
     def passes(self) -> int:
