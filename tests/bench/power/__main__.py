@@ -2,184 +2,90 @@
 
     python -m tests.bench.power [--series FILE ...] [--output FOLDER]
 
-Reads A/A series (`record.py`), in which nothing changed. Runs are windows of consecutive processes: any two
-that do not overlap are compared, and the processes outside of both give the noise.
-Slowdowns are injected by making every sample of one benchmark of the new run longer.
+Reads A/A series, in which nothing changed: of single processes (`record.py`, `windows.py`), and of pairs that
+took turns (`record_turns.py`, `in_turns.py`). Slowdowns are injected by making every sample of one benchmark
+of the new run longer.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
 from pathlib import Path
-from statistics import median, pstdev
 
-from samcheck.compare import noise, verdicts
-from samcheck.compare.measures import LATENCY, Key, Measure
-from samcheck.compare.noise import Run
-from samcheck.compare.statistics import Noise
-from samcheck.compare.verdicts import Pair
-from tests.bench.power.peers import PEERS, Peer, Samples
+from tests.bench.power import in_turns, windows
+from tests.bench.power.peers import PEERS, Peer
 from tests.bench.power.text import markdown
 
 FOLDER = Path(__file__).parent / "series"
 RESULTS = Path(__file__).resolve().parents[3] / "results" / "power"
 SIZES = (0.02, 0.03, 0.05, 0.07, 0.10, 0.15, 0.20, 0.30)
-#: Processes of one run: the default of the full tier, less where a series is too short for enough such runs.
-PER_RUN, LESS, LONG = 5, 3, 35
 
-#: Samples of one run: of each process, by benchmark.
-Window = Mapping[str, Samples]
-
-
-@dataclass(frozen=True)
-class Series:
-    """An A/A series as recorded."""
-
-    condition: str
-    torch: str
-    cpu: str
-    processes: list[dict[str, list[float]]]
-    disturbed: float
-
-    @property
-    def per_run(self) -> int:
-        return PER_RUN if len(self.processes) >= LONG else LESS
+Series = windows.Series | in_turns.Series
+Table = windows.Table | in_turns.Table
 
 
 def read(path: Path) -> Series:
-    stored = json.loads(path.read_text())
-    benchmarks = [process["benchmarks"] for process in stored["processes"]]
-    marks = [each["disturbed"] for process in benchmarks for each in process.values()]
-    return Series(
-        stored["condition"],
-        stored["torch"],
-        stored["cpu"],
-        [{name: each["ms"] for name, each in process.items()} for process in benchmarks],
-        sum(marks) / len(marks),
-    )
-
-
-def window(processes: Sequence[Mapping[str, list[float]]]) -> Window:
-    return {name: [process[name] for process in processes] for name in processes[0]}
-
-
-def known(processes: Sequence[Mapping[str, list[float]]], taken: set[int], per_run: int) -> dict[str, Noise]:
-    """The noise as `samcheck noise` knows it from runs of the processes that are not `taken`."""
-    free = [number for number in range(len(processes)) if number not in taken]
-    chunks = [free[start : start + per_run] for start in range(0, len(free) - per_run + 1, per_run)]
-    runs = [window([processes[number] for number in chunk]) for chunk in chunks]
-    return noise.of_runs(
-        [Run(str(n), {name: values(run[name]) for name in run}) for n, run in enumerate(runs)]
-    )
-
-
-def values(samples: Samples) -> list[float]:
-    return [LATENCY.scale(median(process)) for process in samples]
-
-
-@dataclass(frozen=True)
-class Table:
-    """Two runs in which nothing changed, and the noise as it is known without them."""
-
-    base: Window
-    new: Window
-    noises: Mapping[str, Noise]
-
-
-def tables(series: Series) -> Iterator[Table]:
-    """Every pair of windows that do not overlap, the base before the new one."""
-    processes, size = series.processes, series.per_run
-    last = len(processes) - size
-    for base in range(last + 1):
-        for new in range(base + size, last + 1):
-            taken = {*range(base, base + size), *range(new, new + size)}
-            yield Table(
-                window(processes[base : base + size]),
-                window(processes[new : new + size]),
-                known(processes, taken, size),
-            )
-
-
-def judged(table: Table) -> dict[str, str]:
-    """samcheck's verdict on each benchmark."""
-    pairs = []
-    for name in table.base:
-        key = Key(name, "wall_ms")
-        sides = [Measure(key, LATENCY, tuple(values(side[name]))) for side in (table.base, table.new)]
-        pairs.append(Pair("", *sides, table.noises[name]))
-    return {each.key.check: each.verdict for each in verdicts.decide(pairs)}
-
-
-def slower(table: Table, name: str, size: float) -> Table:
-    longer = [[each * (1 + size) for each in process] for process in table.new[name]]
-    return replace(table, new={**table.new, name: longer})
+    return in_turns.read(path) if "pairs" in json.loads(path.read_text()) else windows.read(path)
 
 
 def evaluate(series: Series, step: int) -> dict[str, object]:
     """False alarms and detections of samcheck and of its peers on one series."""
-    found = [*tables(series)]
-    names = sorted(found[0].base)
-    wrong = [set(judged(each).values()) & {"regressed", "improved"} for each in found]
+    found: list[Table] = [*series.tables()]
+    wrong = [set(each.judged().values()) & {"regressed", "improved"} for each in found]
     ours = sum(map(bool, wrong)) / len(found)
     some = found[::step]
-    result: dict[str, object] = {
+    return {
         "condition": series.condition,
         "torch": series.torch,
         "cpu": series.cpu,
-        "processes": len(series.processes),
-        "per run": series.per_run,
-        "benchmarks": len(names),
+        "size": series.size,
         "tables": len(found),
         "disturbed": round(series.disturbed, 3),
-        "spread": round(median(pstdev(values(samples)) for samples in window(series.processes).values()), 4),
-        "samcheck": {
-            "false alarms": round(ours, 4),
-            "detected": _detected(some, names),
-        },
+        "spread": round(series.spread, 4),
+        "rule": series.rule,
+        "samcheck": {"false alarms": round(ours, 4), "detected": _detected(some)},
+        "peers": {peer.name: _peer(peer, found, some, ours) for peer in PEERS},
     }
-    result["peers"] = {peer.name: _peer(peer, found, some, names, ours) for peer in PEERS}
-    return result
 
 
-def _detected(found: Sequence[Table], names: Sequence[str]) -> dict[str, object]:
+def _detected(found: Sequence[Table]) -> dict[str, object]:
     """Share of injected slowdowns by what they are called."""
     shares: dict[str, object] = {}
     for size in SIZES:
-        words = [judged(slower(table, name, size))[name] for table in found for name in names]
+        words = [table.slower(name, size).judged()[name] for table in found for name in table.names]
         shares[f"{size:.0%}"] = {
             word: round(words.count(word) / len(words), 3) for word in ("regressed", "ambiguous", "unchanged")
         }
     return shares
 
 
-def _peer(
-    peer: Peer, found: Sequence[Table], some: Sequence[Table], names: Sequence[str], ours: float
-) -> dict[str, object]:
+def _peer(peer: Peer, found: Sequence[Table], some: Sequence[Table], ours: float) -> dict[str, object]:
     """The same for a peer, as it is and at samcheck's rate of false alarms, or 1 % if that is less."""
-    worst = sorted(_largest(peer, table, names) for table in found)
+    worst = sorted(_largest(peer, table) for table in found)
     tuned = worst[min(len(worst) - 1, int(len(worst) * (1 - max(ours, 0.01))))]
     rates = {}
     for what, limit in (("as it is", peer.limit), ("at the same false alarms", max(tuned, 0.0))):
         shares = {}
         for size in SIZES:
-            hits = [_seen(peer, slower(table, name, size), name, limit) for table in some for name in names]
+            hits = [
+                _seen(peer, table.slower(name, size), name, limit) for table in some for name in table.names
+            ]
             shares[f"{size:.0%}"] = round(sum(hits) / len(hits), 3)
         alarms = sum(each > limit for each in worst) / len(worst)
         rates[what] = {"limit": round(limit, 4), "false alarms": round(alarms, 4), "detected": shares}
     return rates
 
 
-def _largest(peer: Peer, table: Table, names: Sequence[str]) -> float:
+def _largest(peer: Peer, table: Table) -> float:
     """The largest growth that the peer takes for a difference."""
-    pairs = [(table.base[name], table.new[name]) for name in names]
+    pairs = [table.samples(name) for name in table.names]
     return max((peer.growth(*pair) for pair in pairs if peer.different(*pair)), default=0.0)
 
 
 def _seen(peer: Peer, table: Table, name: str, limit: float) -> bool:
-    return peer.alarms(table.base[name], table.new[name], limit)
+    return peer.alarms(*table.samples(name), limit)
 
 
 def main() -> None:

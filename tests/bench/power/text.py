@@ -9,11 +9,12 @@ INTRODUCTION = """\
 # Can the verdicts be trusted?
 
 Recorded series of real benchmarks in which nothing changed ([tests/bench/power](../../tests/bench/power)),
-compared window by window: how many tables have any false alarm, and how often is a slowdown seen that was
-injected into one benchmark? Each rule has the same samples: runs of a few fresh processes. samcheck knows
-the noise from the other runs of the series. "At the same false alarms" means that a peer's limit was set, in
-hindsight and on these very samples, so that it raises as many false alarms as samcheck, or in 1 % of the
-tables if that is more. Written by `nox -s power`.
+compared part by part: how many tables have any false alarm, and how often is a slowdown seen that was
+injected into one benchmark? Each rule has the same samples: runs of a few fresh processes. `samcheck compare`
+knows the noise from the other runs of the series; `samcheck interleave` has pairs of processes that took
+turns, and knows nothing else. "At the same false alarms" means that a peer's limit was set, in hindsight and
+on these very samples, so that it raises as many false alarms as samcheck, or in 1 % of the tables if that is
+more. Written by `nox -s power`.
 """
 
 
@@ -24,11 +25,10 @@ def markdown(found: Sequence[dict[str, Any]]) -> str:
 def _section(found: dict[str, Any]) -> Iterator[str]:
     yield f"## {found['condition'].capitalize()}"
     yield ""
-    size = f"{found['processes']} processes, {found['per run']} to a run, {found['benchmarks']} benchmarks"
     spread, disturbed = f"{found['spread']:.0%}", f"{found['disturbed']:.0%}"
     yield (
-        f"PyTorch {found['torch']} on {found['cpu']}: {size}, {found['tables']} tables. From process to "
-        f"process a benchmark's median varied by {spread} (standard deviation); {disturbed} of the "
+        f"PyTorch {found['torch']} on {found['cpu']}: {found['size']}, {found['tables']} tables. From process "
+        f"to process a benchmark's median varied by {spread} (standard deviation); {disturbed} of the "
         "measurements were marked as disturbed, and are weighed here all the same."
     )
     yield ""
@@ -36,10 +36,13 @@ def _section(found: dict[str, Any]) -> Iterator[str]:
     yield f"| rule | tables with a false alarm | {' | '.join(f'+{size} seen' for size in sizes)} |"
     yield f"| --- | ---: | {' | '.join('---:' for _ in sizes)} |"
     ours = found["samcheck"]
-    yield _row("samcheck", ours["false alarms"], [each["regressed"] for each in ours["detected"].values()])
-    ambiguous = [each["ambiguous"] for each in ours["detected"].values()]
-    yield _row("samcheck: ambiguous instead", None, ambiguous)
-    yield _row("samcheck: called unchanged", None, [each["unchanged"] for each in ours["detected"].values()])
+    for word, what in (
+        ("regressed", ""),
+        ("ambiguous", ": ambiguous instead"),
+        ("unchanged", ": called unchanged"),
+    ):
+        shares = [each[word] for each in ours["detected"].values()]
+        yield _row(f"{found['rule']}{what}", None if what else ours["false alarms"], shares)
     for name, peer in found["peers"].items():
         for what, rates in peer.items():
             limit = f", limit {rates['limit']:.1%}" if what != "as it is" else ""

@@ -1,0 +1,108 @@
+"""Results whose processes took turns: what the machine did to both cancels out, and only that."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from dataclasses import replace
+
+import made
+import pytest
+
+from samcheck.compare import compare, verdicts
+from samcheck.guest.record import MET, CellResult, CheckResult, EnvironmentRecord, Series
+
+TURNS = 12
+
+
+def machine(drawn: random.Random) -> list[float]:
+    """How slow it is at each turn: in a good phase, a bad one, or on the way."""
+    phase = drawn.choice([1.0, 1.38])
+    return [phase if drawn.random() < 0.8 else drawn.uniform(1.0, 3.0) for _ in range(TURNS)]
+
+
+def sides(
+    factors: Sequence[float], pairs: int = 7, noise: float = 0.01, words: tuple[str, str] = ("m", "m")
+) -> tuple[CellResult, CellResult]:
+    """Base and new, with a benchmark for each of `factors`, by which the new one is slower."""
+    drawn = random.Random(1)
+    found: list[list[CheckResult]] = [[], []]
+    for number, factor in enumerate(factors):
+        series: list[list[Series]] = [[], []]
+        for _ in range(pairs):
+            phases = machine(drawn)
+            for side, its in enumerate((1.0, factor)):
+                own = drawn.gauss(1, noise)
+                times = [10 * its * own * phase * drawn.gauss(1, 0.01) for phase in phases]
+                series[side].append(Series({"wall_ms": times, "turn_ms": times}, TURNS, 3, "budget"))
+        check = f"test_latency.py::test_encoder[tiny-{number}]"
+        for side in range(2):
+            found[side].append(
+                CheckResult(check, "latency", "passed", "tiny", "fp32", "eager", series=series[side])
+            )
+    base, new = (
+        replace(made.RESULT, checks=checks, environment=EnvironmentRecord("venv", "", {MET: word}))
+        for checks, word in zip(found, words, strict=True)
+    )
+    return base, new
+
+
+def said(base: CellResult, new: CellResult) -> list[str]:
+    return [each.verdict for each in compare([base], [new], lambda _: {}).verdicts]
+
+
+@pytest.mark.parametrize(("factor", "word"), [(1.05, "regressed"), (0.95, "improved"), (1.0, "unchanged")])
+def test_five_per_cent_are_seen_on_a_machine_that_varies_by_a_third(factor: float, word: str) -> None:
+    base, new = sides([1.0, factor, 1.0, 1.0])
+    assert said(base, new) == ["unchanged", word, "unchanged", "unchanged"]
+
+
+def test_the_same_numbers_are_ambiguous_where_nobody_took_turns() -> None:
+    assert set(said(*sides([1.0, 1.05], words=("one", "other")))) == {"ambiguous"}
+    base, new = sides([1.0, 1.05])
+    bare = replace(base, environment=EnvironmentRecord("venv"))
+    assert (
+        set(said(bare, new)) == set(said(bare, replace(new, environment=bare.environment))) == {"ambiguous"}
+    )
+
+
+def test_a_pair_of_processes_is_one_number_however_many_turns_it_took() -> None:
+    """Processes differ by 10 %: two hundred turns of a pair say no more of that than one."""
+    assert said(*sides([1.05] * 3, pairs=4, noise=0.1)) == ["ambiguous"] * 3
+
+
+def test_a_single_pair_says_nothing() -> None:
+    assert said(*sides([1.3, 1.0], pairs=1)) == ["ambiguous"] * 2
+
+
+def test_turns_that_only_one_side_took_are_left_out() -> None:
+    base, new = sides([1.0])
+    (check,) = new.checks
+    shorter = [
+        replace(each, samples={**each.samples, "turn_ms": each.samples["turn_ms"][:5]})
+        for each in check.series
+    ]
+    assert said(base, replace(new, checks=[replace(check, series=shorter)])) == ["unchanged"]
+
+
+def test_false_alarms_are_as_rare_as_promised() -> None:
+    """Of 300 tables of noise, about 3 may have one; the interval of a proportion goes to 9."""
+    drawn = random.Random(2)
+    alarms = 0
+    for _ in range(300):
+        ratios = [[drawn.gauss(0, 0.03) for _ in range(7)] for _ in range(9)]
+        pairs = [
+            verdicts.Pair("", *_measures(each), verdicts.statistics.NOTHING_KNOWN, met=True)
+            for each in ratios
+        ]
+        words = {each.verdict for each in verdicts.decide(pairs)}
+        alarms += bool(words & {"regressed", "improved"})
+    assert alarms <= 9
+
+
+def _measures(ratios: list[float]) -> tuple[verdicts.Measure, verdicts.Measure]:
+    key = verdicts.Key("test_latency.py::test_encoder[tiny-fp32]", "wall_ms")
+    base = tuple((1.0,) for _ in ratios)
+    new = tuple((1.0 + each,) for each in ratios)
+    family = verdicts.Family("latency", ratio=True, worse=1, margin=0.03)
+    return tuple(verdicts.Measure(key, family, (1.0,), turns=each) for each in (base, new))  # type: ignore[return-value]
