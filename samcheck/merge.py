@@ -7,14 +7,15 @@ the order of the folders, and doing it again changes nothing.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 
-from samcheck import results
+from samcheck import report, results
 from samcheck.errors import BadInput
 from samcheck.guest.record import CellResult
+from samcheck.matrix import LeftOut
 
 #: Tiers from the one with the fewest checks; another is no less than the last.
 TIERS = ("fast", "full")
@@ -33,6 +34,8 @@ class Merged:
         notes: a sentence for each cell of which a run was passed over for one of a larger tier.
         problems: a sentence, with a path, for each file that was left out because it cannot be used.
         failed: results in the folders that did not pass, the newest of each cell and tier.
+        left_out: cells that the runs of the folders left out and none of them ran, each once; None where no
+            folder says anything of that.
     """
 
     taken: tuple[PurePosixPath, ...] = ()
@@ -41,6 +44,7 @@ class Merged:
     notes: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()
     failed: tuple[PurePosixPath, ...] = ()
+    left_out: tuple[LeftOut, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -81,7 +85,8 @@ def merge(folders: Sequence[Path], into: Path) -> Merged:
         raise BadInput("\n".join(problems))
     results.require_writable(into)
     arriving, unreadable = _read_all(folders)
-    problems += [*unreadable, *_missing(folders)]
+    left_out, torn = _left_out(folders, {each.result.cell.id for each in arriving})
+    problems += [*unreadable, *_missing(folders), *torn]
     standing, unusable = _read_all([into])
     best = _best([*standing, *arriving])
     there = _best(standing)
@@ -100,7 +105,24 @@ def merge(folders: Sequence[Path], into: Path) -> Merged:
         notes=tuple(_passed_over([*standing, *arriving], best)),
         problems=tuple(sorted({*problems, *unusable})),
         failed=tuple(_failed(arriving)),
+        left_out=left_out,
     )
+
+
+def _left_out(folders: Sequence[Path], ran: Collection[str]) -> tuple[tuple[LeftOut, ...] | None, list[str]]:
+    """What the runs of the folders left out and none of them `ran`, and a sentence for each torn note.
+
+    Parts of one plan all leave out the same; those of machines that differ may have several reasons.
+    """
+    found = [report.noted(path) for folder in folders if (path := folder / report.LEFT_OUT).exists()]
+    reasons: dict[str, set[str]] = {}
+    for left_out, _ in found:
+        for each in left_out:
+            if each.id not in ran:
+                reasons.setdefault(each.id, set()).add(each.reason)
+    joined = tuple(LeftOut(id, "; ".join(sorted(reasons[id]))) for id in sorted(reasons))
+    torn = [problem for _, problems in found for problem in problems]
+    return (joined if len(found) > len(torn) else None), torn
 
 
 def _missing(folders: Sequence[Path]) -> Iterator[str]:

@@ -18,13 +18,17 @@ from samcheck.errors import CELLS_FAILED, BadInput
 @results_option
 @click.option("--strict", is_flag=True, help="Exit with 1 where a cell in the folders did not pass.")
 def merge_command(folders: tuple[Path, ...], results: Path, strict: bool) -> None:
-    """Join the result folders of several runs, such as the shards of one, and write their table."""
+    """Join the result folders of several runs, such as the shards of one, and write their table.
+
+    Give all shards at once: what they left out, and none of them ran, takes the place of what the table said
+    to be left out before.
+    """
     merged = merge.merge(folders, results)
     for line in _lines(merged):
         click.echo(line)
     for problem in merged.problems:
         click.echo(f"samcheck: {problem}", err=True)
-    click.echo(f"table: {report.write(results)}")
+    click.echo(f"table: {report.write(results, merged.left_out)}")
     if merged.problems:
         sys.exit(BadInput.exit_code)
     if strict and merged.failed:

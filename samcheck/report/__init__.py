@@ -45,7 +45,7 @@ def documents(store: Path) -> dict[str, str]:
     """What belongs into each file beside the results; an empty text where there should be none."""
     problems: list[str] = []
     every = [rows.row(each) for each in results.stream(store, problems)]
-    left_out, torn = _noted(store / LEFT_OUT)
+    left_out, torn = noted(store / LEFT_OUT)
     known = facts.load()
     return {
         TABLE: markdown.document(every, [*problems, *torn], left_out, known),
@@ -79,11 +79,11 @@ def _note(path: Path, left_out: Sequence[LeftOut]) -> None:
         path.unlink(missing_ok=True)
 
 
-def _noted(path: Path) -> tuple[tuple[LeftOut, ...], list[str]]:
-    """What is noted, and a sentence where that cannot be read."""
+def noted(path: Path) -> tuple[tuple[LeftOut, ...], list[str]]:
+    """What a run noted that it left out, and a sentence where that cannot be read."""
     try:
         return _LEFT_OUT.validate_json(path.read_bytes()), []
     except FileNotFoundError:
         return (), []
-    except ValidationError:
+    except (OSError, ValidationError):
         return (), [f"{path}: is not what a run writes: remove it, the next run of a matrix writes it anew"]

@@ -12,11 +12,12 @@ from click.testing import CliRunner, Result
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from samcheck import merge, results
+from samcheck import merge, report, results
 from samcheck.cells import Cell
 from samcheck.commands.merge import merge_command
 from samcheck.errors import BadInput
 from samcheck.guest.record import CellResult
+from samcheck.matrix import LeftOut
 
 SEEN = replace(made.SEEN, device="cuda", gpu="NVIDIA H200", driver="580.1")
 RESULT = replace(made.RESULT, observed=SEEN)
@@ -245,6 +246,66 @@ def test_the_command_says_what_it_did_and_writes_the_table(tmp_path: Path) -> No
     table = (tmp_path / "results" / "README.md").read_text()
     assert "torch2.4.1-cu121-py3.11" in table
     assert "torch2.15.0-cu132-py3.13" in table
+
+
+OLD, NEW = (
+    LeftOut("torch1.0.0-cu92-py3.6", "no wheels | any more"),
+    LeftOut("torch9.0.0-cu140-py3.20", "to come"),
+)
+
+
+def noting(folder: Path, *left_out: LeftOut) -> Path:
+    """A folder as a run leaves it."""
+    report.write(folder, left_out)
+    return folder
+
+
+def section(store: Path) -> list[str]:
+    """What the table says to be left out."""
+    text = (store / "README.md").read_text().partition("## Left out of the last run\n\n")[2]
+    return text.partition("\n\n")[0].splitlines()
+
+
+def test_the_table_says_what_every_shard_left_out(tmp_path: Path) -> None:
+    """Each once, with all its reasons, but nothing that another shard ran; in any order."""
+    spare = [LeftOut(OTHER.id, "spare, and this is a part"), LeftOut(NEW.id, "driver 535 is too old")]
+    one = noting(shard(tmp_path / "shard-1", RESULT), OLD, NEW, spare[0])
+    two = noting(shard(tmp_path / "shard-2", replace(RESULT, cell=OTHER)), *spare[1:], OLD)
+    three = shard(tmp_path / "shard-3", replace(RESULT, cell=replace(OTHER, id="torch2.16.0-cu132-py3.13")))
+    for name, folders in (("x", (one, two, three)), ("y", (three, two, one, two))):
+        assert run(*folders, "--results", tmp_path / name).exit_code == 0
+        assert section(tmp_path / name) == [
+            "- torch1.0.0-cu92-py3.6: no wheels &#124; any more",
+            "- torch9.0.0-cu140-py3.20: driver 535 is too old; to come",
+        ]
+        assert run("--results", tmp_path / name, tmp_path / name).exit_code == 0
+        assert len(section(tmp_path / name)) == 2  # also when it is written again
+
+
+def test_what_was_left_out_before_is_replaced_by_runs_that_say_something_of_it(tmp_path: Path) -> None:
+    store = noting(shard(tmp_path / "results", RESULT), OLD)
+    silent = shard(tmp_path / "silent", replace(RESULT, cell=OTHER))
+    assert run(silent, "--results", store).exit_code == 0
+    assert len(section(store)) == 1
+    said = noting(shard(tmp_path / "said", replace(RESULT, cell=OTHER)), NEW)
+    assert run(said, "--results", store).exit_code == 0
+    assert section(store) == ["- torch9.0.0-cu140-py3.20: to come"]
+    ran = shard(tmp_path / "ran", replace(RESULT, cell=replace(OTHER, id=NEW.id)))
+    assert run(said, ran, "--results", store).exit_code == 0
+    assert section(store) == []
+
+
+def test_a_torn_note_of_what_was_left_out_is_a_problem(tmp_path: Path) -> None:
+    one = noting(shard(tmp_path / "shard-1", RESULT), NEW)
+    two = noting(shard(tmp_path / "shard-2", replace(RESULT, cell=OTHER)), OLD)
+    (two / report.LEFT_OUT).write_text('[{"id": 3')
+    ended = run(one, two, "--results", tmp_path / "results")
+    assert ended.exit_code == 2
+    assert f"samcheck: {two / report.LEFT_OUT}: is not what a run writes" in ended.stderr
+    assert len(section(tmp_path / "results")) == 1
+    (two / report.LEFT_OUT).unlink()
+    (two / report.LEFT_OUT).mkdir()
+    assert "is not what a run writes" in run(one, two, "--results", tmp_path / "results").stderr
 
 
 def test_exit_codes(tmp_path: Path) -> None:
