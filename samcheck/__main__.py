@@ -27,6 +27,7 @@ COMMANDS = {
     "repro": "showing",
     "export": "exporting",
     "schema": "exporting",
+    "query": "query",
     "advise": "advise",
     "compare": "comparing",
     "interleave": "interleave",

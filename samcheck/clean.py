@@ -13,6 +13,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from samcheck import disk, usage
+from samcheck.asking import index
 from samcheck.environments import leftovers, venv
 from samcheck.errors import BadInput, EnvironmentUnavailable
 from samcheck.session import RUNS
@@ -24,7 +25,7 @@ class Wanted:
     """What is to go beside containers of killed runs.
 
     Attributes:
-        environments: images, their build cache and virtual environments.
+        environments: images, their build cache, virtual environments, and indexes of results.
         runs: folders of runs.
         older_than: only what was not used for so many seconds; without a kind, of all kinds.
         keep_under: only, oldest first, until all that samcheck keeps takes so many bytes.
@@ -204,8 +205,10 @@ def _remove_image(item: Item, client: Any) -> str:
 
 
 def _remove_folder(item: Item) -> str:
-    """Remove a folder, a virtual environment with its lock held; why not, when that cannot be had."""
+    """Remove a folder, a venv or an index with its lock held; why not, when that cannot be had."""
     folder = Path(item.key)
+    if folder.parent == index.home():
+        return index.remove(folder)
     if folder.parent != venv.home() / "venvs":
         shutil.rmtree(folder)
         return ""

@@ -16,8 +16,10 @@ import psutil
 from filelock import FileLock, Timeout
 
 from samcheck import usage
+from samcheck.asking import index
 from samcheck.environments import leftovers, venv
 from samcheck.errors import EnvironmentUnavailable
+from samcheck.report.exports import parquet
 from samcheck.session import RUNS
 from samcheck.usage import Item
 
@@ -28,11 +30,16 @@ GROUPS = {
     "venv": "virtual environments",
     "run": "runs",
     "oracle": "answers of the oracle",
+    "index": "indexes of results",
     "container": "containers of killed runs",
     "unfinished": "unfinished builds",
 }
 #: Folders that building makes for a moment; a killed build leaves them.
-TEMPORARY = ((Path(tempfile.gettempdir()), "samcheck-build-*"), (Path("/var/tmp"), "samcheck-base.*"))  # noqa: S108
+TEMPORARY = (
+    (Path(tempfile.gettempdir()), "samcheck-build-*"),
+    (Path(tempfile.gettempdir()), f"{parquet.TEMPORARY}*"),
+    (Path("/var/tmp"), "samcheck-base.*"),  # noqa: S108
+)
 BLOCK = 512
 
 
@@ -63,6 +70,7 @@ def folders(working: Collection[str]) -> list[Item]:
         *(_run(path, busy) for path in _inside(RUNS)),
         *_settled([_folder("unfinished", path, busy) for path in _temporary()]),
     ]
+    found += [_index(path) for path in _inside(index.home())]
     if oracle_folder().is_dir():
         found += _settled([_folder("oracle", oracle_folder(), "")])
     return found
@@ -137,6 +145,14 @@ def _venv(folder: Path, busy: str) -> _Folder:
     if not item.held and _locked(folder):
         item = replace(item, held="it is being built")
     return replace(found, item=item)
+
+
+def _index(folder: Path) -> Item:
+    """An index; the list in it has the time of its last use."""
+    (item,) = _settled([_folder("index", folder, "")])
+    root = index.root_of(folder)
+    held = index.IN_USE if index.in_use(folder) else ""
+    return replace(item, name=f"{item.name}{f', of {root}' if root else ''}", held=held)
 
 
 def _locked(folder: Path) -> bool:

@@ -12,7 +12,7 @@ from pydantic import ByteSize, TypeAdapter, ValidationError
 from samcheck.errors import BadInput
 
 #: What is made again when it is needed: all that `samcheck clean --environments` removes.
-ENVIRONMENTS = ("image", "cache", "venv", "unfinished")
+ENVIRONMENTS = ("image", "cache", "venv", "unfinished", "index")
 RUNS = ("run",)
 SECONDS = {"m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
 
@@ -22,7 +22,7 @@ class Item:
     """One thing that can go by itself.
 
     Attributes:
-        kind: ``image``, ``cache``, ``venv``, ``unfinished``, ``run``, ``oracle`` or ``container``.
+        kind: ``image``, ``cache``, ``venv``, ``unfinished``, ``index``, ``run``, ``oracle`` or ``container``.
         name: for people.
         key: for who removes it: an id of the engine, or a path.
         parts: bytes by what holds them (a layer, a file's inode): what two things share counts once.

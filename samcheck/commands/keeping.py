@@ -66,12 +66,14 @@ def disk_command(as_json: bool) -> None:
 
 
 @click.command("clean")
-@click.option("--environments", is_flag=True, help="Also images, their build cache, and venvs.")
+@click.option(
+    "--environments", is_flag=True, help="Also images, their build cache, venvs, and indexes of results."
+)
 @click.option("--runs", is_flag=True, help="Also the folders of runs (journals, logs).")
 @click.option(
     "--older-than",
     metavar="AGE",
-    help="Only what was not used for so long, e.g. 12h or 14d; alone: images, build cache, venvs and runs.",
+    help="Only what was not used for so long, e.g. 12h or 14d; alone: of all of these.",
 )
 @click.option(
     "--keep-under",

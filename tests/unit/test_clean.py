@@ -12,6 +12,7 @@ from filelock import FileLock
 from played_engine import STEP, PlayedEngine, PlayedImage
 
 from samcheck import clean, disk
+from samcheck.asking import index
 from samcheck.clean import Wanted
 from samcheck.commands.keeping import clean_command
 from samcheck.environments import docker, leftovers, stored, venv
@@ -267,6 +268,19 @@ def test_half_removed_venv_does_not_look_whole(
     with pytest.raises(PermissionError):
         steps(environments=True)
     assert [item.kind for item in disk.folders([])] == ["unfinished"]
+
+
+def test_indexes_go_unless_somebody_asks_them(no_engine: None, home: Path) -> None:
+    old, young = (folder(home / f"home/index/results-{days}", days, "index.json") for days in (20, 1))
+    with index._alone(young), index._reading(young):
+        pass  # was asked
+    assert removed(runs=True, older_than=14 * DAY) == set()
+    assert removed(older_than=14 * DAY) == {"index results-20"}
+    assert not old.exists()
+    with index._alone(young), index._reading(young):
+        assert ("kept", f"index results-1: {index.IN_USE}") in steps(environments=True)
+    assert removed(environments=True) == {"index results-1"}
+    assert not young.exists()
 
 
 def test_one_run_with_its_containers(engine: PlayedEngine, home: Path) -> None:

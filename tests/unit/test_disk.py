@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from played_engine import STEP, PlayedEngine, refusal
 
 from samcheck import disk, images, usage
+from samcheck.asking import index
 from samcheck.cells import Cell
 from samcheck.commands.keeping import disk_command
 from samcheck.environments import CHECKOUT, docker, leftovers, stored, venv
@@ -336,6 +337,24 @@ def test_what_is_at_work_is_held(home: Path, monkeypatch: pytest.MonkeyPatch) ->
         "20260102-000000-2": "it goes on: process 2",
         "20260103-000000-3": "a process works in it",
     }
+
+
+def test_an_index_says_of_which_results_it_is_and_whether_it_is_asked(home: Path) -> None:
+    folder = home / "home" / "index" / "results-0123"
+    put(folder / "part.parquet")
+    put(folder / "index.json").write_text('{"root": "/some/results"}')
+    os.utime(folder / "index.json", (2e9, 2e9))
+    (found,) = disk.folders([])
+    assert (found.kind, found.name, found.used, found.held) == (
+        *("index", "results-0123, of /some/results", 2e9),
+        "",
+    )
+    with index._alone(folder), index._reading(folder):
+        (found,) = disk.folders([])
+        assert found.held == index.IN_USE
+    (folder / "index.json").write_text("torn")
+    (found,) = disk.folders([])
+    assert (found.name, found.held) == ("results-0123", "")
 
 
 def test_oracle_folder_is_the_guests_own(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -21,7 +21,8 @@ from samcheck.cells import Cell
 from samcheck.environments import CHECKOUT
 from samcheck.errors import EmptySelection
 from samcheck.report import exports
-from samcheck.report.exports import badge, document
+from samcheck.report.exports import badge, document, parquet
+from samcheck.report.exports.rows import COLUMNS, rows
 
 PASSED = replace(
     hostile.RESULT,
@@ -94,16 +95,31 @@ def test_csv_has_a_row_for_each_check_and_one_for_a_cell_without(store: Path) ->
 
 
 def test_parquet_has_the_same_rows_with_types(store: Path) -> None:
-    parquet = pytest.importorskip("pyarrow.parquet")
-    table = parquet.read_table(io.BytesIO(export(store, "parquet")))
-    assert table.num_rows == len(hostile.RESULT.checks) + len(PASSED.checks) + 1
-    assert {str(table.schema.field(name).type) for name in ("reason", "seconds")} == {"string", "double"}
+    duckdb = pytest.importorskip("duckdb")
+    (store / "x.parquet").write_bytes(export(store, "parquet"))
+    found = duckdb.sql(f"FROM '{store / 'x.parquet'}'")
+    kinds = dict(zip(found.columns, map(str, found.types), strict=True))
+    assert list(kinds) == list(COLUMNS)
+    assert [kinds[name] for name in ("reason", "seconds", "metrics")] == [
+        *("VARCHAR", "DOUBLE"),
+        "MAP(VARCHAR, DOUBLE)",
+    ]
+    wanted = [row for each in results.load(store)[0] for row in rows(each)]
+    assert [dict(zip(found.columns, row, strict=True)) for row in found.fetchall()] == wanted
 
 
-def test_parquet_without_pyarrow_says_what_to_install(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(__import__("sys").modules, "pyarrow", None)
+def test_parquet_of_many_batches_has_every_row_in_order(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("duckdb")
+    whole = export(store, "parquet")
+    monkeypatch.setattr(parquet, "BATCH", 3)
+    test_parquet_has_the_same_rows_with_types(store)
+    assert whole[:4] == whole[-4:] == b"PAR1"
+
+
+def test_parquet_without_duckdb_says_what_to_install(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(__import__("sys").modules, "duckdb", None)
     done = run("export", "--format", "parquet", "--results", str(store), "-o", str(store / "x"))
-    assert "[parquet]" in str(done.exception)
+    assert "[query]" in str(done.exception)
     assert not (store / "x").exists()
 
 

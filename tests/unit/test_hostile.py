@@ -16,10 +16,13 @@ from xml.etree import ElementTree
 import hostile
 import jsonschema
 import pytest
+from click.testing import CliRunner
 from markdown_it import MarkdownIt
 from rich.console import Console
 
 from samcheck import repro, results
+from samcheck.__main__ import cli
+from samcheck.asking.answer import SHOWN
 from samcheck.errors import BadInput
 from samcheck.facts import load
 from samcheck.guest.record import CELL_OUTCOMES, CHECK_OUTCOMES, CellResult
@@ -170,12 +173,39 @@ def test_csv(text: str) -> None:
 
 
 @each_text
-def test_parquet(text: str) -> None:
-    parquet = pytest.importorskip("pyarrow.parquet")
+def test_parquet(text: str, tmp_path: Path) -> None:
+    duckdb = pytest.importorskip("duckdb")
     planted = stored(hostile.planted(text), text)
-    rows = parquet.read_table(io.BytesIO(export("parquet", planted))).to_pylist()
-    assert [row["reason"] for row in rows] == [text] * len(hostile.CHECKS)
-    assert dict(rows[0]["settings"]) == {text: text}
+    (tmp_path / "x.parquet").write_bytes(export("parquet", planted))
+    found = duckdb.sql(f"SELECT reason, settings FROM '{tmp_path / 'x.parquet'}'").fetchall()
+    assert [reason for reason, _ in found] == [text] * len(hostile.CHECKS)
+    assert found[0][1] == {text: text}
+
+
+@each_text
+def test_answers_to_questions(text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From the file by way of the index to a terminal, JSON and CSV."""
+    pytest.importorskip("duckdb")
+    monkeypatch.setenv("SAMCHECK_HOME", str(tmp_path / "home"))
+    path = tmp_path / "results" / "gpu" / "none" / "x.json"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(results.to_json(hostile.planted(text)))
+
+    def query(sql: str, *options: str) -> str:
+        done = CliRunner().invoke(cli, ["query", sql, *options, "--results", str(tmp_path / "results")])
+        assert not done.exception, done.output
+        return done.stdout
+
+    for table in ("checks", "cells", "metrics"):
+        sql = f"FROM {table} LIMIT 2"
+        as_json, shown = query(sql, "--json"), query(sql)
+        assert as_json.isascii()
+        assert {row["cell"] for row in json.loads(as_json)} == {text}
+        for row in csv.reader(io.StringIO(query(sql, "--csv"), newline=""), strict=True):
+            assert not any(field.lstrip().startswith(FORMULA) for field in row)
+            assert all(sign.isprintable() or sign == "\n" for field in row for sign in field)
+        assert all(each.isprintable() or each == "\n" for each in shown)
+        assert visible(text, SHOWN) in shown
 
 
 @each_text

@@ -26,6 +26,7 @@ LAYERS = (
         "samcheck.interleaving",
     ),
     ("samcheck.merge", "samcheck.repro", "samcheck.explain", "samcheck.fitting", "samcheck.attribution"),
+    ("samcheck.asking",),
     ("samcheck.runner", "samcheck.report", "samcheck.console", "samcheck.compare"),
     ("samcheck.judging", "samcheck.starting"),
     ("samcheck.course",),

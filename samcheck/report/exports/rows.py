@@ -4,30 +4,36 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from samcheck.guest.record import CheckResult
 from samcheck.results import Stored
 
-#: In the order of the columns; `metrics` and `settings` are dicts, `seconds` is a number, the rest is text.
-COLUMNS = (
-    *("device", "driver", "cell", "torch", "cuda", "python", "numpy", "sam", "variants", "groups"),
-    *("environment", "tier", "samcheck", "started", "finished", "cell_outcome", "cell_reason"),
+#: Columns that are fields of a check: `metrics` and `settings` are dicts, `seconds` is a number, the rest is
+#: text or None.
+OF_CHECK = (
     *("check", "group", "variant", "precision", "backend", "outcome", "defect", "reason", "seconds"),
     *("metrics", "settings", "details"),
 )
+#: Columns that all checks of a result share, which are text.
+SHARED = (
+    *("device", "driver", "cell", "torch", "cuda", "python", "numpy", "sam", "variants", "groups"),
+    *("environment", "tier", "samcheck", "started", "finished", "cell_outcome", "cell_reason"),
+)
+#: In the order of the columns.
+COLUMNS = (*SHARED, *OF_CHECK)
 
 Value = str | float | dict[str, float] | dict[str, str] | None
 
 
 def rows(stored: Stored) -> Iterator[dict[str, Value]]:
     """The rows of one result."""
-    head = _head(stored)
+    shared = head(stored)
     for check in stored.result.checks:
-        yield {**head, **_of(check)}
+        yield {**shared, **{name: getattr(check, name) for name in OF_CHECK}}
     if not stored.result.checks:
-        yield {**dict.fromkeys(COLUMNS), **head}
+        yield {**dict.fromkeys(COLUMNS), **shared}
 
 
-def _head(stored: Stored) -> dict[str, Value]:
+def head(stored: Stored) -> dict[str, str]:
+    """What the rows of all checks share, in the order of the columns."""
     result = stored.result
     return {
         "device": stored.device,
@@ -47,21 +53,4 @@ def _head(stored: Stored) -> dict[str, Value]:
         "finished": result.finished,
         "cell_outcome": result.outcome,
         "cell_reason": result.reason,
-    }
-
-
-def _of(check: CheckResult) -> dict[str, Value]:
-    return {
-        "check": check.check,
-        "group": check.group,
-        "variant": check.variant,
-        "precision": check.precision,
-        "backend": check.backend,
-        "outcome": check.outcome,
-        "defect": check.defect,
-        "reason": check.reason,
-        "seconds": check.seconds,
-        "metrics": check.metrics,
-        "settings": check.settings,
-        "details": check.details,
     }

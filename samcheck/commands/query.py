@@ -1,0 +1,124 @@
+"""``samcheck query``: questions in SQL over any number of results."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.text import Text
+
+from samcheck import usage
+from samcheck.asking import answer, database, index, questions, tables
+from samcheck.asking.database import Answer
+from samcheck.commands.options import results_option
+from samcheck.errors import BadInput, EmptySelection
+from samcheck.report.terminal import show
+
+#: Columns of a table that nobody looks at on a terminal.
+WIDE = 100_000
+RELEASE = "release(torch) sorts and compares versions: release('2.9.1') < release('2.10.0')"
+
+
+@click.command("query")
+@click.argument("question", required=False)
+@click.option("--list", "list_them", is_flag=True, help="Show the questions that are ready, and the tables.")
+@click.option("--sql", "show_sql", is_flag=True, help="Print the SQL of a ready question, to change it.")
+@click.option("--json", "as_json", is_flag=True, help="For programs: a list of objects.")
+@click.option("--csv", "as_csv", is_flag=True, help="For programs and spreadsheets.")
+@click.option(
+    "--rows",
+    type=click.IntRange(min=1),
+    default=200,
+    show_default=True,
+    help="Rows that a table shows.",
+)
+@click.option(
+    "--memory", default="2GiB", show_default=True, metavar="SIZE", help="Memory that an answer may take."
+)
+@results_option
+def query_command(
+    question: str | None,
+    list_them: bool,
+    show_sql: bool,
+    as_json: bool,
+    as_csv: bool,
+    rows: int,
+    memory: str,
+    results: Path,
+) -> None:
+    """Answer a question about all results, however many there are.
+
+    QUESTION is the name of a ready one (see --list), a SELECT in DuckDB's SQL over the tables cells, checks
+    and metrics, or - for SQL from standard input. Results are read once into an index in the cache folder,
+    later only what is new or changed. SQL sees these tables, and can touch nothing else.
+    """
+    if list_them:
+        _list()
+        return
+    if question is None:
+        raise BadInput("no question: give a SELECT, or the name of a ready question; --list shows those")
+    sql = questions.sql_of(sys.stdin.read() if question == "-" else question)
+    if show_sql:
+        click.echo(sql.rstrip())
+        return
+    with _answered(results, sql, memory) as (found, problems):
+        if as_json:
+            answer.write_json(found, sys.stdout.buffer)
+        elif as_csv:
+            answer.write_csv(found, sys.stdout.buffer)
+        else:
+            _table(found, rows)
+    for problem in problems:
+        click.echo(f"samcheck: {problem}", err=True)
+    if problems:
+        sys.exit(BadInput.exit_code)
+
+
+@contextmanager
+def _answered(results: Path, sql: str, memory: str) -> Iterator[tuple[Answer, Sequence[str]]]:
+    """The answer, and a sentence for each file that is no result.
+
+    An index that was damaged is made anew.
+    """
+    try:
+        with _asked(results, sql, memory) as found:
+            yield found
+    except database.Damaged as problem:
+        click.echo(f"samcheck: the index is damaged and made anew: {problem}", err=True)
+        index.forget(results)
+        with _asked(results, sql, memory) as found:
+            yield found
+
+
+@contextmanager
+def _asked(results: Path, sql: str, memory: str) -> Iterator[tuple[Answer, Sequence[str]]]:
+    limit = usage.size(memory)
+    with index.current(results, lambda text: click.echo(f"samcheck: {text}", err=True)) as kept:
+        if not kept.results:
+            none = f"{results} holds no result: run `nox -s matrix`, or name another --results"
+            raise BadInput("\n".join(kept.problems)) if kept.problems else EmptySelection(none)
+        with database.opened(kept, limit) as duck:
+            yield database.ask(duck, sql, memory), kept.problems
+
+
+def _table(found: Answer, rows: int) -> None:
+    console = Console()
+    if not console.is_terminal:
+        console = Console(width=WIDE)
+    console.print(answer.table(found, rows), highlight=False)
+
+
+def _list() -> None:
+    console = Console()
+    show(console, Text("ready questions: samcheck query NAME; --sql prints its SQL\n"))
+    for name, question in questions.ready().items():
+        show(console, Text.assemble((f"{name:14}", "bold"), question.title))
+    show(console, Text("\ntables"))
+    for name, about in tables.ABOUT.items():
+        show(console, Text(f"\n{name}: {about}", style="bold"))
+        show(console, Text(", ".join(tables.columns(name))))
+    show(console, Text(f"\n{RELEASE}"))

@@ -1,0 +1,101 @@
+"""The index of `samcheck query`: killed at any moment, and asked by several at once, it answers right."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+from random import Random
+
+import pytest
+
+sys.path.append(str(Path(__file__).parents[1] / "unit"))
+
+import made
+
+from samcheck import results
+from samcheck.cells import Cell
+from samcheck.guest.record import CheckResult
+
+pytest.importorskip("duckdb")
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+RESULTS = 40
+#: Parts so small that reading has many steps to be killed between.
+SMALL = "import sys; from samcheck.asking import parts; parts.PART = 5; parts.FEW = 2; "
+PROGRAM = SMALL + "from samcheck.__main__ import main; main()"
+COUNT = "SELECT count(*) AS n, count(DISTINCT cell) AS cells, max(samcheck) AS newest FROM cells"
+
+
+def put(root: Path, number: int, version: str) -> None:
+    cell = Cell(f"2.{number}.0", "cu121", "3.11").record(())
+    checks = [CheckResult(f"test_x.py::test_{each}", "x", "passed") for each in range(20)]
+    results.store(root, replace(made.RESULT, cell=cell, samcheck=version, checks=checks), "x")
+
+
+def start(root: Path, sql: str = COUNT) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        [sys.executable, "-c", PROGRAM, "query", sql, "--json", "--results", str(root)],
+        cwd=CHECKOUT,
+        env={**os.environ, "SAMCHECK_HOME": str(root.parent / "home")},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+
+
+def answer(asked: subprocess.Popen[bytes]) -> dict[str, object]:
+    out, err = asked.communicate(timeout=120)
+    assert asked.returncode == 0, err.decode()
+    (row,) = json.loads(out)
+    return dict(row)
+
+
+def test_killed_at_any_moment(tmp_path: Path) -> None:
+    root, chance = tmp_path / "results", Random(1)
+    for number in range(RESULTS):
+        put(root, number, "1")
+    begin = time.monotonic()
+    assert answer(start(root)) == {"n": RESULTS, "cells": RESULTS, "newest": "1"}
+    whole = time.monotonic() - begin
+    for round in range(2, 7):
+        for number in range(RESULTS):
+            put(root, number, str(round))
+        killed = start(root)
+        time.sleep(chance.uniform(0.3, 1.0) * whole)
+        killed.send_signal(signal.SIGKILL)
+        killed.communicate()
+        assert answer(start(root)) == {"n": RESULTS, "cells": RESULTS, "newest": str(round)}
+    (folder,) = (tmp_path / "home" / "index").iterdir()
+    listed = json.loads((folder / "index.json").read_text())["parts"]
+    assert len(list(folder.iterdir())) == 2 * len(listed) + 2, "what a killed one left is gone"
+
+
+def test_several_at_once_while_results_change(tmp_path: Path) -> None:
+    root = tmp_path / "results"
+    for number in range(RESULTS):
+        put(root, number, "1")
+    for round in range(2):
+        asked = [start(root) for _ in range(4)]
+        for number in range(0, RESULTS, 7):
+            put(root, number, str(round))
+        for each in asked:
+            assert answer(each)["cells"] == RESULTS
+    (folder,) = (tmp_path / "home" / "index").iterdir()
+    assert answer(start(root, "SELECT count(*) AS n FROM checks")) == {"n": 20 * RESULTS}
+    assert len(json.loads((folder / "index.json").read_text())["parts"]) <= RESULTS // 2
+
+
+def test_interrupted_it_ends_and_says_so(tmp_path: Path) -> None:
+    put(tmp_path / "results", 1, "1")
+    endless = start(tmp_path / "results", "SELECT count(*) AS n FROM range(10000000000) a, range(1000) b")
+    time.sleep(3)
+    assert endless.poll() is None
+    endless.send_signal(signal.SIGINT)
+    _, said = endless.communicate(timeout=20)
+    assert endless.returncode == 130, said
+    assert b"Traceback" not in said
