@@ -12,6 +12,7 @@ import subprocess
 import urllib.error
 import urllib.request
 from functools import cache
+from itertools import takewhile
 from pathlib import Path
 
 from samcheck.hosts import Gpu, Host
@@ -45,6 +46,18 @@ def _gpu(pynvml: object, index: int) -> Gpu:
     handle = pynvml.nvmlDeviceGetHandleByIndex(index)  # type: ignore[attr-defined]
     major, minor = pynvml.nvmlDeviceGetCudaComputeCapability(handle)  # type: ignore[attr-defined]
     return Gpu(str(pynvml.nvmlDeviceGetName(handle)), f"{major}.{minor}")  # type: ignore[attr-defined]
+
+
+def allotted_gpus() -> tuple[str, ...] | None:
+    """The GPUs that a scheduler has allotted to this process, by number or UUID; None if all of them.
+
+    As CUDA reads it, what follows something that is no GPU does not count: ``-1`` allots none.
+    """
+    given = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if given is None:
+        return None
+    names = (name.strip() for name in given.split(","))
+    return tuple(takewhile(re.compile(r"[0-9]+$|(GPU|MIG)-").match, names))
 
 
 def _answers(url: str, seconds: float = 3.0) -> bool:

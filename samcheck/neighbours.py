@@ -6,14 +6,15 @@ import psutil
 import pynvml
 
 
-def on_gpu(number: int) -> list[str]:
-    """Who computes on a GPU now: ``4711 python``, for each process that the driver shows."""
+def on_gpu(name: str) -> list[str]:
+    """Who computes on a GPU, by number or UUID, now: ``4711 python``, for each process that the driver shows."""
     try:
         pynvml.nvmlInit()
     except pynvml.NVMLError:
         return []
     try:
-        handle = pynvml.nvmlDeviceGetHandleByIndex(number)
+        by_index, by_uuid = pynvml.nvmlDeviceGetHandleByIndex, pynvml.nvmlDeviceGetHandleByUUID
+        handle = by_index(int(name)) if name.isdigit() else by_uuid(name)
         found = [int(process.pid) for process in pynvml.nvmlDeviceGetComputeRunningProcesses(handle)]
     except pynvml.NVMLError:
         return []

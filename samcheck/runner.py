@@ -93,7 +93,7 @@ def _look_at_gpu(course: Course) -> None:
     if not course.slot.gpu:
         return
     course.details["gpu"] = course.slot.gpu
-    foreign = neighbours.on_gpu(int(course.slot.gpu))
+    foreign = neighbours.on_gpu(course.slot.gpu)
     if foreign:
         course.details["foreign_processes"] = ", ".join(foreign)
         if course.settings.gates.exclusive:

@@ -60,8 +60,9 @@ def choose_environment(kind: str, python: str = "") -> Chosen:
     return Chosen(chosen, f"Docker engine {chosen.client.version()['Version']} answers")
 
 
-def gpus(given: str, count: int) -> tuple[str, ...]:
-    """The driver's numbers of the GPUs to use, from ``0,2``; all of `count` when nothing is given.
+def gpus(given: str, count: int, allotted: tuple[str, ...] | None = None) -> tuple[str, ...]:
+    """The driver's numbers of the GPUs to use, from ``0,2``; when nothing is given, those that this process
+    was `allotted`, else all of `count`.
 
     Raises:
         BadInput: not numbers, one twice, or of GPUs that are not there.
@@ -74,7 +75,7 @@ def gpus(given: str, count: int) -> tuple[str, ...]:
             f"--gpus: {wrong[0]!r} cannot be: this machine has {count} GPUs"
             + (f", {', '.join(known)}; name each once" if known else "")
         )
-    return numbers or tuple(known)
+    return numbers or (tuple(known) if allotted is None else allotted)
 
 
 def version() -> str:

@@ -100,7 +100,7 @@ def _run(plan: Plan, options: dict[str, object]) -> None:
 
 def _gates(options: dict[str, object]) -> Gates:
     """Who may run at once: one cell per GPU, and on the CPU as many as were asked for."""
-    gpus = session.gpus(str(options.get("gpus") or ""), len(machine.look().gpus))
+    gpus = session.gpus(str(options.get("gpus") or ""), len(machine.look().gpus), machine.allotted_gpus())
     overlap = options.get("overlap")
     return Gates(
         jobs=int(str(options.get("jobs") or 1)),

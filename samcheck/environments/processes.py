@@ -21,6 +21,8 @@ PASSED_ON = (
     "TMPDIR",
     "LD_LIBRARY_PATH",
     "CUDA_VISIBLE_DEVICES",
+    "CC",  # what Triton and inductor compile with
+    "CXX",
     "SAMCHECK_CHECKPOINTS",
 )
 POLL_SECONDS = 0.1

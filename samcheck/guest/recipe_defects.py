@@ -37,7 +37,7 @@ RECIPE_DEFECTS = (
     Defect(
         "recipe-int8",
         "dynamically quantised layers exist on the CPU only",
-        (r"quantized::linear_dynamic",),
+        (r"quantized::linear_(dynamic|prepack)",),
         "https://github.com/pytorch/pytorch/issues/90986",
     ),
     Defect(

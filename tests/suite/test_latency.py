@@ -13,7 +13,8 @@ import torch
 from samcheck.guest import latency
 from samcheck.guest.record import Series
 from samcheck.guest.sam import pipeline, precisions
-from samcheck.guest.sam.variants import KNOWN_EVERYWHERE
+from samcheck.guest.sam.backends import compiled, or_skip
+from samcheck.guest.sam.variants import KNOWN_EVERYWHERE, VARIANTS
 
 MANY = 64
 
@@ -57,7 +58,7 @@ def timed(
         settings["computed_in"] = computed_in
         settings["threads"] = str(torch.get_num_threads())
         settings["device"] = str(model.device)
-        assert measured["timer_share"] < latency.TIMER_SHARE
+        assert measured["timer_share"] < latency.TIMER_SHARE[device]
         assert model.device.type == device
         assert computed_in == precisions.PRECISIONS[precision].reads_back
         return timing.result
@@ -117,11 +118,16 @@ def test_encoder_share_of_peak(
 
 @pytest.mark.full
 @only_float32
-def test_agrees_with_triton(model: Any, device: str, measured: Dict[str, float]) -> None:
+def test_agrees_with_triton(model: Any, variant: str, device: str, measured: Dict[str, float]) -> None:
     """samcheck's time of the encoder and that of `triton.testing.do_bench` are within 2 %."""
     if device != "cuda":
         pytest.skip("triton.testing.do_bench measures GPUs only")
-    testing = pytest.importorskip("triton.testing", reason="this PyTorch came without Triton")
+    if VARIANTS[variant].tier == "fast":
+        pytest.skip("a small model's kernels take less time than starting them, in which do_bench runs ahead")
+    with or_skip():
+        compiled.require_triton()
+    from triton import testing
+
     size = model.image_encoder.img_size
     pixels = torch.rand(1, 3, size, size, device=device)
     measured["triton_ms"] = testing.do_bench(

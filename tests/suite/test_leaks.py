@@ -31,6 +31,8 @@ def course(isolated: Callable[..., Any], variant: str, device: str, measured: Di
         )
 
     def get(loop: str, iterations: int, leaking: bool = False) -> Course:
+        if loop == "loads" and VARIANTS[variant].tier != "fast":
+            pytest.skip("building a large model takes seconds each time; what leaks leaks in a small one")
         seen = Course(**isolated("leaks", loop=loop, iterations=iterations, leaking=leaking))
         measured.update(slope_kib=seen.slope_kib, noise_kib=seen.noise_kib, growth_kib=seen.growth_kib)
         measured.update(iterations=seen.iterations, new_tensors=seen.new_tensors)

@@ -106,7 +106,8 @@ def test_failure_leaves_nothing(provoked: Any, place: str, device: str, measured
     assert provoked.leaked_tensors == 0, "{} tensors of the failed call are alive".format(
         provoked.leaked_tensors
     )
-    assert provoked.growth_mib <= GROWTH_MIB[device], "{} MiB of {} did not come back".format(
+    bound = GROWTH_MIB["cpu" if place == "loading" else device]  # a checkpoint is loaded by the host
+    assert provoked.growth_mib <= bound, "{} MiB of {} did not come back".format(
         provoked.growth_mib, provoked.need_mib
     )
 

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
-from typing import Any, Callable, Dict
+from typing import Any, Callable, Dict, Sequence
 
 import pytest
 
 from samcheck.guest import sizes
-from samcheck.guest.record import PRECISION_NAMES
-from samcheck.guest.sam.variants import VARIANTS
 
 #: What `samcheck memory` promises: a prediction is so near to what is measured.
 TOLERANCE = 0.10
@@ -27,8 +25,8 @@ pytestmark = pytest.mark.variants(*sizes.SHAPES)
 
 def test_peaks_are_as_counted(
     isolated: Callable[..., Any],
+    asked_with: Callable[[str], Sequence[str]],
     affordable: None,
-    variant: str,
     precision: str,
     device: str,
     measured: Dict[str, float],
@@ -38,8 +36,7 @@ def test_peaks_are_as_counted(
 
     https://github.com/facebookresearch/segment-anything/issues/174
     """
-    together = VARIANTS[variant].tier == "fast"
-    every = isolated("peaks", wanted=PRECISION_NAMES if together else (precision,))
+    every = isolated("peaks", wanted=asked_with(precision))
     wrong = []
     for row in (each for each in every if each["precision"] == precision):
         if row["unsupported"]:

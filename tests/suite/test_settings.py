@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import zlib
@@ -20,6 +21,9 @@ from samcheck.guest.plugin import ENVIRONMENT
 
 #: Other sums in another order. 3e-7 of the largest logit was measured between one thread and two.
 ROUNDING = 1e-5
+
+#: What PyTorch itself sets when it starts CUDA, in the releases that do.
+CUDA_STARTS = re.compile(r"added CUDA_MODULE_LOADING=\w+$")
 
 #: Changes that neighbours of SAM are known for, by setting.
 KNOWN = {
@@ -85,7 +89,8 @@ def test_setting_is_left_alone(
         if stages[before][name] == stages[after][name]:
             continue
         what = change(stages[before][name], stages[after][name])
-        if step == "building" and name in process_settings.CHANGED_BY_BUILDING:
+        of_cuda = name == "environment" and CUDA_STARTS.match(what)
+        if step == "building" and (name in process_settings.CHANGED_BY_BUILDING or of_cuda):
             settings["building"] = what
             continue
         with defect(*([KNOWN[name]] if name in KNOWN else [])):

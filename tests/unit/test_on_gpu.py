@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from samcheck import neighbours, runner, session
+from samcheck import machine, neighbours, runner, session
 from samcheck.cells import Cell
 from samcheck.course import Settings
 from samcheck.environments import Ended, Job, Need, Place, docker
@@ -131,6 +131,30 @@ def test_numbers_of_gpus() -> None:
     assert session.gpus("", 2) == ("0", "1")
     assert session.gpus("1", 2) == ("1",)
     assert session.gpus("", 0) == ()
+    assert session.gpus("", 8, ("3",)) == ("3",)
+    assert session.gpus("1", 8, ("3",)) == ("1",)
     for given in ("2", "0,0", "all", "-1", "0;1"):
         with pytest.raises(BadInput, match="--gpus: "):
             session.gpus(given, 2)
+
+
+@pytest.mark.parametrize(
+    ("variable", "allotted"),
+    [
+        (None, None),
+        ("3", ("3",)),
+        ("1, 0", ("1", "0")),
+        ("GPU-8932f937-d72c-4106-c12f-20bd9faed9f6", ("GPU-8932f937-d72c-4106-c12f-20bd9faed9f6",)),
+        ("0,-1,1", ("0",)),
+        ("", ()),
+        ("-1", ()),
+    ],
+)
+def test_a_scheduler_allots_gpus(
+    variable: str | None, allotted: tuple[str, ...] | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else a job of one GPU of eight would compute on the first, which is somebody else's."""
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    if variable is not None:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", variable)
+    assert machine.allotted_gpus() == allotted

@@ -17,7 +17,7 @@ import torch
 
 from ..fingerprint import one_line
 from ..oracle.comparison import relative_error
-from ..sam import export, pipeline, scenes, variants, weights
+from ..sam import export, pipeline, precisions, scenes, variants, weights
 from ..sam.backends import Unavailable, compiled, onnx_runtime, require_sam, tensor_rt
 from . import gauges
 from .limits import MIB
@@ -84,7 +84,12 @@ BACKENDS: Dict[str, Callable[[Any, str, torch.Tensor, str], Encode]] = {
 
 
 def encoding(variant: variants.Variant, device: str, backend: str) -> Elsewhere:
-    """Measure plain PyTorch, then `backend`."""
+    """Measure plain PyTorch, then `backend`, both in float32 as it is."""
+    with precisions.tf32(False):
+        return _encoding(variant, device, backend)
+
+
+def _encoding(variant: variants.Variant, device: str, backend: str) -> Elsewhere:
     model = weights.load(variant)[0].to(device)
     pixels = model.preprocess(pipeline.resized_tensor(model, scenes.draw(7, *SIZE).image))
     expected = model.image_encoder(pixels).cpu().numpy()  # threads, libraries and their tables

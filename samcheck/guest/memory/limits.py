@@ -7,9 +7,11 @@ import gc
 import mmap
 import resource
 from contextlib import ExitStack, contextmanager
-from typing import Any, Callable, Dict, Iterator, NamedTuple, Optional
+from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Optional
 
 import torch
+
+from . import holes
 
 MIB = 2**20
 _C_LIBRARY = ctypes.CDLL(None)
@@ -53,7 +55,7 @@ def in_use(device: str) -> float:
     Pages of libraries are left out: how many of them are resident depends on what ran before.
     """
     if device == "cuda":
-        return float(torch.cuda.memory_allocated()) / MIB
+        return float(torch.cuda.memory_allocated() - sum(_FILLED)) / MIB
     return status_kib("RssAnon") / 1024
 
 
@@ -69,16 +71,33 @@ def address_space(headroom: int) -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_AS, before)
 
 
+#: Bytes that `filled` holds at the moment, which no tensor uses.
+_FILLED: List[int] = []
+
+
+@contextmanager
+def filled() -> Iterator[None]:
+    """Inside, nothing is free in the segments that the CUDA allocator keeps: what is wanted is new."""
+    torch.cuda.empty_cache()
+    before = torch.cuda.memory_allocated()
+    with ExitStack() as taken:  # no tensors: those of the process are counted
+        for size in holes.pieces(torch.cuda.memory_snapshot()):
+            taken.callback(torch.cuda.caching_allocator_delete, torch.cuda.caching_allocator_alloc(size))
+        _FILLED.append(torch.cuda.memory_allocated() - before)
+        taken.callback(_FILLED.pop)
+        yield
+
+
 @contextmanager
 def gpu_fraction(headroom: int) -> Iterator[None]:
     """Let this process hold `headroom` bytes of GPU memory more than now, without using the card up."""
-    torch.cuda.empty_cache()
     total = torch.cuda.get_device_properties(0).total_memory
-    torch.cuda.set_per_process_memory_fraction((torch.cuda.memory_reserved() + headroom) / total)
-    try:
-        yield
-    finally:
-        torch.cuda.set_per_process_memory_fraction(1.0)
+    with filled():
+        torch.cuda.set_per_process_memory_fraction((torch.cuda.memory_reserved() + headroom) / total)
+        try:
+            yield
+        finally:
+            torch.cuda.set_per_process_memory_fraction(1.0)
 
 
 #: Each takes the number of bytes that may still be allocated.

@@ -148,7 +148,7 @@ def _second_upsample(variant: Variant, model: Any) -> Trial:
     """To the size of the original image, which counts and not the model's:
     https://github.com/opengeos/segment-geospatial/issues/74
     """
-    image = scenes.draw(7, 200, 300).image.repeat(5, 0).repeat(5, 1)
+    image = scenes.draw(7, 200, 300).image.repeat(8, 0).repeat(8, 1)  # so large that the first one fits
     return _generator(model, image, Step(model, "postprocess_masks"), side=1)
 
 
@@ -193,7 +193,7 @@ def provoke_at(variant: Variant, device: str, place: str) -> Provoked:
     """Let the memory run out at `place`, recover, and look around. Reads and writes no other place."""
     if place == LOADING:
         with tempfile.TemporaryDirectory() as folder:
-            return _provoke(place, _loading(folder), device)
+            return _provoke(place, _loading(folder), "cpu")  # into the host's memory, whatever the device
     model = weights.load(variant)[0].to(device)
     try:
         trial = PLACES[place](variant, model)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import shutil
+import sysconfig
 from dataclasses import dataclass
 from typing import Any, Callable, List, Tuple
 
 import torch
 
-from . import Unavailable
+from . import Unavailable, module
 
 
 def check_available(backend: str) -> None:
@@ -28,6 +29,8 @@ def check_available(backend: str) -> None:
         raise Unavailable("PyTorch {} says: {}".format(torch.__version__, error)) from None
     if backend == "inductor":
         _check_compiler()
+        if torch.cuda.is_initialized():
+            require_triton()
 
 
 def _check_compiler() -> None:
@@ -37,6 +40,26 @@ def _check_compiler() -> None:
     names = [wanted] if isinstance(wanted, str) else [name for name in wanted if name]
     if not any(shutil.which(name) for name in names):
         raise Unavailable("inductor needs a C++ compiler, and there is no {}".format(" or ".join(names)))
+
+
+def require_triton() -> None:
+    """Make sure that Triton can start on a GPU: it compiles a module of C for this Python first.
+
+    Raises:
+        Unavailable: it is not there, or has not what it needs for that.
+    """
+    module("triton", "it makes the kernels for GPUs")
+    if not (os.environ.get("CC") or shutil.which("gcc") or shutil.which("clang")):
+        raise Unavailable("Triton needs a C compiler, and there is no gcc or clang")
+    header = os.path.join(_headers(), "Python.h")
+    if not os.path.exists(header):
+        raise Unavailable("Triton needs Python's headers (python3-dev), and there is no {}".format(header))
+
+
+def _headers() -> str:
+    """Where Triton looks for them: Debian's Python 3.10 and newer names another folder by itself."""
+    scheme = getattr(sysconfig, "get_default_scheme", lambda: "posix_prefix")()
+    return sysconfig.get_paths("posix_prefix" if scheme == "posix_local" else scheme)["include"]
 
 
 def compiled(step: Any, **options: Any) -> Any:
