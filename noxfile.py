@@ -13,6 +13,7 @@
 matrix              the main job: runs a matrix file and writes the table
 cell(<id>)          one cell; `nox --list` shows all, `nox -s cell --list --json` feeds a CI fan-out
 here                the suite in the interpreter at hand, as it is
+carry               what a machine without a network lacks for `here`, in one folder
 fast                the fast tier of the suite in an environment made for it
 tests               all tests of samcheck itself
 faults              does the suite see seeded faults?
@@ -84,6 +85,12 @@ def cell(session: nox.Session, id: str) -> None:
 def here(session: nox.Session) -> None:
     """Run the suite in the interpreter at hand ($SAMCHECK_PYTHON, else python3), as it is."""
     samcheck(session, "here")
+
+
+@nox.session(default=False)
+def carry(session: nox.Session) -> None:
+    """Collect what a machine without a network lacks for `here`; options go behind --."""
+    samcheck(session, "carry")
 
 
 @nox.session(default=False)

@@ -17,6 +17,7 @@ COMMANDS = {
     "cell": "running",
     "here": "running",
     "fast": "running",
+    "carry": "carry",
     "plan": "planning",
     "why": "planning",
     "list": "keeping",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -47,6 +48,7 @@ class Settings:
         seconds: of measuring a benchmark in one process, and of warming up; 0 for what the tier has.
         gates: what the cells of the run share: who may build, who may run, and whether all shall end.
         only: the checks to run, by their node ids; empty for all of the tier.
+        deadline: when to stop, on `time.monotonic`'s clock; what is finished by then is the result.
     """
 
     tier: str
@@ -61,6 +63,12 @@ class Settings:
     processes: int = 0
     seconds: float = 0.0
     groups: tuple[str, ...] = ()
+    deadline: float = math.inf
+
+    @property
+    def late(self) -> bool:
+        """Whether the time is over that the user has for the run."""
+        return time.monotonic() > self.deadline
 
     @property
     def benchmark_seconds(self) -> float:

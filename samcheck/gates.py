@@ -27,7 +27,7 @@ class Stopped(BaseException):
 
 @dataclass(frozen=True)
 class Slot:
-    """A place for one running cell: a GPU by the driver's number or its UUID, or a share of the CPU if empty."""
+    """A place for one running cell: a GPU by its number or UUID, or a share of the CPU if that is empty."""
 
     gpu: str = ""
 

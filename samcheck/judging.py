@@ -36,9 +36,12 @@ def compare(cell: Cell, pins: Requirements, seen: Fingerprint) -> Iterator[str]:
             yield f"{name}: declared {declared}, observed {found}"
 
 
-def judge(attempts: list[Attempt], checks: list[CheckResult]) -> tuple[str, str]:
-    """Outcome and reason of a cell from its checks and from how the suite ended."""
+def judge(attempts: list[Attempt], checks: list[CheckResult], stopped: bool = False) -> tuple[str, str]:
+    """Outcome and reason of a cell from its checks and from how the suite ended, or was `stopped`."""
     bad = [check for check in checks if check.outcome in BAD_CHECK_OUTCOMES]
+    if stopped and not attempts[-1].complete and all(check.outcome == "not-run" for check in bad):
+        ran = len(checks) - len(bad)
+        return "timed-out", f"stopped by --stop-after: {ran} of {len(checks)} checks ran; --resume goes on"
     if bad:
         kinds = {check.outcome for check in bad}
         # What cannot be imported explains everything behind it; what did not run explains nothing.

@@ -7,7 +7,7 @@ import pynvml
 
 
 def on_gpu(name: str) -> list[str]:
-    """Who computes on a GPU, by number or UUID, now: ``4711 python``, for each process that the driver shows."""
+    """Who computes on a GPU, named by number or UUID: ``4711 python``, for each process that is shown."""
     try:
         pynvml.nvmlInit()
     except pynvml.NVMLError:

@@ -64,7 +64,9 @@ def _in_its_place(course: Course, pins: Requirements, place: Place) -> CellResul
         attempts = starting.measured(course, place)
     if gates.builds != builds:  # who compares latencies wants to know
         course.details["beside"] = "other cells were built meanwhile"
-    outcome, reason = judging.judge(attempts, course.checks(attempts))
+    if course.settings.late and (not attempts[-1].complete or "processes" in course.details):
+        course.details["stopped"] = "by --stop-after"
+    outcome, reason = judging.judge(attempts, course.checks(attempts), "stopped" in course.details)
     return course.result(outcome, reason, attempts)
 
 

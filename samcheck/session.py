@@ -204,7 +204,7 @@ def run(console: Console, plan: Plan, settings: Settings, resume: bool, store: P
     with results.locked(folder, wait=False), display.display(console, len(plan.cells)) as shown:
         finished, spared = _cells(plan, settings, folder, store, shown)
     table = report.write(store, (*plan.left_out, *spared))
-    if not any(result.outcome in TRY_AGAIN for result in finished):
+    if not any(map(_again, finished)):
         _note(folder, replace(noted, finished=True))
     console.print(f"table: {table}", markup=False, highlight=False, soft_wrap=True)
     return 0 if all(result.outcome == "passed" for result in finished) else CELLS_FAILED
@@ -241,13 +241,18 @@ def _cell(
     watched = shown.cell(row.cell.id)
     kept = folder / row.cell.id / "result.json"
     result = _kept(kept)
-    if result is None or result.outcome in TRY_AGAIN:
+    if result is None or _again(result):
         result = runner.run_cell(row, settings, folder / row.cell.id, watched)
         settings.gates.check()  # what an interruption did to a cell is not its result
         results.write_atomically(kept, results.to_json(result))
     results.store(store, result, machine.device_name())
     watched.finished(result)
     return result
+
+
+def _again(result: CellResult) -> bool:
+    """Whether --resume goes on with a cell that has a result."""
+    return result.outcome in TRY_AGAIN or "stopped" in result.environment.details
 
 
 def _kept(path: Path) -> CellResult | None:

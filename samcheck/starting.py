@@ -16,6 +16,7 @@ from samcheck.guest.record import CheckResult
 
 #: A cell whose guest dies more often than this is given up; the rest of its checks are not-run.
 MAXIMUM_DEATHS = 10
+STOPPED = "the time that --stop-after gives"
 
 
 def measured(course: Course, place: Place) -> list[Attempt]:
@@ -29,13 +30,15 @@ def measured(course: Course, place: Place) -> list[Attempt]:
 
 
 def run_suite(course: Course, place: Place) -> list[Attempt]:
-    """Start the suite until every check is settled, the guest dies too often, or cannot start."""
+    """Start the suite until every check is settled, the guest dies too often, or the time is over."""
     timeout = course.settings.check_timeout
     while True:
         attempts = attempts_in(course.folder)
         if attempts and (attempts[-1].complete or _given_up(attempts, timeout)):
             return attempts
         _start(course, place, len(attempts) + 1, collect.settled(attempts, timeout))
+        if course.settings.late:
+            return attempts_in(course.folder)
 
 
 def _given_up(attempts: list[Attempt], check_timeout: float) -> bool:
@@ -60,7 +63,7 @@ def attempts_in(folder: Path) -> list[Attempt]:
 
 
 def _start(course: Course, place: Place, number: int, done: dict[str, CheckResult]) -> None:
-    """One start of the suite; its end is noted only if samcheck lives to see it."""
+    """One start of the suite; its end is noted only if samcheck lives to see it, and did not stop it."""
     work = course.folder / "work"
     for name, checks in (("skip", done), ("only", course.settings.only)):
         (work / f"{name}.txt").write_text("".join(f"{check}\n" for check in checks), encoding="utf-8")
@@ -75,7 +78,8 @@ def _start(course: Course, place: Place, number: int, done: dict[str, CheckResul
     output.touch()
     ended = place.run(Job(arguments, work, output, _alive(course, follower, len(done)), course.slot.gpu))
     course.settings.gates.check()  # who was ended with the run has not died of a check
-    note_end(course.folder / f"ended-{number}.json", ended)
+    if not course.settings.late:
+        note_end(course.folder / f"ended-{number}.json", ended)
 
 
 def note_end(path: Path, ended: Ended) -> None:
@@ -87,6 +91,8 @@ def note_end(path: Path, ended: Ended) -> None:
 def start_pass(course: Course, place: Place, number: int, more: tuple[str, ...] = ()) -> Ended:
     """One process that measures nothing but the benchmarks; `more`: arguments for it."""
     settings, work = course.settings, course.folder / "work"
+    if settings.late:
+        return Ended(None, cause=STOPPED)
     follower = collect.Follower(passes.journal(course.folder, number))
     arguments = (*_pytest(settings, f"{settings.suite}/{passes.MODULE}"), *passes.outputs(number), *more)
     output = passes.output(course.folder, number)
@@ -114,6 +120,8 @@ def _alive(course: Course, follower: collect.Follower, before: int) -> Callable[
 
     def alive() -> bool:
         course.settings.gates.check()
+        if course.settings.late:
+            return False
         if follower.poll():
             journal = follower.journal
             current = journal.running[0] if journal.running else ""

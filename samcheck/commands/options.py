@@ -98,6 +98,12 @@ overlap_option = click.option(
 exclusive_option = click.option(
     "--exclusive", is_flag=True, help="Refuse a GPU that other processes compute on."
 )
+stop_option = click.option(
+    "--stop-after",
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="MINUTES",
+    help="Store what is finished after so long, as on a machine that is lent; --resume goes on.",
+)
 gpu_option = click.option("--gpu", default="", metavar="NAME", help="Plan for this GPU instead, e.g. V100.")
 driver_option = click.option(
     "--driver", default="", metavar="VERSION", help="Plan for this driver instead, e.g. 535.104.05."

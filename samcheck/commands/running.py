@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import os
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,7 @@ from samcheck.commands.options import (
     parallel_options,
     python_option,
     run_options,
+    stop_option,
     tier_option,
 )
 from samcheck.course import Settings
@@ -59,6 +62,7 @@ def cell_command(id: str, **options: object) -> None:
 @click.command("here")
 @tier_option
 @run_options
+@stop_option
 @python_option
 def here_command(**options: object) -> None:
     """Run the suite in an interpreter as it is, and file the result as the cell that it is."""
@@ -74,6 +78,7 @@ def fast_command(arguments: tuple[str, ...]) -> None:
 
 
 def _run(plan: Plan, options: dict[str, object]) -> None:
+    begin = time.monotonic()
     if options.get("ca_bundle"):
         machine.trust(str(options["ca_bundle"]))
     _resolve_checkpoints()
@@ -92,6 +97,7 @@ def _run(plan: Plan, options: dict[str, object]) -> None:
         gates=_gates(options),
         processes=int(str(options.get("processes") or 0)),
         groups=_groups(str(options["groups"])),
+        deadline=begin + 60 * float(str(options.get("stop_after") or math.inf)),
     )
     store = options["results"]
     assert isinstance(store, Path)

@@ -21,13 +21,13 @@ from samcheck.requirements import Requirements, resolve
 
 @dataclass(frozen=True)
 class HerePlace:
-    """An interpreter that somebody else has furnished."""
+    """An interpreter that somebody else has furnished, and the packages that were carried to it."""
 
     python: str
     details: dict[str, str] = field(default_factory=dict)
 
     def run(self, job: Job) -> Ended:
-        return processes.run(self.python, job)
+        return processes.run(self.python, job, carried_packages())
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,14 @@ class Here:
         return Need(0, 0, reused=True)
 
     def prepare(self, cell: Cell, requirements: Requirements, log: Path) -> Place:
-        return HerePlace(self.python, {"interpreter": self.python})
+        names = " ".join(Path(folder).name for folder in carried_packages())
+        carried = {"carried": names} if names else {}
+        return HerePlace(self.python, {"interpreter": self.python, **carried})
+
+
+def carried_packages() -> list[str]:
+    """Folders with packages for the interpreter at hand, as `samcheck.carrying.launch` found them lacking."""
+    return [folder for folder in os.environ.get("SAMCHECK_PACKAGES", "").split(os.pathsep) if folder]
 
 
 def default_python() -> str:
@@ -62,7 +69,8 @@ def cell_of(python: str) -> Cell:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "fingerprint.json"
         command = [python, "-m", "samcheck.guest.fingerprint", str(path)]
-        environment = dict(os.environ, PYTHONPATH=str(CHECKOUT))
+        paths = os.pathsep.join((str(CHECKOUT), *carried_packages()))
+        environment = dict(os.environ, PYTHONPATH=paths)
         try:
             answer = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
         except OSError as error:

@@ -23,6 +23,7 @@ PASSED_ON = (
     "CUDA_VISIBLE_DEVICES",
     "CC",  # what Triton and inductor compile with
     "CXX",
+    "SAMCHECK_CACHE",
     "SAMCHECK_CHECKPOINTS",
 )
 POLL_SECONDS = 0.1
@@ -30,10 +31,13 @@ POLL_SECONDS = 0.1
 STOP_SECONDS = keeper.GRACE_SECONDS + keeper.HELPERS_SECONDS + 2 * keeper.UNKILLABLE_SECONDS + 5.0
 
 
-def run(python: str, job: Job) -> Ended:
-    """Run `job` with the interpreter `python`, in a session of its own, under a keeper."""
+def run(python: str, job: Job, packages: Sequence[str] = ()) -> Ended:
+    """Run `job` with the interpreter `python`, in a session of its own, under a keeper.
+
+    `packages` are folders with what the interpreter itself lacks.
+    """
     environment = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
-    environment["PYTHONPATH"] = str(CHECKOUT)
+    environment["PYTHONPATH"] = os.pathsep.join((str(CHECKOUT), *packages))
     environment["PYTHONUNBUFFERED"] = "1"  # a guest's last words before it dies
     if job.gpu:  # CUDA's own order of the GPUs may be another than the driver's
         environment |= {"CUDA_DEVICE_ORDER": "PCI_BUS_ID", "CUDA_VISIBLE_DEVICES": job.gpu}

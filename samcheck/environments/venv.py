@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import platformdirs
-import uv
 from filelock import FileLock
 
 from samcheck import facts, machine
@@ -88,6 +87,8 @@ def _uv(log: Path, *arguments: str) -> None:
     Raises:
         BuildFailed: uv failed.
     """
+    import uv  # not where nothing is installed: its program is large
+
     environment = dict(os.environ, UV_NO_PROGRESS="1")
     bundle = machine.ca_bundle()
     if bundle:

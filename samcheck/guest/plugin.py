@@ -135,8 +135,10 @@ def _parameters(item: pytest.Item) -> Dict[str, Any]:
     return dict(callspec.params) if callspec else {}
 
 
-@pytest.hookimpl(tryfirst=True)  # before pytest applies -m
-def pytest_collection_modifyitems(config: pytest.Config, items: List[pytest.Item]) -> None:
+@pytest.hookimpl(hookwrapper=True)  # around pytest, which applies -m and keeps those of one model together
+def pytest_collection_modifyitems(
+    config: pytest.Config, items: List[pytest.Item]
+) -> Generator[None, Any, None]:
     # What is not for any of the chosen variants is left with a placeholder for its parameter.
     items[:] = [item for item in items if isinstance(_parameters(item).get("variant", ""), str)]
     for item in items:
@@ -145,6 +147,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: List[pytest.Item
         if not item.get_closest_marker("full"):
             item.add_marker("fast" if fast else "full")
     choose(config, items)
+    yield
+    # What runs in seconds comes first: where the time is short it is what there is.
+    items.sort(key=lambda item: item.get_closest_marker("fast") is None)
 
 
 def describe(item: pytest.Item, outcome: str, **fields: Any) -> CheckResult:

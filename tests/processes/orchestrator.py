@@ -12,6 +12,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -87,6 +88,7 @@ def main() -> None:
         suite=f"{WORK}/suite",
         version="0+test",
         gates=Gates(jobs=int(os.environ.get("JOBS", "1"))),
+        deadline=time.monotonic() + float(os.environ.get("STOP_AFTER", "inf")),
     )
     plan = Plan("stand-in", "fast", cells(count))
 

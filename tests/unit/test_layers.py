@@ -16,7 +16,7 @@ GUEST = PACKAGE / "guest"
 LAYERS = (
     ("samcheck.__main__",),
     ("samcheck.commands",),
-    ("samcheck.advice", "samcheck.clean", "samcheck.disk", "samcheck.planning"),
+    ("samcheck.advice", "samcheck.carrying", "samcheck.clean", "samcheck.disk", "samcheck.planning"),
     (
         "samcheck.session",
         "samcheck.fanout",

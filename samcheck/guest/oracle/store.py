@@ -37,13 +37,18 @@ def folder() -> Path:
     return Path(tempfile.mkdtemp(prefix="samcheck-oracle-"))
 
 
+def place(weights_digest: str, pixels: np.ndarray) -> Path:
+    """The file for these weights and resized pixels."""
+    key = hashlib.sha256(_CODE + weights_digest.encode() + str(pixels.shape).encode() + pixels.tobytes())
+    return folder() / (key.hexdigest() + ".npz")
+
+
 def features(weights_digest: str, pixels: np.ndarray, compute: Callable[[], np.ndarray]) -> np.ndarray:
     """What `compute` gives for these weights and resized pixels, from disk where it is there.
 
     A file that is damaged (the archive carries a CRC) is computed again.
     """
-    key = hashlib.sha256(_CODE + weights_digest.encode() + str(pixels.shape).encode() + pixels.tobytes())
-    path = folder() / (key.hexdigest() + ".npz")
+    path = place(weights_digest, pixels)
     stored = _read(path)
     if stored is None:
         stored = compute()

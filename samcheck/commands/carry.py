@@ -1,0 +1,41 @@
+"""``samcheck carry``: what a machine without a network lacks for ``samcheck here``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from samcheck import carrying, facts, machine
+from samcheck.commands.options import bundle_option
+from samcheck.environments import here
+
+
+@click.command("carry")
+@click.argument("folder", type=click.Path(file_okay=False, path_type=Path), default=Path("carried"))
+@click.option(
+    "--python", default="3.12", show_default=True, help="The other machine's Python.", metavar="X.Y"
+)
+@click.option(
+    "--has",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="What it has: the output of `python3 -m pip freeze` there. Without it, everything is taken along.",
+)
+@click.option(
+    "--answers",
+    default="",
+    metavar="VARIANTS",
+    help="Compute the oracle's answers for these here ($SAMCHECK_PYTHON), and take them along.",
+)
+@bundle_option
+def carry_command(folder: Path, python: str, has: Path | None, answers: str, ca_bundle: str | None) -> None:
+    """Collect in FOLDER, in the checkout, what another machine's Python lacks for `here`."""
+    if ca_bundle:
+        machine.trust(ca_bundle)
+    lines = has.read_text(encoding="utf-8").splitlines() if has else []
+    taken = carrying.collect(carrying.wanted(python, lines, facts.load()), folder)
+    click.echo(f"taken along for Python {python}: {' '.join(taken)}")
+    if answers:
+        carrying.answers(here.default_python(), answers.split(","), folder)
+    click.echo(f"{folder}: {carrying.size_mib(folder):.1f} MiB; copy the checkout with it, and there run")
+    click.echo(f"python3 {folder} --tier fast")

@@ -1,0 +1,70 @@
+"""What was carried to a machine without a network is used there, and nothing that the machine has itself."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from samcheck.carrying import launch
+from samcheck.environments import CHECKOUT
+
+
+def test_here_imports_nothing_that_is_not_carried() -> None:
+    """Without what is left at home: else the first line on the other machine would be a traceback."""
+    left = "docker", "uv", "covertable", "junitparser", "pypi_simple", "ruptures", "scipy", "tomlkit", "numpy"
+    program = (
+        "import sys\n"
+        f"sys.modules.update(dict.fromkeys({left!r}))\n"  # importing them fails
+        "from samcheck.__main__ import cli\n"
+        "cli(['here', '--python', '/nowhere/python', '--tier', 'fast'], standalone_mode=False)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=CHECKOUT, capture_output=True, text=True, check=False
+    )
+    assert done.stderr.splitlines()[-1].startswith("samcheck.errors.EnvironmentUnavailable: /nowhere/python")
+
+
+def package(folder: Path, name: str, version: str) -> None:
+    """An installed distribution with a module that says where it is from."""
+    information = folder / f"{name}-{version}.dist-info"
+    information.mkdir(parents=True)
+    (information / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n")
+    (folder / f"{name.lower()}.py").write_text(f"FROM = {str(folder)!r}\n")
+
+
+@pytest.fixture
+def other(tmp_path: Path) -> Path:
+    """A checkout on another machine whose Python has `torch` and lacks `lost`; both were carried."""
+    package(tmp_path / "site", "Torch", "2.11.0")
+    for half in ("host", "guest"):
+        for name in ("torch", "lost"):
+            package(tmp_path / "checkout" / "carried" / half / name, name, "9")
+    (tmp_path / "checkout" / "samcheck" / "guest").mkdir(parents=True)
+    (tmp_path / "checkout" / "samcheck" / "__init__.py").touch()
+    (tmp_path / "checkout" / "samcheck" / "__main__.py").write_text(
+        "import os, sys\nimport lost, torch\n"
+        "print(torch.FROM, lost.FROM, os.environ['SAMCHECK_PACKAGES'], *sys.argv[1:])\n"
+    )
+    (tmp_path / "checkout" / "carried" / "__main__.py").write_text(Path(launch.__file__).read_text())
+    return tmp_path
+
+
+def test_only_what_the_python_lacks_is_taken_from_the_folder(other: Path) -> None:
+    carried = other / "checkout" / "carried"
+    done = subprocess.run(
+        [sys.executable, "carried", "--tier", "full"],
+        cwd=other / "checkout",
+        env={"PYTHONPATH": str(other / "site")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stdout.split() == [
+        str(other / "site"),
+        str(carried / "host" / "lost"),
+        str(carried / "guest" / "lost"),
+        *("here", "--python", sys.executable, "--tier", "full"),
+    ], done.stderr
