@@ -6,7 +6,8 @@ from pathlib import Path
 
 from rig import Rig
 
-COUNT, STOP_AFTER = 8, 4.0
+#: Seconds: enough for starting on a busy machine, and not for all checks of a second each.
+COUNT, STOP_AFTER = 16, 12.0
 FAILING = """
 import time
 
