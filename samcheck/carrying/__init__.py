@@ -19,7 +19,7 @@ from pathlib import Path
 import uv
 from packaging.requirements import InvalidRequirement, Requirement
 
-from samcheck import machine
+from samcheck import machine, session
 from samcheck.carrying import launch
 from samcheck.cells import DEFAULT_SAM
 from samcheck.environments import CHECKOUT, installing
@@ -90,6 +90,8 @@ def collect(wanted: Wanted, folder: Path) -> list[str]:
             taken.append(pin)
     shutil.copy(Path(launch.__file__), folder / "__main__.py")
     (folder / "oracle").mkdir()
+    told = f"{session.version()} {launch.code(CHECKOUT)}\n"
+    (folder / "version").write_text(told, encoding="utf-8")
     (folder / ".gitignore").write_text("*\n", encoding="utf-8")
     return sorted(set(taken))
 

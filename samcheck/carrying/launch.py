@@ -8,6 +8,7 @@ replaced: a package is taken from the folder only where the Python has none of t
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import runpy
@@ -36,6 +37,20 @@ def lacking(folder: Path, own: set[str]) -> list[str]:
     return sorted(str(path) for path in folder.iterdir() if path.name not in own)
 
 
+def code(checkout: Path) -> str:
+    """SHA-256 over the code that runs."""
+    summary = hashlib.sha256()
+    for path in sorted([*checkout.glob("samcheck/**/*.py"), *checkout.glob("tests/suite/*.py")]):
+        summary.update(path.relative_to(checkout).as_posix().encode() + path.read_bytes())
+    return summary.hexdigest()
+
+
+def version(folder: Path, checkout: Path) -> str:
+    """What samcheck called itself when the folder was made, and whether the code is another since."""
+    name, digest = (folder / "version").read_text(encoding="utf-8").split()
+    return name if code(checkout) == digest else name.removesuffix(".changed") + ".changed"
+
+
 def main() -> None:
     """Set the paths of both halves, and go on as the command line of samcheck does."""
     if sys.version_info < OLDEST:
@@ -47,6 +62,7 @@ def main() -> None:
     sys.path[0] = str(checkout)  # instead of this folder
     sys.path += lacking(FOLDER / "host", own)
     os.environ["SAMCHECK_PACKAGES"] = os.pathsep.join(lacking(FOLDER / "guest", own))
+    os.environ["SAMCHECK_VERSION"] = version(FOLDER, checkout)
     os.environ.setdefault("SAMCHECK_CACHE", str(FOLDER / "oracle"))
     sys.argv = ["samcheck", "here", "--python", sys.executable, *sys.argv[1:]]
     runpy.run_module("samcheck", run_name="__main__")

@@ -48,6 +48,8 @@ def other(tmp_path: Path) -> Path:
         "import os, sys\nimport lost, torch\n"
         "print(torch.FROM, lost.FROM, os.environ['SAMCHECK_PACKAGES'], *sys.argv[1:])\n"
     )
+    told = f"0.1+abc {launch.code(tmp_path / 'checkout')}"
+    (tmp_path / "checkout" / "carried" / "version").write_text(told)
     (tmp_path / "checkout" / "carried" / "__main__.py").write_text(Path(launch.__file__).read_text())
     return tmp_path
 
@@ -68,3 +70,10 @@ def test_only_what_the_python_lacks_is_taken_from_the_folder(other: Path) -> Non
         str(carried / "guest" / "lost"),
         *("here", "--python", sys.executable, "--tier", "full"),
     ], done.stderr
+
+
+def test_a_version_is_told_of_the_code_that_it_was_given_for(other: Path) -> None:
+    checkout = other / "checkout"
+    assert launch.version(checkout / "carried", checkout) == "0.1+abc"
+    (checkout / "samcheck" / "__main__.py").write_text("other code")
+    assert launch.version(checkout / "carried", checkout) == "0.1+abc.changed"

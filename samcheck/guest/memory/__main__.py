@@ -21,7 +21,7 @@ from typing import Any, Callable, Dict, List, Optional
 import segment_anything  # noqa: F401  # before the process is copied, so that no copy has to
 import torch
 
-from ..sam import precisions, variants
+from ..sam import precisions, variants, weights
 from . import batch, comparing, copies, elsewhere, leaks, peaks, places
 from .limits import steady_allocator
 
@@ -63,6 +63,9 @@ def main(arguments: Optional[List[str]] = None) -> None:
     torch.set_grad_enabled(False)
     known = tasks(variants.VARIANTS[options.variant], options.device)
     if options.serve:
+        if options.device == "cuda":  # on a CPU, whose memory is measured, each copy loads its own
+            steady_allocator()
+            weights.keep(variants.VARIANTS[options.variant])
         answers = os.fdopen(os.dup(1), "w")
         os.dup2(2, 1)  # nothing that anybody prints gets between the answers
         copies.serve(known, sys.stdin, answers)

@@ -21,7 +21,7 @@ def serve(tasks: Dict[str, Callable[..., Any]], requests: TextIO, answers: TextI
     """Do one task per line, ``{"task": NAME, "given": {...}}``, each in a copy of this process.
 
     Answers with a line each, ``{"found": ...}`` or ``{"error": TEXT}``. Nothing of PyTorch may have run
-    in this process: a copy has none of the threads of its original.
+    in this process with more than one thread: a copy has none of the threads of its original.
     """
     gc.collect()
     gc.freeze()  # a copy need not look through what was there before it

@@ -7,7 +7,7 @@ import math
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Tuple
+from typing import Any, Dict, Tuple
 
 import numpy as np
 
@@ -101,7 +101,16 @@ def load_trained(model: Any) -> Weights:
     return Weights("trained", found)
 
 
-def load(variant: Variant) -> "tuple[Any, Weights]":
+#: What `keep` has loaded, by variant.
+_KEPT: Dict[str, "Tuple[Any, Weights]"] = {}
+
+
+def keep(variant: Variant) -> None:
+    """Load `variant` for this process and all its copies: the largest takes 10 s of a processor each time."""
+    _KEPT[variant.name] = load(variant)
+
+
+def load(variant: Variant) -> "Tuple[Any, Weights]":
     """Build `variant` with its own weights or its official checkpoint, else with seeded weights.
 
     Returns the model (float32, CPU, eval mode) and what it carries.
@@ -109,6 +118,8 @@ def load(variant: Variant) -> "tuple[Any, Weights]":
     Raises:
         CheckpointRefused: the checkpoint in ``$SAMCHECK_CHECKPOINTS`` is not the official file.
     """
+    if variant.name in _KEPT:
+        return _KEPT.pop(variant.name)  # whoever gets it may move and change it
     model = variant.build()
     if variant.weights is not None:
         return model, variant.weights(model)
