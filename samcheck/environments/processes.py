@@ -39,6 +39,8 @@ def run(python: str, job: Job, packages: Sequence[str] = ()) -> Ended:
     environment = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
     environment["PYTHONPATH"] = os.pathsep.join((str(CHECKOUT), *packages))
     environment["PYTHONUNBUFFERED"] = "1"  # a guest's last words before it dies
+    if not os.access(environment.get("HOME", ""), os.W_OK):  # compilers keep what they made there
+        environment["HOME"] = str(job.work)
     if job.gpu:  # CUDA's own order of the GPUs may be another than the driver's
         environment |= {"CUDA_DEVICE_ORDER": "PCI_BUS_ID", "CUDA_VISIBLE_DEVICES": job.gpu}
     guest = subprocess.Popen(

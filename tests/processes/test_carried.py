@@ -4,17 +4,25 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from importlib import metadata
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
+from trial import Trial, outcomes
 
+from samcheck import carrying
 from samcheck.carrying import launch
 from samcheck.environments import CHECKOUT
 
 
 def test_here_imports_nothing_that_is_not_carried() -> None:
     """Without what is left at home: else the first line on the other machine would be a traceback."""
-    left = "docker", "uv", "covertable", "junitparser", "pypi_simple", "ruptures", "scipy", "tomlkit", "numpy"
+    carried = {launch.key(name) for name in carrying.HOST}
+    own = {launch.key(Requirement(text).name) for text in metadata.requires("samcheck") or ()}
+    modules = metadata.packages_distributions().items()
+    left = sorted(name for name, of in modules if {launch.key(each) for each in of} & (own - carried))
+    assert {"uv", "docker", "numpy"} <= set(left)
     program = (
         "import sys\n"
         f"sys.modules.update(dict.fromkeys({left!r}))\n"  # importing them fails
@@ -77,3 +85,10 @@ def test_a_version_is_told_of_the_code_that_it_was_given_for(other: Path) -> Non
     assert launch.version(checkout / "carried", checkout) == "0.1+abc"
     (checkout / "samcheck" / "__main__.py").write_text("other code")
     assert launch.version(checkout / "carried", checkout) == "0.1+abc.changed"
+
+
+def test_a_guest_has_a_home_that_it_can_write_to(trial: Trial, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On nodes where the user's is not there, Triton and inductor would fail for that."""
+    monkeypatch.setenv("HOME", "/nowhere/home")
+    trial.write("import pathlib\n\ndef test_it(): (pathlib.Path.home() / 'kernel').touch()\n")
+    assert outcomes(trial.run()) == {"it": "passed"}
