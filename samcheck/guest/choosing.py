@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import os
-import re
-from functools import lru_cache
 from typing import List, Optional, Set
 
 import pytest
 
+from .groups import group_of
 from .record import GROUP_NAMES
-
-_GROUP = re.compile(r'^GROUP = "([\w-]+)"$', re.MULTILINE)
 
 
 def require_groups(config: pytest.Config) -> None:
@@ -33,14 +30,6 @@ def of_other_groups(config: pytest.Config, path: str) -> bool:
     name = os.path.basename(path)
     wanted = _groups(config)
     return bool(wanted) and name.startswith("test_") and name.endswith(".py") and group_of(path) not in wanted
-
-
-@lru_cache(maxsize=100)
-def group_of(path: str) -> str:
-    """The group of a module's checks: its `GROUP`, or its name without ``test_``."""
-    with open(path, encoding="utf-8") as stream:
-        found = _GROUP.search(stream.read())
-    return found.group(1) if found else os.path.splitext(os.path.basename(path))[0][len("test_") :]
 
 
 def choose(config: pytest.Config, items: List[pytest.Item]) -> None:

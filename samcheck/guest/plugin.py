@@ -16,7 +16,8 @@ from typing import Any, Dict, Generator, List, Optional, Tuple
 import pytest
 
 from . import copies
-from .choosing import check_id, choose, group_of, of_other_groups, require_groups
+from .choosing import check_id, choose, of_other_groups, require_groups
+from .groups import group_of
 from .journal import Journal
 from .noting import WATCH, defect, measured, noted, pictures, series, settings  # noqa: F401  # fixtures
 from .record import PRECISION_NAMES, CheckResult

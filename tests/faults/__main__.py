@@ -16,6 +16,7 @@ from samcheck import facts, machine, matrix, requirements
 from samcheck.course import now
 from samcheck.environments import CHECKOUT, Place, here, venv
 from samcheck.errors import CELLS_FAILED, INTERRUPTED, BadInput, EmptySelection, SamcheckError
+from samcheck.guest.record import GROUP_NAMES
 
 from . import runs, table, trial
 from .catalogue import FAULTS
@@ -30,6 +31,7 @@ WORK = CHECKOUT / ".samcheck" / "faults"
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--tier", type=click.Choice(["fast", "full"]), default="fast", show_default=True)
 @click.option("--only", multiple=True, metavar="PATTERN", help="Only faults whose id or kind fits.")
+@click.option("--groups", default="", metavar="NAMES", help="Only with these groups of checks, not with all that a run would try.")
 @click.option("--clean", type=click.IntRange(min=0), default=0, help="Also so many runs without a fault.")
 @click.option("--jobs", type=click.IntRange(min=1), default=1, help="So many runs side by side.")
 @click.option("--python", default="", metavar="PATH", help="An interpreter with torch; default: one is made.")
@@ -40,6 +42,7 @@ WORK = CHECKOUT / ".samcheck" / "faults"
 def command(
     tier: str,
     only: tuple[str, ...],
+    groups: str,
     clean: int,
     jobs: int,
     python: str,
@@ -50,9 +53,9 @@ def command(
 ) -> None:
     """Seed faults in the packages under test, and see whether the suite catches each."""
     chosen = select(only)
-    if output is None and not only:
+    if output is None and not only and not groups:
         output = RESULTS
-    bed = Bed(place(python), WORK, check_timeout, threading.Event())
+    bed = Bed(place(python), WORK, check_timeout, threading.Event(), named(groups))
     report = trial.begin(bed, output, resume, now())
     click.echo(f"{len(chosen)} faults, torch {report.facts['torch']}, {jobs} at a time, logs in {WORK}")
     this = Trial(bed, report, output, jobs, not all_checks)
@@ -63,6 +66,19 @@ def command(
     for line in table.summary(report):
         click.echo(line)
     sys.exit(0 if trial.good(report) else CELLS_FAILED)
+
+
+def named(groups: str) -> tuple[str, ...]:
+    """The groups of checks in a comma-separated list.
+
+    Raises:
+        BadInput: there is no such group.
+    """
+    names = tuple(name for name in groups.split(",") if name)
+    unknown = [name for name in names if name not in GROUP_NAMES]
+    if unknown:
+        raise BadInput(f"--groups: there is no group {', '.join(unknown)}; known: {', '.join(GROUP_NAMES)}")
+    return names
 
 
 def select(patterns: Iterable[str]) -> list[Fault]:

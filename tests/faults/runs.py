@@ -15,6 +15,7 @@ from samcheck import collect
 from samcheck.collect import Attempt
 from samcheck.environments import CHECKOUT, SOURCE, WORK, Ended, Job, Place
 from samcheck.errors import SamcheckError
+from samcheck.guest.groups import group_of
 
 from .seed import CONTROL, NOT_SEEDED, VARIABLE
 
@@ -58,12 +59,14 @@ class Bed:
     Attributes:
         folder: for journals and logs; each run has one of its own in it.
         stop: set when everything shall end at once.
+        groups: of the checks that are run; empty for all.
     """
 
     place: Place
     folder: Path
     check_timeout: float
     stop: threading.Event
+    groups: tuple[str, ...] = ()
 
     def subfolder(self, name: str) -> Path:
         path = self.folder / name
@@ -72,9 +75,11 @@ class Bed:
         return path
 
 
-def modules(shuffle: int | None = None) -> list[str]:
-    """The suite's modules in the order in which they are run."""
-    names = sorted(path.stem.removeprefix("test_") for path in (CHECKOUT / "tests/suite").glob("test_*.py"))
+def modules(shuffle: int | None = None, groups: tuple[str, ...] = ()) -> list[str]:
+    """The suite's modules, or those of some groups of checks, in the order in which they are run."""
+    paths = (CHECKOUT / "tests/suite").glob("test_*.py")
+    chosen = (path for path in paths if not groups or group_of(str(path)) in groups)
+    names = sorted(path.stem.removeprefix("test_") for path in chosen)
     if shuffle is not None:
         random.Random(shuffle).shuffle(names)
     else:
@@ -111,7 +116,7 @@ def run_suite(bed: Bed, name: str, setting: Setting) -> Attempt:
             f"{SUITE}/pytest.ini",
             "--rootdir",
             SUITE,
-            *modules(setting.shuffle),
+            *modules(setting.shuffle, bed.groups),
         ),
         *("-q", "-s", "-m", markers, "--samcheck-variants", variants),
         *(("-x",) if setting.stop_early else ("--continue-on-collection-errors",)),

@@ -207,6 +207,11 @@ def test_telling_modules_come_first() -> None:
     assert runs.modules(shuffle=3) != runs.modules()
 
 
+def test_modules_of_some_groups() -> None:
+    names = [Path(name).stem for name in runs.modules(groups=("memory", "leaks"))]
+    assert names == ["test_keeping", "test_memory", "test_leaks"]
+
+
 def test_clean_runs_differ() -> None:
     settings = runs.clean_settings(4, cpus=2)
     assert {setting.threads for setting in settings} == {1, 2}

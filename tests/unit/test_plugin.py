@@ -9,7 +9,7 @@ import pytest
 from samcheck import collect
 from samcheck.commands import running
 from samcheck.errors import BadInput
-from samcheck.guest import choosing
+from samcheck.guest.groups import group_of
 from samcheck.guest.record import GROUP_NAMES
 
 CHECKS = """
@@ -143,7 +143,7 @@ def test_unknown_group_is_a_usage_error(suite: pytest.Pytester) -> None:
 
 def test_the_host_knows_the_groups_of_the_suite() -> None:
     modules = (Path(__file__).resolve().parents[1] / "suite").glob("test_*.py")
-    assert {choosing.group_of(str(module)) for module in modules} == set(GROUP_NAMES)
+    assert {group_of(str(module)) for module in modules} == set(GROUP_NAMES)
 
 
 def test_a_module_that_does_not_import(suite: pytest.Pytester) -> None:

@@ -1,0 +1,17 @@
+"""Which group the checks of a module belong to, without importing it: what is under test may be broken."""
+
+from __future__ import annotations
+
+import os
+import re
+from functools import lru_cache
+
+_GROUP = re.compile(r'^GROUP = "([\w-]+)"$', re.MULTILINE)
+
+
+@lru_cache(maxsize=100)
+def group_of(path: str) -> str:
+    """The group of a module's checks: its `GROUP`, or its name without ``test_``."""
+    with open(path, encoding="utf-8") as stream:
+        found = _GROUP.search(stream.read())
+    return found.group(1) if found else os.path.splitext(os.path.basename(path))[0][len("test_") :]
