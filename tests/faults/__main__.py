@@ -31,7 +31,12 @@ WORK = CHECKOUT / ".samcheck" / "faults"
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--tier", type=click.Choice(["fast", "full"]), default="fast", show_default=True)
 @click.option("--only", multiple=True, metavar="PATTERN", help="Only faults whose id or kind fits.")
-@click.option("--groups", default="", metavar="NAMES", help="Only with these groups of checks, not with all that a run would try.")
+@click.option(
+    "--groups",
+    default="",
+    metavar="NAMES",
+    help="Only with these groups of checks, not with all that a run would try.",
+)
 @click.option("--clean", type=click.IntRange(min=0), default=0, help="Also so many runs without a fault.")
 @click.option("--jobs", type=click.IntRange(min=1), default=1, help="So many runs side by side.")
 @click.option("--python", default="", metavar="PATH", help="An interpreter with torch; default: one is made.")

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
+import made
 from hypothesis import given
 from hypothesis import strategies as st
 
 from samcheck import facts
 from samcheck.cells import Cell
-from samcheck.matrix import ranking
+from samcheck.matrix import history, ranking
 from samcheck.matrix.history import NONE, History
 from samcheck.matrix.ranking import Budget
 
@@ -34,6 +37,20 @@ def test_what_was_tried_is_worth_less() -> None:
 
     seen = History(tried=pairs_of(fields(one), AXES))
     assert [each.cell for each in ranking.rank([one, other], seen, FACTS)] == [other, one]
+
+
+def test_history_of_parts() -> None:
+    """A run of one variant tells nothing of how long a cell takes, one of some groups not that it was tried."""
+    whole = replace(made.RESULT, phases={"run": 120.0})
+    assert (history.of([whole]).run_minutes, bool(history.of([whole]).tried)) == (
+        {(whole.cell.id, "fast"): 2.0},
+        True,
+    )
+    for part in (replace(whole, variants=["tiny"]), replace(whole, groups=["peaks"])):
+        told = history.of([part])
+        assert (told.run_minutes, bool(told.tried)) == ({}, not part.groups)
+    bad = replace(whole, groups=["peaks"], outcome="failed", reason="x")
+    assert history.of([bad]).failed == {bad.cell.id}
 
 
 @given(st.lists(st.sampled_from(CELLS), unique=True), st.randoms())
