@@ -40,7 +40,7 @@ def test_what_was_tried_is_worth_less() -> None:
 
 
 def test_history_of_parts() -> None:
-    """A run of one variant tells nothing of how long a cell takes, one of some groups not that it was tried."""
+    """A run of one variant does not tell how long a cell takes, one of some groups not that it was tried."""
     whole = replace(made.RESULT, phases={"run": 120.0})
     assert (history.of([whole]).run_minutes, bool(history.of([whole]).tried)) == (
         {(whole.cell.id, "fast"): 2.0},
