@@ -1,4 +1,4 @@
-"""Measured peaks of memory, and how near the count from SAM's shapes comes to them, as Markdown."""
+"""Measured peaks of memory, how near the count comes to them, and what helps where they are too high."""
 
 from __future__ import annotations
 
@@ -24,6 +24,22 @@ the error is its distance from `tensors`. Of other backends only the process can
 Written by `samcheck table`; do not edit.
 """
 ELSEWHERE_HEADS = ("cell", "variant", "backend", "process, MiB", "plain PyTorch, MiB", "ratio")
+STRATEGIES = "What helps when the automatic generator does not fit"
+STRATEGIES_TEXT = """\
+Each strategy under a real limit, which leaves a part of what the generator needs with 64 points in a batch. The
+time, until it was done or failed, is against the run without a limit in the same process, and so are the masks:
+how well the one is found again that is found worst, and the median.
+"""
+STRATEGIES_HEADS = (
+    "cell",
+    "variant",
+    "strategy",
+    "recovers",
+    "limit, MiB",
+    "time",
+    "least IoU",
+    "median IoU",
+)
 HEADS = ("cell", "variant", "precision", "step", "tensors, MiB", "process, MiB", "counted, MiB", "error")
 
 
@@ -43,6 +59,10 @@ def of_rows(every: Iterable[Row]) -> str:
         others = [line for result in results for line in _elsewhere(result)]
         if others:
             parts += [f"### {ELSEWHERE}, {escape(device)}", "", *grid(ELSEWHERE_HEADS, others), ""]
+        tried = [line for result in results for line in _strategies(result)]
+        if tried:
+            parts += [f"### {STRATEGIES}, {escape(device)}", "", STRATEGIES_TEXT, ""]
+            parts += [*grid(STRATEGIES_HEADS, tried), ""]
     return "\n".join([INTRODUCTION, *parts]) if parts else ""
 
 
@@ -66,6 +86,26 @@ def _elsewhere(result: CellResult) -> Iterator[list[str]]:
         held, plain = (check.metrics[f"encode_{name}_mib"] for name in ("held", "plain"))
         names = [f"`{result.cell.id}`", check.variant or "", check.backend or ""]
         yield [*names, f"{held:.0f}", f"{plain:.0f}", f"{held / plain:.2f}"]
+
+
+def _strategies(result: CellResult) -> Iterator[list[str]]:
+    """The check group `recovery`: what became of each strategy under its limit."""
+    checks = [each for each in result.checks if each.group == "recovery" and "recovers" in each.settings]
+    for check in sorted(checks, key=_order):
+        seen, variant = check.metrics, check.variant or ""
+        if not {"limit_mib", "need_mib", "seconds_ratio"} <= seen.keys():
+            continue
+        random = check.settings.get("weights", "").startswith("random")
+        strategy = check.check.partition("[")[2].rstrip("]").removeprefix(f"{variant}-")
+        yield [
+            row_name(result),
+            escape(variant) + (", random weights" if random else ""),
+            escape(strategy),
+            escape(check.settings["recovers"]),
+            f"{seen['limit_mib']:.0f} of {seen['need_mib']:.0f}",
+            f"× {seen['seconds_ratio']:.2f}",
+            *(f"{seen[name]:.3f}" if name in seen else "–" for name in ("least_iou", "median_iou")),
+        ]
 
 
 def _order(check: CheckResult) -> tuple[int, int]:

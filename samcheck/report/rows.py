@@ -14,7 +14,7 @@ from samcheck.report.fields import Column, Field, by_group, by_precision, fields
 from samcheck.results import Stored
 
 #: Groups whose checks are looked at one by one.
-SINGLE = ("latency", "peaks", "recipes")
+SINGLE = ("latency", "peaks", "recipes", "recovery")
 
 
 @dataclass(frozen=True)

@@ -57,3 +57,33 @@ def test_other_backends_have_a_table_of_their_own(tmp_path: Path) -> None:
     assert [line for line in text.splitlines() if line.startswith("| `torch")] == [
         f"| `{made.RESULT.cell.id}` | tiny | onnxruntime | 13 | 6 | 2.15 |"
     ]
+
+
+def test_strategies_of_recovery_stand_below(tmp_path: Path) -> None:
+    """Those that failed have no masks to compare; a result without such checks has no table of them."""
+    helped = CheckResult(
+        "test_recovery.py::test_recovers_with_other_masks[vit_h-downscaled]",
+        "recovery",
+        "passed",
+        variant="vit_h",
+        metrics={
+            "limit_mib": 3915.6,
+            "need_mib": 6024.2,
+            "seconds_ratio": 0.546,
+            "least_iou": 0.9354,
+            "median_iou": 0.9778,
+        },
+        settings={"recovers": "yes", "weights": "random: no word on quality"},
+    )
+    metrics = {"limit_mib": 3915.6, "need_mib": 6024.2, "seconds_ratio": 0.25}
+    name = "test_recovery.py::test_does_not_help[tiny-kept-on-device]"
+    failed = replace(helped, check=name, variant="tiny", metrics=metrics, settings={"recovers": "no"})
+    text = written(tmp_path, result(helped, failed, peaks("tiny", "bf16", **ENCODE)))
+    rows = [
+        line.split(" | ")[1:] for line in text.partition("### What helps")[2].splitlines() if "torch2" in line
+    ]
+    assert rows == [
+        ["tiny", "kept-on-device", "no", "3916 of 6024", "× 0.25", "–", "– |"],
+        ["vit_h, random weights", "downscaled", "yes", "3916 of 6024", "× 0.55", "0.935", "0.978 |"],
+    ]
+    assert "### What helps" not in written(tmp_path, result(peaks("tiny", "bf16", **ENCODE)))
