@@ -26,9 +26,9 @@ Written by `samcheck table`; do not edit.
 ELSEWHERE_HEADS = ("cell", "variant", "backend", "process, MiB", "plain PyTorch, MiB", "ratio")
 STRATEGIES = "What helps when the automatic generator does not fit"
 STRATEGIES_TEXT = """\
-Each strategy under a real limit, which leaves a part of what the generator needs with 64 points in a batch. The
-time, until it was done or failed, is against the run without a limit in the same process, and so are the masks:
-how well the one is found again that is found worst, and the median.
+Each strategy under a real limit, which leaves a part of what the generator needs with 64 points in a batch.
+The time, until it was done or failed, is against the run without a limit in the same process. So are the
+masks: how well the one is found again that is found worst, and the median.\
 """
 STRATEGIES_HEADS = (
     "cell",
