@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import ssl
 import subprocess
 import urllib.error
 import urllib.request
@@ -60,11 +61,20 @@ def allotted_gpus() -> tuple[str, ...] | None:
     return tuple(takewhile(re.compile(r"[0-9]+$|(GPU|MIG)-").match, names))
 
 
+@cache
+def pytorch_index_answers() -> bool:
+    """Whether builds that only PyTorch's own index has can be installed here."""
+    return _answers(PYTORCH_INDEX)
+
+
 def _answers(url: str, seconds: float = 3.0) -> bool:
     """Whether a web address answers at all, with whatever status."""
     request = urllib.request.Request(url, method="HEAD")  # noqa: S310  a constant
     try:
-        with urllib.request.urlopen(request, timeout=seconds):  # noqa: S310
+        trusted = ssl.create_default_context()
+        if ca_bundle():
+            trusted.load_verify_locations(ca_bundle())
+        with urllib.request.urlopen(request, timeout=seconds, context=trusted):  # noqa: S310
             return True
     except urllib.error.HTTPError:
         return True

@@ -85,10 +85,18 @@ def stored(question: Question, results: Iterable[CellResult]) -> dict[int, list[
     seen: dict[int, list[Observation]] = {}
     for result in results:
         at = numbers.get(cell_of(result))
+        if at is None or not _has_numpy(result, question.candidates[at].numpy):
+            continue
         observed = observing.observe(result, question.check, stored=True)
-        if at is not None and observing.verdict(observed, None, question.bad) != "untestable":
+        if observing.verdict(observed, None, question.bad) != "untestable":
             seen.setdefault(at, []).append(observed)
     return seen
+
+
+def _has_numpy(result: CellResult, wanted: str) -> bool:
+    """Whether a result is of the NumPy that is wanted: what a cell has by default was another one once."""
+    seen = result.observed.numpy if result.observed else None
+    return not wanted or (seen or result.cell.numpy) == wanted
 
 
 def cell_of(result: CellResult) -> Cell:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from samcheck.bisection.search import Verdict
 from samcheck.guest.record import CellResult, CheckResult
@@ -23,6 +23,8 @@ class Observation:
         defect: id in the catalogue, for ``known`` and ``fixed``.
         stored: whether it is of an earlier run's stored result.
         samcheck: version that it was seen with.
+        environment: kind of environment.
+        packages: what was installed, with versions.
     """
 
     outcome: str
@@ -30,6 +32,8 @@ class Observation:
     reason: str
     stored: bool
     samcheck: str
+    environment: str = ""
+    packages: Mapping[str, str] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def text(self) -> str:
@@ -40,9 +44,9 @@ class Observation:
 def observe(result: CellResult, check: str, stored: bool) -> Observation:
     """What `result` says of `check`."""
     found = next((each for each in result.checks if each.check == check), None)
-    if found is None:
-        return Observation("", "", _absent(result, check), stored, result.samcheck)
-    return Observation(found.outcome, found.defect or "", found.reason, stored, result.samcheck)
+    seen = (found.outcome, found.defect or "", found.reason) if found else ("", "", _absent(result, check))
+    packages = result.observed.packages if result.observed else {}
+    return Observation(*seen, stored, result.samcheck, result.environment.kind, packages)
 
 
 def _absent(result: CellResult, check: str) -> str:

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
 
-from samcheck import rules
-from samcheck.bisection import search
+from samcheck.bisection import differing, search
 from samcheck.bisection.hunt import Hunt, Question
+from samcheck.bisection.observing import Observation
 from samcheck.bisection.search import Answer, Stuck
 
 
@@ -58,39 +58,44 @@ def _stuck(hunt: Hunt, end: Stuck) -> Iterator[str]:
         "bad": "is bad",
     }
     yield f"nothing to bisect: the {wanted} end {words[end.state]}: {said(hunt, end.at)}"
+    seen = hunt.seen[end.at][-1]
+    if end.state == "untestable" and seen.outcome:
+        yield f"  if that is what you look for: --bad-outcome {seen.outcome}"
+    if end.state == "good" and not hunt.question.bad:
+        yield f"  the check is {seen.text} at both ends; `samcheck compare` says which checks differ"
 
 
 def _answer(hunt: Hunt, end: Answer) -> Iterator[str]:
     question = hunt.question
     good, bad = question.candidates[end.good], question.candidates[end.bad]
-    reason = hunt.seen[end.bad][-1].reason
-    if end.exact:
-        yield f"first bad: {question.axis} {bad.value}, last good: {good.value}"
-    else:
-        yield f"first bad: {question.axis} {bad.value} or before it, last good: {good.value}: not narrowed"
-    if reason:
-        yield f"  {hunt.seen[end.bad][-1].text}: {reason}"
+    now, was = _telling(hunt, end.bad), _telling(hunt, end.good)
+    first = f"first bad: {question.axis} {bad.value}" + ("" if end.exact else " or before it")
+    rest = "" if end.exact else ": not narrowed further"
+    yield f"{first} ({now.text}), last good: {good.value} ({was.text}){rest}"
+    if now.reason:
+        yield f"  {now.text}: {now.reason}"
     for at in end.between:
         yield f"  could not be told: {said(hunt, at)}"
     for at in end.against:
         yield f"  the outcome changes more than once, this is the first change: {said(hunt, at)}"
-    differ = list(_also(hunt, end))
+    differ = differing.told(hunt, end)
     if differ:
-        yield f"  these two also differ in {', '.join(differ)}: that may be the cause instead"
+        yield f"  these two also differ in {differ}: that may be the cause instead"
     stale = sorted({one.samcheck for one in _deciding(hunt, end) if one.stored} - {question.samcheck})
     if stale:
         yield f"  the boundary rests in part on results of another samcheck: {', '.join(stale)}"
+    kinds = sorted({one.environment for one in _deciding(hunt, end)} - {"", question.environment})
+    if kinds and question.environment:
+        yield f"  the boundary rests in part on results of another kind of environment: {', '.join(kinds)}"
 
 
-def _also(hunt: Hunt, end: Answer) -> Iterator[str]:
-    """What the two cells next to the boundary do not share beside the axis; builds go with PyTorch."""
-    one, other = (rules.fields(hunt.question.candidates[at].cell) for at in (end.good, end.bad))
-    for axis in rules.AXES:
-        if axis != hunt.question.axis and one[axis] != other[axis]:
-            yield f"{axis} ({one[axis]}, {other[axis]})"
+def _telling(hunt: Hunt, at: int) -> Observation:
+    """The last run of a value that could be told which told it."""
+    both = zip(hunt.seen[at], hunt.runs[at], strict=True)
+    return [one for one, verdict in both if verdict != "untestable"][-1]
 
 
-def _deciding(hunt: Hunt, end: Answer) -> list[Any]:
+def _deciding(hunt: Hunt, end: Answer) -> list[Observation]:
     return [*hunt.seen[end.good], *hunt.seen[end.bad]]
 
 
@@ -107,7 +112,8 @@ def as_json(hunt: Hunt) -> dict[str, Any]:
             "exact": end.exact,
             "untold": [values[at].value for at in end.between],
             "good_behind": [values[at].value for at in end.against],
-            "also_differ": list(_also(hunt, end)),
+            "also_differ": list(differing.fields(hunt, end)),
+            "packages_differ": differing.packages(hunt, end),
         }
     question = asdict(hunt.question)
     question["candidates"] = [{"value": each.value, "cell": each.cell.id} for each in values]
@@ -119,7 +125,7 @@ def as_json(hunt: Hunt) -> dict[str, Any]:
         "finished": end is not None,
         "answer": answer,
         "seen": {
-            values[at].value: {"state": search.state(runs.get(at, ())), "runs": [asdict(one) for one in seen]}
+            values[at].value: {"state": search.state(runs.get(at, ())), "runs": [_run(one) for one in seen]}
             for at, seen in sorted(hunt.seen.items())
         },
         "moved": {each.value: each.moved for each in values if each.moved},
@@ -135,3 +141,8 @@ def as_json(hunt: Hunt) -> dict[str, Any]:
             for step, tried in hunt.trail
         ],
     }
+
+
+def _run(seen: Observation) -> dict[str, Any]:
+    """One run, without all that was installed: results have that."""
+    return {name: value for name, value in asdict(seen).items() if name != "packages"}

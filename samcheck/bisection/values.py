@@ -10,9 +10,10 @@ from packaging.version import InvalidVersion, Version
 
 from samcheck import rules
 from samcheck.cells import Cell
-from samcheck.errors import BadInput
+from samcheck.errors import BadInput, BuildFailed
 from samcheck.facts import Facts
 from samcheck.matrix import LeftOut, axes
+from samcheck.requirements import resolve
 
 
 @dataclass(frozen=True)
@@ -41,11 +42,17 @@ class Asked:
 
 @dataclass(frozen=True)
 class Candidate:
-    """A value, the cell that stands for it, and what of the cell is not as it is held elsewhere, and why."""
+    """A value, and the cell that stands for it.
+
+    Attributes:
+        moved: what of the cell is not as it is held elsewhere, and why.
+        numpy: that was asked for; the cell does not name it where it has it anyway.
+    """
 
     value: str
     cell: Cell
     moved: str = ""
+    numpy: str = ""
 
 
 def candidates(asked: Asked, facts: Facts) -> tuple[list[Candidate], list[LeftOut]]:
@@ -113,7 +120,8 @@ def _python(asked: Asked, values: Sequence[str], facts: Facts) -> str:
 
     def worth(python: str) -> tuple[int, int]:
         mine = [replace(cell, python=python) for cell in cells.values()]
-        return sum(not _against(cell, facts) for cell in mine), sum(cell in asked.stored for cell in mine)
+        kept = sum(plain(cell, facts) in asked.stored for cell in mine)
+        return sum(not _against(cell, facts) for cell in mine), kept
 
     return max(axes.known("python", facts), key=worth)  # the first of equals, and the newest come first
 
@@ -136,18 +144,28 @@ def _candidate(asked: Asked, value: str, facts: Facts) -> Candidate | LeftOut:
     """The nearest cell to what was asked for that can be installed."""
     wanted = _cell(asked, value, facts)
     reason = _against(wanted, facts)
-    if asked.any_python and wanted not in asked.stored:
+    if asked.any_python and plain(wanted, facts) not in asked.stored:
         for cell in _other_pythons(wanted, facts):
-            if cell in asked.stored:
-                return Candidate(value, cell, f"Python {cell.python} of a stored result, not {wanted.python}")
+            if plain(cell, facts) in asked.stored:
+                moved = f"Python {cell.python} of a stored result, not {wanted.python}"
+                return Candidate(value, plain(cell, facts), moved, cell.numpy)
     if not reason:
-        return Candidate(value, wanted)
+        return Candidate(value, plain(wanted, facts), "", wanted.numpy)
     for cell in _nearby(asked, wanted, facts):
         if not _against(cell, facts):
             changes = (("Python", cell.python, wanted.python), ("build", cell.cuda, wanted.cuda))
             moved = ", ".join(f"{name} {new}, not {old}" for name, new, old in changes if new != old)
-            return Candidate(value, cell, f"{moved}: {reason}")
+            return Candidate(value, plain(cell, facts), f"{moved}: {reason}", cell.numpy)
     return LeftOut(value, reason)
+
+
+def plain(cell: Cell, facts: Facts) -> Cell:
+    """The cell by its shorter name, under which its results are stored, where it has its NumPy anyway."""
+    shorter = replace(cell, numpy="")
+    try:
+        return shorter if f"numpy=={cell.numpy}" in resolve(shorter, facts).numpy else cell
+    except BuildFailed:
+        return cell
 
 
 def _nearby(asked: Asked, wanted: Cell, facts: Facts) -> Iterator[Cell]:

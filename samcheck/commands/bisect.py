@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -11,14 +12,17 @@ import click
 from rich.console import Console
 
 from samcheck import console as display
-from samcheck import environments, facts, machine, results, session
-from samcheck.bisection import noted, search, text, values
+from samcheck import environments, facts, machine, results, runner, session
+from samcheck.bisection import noted, reach, search, text, values
 from samcheck.bisection.hunt import Hunt, Prober, Question, hunt, stored, usable
+from samcheck.bisection.observing import Observation
 from samcheck.bisection.search import Answer
 from samcheck.bisection.trying import Trying
-from samcheck.bisection.values import Asked
+from samcheck.bisection.values import Asked, Candidate
+from samcheck.cells import Cell
 from samcheck.commands.options import build_options, resume_option, timeout_option
 from samcheck.course import Settings
+from samcheck.environments import Environment
 from samcheck.errors import CELLS_FAILED, BadInput
 from samcheck.guest.record import CHECK_OUTCOMES, CellResult
 from samcheck.planning import RESULTS
@@ -80,7 +84,9 @@ def bisect_command(listed: str, as_json: bool, resume: bool, **options: Any) -> 
         raise BadInput("--environment here: is one cell only; docker and venv make those that a bisect needs")
     chosen = session.choose_environment(options["environment"])
     check, bad = _check(options["check"]), _outcomes(options["outcomes"])
-    candidates, left_out = values.candidates(Asked(**asked, stored=usable(found, check, bad)), facts.load())
+    told = usable(found, check, bad)
+    candidates, left_out = values.candidates(Asked(**asked, stored=told), facts.load())
+    away = _away(candidates, chosen.environment, told)
     settings = Settings(
         "full",
         chosen.environment,
@@ -100,14 +106,33 @@ def bisect_command(listed: str, as_json: bool, resume: bool, **options: Any) -> 
         chosen.environment.kind,
         settings.version,
     )
-    done = _search(question, found, settings, resume, Console(stderr=as_json))
+    known = {**away, **stored(question, found)}
+    done = _search(question, known, settings, resume, Console(stderr=as_json))
     if as_json:
         click.echo(json.dumps(text.as_json(done), indent=1))
     sys.exit(0 if isinstance(done.end, Answer) and done.end.exact else CELLS_FAILED)
 
 
+def _away(
+    candidates: list[Candidate], environment: Environment, told: Collection[Cell]
+) -> dict[int, list[Observation]]:
+    """Those whose build cannot be installed from here, unless they are ready or need not run."""
+    known = facts.load()
+    if not any(reach.index(each.cell, known) for each in candidates) or machine.pytorch_index_answers():
+        return {}
+
+    def ready(cell: Cell) -> bool:
+        return cell in told or environment.need(cell, runner.requirements_of(cell, environment)).reused
+
+    return reach.away(candidates, known, ready)
+
+
 def _search(
-    question: Question, found: list[CellResult], settings: Settings, resume: bool, console: Console
+    question: Question,
+    known: dict[int, list[Observation]],
+    settings: Settings,
+    resume: bool,
+    console: Console,
 ) -> Hunt:
     """Say what will be done, do it with everything noted, and say what came of it."""
 
@@ -130,7 +155,7 @@ def _search(
     most = search.bound(len(question.candidates)) + 2 * (question.repeat - 1)
     with results.locked(folder, wait=False), display.display(console, most) as shown:
         probe: Prober = Trying(settings, folder, shown)
-        done = hunt(question, stored(question, found), probe, tell)
+        done = hunt(question, known, probe, tell)
         noted.note(folder, done)
     for line in (*text.conclusion(done), f"kept in {folder.name}"):
         say(line)
@@ -146,6 +171,8 @@ def _asked(listed: str, options: dict[str, Any]) -> dict[str, Any]:
     axis = options["axis"]
     if options[axis]:
         raise BadInput(f"--{axis}: that is the axis to bisect; --good and --bad say from where to where")
+    if axis == "python" and options["any_python"]:
+        raise BadInput("--any-python: Python is the axis to bisect; results of each are used anyway")
     if axis != "torch" and not options["torch"]:
         raise BadInput(f"--torch: say with which PyTorch to bisect {axis}")
     names = ("axis", "good", "bad", *HELD, "any_python")

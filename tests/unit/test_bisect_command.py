@@ -61,7 +61,7 @@ def test_everything_stored_builds_nothing(store: Path) -> None:
     before = {path: path.read_bytes() for path in store.rglob("*.json")}
     done = command(store, *ENDS, "--repeat", "1")
     assert done.exit_code == 0, done.output
-    assert "first bad: torch 2.9.1, last good: 2.9.0" in done.output
+    assert "first bad: torch 2.9.1 (failed), last good: 2.9.0 (passed)" in done.output
     assert "0 environments built, 0 that were ready used; 0 runs of the check, 4 more taken" in done.output
     assert {path: path.read_bytes() for path in store.rglob("*.json")} == before
     (kept,) = session.RUNS.glob("bisect-*/bisect.json")
@@ -78,7 +78,7 @@ def test_results_of_other_devices_are_not_used(store: Path, monkeypatch: pytest.
     results.store(store, made("2.9.1", "failed", cpu="another"), "x")
     monkeypatch.setattr(machine, "device_name", lambda: "cpu another")
     done = command(store, *ENDS, "--repeat", "1")
-    assert "first bad: torch 2.9.1, last good: 2.9.0" in done.output
+    assert "first bad: torch 2.9.1 (failed), last good: 2.9.0 (passed)" in done.output
     assert tried == ["2.8.0#1", "2.10.0#1", "2.9.0#1"]
 
 

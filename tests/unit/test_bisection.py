@@ -265,7 +265,7 @@ def test_hunt_uses_what_is_stored_and_counts() -> None:
     assert sorted(log) == sorted([f"{four}#1", f"{five}#1", f"{four}#2", f"{five}#2"])
     assert (done.built, done.reused) == (2, 4)
     said = "\n".join(text.conclusion(done))
-    assert f"first bad: torch {five}, last good: {four}" in said
+    assert f"first bad: torch {five} (failed), last good: {four} (passed)" in said
     assert "2 environments built" in said
     assert text.as_json(done)["answer"]["first_bad"] == five
 

@@ -1,0 +1,177 @@
+"""What a bisect's answer rests on: stored results of usual NumPys, builds out of reach, what else differs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from made import RESULT, SEEN
+
+from samcheck import facts, machine, requirements, results, session
+from samcheck.bisection import differing, reach, text, values
+from samcheck.bisection.hunt import Hunt, Question, Tried, hunt, stored
+from samcheck.bisection.search import Answer, Stuck
+from samcheck.bisection.values import Asked, Candidate
+from samcheck.cells import Cell
+from samcheck.commands import bisect
+from samcheck.errors import BadInput
+from samcheck.guest.record import CellResult, CheckResult, EnvironmentRecord
+from samcheck.hosts import NO_GPU
+
+FACTS = facts.load()
+CHECK = "test_dtype.py::test_it"
+
+
+def result(cell: Cell, outcome: str = "passed", reason: str = "", **packages: str) -> CellResult:
+    seen = replace(SEEN, numpy=packages.get("numpy"), packages=packages)
+    check = CheckResult(CHECK, "dtype", outcome, reason=reason)
+    return replace(RESULT, cell=cell.record(()), checks=[check], observed=seen)
+
+
+def over(axis: str, good: str, bad: str, **held: str) -> tuple[Candidate, ...]:
+    return tuple(values.candidates(Asked(axis, good, bad, **held), FACTS)[0])  # type: ignore[arg-type]
+
+
+def known(question: Question, kept: Sequence[CellResult], end: Answer | Stuck) -> Hunt:
+    return Hunt(question, stored(question, kept), end=end)
+
+
+def test_numpy_that_a_cell_has_anyway_is_its_stored_result() -> None:
+    found = over("numpy", "1.26.4", "2.2.6", torch="2.2.2", python="3.10")
+    (usual,) = requirements.resolve(found[0].cell, FACTS).numpy
+    assert usual == "numpy==1.26.4"
+    assert [each.cell.numpy for each in found] == ["", "2.0.2", "2.1.3", "2.2.6"]
+    question = Question(CHECK, "numpy", found)
+    assert set(stored(question, [result(found[0].cell, numpy="1.26.4")])) == {0}
+    assert not stored(question, [result(found[0].cell, numpy="1.26.3")])  # what was usual once
+
+
+def test_held_numpy_is_named_only_where_it_is_not_the_usual_one() -> None:
+    found = over("torch", "2.2.2", "2.4.1", python="3.10", numpy="1.26.4")
+    assert found[0].cell.numpy == ""
+    assert found[-1].cell.numpy == "1.26.4"
+    assert {each.numpy for each in found} == {"1.26.4"}
+
+
+OUTCOMES = ("passed", "", "failed", "failed")
+
+
+def nothing_is_run(candidate: Candidate, _: int) -> Tried:
+    raise AssertionError(f"{candidate.value} was run")
+
+
+def test_builds_out_of_reach_are_known_to_be_untestable() -> None:
+    found = over("cuda", "cpu", "cu130", torch="2.9.1", python="3.11")
+    ends = {found[0].cell, found[-1].cell}
+    missing = reach.away(found, FACTS, ready=ends.__contains__)
+    assert [found[at].value for at in missing] == ["cu126"]  # cu128 is what a plain installation takes
+    assert "which cannot be reached" in missing[1][0].reason
+    question = Question(CHECK, "cuda", found, repeat=1)
+    kept = [result(each.cell, outcome) for each, outcome in zip(found, OUTCOMES, strict=True) if outcome]
+    done = hunt(question, {**missing, **stored(question, kept)}, nothing_is_run)
+    assert done.end == Answer(0, 2, (1,))
+    assert "could not be told: cu126" in "\n".join(text.conclusion(done))
+    with pytest.raises(BadInput, match=r"--good cpu: the cpu build of PyTorch 2.9.1 .* is only at https"):
+        reach.away(found, FACTS, ready=lambda cell: False)
+
+
+def test_command_refuses_an_end_out_of_reach(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(session, "RUNS", tmp_path / "runs")
+    monkeypatch.setattr(session, "version", lambda: "0.1.0")
+    monkeypatch.setattr(machine, "device_name", lambda: "cpu AMD EPYC")
+    monkeypatch.setattr(machine, "look", lambda: NO_GPU)
+    monkeypatch.setattr(machine, "pytorch_index_answers", lambda: False)
+    monkeypatch.setenv("SAMCHECK_HOME", str(tmp_path))
+    ends = (
+        "--good",
+        "cu126",
+        "--bad",
+        "cu128",
+        "--axis",
+        "cuda",
+        "--torch",
+        "2.9.1",
+        "--environment",
+        "venv",
+    )
+    store = ("--results", str(tmp_path / "results"))
+    command = ("--check", "test_dtype.py::test_naive_cast[tiny-box-half]", *ends, *store)
+    done = CliRunner().invoke(bisect.bisect_command, command)
+    assert isinstance(done.exception, BadInput)
+    assert "--good cu126: the cu126 build" in str(done.exception)
+    assert not (tmp_path / "runs").exists()
+    for build in ("cu126", "cu128"):  # what is stored needs no build
+        cell = Cell("2.9.1", build, "3.14")
+        check = CheckResult(command[1], "dtype", "passed" if build == "cu126" else "failed")
+        results.store(tmp_path / "results", replace(result(cell), checks=[check]), "x")
+    done = CliRunner().invoke(bisect.bisect_command, (*command, "--repeat", "1"))
+    assert "first bad: cuda cu128 (failed), last good: cu126 (passed)" in done.output
+
+
+def test_packages_that_differ_at_the_boundary_are_told() -> None:
+    found = over("torch", "2.2.2", "2.3.0", python="3.10")
+    question = Question(CHECK, "torch", found)
+    kept = [
+        result(found[0].cell, numpy="1.26.4", torch="2.2.2", nvidia_x="1", pillow="12", setuptools="8"),
+        result(found[-1].cell, "failed", numpy="2.2.6", torch="2.3.0", nvidia_x="2", pillow="12"),
+    ]
+    done = known(question, kept, Answer(0, len(found) - 1))
+    assert differing.packages(done, Answer(0, 1)) == {
+        "numpy": "(1.26.4, 2.2.6)",
+        "setuptools": "(8, none)",
+    }
+    said = "\n".join(text.conclusion(done))
+    assert "these two also differ in numpy (1.26.4, 2.2.6) and 1 other package: that may be" in said
+
+
+def test_what_the_axis_is_about_is_no_other_cause() -> None:
+    found = over("numpy", "1.26.4", "2.0.2", torch="2.2.2", python="3.10")
+    kept = [result(found[0].cell, numpy="1.26.4"), result(found[1].cell, "failed", numpy="2.0.2")]
+    done = known(Question(CHECK, "numpy", found), kept, Answer(0, 1))
+    assert not differing.told(done, Answer(0, 1))
+    assert "also differ" not in "\n".join(text.conclusion(done))
+
+
+def test_another_kind_of_environment_is_told() -> None:
+    found = over("torch", "2.8.0", "2.9.0", python="3.10")
+    kept = [result(found[0].cell), result(found[1].cell, "failed")]
+    kept[1] = replace(kept[1], environment=EnvironmentRecord("docker"))
+    done = known(Question(CHECK, "torch", found, environment="docker"), kept, Answer(0, 1))
+    assert "another kind of environment: venv" in "\n".join(text.conclusion(done))
+
+
+def test_reason_is_that_of_the_run_that_told_it() -> None:
+    found = over("torch", "2.8.0", "2.9.0", python="3.10")
+    kept = [result(found[0].cell), result(found[1].cell, "failed", "it is wrong")]
+    question = Question(CHECK, "torch", found)
+    seen = stored(question, kept)
+    gone = replace(kept[1], outcome="build-failed", reason="no wheel", checks=[])
+    seen[1] += [replace(seen[1][0], outcome="", reason=f"{gone.outcome}: {gone.reason}")]
+    said = "\n".join(text.conclusion(Hunt(question, seen, end=Answer(0, 1))))
+    assert "first bad: torch 2.9.0 (failed), last good: 2.8.0 (passed)" in said
+    assert "  failed: it is wrong" in said
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "end", "hint"),
+    [
+        (("passed", "skipped"), Stuck(1, "untestable"), "--bad-outcome skipped"),
+        (("passed", "passed"), Stuck(1, "good"), "the check is passed at both ends"),
+    ],
+)
+def test_what_to_do_when_there_is_nothing_to_bisect(outcomes: tuple[str, str], end: Stuck, hint: str) -> None:
+    found = over("torch", "2.8.0", "2.9.0", python="3.10")
+    question = Question(CHECK, "torch", found)
+    seen = stored(question, [result(each.cell) for each in found])
+    seen = {at: [replace(runs[0], outcome=outcomes[at])] for at, runs in seen.items()}
+    assert hint in "\n".join(text.conclusion(Hunt(question, seen, end=end)))
+
+
+def test_any_python_is_nothing_for_the_axis_python() -> None:
+    command = ["--check", CHECK, "--axis", "python", "--good", "3.9", "--bad", "3.12", "--torch", "2.4.1"]
+    done = CliRunner().invoke(bisect.bisect_command, [*command, "--any-python"])
+    assert isinstance(done.exception, BadInput)
+    assert "--any-python: Python is the axis" in str(done.exception)
