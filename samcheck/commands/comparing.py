@@ -28,10 +28,18 @@ from samcheck.guest.record import CellResult
     show_default=True,
     help="The share of tables without any change in which one may be reported.",
 )
+@click.option("--all", "everything", is_flag=True, help="All lines of long lists.")
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
 @click.option("--output", type=click.Path(dir_okay=False, path_type=Path), help="Write to this file instead.")
 def compare_command(
-    base: str, new: str, results: Path, across: bool, alpha: float, as_json: bool, output: Path | None
+    base: str,
+    new: str,
+    results: Path,
+    across: bool,
+    alpha: float,
+    everything: bool,
+    as_json: bool,
+    output: Path | None,
 ) -> None:
     """What changed between BASE and NEW: folders, files, or git revisions of results/.
 
@@ -41,7 +49,7 @@ def compare_command(
     known = noise.known_in(results)
     before, after = sources.read(base, results), sources.read(new, results)
     found = compare(before, after, known, (base, new), across, alpha)
-    content = _json(found) if as_json else text.markdown(found)
+    content = _json(found) if as_json else text.markdown(found, everything)
     if output is None:
         click.echo(content, nl=False)
     else:

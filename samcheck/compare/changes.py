@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from samcheck.compare.pairing import Row
-from samcheck.guest.record import BAD_CHECK_OUTCOMES, CheckResult
+from samcheck.guest.record import BAD_CHECK_OUTCOMES, CellResult, CheckResult
 
 #: From what matters most to what matters least.
 KINDS = ("broken", "defect met", "no longer tried", "mended", "defect gone", "now tried", "other")
@@ -18,7 +18,7 @@ class Change:
     Attributes:
         check: empty where it is the cell's own outcome.
         kind: one of `KINDS`.
-        reason: of the new outcome; of the base's where the new one needs none.
+        reason: of the new outcome; of the base's, with ``before:``, where the new one needs none.
     """
 
     row: str
@@ -43,7 +43,7 @@ def changes(row: Row) -> list[Change]:
         kind = (
             "broken" if row.base.outcome == "passed" else "mended" if row.new.outcome == "passed" else "other"
         )
-        reason = row.new.reason or row.base.reason
+        reason = _reason(row.base, row.new)
         found.append(Change(row.name, "", "", kind, row.base.outcome, row.new.outcome, reason))
     before = {check.check: check for check in row.base.checks}
     for check in row.new.checks:
@@ -54,10 +54,12 @@ def changes(row: Row) -> list[Change]:
 
 
 def _change(row: str, old: CheckResult, new: CheckResult) -> Change:
-    reason = new.reason or old.reason
-    return Change(
-        row, new.check, new.group, _kind(old.outcome, new.outcome), old.outcome, new.outcome, reason
-    )
+    kind = _kind(old.outcome, new.outcome)
+    return Change(row, new.check, new.group, kind, old.outcome, new.outcome, _reason(old, new))
+
+
+def _reason(old: CheckResult | CellResult, new: CheckResult | CellResult) -> str:
+    return new.reason or (f"before: {old.reason}" if old.reason else "")
 
 
 def _kind(old: str, new: str) -> str:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 from statistics import median
 
@@ -12,6 +13,9 @@ from samcheck.compare.verdicts import Verdict
 
 #: Fewer alike are told one by one.
 FEWEST = 3
+#: More lines of one verdict are one for each kind of number, of what changed also one for each cell.
+MOST = 8
+CHANGED = ("regressed", "improved")
 FEATURES = ("row", "precision", "variant", "backend", "part")
 
 
@@ -33,11 +37,37 @@ class Line:
     reason: str = ""
 
 
-def lines(verdicts: Sequence[Verdict], word: str) -> list[Line]:
-    """What has the verdict `word`, the widest groups that have nothing else in them first."""
+def lines(verdicts: Sequence[Verdict], word: str, most: float = math.inf) -> list[Line]:
+    """What has the verdict `word`, the widest groups that have nothing else in them first.
+
+    Where that would be more than `most` lines, one for each kind of number instead.
+    """
+    found = _lines(verdicts, word)
+    if len(found) <= most:
+        return found
+    kinds: dict[tuple[str, ...], list[Verdict]] = {}
+    for each in verdicts:
+        if each.verdict == word:
+            row = each.row if word in CHANGED else ""
+            kinds.setdefault((each.family.name, _why(each), row), []).append(each)
+    return [_kind(group, word) for group in kinds.values()]
+
+
+def _kind(group: Sequence[Verdict], word: str) -> Line:
+    """All of a kind, whatever else they do not have in common."""
+    line = _line(group, (), word, all_of_it=False)
+    if len(group) == 1:
+        return line
+    rows = {each.row for each in group}
+    where = f"on {group[0].row}" if len(rows) == 1 else f"of {len(rows)} cells"
+    what = f"{len(group)} {group[0].family.name} numbers {where}, such as {group[0].key}"
+    return replace(line, what=f"{what}:" if line.effect else what)
+
+
+def _lines(verdicts: Sequence[Verdict], word: str) -> list[Line]:
     left = [each for each in verdicts if each.verdict == word]
     # "All of them got slower" is said of those that were compared.
-    absent = ("missing", "new") if word in ("regressed", "improved") else ()
+    absent = ("missing", "new") if word in CHANGED else ()
     compared = [each for each in verdicts if each.verdict not in absent]
     found = []
     for features in _feature_sets():
@@ -70,7 +100,7 @@ def _pure(
 def _values(verdict: Verdict, features: tuple[str, ...]) -> tuple[str, ...]:
     return (
         verdict.family.name,
-        verdict.reason if verdict.change is None else "",
+        _why(verdict) if verdict.change is None else "",
         *(_feature(verdict, name) for name in features),
     )
 
@@ -92,8 +122,13 @@ def _line(group: Sequence[Verdict], features: tuple[str, ...], word: str, all_of
         )
         where = f" on {first.row}" if "row" in features else ""
         what = f"all {len(group)} {words} {first.family.name} numbers{where}".replace("  ", " ")
-    reasons = {each.reason for each in group}
+    reasons = {_why(each) for each in group}
     return Line(what, word, effect(group), members, reasons.pop() if len(reasons) == 1 else "")
+
+
+def _why(verdict: Verdict) -> str:
+    """The reason, where the numbers do not say it."""
+    return verdict.reason if verdict.interval is None else ""
 
 
 def effect(group: Sequence[Verdict]) -> str:

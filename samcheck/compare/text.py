@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterator
 
 from samcheck.compare.changes import KINDS
 from samcheck.compare.comparison import Comparison
-from samcheck.compare.grouping import alike, lines
+from samcheck.compare.grouping import MOST, alike, lines
 from samcheck.compare.verdicts import VERDICTS
 from samcheck.report.escaping import escape
 
@@ -22,11 +23,16 @@ MARKS = {
 }
 
 
-def markdown(found: Comparison) -> str:
+def markdown(found: Comparison, everything: bool = False) -> str:
     """The whole document: the verdict first, then what changed, what matters most on top."""
-    return (
-        "\n".join([*_head(found), *_outcomes(found), *_numbers(found), *_rows(found), *_notes(found)]) + "\n"
+    parts = (
+        _head(found),
+        _outcomes(found),
+        _numbers(found, math.inf if everything else MOST),
+        _rows(found),
+        _notes(found),
     )
+    return "\n".join(line for part in parts for line in part) + "\n"
 
 
 def headline(found: Comparison) -> str:
@@ -64,14 +70,14 @@ def _outcomes(found: Comparison) -> Iterator[str]:
     yield ""
 
 
-def _numbers(found: Comparison) -> Iterator[str]:
+def _numbers(found: Comparison, most: float) -> Iterator[str]:
     told = [word for word in VERDICTS if word not in ("unchanged",)]
     if not any(each.verdict in told for each in found.verdicts):
         return
     yield "## Numbers"
     yield ""
     for word in told:
-        for line in lines(found.verdicts, word):
+        for line in lines(found.verdicts, word, most):
             text = " ".join(filter(None, (line.what, line.effect)))
             reason = f": {line.reason}" if line.reason else ""
             yield f"- {MARKS[word]} {word}: {escape(text + reason)}"

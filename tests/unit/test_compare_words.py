@@ -1,0 +1,85 @@
+"""What `compare` says of accuracy and memory, and that a flood of uncertain numbers is few lines."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from made import RESULT
+
+from samcheck.compare import compare, grouping
+from samcheck.compare.text import markdown
+from samcheck.guest.record import CellResult, CheckResult
+
+
+def check(name: str, outcome: str = "passed", precision: str | None = None, **metrics: float) -> CheckResult:
+    return CheckResult(f"test_x.py::test_{name}", "some", outcome, "tiny", precision, metrics=metrics)
+
+
+def result(*checks: CheckResult, **fields: object) -> CellResult:
+    return replace(RESULT, checks=list(checks), **fields)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("precision", "base", "new", "word"),
+    [
+        ("fp32", 4e-7, 9e-7, "unchanged"),  # rounding
+        ("fp32", 5e-7, 3e-6, "regressed"),  # passes its check, and was six times better
+        ("fp32", 3e-6, 5e-7, "improved"),
+        ("fp16", 5e-5, 9e-5, "unchanged"),
+        ("fp16", 3e-4, 9e-4, "regressed"),
+        ("bf16", 3e-4, 9e-4, "unchanged"),
+        ("bf16", 2e-3, 5e-3, "regressed"),
+        (None, 3e-4, 9e-4, "unchanged"),
+    ],
+)
+def test_error_counts_from_what_the_precision_rounds(
+    precision: str | None, base: float, new: float, word: str
+) -> None:
+    rows = [result(check("a", precision=precision, logits_relative_l2=each)) for each in (base, new)]
+    (found,) = compare(rows[:1], rows[1:], lambda _: {}).verdicts
+    assert found.verdict == word
+
+
+def test_a_block_more_or_less_is_no_change_of_need() -> None:
+    rows = [result(check("a", need_mib=each)) for each in (2.008, 3.012)]
+    (found,) = compare(rows[:1], rows[1:], lambda _: {}).verdicts
+    assert found.verdict == "unchanged"
+
+
+def test_what_nobody_can_act_on_is_a_line_for_each_kind() -> None:
+    names = [f"n{number}" for number in range(12)]
+    base = result(*(check(name, held_mib=1, encode_held_mib=100.0) for name in names))
+    slower = [check(name, encode_held_mib=100.0 + 2 * at) for at, name in enumerate(names)]
+    found = compare([base], [result(*slower)], lambda _: {})
+    (line,) = grouping.lines(found.verdicts, "ambiguous", grouping.MOST)
+    where = "on torch2.4.1-cu121-py3.11, such as test_x.py::test_n1 encode_held_mib:"
+    assert line.what == f"11 memory numbers {where}"
+    assert line.effect == "+12.0% (+2.0% to +22.0%)"
+    assert len(line.members) == 11
+    assert "nothing is known of the noise" in line.reason
+    assert len(grouping.lines(found.verdicts, "ambiguous")) == 11
+    few, whole = markdown(found), markdown(found, everything=True)
+    assert (few.count("? ambiguous"), whole.count("? ambiguous")) == (1, 11)
+
+
+def test_a_flood_of_what_got_worse_is_a_line_for_each_cell() -> None:
+    names = [f"n{number}" for number in range(12)]
+    same = check("same", a_allocated_mib=1.0)
+    before = result(*(check(name, a_allocated_mib=100.0) for name in names), same)
+    after = result(*(check(name, a_allocated_mib=110.0) for name in names), same)
+    cells = [replace(RESULT.cell, id=name) for name in ("one", "other")]
+    base, new = ([replace(each, cell=cell) for cell in cells] for each in (before, after))
+    found = compare(base, new, lambda _: {})
+    text = markdown(found)
+    assert text.count("✗ regressed: 12 memory numbers on ") == 2
+    assert markdown(found, everything=True).count("✗ regressed") == 24
+
+
+def test_old_reason_is_called_old() -> None:
+    base = result(check("a", "skipped"), check("b", "known"))
+    checks = [replace(each, reason="no wheel") for each in base.checks]
+    new = result(check("a"), replace(check("b", "fixed"), reason="gone"))
+    text = markdown(compare([replace(base, checks=checks)], [new], lambda _: {}))
+    assert "skipped → passed: before: no wheel" in text
+    assert "known → fixed: gone" in text
