@@ -96,9 +96,6 @@ def _python(facts: Facts, torch: str, python: str) -> Obstacle | None:
     if release is None:
         known = f"{facts.releases[0].version} to {facts.releases[-1].version}"
         return Obstacle("torch-unknown", "install", f"no PyTorch {torch} is known, {known} are")
-    if not facts.pin("tool", python):
-        text = f"samcheck's own tools have no release for Python {python}"
-        return Obstacle("guest-python", "install", text)
     if python in release.torch_only:
         text = f"PyTorch {torch} has a wheel for Python {python}, its torchvision {release.torchvision} none"
         return Obstacle("python-no-torchvision", "install", text, release.source)
@@ -108,6 +105,9 @@ def _python(facts: Facts, torch: str, python: str) -> Obstacle | None:
             f"{', '.join(release.pythons)}, not {python}"
         )
         return Obstacle("python-no-wheel", "install", text, release.source)
+    if not facts.pin("tool", python):
+        text = f"samcheck's own tools have no release for Python {python}"
+        return Obstacle("guest-python", "install", text)
     if not release.numpy2 and not facts.pin("numpy1", python):
         text = f"PyTorch {torch} needs NumPy 1, which has no wheel for Python {python}"
         return Obstacle("numpy1-new-python", "install", text, release.source)

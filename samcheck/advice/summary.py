@@ -134,9 +134,8 @@ def _yes(advices: Sequence[Advice]) -> str:
             f"YES, BUT ONLY PREDICTED: the facts have nothing against it ({_count(predicted)}, none measured)"
         )
     else:
-        text = (
-            f"YES: nothing breaks in {_count(measured)} measured, {predicted} more are only predicted to work"
-        )
+        more = f"{predicted} more {'is' if predicted == 1 else 'are'} only predicted to work"
+        text = f"YES: nothing breaks in {_count(measured)} measured, {more}"
     counts = {
         "not known": unknown,
         "with limits": sum(each.verdict == "works, with limits" for each in advices),

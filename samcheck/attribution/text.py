@@ -9,6 +9,7 @@ from samcheck.attribution.groups import Group
 from samcheck.attribution.literals import Literal
 from samcheck.attribution.search import Conjunction, Rule
 from samcheck.attribution.telling import Telling
+from samcheck.guest.record import MUTE_CHECK_OUTCOMES
 
 MOST = 6  # explanations or names in a line
 
@@ -58,7 +59,8 @@ def _lines(group: Group, outcome: str) -> Iterator[str]:
     else:
         yield from _near(group)
     if group.narrow:
-        yield f'  narrow it: samcheck bisect --check "{group.checks[0]}" {" ".join(group.narrow)}'
+        wanted = f" --bad-outcome {outcome}" if outcome in MUTE_CHECK_OUTCOMES else ""
+        yield f'  narrow it: samcheck bisect --check "{group.checks[0]}" {" ".join(group.narrow)}{wanted}'
     if group.which:
         yield f"  checks: {_alternatives(group.which)}"
     if group.defects:

@@ -6,10 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from samcheck.bisection.search import Verdict
-from samcheck.guest.record import CellResult, CheckResult
+from samcheck.guest.record import MUTE_CHECK_OUTCOMES, CellResult, CheckResult
 
-#: Outcomes that say nothing of the value that is tried, unless they are asked for.
-TELL_NOTHING = ("skipped", "not-run")
 #: What `--bad-outcome bad` stands for.
 BAD = ("failed", "crashed", "timed-out")
 
@@ -67,7 +65,7 @@ def verdict(seen: Observation, reference: Observation | None, bad: Sequence[str]
     `reference`, which is the good end's.
     """
     names = {name for each in bad for name in (BAD if each == "bad" else (each,))}
-    if not seen.outcome or (seen.outcome in TELL_NOTHING and not names & {seen.outcome, seen.text}):
+    if not seen.outcome or (seen.outcome in MUTE_CHECK_OUTCOMES and not names & {seen.outcome, seen.text}):
         return "untestable"
     if names:
         return "bad" if names & {seen.outcome, seen.text} else "good"
@@ -76,7 +74,7 @@ def verdict(seen: Observation, reference: Observation | None, bad: Sequence[str]
 
 def verdicts(seen: dict[int, list[Observation]], bad: Sequence[str]) -> dict[int, list[Verdict]]:
     """All runs judged by the same measure; the good end's first one that tells anything is the reference."""
-    tell = (each for each in seen.get(0, []) if each.outcome and each.outcome not in TELL_NOTHING)
+    tell = (each for each in seen.get(0, []) if each.outcome and each.outcome not in MUTE_CHECK_OUTCOMES)
     reference = next(tell, None)
     if reference is None and not bad:
         return {0: [verdict(each, None, bad) for each in seen[0]]} if seen.get(0) else {}

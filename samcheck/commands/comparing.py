@@ -12,7 +12,7 @@ import click
 from samcheck import results as store
 from samcheck.commands.options import results_option
 from samcheck.compare import Comparison, compare, noise, sources, text, verdicts
-from samcheck.errors import CELLS_FAILED
+from samcheck.errors import CELLS_FAILED, BadInput
 from samcheck.guest.record import CellResult
 
 
@@ -90,12 +90,16 @@ def noise_command(folders: tuple[str, ...], results: Path) -> None:
     for folder in folders:
         for result in sources.read(folder, results):
             found.setdefault(noise.machine(result), []).append(result)
+    for runs in found.values():
+        for problem in noise.unlike(runs):
+            raise BadInput(f"{problem}: A/A runs are of just the same, with nothing changed; leave one out")
     for (device, driver), runs in found.items():
         before = noise.load(noise.place(results, device, driver)) or noise.MachineRuns(device, driver)
         after = noise.added(before, runs)
         path = noise.store(results, after)
-        for cell, kept in after.cells.items():
-            click.echo(f"{cell}: {len(kept)} A/A runs{_enough(len(kept))}: {path}")
+        for cell in dict.fromkeys(run.cell.id for run in runs):
+            count = noise.count(after.cells.get(cell, []))
+            click.echo(f"{cell}: {count} A/A {'run' if count == 1 else 'runs'}{_enough(count)}: {path}")
 
 
 def _enough(count: int) -> str:

@@ -46,10 +46,14 @@ def history_command(
 
 def lines(found: Trend) -> Iterator[str]:
     """A number's levels, one line each."""
-    yield f"{found.cell}: {found.key}: {len(found.points)} results, {len(found.levels)} levels"
+    levels = "1 level" if len(found.levels) == 1 else f"{len(found.levels)} levels"
+    yield f"{found.cell}: {found.key}: {len(found.points)} results, {levels}"
     for level in found.levels:
         since, until = found.points[level.first].when[:10], found.points[level.last].when[:10]
-        what = f"{since} to {until}, {level.last - level.first + 1} results: {found.shown(level.mean)}"
+        count = level.last - level.first + 1
+        what = (
+            f"{since} to {until}, {count} {'result' if count == 1 else 'results'}: {found.shown(level.mean)}"
+        )
         yield f"  {what}{_change(found, level)}"
 
 

@@ -6,13 +6,15 @@ process of each A/A run. `samcheck noise` adds to it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
 from samcheck import results
+from samcheck.compare import pairing
 from samcheck.compare.measures import Key, Measure, measures
 from samcheck.compare.statistics import (
     NOTHING_KNOWN,
@@ -90,6 +92,21 @@ def added(kept: MachineRuns, found: Iterable[CellResult]) -> MachineRuns:
             others = [each for each in cells.get(result.cell.id, []) if each.started != run.started]
             cells[result.cell.id] = sorted([*others, run], key=lambda each: each.started)[-KEPT:]
     return MachineRuns(kept.device, kept.driver, cells)
+
+
+def count(runs: Sequence[Run]) -> int:
+    """How many runs there are of the number that has the most: some runs are of other variants."""
+    return max(Counter(name for run in runs for name in run.values).values(), default=0)
+
+
+def unlike(found: Sequence[CellResult]) -> Iterator[str]:
+    """What differs between results of a cell that are said to be A/A runs; samcheck's own version may."""
+    first: dict[str, CellResult] = {}
+    for result in found:
+        base = first.setdefault(result.cell.id, result)
+        changed = [each for each in pairing.differences(base, result) if not each.startswith("samcheck ")]
+        if changed:
+            yield f"{result.cell.id} of {base.started} and of {result.started} differ: {'; '.join(changed)}"
 
 
 def known_in(root: Path) -> Callable[[CellResult], Mapping[str, Noise]]:

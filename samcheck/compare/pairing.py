@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from samcheck.guest.record import MET, CellResult
+from samcheck.results import device_of
 
 #: What makes times of two results incomparable: another machine, or another way to run on it.
 MACHINE = ("GPU", "CPU", "cores", "environment")
@@ -35,32 +36,56 @@ class Row:
 
 
 def rows(base: Sequence[CellResult], new: Sequence[CellResult], across: bool = False) -> list[Row]:
-    """Results of the same cell side by side; a single result on each side makes a pair whatever their cells.
+    """Results of a cell on a device side by side; one result on each side makes a pair whatever they are of.
 
     `across`: times of different machines are compared as well.
     """
     if len(base) == len(new) == 1:
         return [_row(new[0].name, base[0], new[0], across)]
     before, after = _by_name(base), _by_name(new)
-    return [_row(name, before.get(name), after.get(name), across) for name in sorted({*before, *after})]
+    return [
+        _row(f"{name} on {device}" if device else name, one, other, across)
+        for name in sorted({*before, *after})
+        for device, one, other in _pairs(before.get(name, {}), after.get(name, {}))
+    ]
 
 
-def _by_name(found: Sequence[CellResult]) -> dict[str, CellResult]:
-    """The newest result of each cell."""
-    return {each.name: each for each in sorted(found, key=lambda each: each.finished)}
+def _by_name(found: Sequence[CellResult]) -> dict[str, dict[str, CellResult]]:
+    """The newest result of each cell on each device."""
+    names: dict[str, dict[str, CellResult]] = {}
+    for each in sorted(found, key=lambda each: each.finished):
+        names.setdefault(each.name, {})[device_of(each, "an unknown device")] = each
+    return names
+
+
+def _pairs(
+    before: dict[str, CellResult], after: dict[str, CellResult]
+) -> Iterator[tuple[str, CellResult | None, CellResult | None]]:
+    """Results of one device side by side; the device is named where there are several."""
+    devices = sorted({*before, *after})
+    if len(before) == len(after) == 1:  # from one machine to another
+        yield "", next(iter(before.values())), next(iter(after.values()))
+        return
+    for device in devices:
+        yield device if len(devices) > 1 else "", before.get(device), after.get(device)
 
 
 def _row(name: str, base: CellResult | None, new: CellResult | None, across: bool) -> Row:
     if base is None or new is None:
         return Row(name, base, new)
-    before, after = _environment(base), _environment(new)
-    changed = [
-        f"{what} {before[what] or 'none'} → {after[what] or 'none'}"
-        for what in before
-        if before[what] != after[what]
-    ]
+    changed = differences(base, new)
     apart = "" if across else "; ".join(each for each in changed if each.startswith(MACHINE))
     return Row(name, base, new, tuple(changed), apart)
+
+
+def differences(base: CellResult, new: CellResult) -> list[str]:
+    """What differs between two results' environments, ``PyTorch 2.4.1 → 2.15.0``, the most telling first."""
+    before, after = _environment(base), _environment(new)
+    return [
+        f"{what} {before.get(what) or 'none'} → {after.get(what) or 'none'}"
+        for what in {**before, **after}
+        if before.get(what, "") != after.get(what, "")
+    ]
 
 
 def _environment(result: CellResult) -> dict[str, str]:

@@ -17,6 +17,8 @@ def read(text: str, default: Path) -> list[CellResult]:
     Raises:
         BadInput: nothing is there, or something in it is no result.
     """
+    if not text.strip():
+        raise BadInput("an empty name means no results: give a folder, a file or a git revision")
     path = Path(text)
     if path.exists():
         return _at(path)

@@ -11,8 +11,9 @@ from statistics import mean
 import numpy as np
 import ruptures
 
-from samcheck.compare.measures import Family, Key, measures
+from samcheck.compare.measures import Family, Key, Measure, measures
 from samcheck.guest.record import CellResult
+from samcheck.results import device_of
 
 #: Fewer results have no history.
 FEWEST = 3
@@ -62,21 +63,33 @@ class Trend:
 
 def trends(found: Sequence[CellResult]) -> list[Trend]:
     """The history of every number that at least `FEWEST` results of a cell have."""
-    points: dict[tuple[str, Key], list[Point]] = {}
-    families: dict[Key, Family] = {}
+    rows: dict[tuple[str, Key], list[tuple[str, Measure]]] = {}
+    names = _names(found)
     for result in sorted(found, key=lambda each: each.started):
         for measure in measures(result):
             if measure.values:
-                families[measure.key] = measure.family
-                row = points.setdefault((result.name, measure.key), [])
-                row.append(Point(result.started, mean(measure.values)))
-    return [
-        Trend(
-            cell, key, families[key], tuple(row), tuple(levels([each.value for each in row], families[key]))
-        )
-        for (cell, key), row in points.items()
-        if len(row) >= FEWEST
-    ]
+                rows.setdefault((names[_place(result)], measure.key), []).append((result.started, measure))
+    trends = (_trend(cell, row) for (cell, _), row in rows.items())
+    return [each for each in trends if len(each.points) >= FEWEST]
+
+
+def _trend(cell: str, row: Sequence[tuple[str, Measure]]) -> Trend:
+    """Of the results that were measured like the newest: other weights or threads are another number."""
+    last = row[-1][1]
+    points = [Point(when, mean(each.values)) for when, each in row if each.conditions == last.conditions]
+    found = levels([each.value for each in points], last.family) if len(points) >= FEWEST else []
+    return Trend(cell, last.key, last.family, tuple(points), tuple(found))
+
+
+def _place(result: CellResult) -> tuple[str, str]:
+    return result.name, device_of(result, "an unknown device")
+
+
+def _names(found: Sequence[CellResult]) -> dict[tuple[str, str], str]:
+    """A name for each cell on each device, which names the device where there are several."""
+    places = {_place(each) for each in found}
+    several = len({device for _, device in places}) > 1
+    return {(cell, device): f"{cell} on {device}" if several else cell for cell, device in places}
 
 
 def levels(values: Sequence[float], family: Family) -> list[Level]:

@@ -71,6 +71,9 @@ GROUP_NAMES = (
 #: Outcomes of a check that make its cell fail.
 BAD_CHECK_OUTCOMES = ("failed", "crashed", "timed-out", "not-run")
 
+#: Outcomes that say nothing of what the check is about.
+MUTE_CHECK_OUTCOMES = ("skipped", "not-run")
+
 #: In `EnvironmentRecord.details`: results with the same word here took turns, the n-th process of a benchmark
 #: on one side with the n-th on the other.
 MET = "met"

@@ -154,7 +154,7 @@ def test_one_more_failure_in_a_cell_that_failed_before_is_broken_by_the_change()
 def test_measured_and_predicted_cells_stand_apart() -> None:
     other = replace(OLD, python="3.12")
     found = answered(asked(), [stored(OLD), stored(NEW)], [OLD, other])
-    assert found.headline.startswith("YES: nothing breaks in 1 cell measured, 1 more are only predicted")
+    assert found.headline.startswith("YES: nothing breaks in 1 cell measured, 1 more is only predicted")
     shown = said(found)
     assert "py3.12" not in section(shown, "MEASURED")
     assert replace(NEW, python="3.12").id in section(shown, "PREDICTED")

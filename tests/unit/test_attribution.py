@@ -175,8 +175,11 @@ def test_checks_of_one_cause_are_one_group() -> None:
     assert "80 checks of 100 tried there" in said
     assert "exactly: torch >= 2.9.1 (not 2.8.0)" in said
     assert (
-        'narrow it: samcheck bisect --check "a0-onnxruntime" --good 2.8.0 --bad 2.9.1 --python 3.10' in said
+        'narrow it: samcheck bisect --check "a0-onnxruntime" --good 2.8.0 --bad 2.9.1 --python 3.10\n' in said
     )
+    # Of itself a bisect takes what was skipped for what it cannot tell.
+    said = "\n".join(text.lines([one], "skipped", len(rows)))
+    assert "--bad 2.9.1 --python 3.10 --bad-outcome skipped" in said
 
 
 NUMPY = [

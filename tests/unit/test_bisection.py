@@ -228,6 +228,14 @@ def test_other_axes() -> None:
     [
         ({"axis": "torch", "good": "2.4.9", "bad": "2.15.0"}, "--good: no torch '2.4.9' is known"),
         ({"axis": "torch", "good": "2.4.1", "bad": "2.4.1"}, "both 2.4.1"),
+        (
+            {"axis": "python", "good": "3.7", "bad": "3.12", "torch": "2.4.1"},
+            "--good 3.7: .* wheels .* not 3.7",
+        ),
+        (
+            {"axis": "python", "good": "3.7", "bad": "3.8", "torch": "1.13.1"},
+            "tools have no release for Python",
+        ),
         ({"axis": "python", "good": "3.8", "bad": "3.12", "torch": "2.9.1"}, "--good 3.8: .* not 3.8"),
     ],
 )

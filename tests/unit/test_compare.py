@@ -315,7 +315,24 @@ def test_noise_is_kept_and_used(tmp_path: Path) -> None:
     assert "no A/A runs" not in done.output
 
 
+def test_only_runs_of_the_same_are_kept_as_noise(tmp_path: Path) -> None:
+    """And runs of other variants, which measure other numbers, do not count."""
+    rows = [
+        result(bench("encoder", *STEADY), started="2026-11-21T12:00:00+00:00"),
+        result(bench("decoder", *STEADY), started="2026-11-22T12:00:00+00:00", variants=["tiny"]),
+        result(bench("encoder", *STEADY), started="2026-11-23T12:00:00+00:00", samcheck="0.2.0"),
+    ]
+    folders = [stored(tmp_path / f"run{number}", row) for number, row in enumerate(rows)]
+    done = call(noise_command, *folders, "--results", tmp_path / "store")
+    assert "torch2.4.1-cu121-py3.11: 2 A/A runs, 1 more until" in done.output
+    other = replace(rows[0], started="2026-11-24T12:00:00+00:00", observed=replace(made.SEEN, numpy="2.0.2"))
+    done = call(noise_command, *folders, stored(tmp_path / "other", other), "--results", tmp_path / "none")
+    assert "differ: NumPy none → 2.0.2" in str(done.exception)
+    assert not (tmp_path / "none").exists()
+
+
 def test_bad_input_is_one_sentence(tmp_path: Path) -> None:
+    assert "an empty name" in str(call(compare_command, "", "HEAD").exception)
     empty = tmp_path / "empty"
     empty.mkdir()
     done = call(compare_command, empty, empty)

@@ -5,11 +5,17 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from made import RESULT
+from made import RESULT, SEEN
 
 from samcheck.compare import compare, grouping
+from samcheck.compare.statistics import Noise
 from samcheck.compare.text import markdown
 from samcheck.guest.record import CellResult, CheckResult
+
+
+def nothing_known(_: CellResult) -> dict[str, Noise]:
+    """No A/A runs."""
+    return {}
 
 
 def check(name: str, outcome: str = "passed", precision: str | None = None, **metrics: float) -> CheckResult:
@@ -37,13 +43,13 @@ def test_error_counts_from_what_the_precision_rounds(
     precision: str | None, base: float, new: float, word: str
 ) -> None:
     rows = [result(check("a", precision=precision, logits_relative_l2=each)) for each in (base, new)]
-    (found,) = compare(rows[:1], rows[1:], lambda _: {}).verdicts
+    (found,) = compare(rows[:1], rows[1:], nothing_known).verdicts
     assert found.verdict == word
 
 
 def test_a_block_more_or_less_is_no_change_of_need() -> None:
     rows = [result(check("a", need_mib=each)) for each in (2.008, 3.012)]
-    (found,) = compare(rows[:1], rows[1:], lambda _: {}).verdicts
+    (found,) = compare(rows[:1], rows[1:], nothing_known).verdicts
     assert found.verdict == "unchanged"
 
 
@@ -51,7 +57,7 @@ def test_what_nobody_can_act_on_is_a_line_for_each_kind() -> None:
     names = [f"n{number}" for number in range(12)]
     base = result(*(check(name, held_mib=1, encode_held_mib=100.0) for name in names))
     slower = [check(name, encode_held_mib=100.0 + 2 * at) for at, name in enumerate(names)]
-    found = compare([base], [result(*slower)], lambda _: {})
+    found = compare([base], [result(*slower)], nothing_known)
     (line,) = grouping.lines(found.verdicts, "ambiguous", grouping.MOST)
     where = "on torch2.4.1-cu121-py3.11, such as test_x.py::test_n1 encode_held_mib:"
     assert line.what == f"11 memory numbers {where}"
@@ -70,16 +76,41 @@ def test_a_flood_of_what_got_worse_is_a_line_for_each_cell() -> None:
     after = result(*(check(name, a_allocated_mib=110.0) for name in names), same)
     cells = [replace(RESULT.cell, id=name) for name in ("one", "other")]
     base, new = ([replace(each, cell=cell) for cell in cells] for each in (before, after))
-    found = compare(base, new, lambda _: {})
+    found = compare(base, new, nothing_known)
     text = markdown(found)
     assert text.count("✗ regressed: 12 memory numbers on ") == 2
     assert markdown(found, everything=True).count("✗ regressed") == 24
+
+
+def on(device: str, *checks: CheckResult, **fields: object) -> CellResult:
+    return result(*checks, observed=replace(SEEN, device="cuda", gpu=device), **fields)
+
+
+def test_cells_of_several_devices_are_compared_each_with_its_own() -> None:
+    fine, broken = check("a"), replace(check("a"), outcome="failed", reason="boom")
+    base = [on("A100", fine), on("H100", fine, finished="2026-11-23T00:00:00+00:00")]
+    found = compare(base, [on("A100", broken), on("H100", fine)], nothing_known)
+    cell = RESULT.cell.id
+    assert [row.name for row in found.rows] == [f"{cell} on A100", f"{cell} on H100"]
+    assert [each.row for each in found.changes] == [f"{cell} on A100"]
+    lone = compare(
+        [on("A100", fine), result(cell=replace(RESULT.cell, id="x"))], [on("H100", broken)], nothing_known
+    )
+    assert [(row.name, bool(row.base), bool(row.new)) for row in lone.rows] == [
+        (cell, True, True),  # from one machine to another
+        ("x", True, False),
+    ]
+    gone = compare(base, [on("A100", fine)], nothing_known).rows
+    assert [(row.name, row.new is None) for row in gone] == [
+        (f"{cell} on A100", False),
+        (f"{cell} on H100", True),
+    ]
 
 
 def test_old_reason_is_called_old() -> None:
     base = result(check("a", "skipped"), check("b", "known"))
     checks = [replace(each, reason="no wheel") for each in base.checks]
     new = result(check("a"), replace(check("b", "fixed"), reason="gone"))
-    text = markdown(compare([replace(base, checks=checks)], [new], lambda _: {}))
+    text = markdown(compare([replace(base, checks=checks)], [new], nothing_known))
     assert "skipped → passed: before: no wheel" in text
     assert "known → fixed: gone" in text

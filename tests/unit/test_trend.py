@@ -1,13 +1,16 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from made import RESULT, SEEN
 
 from samcheck.compare.measures import LATENCY, OVERLAP
-from samcheck.compare.trend import levels
+from samcheck.compare.trend import levels, trends
+from samcheck.guest.record import CellResult, CheckResult
 
 WOBBLE = (0.0, 0.004, -0.003, 0.002, -0.004, 0.001)
 
@@ -45,3 +48,27 @@ def test_what_does_not_matter_is_no_change() -> None:
 def test_levels_cover_every_result_once(values: list[float]) -> None:
     found = levels(values, LATENCY)
     assert [n for level in found for n in range(level.first, level.last + 1)] == list(range(len(values)))
+
+
+def measured(day: int, iou: float, weights: str = "trained", gpu: str = "A100") -> CellResult:
+    check = CheckResult("test_x.py::test_it", "some", "passed", "tiny", metrics={"mask_iou": iou})
+    seen = replace(SEEN, device="cuda", gpu=gpu)
+    started = f"2026-11-{day:02}T12:00:00+00:00"
+    return replace(RESULT, checks=[check], weights={"tiny": weights}, started=started, observed=seen)
+
+
+def test_other_weights_are_another_number() -> None:
+    rows = [measured(day, 0.5, "random") for day in range(1, 5)] + [measured(day, 0.9) for day in range(5, 9)]
+    (found,) = trends(rows)
+    assert len(found.points) == 4
+    assert len(found.levels) == 1
+    assert not trends(rows[:6])  # two of the present weights are no history
+
+
+def test_each_device_has_its_own_history() -> None:
+    rows = [measured(day, 0.9) for day in range(1, 5)] + [measured(day, 0.5, gpu="T4") for day in range(5, 9)]
+    found = trends(rows)
+    assert [(each.cell, len(each.levels)) for each in found] == [
+        (f"{RESULT.cell.id} on A100", 1),
+        (f"{RESULT.cell.id} on T4", 1),
+    ]
