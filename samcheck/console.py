@@ -93,7 +93,8 @@ class _LinesOfCell:
 
     def checks(self, done: int, total: int, current: str) -> None:
         if time.monotonic() - self._last > LINE_SECONDS:
-            self._say(f"{self._id}: {done}/{total} checks, now {current}")
+            now = f", now {current}" if current else ""
+            self._say(f"{self._id}: {done}/{total} checks{now}")
 
     def finished(self, result: CellResult) -> None:
         self._say(summary(result))

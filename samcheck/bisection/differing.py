@@ -10,6 +10,8 @@ from samcheck.bisection.search import Answer
 
 #: Packages that SAM's code, or what the suite does with it, goes through.
 TELLING = ("numpy", "torchvision", "onnx", "onnxruntime", "onnxscript", "ml_dtypes", "pillow")
+#: Packages that are named, unless more of those differ.
+MOST = 4
 #: Beginnings of the names of packages that come with a PyTorch.
 OF_TORCH = ("torch", "torchvision", "triton", "pytorch-triton", "nvidia", "cuda", "cmake", "lit")
 
@@ -49,9 +51,8 @@ def _of_axis(name: str, axis: str) -> bool:
 def told(hunt: Hunt, end: Answer) -> str:
     """One part of a sentence; empty where nothing else differs."""
     found = packages(hunt, end)
-    shown = [f"{name} {versions}" for name, versions in found.items() if name in TELLING]
-    parts = [*fields(hunt, end), *shown]
-    rest = len(found) - len(shown)
-    if rest:
-        parts.append(f"{rest} {'other ' if parts else ''}{'package' if rest == 1 else 'packages'}")
+    most = max(MOST, sum(name in TELLING for name in found))
+    parts = [*fields(hunt, end), *(f"{name} {versions}" for name, versions in [*found.items()][:most])]
+    if len(found) > most:
+        parts.append(f"{len(found) - most} more packages")
     return " and ".join(filter(None, (", ".join(parts[:-1]), parts[-1]))) if parts else ""

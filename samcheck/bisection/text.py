@@ -8,8 +8,13 @@ from typing import Any
 
 from samcheck.bisection import differing, search
 from samcheck.bisection.hunt import Hunt, Question
-from samcheck.bisection.observing import Observation
+from samcheck.bisection.observing import BAD, Observation
 from samcheck.bisection.search import Answer, Stuck
+from samcheck.guest.record import MUTE_CHECK_OUTCOMES
+from samcheck.matrix.file import shown
+
+#: Outcomes whose reason is said with them.
+SAID = (*BAD, *MUTE_CHECK_OUTCOMES)
 
 
 def announce(question: Question) -> Iterator[str]:
@@ -30,8 +35,8 @@ def said(hunt: Hunt, at: int) -> str:
     each, seen = hunt.question.candidates[at], hunt.seen.get(at, [])
     texts = [(one.text or one.reason) + (" (stored)" if one.stored else "") for one in seen]
     state = search.state(hunt.runs.get(at, ())).upper()
-    skipped = f": {seen[-1].reason}" if seen and seen[-1].outcome in ("skipped", "not-run") else ""
-    return f"{each.value} [{each.cell.id}]: {', '.join(texts)}{skipped} → {state}"
+    why = f": {shown(seen[-1].reason, 160)}" if seen and seen[-1].outcome in SAID and seen[-1].reason else ""
+    return f"{each.value} [{each.cell.id}]: {', '.join(texts)}{why} → {state}"
 
 
 def conclusion(hunt: Hunt) -> Iterator[str]:
@@ -43,9 +48,11 @@ def conclusion(hunt: Hunt) -> Iterator[str]:
     runs = [tried for _, tried in hunt.trail]
     took = sum(sum(tried.result.phases.values()) for tried in runs)
     ready = len({tried.result.cell.id for tried in runs}) - hunt.built
+    environments = "1 environment" if hunt.built == 1 else f"{hunt.built} environments"
     yield (
-        f"{hunt.built} environments built, {ready} that were ready used; {len(runs)} runs of the check, "
-        f"{hunt.reused} more taken from stored results; {took:.0f} s"
+        f"{environments} built, {ready} that {'was' if ready == 1 else 'were'} ready used; {len(runs)} "
+        f"{'run' if len(runs) == 1 else 'runs'} of the check, {hunt.reused} more taken from stored results; "
+        f"{took:.0f} s"
     )
 
 
@@ -74,10 +81,20 @@ def _answer(hunt: Hunt, end: Answer) -> Iterator[str]:
     yield f"{first} ({now.text}), last good: {good.value} ({was.text}){rest}"
     if now.reason:
         yield f"  {now.text}: {now.reason}"
+    yield from _weakened(hunt, end)
+
+
+def _weakened(hunt: Hunt, end: Answer) -> Iterator[str]:
+    """What makes an answer less than certain."""
+    question = hunt.question
     for at in end.between:
         yield f"  could not be told: {said(hunt, at)}"
     for at in end.against:
         yield f"  the outcome changes more than once, this is the first change: {said(hunt, at)}"
+    failed = [at for at, runs in hunt.seen.items() if at <= end.good and runs[-1].outcome in BAD]
+    if failed and question.bad:
+        names = ", ".join(question.candidates[at].value for at in sorted(failed))
+        yield f"  counted as good, since only {' or '.join(question.bad)} is bad, although it failed: {names}"
     differ = differing.told(hunt, end)
     if differ:
         yield f"  these two also differ in {differ}: that may be the cause instead"

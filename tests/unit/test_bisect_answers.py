@@ -124,7 +124,24 @@ def test_packages_that_differ_at_the_boundary_are_told() -> None:
         "setuptools": "(8, none)",
     }
     said = "\n".join(text.conclusion(done))
-    assert "these two also differ in numpy (1.26.4, 2.2.6) and 1 other package: that may be" in said
+    assert "these two also differ in numpy (1.26.4, 2.2.6) and setuptools (8, none): that may be" in said
+    many = {f"p{number}": "1" for number in range(6)}
+    kept[1] = result(found[-1].cell, "failed", numpy="2.2.6", **many)
+    done = known(question, kept, Answer(0, len(found) - 1))
+    assert "p0 (none, 1), p1 (none, 1), p2" not in differing.told(done, Answer(0, len(found) - 1))
+    assert differing.told(done, Answer(0, len(found) - 1)).endswith(" and 5 more packages")
+
+
+def test_failures_that_count_as_good_are_told() -> None:
+    found = over("python", "3.8", "3.12", torch="2.2.2")
+    outcomes = ("failed", "passed", "passed", "passed", "skipped")
+    kept = [result(each.cell, outcome, "boom") for each, outcome in zip(found, outcomes, strict=True)]
+    done = known(Question(CHECK, "python", found, bad=("skipped",)), kept, Answer(3, 4))
+    said = "\n".join(text.conclusion(done))
+    assert "counted as good, since only skipped is bad, although it failed: 3.8" in said
+    assert "failed (stored): boom → GOOD" in text.said(done, 0)
+    done = known(Question(CHECK, "python", found), kept, Answer(0, 1))
+    assert "counted as good" not in "\n".join(text.conclusion(done))  # the answer itself says it
 
 
 def test_what_the_axis_is_about_is_no_other_cause() -> None:
