@@ -35,6 +35,14 @@ def packages(hunt: Hunt, end: Answer) -> dict[str, str]:
     return {name: f"({one.get(name, 'none')}, {other.get(name, 'none')})" for name in ranked}
 
 
+def held(hunt: Hunt, end: Answer) -> str:
+    """How to keep NumPy from being the cause, where it can be."""
+    if hunt.question.axis == "numpy" or "numpy" not in packages(hunt, end):
+        return ""
+    was = _installed(hunt, end.good).get("numpy")
+    return f"; --numpy {was} would hold NumPy" if was else ""
+
+
 def _installed(hunt: Hunt, at: int) -> Mapping[str, str]:
     """What the last run of a value that told anything had around it."""
     seen = [one.packages for one in hunt.seen.get(at, []) if one.outcome and one.packages]

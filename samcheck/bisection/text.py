@@ -45,15 +45,20 @@ def conclusion(hunt: Hunt) -> Iterator[str]:
         yield from _stuck(hunt, hunt.end)
     elif isinstance(hunt.end, Answer):
         yield from _answer(hunt, hunt.end)
+    yield _took(hunt)
+
+
+def _took(hunt: Hunt) -> str:
     runs = [tried for _, tried in hunt.trail]
+    lacking = {tried.result.cell.id for tried in runs if tried.result.outcome == "build-failed"}
+    ready = len({tried.result.cell.id for tried in runs} - lacking) - hunt.built
+    parts = [f"{hunt.built} environment{'s' * (hunt.built != 1)} built"]
+    if lacking:
+        parts.append(f"{len(lacking)} could not be built")
+    parts.append(f"{ready} that {'was' if ready == 1 else 'were'} ready used")
     took = sum(sum(tried.result.phases.values()) for tried in runs)
-    ready = len({tried.result.cell.id for tried in runs}) - hunt.built
-    environments = "1 environment" if hunt.built == 1 else f"{hunt.built} environments"
-    yield (
-        f"{environments} built, {ready} that {'was' if ready == 1 else 'were'} ready used; {len(runs)} "
-        f"{'run' if len(runs) == 1 else 'runs'} of the check, {hunt.reused} more taken from stored results; "
-        f"{took:.0f} s"
-    )
+    checks = f"{len(runs)} run{'s' * (len(runs) != 1)} of the check"
+    return f"{', '.join(parts)}; {checks}, {hunt.reused} more taken from stored results; {took:.0f} s"
 
 
 def _stuck(hunt: Hunt, end: Stuck) -> Iterator[str]:
@@ -97,7 +102,8 @@ def _weakened(hunt: Hunt, end: Answer) -> Iterator[str]:
         yield f"  counted as good, since only {' or '.join(question.bad)} is bad, although it failed: {names}"
     differ = differing.told(hunt, end)
     if differ:
-        yield f"  these two also differ in {differ}: that may be the cause instead"
+        hold = differing.held(hunt, end)
+        yield f"  these two also differ in {differ}: that may be the cause instead{hold}"
     stale = sorted({one.samcheck for one in _deciding(hunt, end) if one.stored} - {question.samcheck})
     if stale:
         yield f"  the boundary rests in part on results of another samcheck: {', '.join(stale)}"

@@ -25,6 +25,7 @@ class Asked:
         torch, cuda, python, numpy, sam: what is held where it can be; empty for what suits.
         any_python: also use `stored` results of other Pythons.
         stored: cells that the check has a usable result of.
+        present: Pythons that need not be downloaded.
     """
 
     axis: str
@@ -38,6 +39,7 @@ class Asked:
     sam: str = ""
     any_python: bool = False
     stored: Collection[Cell] = field(default_factory=tuple)
+    present: Collection[str] = ()
 
 
 @dataclass(frozen=True)
@@ -115,13 +117,14 @@ def _is_version(text: str) -> bool:
 
 
 def _python(asked: Asked, values: Sequence[str], facts: Facts) -> str:
-    """The Python that most of the values can have; then that of most stored results, then the newest."""
+    """The Python that most of the values can have; then that of most stored results, one that is here, the
+    newest."""
     cells = {value: _cell(asked, value, facts) for value in values}
 
-    def worth(python: str) -> tuple[int, int]:
+    def worth(python: str) -> tuple[int, int, bool]:
         mine = [replace(cell, python=python) for cell in cells.values()]
         kept = sum(plain(cell, facts) in asked.stored for cell in mine)
-        return sum(not _against(cell, facts) for cell in mine), kept
+        return sum(not _against(cell, facts) for cell in mine), kept, python in asked.present
 
     return max(axes.known("python", facts), key=worth)  # the first of equals, and the newest come first
 

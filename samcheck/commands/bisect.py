@@ -31,7 +31,7 @@ from samcheck.rules import AXES
 HELD = {
     "torch": "The PyTorch, where another axis is bisected.",
     "cuda": "The build, e.g. cu126 or cpu; default: what a plain installation of each PyTorch takes.",
-    "python": "The Python; default: the one that most of the values can have.",
+    "python": "The Python; default: one that most of the values can have.",
     "numpy": "The NumPy; default: the newest that fits.",
     "sam": "The package that provides SAM; default: segment-anything.",
 }
@@ -85,7 +85,8 @@ def bisect_command(listed: str, as_json: bool, resume: bool, **options: Any) -> 
     chosen = session.choose_environment(options["environment"])
     check, bad = _check(options["check"]), _outcomes(options["outcomes"])
     told = usable(found, check, bad)
-    candidates, left_out = values.candidates(Asked(**asked, stored=told), facts.load())
+    present = () if asked["python"] or asked["axis"] == "python" else _present(chosen.environment)
+    candidates, left_out = values.candidates(Asked(**asked, stored=told, present=present), facts.load())
     away = _away(candidates, chosen.environment, told)
     settings = Settings(
         "full",
@@ -111,6 +112,13 @@ def bisect_command(listed: str, as_json: bool, resume: bool, **options: Any) -> 
     if as_json:
         click.echo(json.dumps(text.as_json(done), indent=1))
     sys.exit(0 if isinstance(done.end, Answer) and done.end.exact else CELLS_FAILED)
+
+
+def _present(environment: Environment) -> tuple[str, ...]:
+    """Pythons that the environment need not download."""
+    if environment.kind != "venv":
+        return ()
+    return tuple(each for each in machine.PYTHONS if machine.interpreter(each))
 
 
 def _away(

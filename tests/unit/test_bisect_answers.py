@@ -49,6 +49,26 @@ def test_numpy_that_a_cell_has_anyway_is_its_stored_result() -> None:
     assert not stored(question, [result(found[0].cell, numpy="1.26.3")])  # what was usual once
 
 
+def test_python_that_is_here_is_taken_among_equals() -> None:
+    for python in ("3.12", "3.11"):
+        asked = Asked("torch", "2.8.0", "2.9.1", present=(python, "3.8"))
+        found, _ = values.candidates(asked, FACTS)
+        assert {each.cell.python for each in found} == {python}
+
+
+def test_what_could_not_be_built_was_not_ready() -> None:
+    found = over("torch", "2.8.0", "2.9.0", python="3.10")
+    gone = replace(
+        RESULT, cell=found[0].cell.record(()), outcome="build-failed", reason="no Python", checks=[]
+    )
+
+    def probe(candidate: Candidate, _: int) -> Tried:
+        return Tried(gone)
+
+    said = "\n".join(text.conclusion(hunt(Question(CHECK, "torch", found), {}, probe)))
+    assert "0 environments built, 1 could not be built, 0 that were ready used; 1 run of the check" in said
+
+
 def test_held_numpy_is_named_only_where_it_is_not_the_usual_one() -> None:
     found = over("torch", "2.2.2", "2.4.1", python="3.10", numpy="1.26.4")
     assert found[0].cell.numpy == ""
@@ -84,6 +104,7 @@ def test_command_refuses_an_end_out_of_reach(tmp_path: Path, monkeypatch: pytest
     monkeypatch.setattr(machine, "device_name", lambda: "cpu AMD EPYC")
     monkeypatch.setattr(machine, "look", lambda: NO_GPU)
     monkeypatch.setattr(machine, "pytorch_index_answers", lambda: False)
+    monkeypatch.setattr(machine, "interpreter", lambda python: "it" if python == "3.11" else "")
     monkeypatch.setenv("SAMCHECK_HOME", str(tmp_path))
     ends = (
         "--good",
@@ -104,7 +125,7 @@ def test_command_refuses_an_end_out_of_reach(tmp_path: Path, monkeypatch: pytest
     assert "--good cu126: the cu126 build" in str(done.exception)
     assert not (tmp_path / "runs").exists()
     for build in ("cu126", "cu128"):  # what is stored needs no build
-        cell = Cell("2.9.1", build, "3.14")
+        cell = Cell("2.9.1", build, "3.11")
         check = CheckResult(command[1], "dtype", "passed" if build == "cu126" else "failed")
         results.store(tmp_path / "results", replace(result(cell), checks=[check]), "x")
     done = CliRunner().invoke(bisect.bisect_command, (*command, "--repeat", "1"))
@@ -125,6 +146,7 @@ def test_packages_that_differ_at_the_boundary_are_told() -> None:
     }
     said = "\n".join(text.conclusion(done))
     assert "these two also differ in numpy (1.26.4, 2.2.6) and setuptools (8, none): that may be" in said
+    assert "the cause instead; --numpy 1.26.4 would hold NumPy" in said
     many = {f"p{number}": "1" for number in range(6)}
     kept[1] = result(found[-1].cell, "failed", numpy="2.2.6", **many)
     done = known(question, kept, Answer(0, len(found) - 1))
