@@ -22,6 +22,8 @@ def test_first_screen_says_what_works_and_what_not(opened: Open, page: Path) -> 
     assert "✗ 2 environments" in said
     assert "no wheel of torch 2.9.1 for Python 3.11" in said
     assert "shared-predictor in 4 of 5" in said
+    assert ": upstream defects, which fail nothing" in said
+    assert "driver\n535.104.05" in said
     assert "2026-11-23" in said
     assert "20 of 24 checks ran" in said
     assert "up to 2 runs of an environment" in said

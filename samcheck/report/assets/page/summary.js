@@ -3,6 +3,7 @@
 const Summary = (() => {
   const { count, el, link, outcome } = Dom;
   const MOST = 4;
+  const NAMED = 2;
   const DAY_MS = 86400000;
 
   /** How many of the rows have each of `Data.whys`. */
@@ -76,14 +77,20 @@ const Summary = (() => {
     return values.length > 1 ? `${values[0]} to ${values.at(-1)}` : (values[0] ?? "none");
   }
 
+  /** Names do not have a range: one or two, or how many. */
+  function devices(cells) {
+    const names = [...new Set(cells.map((at) => Data.cells[at].device))].sort(Sort.compare("device"));
+    return names.length > 2 ? count(names.length, "device") : names.join(", ");
+  }
+
   function works(selection, good) {
     const about = [
       ["PyTorch", "torch"],
       ["CUDA build", "cuda"],
       ["Python", "python"],
-      ["device", "device"],
-    ];
-    const ranges = good.length ? Dom.pairs(about.map(([name, axis]) => [name, range(good, axis)])) : null;
+      ["driver", "driver"],
+    ].map(([name, axis]) => [name, range(good, axis)]);
+    const ranges = good.length ? Dom.pairs([...about, ["device", devices(good)]]) : null;
     const all = selection.cells.length;
     return card(
       "What works",
@@ -114,32 +121,45 @@ const Summary = (() => {
       ({ reason }) => reason,
       (why) => (Data.meta.bad.includes(why.outcome) ? times[why.at] : 0),
     );
-    const causes = [...failed, ...tally(unbuilt, (at) => Data.cells[at].reason)],
-      defects = defectsOf(rows);
+    const causes = [...failed, ...tally(unbuilt, (at) => Data.cells[at].reason)];
     const items = causes
       .slice(0, MOST - 1)
       .map(([reason, times]) => [`${times} × `, Dom.plain(reason).slice(0, 120)]);
-    for (const [defect, times] of defects.slice(0, Math.max(2, MOST - items.length))) {
-      const all = times === cells.length ? `all ${times}` : `${times} of ${cells.length}`;
-      items.push([
-        outcome("known"),
-        " ",
-        link(defect || "(not in the catalogue)", {
-          ...State.chosen("defect", new Set([defect])),
-          view: "checks",
-        }),
-        ` in ${all}`,
-      ]);
+    if (causes.length > items.length) {
+      const all = State.chosen("outcome", new Set(Data.meta.bad));
+      items.push([link(`${causes.length - items.length} more`, { ...all, view: "checks" })]);
     }
     const headline = causes.length ? `✗ ${count(causes.length, "cause")}` : "✓ no failure";
-    const more = defects.length
-      ? el(
-          "p",
-          { class: "quiet" },
-          `≈ ${count(defects.length, "catalogued upstream defect")} beside, which fail nothing`,
-        )
-      : null;
-    return card("Why", headline, causes.length ? "bad" : "good", list(items), more);
+    return card(
+      "Why",
+      headline,
+      causes.length ? "bad" : "good",
+      list(items),
+      known(defectsOf(rows), cells.length),
+    );
+  }
+
+  /** Catalogued defects are no failures, and stand apart from these. */
+  function known(defects, all) {
+    if (!defects.length) return null;
+    const named = defects.slice(0, NAMED).flatMap(([defect, times], at) => [
+      at ? ", " : " ",
+      link(defect || "(not in the catalogue)", {
+        ...State.chosen("defect", new Set([defect])),
+        view: "checks",
+      }),
+      times === all ? ` in all ${all}` : ` in ${times} of ${all}`,
+    ]);
+    const every = { ...State.chosen("outcome", new Set(["known"])), view: "checks" };
+    const more = defects.length - NAMED;
+    return el(
+      "p",
+      { class: "apart" },
+      outcome("known"),
+      named,
+      more > 0 ? [" and ", link(`${more} more`, every)] : null,
+      ": upstream defects, which fail nothing",
+    );
   }
 
   function ago(day) {
@@ -211,7 +231,7 @@ const Summary = (() => {
       list([
         gpus.size
           ? `on ${count(gpus.size, "GPU")}`
-          : "on no GPU: nothing here is about speed or memory of GPUs",
+          : "none is from a GPU: nothing here is about speed or memory of GPUs",
         runs > 1 ? `up to ${runs} runs of an environment` : "one run of each environment",
         `weights: ${weights.join(", ") || "none"}; random ones say nothing about the quality of masks`,
       ]),
