@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from samcheck.facts import Facts
 from samcheck.guest.record import CellResult
 from samcheck.matrix import LeftOut
+from samcheck.report import overview, tried
 from samcheck.report import rows as table_rows
-from samcheck.report import tried
 from samcheck.report.escaping import escape, grid, row_name
 from samcheck.report.fields import SEVERITY, SYMBOLS, Column, Field
 from samcheck.report.footnotes import Footnotes
@@ -49,8 +49,11 @@ def document(
     rows: Iterable[Row], problems: Sequence[str], left_out: Sequence[LeftOut], facts: Facts | None = None
 ) -> str:
     """As `table`, from rows; with `facts`, also what they say of combinations that were not tried."""
-    sections = [_section(*machine, facts) for machine in by_machine(rows)]
-    parts = [INTRODUCTION, *(sections or ["No results yet: run `nox -s matrix`.\n"])]
+    machines = list(by_machine(rows))
+    sections = [_section(*machine, facts) for machine in machines]
+    title, _, meaning = INTRODUCTION.partition("\n\n")
+    parts = ["\n".join([title, "", *overview.lines(machines), meaning])]
+    parts += sections or ["No results yet: run `nox -s matrix`.\n"]
     if left_out:
         lines = [f"- {escape(each.id)}: {escape(each.reason)}" for each in left_out]
         parts.append("\n".join(["## Left out of the last run", "", *lines, ""]))

@@ -124,7 +124,10 @@ def check_markdown(text: str) -> Seen:
     assert seen.attributes <= {"href", "id", "start"}
     widths = [(line.count("|"), line) for line in text.splitlines() if line.startswith("|")]
     for (before, head), (after, rule) in pairwise(widths):
-        assert before == after or rule.startswith(("| cell", "| recipe", "| sign", "| axis")), (head, rule)
+        assert before == after or rule.startswith(("| machine", "| cell", "| recipe", "| sign", "| axis")), (
+            head,
+            rule,
+        )
     return seen
 
 

@@ -45,6 +45,33 @@ def test_a_new_reason_changes_no_other_line() -> None:
     assert len(set(after) - set(before)) == len(gone) + 2
 
 
+def test_the_first_lines_say_what_passed_where() -> None:
+    passed = [
+        replace(
+            result(torch, "cu121", "3.11"), outcome="passed", reason="", finished=f"2026-11-0{day}T00:00:00Z"
+        )
+        for torch, day in (("2.10.0", 1), ("2.9.1", 3))
+    ]
+    bad = [result(f"1.{minor}.0", "cu117", "3.8") for minor in range(5)]
+    found = [results.Stored("nvidia-h200", "580.1", each) for each in passed]
+    found += [results.Stored("CPU of <b>mine</b>", "none", each) for each in (*bad, passed[0])]
+    lines = markdown.table(found, [], []).splitlines()
+    assert lines[:2] == ["# Does Segment Anything work here?", ""]
+    assert [line.strip("| ").split(" | ") for line in lines[4:6]] == [
+        [
+            *("CPU of &lt;b&gt;mine&lt;/b&gt;", "none", "1 of 6 environments", "2.10.0", "2026-11-22"),
+            "<br>".join(f"✗ `torch1.{minor}.0-cu117-py3.8`: failed" for minor in range(3)) + "<br>and 2 more",
+        ],
+        [
+            *("[nvidia-h200](#nvidia-h200-driver-5801)", "580.1", "✓ 2 of 2 environments"),
+            *("2.9.1 to 2.10.0", "2026-11-03", "–"),
+        ],
+    ]
+    assert lines[6] == ""
+    assert "## nvidia-h200, driver 580.1" in lines
+    assert markdown.table([], [], []).splitlines()[2].startswith("One row per environment")
+
+
 def test_reasons_of_one_defect_share_a_note() -> None:
     notes = Footnotes()
     reasons = [f"known [rounding]: pixels are rounded (by {each})" for each in "abcde"]

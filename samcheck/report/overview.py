@@ -1,0 +1,45 @@
+"""What a reader wants to know first of all machines: how much passed there, with what, how old that is."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from samcheck.report.escaping import escape, grid, row_name
+from samcheck.report.rows import Row
+
+HEADS = ("machine", "driver", "passed", "PyTorch", "newest answer", "did not pass")
+#: Environments that are named for one machine; all of them have a row below.
+NAMED = 3
+#: What folders that samcheck made are called.
+_PLAIN = re.compile(r"[a-z0-9.-]+")
+
+
+def lines(machines: Sequence[tuple[str, str, Sequence[Row]]]) -> list[str]:
+    """A table with a row for each machine, whose results stand in the order of their versions."""
+    if not machines:
+        return []
+    return [*grid(HEADS, [_machine(*each) for each in machines]), ""]
+
+
+def _machine(device: str, driver: str, rows: Sequence[Row]) -> list[str]:
+    good = [row for row in rows if row.result.outcome == "passed"]
+    bad = [row for row in rows if row.result.outcome != "passed"]
+    named = [f"✗ {row_name(row.result)}: {row.result.outcome}" for row in bad[:NAMED]]
+    more = [f"and {len(bad) - NAMED} more"] if len(bad) > NAMED else []
+    torches = list(dict.fromkeys(row.result.cell.torch for row in good))
+    return [
+        _link(device, driver),
+        escape(driver),
+        f"{'' if bad else '✓ '}{len(good)} of {len(rows)} environments",
+        escape(" to ".join(dict.fromkeys((torches[0], torches[-1])))) if torches else "none",
+        escape(max(row.result.finished for row in rows)[:10]),
+        "<br>".join([*named, *more]) or "–",
+    ]
+
+
+def _link(device: str, driver: str) -> str:
+    """To the machine's section, by the name that GitHub gives to its heading."""
+    if not (_PLAIN.fullmatch(device) and _PLAIN.fullmatch(driver)):
+        return escape(device)
+    return f"[{device}](#{f'{device}-driver-{driver}'.replace('.', '')})"
