@@ -27,9 +27,9 @@ def _section(found: dict[str, Any]) -> Iterator[str]:
     yield ""
     spread, disturbed = f"{found['spread']:.0%}", f"{found['disturbed']:.0%}"
     yield (
-        f"PyTorch {found['torch']} on {found['cpu']}: {found['size']}, {found['tables']} tables. From process "
-        f"to process a benchmark's median varied by {spread} (standard deviation); {disturbed} of the "
-        "measurements were marked as disturbed, and are weighed here all the same."
+        f"PyTorch {found['torch']} on {found['cpu']}: {found['size']}, {found['tables']} tables. From "
+        f"process to process a benchmark's median varied by {spread} (standard deviation); {disturbed} "
+        "of the measurements were marked as disturbed, and are weighed here all the same."
     )
     yield ""
     sizes = list(found["samcheck"]["detected"])
