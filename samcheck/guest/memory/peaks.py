@@ -156,8 +156,13 @@ def _resize_copies() -> bool:
 
 def peaks(variant: variants.Variant, device: str, wanted: Sequence[str]) -> List[Peak]:
     """The encoder in every wanted precision; in fp32 the other steps too, which no precision changes."""
-    model: Any = weights.load(variant)[0]
-    found: List[Peak] = []
+    found = [
+        Peak(name, unsupported=availability.unavailable(precisions.PRECISIONS[name], device))
+        for name in wanted
+    ]
+    if all(each.unsupported for each in found):
+        return found  # loading the largest variant takes long
+    model, found = weights.load(variant)[0], []
     for name in wanted:
         missing = availability.unavailable(precisions.PRECISIONS[name], device, model.image_encoder)
         if missing:
