@@ -112,6 +112,8 @@ def test_exit_codes(tmp_path: Path) -> None:
     assert (outside.returncode, "vit_b is not part of the tier fast" in outside.stderr) == (2, True)
     unknown = samcheck("matrix", str(path), "--variants", "vit_x")
     assert (unknown.returncode, "no variant 'vit_x'" in unknown.stderr) == (2, True)
+    unknown = samcheck("matrix", str(path), "--groups", "peaks,latencies")
+    assert (unknown.returncode, "no group of checks 'latencies'; known: " in unknown.stderr) == (2, True)
     option = samcheck("matrix", str(path), "--environment", "moon")
     assert option.returncode == 2
     assert "Traceback" not in empty.stderr + bad.stderr + option.stderr
