@@ -24,11 +24,12 @@ from .places import digest
 from .retry import WAYS, GaveUp, halved
 from .strategies import STRATEGIES, Bench, Unsupported
 
-#: Of the picture, by tier. That for the large variants is so large that a batch of points needs more than the
-#: image encoder, 6.0 and 3.2 GiB for vit_h: else no limit would stop the one and let the other pass.
-SIZE = {"fast": (360, 480), "full": (1536, 2048)}
-#: Masks are compared on so many pixels: all of the small picture's, every fifth each way of the large one's.
-COMPARED = 360 * 480
+#: Of the picture. For the large variants it is so large that a batch of points needs more than the image
+#: encoder, 6.0 and 3.2 GiB for vit_h: else no limit would stop the one and let the other pass.
+SMALL = (360, 480)
+LARGE = {"vit_b": (1248, 1664), "vit_l": (1536, 2048), "vit_h": (1536, 2048)}
+#: Masks are compared on so many pixels: all of the small picture's, every fifth each way of the large ones'.
+COMPARED = SMALL[0] * SMALL[1]
 #: So many times as long as one run without a limit takes the comparison.
 RUNS = 20
 #: Half of the points fit into it, and all of them do not by far.
@@ -130,7 +131,7 @@ def compare(variant: Variant, device: str, patience: float = math.inf) -> Compar
         steady_allocator(2**16)  # the weights of an encoder that goes are such blocks
     elif device == "cpu":
         steady_allocator(threads=os.cpu_count() or 1)  # an hour otherwise
-    bench = _bench(variant, device, *SIZE[variant.tier])
+    bench = _bench(variant, device, *LARGE.get(variant.name, SMALL))
     gauge, begin = Gauge(device), perf_counter()
     gauge.start()
     expected = bench.masks()
