@@ -23,7 +23,8 @@ def lines(machines: Sequence[tuple[str, str, Sequence[Row]]]) -> list[str]:
 
 
 def _machine(device: str, driver: str, rows: Sequence[Row]) -> list[str]:
-    good = [row for row in rows if row.result.outcome == "passed"]
+    whole = [row for row in rows if not row.result.groups]  # some groups that hold are no answer for all
+    good = [row for row in whole if row.result.outcome == "passed"]
     bad = [row for row in rows if row.result.outcome != "passed"]
     named = [f"✗ {row_name(row.result)}: {row.result.outcome}" for row in bad[:NAMED]]
     more = [f"and {len(bad) - NAMED} more"] if len(bad) > NAMED else []
@@ -31,7 +32,7 @@ def _machine(device: str, driver: str, rows: Sequence[Row]) -> list[str]:
     return [
         _link(device, driver),
         escape(driver),
-        f"{'' if bad else '✓ '}{len(good)} of {len(rows)} environments",
+        f"{'' if bad else '✓ '}{len(good)} of {len(whole)} environments",
         escape(" to ".join(dict.fromkeys((torches[0], torches[-1])))) if torches else "none",
         escape(max(row.result.finished for row in rows)[:10]),
         "<br>".join([*named, *more]) or "–",

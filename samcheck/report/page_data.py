@@ -33,7 +33,7 @@ QUANTILES = 25
 
 CELL_FIELDS = (
     "id", "device", "driver", "torch", "cuda", "python", "numpy", "sam", "outcome", "reason", "kind", "tier",
-    "samcheck", "started", "finished", "tags", "only", "weights", "layout", "whys",
+    "samcheck", "started", "finished", "tags", "only", "groups", "weights", "layout", "whys",
 )  # fmt: skip
 Text = tuple[tuple[str, str], ...]
 
@@ -111,7 +111,7 @@ class Packer:
             *(result.cell.id, stored.device, stored.driver, result.cell.torch, result.cell.cuda),
             *(result.cell.python, _numpy(result), result.cell.sam, result.outcome, result.reason),
             *(result.environment.kind, result.tier, result.samcheck, result.started, result.finished),
-            *(result.cell.tags, result.only, result.weights, self._layouts.of(layout), whys),
+            *(result.cell.tags, result.only, result.groups, result.weights, self._layouts.of(layout), whys),
         ]
 
     def _evidence(self, result: CellResult, checks: Sequence[CheckResult]) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -28,6 +29,13 @@ def test_first_screen_says_what_works_and_what_not(opened: Open, page: Path) -> 
     assert "20 of 24 checks ran" in said
     assert "up to 2 runs of an environment" in said
     assert shown.page.locator("article").last.bounding_box()["y"] < 500
+
+
+def test_some_groups_that_held_are_no_environment_that_works(opened: Open, written: Store) -> None:
+    part = replace(next(each for each in sample.RESULTS if each.outcome == "passed"), groups=["latency"])
+    shown = opened(written([*sample.RESULTS, part]))
+    assert "✓ 3 of 5 environments" in shown.text("#summary")
+    assert f"{part.cell.id} (only group latency)" in shown.text("body")
 
 
 def test_filters_and_takes_back(opened: Open, page: Path) -> None:

@@ -158,6 +158,14 @@ def test_annotations_name_each_reason_once(store: Path) -> None:
     assert not any("known" in line for line in lines)
 
 
+def test_some_groups_that_held_are_no_cell_on_the_badge() -> None:
+    part = replace(PASSED, groups=["latency"])
+    found = [PASSED, part, replace(part, outcome="failed", reason="x")]
+    written = io.BytesIO()
+    badge.write((results.Stored("cpu", "none", each) for each in found), [], written)
+    assert b"1/2 cells passed" in written.getvalue()
+
+
 def test_summary_and_badge_count(store: Path) -> None:
     assert export(store, "summary").decode().startswith("## Segment Anything: 1 of 3 cells passed\n")
     image = ElementTree.fromstring(export(store, "badge"))

@@ -72,6 +72,15 @@ def test_the_first_lines_say_what_passed_where() -> None:
     assert markdown.table([], [], []).splitlines()[2].startswith("One row per environment")
 
 
+def test_some_groups_that_held_are_no_environment_that_passed() -> None:
+    whole = replace(result("2.4.1", "cu121", "3.11", failed("dtype", "a")), outcome="passed", reason="")
+    part = replace(whole, groups=["latency"])
+    bad = replace(result("2.0.1", "cu117", "3.9"), groups=["latency"])
+    lines = table(whole, part, bad).splitlines()
+    assert "| 1 of 1 environments |" in lines[4]
+    assert "✗ `torch2.0.1-cu117-py3.9` (only group latency): failed" in lines[4]
+
+
 def test_reasons_of_one_defect_share_a_note() -> None:
     notes = Footnotes()
     reasons = [f"known [rounding]: pixels are rounded (by {each})" for each in "abcde"]

@@ -17,8 +17,13 @@ CHARACTER = 6.6
 
 
 def write(found: Iterable[Stored], problems: list[str], stream: IO[bytes]) -> None:
-    """``SAM | 9/10 cells passed``; files that are no results count as cells that did not pass."""
-    outcomes = [each.result.outcome for each in found]
+    """``SAM | 9/10 cells passed``; files that are no results count as cells that did not pass.
+
+    Some groups of checks that held are no cell that passed.
+    """
+    outcomes = [
+        each.result.outcome for each in found if each.result.outcome != "passed" or not each.result.groups
+    ]
     stream.write(svg(outcomes.count("passed"), len(outcomes) + len(problems)))
 
 

@@ -83,7 +83,7 @@ const Summary = (() => {
     return names.length > 2 ? count(names.length, "device") : names.join(", ");
   }
 
-  function works(selection, good) {
+  function works(cells, good) {
     const about = [
       ["PyTorch", "torch"],
       ["CUDA build", "cuda"],
@@ -91,10 +91,9 @@ const Summary = (() => {
       ["driver", "driver"],
     ].map(([name, axis]) => [name, range(good, axis)]);
     const ranges = good.length ? Dom.pairs([...about, ["device", devices(good)]]) : null;
-    const all = selection.cells.length;
     return card(
       "What works",
-      `✓ ${good.length} of ${count(all, "environment")}`,
+      `✓ ${good.length} of ${count(cells.length, "environment")}`,
       good.length ? "good" : "none",
       ranges,
     );
@@ -243,9 +242,11 @@ const Summary = (() => {
     const [good, bad] = [true, false].map((fine) =>
       selection.cells.filter((at) => (said.get(at) === "passed") === fine),
     );
+    // Some groups of checks that held do not say that an environment works.
+    const whole = (at) => !Data.cells[at].groups.length;
     Dom.fill(
       container,
-      works(selection, good),
+      works(selection.cells.filter(whole), good.filter(whole)),
       broken(selection, bad),
       reasons(selection, bad),
       age(selection.cells),
