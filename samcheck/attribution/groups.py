@@ -28,7 +28,7 @@ class Group:
         nearest: how far each threshold of `explanation.exact` could be moved: to the nearest value on its
             other side that was run.
         telling: a cell that would tell several exact explanations apart.
-        narrow: options of a bisect between two releases of PyTorch that have others between them; else empty.
+        narrow: options of bisects between two releases of PyTorch or NumPy that have others between them.
     """
 
     checks: tuple[str, ...]
@@ -39,7 +39,7 @@ class Group:
     which: tuple[Conjunction, ...]
     nearest: tuple[tuple[Literal, str], ...]
     telling: Telling | None
-    narrow: tuple[str, ...]
+    narrow: tuple[tuple[str, ...], ...]
     by_group: Mapping[str, int]
     defects: tuple[str, ...]
 
@@ -90,7 +90,7 @@ def _group(
         _which([results[check] for check in checks], [results[check] for check in others]),
         tuple(nearest.items()),
         telling(explanation.exact, cases, facts) if len(explanation.exact) > 1 else None,
-        _narrow(nearest, yes, facts),
+        _narrow(explanation.exact, nearest, yes, facts),
         dict(Counter(results[check].group for check in checks).most_common()),
         tuple(sorted({each.defect for each in mine if each.defect})),
     )
@@ -122,19 +122,30 @@ def _thresholds(found: Sequence[Conjunction], yes: Sequence[Case], no: Sequence[
     return nearest
 
 
-def _narrow(nearest: Mapping[Literal, str], yes: Sequence[Case], facts: Facts) -> tuple[str, ...]:
-    """A bisect, where a threshold of PyTorch is not the only one there can be; else as in a cell with it."""
-    above = partial(order, "torch")
+def _narrow(
+    exact: Sequence[Conjunction], nearest: Mapping[Literal, str], yes: Sequence[Case], facts: Facts
+) -> tuple[tuple[str, ...], ...]:
+    """Bisects where a threshold is not the only one there can be; else as in a cell with the outcome."""
+    found = []
     for literal, other in nearest.items():
-        between = [each for each in axes.known("torch", facts) if literal.below(each)]
-        if literal.axis != "torch" or not any(above(each) > above(other) for each in between):
-            continue
-        good, bad = (other, literal.value) if literal.relation == ">=" else (literal.value, other)
-        cell = next((case.cell for case in yes if case.cell.torch == bad), None)
-        if cell is not None:
-            numpy = ("--numpy", cell.numpy) if cell.numpy else ()
-            return ("--good", good, "--bad", bad, "--python", cell.python, *numpy)
-    return ()
+        if literal.axis == "torch" or (literal.axis == "numpy" and len(exact) == 1):
+            options = _bisect(literal, other, yes, facts)
+            found += [options] if options else []
+    return tuple(found)
+
+
+def _bisect(literal: Literal, other: str, yes: Sequence[Case], facts: Facts) -> tuple[str, ...]:
+    """Its options; empty where no value lies between the two that were run."""
+    axis = literal.axis
+    above = partial(order, axis)
+    between = [each for each in axes.known(axis, facts) if literal.below(each)]
+    good, bad = (other, literal.value) if literal.relation == ">=" else (literal.value, other)
+    cell = next((case.cell for case in yes if case.values.get(axis) == bad), None)
+    if cell is None or not any(above(each) > above(other) for each in between):
+        return ()
+    torch = ("--axis", axis, "--torch", cell.torch) if axis != "torch" else ()
+    numpy = ("--numpy", cell.numpy) if cell.numpy and axis != "numpy" else ()
+    return (*torch, "--good", good, "--bad", bad, "--python", cell.python, *numpy)
 
 
 def _nearest(literal: Literal, values: Sequence[str], yes: Sequence[Case]) -> str:

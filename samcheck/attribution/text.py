@@ -48,7 +48,7 @@ def _count(number: int, name: str) -> str:
 def _lines(group: Group, outcome: str) -> Iterator[str]:
     yield ""
     count = len(group.inside) + len(group.outside)
-    yield f"{_title(group)}: {outcome} in {len(group.inside)} of {_count(count, 'cell')}"
+    yield f"{_title(group)}: {outcome} in {len(group.inside)} of {_count(count, 'result')}"
     exact, nearest = group.explanation.exact, dict(group.nearest)
     if len(exact) == 1:
         yield f"  exactly: {words(exact[0], nearest)}"
@@ -58,9 +58,9 @@ def _lines(group: Group, outcome: str) -> Iterator[str]:
             yield f"  {_telling(group.telling, exact)}"
     else:
         yield from _near(group)
-    if group.narrow:
+    for options in group.narrow:
         wanted = f" --bad-outcome {outcome}" if outcome in MUTE_CHECK_OUTCOMES else ""
-        yield f'  narrow it: samcheck bisect --check "{group.checks[0]}" {" ".join(group.narrow)}{wanted}'
+        yield f'  narrow it: samcheck bisect --check "{group.checks[0]}" {" ".join(options)}{wanted}'
     if group.which:
         yield f"  checks: {_alternatives(group.which)}"
     if group.defects:
@@ -106,7 +106,7 @@ def _near(group: Group) -> Iterator[str]:
 
 def _rule(rule: Rule, count: int) -> str:
     wrong = f", and of {rule.wrong} where it is not so" if rule.wrong else ""
-    return f"{words(rule.literals)} (true of {rule.covers} of the {_count(count, 'cell')}{wrong})"
+    return f"{words(rule.literals)} (true of {rule.covers} of the {_count(count, 'result')}{wrong})"
 
 
 def as_json(groups: Sequence[Group]) -> list[dict[str, Any]]:
@@ -129,7 +129,7 @@ def _json(group: Group) -> dict[str, Any]:
         "checks_are": [_literals(each) for each in group.which],
         "defects": list(group.defects),
         "telling": _telling_json(group.telling),
-        "narrow": list(group.narrow),
+        "narrow": [list(options) for options in group.narrow],
     }
 
 

@@ -194,7 +194,10 @@ def test_two_axes_together() -> None:
     said = {text.words(each) for each in group.explanation.exact}
     assert said == {"torch < 2.4.1 and numpy >= 2.2.6"}
     held = ("--python", "3.10", "--numpy", "2.2.6")
-    assert group.narrow == ("--good", "2.4.1", "--bad", "2.2.2", *held)
+    assert group.narrow == (
+        ("--good", "2.4.1", "--bad", "2.2.2", *held),
+        ("--axis", "numpy", "--torch", "2.2.2", "--good", "1.26.4", "--bad", "2.2.6", "--python", "3.10"),
+    )
     rows = [(Cell("2.4.0", "cu121", "3.10"), "failed"), (Cell("2.4.1", "cu121", "3.10"), "passed")]
     (group,) = attributed([stored(cell, {"a": outcome}) for cell, outcome in rows])
     assert not group.narrow  # these two are neighbours
