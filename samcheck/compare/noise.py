@@ -15,7 +15,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from samcheck import results
 from samcheck.compare import pairing
-from samcheck.compare.measures import Key, Measure, measures
+from samcheck.compare.measures import LATENCY, Key, Measure, family_of, measures
 from samcheck.compare.statistics import (
     NOTHING_KNOWN,
     Noise,
@@ -132,10 +132,19 @@ def store(root: Path, kept: MachineRuns) -> Path:
 
 
 def of_runs(runs: Sequence[Run]) -> dict[str, Noise]:
-    """The noise of each benchmark; nothing where there are too few runs to know."""
+    """The noise of each number; nothing where there are too few runs to know.
+
+    Those of a kind are drawn towards each other: memory varies by a hundredth where times vary by a quarter.
+    """
     if len(runs) < FEWEST_RUNS:
         return {}
-    names = sorted({name for run in runs for name in run.values})
+    kinds: dict[str, list[str]] = {}
+    for name in sorted({name for run in runs for name in run.values}):
+        kinds.setdefault(_kind(name), []).append(name)
+    return {name: noise for names in kinds.values() for name, noise in _of_kind(runs, names).items()}
+
+
+def _of_kind(runs: Sequence[Run], names: Sequence[str]) -> dict[str, Noise]:
     groups = [[run.values[name] for run in runs if run.values.get(name)] for name in names]
     process = moderated([within(group) for group in groups])
     run = moderated([between(group) for group in groups])
@@ -143,8 +152,14 @@ def of_runs(runs: Sequence[Run]) -> dict[str, Noise]:
     return {name: Noise(a, b, size(group)) for name, group, a, b in known if len(group) >= FEWEST_RUNS}
 
 
+def _kind(name: str) -> str:
+    """``latency`` or ``memory``, by what a number is called in the A/A runs."""
+    family = family_of(name.rpartition(" ")[2], None)
+    return family.name if family else LATENCY.name
+
+
 def typical(by_benchmark: Mapping[str, Noise]) -> Noise:
-    """For a benchmark that the A/A runs lack: the noisier end of those that they have."""
+    """For a number that the A/A runs lack: the noisier end of those that they have."""
     if not by_benchmark:
         return NOTHING_KNOWN
     noises = [*by_benchmark.values()]
@@ -157,4 +172,7 @@ def typical(by_benchmark: Mapping[str, Noise]) -> Noise:
 
 
 def lookup(by_benchmark: Mapping[str, Noise], key: Key) -> Noise:
-    return by_benchmark.get(str(key)) or typical(by_benchmark)
+    """The noise of a number; of one that was never run twice, what those of its kind have."""
+    kind = _kind(str(key))
+    alike = {name: noise for name, noise in by_benchmark.items() if _kind(name) == kind}
+    return by_benchmark.get(str(key)) or typical(alike)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from made import RESULT, SEEN
 
-from samcheck.compare import compare, grouping
+from samcheck.compare import compare, grouping, noise
+from samcheck.compare.measures import Key
 from samcheck.compare.statistics import Noise
 from samcheck.compare.text import markdown
 from samcheck.guest.record import CellResult, CheckResult
@@ -51,6 +53,29 @@ def test_a_block_more_or_less_is_no_change_of_need() -> None:
     rows = [result(check("a", need_mib=each)) for each in (2.008, 3.012)]
     (found,) = compare(rows[:1], rows[1:], nothing_known).verdicts
     assert found.verdict == "unchanged"
+
+
+@pytest.fixture
+def shaky_times() -> dict[str, Noise]:
+    """A/A runs of a machine on which times vary by a quarter, and memory by half a hundredth."""
+    random = np.random.default_rng(0)
+    runs = []
+    for number in range(3):
+        values = {f"test_latency.py::test_{name} wall_ms": 0.25 for name in "abcdef"}
+        values |= {f"test_peaks.py::test_{name} encode_held_mib": 0.005 for name in "abcdef"}
+        runs.append(noise.Run(str(number), {name: [random.normal(3, sd)] for name, sd in values.items()}))
+    return noise.of_runs(runs)
+
+
+def test_memory_is_weighed_against_the_noise_of_memory(shaky_times: dict[str, Noise]) -> None:
+    for size, expected in ((1.1, "regressed"), (1.001, "unchanged"), (0.9, "improved")):
+        row = check("a", encode_held_mib=100.0), check("a", encode_held_mib=100.0 * size)
+        sides = [result(replace(each, check="test_peaks.py::test_a")) for each in row]
+        (found,) = compare(sides[:1], sides[1:], lambda _: shaky_times).verdicts
+        assert found.verdict == expected
+    never_run_twice = Key("test_peaks.py::test_z", "encode_held_mib")
+    assert noise.lookup(shaky_times, never_run_twice).run.value < 0.01**2
+    assert noise.lookup(shaky_times, Key("test_latency.py::test_z", "wall_ms")).run.value > 0.1**2
 
 
 def test_what_nobody_can_act_on_is_a_line_for_each_kind() -> None:
