@@ -86,5 +86,6 @@ def _notes(rows: Sequence[Row], found: Sequence[Verdict]) -> Iterator[str]:
     if any(each.assumed for each in found):
         yield (
             "no A/A runs are stored for some of these: how much two runs differ without a cause was assumed, "
-            "with care, and small changes stay ambiguous; run the base three times and see `samcheck noise`"
+            "with care, or is not known, so that changes stay ambiguous; run the base three times and see "
+            "`samcheck noise`"
         )

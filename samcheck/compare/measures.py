@@ -45,11 +45,11 @@ class Family:
 
 
 LATENCY = Family("latency", ratio=True, worse=1, margin=0.03, floor=1e-6)
-MEMORY = Family("memory", ratio=True, worse=1, margin=0.05, floor=1e-3)
+MEMORY = Family("resident memory", ratio=True, worse=1, margin=0.05, floor=1e-3)
 #: Beyond what was in use already: a block of a mebibyte lies free or does not, 2 MiB one time and 3 the next.
 NEEDED = replace(MEMORY, floor=16.0)
 #: As an allocator counts it: the same steps take the same blocks.
-ALLOCATED = Family("memory", ratio=True, worse=1, margin=0.02, exact=True, floor=1e-3)
+ALLOCATED = Family("allocated memory", ratio=True, worse=1, margin=0.02, exact=True, floor=1e-3)
 #: Against float64; a floor is what the precision rounds by itself, which releases do differently.
 ERROR = Family("error", ratio=True, worse=1, margin=1.0, exact=True, floor=1e-3)
 #: Where that is less: from PyTorch 1.13.1 to 2.15.0 errors in float32 stay below 6e-7, and those of float16

@@ -153,7 +153,7 @@ def _of_kind(runs: Sequence[Run], names: Sequence[str]) -> dict[str, Noise]:
 
 
 def _kind(name: str) -> str:
-    """``latency`` or ``memory``, by what a number is called in the A/A runs."""
+    """``latency`` or ``resident memory``, by what a number is called in the A/A runs."""
     family = family_of(name.rpartition(" ")[2], None)
     return family.name if family else LATENCY.name
 

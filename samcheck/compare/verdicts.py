@@ -116,7 +116,9 @@ def _comparable(pair: Pair, in_turns: Difference | None) -> Difference | Verdict
     if base.family.exact or base.values == new.values:
         return _exact(pair, change)
     unknown = "one process on each side and no A/A runs: nothing is known of the noise"
-    return difference(base.values, new.values, pair.noise) or _verdict(pair, "ambiguous", unknown, change)
+    return difference(base.values, new.values, pair.noise) or replace(
+        _verdict(pair, "ambiguous", unknown, change), assumed=True
+    )
 
 
 def _apart(pair: Pair, base: Measure, new: Measure) -> str:

@@ -91,6 +91,7 @@ def test_one_process_on_each_side_says_nothing() -> None:
     found = compare([result(bench("encoder", 10.0))], [result(bench("encoder", 20.0))], lambda _: {})
     assert [each.verdict for each in found.verdicts] == ["ambiguous"]
     assert "nothing is known of the noise" in found.verdicts[0].reason
+    assert any("see `samcheck noise`" in note for note in found.notes)
     assert not found.worse
 
 

@@ -85,7 +85,7 @@ def test_what_nobody_can_act_on_is_a_line_for_each_kind() -> None:
     found = compare([base], [result(*slower)], nothing_known)
     (line,) = grouping.lines(found.verdicts, "ambiguous", grouping.MOST)
     where = "on torch2.4.1-cu121-py3.11, such as test_x.py::test_n1 encode_held_mib:"
-    assert line.what == f"11 memory numbers {where}"
+    assert line.what == f"11 resident memory numbers {where}"
     assert line.effect == "+12.0% (+2.0% to +22.0%)"
     assert len(line.members) == 11
     assert "nothing is known of the noise" in line.reason
@@ -103,7 +103,7 @@ def test_a_flood_of_what_got_worse_is_a_line_for_each_cell() -> None:
     base, new = ([replace(each, cell=cell) for cell in cells] for each in (before, after))
     found = compare(base, new, nothing_known)
     text = markdown(found)
-    assert text.count("✗ regressed: 12 memory numbers on ") == 2
+    assert text.count("✗ regressed: 12 allocated memory numbers on ") == 2
     assert markdown(found, everything=True).count("✗ regressed") == 24
 
 
