@@ -20,7 +20,7 @@ from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import Any
 
-from samcheck import results
+from samcheck import results, shapes
 from samcheck.asking import parts, tables
 from samcheck.asking.parts import Parts, Stamp
 from samcheck.environments import venv
@@ -31,7 +31,7 @@ from samcheck.results import InUse, Stored
 
 LIST, READERS, COMPLETE = "index.json", "readers", ".parquet"
 #: Of what an index is made: where one of these changes, it is made anew.
-MAKERS = (tables, parquet, rows, results, record)
+MAKERS = (tables, parquet, rows, results, shapes, record)
 #: A file may change again without a sign of it for so long: the clock of file systems ticks.
 TICK_SECONDS = 0.1
 IN_USE = "a question is being asked of it"

@@ -44,13 +44,19 @@ def write(store: Path, left_out: Sequence[LeftOut] | None = None) -> Path:
 def documents(store: Path) -> dict[str, str]:
     """What belongs into each file beside the results; an empty text where there should be none."""
     problems: list[str] = []
-    every = [rows.row(each) for each in results.stream(store, problems)]
+    every: list[rows.Row] = []
+    tried: list[recipes.Recipes] = []
+    peaks: list[memory.Peaks] = []
+    for each in results.stream(store, problems):  # of which little is kept: there may be thousands
+        every.append(rows.row(each))
+        tried += recipes.recipes(each)
+        peaks += memory.peaks(each)
     left_out, torn = noted(store / LEFT_OUT)
     known = facts.load()
     return {
         TABLE: markdown.document(every, [*problems, *torn], left_out, known),
-        RECIPES: recipes.of_rows(every, known),
-        MEMORY: memory.of_rows(every),
+        RECIPES: recipes.of_recipes(tried, known),
+        MEMORY: memory.of_peaks(peaks),
     }
 
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
+from operator import attrgetter
+from typing import NamedTuple
 
 from samcheck.guest.record import GROUP_NAMES, PRECISION_NAMES, VARIANT_TIERS, CheckResult
 
@@ -20,6 +23,7 @@ SEVERITY = (
     "fixed",
     "passed",
 )
+_SEVERITY = {outcome: rank for rank, outcome in enumerate(SEVERITY)}
 SYMBOLS = {
     "passed": "✓",
     "fixed": "✓",
@@ -32,8 +36,7 @@ SYMBOLS = {
 }
 
 
-@dataclass(frozen=True)
-class Column:
+class Column(NamedTuple):
     """What a field is about; what it is not told apart by is empty."""
 
     group: str
@@ -59,11 +62,30 @@ def _rank(name: str, known: tuple[str, ...]) -> tuple[int, str]:
     return (known.index(name) if name in known else len(known), name)
 
 
-def by_group(check: CheckResult) -> Column | None:
+class Kind(NamedTuple):
+    """What a field needs of a check; the hundreds of one result are of some dozens of kinds."""
+
+    group: str
+    variant: str | None
+    precision: str | None
+    outcome: str
+    defect: str | None
+    reason: str
+
+
+_kind = attrgetter(*Kind._fields)
+
+
+def tally(checks: Iterable[CheckResult]) -> dict[Kind, int]:
+    """How many checks there are of each kind, in the order in which they first appear."""
+    return {Kind(*kind): times for kind, times in Counter(map(_kind, checks)).items()}
+
+
+def by_group(check: CheckResult | Kind) -> Column | None:
     return _column(check.group, "", "")
 
 
-def by_precision(check: CheckResult) -> Column | None:
+def by_precision(check: CheckResult | Kind) -> Column | None:
     if check.variant is None or check.precision is None:
         return None
     return _column("", check.variant, check.precision)
@@ -73,7 +95,7 @@ def by_precision(check: CheckResult) -> Column | None:
 _column = cache(Column)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Field:
     """Outcome of a field, the worst of its checks, and the reasons of those that are not green."""
 
@@ -90,28 +112,35 @@ class Field:
         return f"{SYMBOLS[self.outcome]} {self.outcome} {self.worst}/{self.count}"
 
 
-def fields(
-    checks: Iterable[CheckResult], column: Callable[[CheckResult], Column | None]
-) -> dict[Column, Field]:
+def fields(checks: Iterable[CheckResult], column: Callable[[Kind], Column | None]) -> dict[Column, Field]:
     """The fields of a row; checks for which there is no column are left out."""
-    grouped: dict[Column, list[CheckResult]] = {}
-    for check in checks:
-        where = column(check)
+    return of_kinds(tally(checks), column)
+
+
+def of_kinds(kinds: Mapping[Kind, int], column: Callable[[Kind], Column | None]) -> dict[Column, Field]:
+    """As `fields`."""
+    grouped: dict[Column, list[tuple[Kind, int]]] = {}
+    for kind, times in kinds.items():
+        where = column(kind)
         if where is not None:
-            grouped.setdefault(where, []).append(check)
+            grouped.setdefault(where, []).append((kind, times))
     return {where: _field(members) for where, members in grouped.items()}
 
 
-def _field(members: list[CheckResult]) -> Field:
-    outcome = min((check.outcome for check in members), key=SEVERITY.index)
-    # "fixed" is good news, but the reader is told.
-    # Thousands of results have the same reasons: each is kept once.
-    reasons = {sys.intern(reason_of(check)): None for check in members if check.outcome != "passed"}
-    worst = sum(check.outcome == outcome for check in members)
-    return Field(outcome, len(members), worst, tuple(reasons))
+def _field(members: list[tuple[Kind, int]]) -> Field:
+    count, times = 0, [0] * len(SEVERITY)
+    reasons: dict[str, None] = {}
+    for kind, each in members:
+        count += each
+        times[_SEVERITY[kind.outcome]] += each
+        if kind.outcome != "passed":  # "fixed" is good news, but the reader is told
+            # Thousands of results have the same reasons: each is kept once.
+            reasons[sys.intern(reason_of(kind))] = None
+    worst = next(rank for rank, each in enumerate(times) if each)
+    return Field(SEVERITY[worst], count, times[worst], tuple(reasons))
 
 
-def reason_of(check: CheckResult) -> str:
+def reason_of(check: CheckResult | Kind) -> str:
     """A footnote: outcome, defect id where there is one, and why."""
     defect = f" [{check.defect}]" if check.defect else ""
     return f"{check.outcome}{defect}: {check.reason or 'no reason was recorded'}"

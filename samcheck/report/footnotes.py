@@ -23,11 +23,17 @@ class Footnotes:
 
     def __init__(self) -> None:
         self._marks: dict[str, str] = {}
+        self._taken: set[str] = set()
         self._reasons: dict[str, dict[str, None]] = {}
+        self._said: dict[tuple[str, ...], str] = {}
 
     def mark(self, reasons: Iterable[str]) -> str:
-        marks = {self._mark(reason) for reason in reasons}
-        return f" <sup>{', '.join(sorted(marks))}</sup>" if marks else ""
+        """What is put behind a word; the rows of thousands of results have the same reasons."""
+        key = tuple(reasons)
+        if key not in self._said:
+            marks = {self._mark(reason) for reason in key}
+            self._said[key] = f" <sup>{', '.join(sorted(marks))}</sup>" if marks else ""
+        return self._said[key]
 
     def lines(self) -> list[str]:
         """The notes: bad ones first, then by their text."""
@@ -42,14 +48,14 @@ class Footnotes:
         self._reasons.setdefault(note, {})[reason] = None
         if note not in self._marks:
             self._marks[note] = self._free(note)
+            self._taken.add(self._marks[note])
         return self._marks[note]
 
     def _free(self, note: str) -> str:
         digest = base64.b32encode(hashlib.sha256(note.encode()).digest()).decode().lower()
         letter = note[:1].lower() if note[:1].isascii() and note[:1].isalpha() else "n"
-        taken = set(self._marks.values())
         marks = (f"{letter}{digest[:length]}" for length in range(LENGTH, len(digest)))
-        return next(mark for mark in marks if mark not in taken)
+        return next(mark for mark in marks if mark not in self._taken)
 
 
 def _order(note: str) -> tuple[int, str]:

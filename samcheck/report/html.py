@@ -23,7 +23,7 @@ from samcheck.guest.record import (
     PRECISION_NAMES,
     VARIANT_TIERS,
 )
-from samcheck.report import memory_curves, page_data
+from samcheck.report import memory_curves, page_data, page_size
 from samcheck.report.fields import SEVERITY, SYMBOLS
 
 PAGE = "index.html"
@@ -41,19 +41,29 @@ def write(path: Path, folders: Sequence[Path], older: Iterable[results.Stored] =
     """Write all in the stores `folders`, and `older`, to `path`; several runs of a cell are its history.
 
     Raises:
-        BadInput: a folder is not there, or no file in them is a result.
+        BadInput: a folder is not there, no file in them is a result, or there are too many.
     """
     for folder in folders:
         if not folder.is_dir():
             raise BadInput(f"{folder}: no such folder: name folders with results in them, such as results/")
     problems: list[str] = []
-    now = datetime.now(UTC)
-    found = chain.from_iterable(results.stream(folder, problems) for folder in folders)
-    packed = page_data.pack(_unique(chain(found, older)), _meta(now, problems))
+    now, every, others = datetime.now(UTC), [each for one in folders for each in results.paths(one)], [*older]
+
+    def found() -> Iterator[results.Stored]:
+        problems.clear()
+        return _unique(chain(results.read_all(every, problems), others))
+
+    packed = page_size.fitting(found, _meta(now, problems), _hopeless(every))
     if not packed.results:
         raise BadInput(f"no results in {', '.join(map(str, folders))}: run `nox -s matrix` first")
     results.write_atomically(path, render(packed, now).encode())
     return packed
+
+
+def _hopeless(paths: Sequence[Path]) -> tuple[str, ...]:
+    """Blocks that so many results have no room for, which is not worth a look where there are few."""
+    some = paths[:: len(paths) // page_size.SAMPLE] if len(paths) > 10 * page_size.SAMPLE else ()
+    return page_size.hopeless(results.read_all(some, []), len(some) / len(paths)) if some else ()
 
 
 def _unique(found: Iterable[results.Stored]) -> Iterator[results.Stored]:

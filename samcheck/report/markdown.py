@@ -12,10 +12,8 @@ from samcheck.report import rows as table_rows
 from samcheck.report.escaping import escape, grid, row_name
 from samcheck.report.fields import SEVERITY, SYMBOLS, Column, Field
 from samcheck.report.footnotes import Footnotes
-from samcheck.report.rows import Row, by_machine
+from samcheck.report.rows import TIMED, Row, by_machine
 from samcheck.results import Stored
-
-LATENCY_CHECKS = ("encoder", "decoder", "end_to_end")
 
 INTRODUCTION = """\
 # Does Segment Anything work here?
@@ -78,7 +76,7 @@ def _section(device: str, driver: str, rows: list[Row], facts: Facts | None) -> 
         "",
         *(notes.lines() or ["None: every check held."]),
         "",
-        *_latencies([row.result for row in rows]),
+        *_latencies(rows),
         *_observed(rows),
         *tried.section([row.result for row in rows], facts),
     ]
@@ -203,10 +201,10 @@ def _facts(row: CellResult) -> dict[str, str]:
     }
 
 
-def _latencies(every: list[CellResult]) -> list[str]:
+def _latencies(rows: list[Row]) -> list[str]:
     """Median milliseconds of encoder, decoder and the whole way, where they were measured."""
-    timed = {row_name(row): found for row in every if (found := _timed(row))}
-    keys = sorted({key for row in timed.values() for key in row}, key=lambda key: _latency_order(*key))
+    timed = {row_name(row.result): row.timed for row in rows if row.timed}
+    keys = sorted({key for found in timed.values() for key in found}, key=lambda key: _latency_order(*key))
     if not keys:
         return []
     heads = ["cell", *(f"{escape(f'{variant} {precision}')}<br>{part}" for variant, precision, part in keys)]
@@ -224,15 +222,5 @@ def _latencies(every: list[CellResult]) -> list[str]:
     ]
 
 
-def _timed(row: CellResult) -> dict[tuple[str, str, str], float]:
-    found = {}
-    for check in row.checks:
-        part = check.check.partition("::test_")[2].partition("[")[0]
-        if check.group == "latency" and part in LATENCY_CHECKS and "median_ms" in check.metrics:
-            key = (check.variant or "", check.precision or "", part)
-            found[key] = check.metrics["median_ms"]
-    return found
-
-
 def _latency_order(variant: str, precision: str, part: str) -> tuple[object, ...]:
-    return (*Column("latency", variant, precision).order, LATENCY_CHECKS.index(part))
+    return (*Column("latency", variant, precision).order, TIMED.index(part))

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 
 from samcheck.guest.record import PRECISION_NAMES, VARIANT_TIERS, CellResult, CheckResult
 from samcheck.guest.sizes import STEPS
 from samcheck.report.escaping import escape, grid, row_name
-from samcheck.report.rows import Row, by_machine, row
+from samcheck.report.rows import Head, bare, by_machine
 from samcheck.results import Stored
 
 GROUP = "peaks"
@@ -43,23 +44,45 @@ STRATEGIES_HEADS = (
 HEADS = ("cell", "variant", "precision", "step", "tensors, MiB", "process, MiB", "counted, MiB", "error")
 
 
-def document(found: Sequence[Stored]) -> str:
+@dataclass(frozen=True)
+class Peaks(Head):
+    """What one result says of memory, as lines of the three tables."""
+
+    lines: Sequence[Sequence[str]]
+    others: Sequence[Sequence[str]]
+    tried: Sequence[Sequence[str]]
+
+
+def peaks(stored: Stored) -> list[Peaks]:
+    """One, or none where nothing was measured."""
+    result = stored.result
+    found = Peaks(
+        stored.device,
+        stored.driver,
+        bare(result),
+        tuple(_rows(result)),
+        tuple(_elsewhere(result)),
+        tuple(_strategies(result)),
+    )
+    return [found] if found.lines or found.others or found.tried else []
+
+
+def document(found: Iterable[Stored]) -> str:
     """The whole document; empty where no result has a peak."""
-    return of_rows(map(row, found))
+    return of_peaks(each for stored in found for each in peaks(stored))
 
 
-def of_rows(every: Iterable[Row]) -> str:
+def of_peaks(every: Iterable[Peaks]) -> str:
     """As `document`."""
     parts = []
     for device, driver, group in by_machine(every):
-        results = [each.result for each in group]
-        lines = [line for result in results for line in _rows(result)]
+        lines = [line for each in group for line in each.lines]
         if lines:
             parts += [f"## {escape(device)}, driver {escape(driver)}", "", *grid(HEADS, lines), ""]
-        others = [line for result in results for line in _elsewhere(result)]
+        others = [line for each in group for line in each.others]
         if others:
             parts += [f"### {ELSEWHERE}, {escape(device)}", "", *grid(ELSEWHERE_HEADS, others), ""]
-        tried = [line for result in results for line in _strategies(result)]
+        tried = [line for each in group for line in each.tried]
         if tried:
             parts += [f"### {STRATEGIES}, {escape(device)}", "", STRATEGIES_TEXT, ""]
             parts += [*grid(STRATEGIES_HEADS, tried), ""]

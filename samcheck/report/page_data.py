@@ -12,10 +12,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Any
 
-from samcheck.guest.record import CellResult, CheckResult, Series
-from samcheck.report.blocks import Block, Table, number
+from samcheck import shapes
+from samcheck.guest.record import BAD_CHECK_OUTCOMES, CellResult, CheckResult, Series
+from samcheck.report.blocks import Block, Table, number, numbers
 from samcheck.results import Stored
 
 #: A page larger than this opens slowly and cannot be sent by mail; blocks are then left out, in this order.
@@ -27,35 +29,53 @@ LARGEST_PICTURE = 128 * 128 * 3 * 4 // 3 + 1000
 BASE64 = re.compile("[A-Za-z0-9+/]+={0,2}")
 #: How the signature of PNG begins in base64.
 PNG = "iVBORw0KGgo"
+#: What else may be left out, beside blocks.
+REASONS = "reasons of checks that fail nothing"
 EXPENDABLE = ("samples", "numbers", "evidence")
 #: What is kept of the samples of one process: enough for the shape of their distribution.
 QUANTILES = 25
 
 CELL_FIELDS = (
     "id", "device", "driver", "torch", "cuda", "python", "numpy", "sam", "outcome", "reason", "kind", "tier",
-    "samcheck", "started", "finished", "tags", "only", "groups", "weights", "layout", "whys",
+    "samcheck", "started", "finished", "tags", "only", "groups", "weights", "layout", "whys", "changes",
 )  # fmt: skip
+#: Lists of checks whose order is remembered: nearly all results have one of few.
+MOST_ORDERS = 100
 Text = tuple[tuple[str, str], ...]
+Definition = tuple[str, str, str | None, str | None, str | None]
 
 
 @dataclass(frozen=True)
 class Packed:
-    """Blocks by name, and the names of those that were left out."""
+    """Blocks by name, and what was left out."""
 
     blocks: Mapping[str, str]
     left_out: tuple[str, ...]
     results: int
     checks: int
 
+    @property
+    def size(self) -> int:
+        return sum(map(len, self.blocks.values()))
+
 
 class Packer:
-    """Takes results one by one, so that they need not be in memory together."""
+    """Takes results one by one, so that they need not be in memory together.
 
-    def __init__(self) -> None:
-        self._blocks = {name: Block() for name in ("index", *reversed(EXPENDABLE))}
+    A block that cannot fit any more is left out as soon as that is known, and no more work done for it.
+    """
+
+    def __init__(self, room: int = LARGEST_BYTES, without: Sequence[str] = ()) -> None:
+        self._room = room
+        names = ("index", *(name for name in reversed(EXPENDABLE) if name not in without))
+        self._blocks = {name: Block() for name in names}
+        self._left_out = [*without]
+        self._why = _brief_why if REASONS in without else _why
         self._definitions: Table[tuple[str, ...]] = Table()
         self._layouts: Table[tuple[int, ...]] = Table()
-        self._whys: Table[tuple[str, str, str]] = Table(("passed", "", ""))
+        self._last: dict[int, list[int]] = {}
+        self._orders: dict[tuple[Definition, ...], tuple[list[int], int]] = {}
+        self._whys: Table[tuple[str, str | None, str]] = Table(("passed", None, ""))
         self._settings: Table[Text] = Table(())
         self._details: Table[str] = Table("")
         self._packages: Table[tuple[str, str]] = Table()
@@ -63,88 +83,129 @@ class Packer:
         self._results = self._checks = 0
 
     def add(self, stored: Stored) -> None:
-        checks = sorted(stored.result.checks, key=lambda check: (check.group, check.check))
-        self._blocks["index"].add(self._index(stored, checks))
-        self._blocks["evidence"].add(self._evidence(stored.result, checks))
-        self._blocks["numbers"].add(self._numbers(checks))
-        self._blocks["samples"].add(
-            {at: each for at, check in enumerate(checks) if (each := _samples(check))}
-        )
+        order, layout = self._order(tuple(map(_definition, stored.result.checks)))
+        checks = [stored.result.checks[at] for at in order]
+        self._blocks["index"].add(self._index(stored, checks, layout))
+        if "evidence" in self._blocks:
+            self._blocks["evidence"].add(self._evidence(stored.result, checks))
+        if "numbers" in self._blocks:
+            self._blocks["numbers"].add(self._numbers(checks))
+        if "samples" in self._blocks:
+            self._blocks["samples"].add(
+                {at: _samples(check) for at, check in enumerate(checks) if check.series}
+            )
         self._results += 1
         self._checks += len(checks)
+        self._leave_out({name: block.size for name, block in self._blocks.items()})
 
-    def close(self, meta: Mapping[str, Any], room: int = LARGEST_BYTES) -> Packed:
-        """The blocks, so many of them as `room` bytes hold; `meta` goes into the index as it is."""
-        self._blocks["evidence"].add(
-            {
-                "settings": [dict(each) for each in self._settings.items],
-                "details": self._details.items,
-                "packages": self._packages.items,
-            }
-        )
-        self._blocks["numbers"].add({"shapes": self._shapes.items})
-        self._blocks["samples"].add({})
-        self._blocks["index"].add(
-            {
+    def close(self, meta: Mapping[str, Any]) -> Packed:
+        """The blocks, so many of them as there is room for; `meta` goes into the index as it is."""
+        lasts: dict[str, Any] = {
+            "evidence": {
+                "settings": [dict(sorted(each)) for each in self._settings],
+                "details": list(self._details),
+                "packages": list(self._packages),
+            },
+            "numbers": {"shapes": list(self._shapes)},
+            "samples": {},
+            "index": {
                 "meta": meta,
                 "fields": CELL_FIELDS,
-                "definitions": self._definitions.items,
-                "layouts": self._layouts.items,
-                "whys": self._whys.items,
-            }
-        )
-        return self._fitting({name: block.close() for name, block in self._blocks.items()}, room)
+                "definitions": list(self._definitions),
+                "layouts": list(self._layouts),
+                "whys": [(outcome, defect or "", reason) for outcome, defect, reason in self._whys],
+            },
+        }
+        for name, block in self._blocks.items():
+            block.add(lasts[name])
+        blocks = {name: block.close() for name, block in self._blocks.items()}
+        self._leave_out({name: len(block) for name, block in blocks.items()})
+        kept = {name: block for name, block in blocks.items() if name in self._blocks}
+        return Packed(kept, tuple(self._left_out), self._results, self._checks)
 
-    def _fitting(self, blocks: dict[str, str], room: int) -> Packed:
-        left_out = []
+    def _leave_out(self, sizes: Mapping[str, int]) -> None:
+        """What has no room beside the rest, of these sizes; blocks only grow."""
         for name in EXPENDABLE:
-            if sum(map(len, blocks.values())) > room:
-                del blocks[name]
-                left_out.append(name)
-        return Packed(blocks, tuple(left_out), self._results, self._checks)
+            if name in self._blocks and sum(sizes[each] for each in self._blocks) > self._room:
+                del self._blocks[name]
+                self._left_out.append(name)
 
-    def _index(self, stored: Stored, checks: Sequence[CheckResult]) -> list[Any]:
+    def _order(self, definitions: tuple[Definition, ...]) -> tuple[list[int], int]:
+        """The order in which checks stand in the page, and the number of that list of checks."""
+        if definitions not in self._orders:
+            if len(self._orders) == MOST_ORDERS:
+                self._orders.clear()
+            order = sorted(range(len(definitions)), key=lambda at: (definitions[at][1], definitions[at][0]))
+            named = (tuple(part or "" for part in definitions[at]) for at in order)
+            self._orders[definitions] = order, self._layouts[tuple(self._definitions.all(named))]
+        return self._orders[definitions]
+
+    def _index(self, stored: Stored, checks: Sequence[CheckResult], layout: int) -> list[Any]:
         result = stored.result
-        layout = tuple(self._definitions.of(_definition(check)) for check in checks)
-        whys = [self._whys.of((check.outcome, check.defect or "", check.reason)) for check in checks]
         return [
             *(result.cell.id, stored.device, stored.driver, result.cell.torch, result.cell.cuda),
             *(result.cell.python, _numpy(result), result.cell.sam, result.outcome, result.reason),
             *(result.environment.kind, result.tier, result.samcheck, result.started, result.finished),
-            *(result.cell.tags, result.only, result.groups, result.weights, self._layouts.of(layout), whys),
+            *(result.cell.tags, result.only, result.groups, result.weights, layout),
+            *self._changes(layout, self._whys.all(map(self._why, checks))),
         ]
 
+    def _changes(self, layout: int, whys: list[int]) -> tuple[list[int], list[int] | None]:
+        """The whys; or none, but where those of the last result with the same checks change, and to what."""
+        last = self._last.get(layout)
+        self._last[layout] = whys
+        if last is None:
+            return whys, None
+        changes = [
+            each
+            for at, (one, other) in enumerate(zip(whys, last, strict=True))
+            if one != other
+            for each in (at, one)
+        ]
+        return ([], changes) if len(changes) < len(whys) else (whys, None)
+
     def _evidence(self, result: CellResult, checks: Sequence[CheckResult]) -> dict[str, Any]:
-        seen = dict(vars(result.observed)) if result.observed else {}
+        seen = shapes.as_dict(result.observed) if result.observed else {}
         packages = seen.pop("packages", {})
         return {
             "observed": seen,
-            "packages": [self._packages.of(each) for each in sorted(packages.items())],
-            "environment": vars(result.environment),
-            "phases": {name: number(seconds) for name, seconds in result.phases.items()},
-            "settings": [self._settings.of(tuple(sorted(check.settings.items()))) for check in checks],
-            "details": [self._details.of(check.details) for check in checks],
-            "pictures": {index: pictures(check) for index, check in enumerate(checks) if pictures(check)},
+            "packages": self._packages.all(sorted(packages.items())),
+            "environment": shapes.as_dict(result.environment),
+            "phases": _rounded(result.phases),
+            "settings": self._settings.all(tuple(check.settings.items()) for check in checks),
+            "details": self._details.all(check.details for check in checks),
+            "pictures": {
+                at: found for at, check in enumerate(checks) if check.pictures and (found := pictures(check))
+            },
         }
 
     def _numbers(self, checks: Sequence[CheckResult]) -> dict[str, Any]:
         return {
-            "seconds": [number(round(check.seconds, 3)) for check in checks],
-            "shape": [self._shapes.of(tuple(check.metrics)) for check in checks],
-            "values": [number(value) for check in checks for value in check.metrics.values()],
+            "seconds": numbers(round(check.seconds, 3) for check in checks),
+            "shape": self._shapes.all(tuple(check.metrics) for check in checks),
+            "values": numbers(value for check in checks for value in check.metrics.values()),
         }
 
 
-def pack(found: Iterable[Stored], meta: Mapping[str, Any], room: int = LARGEST_BYTES) -> Packed:
-    """All of `found`."""
-    packer = Packer()
+def pack(
+    found: Iterable[Stored],
+    meta: Mapping[str, Any],
+    room: int = LARGEST_BYTES,
+    without: Sequence[str] = (),
+) -> Packed:
+    """All of `found`; `without` names what is left out already."""
+    packer = Packer(room, without)
     for stored in found:
         packer.add(stored)
-    return packer.close(meta, room)
+    return packer.close(meta)
 
 
-def _definition(check: CheckResult) -> tuple[str, ...]:
-    return check.check, check.group, check.variant or "", check.precision or "", check.backend or ""
+_definition = attrgetter("check", "group", "variant", "precision", "backend")
+_why = attrgetter("outcome", "defect", "reason")
+
+
+def _brief_why(check: CheckResult) -> tuple[str, str | None, str]:
+    return check.outcome, check.defect, check.reason if check.outcome in BAD_CHECK_OUTCOMES else ""
 
 
 def _numpy(result: CellResult) -> str:
@@ -154,7 +215,7 @@ def _numpy(result: CellResult) -> str:
 
 def _samples(check: CheckResult) -> list[dict[str, Any]]:
     return [
-        {**vars(series), "samples": thinned(series), "readings": _rounded(series.readings)}
+        {**shapes.as_dict(series), "samples": thinned(series), "readings": _rounded(series.readings)}
         for series in check.series
     ]
 
@@ -175,9 +236,7 @@ def _rounded(values: Mapping[str, float]) -> dict[str, float | str]:
 
 def thinned(series: Series) -> dict[str, list[float | str]]:
     """The samples in ascending order, at most `QUANTILES`, the least and the largest of them too."""
-    return {
-        name: [number(each) for each in _quantiles(sorted(kept))] for name, kept in series.samples.items()
-    }
+    return {name: numbers(_quantiles(sorted(kept))) for name, kept in series.samples.items()}
 
 
 def _quantiles(ordered: list[float]) -> list[float]:

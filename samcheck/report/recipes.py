@@ -5,14 +5,15 @@ Errors stand below their table. A verdict joins the two checks of a recipe: as i
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import sys
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from samcheck.facts import Facts
 from samcheck.guest.record import CellResult, CheckResult
 from samcheck.report.escaping import escape, grid, row_name
 from samcheck.report.footnotes import Footnotes
-from samcheck.report.rows import Row, by_machine, row
+from samcheck.report.rows import Head, bare, by_machine
 from samcheck.results import Stored
 
 GROUP = "recipes"
@@ -49,6 +50,7 @@ SIGNS = {
     "not tried": "○",
     "not run": "–",
 }
+ORDER = tuple(SIGNS)
 #: How a number is written, in this order; the names are those that the checks measure under.
 FORMATS = {
     "time_ratio": "time {:.2f} ×",
@@ -68,30 +70,51 @@ SMALL = ("", "tiny")
 Key = tuple[str, str]  # recipe and variant
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Tried:
-    """The checks of one recipe in one environment; each may be missing."""
+    """What became of one recipe in one environment.
 
-    written: CheckResult | None
-    corrected: CheckResult | None
+    Attributes:
+        notes: what went wrong, what was not tried, and what was put right.
+        measured: the gains, of the check that the verdict rests on.
+        about: the recipe's title and what is claimed of it; None where no check came to write it down.
+    """
 
-    @property
-    def verdict(self) -> str:
-        said = [_verdict(check) for check in (self.written, self.corrected)]
-        return min(said, key=list(SIGNS).index)
+    verdict: str
+    notes: tuple[str, ...]
+    measured: tuple[str, ...]
+    about: tuple[str, str] | None
 
-    @property
-    def decided_by(self) -> CheckResult | None:
-        """The check whose numbers belong to the verdict."""
-        found = (check for check in (self.written, self.corrected) if _verdict(check) == self.verdict)
-        return next(found, None)
 
-    @property
-    def notes(self) -> Iterator[str]:
-        """What went wrong, what was not tried, and what was put right."""
-        for name, check in (("as written", self.written), ("corrected", self.corrected)):
-            if check is not None and _verdict(check) not in ("works as written", "holds"):
-                yield from _notes(name, check)
+@dataclass(frozen=True)
+class Recipes(Head):
+    """The recipes of one result."""
+
+    tried: Mapping[Key, Tried]
+
+
+def _tried(written: CheckResult | None, corrected: CheckResult | None) -> Tried:
+    """The two checks of a recipe, of which each may be missing, joined."""
+    verdict = min(map(_verdict, (written, corrected)), key=ORDER.index)
+    decided_by = next((each for each in (written, corrected) if _verdict(each) == verdict), None)
+    notes = [
+        note
+        for name, check in (("as written", written), ("corrected", corrected))
+        if check is not None and _verdict(check) not in ("works as written", "holds")
+        for note in _notes(name, check)
+    ]
+    about = next((_about(each) for each in (written, corrected) if each and "title" in each.settings), None)
+    # Thousands of results have the same notes and often the same gains: each is kept once.
+    return Tried(verdict, _once(notes), _once(_gains(decided_by)), about)
+
+
+def _once(texts: Iterable[str]) -> tuple[str, ...]:
+    return tuple(map(sys.intern, texts))
+
+
+def _about(check: CheckResult) -> tuple[str, str]:
+    claimed = ", ".join(_claimed(check.metrics)) or escape(check.settings.get("claim", ""))
+    return sys.intern(check.settings["title"]), sys.intern(claimed)
 
 
 def _verdict(check: CheckResult | None) -> str:
@@ -114,20 +137,21 @@ def _notes(name: str, check: CheckResult) -> Iterator[str]:
     yield f"{name}, {outcome}{defect}: {what}"
 
 
-def document(found: Sequence[Stored], facts: Facts) -> str:
+def document(found: Iterable[Stored], facts: Facts) -> str:
     """The whole document; empty where no result has tried a recipe."""
-    return of_rows(map(row, found), facts)
+    return of_recipes((each for stored in found for each in recipes(stored)), facts)
 
 
-def of_rows(every: Iterable[Row], facts: Facts) -> str:
+def recipes(stored: Stored) -> list[Recipes]:
+    """Those of one result; none where it has tried none."""
+    found = tried(stored.result)
+    return [Recipes(stored.device, stored.driver, bare(stored.result), found)] if found else []
+
+
+def of_recipes(every: Iterable[Recipes], facts: Facts) -> str:
     """As `document`."""
-    with_recipes = [each for each in every if _checks(each.result)]
-    if not with_recipes:
-        return ""
-    parts = [INTRODUCTION]
-    for device, driver, rows in by_machine(with_recipes):
-        parts.append(_section(device, driver, [each.result for each in rows]))
-    return "\n".join([*parts, *by_facts(facts)])
+    sections = [_section(*machine) for machine in by_machine(every)]
+    return "\n".join([INTRODUCTION, *sections, *by_facts(facts)]) if sections else ""
 
 
 def _checks(result: CellResult) -> list[CheckResult]:
@@ -138,7 +162,7 @@ def _key(check: CheckResult) -> Key:
     """Recipe and variant, also of a check that never came to write down which recipe it is of."""
     variant = check.variant or ""
     inside = check.check.partition("[")[2].rstrip("]")
-    return check.settings.get("recipe") or inside.removeprefix(f"{variant}-"), variant
+    return sys.intern(check.settings.get("recipe") or inside.removeprefix(f"{variant}-")), sys.intern(variant)
 
 
 def tried(result: CellResult) -> dict[Key, Tried]:
@@ -146,17 +170,18 @@ def tried(result: CellResult) -> dict[Key, Tried]:
     forms: dict[Key, dict[bool, CheckResult]] = {}
     for check in _checks(result):
         forms.setdefault(_key(check), {})["corrected" in check.check.partition("[")[0]] = check
-    return {key: Tried(pair.get(False), pair.get(True)) for key, pair in forms.items()}
+    return {key: _tried(pair.get(False), pair.get(True)) for key, pair in forms.items()}
 
 
-def _section(device: str, driver: str, rows: list[CellResult]) -> str:
-    notes, by_cell = Footnotes(), [tried(row) for row in rows]
+def _section(device: str, driver: str, rows: list[Recipes]) -> str:
+    notes = Footnotes()
     # In the order of the newest environment: older pytests put checks into another order.
-    every = dict.fromkeys(key for found in reversed(by_cell) for key in found)
-    keys = [key for key in every if _shown(key, by_cell)]
-    heads = ["recipe", "claimed", *(_head(row) for row in rows)]
-    body = [_row(key, [found.get(key) for found in by_cell], notes) for key in keys]
-    on_gpu = any(row.observed is not None and row.observed.device == "cuda" for row in rows)
+    every = dict.fromkeys(key for row in reversed(rows) for key in row.tried)
+    keys = [key for key in every if _shown(key, rows)]
+    heads = ["recipe", "claimed", *(_head(row.result) for row in rows)]
+    body = [_row(key, [row.tried.get(key) for row in rows], notes) for key in keys]
+    seen = [row.result.observed for row in rows]
+    on_gpu = any(each is not None and each.device == "cuda" for each in seen)
     label = "GPU" if on_gpu else "CPU"
     return "\n".join(
         [
@@ -171,9 +196,9 @@ def _section(device: str, driver: str, rows: list[CellResult]) -> str:
     )
 
 
-def _shown(key: Key, by_cell: list[dict[Key, Tried]]) -> bool:
+def _shown(key: Key, rows: list[Recipes]) -> bool:
     """Not a size of SAM that was nowhere tried, beside a row of the small one."""
-    tried_with = {found[key].verdict for found in by_cell if key in found}
+    tried_with = {row.tried[key].verdict for row in rows if key in row.tried}
     return key[1] in SMALL or not tried_with <= {"not tried", "not run"}
 
 
@@ -184,14 +209,10 @@ def _head(row: CellResult) -> str:
 
 
 def _row(key: Key, found: list[Tried | None], notes: Footnotes) -> list[str]:
-    told = [check for each in found if each for check in (each.written, each.corrected) if check]
-    settings: Mapping[str, str] = next((check.settings for check in told if "title" in check.settings), {})
-    metrics: Mapping[str, float] = next((check.metrics for check in told if "title" in check.settings), {})
     recipe, variant = key
-    title = escape(settings.get("title") or recipe)
-    figures = ", ".join(_claimed(metrics)) or escape(settings.get("claim", ""))
+    title, claimed = next((each.about for each in found if each and each.about), ("", ""))
     size = f" ({escape(variant)})" if variant not in SMALL else ""
-    return [f"{title}{size}", figures or "–", *(_field(each, notes) for each in found)]
+    return [f"{escape(title or recipe)}{size}", claimed or "–", *(_field(each, notes) for each in found)]
 
 
 def _claimed(metrics: Mapping[str, float]) -> Iterator[str]:
@@ -203,18 +224,16 @@ def _claimed(metrics: Mapping[str, float]) -> Iterator[str]:
 def _field(each: Tried | None, notes: Footnotes) -> str:
     if each is None:
         return f"{SIGNS['not run']} not run"
-    parts = [f"{SIGNS[each.verdict]} {each.verdict}{notes.mark(each.notes)}"]
-    check = each.decided_by
-    if check is not None and check.outcome in ("passed", "fixed", "known"):  # known: right, and no gain
-        parts += _measured(check.metrics)
-    return "<br>".join(parts)
+    return "<br>".join([f"{SIGNS[each.verdict]} {each.verdict}{notes.mark(each.notes)}", *each.measured])
 
 
-def _measured(metrics: Mapping[str, float]) -> Iterator[str]:
-    """The gains; milliseconds only where there is a claim of them."""
+def _gains(check: CheckResult | None) -> Iterator[str]:
+    """Of a check that works; milliseconds only where there is a claim of them."""
+    if check is None or check.outcome not in ("passed", "fixed", "known"):  # known: right, and no gain
+        return
     for name, text in FORMATS.items():
-        if name in metrics and (name != "time_ms" or CLAIMED + name in metrics):
-            yield text.format(metrics[name])
+        if name in check.metrics and (name != "time_ms" or CLAIMED + name in check.metrics):
+            yield text.format(check.metrics[name])
 
 
 def by_facts(facts: Facts) -> Iterator[str]:

@@ -4,39 +4,35 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import cache
 from itertools import groupby
+from typing import TypeVar
 
 from packaging.version import InvalidVersion, Version
 
+from samcheck import shapes
 from samcheck.guest.record import CellResult, CheckResult
-from samcheck.report.fields import Column, Field, by_group, by_precision, fields
+from samcheck.report.fields import Column, Field, by_group, by_precision, of_kinds, tally
 from samcheck.results import Stored
 
-#: Groups whose checks are looked at one by one.
-SINGLE = ("latency", "peaks", "recipes", "recovery")
+#: The times that have a table: of these functions of the suite, one for each variant and precision.
+TIMED = ("encoder", "decoder", "end_to_end")
+#: Variant, precision, and which of `TIMED`.
+Timing = tuple[str, str, str]
 
 
 @dataclass(frozen=True)
-class Row:
-    """One result.
+class Head:
+    """Which result something is of.
 
     Attributes:
-        result: with the checks of `SINGLE` only, without their tracebacks and samples.
-        groups, precisions: the fields of all checks.
-        counts: how many checks had which outcome.
+        result: without its checks and packages.
     """
 
     device: str
     driver: str
     result: CellResult
-    groups: Mapping[Column, Field]
-    precisions: Mapping[Column, Field]
-    counts: Mapping[str, int]
-
-    @property
-    def stored(self) -> Stored:
-        return Stored(self.device, self.driver, self.result)
 
     @property
     def order(self) -> tuple[str, str, Version, Version, str]:
@@ -44,32 +40,73 @@ class Row:
         return self.device, self.driver, _version(cell.torch), _version(cell.python), cell.id
 
 
+@dataclass(frozen=True)
+class Row(Head):
+    """What the main table says of one result.
+
+    Attributes:
+        groups, precisions: the fields of all checks.
+        counts: how many checks had which outcome.
+        timed: median milliseconds.
+    """
+
+    groups: Mapping[Column, Field]
+    precisions: Mapping[Column, Field]
+    counts: Mapping[str, int]
+    timed: Mapping[Timing, float]
+
+
+H = TypeVar("H", bound=Head)
+
+
+def bare(result: CellResult) -> CellResult:
+    """What a `Head` keeps."""
+    observed = result.observed and shapes.replace(result.observed, packages={})
+    return shapes.replace(result, checks=[], observed=observed)
+
+
 def row(stored: Stored) -> Row:
     """A result as a row."""
-    result = stored.result
-    single = [_short(each) for each in result.checks if each.group in SINGLE]
-    observed = result.observed and replace(result.observed, packages={})
+    kinds = tally(stored.result.checks)
+    counts: Counter[str] = Counter()
+    for kind, times in kinds.items():
+        counts[kind.outcome] += times
     return Row(
         stored.device,
         stored.driver,
-        replace(result, checks=single, observed=observed),
-        fields(result.checks, by_group),
-        fields(result.checks, by_precision),
-        Counter(check.outcome for check in result.checks),
+        bare(stored.result),
+        of_kinds(kinds, by_group),
+        of_kinds(kinds, by_precision),
+        counts,
+        _timed(stored.result.checks),
     )
 
 
-def _short(check: CheckResult) -> CheckResult:
-    return replace(check, details="", series=[]) if check.details or check.series else check
+def _timed(checks: Iterable[CheckResult]) -> dict[Timing, float]:
+    found = {}
+    for check in checks:
+        if check.group == "latency" and "median_ms" in check.metrics:
+            part = check.check.partition("::test_")[2].partition("[")[0]
+            if part in TIMED:
+                found[_timing(check.variant or "", check.precision or "", part)] = check.metrics["median_ms"]
+    return found
 
 
-def by_machine(rows: Iterable[Row]) -> Iterator[tuple[str, str, list[Row]]]:
-    """Device, driver and their rows, each in the order of the tables."""
-    ordered = sorted(rows, key=lambda each: each.order)
+@cache
+def _timing(*key: str) -> Timing:
+    """The same one for all results."""
+    variant, precision, part = key
+    return variant, precision, part
+
+
+def by_machine(every: Iterable[H]) -> Iterator[tuple[str, str, list[H]]]:
+    """Device, driver and what is of them, each in the order of the tables."""
+    ordered = sorted(every, key=lambda each: each.order)
     for (device, driver), group in groupby(ordered, key=lambda each: (each.device, each.driver)):
         yield device, driver, list(group)
 
 
+@cache
 def _version(text: str) -> Version:
     try:
         return Version(text)

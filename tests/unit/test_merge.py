@@ -103,7 +103,7 @@ CONTENT = results.to_json(RESULT)
         (b"", "Invalid JSON"),
         (b"\xff\xfe", "Invalid JSON"),
         (CONTENT[:-40], "Invalid JSON"),
-        (b'{"schema_version": 2}', "cell: Field required"),
+        (b'{"schema_version": 2}', "the file: Object missing required field `cell`"),
         (b'{"schema_version": 4}', "a result of schema 4, newer than schema 1 to 3"),
         (
             CONTENT.replace(b'"schema_version": 3', b'"schema_version": 9'),

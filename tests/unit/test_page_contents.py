@@ -20,7 +20,7 @@ from samcheck import results
 from samcheck.__main__ import cli
 from samcheck.errors import BadInput
 from samcheck.guest.record import CellResult, CheckResult, Series
-from samcheck.report import html, memory_curves, page_data
+from samcheck.report import html, memory_curves, page_data, page_size
 from samcheck.results import Stored
 
 CHECKS = [
@@ -71,17 +71,66 @@ def test_samples_keep_their_ends() -> None:
     assert kept == sorted(kept)
 
 
+def test_of_results_with_the_same_checks_the_changes_are_there() -> None:
+    first, other = (replace(made.RESULT, checks=CHECKS), replace(made.RESULT, checks=[CHECKS[0]]))
+    failed = replace(made.RESULT, checks=[CHECKS[0], replace(CHECKS[1], outcome="failed", reason="it")])
+    *cells, tables = unpacked(packed(first, failed, failed, other).blocks["index"])
+    named = [dict(zip(tables["fields"], cell, strict=True)) for cell in cells]
+    assert [each["layout"] for each in named] == [0, 0, 0, 1]
+    assert [each["changes"] for each in named] == [None, None, [], None], "as long as the whole is no change"
+    many = [replace(CHECKS[1], check=f"test_a.py::test_{at}") for at in range(9)]
+    one = replace(made.RESULT, checks=[*many[:7], replace(many[7], outcome="failed", reason="it"), many[8]])
+    cell, tables = unpacked(packed(replace(made.RESULT, checks=many), one).blocks["index"])[1:]
+    assert cell[-2:] == [[], [7, 1]]
+    assert tables["whys"][1] == ["failed", "", "it"]
+
+
 def test_too_large_a_page_says_what_is_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     result = replace(made.RESULT, checks=CHECKS[:1])
     assert packed(result, room=1).left_out == ("samples", "numbers", "evidence")
-    whole = sum(map(len, packed(result).blocks.values()))
+    whole = packed(result).size
     assert packed(result, room=whole).left_out == ()
     assert packed(result, room=whole - 1).left_out == ("samples",)
     results.store(tmp_path / "results", result, "machine")
-    real = page_data.pack
-    monkeypatch.setattr(page_data, "pack", lambda found, meta: real(found, meta, 1))
+    real, room = page_size.fitting, html.write(tmp_path / "page.html", [tmp_path / "results"]).size - 10
+    monkeypatch.setattr(page_size, "fitting", lambda *given: real(*given, room=room))
     html.write(tmp_path / "page.html", [tmp_path / "results"])
     assert "Left out, because the page would be too large: samples" in (tmp_path / "page.html").read_text()
+
+
+def stored(day: int, reason: str) -> Stored:
+    check = replace(CHECKS[0], reason=f"{reason} {hash(reason)}")
+    return Stored("x", "none", replace(made.RESULT, finished=f"2026-11-{day:02}", checks=[check, FAILED]))
+
+
+FAILED = replace(CHECKS[1], outcome="failed", reason="why it failed")
+
+
+def test_when_blocks_are_not_enough_older_runs_go_and_then_reasons() -> None:
+    every = [stored(day, "older" * day) for day in range(1, 20)] + [stored(22, "the newest" * 9)]
+    newest = page_data.pack(every[-1:], {}, without=page_data.EXPENDABLE).size
+    found = page_size.fitting(lambda: every, {}, room=newest)
+    assert found.left_out == (*page_data.EXPENDABLE, page_size.OLDER)
+    assert (found.results, found.checks) == (1, 2)
+    found = page_size.fitting(lambda: every, {}, room=newest - 1)
+    assert found.left_out[-2:] == (page_size.OLDER, page_data.REASONS)
+    whys = unpacked(found.blocks["index"])[-1]["whys"]
+    assert whys == [["passed", "", ""], ["failed", "", "why it failed"], ["known", "an-id", ""]]
+    with pytest.raises(BadInput, match="1 results are too many for one page"):
+        page_size.fitting(lambda: every, {}, room=10)
+    alone = page_size.fitting(lambda: every[-1:], {}, room=newest - 1)
+    assert page_size.OLDER not in alone.left_out, "there were none"
+
+
+def test_blocks_that_will_not_fit_are_not_begun() -> None:
+    """Foretold from some of the results, and only where it is beyond doubt."""
+    timed = [replace(CHECKS[1], metrics={"ms": (7 * at) ** 0.5}) for at in range(4000)]
+    some = [
+        Stored("x", "none", replace(made.RESULT, checks=timed[at : at + 200])) for at in range(0, 4000, 200)
+    ]
+    whole = len(page_data.pack(some, {}).blocks["numbers"]) * 10
+    for room, without in ((whole * 2, ()), (whole * 0.8, ()), (whole * 0.5, ("samples", "numbers"))):
+        assert page_size.hopeless(some, 0.1, int(room)) == without
 
 
 @pytest.mark.parametrize("name", hostile.TEXTS)

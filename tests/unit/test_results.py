@@ -132,8 +132,11 @@ def test_gpu_results_are_filed_by_gpu_and_driver() -> None:
     ("content", "problem"),
     [
         (b"", "the file: Invalid JSON"),
-        (b'{"schema_version": 2}', "cell: Field required"),
-        (results.to_json(RESULT).replace(b'"tier": "fast"', b'"tire": "fast"'), "tier: Field required"),
+        (b'{"schema_version": 2}', "the file: Object missing required field `cell`"),
+        (
+            results.to_json(RESULT).replace(b'"tier": "fast"', b'"tire": "fast"'),
+            "the file: Object contains unknown field `tire`",
+        ),
         (results.to_json(RESULT)[:-40], "the file: Invalid JSON"),
     ],
 )

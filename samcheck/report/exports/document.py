@@ -9,6 +9,7 @@ from typing import IO, Any
 from pydantic import ConfigDict, TypeAdapter
 
 import samcheck
+from samcheck import shapes
 from samcheck.guest import record
 from samcheck.guest.record import CellResult
 from samcheck.results import OLDEST_SCHEMA, Stored
@@ -31,11 +32,19 @@ class Document:
     problems: list[str]
 
 
-for _shape in (Stored, Document):
+for _shape in (
+    record.Series,
+    record.CheckResult,
+    record.Fingerprint,
+    record.CellRecord,
+    record.EnvironmentRecord,
+    CellResult,
+    Stored,
+    Document,
+):
+    # The guest's dataclasses know nothing of pydantic, which makes the schema.
     _shape.__pydantic_config__ = ConfigDict(extra="forbid")  # type: ignore[union-attr]
 
-_STORED = TypeAdapter(Stored)
-_STRINGS = TypeAdapter(list[str])
 #: What has a published schema: the whole document, and one file of ``results/``.
 SHAPES: dict[str, TypeAdapter[Any]] = {"export": TypeAdapter(Document), "result": TypeAdapter(CellResult)}
 
@@ -46,8 +55,9 @@ def write(found: Iterable[Stored], problems: list[str], stream: IO[bytes]) -> No
     stream.write(head.encode())
     for number, each in enumerate(found):
         stream.write(b",\n" if number else b"\n")
-        stream.write(_STORED.dump_json(each))
-    stream.write(b'\n], "problems": ' + _STRINGS.dump_json(problems) + b"}\n")
+        one = {"device": each.device, "driver": each.driver, "result": each.result}
+        stream.write(shapes.to_json(one))
+    stream.write(b'\n], "problems": ' + shapes.to_json(problems) + b"}\n")
 
 
 def schema(name: str) -> dict[str, Any]:

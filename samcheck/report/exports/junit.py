@@ -1,12 +1,18 @@
-"""Results as JUnit XML, for GitLab's, Jenkins' and other readers: a suite for each cell."""
+"""Results as JUnit XML, for GitLab's, Jenkins' and other readers: a suite for each cell.
+
+Written here, one suite after the other: junitparser, which the tests read it with, would hold the checks of
+all results in memory together.
+"""
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterable, Iterator
-from typing import IO
-
-from junitparser import Error, Failure, JUnitXml, Skipped, TestCase, TestSuite
-from junitparser.junitparser import FinalResult
+from dataclasses import dataclass
+from functools import lru_cache
+from tempfile import TemporaryFile
+from typing import IO, NamedTuple
+from xml.sax.saxutils import escape
 
 from samcheck.guest.record import BAD_CHECK_OUTCOMES, CellResult, CheckResult
 from samcheck.report.fields import reason_of
@@ -15,36 +21,76 @@ from samcheck.results import Stored
 
 #: The case of a cell that ended badly without a bad check.
 CELL = "(cell)"
-KINDS = {"known": Skipped, "skipped": Skipped, "failed": Failure}
+#: Readers know three words beside passed; what is none of these outcomes is an error.
+ENDINGS = {"passed": "", "fixed": "", "known": "skipped", "skipped": "skipped", "failed": "failure"}
+ERROR = "error"
+
+
+class Case(NamedTuple):
+    """A `<testcase>`, and how it ended: one of the values of `ENDINGS`, or `ERROR`."""
+
+    xml: str
+    ending: str
+    seconds: float = 0.0
+
+
+@dataclass
+class Counts:
+    """Of a suite or of all."""
+
+    tests: int = 0
+    failures: int = 0
+    errors: int = 0
+    skipped: int = 0
+    time: float = 0.0
 
 
 def write(found: Iterable[Stored], problems: list[str], stream: IO[bytes]) -> None:
     """A known defect is skipped with its id; what crashed or was never run is an error.
 
-    Readers know three words. What is none of passed, skipped or failed keeps its own as the type.
+    What is none of passed, skipped or failed keeps its own word as the type.
     """
-    whole = JUnitXml("samcheck")
-    for each in found:
-        whole.append(_suite(each))  # `add_testsuite` compares it with all others
-    if problems:
-        whole.append(_unreadable(problems))
-    whole.update_statistics()
-    whole.write(stream)
+    whole = Counts()
+    with TemporaryFile() as suites:  # the counts of all stand before the first
+        for each in found:
+            suites.write(_suite(each, whole).encode())
+        if problems:
+            suites.write(_unreadable(problems, whole).encode())
+        head = (
+            f'<testsuites name="samcheck" tests="{whole.tests}" failures="{whole.failures}" '
+            f'errors="{whole.errors}" skipped="{whole.skipped}" time="{round(whole.time, 3)}">'
+        )
+        stream.write(f"<?xml version='1.0' encoding='utf-8'?>\n{head}".encode())
+        suites.seek(0)
+        shutil.copyfileobj(suites, stream, 2**20)
+    stream.write(b"</testsuites>")
 
 
-def _suite(stored: Stored) -> TestSuite:
+def _suite(stored: Stored, whole: Counts) -> str:
     result = stored.result
-    name = visible(f"{stored.device}.{stored.driver}.{result.name}")
-    suite = TestSuite(name)
-    suite.timestamp = visible(result.started)
-    for key, value in _properties(result):
-        suite.add_property(key, visible(value))
-    for check in result.checks:
-        suite.append(_case(name, check))
+    name = _attribute(f"{stored.device}.{stored.driver}.{result.name}")
+    properties = [
+        f'<property name="{key}" value="{_attribute(value)}" />' for key, value in _properties(result)
+    ]
+    cases = [_case(name, check) for check in result.checks]
     if result.outcome != "passed" and not any(each.outcome in BAD_CHECK_OUTCOMES for each in result.checks):
-        suite.append(_error(name, CELL, f"{result.outcome}: {result.reason}", result.outcome))
-    suite.update_statistics()
-    return suite
+        cases.append(_error(name, CELL, f"{result.outcome}: {result.reason}", result.outcome))
+    head = f'name="{name}" timestamp="{_attribute(result.started)}"'
+    return _joined(head, f"<properties>{''.join(properties)}</properties>", cases, whole)
+
+
+def _joined(head: str, properties: str, cases: list[Case], whole: Counts) -> str:
+    """A suite, which is added to the counts of all."""
+    endings = [case.ending for case in cases]
+    mine = Counts(len(cases), *(endings.count(each) for each in ("failure", ERROR, "skipped")))
+    mine.time = round(sum(case.seconds for case in cases), 3)
+    for name, value in vars(mine).items():
+        setattr(whole, name, getattr(whole, name) + value)
+    counts = (
+        f'tests="{mine.tests}" errors="{mine.errors}" failures="{mine.failures}" '
+        f'skipped="{mine.skipped}" time="{mine.time}"'
+    )
+    return f"<testsuite {head} {counts}>{properties}{''.join(case.xml for case in cases)}</testsuite>"
 
 
 def _properties(result: CellResult) -> Iterator[tuple[str, str]]:
@@ -57,30 +103,34 @@ def _properties(result: CellResult) -> Iterator[tuple[str, str]]:
             yield name, str(getattr(result.observed, name) or "none")
 
 
-def _case(suite: str, check: CheckResult) -> TestCase:
-    case = TestCase(visible(check.check), suite, max(check.seconds, 0.0))
+def _case(suite: str, check: CheckResult) -> Case:
+    ending, seconds = ENDINGS.get(check.outcome, ERROR), max(check.seconds, 0.0)
+    start = f'<testcase name="{_attribute(check.check)}" classname="{suite}" time="{seconds}"'
+    if check.outcome == "passed":
+        return Case(f"{start} />", ending, seconds)
     if check.outcome == "fixed":
-        case.system_out = visible(reason_of(check))
-    elif check.outcome != "passed":
-        case.result = [_ending(check)]
-    return case
+        said = f"<system-out>{escape(visible(reason_of(check)))}</system-out>"
+    else:
+        said = _ending(ending, reason_of(check), check.outcome, visible_lines(check.details))
+    return Case(f"{start}>{said}</testcase>", ending, seconds)
 
 
-def _ending(check: CheckResult) -> FinalResult:
-    ending = KINDS.get(check.outcome, Error)(visible(reason_of(check)), check.outcome)
-    ending.text = visible_lines(check.details) or None
-    return ending
+def _ending(tag: str, message: str, kind: str, details: str = "") -> str:
+    start = f'<{tag} message="{_attribute(message)}" type="{_attribute(kind)}"'
+    return f"{start}>{escape(details)}</{tag}>" if details else f"{start} />"
 
 
-def _error(suite: str, name: str, message: str, kind: str) -> TestCase:
-    case = TestCase(name, suite, 0.0)
-    case.result = [Error(visible(message), kind)]
-    return case
+def _error(suite: str, name: str, message: str, kind: str) -> Case:
+    start = f'<testcase name="{_attribute(name)}" classname="{suite}" time="0.0">'
+    return Case(f"{start}{_ending(ERROR, message, kind)}</testcase>", ERROR)
 
 
-def _unreadable(problems: list[str]) -> TestSuite:
-    suite = TestSuite("files that are not results")
-    for problem in problems:
-        suite.append(_error(suite.name, visible(problem.partition(": ")[0]), problem, "unreadable"))
-    suite.update_statistics()
-    return suite
+@lru_cache(maxsize=8192)  # the checks of thousands of results have the same names and reasons
+def _attribute(text: str) -> str:
+    return escape(visible(text), {'"': "&quot;"})
+
+
+def _unreadable(problems: list[str], whole: Counts) -> str:
+    name = "files that are not results"
+    cases = [_error(name, each.partition(": ")[0], each, "unreadable") for each in problems]
+    return _joined(f'name="{name}"', "", cases, whole)

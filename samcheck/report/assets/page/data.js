@@ -12,6 +12,9 @@ const Data = (() => {
     rowWhy: null,
     /** Of every cell, its first check; one more entry at the end. */
     start: null,
+    /** Of every why, the place of its outcome among those from the worst to the best, and whether it fails a cell. */
+    whyRank: null,
+    whyBad: null,
   };
   const AXES = ["device", "driver", "torch", "cuda", "python", "numpy"];
   const opened = new Map();
@@ -54,6 +57,8 @@ const Data = (() => {
       backend,
     }));
     data.whys = tables.whys.map(([outcome, defect, reason], at) => ({ outcome, defect, reason, at }));
+    data.whyRank = Uint8Array.from(data.whys, ({ outcome }) => data.meta.severity.indexOf(outcome));
+    data.whyBad = Uint8Array.from(data.whys, ({ outcome }) => (data.meta.bad.includes(outcome) ? 1 : 0));
     data.cells = cells.map((line) => Object.fromEntries(names.map((name, at) => [name, line[at]])));
     spread(tables.layouts);
     data.cells.forEach(describe);
@@ -63,16 +68,26 @@ const Data = (() => {
   /** Cells → columns over all checks. */
   function spread(layouts) {
     data.start = new Int32Array(data.cells.length + 1);
-    data.cells.forEach((cell, at) => (data.start[at + 1] = data.start[at] + cell.whys.length));
+    data.cells.forEach((cell, at) => (data.start[at + 1] = data.start[at] + layouts[cell.layout].length));
     const size = data.start[data.cells.length];
     data.rowCell = new Int32Array(size);
     data.rowDefinition = new Int32Array(size);
     data.rowWhy = new Int32Array(size);
+    const definitions = layouts.map((layout) => Int32Array.from(layout)),
+      last = [];
     data.cells.forEach((cell, at) => {
       data.rowCell.fill(at, data.start[at], data.start[at + 1]);
-      data.rowDefinition.set(layouts[cell.layout], data.start[at]);
-      data.rowWhy.set(cell.whys, data.start[at]);
+      data.rowDefinition.set(definitions[cell.layout], data.start[at]);
+      const whys = data.rowWhy.subarray(data.start[at], data.start[at + 1]);
+      if (cell.changes === null) whys.set(cell.whys);
+      else {
+        whys.set(last[cell.layout]);
+        for (let next = 0; next < cell.changes.length; next += 2)
+          whys[cell.changes[next]] = cell.changes[next + 1];
+      }
+      last[cell.layout] = whys;
       delete cell.whys;
+      delete cell.changes;
     });
   }
 
@@ -104,17 +119,27 @@ const Data = (() => {
   const why = (row) => data.whys[data.rowWhy[row]];
   const cellOf = (row) => data.cells[data.rowCell[row]];
 
-  /** Seconds and metrics of a check; empty where the page was made without numbers. */
+  /**
+   * Seconds and metrics of a check; empty where the page was made without numbers. `having` keeps of some rows
+   * those that have one of some metrics, since reading millions of them takes its time.
+   */
   async function numbers() {
     const found = await block("numbers");
-    if (!found) return () => ({ seconds: null, metrics: {} });
+    if (!found) return Object.assign(() => ({ seconds: null, metrics: {} }), { having: () => [] });
+    const having = (rows, names) => {
+      const fits = found.tables.shapes.map((shape) => names.some((name) => shape.includes(name)));
+      return rows.filter((row) => {
+        const at = data.rowCell[row];
+        return fits[found.cells[at].shape[row - data.start[at]]];
+      });
+    };
     const offsets = found.cells.map((cell) => {
       let next = 0;
       return cell.shape.map(
         (shape) => (next += found.tables.shapes[shape].length) - found.tables.shapes[shape].length,
       );
     });
-    return (row) => {
+    const read = (row) => {
       const at = data.rowCell[row],
         index = row - data.start[at],
         cell = found.cells[at];
@@ -125,6 +150,7 @@ const Data = (() => {
         metrics: Object.fromEntries(names.map((name, number) => [name, cell.values[from + number]])),
       };
     };
+    return Object.assign(read, { having });
   }
 
   /** The series of a check, one for each process; most checks have none. */

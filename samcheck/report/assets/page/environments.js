@@ -24,6 +24,9 @@ const Environments = (() => {
   };
   const ORDERS = { group: ["group"], variant: ["variant", "precision"], backend: ["variant", "backend"] };
 
+  /** Of a selection: what was made of it for each way. */
+  const known = new WeakMap();
+
   /** Columns of the way that is chosen, in their order, and the column of every definition (-1: none). */
   function layout(way) {
     const keys = Data.definitions.map((each) => WAYS[way](each));
@@ -41,12 +44,13 @@ const Environments = (() => {
     const worst = new Uint8Array(size).fill(255),
       times = new Uint32Array(size),
       all = new Uint32Array(size);
-    const ranks = Data.whys.map((each) => Data.meta.severity.indexOf(each.outcome));
-    for (const row of rows) {
-      const column = of[Data.rowDefinition[row]];
+    const { rowCell, rowDefinition, rowWhy, whyRank } = Data;
+    for (let at = 0; at < rows.length; at++) {
+      const row = rows[at],
+        column = of[rowDefinition[row]];
       if (column < 0) continue;
-      const field = Data.rowCell[row] * names.length + column,
-        rank = ranks[Data.rowWhy[row]];
+      const field = rowCell[row] * names.length + column,
+        rank = whyRank[rowWhy[row]];
       all[field]++;
       if (rank < worst[field]) {
         worst[field] = rank;
@@ -54,6 +58,13 @@ const Environments = (() => {
       } else if (rank === worst[field]) times[field]++;
     }
     return { worst, times, all };
+  }
+
+  function planned(way, selection) {
+    if (!known.has(selection)) known.set(selection, {});
+    const ways = known.get(selection),
+      plan = ways[way]?.plan ?? layout(way);
+    return (ways[way] ??= { plan, found: fields(selection, plan) });
   }
 
   function within(way, key) {
@@ -123,8 +134,8 @@ const Environments = (() => {
 
   function show(container, selection) {
     const way = State.columns in WAYS ? State.columns : "group";
-    const plan = layout(way),
-      columns = columnsOf(plan, fields(selection, plan), selection.cells);
+    const { plan, found } = planned(way, selection),
+      columns = columnsOf(plan, found, selection.cells);
     const cells = ordered(selection.cells, columns);
     const table = el("div", { class: "grid" });
     Dom.fill(

@@ -66,7 +66,7 @@ const Evidence = (() => {
     const fits = (row) =>
       Object.entries(within).every(([axis, value]) => Data.definition(row)[axis] === value);
     const all = Data.rowsOf(cell.at, fits),
-      chosen = new Set(selection.rows);
+      chosen = new Set(selection.rows.filter((row) => Data.rowCell[row] === cell.at));
     const rows = selection.narrowed && !within.check ? all.filter((row) => chosen.has(row)) : all;
     const hidden = all.length - rows.length;
     return [

@@ -1,11 +1,12 @@
 "use strict";
-/* Which checks and cells are looked at. Decided on what checks have in common, so that half a million take no time. */
+/* Which checks and cells are looked at. Decided on what checks have in common, so that millions take little time. */
 const Filter = (() => {
   const OF_CELL = [...Data.AXES, "result", "day", "kind", "tier", "tag", "run"];
   const OF_DEFINITION = ["variant", "precision", "backend", "group"];
   const OF_WHY = ["outcome", "defect"];
   const NAMES = [...OF_CELL, ...OF_DEFINITION, ...OF_WHY];
   const texts = { cells: null, definitions: null, whys: null };
+  let everything;
 
   /** The values that a cell has on an axis; several for tags. */
   function ofCell(cell, axis) {
@@ -23,7 +24,14 @@ const Filter = (() => {
     return [...found].sort(Sort.compare(axis));
   }
 
-  const mask = (items, fits) => Uint8Array.from(items, (item) => (fits(item) ? 1 : 0));
+  function mask(items, fits) {
+    const found = new Uint8Array(items.length);
+    for (let at = 0; at < items.length; at++) found[at] = fits(items[at]) ? 1 : 0;
+    return found;
+  }
+
+  const allOf = (chosen, has) =>
+    chosen.length ? (item) => chosen.every(([axis, set]) => has(item, axis, set)) : () => true;
 
   /** The filters that are set; without one on runs, of each cell the newest counts. */
   function chosen(facets, axes) {
@@ -57,54 +65,63 @@ const Filter = (() => {
 
   /** Cells and checks that fit, each as ascending numbers, and whether checks were chosen among. */
   function select({ facets, text }) {
-    prepare();
+    // Where everybody starts and comes back to: what is known of it is kept with it.
+    if (!facets.size && !text.trim()) return (everything ??= among(facets, text));
+    return among(facets, text);
+  }
+
+  function among(facets, text) {
     const [cellFacets, definitionFacets, whyFacets] = [OF_CELL, OF_DEFINITION, OF_WHY].map((axes) =>
       chosen(facets, axes),
     );
-    const cells = mask(Data.cells, (cell) =>
-      cellFacets.every(([axis, set]) => ofCell(cell, axis).some((each) => set.has(each))),
+    const ofOne = (item, axis, set) => set.has(item[axis]);
+    const cells = mask(
+      Data.cells,
+      allOf(cellFacets, (cell, axis, set) => ofCell(cell, axis).some((each) => set.has(each))),
     );
-    const definitions = mask(Data.definitions, (each) =>
-      definitionFacets.every(([axis, set]) => set.has(each[axis])),
-    );
-    const whys = mask(Data.whys, (each) => whyFacets.every(([axis, set]) => set.has(each[axis])));
-    const terms = text
-      .toLowerCase()
-      .split(/\s+/)
-      .filter(Boolean)
-      .map((term) => ({
-        cells: mask(texts.cells, (each) => each.includes(term)),
-        definitions: mask(texts.definitions, (each) => each.includes(term)),
-        whys: mask(texts.whys, (each) => each.includes(term)),
-      }));
+    const definitions = mask(Data.definitions, allOf(definitionFacets, ofOne));
+    const whys = mask(Data.whys, allOf(whyFacets, ofOne));
+    const terms = text.toLowerCase().split(/\s+/).filter(Boolean).map(term);
     const narrowed = definitionFacets.length + whyFacets.length > 0;
-    const rows = fitting(cells, definitions, whys, terms);
-    return { rows, cells: cellsWith(rows, cells, terms, narrowed), narrowed: narrowed || terms.length > 0 };
+    const { rows, has } = fitting(cells, definitions, whys, terms);
+    return { rows, cells: cellsWith(has, cells, terms, narrowed), narrowed: narrowed || terms.length > 0 };
   }
 
+  function term(word) {
+    prepare();
+    const having = (found) => mask(found, (each) => each.includes(word));
+    return { cells: having(texts.cells), definitions: having(texts.definitions), whys: having(texts.whys) };
+  }
+
+  /** The checks that fit, and whether a cell has any. A term may be in the cell, in what the check is, or in why. */
   function fitting(cells, definitions, whys, terms) {
-    const { rowCell, rowDefinition, rowWhy } = Data;
-    const found = new Int32Array(rowCell.length);
+    const { start, rowDefinition, rowWhy } = Data;
+    const found = new Int32Array(rowWhy.length),
+      has = new Uint8Array(cells.length);
     let size = 0;
-    for (let row = 0; row < rowCell.length; row++) {
-      const cell = rowCell[row],
-        definition = rowDefinition[row],
-        why = rowWhy[row];
-      if (!(cells[cell] & definitions[definition] & whys[why])) continue;
-      let fits = true;
-      for (const term of terms) fits &&= term.cells[cell] | term.definitions[definition] | term.whys[why];
-      if (fits) found[size++] = row;
+    for (let cell = 0; cell < cells.length; cell++) {
+      if (!cells[cell]) continue;
+      const before = size,
+        end = start[cell + 1],
+        open = terms.filter((each) => !each.cells[cell]);
+      for (let row = start[cell]; row < end; row++) {
+        const definition = rowDefinition[row],
+          why = rowWhy[row];
+        let fits = definitions[definition] & whys[why];
+        for (let at = 0; at < open.length; at++)
+          fits &= open[at].definitions[definition] | open[at].whys[why];
+        if (fits) found[size++] = row;
+      }
+      has[cell] = size > before ? 1 : 0;
     }
-    return found.subarray(0, size);
+    return { rows: found.subarray(0, size), has };
   }
 
   /** Cells with a check that fits; where none was asked for, also those that have no check at all. */
-  function cellsWith(rows, cells, terms, narrowed) {
-    const has = new Uint8Array(cells.length);
-    for (const row of rows) has[Data.rowCell[row]] = 1;
+  function cellsWith(has, cells, terms, narrowed) {
     const found = [];
     for (let at = 0; at < cells.length; at++) {
-      const itself = !narrowed && cells[at] && terms.every((term) => term.cells[at]);
+      const itself = !narrowed && cells[at] && terms.every((each) => each.cells[at]);
       if (has[at] || itself) found.push(at);
     }
     return found;

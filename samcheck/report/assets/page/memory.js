@@ -11,7 +11,8 @@ const Memory = (() => {
   async function measured(rows) {
     const numbers = await Data.numbers(),
       found = [];
-    for (const row of rows) {
+    const names = STEPS.map((step) => `${step}_allocated_mib`);
+    for (const row of numbers.having(rows, names)) {
       const { metrics } = numbers(row),
         { variant, precision } = Data.definition(row);
       for (const step of STEPS) {

@@ -5,22 +5,45 @@ const Summary = (() => {
   const MOST = 4;
   const NAMED = 2;
   const DAY_MS = 86400000;
+  const known = new WeakMap();
 
-  /** How many of the rows have each of `Data.whys`. */
-  function timesOf(rows) {
-    const times = new Int32Array(Data.whys.length);
-    for (const row of rows) times[Data.rowWhy[row]]++;
-    return times;
+  /**
+   * Of the selection, in one go over its checks: how many have each of `Data.whys`, in which cells one failed, and
+   * in how many cells each catalogued defect showed itself.
+   */
+  function counted({ rows }) {
+    const { rowWhy, rowCell, whyBad } = Data;
+    const names = [...new Set(Data.whys.map(({ defect }) => defect))],
+      numbers = new Map(names.map((name, number) => [name, number]));
+    const ofWhy = Int32Array.from(Data.whys, ({ outcome: word, defect }) =>
+      word === "known" ? numbers.get(defect) : -1,
+    );
+    const times = new Int32Array(Data.whys.length),
+      failed = new Uint8Array(Data.cells.length),
+      inCells = new Int32Array(names.length),
+      last = new Int32Array(names.length).fill(-1); // the cells of rows ascend
+    for (let at = 0; at < rows.length; at++) {
+      const row = rows[at],
+        why = rowWhy[row],
+        defect = ofWhy[why];
+      times[why]++;
+      if (whyBad[why]) failed[rowCell[row]] = 1;
+      if (defect >= 0 && last[defect] !== rowCell[row]) {
+        last[defect] = rowCell[row];
+        inCells[defect]++;
+      }
+    }
+    const defects = tally(
+      names,
+      (name) => name,
+      (name) => inCells[numbers.get(name)],
+    );
+    return { times, failed, defects };
   }
 
-  const flags = (fits) => Uint8Array.from(Data.whys, (why) => (fits(why) ? 1 : 0));
-
   /** Of the selection, per cell: did all of what was selected hold? */
-  function judged({ cells, rows, narrowed }) {
+  function judged({ cells, narrowed }, { failed }) {
     if (!narrowed) return new Map(cells.map((at) => [at, Data.cells[at].outcome]));
-    const bad = flags(({ outcome: word }) => Data.meta.bad.includes(word)),
-      failed = new Uint8Array(Data.cells.length);
-    for (const row of rows) failed[Data.rowCell[row]] |= bad[Data.rowWhy[row]];
     return new Map(cells.map((at) => [at, failed[at] ? "failed" : "passed"]));
   }
 
@@ -30,27 +53,6 @@ const Summary = (() => {
     for (const item of items)
       if (times(item)) found.set(key(item), (found.get(key(item)) ?? 0) + times(item));
     return [...found].sort((a, b) => b[1] - a[1]);
-  }
-
-  /** In how many cells each catalogued defect showed itself. */
-  function defectsOf(rows) {
-    const names = [...new Set(Data.whys.map(({ defect }) => defect))];
-    const numbers = new Map(names.map((name, number) => [name, number]));
-    const ofWhy = Data.whys.map(({ outcome: word, defect }) => (word === "known" ? numbers.get(defect) : -1));
-    const seen = new Uint8Array(names.length * Data.cells.length),
-      cells = new Int32Array(names.length);
-    for (const row of rows) {
-      const defect = ofWhy[Data.rowWhy[row]],
-        place = defect * Data.cells.length + Data.rowCell[row];
-      if (defect < 0 || seen[place]) continue;
-      seen[place] = 1;
-      cells[defect]++;
-    }
-    return tally(
-      names,
-      (name) => name,
-      (name) => cells[numbers.get(name)],
-    );
   }
 
   const card = (title, headline, kind, ...rest) =>
@@ -112,13 +114,12 @@ const Summary = (() => {
     return card("What does not", headline, bad.length ? "bad" : "good", list(items));
   }
 
-  function reasons({ rows, cells }, bad) {
-    const times = timesOf(rows),
-      unbuilt = bad.filter((at) => Data.start[at] === Data.start[at + 1]);
+  function reasons({ cells }, bad, { times, defects }) {
+    const unbuilt = bad.filter((at) => Data.start[at] === Data.start[at + 1]);
     const failed = tally(
       Data.whys,
       ({ reason }) => reason,
-      (why) => (Data.meta.bad.includes(why.outcome) ? times[why.at] : 0),
+      (why) => (Data.whyBad[why.at] ? times[why.at] : 0),
     );
     const causes = [...failed, ...tally(unbuilt, (at) => Data.cells[at].reason)];
     const items = causes
@@ -168,9 +169,13 @@ const Summary = (() => {
   }
 
   function age(cells) {
-    const days = cells.map((at) => Data.cells[at].day).sort();
+    const times = tally(cells, (at) => Data.cells[at].day),
+      days = times.map(([day]) => day).sort();
     if (!days.length) return card("How old", "–", "none");
-    const old = days.filter((day) => Date.now() - Date.parse(day) > 30 * DAY_MS).length;
+    const old = times.reduce(
+      (sum, [day, many]) => sum + (Date.now() - Date.parse(day) > 30 * DAY_MS ? many : 0),
+      0,
+    );
     return card(
       "How old",
       `${days.at(-1)}${ago(days.at(-1))}`,
@@ -178,7 +183,7 @@ const Summary = (() => {
       Dom.pairs([
         ["newest", days.at(-1)],
         ["oldest", `${days[0]}${ago(days[0])}`],
-        ["over 30 days", `${old} of ${days.length}`],
+        ["over 30 days", `${old} of ${cells.length}`],
         ["samcheck", range(cells, "samcheck")],
       ]),
     );
@@ -193,13 +198,12 @@ const Summary = (() => {
     return el("div", { class: "bar", "aria-hidden": "true" }, parts);
   }
 
-  function sure({ rows, cells }) {
-    const times = timesOf(rows),
-      counts = tally(
-        Data.whys,
-        ({ outcome: word }) => word,
-        (why) => times[why.at],
-      );
+  function sure({ rows, cells }, { times }) {
+    const counts = tally(
+      Data.whys,
+      ({ outcome: word }) => word,
+      (why) => times[why.at],
+    );
     const ran =
       rows.length -
       counts.reduce((sum, [word, times]) => sum + (["skipped", "not-run"].includes(word) ? times : 0), 0);
@@ -238,7 +242,9 @@ const Summary = (() => {
   }
 
   function show(container, selection) {
-    const said = judged(selection);
+    if (!known.has(selection)) known.set(selection, counted(selection));
+    const found = known.get(selection),
+      said = judged(selection, found);
     const [good, bad] = [true, false].map((fine) =>
       selection.cells.filter((at) => (said.get(at) === "passed") === fine),
     );
@@ -248,9 +254,9 @@ const Summary = (() => {
       container,
       works(selection.cells.filter(whole), good.filter(whole)),
       broken(selection, bad),
-      reasons(selection, bad),
+      reasons(selection, bad, found),
       age(selection.cells),
-      sure(selection),
+      sure(selection, found),
     );
   }
 

@@ -11,7 +11,7 @@ const Timings = (() => {
   async function collect(rows) {
     const [numbers, samples] = await Promise.all([Data.numbers(), Data.samples()]);
     const found = [];
-    for (const row of rows) {
+    for (const row of numbers.having(rows, ["median_ms"])) {
       const { metrics } = numbers(row);
       if (typeof metrics.median_ms !== "number") continue;
       const { check, variant, precision, backend } = Data.definition(row);

@@ -1,0 +1,79 @@
+"""What is left out of a page that would be too large, step by step; and foretold, where that saves work."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
+
+from samcheck.errors import BadInput
+from samcheck.report import page_data
+from samcheck.report.page_data import LARGEST_BYTES, REASONS, Packed, Packer
+from samcheck.results import Stored
+
+#: From so many results, taken evenly, the size of all is foretold.
+SAMPLE = 50
+#: What comes out as so many times too large is certainly too large.
+SURE = 1.5
+#: Blocks that grow with every result; in others much repeats.
+GROWING = ("samples", "numbers")
+
+OLDER = "older runs"
+
+Key = tuple[str, ...]
+
+
+def hopeless(some: Iterable[Stored], share: float, room: int = LARGEST_BYTES) -> tuple[str, ...]:
+    """Blocks that have no room in the page of all results, of which `some` are a `share`."""
+    packer = Packer(room=10 * LARGEST_BYTES)
+    for each in some:
+        packer.add(each)
+    blocks = packer.close({}).blocks
+    sizes = {name: len(blocks[name]) / share for name in GROWING}
+    without = []
+    for name in GROWING:
+        if sum(sizes.values()) > SURE * room:
+            del sizes[name]
+            without.append(name)
+    return tuple(without)
+
+
+def fitting(
+    found: Callable[[], Iterable[Stored]],
+    meta: Mapping[str, Any],
+    without: tuple[str, ...] = (),
+    room: int = LARGEST_BYTES,
+) -> Packed:
+    """A page's blocks of all results, which `found` gives each time, as much as there is room for.
+
+    When no block can be spared any more, older runs of cells go, then reasons of checks that fail nothing.
+
+    Raises:
+        BadInput: even then there are too many.
+    """
+    last: dict[Key, str] = {}
+    packed = page_data.pack(_noting(found(), last), meta, room, without)
+    for step in ([OLDER] if len(last) < packed.results else []) + [REASONS]:
+        if packed.size > room:
+            packed = page_data.pack(_newest(found(), last), meta, room, (*packed.left_out, step))
+    if packed.size > room:
+        raise BadInput(
+            f"{packed.results} results are too many for one page of {room // 1_000_000} MB: "
+            "name folders with fewer of them, or ask by `samcheck query`"
+        )
+    return packed
+
+
+def _key(stored: Stored) -> Key:
+    """As in the page, runs with the same are runs of one cell."""
+    return stored.device, stored.driver, stored.result.name
+
+
+def _noting(found: Iterable[Stored], last: dict[Key, str]) -> Iterator[Stored]:
+    """The results, and in `last` when the last run of each cell finished."""
+    for each in found:
+        last[_key(each)] = max(last.get(_key(each), ""), each.result.finished)
+        yield each
+
+
+def _newest(found: Iterable[Stored], last: Mapping[Key, str]) -> Iterator[Stored]:
+    return (each for each in found if last[_key(each)] == each.result.finished)
