@@ -153,7 +153,10 @@ def _updated(folder: Path, root: Path, say: Say) -> tuple[Parts, list[str]]:
     if packs or todo or len(stay) < len(held):
         with parquet.connected() as duck:
             kept = {name: held[name] for name in stay}
-            kept |= {_joined(folder, duck, pack): pack.files for pack in packs}
+            try:
+                kept |= {_joined(folder, duck, pack): pack.files for pack in packs}
+            except OSError:  # a part is damaged: all are made anew
+                kept, todo = {}, sorted(there)
             _list(folder, root, kept)
             return _read_all(folder, root, todo, there, kept, duck, say)
     return held, []

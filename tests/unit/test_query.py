@@ -26,6 +26,7 @@ from samcheck.asking.parts import Pack, Stamp
 from samcheck.cells import Cell
 from samcheck.errors import BadInput, EmptySelection
 from samcheck.guest.record import CellResult
+from samcheck.report.exports import parquet
 from samcheck.report.exports.rows import rows
 
 pytest.importorskip("duckdb")
@@ -315,8 +316,19 @@ def test_a_damaged_index_is_made_anew(store: Path, settle: Settle) -> None:
     done = query(store, "SELECT count(*) AS n FROM cells", "--json")
     assert json.loads(done.stdout) == [{"n": 3}]
     assert "the index is damaged and made anew" in done.stderr
+    for path in index.folder_of(store).glob("*.parquet"):
+        path.write_bytes(b"PAR1 torn")
+    results.store(store, replace(PASSED, tier="full"), "x")  # so that what is torn has to be made anew
+    assert ask(store, "SELECT count(*) AS n FROM cells WHERE tier = 'full'") == [{"n": 1}]
+    assert ask(store, "SELECT count(*) AS n FROM cells") == [{"n": 3}]
     (index.folder_of(store) / index.LIST).write_text('{"parts": 3}')
     assert ask(store, "SELECT count(*) AS n FROM cells") == [{"n": 3}]
+
+
+def test_what_cannot_be_written_is_said_with_its_path(tmp_path: Path) -> None:
+    with parquet.connected() as duck, pytest.raises(OSError, match="No such file") as said:
+        parquet.copy(duck, "SELECT 1", tmp_path / "nowhere" / "x.parquet")
+    assert said.value.filename == str(tmp_path / "nowhere" / "x.parquet")
 
 
 def test_other_code_makes_another_index(

@@ -6,6 +6,7 @@ maps it would else take by way of pyarrow only, which is more than twice as larg
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import tempfile
@@ -94,8 +95,17 @@ def write_rows(duck: Any, some: Iterable[Mapping[str, Any]], kinds: Mapping[str,
 
 
 def copy(duck: Any, query: str, path: Path) -> None:
-    """Make a Parquet file of what a query gives; it is on the disk when this returns."""
-    duck.execute(f"COPY ({query}) TO {literal(path)} (FORMAT parquet, COMPRESSION zstd)")
+    """Make a Parquet file of what a query gives; it is on the disk when this returns.
+
+    Raises:
+        OSError: with `path`: it cannot be written, or what the query reads is damaged.
+    """
+    from duckdb import Error
+
+    try:
+        duck.execute(f"COPY ({query}) TO {literal(path)} (FORMAT parquet, COMPRESSION zstd)")
+    except Error as error:
+        raise OSError(errno.EIO, str(error).partition("\n")[0], str(path)) from None
     with path.open("rb") as written:
         os.fsync(written)
 
