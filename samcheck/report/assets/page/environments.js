@@ -82,7 +82,7 @@ const Environments = (() => {
     const field = (key, number) => ({
       id: `field:${key.join(" ")}`,
       name: key.join(" "),
-      width: 132,
+      width: 140,
       key,
       show: (at) => {
         const place = at * names.length + number,
@@ -101,7 +101,7 @@ const Environments = (() => {
       {
         id: "name",
         name: "Environment",
-        width: innerWidth < 700 ? 208 : 270,
+        width: innerWidth < 700 ? 208 : 300,
         show: (at) =>
           el("span", { class: "name", title: Dom.plain(Data.cells[at].name) }, Data.cells[at].name),
       },
