@@ -1,6 +1,6 @@
 -- How each environment ended, its checks by outcome, and how old that is
-SELECT device, driver, cell, torch, cuda, python, cells.outcome, finished,
-    coalesce(passed, 0) AS passed, coalesce(known, 0) AS known, coalesce(fixed, 0) AS fixed,
+SELECT device, driver, cell, torch, cuda, python, variants, groups, cells.outcome,
+    finished, coalesce(passed, 0) AS passed, coalesce(known, 0) AS known, coalesce(fixed, 0) AS fixed,
     coalesce(skipped, 0) AS skipped, coalesce(bad, 0) AS bad
 FROM cells
 LEFT JOIN (
