@@ -194,3 +194,20 @@ def test_groups_have_one_order_and_unknown_ones_are_refused() -> None:
     assert running._groups("") == ()
     with pytest.raises(BadInput, match=r"no group of checks 'leek', 'peeks'; known: imports, .*peaks"):
         running._groups("peeks,latency,leek")
+
+
+def test_the_fast_tier_runs_first(pytester: pytest.Pytester) -> None:
+    """Where the time is short it is what there is; each tier stays in its own order."""
+    pytester.makeini("[pytest]\naddopts = -p no:benchmark -p no:cacheprovider\n")
+    pytester.makeconftest('pytest_plugins = ["samcheck.guest.plugin"]')
+    pytester.makepyfile(
+        test_some="import pytest\n"
+        "@pytest.mark.full\ndef test_long(): pass\n"
+        "def test_b(variant): pass\n"
+        "def test_a(): pass\n"
+    )
+    pytester.makepyfile(test_zoo="def test_quick(): pass\n")
+    options = ("--collect-only", "-q", "--samcheck-variants=tiny,vit_b", "--samcheck-journal=journal")
+    said = pytester.runpytest(*options).outlines
+    names = [line.partition("::")[2] for line in said if "::" in line]
+    assert names == ["test_b[tiny]", "test_a", "test_quick", "test_long", "test_b[vit_b]"]
