@@ -28,7 +28,7 @@ from samcheck.facts import Facts
 
 #: Of samcheck's own requirements, those that `here` imports; it installs nothing and starts no engine.
 HOST = (
-    *("click", "filelock", "jinja2", "nvidia-ml-py", "packaging"),
+    *("click", "filelock", "jinja2", "msgspec", "nvidia-ml-py", "packaging"),
     *("platformdirs", "psutil", "pydantic", "PyYAML", "rich"),
 )
 #: What is tested, and what it brings: of the other machine, and never from here.
