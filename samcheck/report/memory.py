@@ -118,11 +118,10 @@ def _strategies(result: CellResult) -> Iterator[list[str]]:
         seen, variant = check.metrics, check.variant or ""
         if not {"limit_mib", "need_mib", "seconds_ratio"} <= seen.keys():
             continue
-        random = check.settings.get("weights", "").startswith("random")
         strategy = check.check.partition("[")[2].rstrip("]").removeprefix(f"{variant}-")
         yield [
             row_name(result),
-            escape(variant) + (", random weights" if random else ""),
+            escape(variant),
             escape(strategy),
             escape(check.settings["recovers"]),
             f"{seen['limit_mib']:.0f} of {seen['need_mib']:.0f}",

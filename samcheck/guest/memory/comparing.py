@@ -6,8 +6,6 @@ process, so that nothing has to be known about the machine.
 
 from __future__ import annotations
 
-import math
-import os
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import lru_cache, partial
@@ -24,14 +22,7 @@ from .places import digest
 from .retry import WAYS, GaveUp, halved
 from .strategies import STRATEGIES, Bench, Unsupported
 
-#: Of the picture. For the large variants it is so large that a batch of points needs more than the image
-#: encoder, 6.0 and 3.2 GiB for vit_h: else no limit would stop the one and let the other pass.
-SMALL = (360, 480)
-LARGE = {"vit_b": (1248, 1664), "vit_l": (1536, 2048), "vit_h": (1536, 2048)}
-#: Masks are compared on so many pixels: all of the small picture's, every fifth each way of the large ones'.
-COMPARED = SMALL[0] * SMALL[1]
-#: So many times as long as one run without a limit takes the comparison.
-RUNS = 20
+HEIGHT, WIDTH = 360, 480
 #: Half of the points fit into it, and all of them do not by far.
 SHARE = 0.65
 #: Ways to retry are compared with fewer points: a side of the grid, the first batch and the last.
@@ -75,17 +66,13 @@ class Comparison:
         need_mib: what the generator needs with all points in one batch.
         limit_mib: what a strategy may allocate, if it does not say otherwise.
         masks: how many it gives.
-        meaningful: the weights are no random ones, so that masks of another way are worth comparing.
         tried: one for each strategy, by its name.
-        unaffordable: why none was tried: it would take too long.
     """
 
     need_mib: float
     limit_mib: float
     masks: int
-    meaningful: bool
     tried: Dict[str, Tried]
-    unaffordable: str = ""
 
 
 @dataclass(frozen=True)
@@ -117,36 +104,30 @@ class Retries:
 
 
 def _bench(variant: Variant, device: str, height: int, width: int) -> Bench:
-    model, carried = weights.load(variant)
-    image = scenes.draw(7, height, width).image
-    bench = Bench(variant, device, model.to(device), image, picky=carried.kind != "random")
+    model = weights.load(variant)[0].to(device)
+    bench = Bench(variant, device, model, scenes.draw(7, height, width).image)
     bench.masks(points_per_side=1)  # what is made on first use is not counted
     recover(device)
     return bench
 
 
-def compare(variant: Variant, device: str, patience: float = math.inf) -> Comparison:
-    """Every strategy under the limit, if that takes less than `patience` seconds."""
-    if device == "cpu" and variant.tier == "fast":
+def compare(variant: Variant, device: str) -> Comparison:
+    """Every strategy under the limit."""
+    if device == "cpu":
         steady_allocator(2**16)  # the weights of an encoder that goes are such blocks
-    elif device == "cpu":
-        steady_allocator(threads=os.cpu_count() or 1)  # an hour otherwise
-    bench = _bench(variant, device, *LARGE.get(variant.name, SMALL))
+    bench = _bench(variant, device, HEIGHT, WIDTH)
     gauge, begin = Gauge(device), perf_counter()
     gauge.start()
     expected = bench.masks()
     gauge.stop()
     seconds = perf_counter() - begin
-    found = partial(Comparison, gauge.needed / MIB, gauge.needed * SHARE / MIB, len(expected), bench.picky)
-    if seconds * RUNS > patience:
-        said = "a run of the generator takes {:.0f} s here, the comparison {} times as long: over {:.0f} s"
-        return found({}, said.format(seconds, RUNS, patience))
+    common = int(gauge.needed * SHARE)
     tried = {}
     for name in STRATEGIES:
         recover(device)
-        bench.headroom, bench.metrics = int(gauge.needed * SHARE), {}
+        bench.headroom, bench.metrics = common, {}
         tried[name] = _try(name, bench, expected, seconds)
-    return found(tried)
+    return Comparison(gauge.needed / MIB, common / MIB, len(expected), tried)
 
 
 def _try(name: str, bench: Bench, expected: Sequence[np.ndarray], seconds: float) -> Tried:
@@ -180,10 +161,7 @@ def _decoded(mask: Any) -> np.ndarray:
 
 def _matched(tried: Tried, expected: Sequence[np.ndarray], found: Sequence[np.ndarray]) -> Tried:
     """`tried` with how well each expected mask is matched by the best of those that were found."""
-    step = int(np.ceil(np.sqrt(expected[0].size / COMPARED)))
-    rows, columns = (
-        np.array([mask[::step, ::step].ravel() for mask in each], np.float32) for each in (expected, found)
-    )
+    rows, columns = (np.array([mask.ravel() for mask in each], np.float32) for each in (expected, found))
     common = rows @ columns.T
     either = rows.sum(1)[:, None] + columns.sum(1) - common
     best = (common / np.maximum(either, 1)).max(1)

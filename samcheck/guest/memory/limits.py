@@ -27,15 +27,15 @@ def status_kib(field: str) -> int:
     raise LookupError(field)
 
 
-def steady_allocator(least: int = 2**19, threads: int = 1) -> None:
+def steady_allocator(least: int = 2**19) -> None:
     """Have the C library map every block of `least` bytes by itself, and give it back when it is freed.
 
     By its own rule glibc keeps freed blocks of up to 32 MiB for later, the more the longer a process
     runs: then what a step maps depends on what ran before (``man mallopt``, M_MMAP_THRESHOLD). With
-    64 KiB an image took twice as long. One thread, since others have stacks of their own (8 MiB each, which
-    is nothing beside a large model), and on a busy machine wait for each other longer than they work.
+    64 KiB an image took twice as long. One thread, since others have stacks of their own, and on a busy
+    machine wait for each other longer than they work.
     """
-    torch.set_num_threads(threads)
+    torch.set_num_threads(1)
     if hasattr(_C_LIBRARY, "mallopt"):
         _C_LIBRARY.mallopt(_MMAP_THRESHOLD, least)
 

@@ -33,7 +33,6 @@ class Bench:
     Attributes:
         model: on the device, in float32.
         image: (H, W, 3) uint8.
-        picky: the generator has thresholds; with random weights no mask would pass them.
         headroom: bytes that a strategy may allocate.
         metrics: what the present strategy measured.
     """
@@ -42,16 +41,14 @@ class Bench:
     device: str
     model: Any
     image: np.ndarray
-    picky: bool = True
     headroom: int = 0
     metrics: Dict[str, float] = field(default_factory=dict)
 
     def generator(self, model: Any = None, **options: Any) -> Any:
         from segment_anything import SamAutomaticMaskGenerator
 
-        score, stability = (SCORE, STABILITY) if self.picky else (0.0, 0.0)
-        given = {"points_per_side": GRID, "points_per_batch": BATCH, "pred_iou_thresh": score}
-        given.update(stability_score_thresh=stability, **options)
+        given = {"points_per_side": GRID, "points_per_batch": BATCH, "pred_iou_thresh": SCORE}
+        given.update(stability_score_thresh=STABILITY, **options)
         return SamAutomaticMaskGenerator(self.model if model is None else model, **given)
 
     def masks(self, image: Optional[np.ndarray] = None, model: Any = None, **options: Any) -> List[Any]:
