@@ -27,9 +27,10 @@ Written by `samcheck table`; do not edit.
 ELSEWHERE_HEADS = ("cell", "variant", "backend", "process, MiB", "plain PyTorch, MiB", "ratio")
 STRATEGIES = "What helps when the automatic generator does not fit"
 STRATEGIES_TEXT = """\
-Each strategy under a real limit, which leaves a part of what the generator needs with 64 points in a batch.
-The time, until it was done or failed, is against the run without a limit in the same process. So are the
-masks: how well the one is found again that is found worst, and the median.\
+Each strategy under a real limit, which leaves a part of what the generator needs with 64 points in a batch;
+with a large variant, whose encoder needs more, a part of what that needs in float32. The time, until it was
+done or failed, is against the run without a limit in the same process. So are the masks: how well the one is
+found again that is found worst, and the median.\
 """
 STRATEGIES_HEADS = (
     "cell",
@@ -116,16 +117,20 @@ def _strategies(result: CellResult) -> Iterator[list[str]]:
     checks = [each for each in result.checks if each.group == "recovery" and "recovers" in each.settings]
     for check in sorted(checks, key=_order):
         seen, variant = check.metrics, check.variant or ""
-        if not {"limit_mib", "need_mib", "seconds_ratio"} <= seen.keys():
+        if not {"limit_mib", "need_mib"} <= seen.keys():
             continue
-        strategy = check.check.partition("[")[2].rstrip("]").removeprefix(f"{variant}-")
+        strategy = (
+            f"encoder in {check.precision}"
+            if check.precision
+            else check.check.partition("[")[2].rstrip("]").removeprefix(f"{variant}-")
+        )
         yield [
             row_name(result),
             escape(variant),
             escape(strategy),
             escape(check.settings["recovers"]),
             f"{seen['limit_mib']:.0f} of {seen['need_mib']:.0f}",
-            f"× {seen['seconds_ratio']:.2f}",
+            f"× {seen['seconds_ratio']:.2f}" if "seconds_ratio" in seen else "–",
             *(f"{seen[name]:.3f}" if name in seen else "–" for name in ("least_iou", "median_iou")),
         ]
 

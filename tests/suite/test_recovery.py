@@ -1,7 +1,7 @@
 """What helps when the automatic generator does not fit into memory, and what does it cost?
 
-The small model stands for all: with the large ones the image encoder needs as much as a batch of points,
-so that no limit stops the one and lets the other pass. The strategies are compared in the full tier.
+The strategies are compared in the full tier, with the small model: with the large ones the image encoder
+needs as much as a batch of points, so that no limit stops the one and lets the other pass.
 """
 
 from __future__ import annotations
@@ -109,6 +109,30 @@ def test_encoder_dropped_frees_its_weights(tried: Any, strategy: str, comparison
     """
     lacking = comparison["need_mib"] - tried.limit_mib
     assert tried.recovers == (tried.metrics["freed_mib"] >= lacking)
+
+
+@pytest.mark.full
+@pytest.mark.variants("vit_b", "vit_l", "vit_h")
+@pytest.mark.precisions("bf16", "fp16")
+def test_narrower_encoder_fits(
+    isolated: Callable[..., Any],
+    affordable: None,
+    precision: str,
+    measured: Dict[str, float],
+    settings: Dict[str, str],
+) -> None:
+    """What helps with a large model, whose encoder needs more than a batch of points: half the width.
+
+    https://github.com/facebookresearch/segment-anything/issues/174
+    """
+    found = isolated("narrowed", precision=precision)
+    if found["unsupported"]:
+        pytest.skip(found["unsupported"])
+    measured.update(need_mib=found["need_mib"], limit_mib=found["limit_mib"], seconds=found["narrow_seconds"])
+    settings["recovers"] = "no" if found["narrow_error"] else "yes"
+    assert is_out_of_memory(RuntimeError(found["wide_error"])), "it fits in float32: the limit is none"
+    assert not found["narrow_error"]
+    assert found["finite"], "the features are no numbers"
 
 
 def test_retry_frees_before_it_tries_again(isolated: Callable[..., Any], settings: Dict[str, str]) -> None:

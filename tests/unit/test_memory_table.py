@@ -78,12 +78,16 @@ def test_strategies_of_recovery_stand_below(tmp_path: Path) -> None:
     metrics = {"limit_mib": 3915.6, "need_mib": 6024.2, "seconds_ratio": 0.25}
     name = "test_recovery.py::test_does_not_help[tiny-kept-on-device]"
     failed = replace(helped, check=name, variant="tiny", metrics=metrics, settings={"recovers": "no"})
-    text = written(tmp_path, result(helped, failed, peaks("tiny", "bf16", **ENCODE)))
+    narrow = "test_recovery.py::test_narrower_encoder_fits[vit_h-bf16]"
+    metrics = {"limit_mib": 2091.7, "need_mib": 3218.2, "seconds": 99.0}
+    fits = replace(helped, check=narrow, precision="bf16", metrics=metrics)
+    text = written(tmp_path, result(helped, failed, fits, peaks("tiny", "bf16", **ENCODE)))
     rows = [
         line.split(" | ")[1:] for line in text.partition("### What helps")[2].splitlines() if "torch2" in line
     ]
     assert rows == [
         ["tiny", "kept-on-device", "no", "3916 of 6024", "× 0.25", "–", "– |"],
+        ["vit_h", "encoder in bf16", "yes", "2092 of 3218", "–", "–", "– |"],
         ["vit_h", "downscaled", "yes", "3916 of 6024", "× 0.55", "0.935", "0.978 |"],
     ]
     assert "### What helps" not in written(tmp_path, result(peaks("tiny", "bf16", **ENCODE)))

@@ -22,7 +22,7 @@ import segment_anything  # noqa: F401  # before the process is copied, so that n
 import torch
 
 from ..sam import precisions, variants, weights
-from . import batch, comparing, copies, elsewhere, leaks, peaks, places
+from . import batch, comparing, copies, elsewhere, leaks, narrowing, peaks, places
 from .limits import steady_allocator
 
 
@@ -46,6 +46,7 @@ def tasks(variant: variants.Variant, device: str) -> Dict[str, Callable[..., Any
         "peaks": steady(peaks.peaks),
         "largest": steady(peaks.largest),
         "elsewhere": steady(elsewhere.encoding),
+        "narrowed": steady(narrowing.encoding),
     }
 
 

@@ -95,11 +95,12 @@ class Steps:
         self.plain.is_image_set = True
         return self.plain
 
-    def encode(self, images: int) -> None:
-        """As `SamPredictor.set_torch_image` does, but several at once."""
+    def encode(self, images: int) -> bool:
+        """As `SamPredictor.set_torch_image` does, but several at once; whether all features are numbers."""
         resized = self.plain.transform.apply_image(self.image)
         pixels = torch.as_tensor(resized, device=self.device).permute(2, 0, 1).contiguous()
-        self.model.image_encoder(self.model.preprocess(pixels.repeat(images, 1, 1, 1)))
+        features = self.model.image_encoder(self.model.preprocess(pixels.repeat(images, 1, 1, 1)))
+        return bool(torch.isfinite(features).all())
 
     def predict(self, prompts: int) -> None:
         """One point each, three masks each, as logits."""
@@ -131,7 +132,7 @@ class Steps:
         return next(need for need in found if need.step == step)
 
     def measured(self, step: str, at_once: int) -> Peak:
-        run: Callable[[int], None] = getattr(self, step)
+        run: Callable[[int], Any] = getattr(self, step)
         work, need = partial(run, at_once), self.counted(step, at_once)
         if self.large and step == "encode":
             allocated, held = gauges.together(work, self.device)
