@@ -63,7 +63,7 @@ def loaded(request: pytest.FixtureRequest, variant: str) -> Any:
 
 
 @pytest.fixture(scope="session")
-def plain(device: str) -> Any:
+def plain(device: str, exact_float32: None) -> Any:
     """The small model in float32 on the device, for checks that do not depend on the size."""
     from .sam import weights
 
