@@ -61,7 +61,9 @@ def main() -> None:
     own = has([entry for entry in sys.path if entry and Path(entry).resolve() != FOLDER])
     sys.path[0] = str(checkout)  # instead of this folder
     sys.path += lacking(FOLDER / "host", own)
-    os.environ["SAMCHECK_PACKAGES"] = os.pathsep.join(lacking(FOLDER / "guest", own))
+    # Modules of a cluster bring PyTorch by PYTHONPATH, of which a guest else gets nothing.
+    given = [entry for entry in os.environ.get("PYTHONPATH", "").split(os.pathsep) if entry]
+    os.environ["SAMCHECK_PACKAGES"] = os.pathsep.join([*lacking(FOLDER / "guest", own), *given])
     os.environ["SAMCHECK_VERSION"] = version(FOLDER, checkout)
     os.environ.setdefault("SAMCHECK_CACHE", str(FOLDER / "oracle"))
     sys.argv = ["samcheck", "here", "--python", sys.executable, *sys.argv[1:]]

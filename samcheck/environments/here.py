@@ -45,13 +45,12 @@ class Here:
         return Need(0, 0, reused=True)
 
     def prepare(self, cell: Cell, requirements: Requirements, log: Path) -> Place:
-        names = " ".join(Path(folder).name for folder in carried_packages())
-        carried = {"carried": names} if names else {}
-        return HerePlace(self.python, {"interpreter": self.python, **carried})
+        packages = {"packages": " ".join(carried_packages())} if carried_packages() else {}
+        return HerePlace(self.python, {"interpreter": self.python, **packages})
 
 
 def carried_packages() -> list[str]:
-    """Folders with packages for the interpreter at hand, as `samcheck.carrying.launch` found them lacking."""
+    """Folders with what the interpreter at hand gets beside its own packages: `samcheck.carrying.launch`."""
     return [folder for folder in os.environ.get("SAMCHECK_PACKAGES", "").split(os.pathsep) if folder]
 
 

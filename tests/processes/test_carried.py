@@ -75,7 +75,7 @@ def test_only_what_the_python_lacks_is_taken_from_the_folder(other: Path) -> Non
     assert done.stdout.split() == [
         str(other / "site"),
         str(carried / "host" / "lost"),
-        str(carried / "guest" / "lost"),
+        f"{carried / 'guest' / 'lost'}:{other / 'site'}",
         *("here", "--python", sys.executable, "--tier", "full"),
     ], done.stderr
 
