@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
@@ -47,16 +48,17 @@ def _is(cell: Cell, wanted: dict[str, str], facts: Facts) -> bool:
 
 def _moved(candidates: Iterable[Cell], wanted: dict[str, str], on: Host, facts: Facts) -> list[Cell]:
     found: dict[Cell, None] = {}
-    against: dict[str, None] = {}
+    against: Counter[str] = Counter()
     for cell in candidates:
         moved = _with(cell, wanted, on, facts)
         problems = [each for each in rules.obstacles(moved, facts) if each.kind == "install"]
-        against.update(dict.fromkeys(str(each) for each in problems))
+        against.update(str(each) for each in problems)
         if not problems:
             found[moved] = None
     if not found:
-        said = "; ".join(against) or "no cell to start from"
-        raise BadInput(f"--from: what you have now cannot be, as far as the facts tell: {said}")
+        said = "; ".join(text for text, _ in against.most_common(2)) or "no cell to start from"
+        more = f"; and {len(against) - 2} other reasons" if len(against) > 2 else ""
+        raise BadInput(f"--from: what you have now cannot be, as far as the facts tell: {said}{more}")
     return list(found)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Collection
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -80,6 +81,9 @@ def bisect_command(listed: str, as_json: bool, resume: bool, **options: Any) -> 
     asked, found = _asked(listed, options), _of_this_device(options["results"])
     if options["ca_bundle"]:
         machine.trust(str(options["ca_bundle"]))
+    unknown = _unknown(_check(options["check"]), found)
+    if unknown:
+        click.echo(f"samcheck: {unknown}", err=True)
     if options["environment"] == "here":
         raise BadInput("--environment here: is one cell only; docker and venv make those that a bisect needs")
     chosen = session.choose_environment(options["environment"])
@@ -203,6 +207,15 @@ def _check(given: str) -> str:
             f"--check: {given!r} is not like test_dtype.py::test_naive_cast[tiny]; modules: {known}"
         )
     return f"{module}::{rest}"
+
+
+def _unknown(check: str, found: list[CellResult]) -> str:
+    """That no stored result has such a check, which may be new, or not what was meant; else empty."""
+    known = {each.check for result in found for each in result.checks}
+    if not known or check in known:
+        return ""
+    near = get_close_matches(check, sorted(known), n=3, cutoff=0)
+    return f"--check: none of {len(found)} stored results has {check}; like it are {', '.join(near)}"
 
 
 def _outcomes(given: tuple[str, ...]) -> tuple[str, ...]:

@@ -40,6 +40,8 @@ def history_command(
     for each in told:
         for line in lines(each):
             click.echo(line)
+    if not told:
+        click.echo(f"none of {len(found)} numbers changed its level")
     if plots is not None:
         _plot(told, plots)
 

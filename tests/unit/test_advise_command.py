@@ -86,3 +86,24 @@ def test_the_command_writes_a_matrix_that_can_be_planned(tmp_path: Path) -> None
     planned = CliRunner().invoke(cli, ["plan", str(file), "--json"], standalone_mode=False)
     ids = {row["id"] for row in json.loads(planned.output)["cells"]}
     assert "torch2.3.1-cu121-py3.10-numpy2.2.6" in ids
+
+
+def test_what_keeps_most_cells_from_being_is_said_first(tmp_path: Path) -> None:
+    for torch in ("1.13.1", "2.0.1", "2.4.1"):
+        results.store(tmp_path, replace(made.RESULT, cell=Cell(torch, "cu117", "3.10").record(())), "x")
+    asked = [
+        "advise",
+        "--numpy",
+        "2.2.6",
+        "--from",
+        "1.26.4",
+        "--at-python",
+        "3.13",
+        "--results",
+        str(tmp_path),
+    ]
+    said = str(CliRunner().invoke(cli, asked, standalone_mode=False).exception)
+    assert (
+        "as far as the facts tell: NumPy 1.26 has wheels for Python 3.9, 3.10, 3.11, 3.12, not 3.13" in said
+    )
+    assert said.endswith("other reasons")

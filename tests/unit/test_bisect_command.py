@@ -129,6 +129,18 @@ def test_bad_input(store: Path, arguments: tuple[str, ...], said: str) -> None:
     assert not list(session.RUNS.glob("*"))
 
 
+def test_check_that_nothing_has_is_told_before_anything_is_built(
+    store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    played(monkeypatch)
+    done = command(store, *ENDS, "--repeat", "1", "--check", "test_dtype.py::test_bfloat16_to_nunpy")
+    assert (
+        f"none of 4 stored results has test_dtype.py::test_bfloat16_to_nunpy; like it are {CHECK}"
+        in done.output
+    )
+    assert "like it are" not in command(store, *ENDS, "--repeat", "1").output
+
+
 def test_check_is_named_as_results_have_it(store: Path) -> None:
     done = command(store, *ENDS, "--repeat", "1", "--check", f"tests/suite/{CHECK}")
     assert f"bisect {CHECK} over 4 values" in done.output

@@ -4,10 +4,13 @@ import math
 from dataclasses import replace
 
 import pytest
+from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 from made import RESULT, SEEN
 
+from samcheck.commands.history import history_command
+from samcheck.compare import past
 from samcheck.compare.measures import LATENCY, OVERLAP
 from samcheck.compare.trend import levels, trends
 from samcheck.guest.record import CellResult, CheckResult
@@ -72,3 +75,10 @@ def test_each_device_has_its_own_history() -> None:
         (f"{RESULT.cell.id} on A100", 1),
         (f"{RESULT.cell.id} on T4", 1),
     ]
+
+
+def test_nothing_changed_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = [measured(day, 0.9) for day in range(1, 5)]
+    monkeypatch.setattr(past, "versions", lambda store, commits: rows)
+    said = CliRunner().invoke(history_command, ["--changed"]).output
+    assert said == "none of 1 numbers changed its level\n"
