@@ -33,7 +33,8 @@ class Verdict:
         verdict: one of `VERDICTS`.
         reason: for what it is, where the numbers do not say it.
         change: new against base on the family's scale; None where they were not compared.
-        interval: that holds it with `1 - ALPHA` confidence, for all numbers of the table together.
+        interval: that holds it with `1 - ALPHA` confidence, for all numbers of the table together; of one
+            that changed, with the confidence at which that was tested, so that it does not hold 0.
         assumed: whether the noise between runs was assumed, for want of A/A runs.
     """
 
@@ -84,12 +85,22 @@ def decide(pairs: Sequence[Pair], alpha: float = ALPHA) -> list[Verdict]:
     tested = [number for number, each in enumerate(found) if isinstance(each, Difference)]
     ps = [each.p for each in found if isinstance(each, Difference)]
     real = dict(zip(tested, significant(ps, alpha), strict=True))
+    changed = dict(zip(tested, _confidences(ps, alpha), strict=True))
     confidence = 1 - alpha / max(len(tested), 1)
     verdicts = []
     for number, (pair, each) in enumerate(zip(pairs, found, strict=True)):
-        judged = each if isinstance(each, Verdict) else _judged(pair, each, real[number], confidence)
-        verdicts.append(judged)
+        if isinstance(each, Verdict):
+            verdicts.append(each)
+        else:
+            sure = changed[number] if real[number] else None
+            verdicts.append(_judged(pair, each, confidence, sure))
     return verdicts
+
+
+def _confidences(ps: Sequence[float], alpha: float) -> list[float]:
+    """At which Holm's procedure tests each: an interval of it holds no 0 where the change is real."""
+    ranks = {number: rank for rank, number in enumerate(sorted(range(len(ps)), key=ps.__getitem__))}
+    return [1 - alpha / (len(ps) - ranks[number]) for number in range(len(ps))]
 
 
 def _in_turns(pairs: Sequence[Pair]) -> dict[int, Difference]:
@@ -146,13 +157,17 @@ def _direction(family: Family, change: float) -> str:
     return "regressed" if change * family.worse > 0 else "improved"
 
 
-def _judged(pair: Pair, found: Difference, real: bool, confidence: float) -> Verdict:
-    """Three-valued: changed, certainly not changed by as much as matters, or not to be told."""
+def _judged(pair: Pair, found: Difference, confidence: float, real: float | None) -> Verdict:
+    """Three-valued: changed, certainly not changed by as much as matters, or not to be told.
+
+    `real`: the confidence with which there is a change at all, None where there is not enough.
+    """
     family = pair.either.family
     low, high = found.interval(confidence)
     inside = -family.scaled_margin <= low and high <= family.scaled_margin
-    if real and not inside:
+    if real is not None and not inside:
         word, reason = _direction(family, found.change), ""
+        low, high = found.interval(real)
     elif inside:
         word, reason = "unchanged", ""
     else:

@@ -300,7 +300,7 @@ def test_noise_is_kept_and_used(tmp_path: Path) -> None:
     folders = []
     for run in range(4):
         times = 10 * np.exp(random.normal(0, 0.005, 5))
-        row = result(bench("encoder", *times), started=f"2026-11-2{run}T12:00:00+00:00")
+        row = result(bench("encoder", *times.tolist()), started=f"2026-11-2{run}T12:00:00+00:00")
         folders.append(stored(tmp_path / f"run{run}", row))
     store = tmp_path / "store"
     assert (

@@ -6,11 +6,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 from made import RESULT, SEEN
 
 from samcheck.compare import compare, grouping, noise
 from samcheck.compare.measures import Key
-from samcheck.compare.statistics import Noise
+from samcheck.compare.statistics import Noise, Variance
 from samcheck.compare.text import markdown
 from samcheck.guest.record import CellResult, CheckResult
 
@@ -139,3 +141,20 @@ def test_old_reason_is_called_old() -> None:
     text = markdown(compare([replace(base, checks=checks)], [new], nothing_known))
     assert "skipped → passed: before: no wheel" in text
     assert "known → fixed: gone" in text
+
+
+@example([0.3, 0.234])  # the second is real only because the first is
+@given(st.lists(st.floats(-0.3, 0.3), min_size=1, max_size=20))
+def test_interval_of_what_changed_holds_no_0(sizes: list[float]) -> None:
+    known = Noise(Variance(0.01**2, 20.0), Variance(0.02**2, 3.0))
+    names = [f"n{number}" for number in range(len(sizes))]
+    base = result(*(check(name, encode_held_mib=100.0) for name in names))
+    changed = [
+        check(name, encode_held_mib=100.0 * (1 + size)) for name, size in zip(names, sizes, strict=True)
+    ]
+    by_name = {f"test_x.py::test_{name} encode_held_mib": known for name in names}
+    for each in compare([base], [result(*changed)], lambda _: by_name).verdicts:
+        if each.interval and each.verdict in ("regressed", "improved"):
+            low, high = each.interval
+            assert low * high > 0
+            assert low <= (each.change or 0) <= high
