@@ -1,49 +1,25 @@
 """From how many results on is asking the index faster than loading all results? Each in a process of its own.
 
     python tests/bench/asking.py --cells 30,100,300,1000,3000,10000 --checks 50
-    python tests/bench/asking.py --cells 100,500,2000 --checks 553
+    python tests/bench/asking.py --cells 50,200,2000 --checks 0
 
-Made results, as in `scale.py`. `attribute` loads all results, `table` goes through them one at a time;
-`first` is a question that makes the index, `later` the same again, `changed` after ten results were written
-anew.
+Made results of so many checks (0: all, 553 and fewer) of `made_store.py`. `attribute` loads all results,
+`table` goes through them one at a time; `first` is a question that makes the index, `later` the same again,
+`changed` after ten results were written anew.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
-import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
 
-from scale import CHECKOUT, generate
+from made_store import generate
+from scale import measure
 
 CHANGED = 10
-MEASURED = """
-import resource, sys, time
-from samcheck.__main__ import main
-sys.argv[1:] = {arguments!r}
-begin = time.perf_counter()
-try:
-    main()
-except SystemExit as end:
-    assert not end.code, end.code
-finally:
-    used = resource.getrusage(resource.RUSAGE_SELF)
-    took, busy = time.perf_counter() - begin, used.ru_utime + used.ru_stime
-    print(f"{{took:.2f}} s ({{busy:.2f}} of CPU) {{used.ru_maxrss // 1024}} MiB", file=sys.stderr)
-"""
-
-
-def measure(arguments: list[str]) -> str:
-    """Seconds, those of the CPU, and MiB of one samcheck command, imports included."""
-    program = MEASURED.format(arguments=arguments)
-    done = subprocess.run(
-        [sys.executable, "-c", program], cwd=CHECKOUT, capture_output=True, text=True, check=True
-    )
-    return done.stderr.splitlines()[-1]
 
 
 def written_anew(root: Path) -> None:
@@ -57,9 +33,6 @@ def main() -> None:
     parser.add_argument("--checks", type=int, default=50)
     parser.add_argument("--question", default="environments")
     given = parser.parse_args()
-    print(
-        "results, MiB of them: seconds and MiB of attribute | table | first | later | changed; MiB of index"
-    )
     for cells in map(int, given.cells.split(",")):
         with tempfile.TemporaryDirectory() as folder:
             root, home = Path(folder) / "results", Path(folder) / "home"
@@ -73,8 +46,9 @@ def main() -> None:
             measured.append(measure(asked))
             index = sum(path.stat().st_size for path in home.rglob("*") if path.is_file())
             print(f"{cells} results, {size / 2**20:.0f} MiB; index {index / 2**20:.1f} MiB")
-            for name, told in zip(("attribute", "table", "first", "later", "changed"), measured, strict=True):
-                print(f"  {name}: {told}", flush=True)
+            names = ("attribute", "table", "first", "later", "changed")
+            for name, (seconds, busy, peak) in zip(names, measured, strict=True):
+                print(f"  {name}: {seconds:.2f} s ({busy:.2f} of CPU) {peak} MiB", flush=True)
 
 
 if __name__ == "__main__":

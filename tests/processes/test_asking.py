@@ -25,9 +25,9 @@ from samcheck.guest.record import CheckResult
 pytest.importorskip("duckdb")
 
 CHECKOUT = Path(__file__).resolve().parents[2]
-RESULTS = 40
+RESULTS = 20
 #: Parts so small that reading has many steps to be killed between.
-SMALL = "import sys; from samcheck.asking import parts; parts.PART = 5; parts.FEW = 2; "
+SMALL = "import sys; from samcheck.asking import parts; parts.PART = 4; parts.FEW = 2; "
 PROGRAM = SMALL + "from samcheck.__main__ import main; main()"
 COUNT = "SELECT count(*) AS n, count(DISTINCT cell) AS cells, max(samcheck) AS newest FROM cells"
 
@@ -62,7 +62,7 @@ def test_killed_at_any_moment(tmp_path: Path) -> None:
     begin = time.monotonic()
     assert answer(start(root)) == {"n": RESULTS, "cells": RESULTS, "newest": "1"}
     whole = time.monotonic() - begin
-    for round in range(2, 7):
+    for round in range(2, 6):
         for number in range(RESULTS):
             put(root, number, str(round))
         killed = start(root)
@@ -80,8 +80,8 @@ def test_several_at_once_while_results_change(tmp_path: Path) -> None:
     for number in range(RESULTS):
         put(root, number, "1")
     for round in range(2):
-        asked = [start(root) for _ in range(4)]
-        for number in range(0, RESULTS, 7):
+        asked = [start(root) for _ in range(3)]
+        for number in range(0, RESULTS, 4):
             put(root, number, str(round))
         for each in asked:
             assert answer(each)["cells"] == RESULTS
