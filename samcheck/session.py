@@ -20,7 +20,7 @@ from samcheck.course import Settings
 from samcheck.environments import Environment, here, venv
 from samcheck.errors import CELLS_FAILED, BadInput, BuildFailed, EnvironmentUnavailable
 from samcheck.gates import side_by_side
-from samcheck.guest.record import CellResult
+from samcheck.guest.record import CellResult, restriction
 from samcheck.matrix import LeftOut, Plan, PlannedCell
 
 #: What --resume tries again: the cause may have been mended.
@@ -162,7 +162,9 @@ def announce(console: Console, plan: Plan, settings: Settings, folder: Path) -> 
         console.print(text, markup=False, highlight=False, soft_wrap=True)
 
     environment = settings.environment
-    say(f"matrix {plan.name}: {len(plan.cells)} cells, tier {settings.tier}, run {folder.name}")
+    only = restriction(settings.variants, settings.groups)
+    tier = f"{settings.tier}, only {only}" if only else settings.tier
+    say(f"matrix {plan.name}: {len(plan.cells)} cells, tier {tier}, run {folder.name}")
     say(f"environment: {environment.kind}, because: {settings.why}")
     download = disk = 0
     for row in plan.cells:

@@ -13,7 +13,7 @@ History of SCHEMA_VERSION
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Dict, List, Optional
+from typing import Dict, List, Optional, Sequence
 
 SCHEMA_VERSION = 3
 
@@ -195,6 +195,12 @@ class EnvironmentRecord:
     details: Dict[str, str] = field(default_factory=dict)
 
 
+def restriction(variants: Sequence[str], groups: Sequence[str]) -> str:
+    """``vit_h; groups recovery, peaks``; empty without any."""
+    some = "{} {}".format("groups" if len(groups) > 1 else "group", ", ".join(groups))
+    return "; ".join([", ".join(variants)] * bool(variants) + [some] * bool(groups))
+
+
 @dataclass(frozen=True)
 class CellResult:
     """Everything known about one cell after one run.
@@ -234,5 +240,4 @@ class CellResult:
     @property
     def only(self) -> str:
         """What the run was restricted to, for people; empty when it was not."""
-        groups = "{} {}".format("groups" if len(self.groups) > 1 else "group", ", ".join(self.groups))
-        return "; ".join([", ".join(self.variants)] * bool(self.variants) + [groups] * bool(self.groups))
+        return restriction(self.variants, self.groups)
