@@ -53,9 +53,14 @@ def judge(attempts: list[Attempt], checks: list[CheckResult], stopped: bool = Fa
         return "crashed", f"the suite ended outside of a check: {last.ended}{_said(last)}"
     if not checks:
         return "failed", f"no check ran (pytest status {last.journal.exit_status}){_said(last)}"
-    if not any(check.variant and check.outcome != "skipped" for check in checks):
+    if not any(_ran_sam(check) for check in checks):
         return "failed", f"no check ran SAM itself: {len(checks)} checks of its surroundings held"
     return "passed", ""
+
+
+def _ran_sam(check: CheckResult) -> bool:
+    """Whether a check was run on a model: that of its variant, or the small one that stands for all."""
+    return bool(check.variant or "model" in check.settings) and check.outcome != "skipped"
 
 
 def _said(attempt: Attempt) -> str:

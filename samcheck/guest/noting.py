@@ -14,6 +14,8 @@ METRICS = pytest.StashKey["Dict[str, float]"]()
 SETTINGS = pytest.StashKey["Dict[str, str]"]()
 SERIES = pytest.StashKey["List[Series]"]()
 PICTURES = pytest.StashKey["Dict[str, str]"]()
+#: The fixture of the small model, for checks that do not depend on the size.
+PLAIN = "plain"
 
 
 @pytest.fixture
@@ -54,9 +56,12 @@ def pictures(request: pytest.FixtureRequest) -> Dict[str, str]:
 
 def noted(item: pytest.Item, failed: bool) -> Dict[str, Any]:
     """What a check has collected, as fields of its result."""
+    settings = item.stash.get(SETTINGS, {})
+    if PLAIN in getattr(item, "fixturenames", ()):  # it runs SAM, whatever variants were asked for
+        settings = dict(settings, model="tiny")
     return {
         "metrics": item.stash.get(METRICS, {}),
-        "settings": item.stash.get(SETTINGS, {}),
+        "settings": settings,
         "series": item.stash.get(SERIES, []),
         "pictures": item.stash.get(PICTURES, {}) if failed else {},
     }

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -146,6 +147,16 @@ def test_nothing_ran_is_never_green() -> None:
         outcome, reason = judging.judge([Attempt(done, Ended(0), 0.0, "")], checks)
         assert outcome == "failed"
         assert reason.startswith("no check ran SAM itself")
+
+
+def test_the_small_model_that_stands_for_all_is_sam_too() -> None:
+    """Checks of inputs, say, have no variant; but one that was skipped has run nothing."""
+    done = Journal()
+    done.exit_status = 0
+    tried = [Attempt(done, Ended(0), 0.0, "")]
+    plain = CheckResult("test_inputs.py::test_x", "inputs", "known", reason="x", settings={"model": "tiny"})
+    assert judging.judge(tried, [plain])[0] == "passed"
+    assert judging.judge(tried, [replace(plain, outcome="skipped")])[0] == "failed"
 
 
 def test_the_end_of_an_attempt_is_read_from_its_file(tmp_path: Path) -> None:

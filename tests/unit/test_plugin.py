@@ -121,6 +121,25 @@ def test_only_listed_checks_are_run(suite: pytest.Pytester) -> None:
     assert not left.collected
 
 
+def test_checks_on_the_small_model_say_so(suite: pytest.Pytester) -> None:
+    """They have no variant, and have run SAM all the same."""
+    suite.makepyfile(
+        test_inputs="""
+            import pytest
+
+            @pytest.fixture
+            def plain():
+                return None
+
+            def test_on_it(plain, settings): settings["dtype"] = "x"
+            def test_beside_it(settings): pass
+        """
+    )
+    found = run(suite, "-m", "fast", "test_inputs.py").finished
+    assert found["test_inputs.py::test_on_it"].settings == {"dtype": "x", "model": "tiny"}
+    assert found["test_inputs.py::test_beside_it"].settings == {}
+
+
 def test_only_groups_that_were_asked_for_are_run(suite: pytest.Pytester) -> None:
     """Modules of others are not even imported, so that what is wrong with them is not this run's."""
     suite.makepyfile(
