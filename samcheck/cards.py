@@ -29,11 +29,13 @@ class Card:
         size: bytes that a program can have, CUDA's own among them.
         name: of the GPU, with its label; empty where only a size was given.
         told: where its size is from.
+        capability: of the GPU; empty where only a size was given.
     """
 
     size: int
     name: str = ""
     told: str = ""
+    capability: str = ""
 
 
 def card(text: str, facts: Facts) -> Card:
@@ -52,9 +54,9 @@ def card(text: str, facts: Facts) -> Card:
     label = next((each for each in _labels(text) if each in row.labels), row.labels[0])
     if row.mib:
         told = f"{row.mib} MiB, the least that {row.by} was seen to report for it"
-        return Card(row.mib * MIB, f"{gpu.name} {label}GB", told)
+        return Card(row.mib * MIB, f"{gpu.name} {label}GB", told, gpu.capability)
     told = f"{label} GB less {HELD_BACK:.0%}, because what is reported for it is not known"
-    return Card(int(label * GIB * (1 - HELD_BACK)), f"{gpu.name} {label}GB", told)
+    return Card(int(label * GIB * (1 - HELD_BACK)), f"{gpu.name} {label}GB", told, gpu.capability)
 
 
 def _gpu(text: str, facts: Facts) -> Gpu | None:

@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+from packaging.version import Version
+
 from samcheck.errors import BadInput
 from samcheck.guest.record import PRECISION_NAMES
 from samcheck.guest.sizes import INT_MAX, SHAPES, Need, Work, largest_batch_for_nonzero, needs
@@ -19,6 +21,9 @@ LONGEST_SIDE, MOST_POINTS, MOST_IMAGES = 100_000, 4096, 256
 ON_CARD = ("encode", "predict", "automatic")
 #: int8 of dynamic quantisation runs on CPUs only.
 ON_GPUS = tuple(name for name in PRECISION_NAMES if name != "int8-dynamic")
+#: The compute capability from which on GPUs have bfloat16 and TF32:
+#: https://docs.pytorch.org/docs/stable/generated/torch.cuda.is_bf16_supported.html
+AMPERE, OF_AMPERE = Version("8.0"), ("bf16", "autocast-bf16", "tf32")
 NONZERO_LINK = "https://github.com/pytorch/pytorch/pull/141592"
 
 
@@ -30,6 +35,7 @@ class Question:
         card: bytes of GPU memory; None where only the need is asked for.
         gpu: whose memory that is, and where its size is from, for people; empty where only a size is known.
         context: of them, bytes that CUDA takes for itself.
+        capability: of the GPU; empty where that is not known.
     """
 
     variant: str
@@ -38,6 +44,12 @@ class Question:
     card: int | None = None
     context: int = CONTEXT
     gpu: tuple[str, str] = ("", "")
+    capability: str = ""
+
+    def computes(self, precision: str) -> bool:
+        """Whether the GPU has units for a precision; PyTorch works without, slowly or in float32."""
+        older = bool(self.capability) and Version(self.capability) < AMPERE
+        return not (older and precision in OF_AMPERE)
 
     @property
     def needs(self) -> dict[str, Need]:
@@ -154,6 +166,11 @@ def lines(question: Question) -> Iterator[str]:
     yield f"{question.variant} in {question.precision}{card}, image {width} x {height}"
     if told:
         yield f"{name}: {told}"
+    if not question.computes(question.precision):
+        yield (
+            f"{name} has no {question.precision} of its own (compute capability {question.capability}, "
+            f"{AMPERE} has): it works in float32 or slowly"
+        )
     yield f"{'':10}{'weights':>10}{'peak':>10}  highest in"
     for need in question.needs.values():
         figures = f"{need.step:10}{readable(need.weights):>10}{readable(need.peak):>10}"
@@ -209,6 +226,8 @@ def _precisions(found: Answer) -> Iterator[str]:
     """Those that allow more, a line for all that allow the same."""
     alike: dict[Most, list[str]] = {}
     for name, most in found.by_precision.items():
+        if not found.question.computes(name):
+            continue
         if most.images > found.images or most.points_per_batch > found.points_per_batch:
             alike.setdefault(most, []).append(name)
     for most, names in alike.items():

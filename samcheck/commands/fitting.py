@@ -64,6 +64,7 @@ def memory_command(
         card.size if card else None,
         usage.size(context),
         (card.name, card.told) if card else ("", ""),
+        card.capability if card else "",
     )
     if as_json:
         click.echo(json.dumps(fitting.as_json(question), indent=1))

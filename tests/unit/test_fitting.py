@@ -149,3 +149,12 @@ def test_command_without_a_card() -> None:
     assert said.exit_code == 0
     assert "fits" not in said.stdout
     assert "fits" not in json.loads(CliRunner().invoke(cli, ["memory", "tiny", "--json"]).stdout)
+
+
+@pytest.mark.parametrize(("gpu", "named"), [("T4", False), ("A10", True)])
+def test_a_precision_that_a_gpu_only_emulates_is_not_recommended(gpu: str, named: bool) -> None:
+    said = CliRunner().invoke(cli, ["memory", "vit_h", "--gpu", gpu, "--image", "4000x3000"]).output
+    (line,) = [line for line in said.splitlines() if line.startswith("in fp16")]
+    assert ("bf16" in line) == named
+    asked = CliRunner().invoke(cli, ["memory", "vit_h", "--gpu", gpu, "--precision", "bf16"]).output
+    assert ("has no bf16 of its own" in asked) != named
