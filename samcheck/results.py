@@ -285,8 +285,9 @@ def paths(root: Path) -> list[Path]:
 
 def read_all(paths: Iterable[Path], problems: list[str]) -> Iterator[Stored]:
     """As `stream`, of these files."""
-    for path in paths:
-        try:
-            yield Stored(path.parent.parent.name, path.parent.name, _read(path), path)
-        except BadInput as problem:
-            problems.append(str(problem))
+    with shapes.uncollected():
+        for path in paths:
+            try:
+                yield Stored(path.parent.parent.name, path.parent.name, _read(path), path)
+            except BadInput as problem:
+                problems.append(str(problem))

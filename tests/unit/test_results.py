@@ -14,7 +14,7 @@ from samcheck.errors import BadInput
 from samcheck.facts import load
 from samcheck.guest.record import CHECK_OUTCOMES, SCHEMA_VERSION, CheckResult, EnvironmentRecord
 from samcheck.matrix import LeftOut
-from samcheck.report import fields, markdown
+from samcheck.report import fields, markdown, rows
 from samcheck.requirements import resolve
 
 SEEN = replace(made.SEEN, torch_cuda="12.1", torchvision="0.19.1", numpy="2.4.6", segment_anything="1.0")
@@ -184,6 +184,16 @@ def test_fields_show_the_worst_and_keep_every_reason() -> None:
     assert dtype.reasons == ("known [some-defect]: as catalogued",)
     assert found[fields.Column("imports", "", "")].text == "✓ passed"
     assert list(fields.fields(CHECKS, fields.by_precision)) == [fields.Column("", "tiny", "fp16")]
+
+
+def test_checks_of_one_kind_are_counted_each() -> None:
+    """Those that differ in their names only, and what a row keeps of its times."""
+    many = [*(replace(CHECKS[1], check=f"test_dtype.py::test_{number}") for number in range(3)), *CHECKS[2:]]
+    dtype = fields.Column("dtype", "", "")
+    assert fields.fields(many, fields.by_group)[dtype].text == "≈ known 3/4"
+    row = rows.row(results.Stored("cpu", "none", replace(RESULT, checks=many)))
+    assert (row.groups[dtype].count, dict(row.counts)) == (4, {"known": 3, "passed": 2})
+    assert row.timed == {("tiny", "fp16", "encoder"): 12.34}
 
 
 def test_every_outcome_of_a_check_has_its_place_in_the_table() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import gc
 import io
 import json
 from collections.abc import Iterator
@@ -117,6 +118,18 @@ def test_a_struct_is_the_dataclass_field_by_field() -> None:
     assert shapes.to_json(read) == shapes.to_json(WHOLE)
     assert list(shapes.as_dict(read)) == list(shapes.as_dict(WHOLE))
     assert SHAPE.whole(shapes.replace(read, tier="other")) == dataclasses.replace(WHOLE, tier="other")
+
+
+def test_the_collector_rests_while_results_are_read_and_not_longer(tmp_path: Path) -> None:
+    results.store(tmp_path, hostile.RESULT, "machine")
+    found = results.stream(tmp_path, [])
+    assert gc.isenabled()
+    next(found)
+    assert not gc.isenabled()
+    del found
+    assert gc.isenabled()
+    assert len(list(results.stream(tmp_path, []))) == 1
+    assert gc.isenabled()
 
 
 @pytest.mark.parametrize("name", sorted(exports.FORMATS))
