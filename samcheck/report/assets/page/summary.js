@@ -5,7 +5,8 @@ const Summary = (() => {
   const MOST = 4;
   const NAMED = 2;
   const DAY_MS = 86400000;
-  const known = new WeakMap();
+  /** Of a selection: what was counted in it. */
+  const remembered = new WeakMap();
 
   /**
    * Of the selection, in one go over its checks: how many have each of `Data.whys`, in which cells one failed, and
@@ -130,13 +131,7 @@ const Summary = (() => {
       items.push([link(`${causes.length - items.length} more`, { ...all, view: "checks" })]);
     }
     const headline = causes.length ? `✗ ${count(causes.length, "cause")}` : "✓ no failure";
-    return card(
-      "Why",
-      headline,
-      causes.length ? "bad" : "good",
-      list(items),
-      known(defectsOf(rows), cells.length),
-    );
+    return card("Why", headline, causes.length ? "bad" : "good", list(items), known(defects, cells.length));
   }
 
   /** Catalogued defects are no failures, and stand apart from these. */
@@ -242,8 +237,8 @@ const Summary = (() => {
   }
 
   function show(container, selection) {
-    if (!known.has(selection)) known.set(selection, counted(selection));
-    const found = known.get(selection),
+    if (!remembered.has(selection)) remembered.set(selection, counted(selection));
+    const found = remembered.get(selection),
       said = judged(selection, found);
     const [good, bad] = [true, false].map((fine) =>
       selection.cells.filter((at) => (said.get(at) === "passed") === fine),
