@@ -19,6 +19,7 @@ from trial import Trial
 
 from samcheck import report, results
 from samcheck.errors import BadInput, Refused
+from samcheck.guest.record import SCHEMA_VERSION
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 
@@ -178,19 +179,12 @@ def test_a_draft_that_is_being_written_is_left_alone(tmp_path: Path) -> None:
         assert sorted(path.name for path in tmp_path.iterdir()) == sorted([Path(mine.name).name, "other"])
 
 
+SAYS = f'"schema_version": {SCHEMA_VERSION}'.encode()
 FOREIGN = {
-    "older.json": (
-        b'"schema_version": 2',
-        b'"schema_version": 0',
-        "older than schema 1 to 2",
-    ),
-    "newer.json": (
-        b'"schema_version": 2',
-        b'"schema_version": 3',
-        "newer than schema 1 to 2",
-    ),
-    "worded.json": (b'"schema_version": 2', b'"schema_version": "one"', "not a samcheck result"),
-    "without.json": (b'"schema_version": 2,', b"", "not a samcheck result"),
+    "older.json": (SAYS, b'"schema_version": 0', f"older than schema 1 to {SCHEMA_VERSION}"),
+    "newer.json": (SAYS, b'"schema_version": 99', f"newer than schema 1 to {SCHEMA_VERSION}"),
+    "worded.json": (SAYS, b'"schema_version": "one"', "not a samcheck result"),
+    "without.json": (SAYS + b",", b"", "not a samcheck result"),
 }
 
 
@@ -227,6 +221,6 @@ def test_files_of_other_samchecks_and_of_others(one_result: Path, tmp_path: Path
 
 
 def test_a_result_of_a_newer_samcheck_says_what_to_do(one_result: Path) -> None:
-    one_result.write_bytes(one_result.read_bytes().replace(b'"schema_version": 2', b'"schema_version": 9'))
+    one_result.write_bytes(one_result.read_bytes().replace(SAYS, b'"schema_version": 99'))
     with pytest.raises(BadInput, match="read it with the samcheck that wrote it, or a newer one"):
         results.read(one_result)
