@@ -10,15 +10,14 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from pydantic import TypeAdapter
-
 from samcheck.environments import Ended
 from samcheck.guest.record import CheckResult
+from samcheck.shapes import Shape
 
 DETAILS_LIMIT = 4000
 #: Of pytest: every check that was collected was also run.
 ALL_RAN = (0, 1)
-_CHECK: TypeAdapter[CheckResult] = TypeAdapter(CheckResult)
+_CHECK = Shape(CheckResult)
 
 
 @dataclass
@@ -51,12 +50,12 @@ class Journal:
     def _take(self, event: dict[str, Any]) -> None:
         match event["event"]:
             case "collected":
-                results = [_CHECK.validate_python(each) for each in event["checks"]]
+                results = [_CHECK.taken(each) for each in event["checks"]]
                 self.collected = {result.check: result for result in results}
             case "started":
                 self.running = (str(event["check"]), float(event["at"]))
             case "finished":
-                result = _CHECK.validate_python(event["result"])
+                result = _CHECK.taken(event["result"])
                 self.finished[result.check] = result
                 self.running = None
             case "not-collected":

@@ -26,8 +26,8 @@ class Shape(Generic[T]):
     """A dataclass of the guest's, to be read."""
 
     def __init__(self, record: type[T]) -> None:
-        self._record = record
-        self._decoder = msgspec.json.Decoder(_struct(record))
+        self._record, self._struct = record, _struct(record)
+        self._decoder = msgspec.json.Decoder(self._struct)
 
     def read(self, content: bytes) -> T:
         """What has the fields of the dataclass, out of JSON.
@@ -42,6 +42,17 @@ class Shape(Generic[T]):
             raise ValueError(f"{where.strip('`.') or 'the file'}: {what}") from None
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise ValueError(f"the file: Invalid JSON: {error}") from None
+
+    def taken(self, value: object) -> T:
+        """The dataclass, out of what `json.loads` gives.
+
+        Raises:
+            ValueError: it is not of this shape.
+        """
+        try:
+            return self.whole(msgspec.convert(value, self._struct))
+        except msgspec.ValidationError as error:
+            raise ValueError(str(error)) from None
 
     def whole(self, read: T) -> T:
         """The dataclass."""

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 
 from samcheck.asking import tables
 from samcheck.asking.index import Index
@@ -15,6 +17,7 @@ from samcheck.errors import BadInput
 from samcheck.report.exports import parquet
 from samcheck.report.plain import visible, visible_lines
 
+T = TypeVar("T")
 #: Functions that a question may select from; the others of DuckDB read files, or change how it works.
 FUNCTIONS = ("unnest", "range", "generate_series")
 #: Columns of other reports that SQL has another use for.
@@ -68,16 +71,27 @@ def ask(duck: Any, sql: str, memory: str) -> Answer:
     """
     try:
         _require_question(duck, sql)
-        found = duck.execute(sql)
+        found = interruptible(duck, partial(duck.execute, sql))
         columns = [column[0] for column in found.description]
         return Answer(columns, _fetched(found, sql, memory))
     except duck_error() as error:
         raise _explained(error, sql, memory) from None
 
 
+def interruptible(duck: Any, step: Callable[[], T]) -> T:
+    """What a step of DuckDB gives; in a thread, since DuckDB may not look for Ctrl-C until it ends."""
+    with ThreadPoolExecutor(1, "question") as pool:
+        future = pool.submit(step)
+        try:
+            return future.result()
+        except KeyboardInterrupt:
+            duck.interrupt()
+            raise
+
+
 def _fetched(found: Any, sql: str, memory: str) -> Iterator[Sequence[Any]]:
     try:
-        while some := found.fetchmany(FETCHED):
+        while some := interruptible(found, partial(found.fetchmany, FETCHED)):
             yield from some
     except duck_error() as error:
         raise _explained(error, sql, memory) from None
