@@ -1,0 +1,77 @@
+"""Two containers take turns: the FIFOs reach through the mounts, for a user without rights."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from engine_scenarios import containers
+from light import CELL
+from rig import CONFTEST, INI
+from trial import Silent
+
+from samcheck import images, passes
+from samcheck.course import Settings
+from samcheck.environments import WORK, Need, Place, docker
+from samcheck.gates import Gates
+from samcheck.interleaving import Meeting, meet
+from samcheck.matrix import PlannedCell
+
+BENCHMARK = """
+from samcheck.guest.record import Series
+from samcheck.guest.turns import PARTNER, Paced
+
+class Gauge:
+    def away(self): pass
+    def back(self): pass
+
+def test_it(series, measured, request, variant):
+    paced = Paced(request.config.stash[PARTNER], 0, Gauge())
+    wall = []
+    for _ in range(paced.plan([1.0], 6.0)):
+        paced.before(lambda: None)
+        wall.append(10.0)
+    series.append(Series({"wall_ms": wall, "turn_ms": paced.medians(wall)}, len(wall), 0, "budget"))
+    measured["median_ms"] = 10.0
+"""
+
+
+@dataclass(frozen=True)
+class Light:
+    """The light image as every cell."""
+
+    place: Place
+    kind: str = "docker"
+    installs: bool = False
+
+    def need(self, *_: object) -> Need:
+        return Need(0, 0, reused=True)
+
+    def storage(self) -> Path:
+        return Path("/")
+
+    def prepare(self, *_: object) -> Place:
+        return self.place
+
+
+def test_two_containers(
+    engine: docker.Docker, image: images.Image, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("samcheck.runner.judging.compare", lambda *_: iter(()))  # nobody declared it
+    for side in ("base", "new"):
+        suite = tmp_path / side / "work" / "suite"
+        suite.mkdir(parents=True)
+        for name, text in (("pytest.ini", INI), ("conftest.py", CONFTEST), (passes.MODULE, BENCHMARK)):
+            (suite / name).write_text(text)
+    place = docker.DockerPlace(engine.client, image.tag, CELL)
+    settings = Settings(
+        "fast", Light(place), "", 60.0, ("tiny",), suite=f"{WORK}/suite", processes=2, gates=Gates(jobs=2)
+    )
+    cell = PlannedCell(CELL)
+    sides = meet(Meeting(settings, tmp_path, (cell, cell)), (Silent(), Silent()))
+    assert [side.outcome for side in sides] == ["passed", "passed"], [side.reason for side in sides]
+    turns = [series.samples["turn_ms"] for side in sides for check in side.checks for series in check.series]
+    assert turns == [[10.0] * 6] * 4
+    assert not list(tmp_path.glob("*/work/turns-*"))
+    assert containers(engine.client, tmp_path) == []
