@@ -24,7 +24,7 @@ from samcheck.interleaving.text import times
 from samcheck.matrix import PlannedCell
 
 #: Pairs of processes.
-PAIRS = 7
+PAIRS = 10
 SIDES = ("base", "new")
 
 

@@ -93,9 +93,12 @@ def test_several_at_once_while_results_change(tmp_path: Path) -> None:
 def test_interrupted_it_ends_and_says_so(tmp_path: Path) -> None:
     put(tmp_path / "results", 1, "1")
     endless = start(tmp_path / "results", "SELECT count(*) AS n FROM range(10000000000) a, range(1000) b")
-    time.sleep(3)
-    assert endless.poll() is None
-    endless.send_signal(signal.SIGINT)
-    _, said = endless.communicate(timeout=20)
+    try:
+        time.sleep(3)
+        assert endless.poll() is None
+        endless.send_signal(signal.SIGINT)
+        _, said = endless.communicate(timeout=20)
+    finally:
+        endless.kill()  # else it computes for ever
     assert endless.returncode == 130, said
     assert b"Traceback" not in said

@@ -20,7 +20,7 @@ from samcheck.compare.verdicts import Pair
 from tests.bench.power.peers import Samples
 
 #: Pairs of processes of one table: the default of `samcheck interleave`.
-PER_TABLE = 7
+PER_TABLE = 10
 TABLES = 1000
 
 
