@@ -6,6 +6,7 @@ The n-th series of a benchmark on one side and the n-th on the other are of one 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -108,11 +109,12 @@ def _prepare(side: Side) -> None:
 
 
 def _measure(meeting: Meeting, sides: Sequence[Side]) -> None:
-    for side in sides:
-        side.course.watcher.phase("run")
-    for number in range(1, meeting.settings.passes + 1):
-        if not all(passes.finished(_journal(side, number)) for side in sides):
-            _pair(sides, number)
+    with ExitStack() as stack:
+        for side in sides:
+            stack.enter_context(side.course.phase("run"))
+        for number in range(1, meeting.settings.passes + 1):
+            if not all(passes.finished(_journal(side, number)) for side in sides):
+                _pair(sides, number)
 
 
 def _journal(side: Side, number: int) -> Path:
