@@ -83,29 +83,31 @@ class Timing:
         pilot = warm[-sampling.PILOT :] if len(warm) > 2 else warm[-1:]
         rounds = paced.plan(pilot, seconds) if paced else sampling.rounds_for(pilot, seconds)
         timed.forget()
+        again = Synchronised(step, device)  # what it does must be over before the clock starts
 
         def between() -> None:
             gauge.during()
             if paced:
-                paced.before(step)
+                paced.before(again)
 
         gauge.before()
         self.result = benchmark.pedantic(timed, setup=between, rounds=rounds)
         gauge.after()
-        if benchmark.stats is None:
-            return
-        self.wall_ms = [each * 1e3 for each in benchmark.stats.stats.data]
+        if benchmark.stats is not None:
+            self.wall_ms = [each * 1e3 for each in benchmark.stats.stats.data]
+            self.series = self._series(timed.device_ms, paced, gauge, len(warm))
+
+    def _series(self, device_ms: List[float], paced: Optional[Paced], gauge: Gauge, warmup: int) -> Series:
         samples = {"wall_ms": _stored(self.wall_ms)}
-        device_ms = timed.device_ms
         if device_ms:
             samples["device_ms"] = _stored(device_ms)
         if paced:
             samples["turn_ms"] = _stored(paced.medians(self.wall_ms))
         steady = sampling.relative_error(self.wall_ms) <= sampling.TARGET
-        self.series = Series(
+        return Series(
             samples=samples,
             rounds=len(self.wall_ms),
-            warmup=len(warm),
+            warmup=warmup,
             stopped="steady" if steady else "budget",
             disturbed=gauge.disturbed,
             readings=gauge.readings,
