@@ -146,4 +146,5 @@ def duck_error() -> type[Exception]:
     """What DuckDB raises, where it is installed at all."""
     import duckdb
 
-    return duckdb.Error
+    error: type[Exception] = duckdb.Error
+    return error

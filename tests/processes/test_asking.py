@@ -27,7 +27,9 @@ pytest.importorskip("duckdb")
 CHECKOUT = Path(__file__).resolve().parents[2]
 RESULTS = 20
 #: Parts so small that reading has many steps to be killed between.
-SMALL = "import sys; from samcheck.asking import parts; parts.PART = 4; parts.FEW = 2; "
+#: Ctrl-C is for them also where whoever started the tests ignores it, as a shell's background jobs do.
+HEARS = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
+SMALL = HEARS + "import sys; from samcheck.asking import parts; parts.PART = 4; parts.FEW = 2; "
 PROGRAM = SMALL + "from samcheck.__main__ import main; main()"
 COUNT = "SELECT count(*) AS n, count(DISTINCT cell) AS cells, max(samcheck) AS newest FROM cells"
 
