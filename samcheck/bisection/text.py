@@ -124,20 +124,7 @@ def _deciding(hunt: Hunt, end: Answer) -> list[Observation]:
 
 def as_json(hunt: Hunt) -> dict[str, Any]:
     """Everything for programs; ``question`` alone tells whether two bisects are the same."""
-    values, end = hunt.question.candidates, hunt.end
-    answer: dict[str, Any] = {}
-    if isinstance(end, Stuck):
-        answer = {"stuck": values[end.at].value, "state": end.state}
-    elif isinstance(end, Answer):
-        answer = {
-            "last_good": values[end.good].value,
-            "first_bad": values[end.bad].value,
-            "exact": end.exact,
-            "untold": [values[at].value for at in end.between],
-            "good_behind": [values[at].value for at in end.against],
-            "also_differ": list(differing.fields(hunt, end)),
-            "packages_differ": differing.packages(hunt, end),
-        }
+    values = hunt.question.candidates
     question = asdict(hunt.question)
     question["candidates"] = [{"value": each.value, "cell": each.cell.id} for each in values]
     question["left_out"] = [each.id for each in hunt.question.left_out]
@@ -145,8 +132,8 @@ def as_json(hunt: Hunt) -> dict[str, Any]:
     runs = hunt.runs
     return {
         "question": question,
-        "finished": end is not None,
-        "answer": answer,
+        "finished": hunt.end is not None,
+        "answer": _end(hunt),
         "seen": {
             values[at].value: {"state": search.state(runs.get(at, ())), "runs": [_run(one) for one in seen]}
             for at, seen in sorted(hunt.seen.items())
@@ -163,6 +150,24 @@ def as_json(hunt: Hunt) -> dict[str, Any]:
             }
             for step, tried in hunt.trail
         ],
+    }
+
+
+def _end(hunt: Hunt) -> dict[str, Any]:
+    """Where it ended; empty before."""
+    values, end = hunt.question.candidates, hunt.end
+    if isinstance(end, Stuck):
+        return {"stuck": values[end.at].value, "state": end.state}
+    if not isinstance(end, Answer):
+        return {}
+    return {
+        "last_good": values[end.good].value,
+        "first_bad": values[end.bad].value,
+        "exact": end.exact,
+        "untold": [values[at].value for at in end.between],
+        "good_behind": [values[at].value for at in end.against],
+        "also_differ": list(differing.fields(hunt, end)),
+        "packages_differ": differing.packages(hunt, end),
     }
 
 

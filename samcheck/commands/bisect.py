@@ -81,26 +81,18 @@ def bisect_command(listed: str, as_json: bool, resume: bool, **options: Any) -> 
     asked, found = _asked(listed, options), _of_this_device(options["results"])
     if options["ca_bundle"]:
         machine.trust(str(options["ca_bundle"]))
-    unknown = _unknown(_check(options["check"]), found)
+    check, bad = _check(options["check"]), _outcomes(options["outcomes"])
+    unknown = _unknown(check, found)
     if unknown:
         click.echo(f"samcheck: {unknown}", err=True)
     if options["environment"] == "here":
         raise BadInput("--environment here: is one cell only; docker and venv make those that a bisect needs")
     chosen = session.choose_environment(options["environment"])
-    check, bad = _check(options["check"]), _outcomes(options["outcomes"])
     told = usable(found, check, bad)
     present = () if asked["python"] or asked["axis"] == "python" else _present(chosen.environment)
     candidates, left_out = values.candidates(Asked(**asked, stored=told, present=present), facts.load())
     away = _away(candidates, chosen.environment, told)
-    settings = Settings(
-        "full",
-        chosen.environment,
-        chosen.why,
-        options["check_timeout"],
-        version=session.version(),
-        only=(check,),
-        processes=1,
-    )
+    settings = _settings(chosen, check, options["check_timeout"])
     question = Question(
         check,
         asked["axis"],
@@ -116,6 +108,19 @@ def bisect_command(listed: str, as_json: bool, resume: bool, **options: Any) -> 
     if as_json:
         click.echo(json.dumps(text.as_json(done), indent=1))
     sys.exit(0 if isinstance(done.end, Answer) and done.end.exact else CELLS_FAILED)
+
+
+def _settings(chosen: session.Chosen, check: str, timeout: float) -> Settings:
+    """One check in one process, whatever tier it is of."""
+    return Settings(
+        "full",
+        chosen.environment,
+        chosen.why,
+        timeout,
+        version=session.version(),
+        only=(check,),
+        processes=1,
+    )
 
 
 def _present(environment: Environment) -> tuple[str, ...]:
