@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -104,6 +105,10 @@ def test_field_shows_its_evidence(opened: Open, page: Path) -> None:
     shown.page.keyboard.press("Escape")
     dialog.wait_for(state="hidden")
     assert "open=" not in shown.page.url
+    shown.page.go_back()
+    dialog.get_by_role("button", name="Close").click()
+    dialog.wait_for(state="hidden")
+    expect(shown.page).to_have_url(re.compile("#outcome=failed$"))
 
 
 def test_evidence_of_masks_has_pictures(opened: Open, page: Path) -> None:
@@ -135,8 +140,24 @@ def test_address_brings_the_view_back(opened: Open, page: Path) -> None:
     assert again.text("#found") == "1 environment, 1 check"
     assert "torch2.4.1-cu121-py3.11: dtype" in again.page.get_by_role("dialog").inner_text()
     again.page.keyboard.press("Escape")
+    again.page.get_by_role("dialog").wait_for(state="hidden")
     again.page.go_back()
     again.page.get_by_role("dialog").wait_for()
+
+
+def test_closing_evidence_is_a_step_back_at_once(opened: Open, page: Path) -> None:
+    """The address says so when the key is handled, not a task later, when someone may have gone back."""
+    shown = opened(page, "outcome=failed")
+    shown.page.locator(".slick-cell", has_text="✗ failed").nth(1).click()
+    dialog = shown.page.get_by_role("dialog")
+    dialog.wait_for()
+    shown.page.evaluate(
+        """() => new MutationObserver(() => { window.left = location.hash; })
+        .observe(document.getElementById("evidence"), { attributeFilter: ["open"] })"""
+    )
+    shown.page.keyboard.press("Escape")
+    dialog.wait_for(state="hidden")
+    assert shown.page.evaluate("window.left") == "#outcome=failed"
 
 
 @pytest.mark.parametrize(

@@ -33,7 +33,9 @@ const Evidence = (() => {
       if (dialog.open) dialog.close();
       return;
     }
-    dialog.onclose = () => {
+    // Whichever comes first: "close" comes a moment after the dialog is gone, too late for who goes
+    // back at once; not every way of closing has a "cancel".
+    dialog.oncancel = dialog.onclose = () => {
       if (State.open) State.set({ open: "" });
     };
     Dom.fill(dialog, head(wanted), el("p", {}, "Reading the evidence …"));
