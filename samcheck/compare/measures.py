@@ -108,7 +108,7 @@ class Measure:
 
 #: Settings of a check that change its numbers without being what is compared; the last three say how much
 #: was done at once where peaks of memory were measured.
-CONDITIONS = ("device", "threads", "computed_in", "encode", "predict", "automatic")
+CONDITIONS = ("device", "threads", "computed_in", "heap", "encode", "predict", "automatic")
 
 
 def measures(result: CellResult) -> Iterator[Measure]:

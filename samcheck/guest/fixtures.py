@@ -145,13 +145,15 @@ def ready(encoded: "Tuple[Any, str]") -> Any:
 
 
 @pytest.fixture
-def turns(request: pytest.FixtureRequest) -> Any:
+def turns(request: pytest.FixtureRequest, settings: Dict[str, str]) -> Any:
     """Paces a benchmark in which another process takes part (`samcheck.interleaving`); else None."""
-    from .turns import PARTNER, Paced
+    from .turns import HEAP_KEPT, PARTNER, Paced
 
     partner = request.config.stash.get(PARTNER, None)
-    check = request.session.items.index(request.node)
-    return None if partner is None else partial(Paced, partner, check)
+    if partner is None:
+        return None
+    settings["heap"] = "keeps what is freed" if request.config.stash[HEAP_KEPT] else "as it is"
+    return partial(Paced, partner, request.session.items.index(request.node))
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,7 @@ from typing import Any, Callable, Dict, List, Optional
 
 import torch
 
-from . import sampling
+from . import heap, sampling
 from .gauge import Gauge
 from .record import Series
 from .turns import Paced
@@ -91,7 +91,9 @@ class Timing:
                 paced.before(again)
 
         gauge.before()
+        faults = heap.page_faults()
         self.result = benchmark.pedantic(timed, setup=between, rounds=rounds)
+        gauge.readings["page_faults_per_round"] = round((heap.page_faults() - faults) / rounds, 1)
         gauge.after()
         if benchmark.stats is not None:
             self.wall_ms = [each * 1e3 for each in benchmark.stats.stats.data]

@@ -15,14 +15,14 @@ from typing import Any, Dict, Generator, List, Optional, Tuple
 
 import pytest
 
-from . import copies
+from . import copies, heap
 from .choosing import check_id, choose, of_other_groups, require_groups
 from .groups import group_of
 from .journal import Journal
 from .noting import WATCH, defect, measured, noted, pictures, series, settings  # noqa: F401  # fixtures
 from .record import PRECISION_NAMES, CheckResult
 from .sam.variants import VARIANTS, discover
-from .turns import PARTNER, START, Turns
+from .turns import HEAP_KEPT, PARTNER, START, Turns
 
 #: Of this process, before anything under test was imported and could change it.
 ENVIRONMENT = dict(os.environ)
@@ -74,6 +74,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(JournalWriter(journal, timeout), "samcheck-journal")
     folder = config.getoption("--samcheck-turns")
     if folder is not None:
+        config.stash[HEAP_KEPT] = heap.keep_freed_memory()
         config.stash[PARTNER] = Turns(folder)
         config.stash[PARTNER].wait(*START)
 

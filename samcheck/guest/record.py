@@ -94,7 +94,7 @@ class Series:
         stopped: why no more were taken: ``steady`` (the relative standard error is under its target),
             ``budget`` (the time was over) or ``once per process``.
         disturbed: why they say little of the software: a throttled or shared GPU. Never averaged in.
-        readings: of the GPU before, during and after, with units.
+        readings: of the GPU before, during and after, with units; page faults of the process.
     """
 
     samples: Dict[str, List[float]]

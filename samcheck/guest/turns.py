@@ -54,8 +54,9 @@ class Turns:
             raise Deserted(DESERTED)
 
 
-#: In pytest's configuration: who takes turns with this process.
+#: In pytest's configuration: who takes turns with this process, and whether its heap keeps what is freed.
 PARTNER = pytest.StashKey["Turns"]()
+HEAP_KEPT = pytest.StashKey[bool]()
 
 
 def divided(pilot: Sequence[float], seconds: float) -> Tuple[int, int]:

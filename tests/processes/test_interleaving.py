@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
-from rig import CONFTEST, INI
+from rig import INI
 from trial import Silent
 
 from samcheck import passes
@@ -27,7 +27,6 @@ import os, random, time
 from pathlib import Path
 import pytest
 from samcheck.guest.record import Series
-from samcheck.guest.turns import PARTNER, Paced
 
 HERE = Path.cwd()
 MACHINE = HERE.parents[1] / "machine"
@@ -38,10 +37,9 @@ class Gauge:
     def back(self): pass
 
 @pytest.mark.precisions("fp32", "bf16")
-def test_it(series, measured, request, variant, precision):
+def test_it(series, measured, turns, variant, precision):
     {body}
-    check = request.session.items.index(request.node)
-    paced = Paced(request.config.stash[PARTNER], check, Gauge())
+    paced = turns(Gauge())
     wall = []
     for turn in range(paced.plan([1.0], 6.0)):
         paced.before(lambda: None)
@@ -54,6 +52,7 @@ def test_it(series, measured, request, variant, precision):
     series.append(Series({{"wall_ms": wall, "turn_ms": paced.medians(wall)}}, len(wall), 0, "budget"))
     measured["median_ms"] = sorted(wall)[len(wall) // 2]
 """
+CONFTEST = 'pytest_plugins = ["samcheck.guest.plugin", "samcheck.guest.fixtures"]\n'
 CELL = Cell("0.0.0", "cpu", "{}.{}".format(*sys.version_info))
 
 
@@ -116,6 +115,7 @@ def test_one_computes_at_a_time_and_the_slower_one_is_seen(tmp_path: Path) -> No
     base, new = met(tmp_path, 1.07, processes=5)
     assert (base.outcome, new.outcome) == ("passed", "passed"), (base.reason, new.reason)
     assert [len(check.series) for check in base.checks] == [5, 5]
+    assert {check.settings["heap"] for check in (*base.checks, *new.checks)} == {"keeps what is freed"}
     found = compare([base], [new], lambda _: {})
     assert {each.verdict for each in found.verdicts} == {"regressed"}
     assert all(each.change == pytest.approx(0.0677, abs=0.01) for each in found.verdicts)

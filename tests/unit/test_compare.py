@@ -112,7 +112,7 @@ def test_other_machine_is_not_compared_unless_asked_for() -> None:
     assert words(base, new, across=True) == {"encoder[tiny-fp32]": "regressed"}
 
 
-@pytest.mark.parametrize("name", ["threads", "computed_in", "device", "encode"])
+@pytest.mark.parametrize("name", ["threads", "computed_in", "device", "heap", "encode"])
 def test_other_conditions_are_not_compared(name: str) -> None:
     base = result(bench("encoder", *STEADY, settings={name: "a"}))
     new = result(bench("encoder", *STEADY, settings={name: "b"}))
