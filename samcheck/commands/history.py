@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from samcheck.commands.options import results_option
-from samcheck.compare import past, trend
+from samcheck.compare import noise, past, trend
 from samcheck.compare.trend import Level, Trend
 from samcheck.errors import BadInput, EmptySelection
 
@@ -29,7 +29,7 @@ def history_command(
     """Levels of each number over the results that git keeps of the cells that fit PATTERN."""
     found = [
         each
-        for each in trend.trends(past.versions(results, commits))
+        for each in trend.trends(past.versions(results, commits), noise.known_in(results))
         if fnmatch.fnmatch(each.cell, pattern) and fnmatch.fnmatch(str(each.key), f"*{check}*")
     ]
     if not found:

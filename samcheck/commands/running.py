@@ -117,7 +117,7 @@ def _gates(options: dict[str, object]) -> Gates:
 
 
 def variants_of(given: str, tier: str, own: bool) -> tuple[str, ...]:
-    """The names in a comma-separated list, which the tier must have.
+    """The names in a comma-separated list, which the tier must have, in one order: one run has one name.
 
     An interpreter that is used as it is may have variants of its user's `own`; the guest knows them.
     """
@@ -128,7 +128,8 @@ def variants_of(given: str, tier: str, own: bool) -> tuple[str, ...]:
             raise BadInput(f"--variants: there is no variant {name!r}; known: {known}")
         if VARIANT_TIERS.get(name) == "full" and tier != "full":
             raise BadInput(f"--variants: {name} is not part of the tier {tier}: add --tier full")
-    return names
+    ours = [name for name in VARIANT_TIERS if name in names]
+    return (*ours, *sorted(set(names).difference(ours)))
 
 
 def _groups(given: str) -> tuple[str, ...]:

@@ -146,7 +146,7 @@ def difference(base: Sequence[float], new: Sequence[float], noise: Noise) -> Dif
     if not process.degrees and noise.assumed:
         return None  # else A/A runs of one process each say how much such runs differ
     # Runs whose processes are further apart than those of the A/A runs have means that are so, too.
-    parts = [_of_mean(len(group), max(process.value, noise.process.value), noise) for group in (base, new)]
+    parts = [of_mean(len(group), max(process.value, noise.process.value), noise) for group in (base, new)]
     change = float(np.mean(new) - np.mean(base))
     return Difference(change, math.sqrt(sum(parts)), max(noise.run.degrees, 1.0))
 
@@ -174,7 +174,7 @@ def _of_ratios(found: Sequence[float], variance: Variance) -> Difference:
     return Difference(float(np.mean(found)), error, max(variance.degrees, 1.0))
 
 
-def _of_mean(count: int, process: float, noise: Noise) -> float:
+def of_mean(count: int, process: float, noise: Noise) -> float:
     """Variance of the mean of a run of `count` processes."""
     known = 0.0 if math.isinf(noise.size) else noise.process.value / noise.size
     return max(noise.run.value - known + process / count, process / count, LEAST_SD**2)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from statistics import mean
@@ -12,6 +12,7 @@ import numpy as np
 import ruptures
 
 from samcheck.compare.measures import Family, Key, Measure, measures
+from samcheck.compare.statistics import Noise, of_mean
 from samcheck.guest.record import CellResult
 from samcheck.results import device_of
 
@@ -61,24 +62,41 @@ class Trend:
         return f"{self.plain(value):.4g} {unit if unit in ('ms', 'mib') else ''}".strip()
 
 
-def trends(found: Sequence[CellResult]) -> list[Trend]:
-    """The history of every number that at least `FEWEST` results of a cell have."""
+def trends(
+    found: Sequence[CellResult], known: Callable[[CellResult], Mapping[str, Noise]] = lambda _: {}
+) -> list[Trend]:
+    """The history of every number that at least `FEWEST` results of a cell have.
+
+    Args:
+        known: the noise of a result's numbers, by their names, as far as A/A runs tell it.
+    """
     rows: dict[tuple[str, Key], list[tuple[str, Measure]]] = {}
+    newest: dict[str, CellResult] = {}
     names = _names(found)
     for result in sorted(found, key=lambda each: each.started):
+        cell = names[_place(result)]
+        newest[cell] = result
         for measure in measures(result):
             if measure.values:
-                rows.setdefault((names[_place(result)], measure.key), []).append((result.started, measure))
-    trends = (_trend(cell, row) for (cell, _), row in rows.items())
+                rows.setdefault((cell, measure.key), []).append((result.started, measure))
+    noises = {cell: known(result) for cell, result in newest.items()}
+    trends = (_trend(cell, row, noises[cell].get(str(key))) for (cell, key), row in rows.items())
     return [each for each in trends if len(each.points) >= FEWEST]
 
 
-def _trend(cell: str, row: Sequence[tuple[str, Measure]]) -> Trend:
+def _trend(cell: str, row: Sequence[tuple[str, Measure]], noise: Noise | None) -> Trend:
     """Of the results that were measured like the newest: other weights or threads are another number."""
     last = row[-1][1]
-    points = [Point(when, mean(each.values)) for when, each in row if each.conditions == last.conditions]
-    found = levels([each.value for each in points], last.family) if len(points) >= FEWEST else []
+    alike = [(when, each) for when, each in row if each.conditions == last.conditions]
+    points = [Point(when, mean(each.values)) for when, each in alike]
+    deviation = _deviation([len(each.values) for _, each in alike], noise) if noise else 0.0
+    found = levels([each.value for each in points], last.family, deviation) if len(points) >= FEWEST else []
     return Trend(cell, last.key, last.family, tuple(points), tuple(found))
+
+
+def _deviation(counts: Sequence[int], noise: Noise) -> float:
+    """Typical standard deviation of means of so many processes, by what A/A runs say."""
+    return math.sqrt(mean(of_mean(count, noise.process.value, noise) for count in counts))
 
 
 def _place(result: CellResult) -> tuple[str, str]:
@@ -92,17 +110,18 @@ def _names(found: Sequence[CellResult]) -> dict[tuple[str, str], str]:
     return {(cell, device): f"{cell} on {device}" if several else cell for cell, device in places}
 
 
-def levels(values: Sequence[float], family: Family) -> list[Level]:
+def levels(values: Sequence[float], family: Family, deviation: float = 0.0) -> list[Level]:
     """The levels of a series: PELT on its means, a change where it explains more than noise and margin.
 
     R. Killick, P. Fearnhead, I. Eckley, "Optimal detection of changepoints with a linear computational cost",
-    JASA 107 (2012), as ruptures has it. The noise is that of neighbours, which a change hardly touches.
+    JASA 107 (2012), as ruptures has it. The noise is that of neighbours, which a change hardly touches;
+    at least the standard `deviation` of A/A runs, since a few neighbours may be alike by chance.
     """
     series = np.array(values)
     steps = np.abs(np.diff(series))
     # The median of |differences| of normal noise is 0.954 of its standard deviation.
     noise = float(np.median(steps)) / 0.954 if len(steps) else 0.0
-    least = max(noise, family.scaled_margin / 3)
+    least = max(noise, deviation, family.scaled_margin / 3)
     penalty = 3 * math.log(len(series)) * least**2
     found = ruptures.Pelt(model="l2", min_size=1, jump=1).fit(series.reshape(-1, 1)).predict(pen=penalty)
     means = [float(series[first:end].mean()) for first, end in pairwise([0, *found])]

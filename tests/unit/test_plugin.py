@@ -215,6 +215,12 @@ def test_groups_have_one_order_and_unknown_ones_are_refused() -> None:
         running._groups("peeks,latency,leek")
 
 
+def test_variants_named_in_another_order_are_the_same_run() -> None:
+    expected = ("tiny", "vit_b", "mine", "yours")
+    for given in ("tiny,vit_b,mine,yours", "yours, vit_b,mine,tiny,tiny"):
+        assert running.variants_of(given, "full", own=True) == expected
+
+
 def test_the_fast_tier_runs_first(pytester: pytest.Pytester) -> None:
     """Where the time is short it is what there is; each tier stays in its own order."""
     pytester.makeini("[pytest]\naddopts = -p no:benchmark -p no:cacheprovider\n")

@@ -12,6 +12,7 @@ from made import RESULT, SEEN
 from samcheck.commands.history import history_command
 from samcheck.compare import past
 from samcheck.compare.measures import LATENCY, OVERLAP
+from samcheck.compare.statistics import Noise, Variance
 from samcheck.compare.trend import levels, trends
 from samcheck.guest.record import CellResult, CheckResult
 
@@ -41,6 +42,13 @@ def test_change_is_that_of_the_levels() -> None:
     first, second = levels(series((10.0, 6), (12.0, 6)), LATENCY)
     assert first.change == 0
     assert math.expm1(second.change) == pytest.approx(0.2, abs=0.01)
+
+
+def test_what_runs_of_the_same_differ_by_is_no_change() -> None:
+    """Some neighbours may be alike by chance; A/A runs know better."""
+    values = [0.0, 0.001, 0.3, 0.299, 0.3]
+    assert len(levels(values, LATENCY)) == 2
+    assert len(levels(values, LATENCY, deviation=0.3)) == 1
 
 
 def test_what_does_not_matter_is_no_change() -> None:
@@ -75,6 +83,20 @@ def test_each_device_has_its_own_history() -> None:
         (f"{RESULT.cell.id} on A100", 1),
         (f"{RESULT.cell.id} on T4", 1),
     ]
+
+
+def timed(day: int, ms: float) -> CellResult:
+    check = CheckResult("test_latency.py::test_it", "latency", "passed", "tiny", metrics={"median_ms": ms})
+    return replace(RESULT, checks=[check], started=f"2026-11-{day:02}T12:00:00+00:00", observed=SEEN)
+
+
+def test_history_knows_the_noise_of_its_own_cell_and_number() -> None:
+    rows = [timed(day, ms) for day, ms in enumerate((10.0, 10.01, 13.0, 13.01, 13.0), start=1)]
+    loud = Noise(Variance(0.0, 0.0), Variance(0.3**2, 10.0), size=1.0)
+    known = {"test_latency.py::test_it wall_ms": loud}
+    assert [len(each.levels) for each in trends(rows)] == [2]
+    assert [len(each.levels) for each in trends(rows, lambda _: known)] == [1]
+    assert [len(each.levels) for each in trends(rows, lambda _: {"other": loud})] == [2]
 
 
 def test_nothing_changed_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
