@@ -13,7 +13,7 @@ import resource
 
 # https://sourceware.org/git/?p=glibc.git;a=blob;f=malloc/malloc.h
 _TRIM_THRESHOLD, _MMAP_MAX = -1, -4
-_NEVER_TRIM, _NO_MAPPINGS = 2**31 - 1, 0
+_NEVER, _NO_MAPPINGS = -1, 0
 
 
 def keep_freed_memory() -> bool:
@@ -26,7 +26,7 @@ def keep_freed_memory() -> bool:
     except (AttributeError, OSError, TypeError):
         return False
     # What has a mapping of its own goes back to the system when it is freed.
-    return bool(mallopt(_TRIM_THRESHOLD, _NEVER_TRIM) and mallopt(_MMAP_MAX, _NO_MAPPINGS))
+    return bool(mallopt(_TRIM_THRESHOLD, _NEVER) and mallopt(_MMAP_MAX, _NO_MAPPINGS))
 
 
 def page_faults() -> int:
