@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import gc
 import mmap
 import resource
@@ -11,11 +10,10 @@ from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Optional
 
 import torch
 
+from .. import heap
 from . import holes
 
 MIB = 2**20
-_C_LIBRARY = ctypes.CDLL(None)
-_MMAP_THRESHOLD = -3  # of glibc's <malloc.h>
 
 
 def status_kib(field: str) -> int:
@@ -36,8 +34,7 @@ def steady_allocator(least: int = 2**19) -> None:
     machine wait for each other longer than they work.
     """
     torch.set_num_threads(1)
-    if hasattr(_C_LIBRARY, "mallopt"):
-        _C_LIBRARY.mallopt(_MMAP_THRESHOLD, least)
+    heap.map_blocks(least)
 
 
 def recover(device: str) -> None:
@@ -45,8 +42,8 @@ def recover(device: str) -> None:
     gc.collect()
     if device == "cuda":
         torch.cuda.empty_cache()
-    elif hasattr(_C_LIBRARY, "malloc_trim"):  # glibc keeps freed blocks of up to 32 MiB for later
-        _C_LIBRARY.malloc_trim(0)
+    else:  # glibc keeps freed blocks of up to 32 MiB for later
+        heap.give_back()
 
 
 def in_use(device: str) -> float:
