@@ -17,6 +17,7 @@ import pytest
 sys.path.append(str(Path(__file__).parents[1] / "unit"))
 
 import made
+from rig import gone
 
 from samcheck import results
 from samcheck.cells import Cell
@@ -26,9 +27,9 @@ pytest.importorskip("duckdb")
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 RESULTS = 20
-#: Parts so small that reading has many steps to be killed between.
 #: Ctrl-C is for them also where whoever started the tests ignores it, as a shell's background jobs do.
 HEARS = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
+#: Parts so small that reading has many steps to be killed between.
 SMALL = HEARS + "import sys; from samcheck.asking import parts; parts.PART = 4; parts.FEW = 2; "
 PROGRAM = SMALL + "from samcheck.__main__ import main; main()"
 COUNT = "SELECT count(*) AS n, count(DISTINCT cell) AS cells, max(samcheck) AS newest FROM cells"
@@ -96,7 +97,9 @@ def test_interrupted_it_ends_and_says_so(tmp_path: Path) -> None:
     put(tmp_path / "results", 1, "1")
     endless = start(tmp_path / "results", "SELECT count(*) AS n FROM range(10000000000) a, range(1000) b")
     try:
-        time.sleep(3)
+        # It reads first; a moment after that it computes.
+        assert gone(lambda: bool([*tmp_path.glob("home/index/*/index.json")]), 60)
+        time.sleep(1)
         assert endless.poll() is None
         endless.send_signal(signal.SIGINT)
         _, said = endless.communicate(timeout=20)

@@ -8,8 +8,13 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import pytest
+from hypothesis import settings
 
 pytest_plugins = ["pytester"]
+
+# How long an example takes is the machine's affair; otherwise as it is, on CI always the same examples.
+settings.register_profile("untimed", settings(), deadline=None)
+settings.load_profile("untimed")
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 

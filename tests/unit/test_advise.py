@@ -315,7 +315,7 @@ def test_what_the_nearest_result_shows_is_not_in_the_headline() -> None:
     assert "regressed" not in found.headline
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.lists(
         st.tuples(

@@ -53,7 +53,7 @@ def pairs(rows: list[dict[str, str]]) -> set[Pair]:
     return {pair for row in rows for pair in combinations(row.items(), 2)}
 
 
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=150)
 @given(spaces())
 def test_pairwise_covers_every_possible_pair(space: Space) -> None:
     chosen = covering.choose(space, "pairwise")
@@ -61,7 +61,7 @@ def test_pairwise_covers_every_possible_pair(space: Space) -> None:
     assert pairs(chosen) == pairs(possible(space))
 
 
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 @given(spaces())
 def test_each_once_covers_every_possible_value(space: Space) -> None:
     chosen = covering.choose(space, "each-once")
@@ -71,14 +71,14 @@ def test_each_once_covers_every_possible_value(space: Space) -> None:
     }
 
 
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 @given(spaces())
 def test_all_is_all(space: Space) -> None:
     key: Callable[[dict[str, str]], list[str]] = lambda row: list(row.values())  # noqa: E731
     assert sorted(covering.choose(space, "all"), key=key) == sorted(possible(space), key=key)
 
 
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 @given(spaces(), st.data())
 def test_every_pair_is_covered_or_has_a_reason(space: Space, data: st.DataObject) -> None:
     everything = covering.choose(space, "pairwise")
@@ -90,7 +90,7 @@ def test_every_pair_is_covered_or_has_a_reason(space: Space, data: st.DataObject
     assert all(obstacle.text for obstacle in seen.impossible.values())
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(spaces(), st.data())
 def test_given_cells_need_not_be_covered_again(space: Space, data: st.DataObject) -> None:
     rows = possible(space)

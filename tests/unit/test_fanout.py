@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from jsonschema.validators import validator_for
 
@@ -214,7 +214,6 @@ HOSTILE = [
 
 
 @pytest.mark.parametrize("engine", list(SCHEMAS))
-@settings(deadline=None)
 @given(path=PATHS)
 @example(path="'; id; '")
 @example(path="it's")

@@ -99,7 +99,7 @@ def test_nonzero_limits_what_memory_would_not() -> None:
     assert "points_per_batch=64" in "\n".join(fitting.lines(big))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     variant=st.sampled_from(sorted(SHAPES)),
     precision=st.sampled_from(fitting.PRECISION_NAMES),

@@ -189,7 +189,7 @@ ROWS = st.builds(
 FOLDERS = st.lists(st.lists(ROWS, min_size=1, max_size=5), min_size=1, max_size=4)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(FOLDERS, st.randoms())
 def test_neither_order_nor_repetition_matters(folders: list[list[CellResult]], chance: random.Random) -> None:
     with tempfile.TemporaryDirectory() as name:
@@ -208,7 +208,7 @@ def test_neither_order_nor_repetition_matters(folders: list[list[CellResult]], c
         assert contents(root / "first") == joined
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(FOLDERS, st.binary(max_size=20), st.data())
 def test_a_corrupt_file_loses_nothing_else(
     folders: list[list[CellResult]], junk: bytes, data: st.DataObject

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from samcheck.guest.oracle import TOLERANCES, comparison, layers, sam, store
@@ -27,7 +27,6 @@ def test_erf_of_the_largest_numbers() -> None:
 
 
 @given(st.integers(1, 40), st.integers(1, 90))
-@settings(deadline=None)
 def test_resampling_keeps_constants_and_averages_neighbours(old: int, new: int) -> None:
     matrix = layers.resampling(old, new)
     assert np.allclose(matrix.sum(1), 1)

@@ -52,7 +52,7 @@ def plan(folder: Path, text: str, host: Host = hosts.NO_GPU, **options: object) 
     return matrix.plan(path, FACTS, host, **options)  # type: ignore[arg-type]
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(files(), GPU, DRIVER)
 def test_planned_cells_can_exist(
     tmp_path_factory: pytest.TempPathFactory, text: str, gpu: str, driver: str
@@ -77,7 +77,7 @@ def test_planned_cells_can_exist(
     json.dumps(plan_text.as_json(whole, FACTS))
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(files(), st.integers(1, 30), st.integers(1, 30))
 def test_more_money_buys_more(
     tmp_path_factory: pytest.TempPathFactory, text: str, one: int, other: int

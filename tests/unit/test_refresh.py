@@ -54,7 +54,7 @@ def test_nothing_new_is_no_diff(played: Played, folder: Path) -> None:
     assert proposal.notes == ()
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(st.sets(st.sampled_from([row.version for row in FACTS.releases[1:]]), min_size=1, max_size=4))
 def test_forgotten_releases_come_back(
     played: Played, tmp_path_factory: pytest.TempPathFactory, versions: set[str]

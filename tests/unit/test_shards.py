@@ -4,7 +4,7 @@ import itertools
 import random
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from samcheck.errors import BadInput
@@ -40,7 +40,6 @@ def test_every_cell_is_in_exactly_one_shard(costs: dict[str, int], count: int) -
     assert all(parts)
 
 
-@settings(deadline=None)
 @given(FEW, st.integers(1, 3))
 def test_no_shard_takes_a_third_longer_than_it_must(minutes: list[int], count: int) -> None:
     costs = {f"cell{index}": cost for index, cost in enumerate(minutes)}

@@ -92,7 +92,7 @@ def test_an_address_that_is_none_is_one_sentence(url: str) -> None:
 SECRET = st.text(st.sampled_from("abXY019%/@:#?"), min_size=6, max_size=20).map(lambda text: f"S{text}E")
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(SECRET, st.sampled_from([answer for _, answer in TROUBLES]))
 def test_credentials_go_to_their_host_and_into_no_message(secret: str, answer: Answer) -> None:
     quoted = requests.utils.quote(secret, safe="")
