@@ -2,8 +2,9 @@
 
 glibc gives it back to the system and fetches it again, a page fault for every 4 KiB, or keeps it. Which of
 the two hangs on where blocks happen to lie: one process of an environment has no page fault, and the next has
-hundreds in each call. With PyTorch 2.15.0 on a CPU, `tiny`'s encoder had 40 to 640, and took 8.5 to 10 ms
-with them and 7.7 ms without. Memory of a GPU is PyTorch's own affair.
+hundreds in each call. With PyTorch 2.15.0 on a CPU, `tiny`'s encoder had 280 to 496 in four processes and
+took 8.7 to 8.8 ms, and 7.8 to 8.3 ms without them (`tests/bench/kept_heap.py`). Memory of a GPU is PyTorch's
+own affair.
 """
 
 from __future__ import annotations

@@ -74,6 +74,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(JournalWriter(journal, timeout), "samcheck-journal")
     folder = config.getoption("--samcheck-turns")
     if folder is not None:
+        # How much memory a process fetches again is chance, and would be taken for a difference.
         config.stash[HEAP_KEPT] = heap.keep_freed_memory()
         config.stash[PARTNER] = Turns(folder)
         config.stash[PARTNER].wait(*START)

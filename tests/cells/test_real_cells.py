@@ -64,6 +64,9 @@ def check_suite(result: CellResult) -> None:
     assert set(outcomes.values()) <= {"passed", "known", "fixed", "skipped"}
     assert {check.variant for check in result.checks} == {None, "tiny"}
     assert {check.group for check in result.checks} >= GROUPS
+    (encoder,) = (check for check in result.checks if check.check.endswith("::test_encoder[tiny-fp32]"))
+    assert encoder.series[0].readings["page_faults_per_round"] >= 0
+    assert "heap" not in encoder.settings  # as programs usually run
     ran = {(check.group, check.precision) for check in result.checks if check.outcome == "passed"}
     on_cpu = [name for name in PRECISION_NAMES if name != "tf32"]
     for group in ("correctness", "quality", "dtype", "memory", "latency"):

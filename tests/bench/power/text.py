@@ -12,9 +12,9 @@ Recorded series of real benchmarks in which nothing changed ([tests/bench/power]
 compared part by part: how many tables have any false alarm, and how often is a slowdown seen that was
 injected into one benchmark? Each rule has the same samples: runs of a few fresh processes. `samcheck compare`
 knows the noise from the other runs of the series; `samcheck interleave` has pairs of processes that took
-turns, and knows nothing else. "At the same false alarms" means that a peer's limit was set, in hindsight and
-on these very samples, so that it raises as many false alarms as samcheck, or in 1 % of the tables if that is
-more. Written by `nox -s power`.
+turns and whose heaps keep what is freed, and knows nothing else. "At the same false alarms" means that a
+peer's limit was set, in hindsight and on these very samples, so that it raises as many false alarms as
+samcheck, or in 1 % of the tables if that is more. Written by `nox -s power`.
 """
 
 
