@@ -1,36 +1,42 @@
-"""Journals of a cell → what became of each check (the host's side of `samcheck.guest.journal`)."""
+"""Records of a cell → what became of each check.
+
+A record is a file of the host's with the events of one start of the suite, as far as `samcheck.intake`
+believed them.
+"""
 
 from __future__ import annotations
 
 import json
-import math
-import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from samcheck.environments import Ended
-from samcheck.guest.record import CheckResult
+from samcheck.environments import NO_PROGRESS, Ended
+from samcheck.guest.record import BAD_CHECK_OUTCOMES, CheckResult
 from samcheck.shapes import Shape
 
 DETAILS_LIMIT = 4000
-#: Of pytest: every check that was collected was also run.
-ALL_RAN = (0, 1)
+#: Of pytest: it ran all that it had to run: some, with success or not, or none.
+ALL_RAN = (0, 1, 5)
+#: The host hears of a check's start a little after the guest's own clock for the time limit was set.
+TIMEOUT_SLACK = 0.9
 _CHECK = Shape(CheckResult)
 
 
 @dataclass
 class Journal:
-    """One journal, read as far as it goes; fed line by line, so that it can be followed.
+    """The events of one start of the suite, as far as they go.
 
     Attributes:
         collected: every check that the guest set out to run, as ``not-run``.
         finished: results by check.
-        running: the check that was started and not finished, with the time of its start.
+        running: the check that was started and not finished, with the seconds at its start.
         broken: modules that could not be imported, as failed results.
         weights: what each variant carried.
         exit_status: pytest's, once the session ended in order.
+        lines: how many were taken.
+        torn: one is missing or cannot be read: the file was damaged.
     """
 
     collected: dict[str, CheckResult] = field(default_factory=dict)
@@ -39,13 +45,18 @@ class Journal:
     broken: list[CheckResult] = field(default_factory=list)
     weights: dict[str, str] = field(default_factory=dict)
     exit_status: int | None = None
+    lines: int = 0
+    torn: bool = False
 
-    def feed(self, line: str) -> None:
-        """Take in one line; one that is torn (the guest died while writing) or damaged is passed over."""
+    def feed(self, line: bytes) -> None:
+        """Take in one line; one that is damaged is passed over, and noted."""
         try:
-            self._take(_storable(json.loads(line)))
-        except (ValueError, KeyError, TypeError, RecursionError):
-            return
+            event = json.loads(line)
+            self._take(event)
+            self.torn = self.torn or event["n"] != self.lines
+        except (ValueError, KeyError, TypeError, RecursionError, OverflowError):
+            self.torn = True
+        self.lines += 1
 
     def _take(self, event: dict[str, Any]) -> None:
         match event["event"]:
@@ -57,7 +68,8 @@ class Journal:
             case "finished":
                 result = _CHECK.taken(event["result"])
                 self.finished[result.check] = result
-                self.running = None
+                if self.running is not None and self.running[0] == result.check:
+                    self.running = None
             case "not-collected":
                 self.broken.append(_broken(event))
             case "weights":
@@ -66,67 +78,39 @@ class Journal:
                 self.exit_status = int(event["exit_status"])
 
     @property
-    def damaged(self) -> bool:
-        """Whether pytest ran every check, and what became of one of them cannot be read any more."""
-        return self.exit_status in ALL_RAN and not self.collected.keys() <= self.finished.keys()
+    def complete(self) -> bool:
+        """Whether every check that was collected has an end, and pytest says that these are all."""
+        return self.exit_status in ALL_RAN and not self.running and not self.unfinished
+
+    @property
+    def unfinished(self) -> list[str]:
+        """The checks that were collected and have no end."""
+        return [check for check in self.collected if check not in self.finished]
 
 
-def _storable(value: Any) -> Any:
-    """Without what no JSON file can hold: half characters (of file names, say), numbers that are none."""
-    if isinstance(value, str):
-        return value.encode("utf-8", "replace").decode()
-    if isinstance(value, list):
-        return [_storable(each) for each in value]
-    if isinstance(value, dict):
-        return {_storable(name): _storable(each) for name, each in value.items() if not _no_number(each)}
-    return value
-
-
-def _no_number(value: object) -> bool:
-    return isinstance(value, float) and not math.isfinite(value)
+def read(path: Path) -> Journal:
+    """The events in a record; none where there is none. A line that is not whole is left out."""
+    journal = Journal()
+    content = path.read_bytes() if path.exists() else b""
+    for line in content.split(b"\n")[:-1]:
+        journal.feed(line)
+    return journal
 
 
 def _broken(event: dict[str, Any]) -> CheckResult:
     module = str(event["module"])
     return CheckResult(
         check=module,
-        group=_group(module),
+        group=group_of_check(module),
         outcome="failed",
         reason=f"the module cannot be imported: {event['reason']}",
         details=str(event["details"]),
     )
 
 
-def _group(check: str) -> str:
+def group_of_check(check: str) -> str:
+    """The group of a check, or of all checks of a module, by its name."""
     return check.partition("::")[0].removeprefix("test_").removesuffix(".py")
-
-
-class Follower:
-    """Reads a journal while the guest writes it."""
-
-    def __init__(self, path: Path) -> None:
-        self.journal = Journal()
-        self.changed = time.monotonic()
-        self._path = path
-        self._offset = 0
-        self._rest = b""
-
-    def poll(self) -> bool:
-        """Take in what is new; whether anything was."""
-        try:
-            with self._path.open("rb") as stream:
-                stream.seek(self._offset)
-                block = stream.read()
-        except OSError:  # not there yet, or a check has put something else in its place
-            return False
-        if not block:
-            return False
-        self._offset += len(block)
-        self.changed = time.monotonic()
-        *lines, self._rest = (self._rest + block).split(b"\n")
-        for line in lines:
-            self.journal.feed(line.decode("utf-8", "replace"))
-        return True
 
 
 @dataclass(frozen=True)
@@ -136,7 +120,7 @@ class Attempt:
     Attributes:
         ended: how the guest ended; None when samcheck itself was killed or interrupted, and the check
             that was running is nobody's fault.
-        ended_at: seconds since the epoch.
+        ended_at: seconds since the start, on the clock of the journal.
         output: tail of what the guest printed.
     """
 
@@ -147,37 +131,45 @@ class Attempt:
 
     @property
     def complete(self) -> bool:
-        return self.journal.exit_status is not None
+        return self.journal.complete
 
     def blamed(self, check_timeout: float) -> CheckResult | None:
-        """The check in which the guest died, with the reason; None if it died in none."""
-        if self.ended is None or self.journal.running is None:
+        """The check at which the suite stopped short of its end, with the reason; None if at none."""
+        if self.ended is None or self.complete:
             return None
-        check, started = self.journal.running
-        base = self.journal.collected.get(check) or CheckResult(check, _group(check), "not-run")
-        took = self.ended_at - started
-        late = took >= check_timeout or self.ended.cause == "no progress"
-        reason = (
-            f"stopped at its time limit of {check_timeout:.0f} s"
-            if late
-            else f"the interpreter died: {self.ended}"
-        )
-        return replace(
-            base,
-            outcome="timed-out" if late else "crashed",
-            reason=reason,
-            details=self.output,
-            seconds=round(took, 3),
-        )
+        if self.journal.running is not None:
+            return self._died_in(*self.journal.running, check_timeout)
+        if self.journal.finished and self.journal.unfinished:
+            return self._died_behind(list(self.journal.finished.values())[-1])
+        return None
+
+    def _died_in(self, check: str, started: float, check_timeout: float) -> CheckResult:
+        base = self.journal.collected.get(check) or CheckResult(check, group_of_check(check), "not-run")
+        took = max(0.0, self.ended_at - started)
+        assert self.ended is not None
+        late = took >= TIMEOUT_SLACK * check_timeout or self.ended.cause == NO_PROGRESS
+        if late:
+            reason = f"stopped at its time limit of {check_timeout:.0f} s"
+        elif self.journal.exit_status is not None:
+            reason = f"it ended the whole suite: pytest status {self.journal.exit_status}"
+        else:
+            reason = f"the interpreter died: {self.ended}"
+        outcome = "timed-out" if late else "crashed"
+        return replace(base, outcome=outcome, reason=reason, details=self.output, seconds=round(took, 3))
+
+    def _died_behind(self, last: CheckResult) -> CheckResult:
+        """A suite that stops between two checks: the one before has done it, as far as anybody can know."""
+        if last.outcome in BAD_CHECK_OUTCOMES:
+            return last
+        reason = f"the suite ended behind it, before all checks had run: {self.ended}"
+        return replace(last, outcome="crashed", reason=reason, defect=None, details=self.output)
 
 
-def read_attempt(journal: Path, end: Path, output: Path) -> Attempt:
-    """An attempt from its three files; those that the guest did not get to write may be missing."""
-    follower = Follower(journal)
-    follower.poll()
-    seen = follower.journal
+def read_attempt(record: Path, end: Path, output: Path) -> Attempt:
+    """An attempt from its three files; those that samcheck did not get to write may be missing."""
+    seen = read(record)
     ended, at = _read_end(end)
-    if seen.damaged and seen.finished:
+    if seen.torn and seen.finished:
         # As if interrupted: what can be read is kept, the rest runs again (which ends: some was kept).
         ended, seen.exit_status, seen.running = None, None, None
     return Attempt(seen, ended, at, tail(output))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from packaging.version import Version
+from packaging.version import InvalidVersion, Version
 
 from samcheck.cells import Cell
 from samcheck.collect import Attempt
@@ -14,7 +14,11 @@ from samcheck.requirements import Requirements
 
 def compare(cell: Cell, pins: Requirements, seen: Fingerprint) -> Iterator[str]:
     """Where the environment is not what the cell declares."""
-    torch = Version(seen.torch) if seen.torch else None
+    try:
+        torch = Version(seen.torch) if seen.torch else None
+    except InvalidVersion:
+        yield f"PyTorch: declared {cell.torch}, observed {seen.torch!r}, which is not a version"
+        return
     build = "cu" + seen.torch_cuda.replace(".", "") if seen.torch_cuda else "cpu"
     pairs = [
         ("Python", cell.python, ".".join(seen.python.split(".")[:2])),

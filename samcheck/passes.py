@@ -12,7 +12,7 @@ from pathlib import Path
 from statistics import median
 
 from samcheck import collect
-from samcheck.environments import WORK, Ended
+from samcheck.environments import Ended
 from samcheck.guest.record import CheckResult, Series
 
 #: The module of the suite that measures times.
@@ -42,36 +42,23 @@ def run(folder: Path, count: int, start: Start) -> list[str]:
 
 
 def journal(folder: Path, number: int) -> Path:
-    return folder / "work" / f"pass-{number}.jsonl"
+    """What the process reported."""
+    return folder / f"pass-{number}.jsonl"
 
 
 def output(folder: Path, number: int) -> Path:
-    """Where what the process printed is kept."""
+    """What the process printed."""
     return folder / f"pass-{number}.log"
 
 
-def outputs(number: int) -> tuple[str, ...]:
-    """The guest's arguments for its files."""
-    return (
-        f"--samcheck-journal={WORK}/pass-{number}.jsonl",
-        f"--benchmark-json={WORK}/benchmark-pass-{number}.json",
-    )
-
-
 def finished(path: Path) -> bool:
-    """Whether the process with this journal came to its end."""
-    return _read(path).exit_status is not None
-
-
-def _read(path: Path) -> collect.Journal:
-    follower = collect.Follower(path)
-    follower.poll()
-    return follower.journal
+    """Whether the process with this journal ran all of its benchmarks."""
+    return collect.read(path).complete
 
 
 def joined(checks: Sequence[CheckResult], folder: Path, count: int) -> list[CheckResult]:
     """The checks, with the series of all passes in those that measure."""
-    journals = [_read(journal(folder, number)) for number in range(2, count + 1)]
+    journals = [collect.read(journal(folder, number)) for number in range(2, count + 1)]
     return [_with(check, [each.finished.get(check.check) for each in journals]) for check in checks]
 
 

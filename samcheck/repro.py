@@ -27,10 +27,10 @@ def line(result: CellResult, check: CheckResult) -> str:
     words = suite.arguments(suite.SUITE, result.tier, tuple(result.variants), f"{suite.SUITE}/{check.check}")
     if result.environment.kind == "docker":
         on_gpu = result.observed is not None and result.observed.device == "cuda"
-        inside = substitute(words, docker.SOURCE_MOUNT, docker.WORK_MOUNT)
+        inside = substitute(words, docker.SOURCE_MOUNT, docker.GIVEN_MOUNT, docker.WORK_MOUNT)
         made = by_hand.quoted(by_hand.docker(_image(result), inside, on_gpu=on_gpu))
     else:
-        made = by_hand.process(_python(result), substitute(words, str(CHECKOUT), "."))
+        made = by_hand.process(_python(result), substitute(words, str(CHECKOUT), ".", "."))
     if not made.isprintable():  # a result file that somebody else wrote
         raise BadInput("a name in this result has characters that no command line should hold")
     return made

@@ -207,13 +207,16 @@ def _foreign(path: Path, version: int) -> str:
     )
 
 
-def read_fingerprint(path: Path) -> Fingerprint:
-    """Read what the probe wrote.
+def as_fingerprint(content: bytes) -> Fingerprint:
+    """What the probe said.
 
     Raises:
         BadInput: it is missing or torn.
     """
-    return _FINGERPRINT.whole(_validated(_FINGERPRINT, path))
+    try:
+        return _FINGERPRINT.whole(_FINGERPRINT.read(content))
+    except ValueError as error:
+        raise BadInput(f"what the probe reported is not a fingerprint: {error}") from None
 
 
 def _validated(shape: shapes.Shape[T], path: Path) -> T:

@@ -8,7 +8,7 @@ from pathlib import Path
 from samcheck import collect, facts, judging, machine, neighbours, requirements, results, starting
 from samcheck.cells import Cell
 from samcheck.course import Course, Settings, Watcher
-from samcheck.environments import WORK, Environment, Job, Place, gpu_access
+from samcheck.environments import GIVEN, LAUNCH, Environment, Job, Place, channel, gpu_access, scratch
 from samcheck.errors import BadInput, BuildFailed, Refused
 from samcheck.guest.record import CellResult, Fingerprint
 from samcheck.matrix import PlannedCell
@@ -20,7 +20,8 @@ def run_cell(planned: PlannedCell, settings: Settings, folder: Path, watcher: Wa
 
     Called again on the folder of an interrupted run it goes on where that stopped.
     """
-    (folder / "work").mkdir(parents=True, exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
+    scratch.sweep(folder)
     course = Course(planned, settings, folder, watcher)
     try:
         pins, place = prepare(course)
@@ -131,19 +132,26 @@ def _probe(course: Course, place: Place) -> Fingerprint:
     Raises:
         BuildFailed: not even that could be found out.
     """
-    folder, gates = course.folder, course.settings.gates
-    path, output = folder / "work" / "fingerprint.json", folder / "probe.log"
-    arguments = ("-m", "samcheck.guest.fingerprint", f"{WORK}/{path.name}")
+    gates, output = course.settings.gates, course.folder / "probe.log"
+    output.unlink(missing_ok=True)
+    arguments = (LAUNCH, "samcheck.guest.fingerprint", f"{GIVEN}/{channel.NAME}")
     end = time.monotonic() + course.settings.check_timeout  # an import can hang
+    said: list[bytes] = []
 
     def alive() -> bool:
         gates.check()
         return time.monotonic() < end
 
-    ended = place.run(Job(arguments, folder / "work", output, alive, course.slot.gpu))
+    with (
+        scratch.given(course.folder) as given,
+        scratch.work(course.folder) as work,
+        channel.Channel(given, said.append),
+    ):
+        ended = place.run(Job(arguments, given, work, output, alive, course.slot.gpu))
+    gates.check()
     try:
-        return results.read_fingerprint(path)
+        return results.as_fingerprint(said[0] if said else b"")
     except BadInput as error:
         last = collect.tail(output).strip().splitlines()
-        said = last[-1] if last else str(error)
-        raise BuildFailed(f"the probe ended with {ended}: {said}") from None
+        reason = last[-1] if last and not said else str(error)
+        raise BuildFailed(f"the probe ended with {ended}: {reason}") from None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from samcheck.environments import SOURCE
+from samcheck.environments import LAUNCH, SOURCE
 
 #: As the guest sees it.
 SUITE = f"{SOURCE}/tests/suite"
@@ -14,7 +14,7 @@ def arguments(
 ) -> tuple[str, ...]:
     """How Python is told to run `what`: the folder `suite`, or a check in it; of some `groups` only."""
     return (
-        *("-m", "pytest", "-c", f"{suite}/pytest.ini", "--rootdir", suite, what),
+        *(LAUNCH, "pytest", "-c", f"{suite}/pytest.ini", "--rootdir", suite, what),
         # -s: what a check printed before it killed the interpreter must not die with pytest's capture.
         *("-q", "-s", "-m", TIERS.get(tier, TIERS["full"])),
         *((f"--samcheck-variants={','.join(variants)}",) if variants else ()),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import reduce
 from pathlib import Path
 from typing import Protocol
 
@@ -17,6 +18,8 @@ from samcheck.requirements import Requirements
 #: The folder that holds `samcheck/` and `tests/suite/`.
 CHECKOUT = Path(__file__).resolve().parents[2]
 
+#: Why a guest was ended that no longer got on, or said far too much.
+NO_PROGRESS, TOO_MUCH = "no progress", "it reported more than there is room for"
 KINDS = ("docker", "venv", "here")
 
 
@@ -54,14 +57,16 @@ class Job:
     """One run of Python inside a place.
 
     Attributes:
-        arguments: after ``python``; `SOURCE` and `WORK` in them stand for the guest's paths.
-        work: folder on the host that the guest may write to.
+        arguments: after ``python``; `SOURCE`, `GIVEN` and `WORK` in them stand for the guest's paths.
+        given: folder on the host with what the guest gets, its `channel` among that. It reads that only.
+        work: new folder on the host where the guest works; one in a container works in memory instead.
         output: file on the host for what the guest prints.
         alive: called several times a second; says whether the guest still makes progress.
         gpu: the driver's number of the one GPU that the guest gets; empty for what the machine gives.
     """
 
     arguments: tuple[str, ...]
+    given: Path
     work: Path
     output: Path
     alive: Callable[[], bool] = field(default=lambda: True)
@@ -69,12 +74,16 @@ class Job:
 
 
 SOURCE = "@source@"
+GIVEN = "@given@"
 WORK = "@work@"
+#: Runs a module of the guest's; to be followed by the module's name.
+LAUNCH = f"{SOURCE}/samcheck/guest/launch.py"
 
 
-def substitute(arguments: tuple[str, ...], source: str, work: str) -> list[str]:
+def substitute(arguments: tuple[str, ...], source: str, given: str, work: str) -> list[str]:
     """The arguments with the guest's own paths."""
-    return [each.replace(SOURCE, source).replace(WORK, work) for each in arguments]
+    paths = {SOURCE: source, GIVEN: given, WORK: work}
+    return [reduce(lambda text, name: text.replace(name, paths[name]), paths, each) for each in arguments]
 
 
 class Place(Protocol):

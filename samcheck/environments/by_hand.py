@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shlex
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 
 from samcheck.environments import CHECKOUT, processes
 from samcheck.environments import docker as engine
@@ -14,24 +13,20 @@ from samcheck.environments import docker as engine
 def process(python: str, arguments: Sequence[str]) -> str:
     """As `processes.run`, in a new folder that is left behind."""
     passed_on = " ".join(f'{name}="${name}"' for name in processes.PASSED_ON if name in os.environ)
-    own = quoted([f"PYTHONPATH={CHECKOUT}", "PYTHONUNBUFFERED=1"])
+    own = quoted([f"PYTHONPATH={CHECKOUT}", *(f"{name}=1" for name in processes.SWITCHED_ON)])
     return f'(cd "$(mktemp -d)" && env -i {passed_on} {own} {quoted([python, *arguments])})'
 
 
-def docker(image: str, arguments: Sequence[str], work: Path | None = None, on_gpu: bool = False) -> list[str]:
-    """As `docker.DockerPlace.run`; without a folder to `work` in, what the guest writes goes with it."""
+def docker(image: str, arguments: Sequence[str], on_gpu: bool = False) -> list[str]:
+    """As `docker.DockerPlace.run`; what the guest writes goes with it."""
     limit = str(engine.memory_limit())
     mounts = [f"--volume={path}:{to['bind']}:{to['mode']}" for path, to in engine.sources().items()]
-    if work is not None:
-        mounts.append(f"--volume={work}:{engine.WORK_MOUNT}:rw")
-    else:  # the engine makes a working folder 755, whatever the mode
-        uid, gid = engine.user().split(":")
-        mounts.append(f"--tmpfs={engine.WORK_MOUNT}:{engine.SCRATCH_OPTIONS},uid={uid},gid={gid}")
+    mounts += [f"--tmpfs={folder}:{options}" for folder, options in engine.memory_folders().items()]
     return [
         *("docker", "run", "--rm", "--init", "--pull=never", "--network=none", "--ipc=private"),
         *("--read-only", "--cap-drop=ALL", "--security-opt=no-new-privileges"),
         *(f"--memory={limit}", f"--memory-swap={limit}", f"--pids-limit={engine.PIDS_LIMIT}"),
-        *(f"--tmpfs={engine.SCRATCH_MOUNT}:{engine.SCRATCH_OPTIONS}", *mounts),
+        *("--ulimit=core=0", *mounts),
         *(f"--user={engine.user()}", f"--workdir={engine.WORK_MOUNT}"),
         *(f"--env={name}={value}" for name, value in engine.guest_environment().items()),
         *(("--gpus=all",) if on_gpu else ()),

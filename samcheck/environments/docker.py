@@ -17,22 +17,23 @@ import docker
 import requests
 from docker.errors import APIError, DockerException
 from docker.models.containers import Container
-from docker.types import DeviceRequest, LogConfig
+from docker.types import DeviceRequest, LogConfig, Ulimit
 
 from samcheck import facts, images
 from samcheck.cells import Cell
 from samcheck.environments import (
     CHECKOUT,
+    NO_PROGRESS,
     Ended,
     Job,
     Need,
     Place,
     bases,
     buildkit,
-    endings,
     engine_loss,
     gpu_access,
     leftovers,
+    processes,
     stored,
     substitute,
 )
@@ -45,9 +46,11 @@ POLL_SECONDS = 0.25
 LOG_LIMITS = {"max-size": "8m", "max-file": "2"}
 STOP_SECONDS = 5
 #: Inside a container.
-SOURCE_MOUNT, WORK_MOUNT, CHECKPOINTS_MOUNT = "/samcheck", "/results", "/checkpoints"
+SOURCE_MOUNT, GIVEN_MOUNT, CHECKPOINTS_MOUNT = "/samcheck", "/given", "/checkpoints"
+#: Where it works: memory of the container's own, which ends with it.
+WORK_MOUNT = "/work"
 SCRATCH_MOUNT = "/tmp"  # noqa: S108  a tmpfs of the container's own
-SCRATCH_OPTIONS = "size=1g,mode=1777,exec"
+SCRATCH_OPTIONS = "size=1g,mode=1777,exec,nosuid,nodev"
 #: For containers of a samcheck that runs as root: some user without rights.
 UNPRIVILEGED = "65534:65534"
 SIGNALS = {
@@ -155,80 +158,13 @@ class Docker:
         return True
 
 
-@dataclass(frozen=True)
-class DockerPlace:
-    """A built image; each run is a container of its own."""
-
-    client: Any
-    image: str
-    cell: Cell
-    details: dict[str, str] = field(default_factory=dict)
-
-    def run(self, job: Job) -> Ended:
-        try:
-            ended = self._run(job)
-        except engine_loss.ERRORS as error:
-            engine_loss.clean_up(self.client, job.work)
-            raise Refused(engine_loss.sentence(error)) from None
-        return endings.judged(ended, job)
-
-    def _run(self, job: Job) -> Ended:
-        with self._container(job) as container:
-            try:
-                container.start()
-            except APIError as error:
-                raise Refused(gpu_access.refusal(str(error.explanation))) from None
-            try:
-                ended = _wait(container, job)
-                engine_loss.require(self.client, str(container.id), ended)
-                return ended
-            finally:
-                _save_output(container, job.output)
-
-    @contextmanager
-    def _container(self, job: Job) -> Iterator[Container]:
-        # One of a samcheck that was killed may still be writing to this very folder.
-        leftovers.remove(self.client, {"label": f"samcheck.work={job.work}"})
-        _give(job.work)
-        container = self.client.containers.create(
-            self.image,
-            ["python", *substitute(job.arguments, SOURCE_MOUNT, WORK_MOUNT)],
-            user=user(),
-            working_dir=WORK_MOUNT,
-            environment=guest_environment(),
-            volumes={**sources(), str(job.work): {"bind": WORK_MOUNT, "mode": "rw"}},
-            labels={
-                "samcheck.kind": "container",
-                "samcheck.cell": self.cell.id,
-                "samcheck.work": str(job.work),
-                "samcheck.owner": leftovers.owner(os.getpid()),
-            },
-            network_mode="none",
-            read_only=True,
-            tmpfs={SCRATCH_MOUNT: SCRATCH_OPTIONS},
-            cap_drop=["ALL"],
-            security_opt=["no-new-privileges"],
-            mem_limit=memory_limit(),
-            memswap_limit=memory_limit(),  # memory and swap together: no guest is to fill the swap
-            pids_limit=PIDS_LIMIT,
-            init=True,  # else PID 1 ignores signals and a segfault has no exit code of its own
-            ipc_mode="private",
-            log_config=LogConfig(type="json-file", config=LOG_LIMITS),
-            device_requests=_gpu_request(job),
-        )
-        try:
-            yield container
-        finally:
-            leftovers.remove_one(container)
-
-
 def guest_environment() -> dict[str, str]:
     """The variables of every guest."""
     return {
         "HOME": SCRATCH_MOUNT,
         "PYTHONPATH": SOURCE_MOUNT,
         "PYTHONDONTWRITEBYTECODE": "1",
-        "PYTHONUNBUFFERED": "1",
+        **dict.fromkeys(processes.SWITCHED_ON, "1"),
         **({"SAMCHECK_CHECKPOINTS": CHECKPOINTS_MOUNT} if _checkpoints() else {}),
     }
 
@@ -248,17 +184,83 @@ def _checkpoints() -> str:
     return os.environ.get("SAMCHECK_CHECKPOINTS", "")
 
 
+@dataclass(frozen=True)
+class DockerPlace:
+    """A built image; each run is a container of its own."""
+
+    client: Any
+    image: str
+    cell: Cell
+    details: dict[str, str] = field(default_factory=dict)
+    mounts: dict[str, dict[str, str]] = field(default_factory=sources)
+
+    def run(self, job: Job) -> Ended:
+        try:
+            return self._run(job)
+        except engine_loss.ERRORS as error:
+            engine_loss.clean_up(self.client, job.given)
+            raise Refused(engine_loss.sentence(error)) from None
+
+    def _run(self, job: Job) -> Ended:
+        with self._container(job) as container:
+            try:
+                container.start()
+            except APIError as error:
+                raise Refused(gpu_access.refusal(str(error.explanation))) from None
+            try:
+                ended = _wait(container, job)
+                engine_loss.require(self.client, str(container.id), ended)
+                return ended
+            finally:
+                _save_output(container, job.output)
+
+    @contextmanager
+    def _container(self, job: Job) -> Iterator[Container]:
+        # One of a samcheck that was killed may still hold the GPU.
+        leftovers.remove_of(self.client, job.given.parent)
+        container = self.client.containers.create(
+            self.image,
+            ["python", *substitute(job.arguments, SOURCE_MOUNT, GIVEN_MOUNT, WORK_MOUNT)],
+            user=user(),
+            working_dir=WORK_MOUNT,
+            environment=guest_environment(),
+            volumes={**self.mounts, str(job.given): {"bind": GIVEN_MOUNT, "mode": "ro"}},
+            labels={
+                "samcheck.kind": "container",
+                "samcheck.cell": self.cell.id,
+                "samcheck.work": str(job.given),
+                "samcheck.owner": leftovers.owner(os.getpid()),
+            },
+            network_mode="none",
+            read_only=True,
+            tmpfs=memory_folders(),
+            cap_drop=["ALL"],
+            security_opt=["no-new-privileges"],
+            mem_limit=memory_limit(),
+            memswap_limit=memory_limit(),  # memory and swap together: no guest is to fill the swap
+            pids_limit=PIDS_LIMIT,
+            ulimits=[Ulimit(name="core", soft=0, hard=0)],  # a crash is not to leave hundreds of MB
+            use_config_proxy=False,  # a proxy's address may hold a password, and results are published
+            init=True,  # else PID 1 ignores signals and a segfault has no exit code of its own
+            ipc_mode="private",
+            log_config=LogConfig(type="json-file", config=LOG_LIMITS),
+            device_requests=_gpu_request(job),
+        )
+        try:
+            yield container
+        finally:
+            leftovers.remove_one(container)
+
+
 def user() -> str:
     """The user of the guest: this one, or nobody when samcheck runs as root."""
     return f"{os.getuid()}:{os.getgid()}" if os.getuid() else UNPRIVILEGED
 
 
-def _give(work: Path) -> None:
-    """Let the guest's user write to `work`."""
-    uid, gid = (int(part) for part in user().split(":"))
-    if uid != os.getuid():
-        for path in (work, *work.iterdir()):
-            os.chown(path, uid, gid)
+def memory_folders() -> dict[str, str]:
+    """What a guest can write to, by path, with the options of the mount."""
+    uid, gid = user().split(":")  # the engine makes a working folder 755, whatever the mode
+    return {SCRATCH_MOUNT: SCRATCH_OPTIONS, WORK_MOUNT: f"{SCRATCH_OPTIONS},uid={uid},gid={gid}"}
 
 
 def memory_limit() -> int:
@@ -280,7 +282,7 @@ def _wait(container: Container, job: Job) -> Ended:
             return _ended(state)
         if not job.alive():
             container.stop(timeout=STOP_SECONDS)
-            return Ended(None, "SIGKILL", "no progress")
+            return Ended(None, "SIGKILL", NO_PROGRESS)
         time.sleep(POLL_SECONDS)
 
 

@@ -170,6 +170,7 @@ def _become(command: list[str], writing: int) -> None:
         _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
         if os.getppid() != keeper:
             os._exit(0)
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a crash is not to leave hundreds of MB
         for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGCHLD, signal.SIGPIPE):
             signal.signal(number, signal.SIG_DFL)
         os.dup2(writing, 1)

@@ -61,6 +61,15 @@ def remove_abandoned(client: Any) -> list[str]:
     return [remove_one(container) for container in made(client) if abandoned(container)]
 
 
+def remove_of(client: Any, folder: Path) -> list[str]:
+    """Remove the containers that samcheck made for what is in `folder`; returns their names."""
+    return [
+        remove_one(container)
+        for container in made(client)
+        if container.labels.get("samcheck.work", "").startswith(f"{folder}/")
+    ]
+
+
 def remove(client: Any, filters: dict[str, str]) -> list[str]:
     """Remove the containers that fit the engine's `filters`; returns their names."""
     return [

@@ -7,10 +7,14 @@ import signal
 import subprocess
 import sys
 import time
+import uuid
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
-from samcheck.environments import CHECKOUT, Ended, Job, endings, keeper, substitute
+import psutil
+
+from samcheck.environments import CHECKOUT, NO_PROGRESS, Ended, Job, keeper, substitute
 
 #: What a guest gets from the environment of this process. PYTHONPATH and PYTEST_ADDOPTS, say, must
 #: not reach it.
@@ -26,6 +30,11 @@ PASSED_ON = (
     "SAMCHECK_CACHE",
     "SAMCHECK_CHECKPOINTS",
 )
+#: Set to 1 for every guest: a guest's last words are not kept in a buffer, and nothing is imported from where
+#: it works (Python 3.11 and newer; for older ones `samcheck.guest.launch` sees to that).
+SWITCHED_ON = ("PYTHONUNBUFFERED", "PYTHONSAFEPATH")
+#: In the environment of everything that belongs to one start of a guest.
+MARK = "SAMCHECK_START"
 POLL_SECONDS = 0.1
 #: The longest that a keeper takes to end what it keeps, and some more.
 STOP_SECONDS = keeper.GRACE_SECONDS + keeper.HELPERS_SECONDS + 2 * keeper.UNKILLABLE_SECONDS + 5.0
@@ -38,13 +47,14 @@ def run(python: str, job: Job, packages: Sequence[str] = ()) -> Ended:
     """
     environment = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
     environment["PYTHONPATH"] = os.pathsep.join((str(CHECKOUT), *packages))
-    environment["PYTHONUNBUFFERED"] = "1"  # a guest's last words before it dies
+    environment |= dict.fromkeys(SWITCHED_ON, "1")
+    environment[MARK] = str(uuid.uuid4())
     if not os.access(environment.get("HOME", ""), os.W_OK):  # compilers keep what they made there
         environment["HOME"] = str(job.work)
     if job.gpu:  # CUDA's own order of the GPUs may be another than the driver's
         environment |= {"CUDA_DEVICE_ORDER": "PCI_BUS_ID", "CUDA_VISIBLE_DEVICES": job.gpu}
     guest = subprocess.Popen(
-        kept([python, *substitute(job.arguments, str(CHECKOUT), str(job.work))], job.output),
+        kept([python, *substitute(job.arguments, str(CHECKOUT), str(job.given), str(job.work))], job.output),
         cwd=job.work,
         env=environment,
         stdin=subprocess.DEVNULL,
@@ -53,9 +63,18 @@ def run(python: str, job: Job, packages: Sequence[str] = ()) -> Ended:
         start_new_session=True,  # Ctrl-C is for samcheck, which then ends its guests
     )
     try:
-        return endings.judged(_wait(guest, job), job)
+        return _wait(guest, job)
     finally:
         _end(guest)
+        _end_marked(f"{MARK}={environment[MARK]}")
+
+
+def _end_marked(mark: str) -> None:
+    """End what the guest has started and its keeper has not ended, because the guest had ended the keeper."""
+    for process in psutil.process_iter():
+        with suppress(psutil.Error, OSError):
+            if mark.encode() in Path(f"/proc/{process.pid}/environ").read_bytes().split(b"\0"):
+                process.kill()
 
 
 def installed(command: Sequence[str], log: Path, environment: dict[str, str]) -> tuple[int, str]:
@@ -79,7 +98,7 @@ def _wait(guest: subprocess.Popen[bytes], job: Job) -> Ended:
     while guest.poll() is None:
         if not job.alive():
             _end(guest)
-            return Ended(None, "SIGKILL", "no progress")
+            return Ended(None, "SIGKILL", NO_PROGRESS)
         time.sleep(POLL_SECONDS)
     code = guest.returncode
     return Ended(code) if code >= 0 else Ended(None, signal.Signals(-code).name)

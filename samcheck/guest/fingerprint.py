@@ -143,4 +143,4 @@ def take() -> Fingerprint:
 
 if __name__ == "__main__":
     with open(sys.argv[1], "w", encoding="utf-8") as stream:
-        json.dump(asdict(take()), stream)
+        stream.write(json.dumps(asdict(take())) + "\n")

@@ -1,21 +1,27 @@
-"""The journal: one flushed JSON line per event, so that a segfault loses one check and no more."""
+"""The journal: one JSON line per event, handed to the host at once: a segfault loses one check at most.
+
+The host gives the path of a FIFO whose other end it holds: what was written there cannot be taken back. A
+regular file serves as well, for whoever runs the suite without a host.
+"""
 
 from __future__ import annotations
 
 import json
+import math
 import os
 import time
-from dataclasses import asdict
-from typing import Any, Dict, List
+from contextlib import suppress
+from dataclasses import asdict, replace
+from typing import Any, Dict, List, Optional, Tuple
 
 from .record import CheckResult
 
-#: Exit status of a guest that could not write its journal (EX_IOERR of sysexits.h): no check is to blame.
+#: Exit status of a guest whose events reach nobody (EX_IOERR of sysexits.h).
 LOST = 74
 
 
 class Journal:
-    """Appends events to a file; each line is on its way to the disk before the next step starts.
+    """Writes events.
 
     Events: ``collected`` (the checks about to run), ``started`` and ``finished`` (one check each),
     ``not-collected`` (a module that could not be imported), ``weights``, ``ended`` (the session).
@@ -24,19 +30,36 @@ class Journal:
     def __init__(self, path: str) -> None:
         self._path = os.path.abspath(path)
         self._process = os.getpid()
+        self._kept = self._open()
+        self._identity = _identity(self._kept)
+
+    def _open(self) -> int:
+        # Without O_NONBLOCK, opening a FIFO that nobody reads any more would wait for ever.
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK
+        handle = os.open(self._path, flags, 0o644)
+        os.set_blocking(handle, True)
+        return handle
 
     def _write(self, event: str, **fields: Any) -> None:
         self.require_original()
         line: Dict[str, Any] = {"event": event, "at": round(time.time(), 3)}
         line.update(fields)
+        content = (json.dumps(line, sort_keys=True, allow_nan=False) + "\n").encode()
         try:
-            # Opened each time: a check may close the files of its process, or give their numbers to others.
-            with open(self._path, "a", encoding="utf-8") as stream:
-                stream.write(json.dumps(line, sort_keys=True) + "\n")
-                stream.flush()
-                os.fsync(stream.fileno())
+            handle = self._handle()
+            while content:
+                content = content[os.write(handle, content) :]
         except OSError as error:
             _give_up(error)
+
+    def _handle(self) -> int:
+        """The file descriptor kept since the start, or a new one where a check has closed or replaced it.
+
+        Keeping one matters to a process that has no descriptor left; opening another, to one that closed all.
+        """
+        if _identity(self._kept) != self._identity:
+            self._kept = self._open()
+        return self._kept
 
     def require_original(self) -> None:
         """End a copy that a check forked: it would go on with the checks of the original."""
@@ -44,22 +67,60 @@ class Journal:
             os._exit(0)
 
     def collected(self, checks: List[CheckResult]) -> None:
-        self._write("collected", checks=[asdict(check) for check in checks])
+        self._write("collected", checks=[storable(asdict(check)) for check in checks])
 
     def not_collected(self, module: str, reason: str, details: str) -> None:
-        self._write("not-collected", module=module, reason=reason, details=details)
+        self._write("not-collected", **storable({"module": module, "reason": reason, "details": details}))
 
     def started(self, check: str) -> None:
-        self._write("started", check=check)
+        self._write("started", check=storable(check))
 
     def finished(self, result: CheckResult) -> None:
-        self._write("finished", result=asdict(result))
+        """Report how a check ended; what it stored that JSON cannot hold makes it a failure."""
+        try:
+            self._write("finished", result=storable(asdict(result)))
+        except Exception as error:  # whatever the objects that a check stored raise when they are copied
+            reason = "what the check stored cannot be written: {}: {}".format(type(error).__name__, error)
+            bare = replace(
+                result,
+                outcome="failed",
+                reason=reason[:500],
+                defect=None,
+                metrics={},
+                settings={},
+                series=[],
+                pictures={},
+            )
+            self._write("finished", result=storable(asdict(bare)))
 
     def weights(self, variant: str, description: str) -> None:
-        self._write("weights", variant=variant, description=description)
+        self._write("weights", **storable({"variant": variant, "description": description}))
 
     def ended(self, exit_status: int) -> None:
         self._write("ended", exit_status=exit_status)
+
+
+def _identity(handle: int) -> Optional[Tuple[int, int]]:
+    """What a file descriptor leads to; None if it is closed."""
+    with suppress(OSError):
+        found = os.fstat(handle)
+        return found.st_dev, found.st_ino
+    return None
+
+
+def storable(value: Any) -> Any:
+    """Without what JSON cannot hold: half characters (of file names, say), numbers that are not finite."""
+    if isinstance(value, str):
+        return value.encode("utf-8", "replace").decode()
+    if isinstance(value, (list, tuple)):
+        return [storable(each) for each in value]
+    if isinstance(value, dict):
+        return {storable(name): storable(each) for name, each in value.items() if not _not_finite(each)}
+    return value
+
+
+def _not_finite(value: object) -> bool:
+    return isinstance(value, float) and not math.isfinite(value)
 
 
 def _give_up(error: OSError) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import faulthandler
 import os
 import sys
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Dict, Generator, List, Optional, Tuple
@@ -17,6 +18,7 @@ import pytest
 
 from . import copies, heap
 from .choosing import check_id, choose, of_other_groups, require_groups
+from .fitness import UNFIT, Fitness
 from .groups import group_of
 from .journal import Journal
 from .noting import WATCH, defect, measured, noted, pictures, series, settings  # noqa: F401  # fixtures
@@ -250,6 +252,7 @@ class JournalWriter:
         self.timeout = timeout
         # pytest redirects file descriptor 2 while a check runs; the stacks must reach the host.
         self.stderr = os.dup(2)
+        self.fitness = Fitness()
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         if report.failed:
@@ -277,8 +280,15 @@ class JournalWriter:
         self.journal.require_original()  # first: a copy waits for ever for the thread that it does not have
         faulthandler.cancel_dump_traceback_later()
         result = item.stash.get(RESULT, None)
-        if result is not None:
-            self.journal.finished(result)
+        if result is None:  # pytest itself came to grief in it: the host blames the check
+            return
+        damage = self.fitness.damage()
+        if damage and result.outcome != "failed":
+            reason = "left the interpreter unfit for other checks: {}".format(damage)
+            result = replace(result, outcome="failed", reason=reason, defect=None)
+        self.journal.finished(result)
+        if damage:
+            os._exit(UNFIT)  # the host starts the suite again, behind this check
 
     def pytest_sessionfinish(self, exitstatus: int) -> None:
         self.journal.ended(int(exitstatus))

@@ -5,6 +5,7 @@ The n-th series of a benchmark on one side and the n-th on the other are of one 
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -14,7 +15,7 @@ from pathlib import Path
 from samcheck import collect, judging, passes, runner, starting
 from samcheck.collect import Attempt
 from samcheck.course import Course, Settings, Watcher
-from samcheck.environments import WORK, Ended, Place
+from samcheck.environments import GIVEN, Ended, Place, scratch
 from samcheck.errors import BuildFailed, Refused
 from samcheck.gates import Slot, side_by_side
 from samcheck.guest.record import MET, CellResult
@@ -46,10 +47,6 @@ class Side:
     #: Why it cannot be measured: outcome and reason.
     stopped: tuple[str, str] | None = None
     told: list[str] = field(default_factory=list)
-
-    @property
-    def work(self) -> Path:
-        return self.course.folder / "work"
 
     def result(self) -> CellResult:
         if self.told:
@@ -86,7 +83,8 @@ def meet(meeting: Meeting, watchers: tuple[Watcher, Watcher]) -> tuple[CellResul
 
 def _course(meeting: Meeting, number: int, watcher: Watcher) -> Course:
     folder = meeting.folder / ("base", "new")[number]
-    (folder / "work").mkdir(parents=True, exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
+    scratch.sweep(folder)
     course = Course(meeting.cells[number], meeting.settings, folder, watcher)
     course.details[MET] = meeting.folder.name
     gpus = meeting.settings.gates.gpus
@@ -124,9 +122,12 @@ def _journal(side: Side, number: int) -> Path:
 def _pair(sides: Sequence[Side], number: int) -> None:
     """One process of each side; where one ends early, the other goes on alone."""
     gates = sides[0].course.settings.gates
-    with Referee([side.work for side in sides], seed=number) as referee:
+    with ExitStack() as stack:
+        given = [stack.enter_context(scratch.given(side.course.folder)) for side in sides]
+        referee = stack.enter_context(Referee(given, seed=number))
         steps: list[Callable[[], None]] = [
-            partial(_one, side, number, partial(referee.left, index)) for index, side in enumerate(sides)
+            partial(_one, side, number, given[index], partial(referee.left, index))
+            for index, side in enumerate(sides)
         ]
         for _ in side_by_side(steps, gates):
             pass
@@ -135,17 +136,19 @@ def _pair(sides: Sequence[Side], number: int) -> None:
             _journal(side, number).unlink(missing_ok=True)
 
 
-def _one(side: Side, number: int, left: Callable[[], None]) -> None:
+def _one(side: Side, number: int, given: Path, left: Callable[[], None]) -> None:
     assert side.place is not None
     _journal(side, number).unlink(missing_ok=True)
     try:
-        ended: Ended = starting.start_pass(side.course, side.place, number, (f"--samcheck-turns={WORK}",))
+        turns = (f"--samcheck-turns={GIVEN}",)
+        started = time.monotonic()
+        ended: Ended = starting.start_pass(side.course, side.place, number, given, turns)
     except Refused as error:
         side.stopped = ("refused", str(error))
         return
     finally:
         left()
     if number == 1:
-        starting.note_end(side.first_end, ended)
+        starting.note_end(side.first_end, ended, round(time.monotonic() - started, 3))
     if not passes.finished(_journal(side, number)):
         side.told.append(f"process {number} of the benchmarks ended with {ended}")

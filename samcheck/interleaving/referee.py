@@ -25,12 +25,12 @@ class Seat:
     """One guest.
 
     Attributes:
-        work: the folder that it may write to; the FIFOs are there.
+        given: the folder with what the guest gets; the FIFOs are there.
         position: where it waits; None while it computes, or has not begun.
         gone: it has ended.
     """
 
-    work: Path
+    given: Path
     position: Position | None = None
     gone: bool = False
     said: int = -1
@@ -40,12 +40,12 @@ class Seat:
     def open(self, stack: ExitStack) -> None:
         """Make new FIFOs and open both, for reading and writing: no end waits for, or loses, the guest's."""
         for name in TURN_FIFOS:
-            path = self.work / name
+            path = self.given / name
             path.unlink(missing_ok=True)
             os.mkfifo(path)
             path.chmod(0o666)  # the guest may be another user
             stack.callback(path.unlink, missing_ok=True)
-        self.said, self.heard = (os.open(self.work / name, os.O_RDWR) for name in TURN_FIFOS)
+        self.said, self.heard = (os.open(self.given / name, os.O_RDWR) for name in TURN_FIFOS)
         for handle in (self.said, self.heard):
             stack.callback(os.close, handle)
 
@@ -69,8 +69,8 @@ class Referee:
     Use as a context, before the guests start; `left` says that one has ended.
     """
 
-    def __init__(self, works: Sequence[Path], seed: int) -> None:
-        self._seats = [Seat(work) for work in works]
+    def __init__(self, given: Sequence[Path], seed: int) -> None:
+        self._seats = [Seat(folder) for folder in given]
         self._lot = random.Random(seed)  # noqa: S311  for fairness only
         self._over = threading.Event()
         self._stack = ExitStack()

@@ -20,11 +20,10 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from bare import docker_run
 from building import cell_of
 
 from samcheck import facts, requirements
-from samcheck.environments import docker
+from samcheck.environments import by_hand, docker
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -66,14 +65,14 @@ def main() -> None:
         pins = requirements.resolve(cell, facts.load())
         place = engine.prepare(cell, pins, scratch / "build.log")
         image = place.details["image"]
-        nothing = docker_run(image, scratch / "nothing", ["-c", "pass"])
+        nothing = by_hand.docker(image, ["-c", "pass"])
         suite = f"{docker.SOURCE_MOUNT}/tests/suite"
         pytest = ["-m", "pytest", "-c", f"{suite}/pytest.ini", "--rootdir", suite, suite, "-q", "-m", "fast"]
         timed(nothing)  # the first one reads the disk
         start = said("bare docker run, python -c pass", [timed(nothing) for _ in range(5)])
         bare, whole, phases = [], [], []
         for number in range(options.repetitions):
-            bare.append(timed(docker_run(image, scratch / f"bare-{number}", pytest)))
+            bare.append(timed(by_hand.docker(image, pytest)))
             seconds, parts = by_samcheck(cell.id, scratch / f"results-{number}")
             whole.append(seconds)
             phases.append(parts)

@@ -26,11 +26,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "container"))
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "processes"))
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from bare import docker_run
 from light import light
 from rig import Rig, write_suite
 
-from samcheck.environments import bases, buildkit, docker
+from samcheck.environments import bases, buildkit, by_hand, docker
 
 ROOT = Path(__file__).resolve().parents[2]
 TRIVIAL = "def test_it(variant): pass\n"
@@ -65,15 +64,19 @@ def through(cells: int, image: str, folder: Path) -> tuple[float, float]:
 def bare(image: str, folder: Path) -> float:
     """Seconds per cell of the same probe and the same check, started by nothing but a loop."""
     write_suite(folder / "suite", TRIVIAL)
+    suite = "/suite" if image else f"{folder}/suite"
     guests = [
         ["-m", "samcheck.guest.fingerprint", "fingerprint.json"],
         # With a journal, or the plugin asks for PyTorch, which no guest of this bench has.
-        ["-m", "pytest", "-q", "-c", "suite/pytest.ini", "--samcheck-journal=journal", "suite"],
+        ["-m", "pytest", "-q", "-c", f"{suite}/pytest.ini", "--samcheck-journal=journal", suite],
     ]
     begin = time.monotonic()
     for _ in range(BARE_REPETITIONS):
         for guest in guests:
-            command = docker_run(image, folder, guest) if image else [sys.executable, *guest]
+            command = [sys.executable, *guest]
+            if image:
+                run, *others = by_hand.docker(image, guest)[1:]
+                command = ["docker", run, f"--volume={folder}/suite:/suite:ro", *others]
             environment = None if image else {"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin"}
             done = subprocess.run(
                 command, cwd=folder, env=environment, capture_output=True, text=True, check=False

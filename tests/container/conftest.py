@@ -46,6 +46,6 @@ def image(
 
 @pytest.fixture
 def guest(engine: docker.Docker, image: images.Image, tmp_path: Path) -> Guest:
-    work = tmp_path / "work"
-    work.mkdir()
-    return Guest(docker.DockerPlace(engine.client, image.tag, CELL), work)
+    given = tmp_path / "given"
+    given.mkdir()
+    return Guest(docker.DockerPlace(engine.client, image.tag, CELL), given)

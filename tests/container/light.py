@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,14 +32,17 @@ def light(base: bases.Present, **changed: str) -> images.Image:
 
 @dataclass(frozen=True)
 class Guest:
-    """A place in the light image, and a folder to work in."""
+    """A place in the light image, and the folder with what the guest is given."""
 
     place: docker.DockerPlace
-    work: Path
+    given: Path
+
+    def job(self, code: str, alive: Callable[[], bool] = lambda: True) -> Job:
+        return Job(("-c", code), self.given, self.given, self.given.parent / "output", alive)
 
     def run(self, code: str) -> tuple[Ended, str]:
         """Run Python code; how it ended, and what it printed."""
-        output = self.work.parent / "output"
-        output.unlink(missing_ok=True)
-        ended = self.place.run(Job(("-c", code), self.work, output))
-        return ended, output.read_text(errors="replace")
+        job = self.job(code)
+        job.output.unlink(missing_ok=True)
+        ended = self.place.run(job)
+        return ended, job.output.read_text(errors="replace")

@@ -7,7 +7,7 @@ from typing import Any
 
 from light import Guest
 
-from samcheck.environments import Job, by_hand
+from samcheck.environments import by_hand, docker
 
 #: Of what the engine says about a container.
 HOST = (
@@ -23,6 +23,8 @@ HOST = (
     ),
     *("PidsLimit", "Init", "IpcMode", "DeviceRequests", "Devices", "PidMode", "UTSMode", "Privileged"),
 )
+#: Nobody gives anything to one that is typed.
+GIVEN = {docker.GIVEN_MOUNT: False}
 CONFIG = ("User", "WorkingDir", "Image", "Cmd", "Entrypoint")
 
 
@@ -32,16 +34,17 @@ def told(attributes: dict[str, Any]) -> dict[str, Any]:
         **{name: host[name] or None for name in HOST},
         **{name: config[name] for name in CONFIG},
         "environment": sorted(config["Env"]),
-        "mounts": {each["Destination"]: each["RW"] for each in attributes["Mounts"]},
-        "scratch": host["Tmpfs"]["/tmp"],
+        "mounts": {each["Destination"]: each["RW"] for each in attributes["Mounts"]} | GIVEN,
+        "memory": host["Tmpfs"],
+        "limits": host["Ulimits"],
     }
 
 
 def test_it_is_the_same_container(guest: Guest) -> None:
-    with guest.place._container(Job(("-c", "pass"), guest.work, guest.work)) as container:
+    with guest.place._container(guest.job("pass")) as container:
         container.reload()
         wanted = told(container.attrs)
-    command = by_hand.docker(guest.place.image, ["-c", "pass"], guest.work)
+    command = by_hand.docker(guest.place.image, ["-c", "pass"])
     command = ["docker", "create", *(word for word in command[2:] if word != "--rm")]
     made = subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
     typed = guest.place.client.containers.get(made)
@@ -55,6 +58,6 @@ def test_it_runs_without_a_folder_and_leaves_nothing(guest: Guest) -> None:
     code = "open('made', 'w').write('x'); print(open('made').read(), __import__('os').getcwd())"
     command = by_hand.docker(guest.place.image, ["-c", code])
     done = subprocess.run(command, capture_output=True, text=True, check=True)
-    assert done.stdout == "x /results\n"
+    assert done.stdout == "x /work\n"
     mine = guest.place.client.containers.list(all=True, filters={"ancestor": guest.place.image})
     assert mine == []

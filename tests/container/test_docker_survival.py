@@ -19,7 +19,7 @@ from scenarios import killed, misbehaving
 from trial import Trial, outcomes
 
 from samcheck import images
-from samcheck.environments import Ended, Job, bases, docker, engine_loss
+from samcheck.environments import Ended, bases, docker, engine_loss
 
 SEED = int(os.environ.get("SAMCHECK_SURVIVAL_SEED", "2026"))
 AROUND = "import os, time\ndef test_before(): pass\n\ndef test_it():\n    {}\n\ndef test_after(): pass\n"
@@ -28,7 +28,10 @@ AROUND = "import os, time\ndef test_before(): pass\n\ndef test_it():\n    {}\n\n
 @pytest.fixture
 def trial(engine: docker.Docker, image: images.Image, tmp_path: Path) -> Iterator[Trial]:
     """A small suite in containers of the light image, none of which may be left."""
-    yield Trial(tmp_path, place=docker.DockerPlace(engine.client, image.tag, CELL))
+    mounts = {**docker.sources(), str(tmp_path / "suite"): {"bind": "/suite", "mode": "ro"}}
+    yield Trial(
+        tmp_path, place=docker.DockerPlace(engine.client, image.tag, CELL, mounts=mounts), suite="/suite"
+    )
     assert containers(engine.client, tmp_path) == []
 
 
@@ -44,7 +47,7 @@ def test_memory_limit_is_the_cause(trial: Trial, monkeypatch: pytest.MonkeyPatch
 
 
 def test_swap_is_no_way_around_the_memory_limit(guest: Guest) -> None:
-    with guest.place._container(Job(("-c", "pass"), guest.work, guest.work)) as container:
+    with guest.place._container(guest.job("pass")) as container:
         container.reload()
         host = container.attrs["HostConfig"]
     assert host["MemorySwap"] in (host["Memory"], -1)  # -1: this kernel has no limit on swap
@@ -62,11 +65,12 @@ BOMBS = {
 def test_fork_bomb(trial: Trial, bomb: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(docker, "PIDS_LIMIT", 128)  # the fewer processes, the sooner they are gone
     body, outcome, trial.check_timeout = BOMBS[bomb]
-    after = "test_after(): open('log', 'a').write('x')"
+    after = "test_after(): os.write(1, b'after all' + bytes([10]))"
     trial.write(AROUND.format(body).replace("test_after(): pass", after))
     result = trial.run()
     assert outcomes(result) == {"before": "passed", "it": outcome, "after": "passed"}
-    assert (trial.folder / "cell" / "work" / "log").read_text() == "x"  # no copy went on with the next check
+    printed = b"".join(path.read_bytes() for path in (trial.folder / "cell").glob("output-*.log"))
+    assert printed.count(b"after all") == 1  # no copy went on with the next check
     assert result.checks[1].reason in trial.table(result)
 
 
@@ -93,10 +97,9 @@ def test_deaf_guest_is_ended(guest: Guest) -> None:
     """One that ignores SIGTERM and gets nowhere."""
     deaf = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(600)"
     end = time.monotonic() + 1
-    job = Job(("-c", deaf), guest.work, guest.work.parent / "out", lambda: time.monotonic() < end)
-    assert guest.place.run(job).cause == "no progress"
+    assert guest.place.run(guest.job(deaf, lambda: time.monotonic() < end)).cause == "no progress"
     assert time.monotonic() < end + docker.STOP_SECONDS + 5
-    assert containers(guest.place.client, guest.work.parent) == []
+    assert containers(guest.place.client, guest.given.parent) == []
 
 
 def test_kills_at_random_moments(image: images.Image, engine: docker.Docker, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from trial import Silent
 
 from samcheck import images, passes
 from samcheck.course import Settings
-from samcheck.environments import WORK, Need, Place, docker
+from samcheck.environments import Need, Place, docker
 from samcheck.gates import Gates
 from samcheck.interleaving import Meeting, meet
 from samcheck.matrix import PlannedCell
@@ -59,14 +59,14 @@ def test_two_containers(
     engine: docker.Docker, image: images.Image, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("samcheck.runner.judging.compare", lambda *_: iter(()))  # nobody declared it
-    for side in ("base", "new"):
-        suite = tmp_path / side / "work" / "suite"
-        suite.mkdir(parents=True)
-        for name, text in (("pytest.ini", INI), ("conftest.py", CONFTEST), (passes.MODULE, BENCHMARK)):
-            (suite / name).write_text(text)
-    place = docker.DockerPlace(engine.client, image.tag, CELL)
+    suite = tmp_path / "suite"
+    suite.mkdir()
+    for name, text in (("pytest.ini", INI), ("conftest.py", CONFTEST), (passes.MODULE, BENCHMARK)):
+        (suite / name).write_text(text)
+    mounts = {**docker.sources(), str(suite): {"bind": "/suite", "mode": "ro"}}
+    place = docker.DockerPlace(engine.client, image.tag, CELL, mounts=mounts)
     settings = Settings(
-        "fast", Light(place), "", 60.0, ("tiny",), suite=f"{WORK}/suite", processes=2, gates=Gates(jobs=2)
+        "fast", Light(place), "", 60.0, ("tiny",), suite="/suite", processes=2, gates=Gates(jobs=2)
     )
     cell = PlannedCell(CELL)
     sides = meet(Meeting(settings, tmp_path, (cell, cell)), (Silent(), Silent()))

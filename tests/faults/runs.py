@@ -13,9 +13,10 @@ from pathlib import Path
 
 from samcheck import collect
 from samcheck.collect import Attempt
-from samcheck.environments import CHECKOUT, SOURCE, WORK, Ended, Job, Place
+from samcheck.environments import CHECKOUT, GIVEN, SOURCE, WORK, Ended, Job, Place, channel
 from samcheck.errors import SamcheckError
 from samcheck.guest.groups import group_of
+from samcheck.intake import Intake
 
 from .seed import CONTROL, NOT_SEEDED, VARIABLE
 
@@ -120,24 +121,27 @@ def run_suite(bed: Bed, name: str, setting: Setting) -> Attempt:
         ),
         *("-q", "-s", "-m", markers, "--samcheck-variants", variants),
         *(("-x",) if setting.stop_early else ("--continue-on-collection-errors",)),
-        f"--samcheck-journal={WORK}/journal.jsonl",
+        f"--samcheck-journal={GIVEN}/{channel.NAME}",
         f"--samcheck-check-timeout={bed.check_timeout}",
     )
-    follower = collect.Follower(folder / "journal.jsonl")
-    alive = _alive(bed, follower)
-    output = folder / "output.log"
-    ended = bed.place.run(Job(arguments, folder, output, alive))
-    follower.poll()
+    intake, output = Intake(), folder / "output.log"
+    with channel.Channel(folder, lambda line: _kept(folder, intake.take(line))) as heard:
+        ended = bed.place.run(Job(arguments, folder, folder, output, _alive(bed, heard)))
+    heard.check()
     _require_seeded(setting.fault, ended, output)
-    return Attempt(follower.journal, ended, time.time(), collect.tail(output))
+    return Attempt(intake.journal, ended, intake.seconds, collect.tail(output))
 
 
-def _alive(bed: Bed, follower: collect.Follower) -> Callable[[], bool]:
+def _kept(folder: Path, lines: bytes) -> None:
+    with (folder / "journal.jsonl").open("ab") as stream:
+        stream.write(lines)
+
+
+def _alive(bed: Bed, heard: channel.Channel) -> Callable[[], bool]:
     """The guest stops a check at its limit by itself; half a minute later this does."""
 
     def alive() -> bool:
-        follower.poll()
-        return not bed.stop.is_set() and time.monotonic() - follower.changed < bed.check_timeout + 30
+        return not bed.stop.is_set() and time.monotonic() - heard.heard < bed.check_timeout + 30
 
     return alive
 
@@ -161,7 +165,7 @@ def evidence(bed: Bed, fault: str, name: str) -> str:
         name,
         f"{WORK}/{value.name}",
     )
-    job = Job(arguments, folder, output, lambda: time.monotonic() < end and not bed.stop.is_set())
+    job = Job(arguments, folder, folder, output, lambda: time.monotonic() < end and not bed.stop.is_set())
     ended = bed.place.run(job)
     _require_seeded(fault, ended, output)
     if value.exists():
@@ -173,7 +177,7 @@ def facts(bed: Bed) -> dict[str, str]:
     """What the interpreter holds, by samcheck's own probe."""
     folder = bed.subfolder("facts")
     arguments = ("-m", "samcheck.guest.fingerprint", f"{WORK}/fingerprint.json")
-    bed.place.run(Job(arguments, folder, folder / "output.log"))
+    bed.place.run(Job(arguments, folder, folder, folder / "output.log"))
     seen = json.loads((folder / "fingerprint.json").read_text(encoding="utf-8"))
     return {name: str(seen[name]) for name in ("python", "torch", "torchvision", "numpy", "device", "cpu")}
 

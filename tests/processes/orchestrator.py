@@ -10,7 +10,6 @@ the runs are kept in FOLDER/runs, the results in FOLDER/results.
 from __future__ import annotations
 
 import os
-import shutil
 import sys
 import time
 from dataclasses import dataclass, replace
@@ -22,10 +21,13 @@ from samcheck import __main__ as entry
 from samcheck import session
 from samcheck.cells import Cell
 from samcheck.course import Settings
-from samcheck.environments import WORK, Need, Place, here
+from samcheck.environments import Need, Place, here
 from samcheck.gates import Gates
 from samcheck.matrix import Plan, PlannedCell
 from samcheck.requirements import Requirements
+
+#: In a container.
+SUITE_MOUNT = "/suite"
 
 
 @dataclass(frozen=True)
@@ -44,15 +46,14 @@ class StandIn:
         return Need(0, 0, reused=True)
 
     def prepare(self, cell: Cell, requirements: Requirements, log: Path) -> Place:
-        """Give the cell its copy of the suite, in the one folder that its guest sees in any case."""
-        shutil.copytree(self.folder / "suite", log.parent / "work" / "suite", dirs_exist_ok=True)
         if not self.image:
             return here.HerePlace(sys.executable)
         from samcheck.environments import docker
 
         if "BUILD" in os.environ:
             _build(self.image, log)
-        return docker.DockerPlace(docker.connect(), self.image, cell)
+        mounts = {**docker.sources(), str(self.folder / "suite"): {"bind": SUITE_MOUNT, "mode": "ro"}}
+        return docker.DockerPlace(docker.connect(), self.image, cell, mounts=mounts)
 
 
 def _build(tag: str, log: Path) -> None:
@@ -85,7 +86,7 @@ def main() -> None:
         StandIn(folder, image),
         "a test",
         timeout,
-        suite=f"{WORK}/suite",
+        suite=SUITE_MOUNT if image else str(folder / "suite"),
         version="0+test",
         gates=Gates(jobs=int(os.environ.get("JOBS", "1"))),
         deadline=time.monotonic() + float(os.environ.get("STOP_AFTER", "inf")),

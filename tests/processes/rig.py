@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import signal
 import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import psutil
 
@@ -22,15 +23,13 @@ from samcheck.guest.record import CellResult
 ORCHESTRATOR = Path(__file__).with_name("orchestrator.py")
 CONFTEST = 'pytest_plugins = ["samcheck.guest.plugin"]\n'
 INI = "[pytest]\naddopts = -p no:cacheprovider\n"
-#: Checks that note each of their starts in the folder that they work in, and take a while.
+#: Checks that take a while.
 STEADY = """
 import time
 import pytest
 
 @pytest.mark.parametrize("n", range({count}))
 def test_it(n, variant):
-    with open("log", "a") as stream:
-        stream.write(str(n) + chr(10))
     time.sleep({pause})
 """
 
@@ -102,27 +101,21 @@ class Rig:
         assert problems == []
         return {each.result.cell.id: each.result for each in stored}
 
-    def in_work(self, pattern: str) -> list[Path]:
-        """Files in the folders that the guests of all cells work in."""
-        folders = [path for path in self.folder.glob("runs/*/*/*") if path.name == "work"]
-        return [path for folder in folders for path in folder.glob(pattern)]
-
     def finished(self) -> set[tuple[str, str]]:
-        """Cell and check of everything that a journal says is finished."""
-        found = set()
-        for path in self.in_work("journal-*.jsonl"):
-            for line in path.read_text(errors="replace").splitlines():
-                said = re.match(r'\{"at": [0-9.]+, "event": "finished", .*"check": "([^"]+)".*\}$', line)
-                if said:
-                    found.add((path.parents[1].name, said[1]))
-        return found
+        """Cell and check of everything that is on record as finished."""
+        return {(cell, str(event["result"]["check"])) for cell, event in self._events("finished")}
 
     def begun(self) -> Counter[tuple[str, str]]:
-        """How often each cell's steady checks were started."""
-        counts: Counter[tuple[str, str]] = Counter()
-        for path in self.in_work("log"):
-            counts.update((path.parents[1].name, number) for number in path.read_text().split())
-        return counts
+        """How often each cell's checks were started."""
+        return Counter((cell, str(event["check"])) for cell, event in self._events("started"))
+
+    def _events(self, kind: str) -> Iterator[tuple[str, dict[str, Any]]]:
+        for path in self.folder.glob("runs/*/*/journal-*.jsonl"):
+            for line in path.read_bytes().splitlines():
+                with suppress(ValueError):  # samcheck was killed while it wrote
+                    event = json.loads(line)
+                    if event["event"] == kind:
+                        yield path.parent.name, event
 
     def processes(self) -> list[psutil.Process]:
         """Everything that works in or on the folder, and was started by nobody who still looks after it."""

@@ -28,8 +28,8 @@ from pathlib import Path
 import pytest
 from samcheck.guest.record import Series
 
-HERE = Path.cwd()
-MACHINE = HERE.parents[1] / "machine"
+HERE = Path.cwd().parent
+MACHINE = HERE.parent / "machine"
 FACTOR = float((HERE / "factor").read_text())
 
 class Gauge:
@@ -101,9 +101,8 @@ def met(folder: Path, factor: float, body: str = "", processes: int = 3) -> tupl
 
 def meet_in(folder: Path, chosen: Settings, factor: float) -> tuple[CellResult, CellResult]:
     for side, its in (("base", 1.0), ("new", factor)):
-        work = folder / "run" / side / "work"
-        work.mkdir(parents=True, exist_ok=True)
-        (work / "factor").write_text(str(its))
+        (folder / "run" / side).mkdir(parents=True, exist_ok=True)
+        (folder / "run" / side / "factor").write_text(str(its))
     cell = PlannedCell(CELL)
     return meet(Meeting(chosen, folder / "run", (cell, cell)), (Silent(), Silent()))
 

@@ -11,27 +11,27 @@ from trial import Silent
 
 from samcheck import course, passes, starting
 from samcheck.cells import Cell
-from samcheck.environments import WORK, here
+from samcheck.environments import here
 from samcheck.guest.record import CheckResult
 from samcheck.matrix import PlannedCell
 
 BENCHMARK = """
-import os
+import os, pathlib
 from samcheck.guest.record import Series
 
 def test_it(series, measured):
-    number = len([name for name in os.listdir() if name.startswith("pass-")]) + 1
+    number = len(list(pathlib.Path("..").glob("pass-*.jsonl"))) + 1
     {}
     series.append(Series({{"wall_ms": [float(number)]}}, 1, 0, "steady", readings={{"pid": os.getpid()}}))
     measured["median_ms"] = float(number)
 """
-OTHER = "def test_other(): open('other', 'a').write('x')\n"
+OTHER = "def test_other(): open('../other', 'a').write('x')\n"
 
 
 def run(
     folder: Path, body: str, count: int = 3, groups: tuple[str, ...] = ()
 ) -> tuple[list[CheckResult], course.Course]:
-    suite = folder / "cell" / "work" / "suite"
+    suite = folder / "suite"
     suite.mkdir(parents=True, exist_ok=True)
     (suite / "pytest.ini").write_text(INI)
     (suite / "conftest.py").write_text(CONFTEST)
@@ -43,11 +43,12 @@ def run(
         here.Here(sys.executable),
         "",
         60.0,
-        suite=f"{WORK}/suite",
+        suite=str(suite),
         processes=count,
         groups=groups,
     )
     known = course.Course(PlannedCell(Cell("0.0.0", "cpu", "3.11")), settings, folder / "cell", Silent())
+    known.folder.mkdir(exist_ok=True)
     attempts = starting.measured(known, here.HerePlace(sys.executable))
     return known.checks(attempts), known
 
@@ -63,7 +64,7 @@ def test_each_process_is_a_fresh_one(tmp_path: Path) -> None:
     assert len({each.readings["pid"] for each in found.series}) == 3
     assert found.metrics["median_ms"] == 2.0
     assert found.metrics["processes"] == 3
-    assert (tmp_path / "cell" / "work" / "other").read_text() == "xx"  # once only
+    assert (tmp_path / "cell" / "other").read_text() == "xx"  # once only
 
 
 @pytest.mark.parametrize(("group", "starts"), [("latency", 3), ("peaks", 1)])

@@ -18,7 +18,7 @@ from scenarios import full_store, full_work, two_at_once
 from trial import Trial
 
 from samcheck import report, results
-from samcheck.errors import BadInput, Refused
+from samcheck.errors import BadInput
 from samcheck.guest.record import SCHEMA_VERSION
 
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -65,25 +65,6 @@ def test_full_disk_of_the_journal(tmp_path: Path) -> None:
         found = full_work(Rig(tmp_path))
     assert not found.lost
     assert not found.wrong
-
-
-FILL = """
-def test_before(variant): pass
-def test_fill(variant):
-    try:
-        with open("fill", "wb", buffering=0) as stream:
-            while stream.write(bytes(100)): pass
-    except OSError:
-        pass
-""" + "".join(f"def test_{n:02}(variant): pass\n" for n in range(40))
-
-
-def test_full_disk_of_the_guest_only(trial: Trial) -> None:
-    """Nothing is blamed, and the sentence says where there is no room."""
-    with small_disk(trial.folder / "cell" / "work"):
-        trial.write(FILL)
-        with pytest.raises(Refused, match=r"written to .*cell/work \(No space left on device\).*--resume"):
-            trial.run()
 
 
 @pytest.mark.parametrize("turn", range(2))

@@ -15,10 +15,6 @@ from rig import Rig, gone
 from scenarios import misbehaving
 from trial import Trial, outcomes
 
-from samcheck.environments import endings
-from samcheck.errors import Refused
-from samcheck.guest import journal
-
 AROUND = "def test_before(): pass\n\ndef test_it():\n    {}\n\ndef test_after(): pass\n"
 
 
@@ -106,7 +102,7 @@ def test_a_gigabyte_of_output_is_not_kept(trial: Trial) -> None:
 #: A process that leaves its session and its parent, as daemons do.
 DAEMON = (
     "import subprocess; "
-    "print(subprocess.Popen(['sleep', '600'], start_new_session=True).pid, file=open('daemon', 'w'))"
+    "print(subprocess.Popen(['sleep', '600'], start_new_session=True).pid, file=open('../daemon', 'w'))"
 )
 
 
@@ -114,12 +110,12 @@ DAEMON = (
 def test_what_a_guest_started_ends_with_it(trial: Trial, end: str) -> None:
     trial.write(AROUND.format(f"{DAEMON}; {end}"))
     trial.run()
-    assert not psutil.pid_exists(int((trial.folder / "cell" / "work" / "daemon").read_text()))
+    assert not psutil.pid_exists(int((trial.folder / "cell" / "daemon").read_text()))
 
 
 def test_copies_that_a_check_forks_end_with_the_check(trial: Trial) -> None:
     """They neither go on with the other checks nor wait for ever; the original does not wait for them."""
-    count = "import psutil; open('left', 'w').write(str(len(psutil.Process().children(recursive=True))))"
+    count = "import psutil; open('../left', 'w').write(str(len(psutil.Process().children(recursive=True))))"
     ended = "import os, time; [os.waitpid(-1, 0) for _ in range(3)]"
     trial.write(
         AROUND.format("import os; [os.fork() for _ in range(3)]")
@@ -128,7 +124,7 @@ def test_copies_that_a_check_forks_end_with_the_check(trial: Trial) -> None:
     result = trial.run()
     assert set(outcomes(result).values()) == {"passed"}
     assert len(result.checks) == 4
-    assert (trial.folder / "cell" / "work" / "left").read_text() == "0"
+    assert (trial.folder / "cell" / "left").read_text() == "0"
 
 
 def test_a_guest_whose_keeper_is_killed_ends(trial: Trial) -> None:
@@ -137,17 +133,6 @@ def test_a_guest_whose_keeper_is_killed_ends(trial: Trial) -> None:
     result = trial.run()
     assert outcomes(result) == {"before": "passed", "it": "crashed", "after": "passed"}
     assert gone(lambda: not Rig(trial.folder).processes())
-
-
-def test_an_unwritable_journal_is_no_checks_fault(trial: Trial) -> None:
-    """A check makes the journal a folder; the run ends with a cause, and is tried again by --resume."""
-    spoil = "import os; os.remove('journal-1.jsonl'); os.mkdir('journal-1.jsonl')"
-    trial.write(AROUND.format(spoil))
-    with pytest.raises(
-        Refused, match=r"cannot be written to .*work \(Is a directory\): mend that, then --resume"
-    ):
-        trial.run()
-    assert endings.LOST == journal.LOST
 
 
 PROGRAM = """

@@ -11,7 +11,7 @@ from rig import write_suite
 from samcheck import collect, judging, report, results, starting
 from samcheck.cells import Cell
 from samcheck.course import Course, Settings
-from samcheck.environments import WORK, Place, here
+from samcheck.environments import Place, here
 from samcheck.guest.record import CellResult
 from samcheck.matrix import PlannedCell
 
@@ -32,15 +32,19 @@ class Trial:
     check_timeout: float = 60.0
     place: Place = field(default_factory=lambda: here.HerePlace(sys.executable))
 
+    #: The folder of the suite, as the guest sees it; by default as it is.
+    suite: str = ""
+
     def write(self, text: str) -> None:
-        # In the one folder that a guest sees in any kind of place.
-        write_suite(self.folder / "cell" / "work" / "suite", text)
+        write_suite(self.folder / "suite", text)
 
     def run(self) -> CellResult:
         """The runner's own steps behind prepare and probe, on the small suite."""
-        settings = Settings("fast", here.Here(sys.executable), "", self.check_timeout, suite=f"{WORK}/suite")
+        suite = self.suite or str(self.folder / "suite")
+        settings = Settings("fast", here.Here(sys.executable), "", self.check_timeout, suite=suite)
         planned = PlannedCell(Cell("0.0.0", "cpu", "3.11"))
         course = Course(planned, settings, self.folder / "cell", Silent())
+        course.folder.mkdir(exist_ok=True)
         attempts = starting.run_suite(course, self.place)
         checks = collect.verdicts(attempts, self.check_timeout)
         return course.result(*judging.judge(attempts, checks), attempts)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from typing import Any, Callable, Dict, List
@@ -10,7 +11,7 @@ from typing import Any, Callable, Dict, List
 import pytest
 import torch
 
-from samcheck.guest import latency
+from samcheck.guest import latency, launch
 from samcheck.guest.record import Series
 from samcheck.guest.sam import pipeline, precisions
 from samcheck.guest.sam.backends import compiled, or_skip
@@ -204,7 +205,8 @@ def fresh(variant: str, device: str) -> Dict[str, float]:
     """What a fresh process says of its start (`samcheck.guest.first_call`)."""
     if variant not in KNOWN_EVERYWHERE:
         pytest.skip("{} was registered in this process only, and this needs another one".format(variant))
-    command = [sys.executable, "-m", "samcheck.guest.first_call", "--device", device, "--variant", variant]
-    said = subprocess.run(command, stdout=subprocess.PIPE, check=True, text=True)
+    command = launch.command("samcheck.guest.first_call", "--device", device, "--variant", variant)
+    environment = dict(os.environ, PYTHONPATH=os.pathsep.join(sys.path))
+    said = subprocess.run(command, stdout=subprocess.PIPE, check=True, text=True, env=environment)
     found: Dict[str, float] = json.loads(said.stdout.splitlines()[-1])
     return found

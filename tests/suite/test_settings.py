@@ -16,7 +16,7 @@ from typing import Any, Dict
 
 import pytest
 
-from samcheck.guest import process_settings
+from samcheck.guest import launch, process_settings
 from samcheck.guest.plugin import ENVIRONMENT
 
 #: Other sums in another order. 3e-7 of the largest logit was measured between one thread and two.
@@ -38,7 +38,7 @@ def report(device: str) -> Dict[str, Any]:
     environment = dict(ENVIRONMENT, PYTHONPATH=os.pathsep.join(sys.path))
     environment["CUBLAS_WORKSPACE_CONFIG"] = ":4096:8"  # cuBLAS has to be told before deterministic mode
     done = subprocess.run(
-        [sys.executable, "-m", "samcheck.guest.process_settings", "--device", device],
+        launch.command("samcheck.guest.process_settings", "--device", device),
         capture_output=True,
         text=True,
         env=environment,

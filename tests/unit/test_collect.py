@@ -1,7 +1,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+import tempfile
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -11,27 +12,31 @@ from samcheck.collect import Attempt, Journal
 from samcheck.environments import Ended
 from samcheck.guest import journal as guest_journal
 from samcheck.guest.record import CheckResult
+from samcheck.intake import Intake
 
 ONE = CheckResult("test_a.py::test_one", "a", "not-run")
 TWO = CheckResult("test_a.py::test_two", "a", "not-run", variant="tiny")
 LIMIT = 100.0
+NMS = "RuntimeError: operator torchvision::nms does not exist"
 
 
-def written(path: Path, *, finish_two: bool = False, end: bool = False) -> Journal:
-    """A journal by the guest's own writer, read back by the host's reader."""
-    writer = guest_journal.Journal(str(path))
-    writer.weights("tiny", "random")
-    writer.collected([ONE, TWO])
-    writer.started(ONE.check)
-    writer.finished(CheckResult(ONE.check, "a", "passed"))
-    writer.started(TWO.check)
-    if finish_two:
-        writer.finished(CheckResult(TWO.check, "a", "known", reason="so", defect="d", variant="tiny"))
-    if end:
-        writer.ended(0)
-    follower = collect.Follower(path)
-    follower.poll()
-    return follower.journal
+def written(*, finish_two: bool = False, end: bool = False) -> tuple[Journal, bytes]:
+    """What the host believes of what the guest's own writer says, and the record of it."""
+    intake = Intake()
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "journal"
+        writer = guest_journal.Journal(str(path))
+        writer.weights("tiny", "random")
+        writer.collected([ONE, TWO])
+        writer.started(ONE.check)
+        writer.finished(CheckResult(ONE.check, "a", "passed"))
+        writer.started(TWO.check)
+        if finish_two:
+            writer.finished(CheckResult(TWO.check, "a", "known", reason="so", defect="d", variant="tiny"))
+        if end:
+            writer.ended(0)
+        record = b"".join(intake.take(line) for line in path.read_bytes().splitlines())
+    return intake.journal, record
 
 
 def attempt(journal: Journal, ended: Ended | None, after: float = 1.0) -> Attempt:
@@ -43,8 +48,8 @@ def outcomes(*attempts: Attempt) -> dict[str, str]:
     return {each.check: each.outcome for each in collect.verdicts(list(attempts), LIMIT)}
 
 
-def test_a_complete_journal(tmp_path: Path) -> None:
-    journal = written(tmp_path / "j", finish_two=True, end=True)
+def test_a_complete_journal() -> None:
+    journal = written(finish_two=True, end=True)[0]
     done = attempt(journal, Ended(0))
     assert done.complete
     assert outcomes(done) == {ONE.check: "passed", TWO.check: "known"}
@@ -52,8 +57,8 @@ def test_a_complete_journal(tmp_path: Path) -> None:
     assert journal.weights == {"tiny": "random"}
 
 
-def test_death_in_a_check_is_its_crash(tmp_path: Path) -> None:
-    died = attempt(written(tmp_path / "j"), Ended(None, "SIGSEGV"))
+def test_death_in_a_check_is_its_crash() -> None:
+    died = attempt(written()[0], Ended(None, "SIGSEGV"))
     assert outcomes(died) == {ONE.check: "passed", TWO.check: "crashed"}
     crash = collect.verdicts([died], LIMIT)[1]
     assert crash.reason == "the interpreter died: SIGSEGV"
@@ -61,27 +66,27 @@ def test_death_in_a_check_is_its_crash(tmp_path: Path) -> None:
     assert judging.judge([died], [crash])[0] == "crashed"
 
 
-def test_memory_limit_is_named(tmp_path: Path) -> None:
-    died = attempt(written(tmp_path / "j"), Ended(None, "SIGKILL", "memory limit"))
+def test_memory_limit_is_named() -> None:
+    died = attempt(written()[0], Ended(None, "SIGKILL", "memory limit"))
     assert collect.verdicts([died], LIMIT)[1].reason == "the interpreter died: memory limit"
 
 
 @pytest.mark.parametrize(
     ("ended", "after"), [(Ended(1), LIMIT + 1), (Ended(None, "SIGKILL", "no progress"), 3.0)]
 )
-def test_a_late_check_is_timed_out(tmp_path: Path, ended: Ended, after: float) -> None:
-    late = attempt(written(tmp_path / "j"), ended, after)
+def test_a_late_check_is_timed_out(ended: Ended, after: float) -> None:
+    late = attempt(written()[0], ended, after)
     assert outcomes(late)[TWO.check] == "timed-out"
 
 
-def test_killed_samcheck_blames_no_check(tmp_path: Path) -> None:
-    cut = attempt(written(tmp_path / "j"), None)
+def test_killed_samcheck_blames_no_check() -> None:
+    cut = attempt(written()[0], None)
     assert list(collect.settled([cut], LIMIT)) == [ONE.check]
     assert outcomes(cut) == {ONE.check: "passed", TWO.check: "not-run"}
 
 
-def test_the_second_attempt_completes_the_first(tmp_path: Path) -> None:
-    first = attempt(written(tmp_path / "j"), None)
+def test_the_second_attempt_completes_the_first() -> None:
+    first = attempt(written()[0], None)
     second = Journal()
     second.collected = {TWO.check: TWO}
     second.finished = {TWO.check: CheckResult(TWO.check, "a", "passed")}
@@ -91,42 +96,35 @@ def test_the_second_attempt_completes_the_first(tmp_path: Path) -> None:
 
 
 def test_a_torn_line_is_ignored(tmp_path: Path) -> None:
-    path = tmp_path / "j"
-    written(path, finish_two=True)
-    whole = path.read_bytes()
-    path.write_bytes(whole[:-20])
-    follower = collect.Follower(path)
-    follower.poll()
-    assert set(follower.journal.finished) == {ONE.check}
-    assert follower.journal.running is not None
+    _, whole = written(finish_two=True)
+    (tmp_path / "j").write_bytes(whole[:-20])
+    journal = collect.read(tmp_path / "j")
+    assert set(journal.finished) == {ONE.check}
+    assert journal.running is not None
+    assert not journal.torn
 
 
-def test_following_in_pieces(tmp_path: Path) -> None:
-    source, path = tmp_path / "j", tmp_path / "k"
-    written(source, finish_two=True, end=True)
-    follower = collect.Follower(path)
-    assert not follower.poll()
-    with path.open("ab") as stream:
-        for byte in source.read_bytes():
-            stream.write(bytes([byte]))
-            stream.flush()
-            if byte % 7 == 0:
-                follower.poll()
-    follower.poll()
-    assert set(follower.journal.finished) == {ONE.check, TWO.check}
-    assert follower.journal.exit_status == 0
+def test_a_lost_line_is_noticed(tmp_path: Path) -> None:
+    journal, record = written(finish_two=True, end=True)
+    lines = record.splitlines(keepends=True)
+    for number in range(len(lines) - 1):  # the last one is as if it had never been written
+        (tmp_path / "j").write_bytes(b"".join(lines[:number] + lines[number + 1 :]))
+        assert collect.read(tmp_path / "j").torn
+    (tmp_path / "j").write_bytes(record)
+    assert collect.read(tmp_path / "j") == journal
 
 
-def test_a_module_that_cannot_be_imported_fails_the_cell(tmp_path: Path) -> None:
-    writer = guest_journal.Journal(str(tmp_path / "j"))
-    writer.not_collected("test_dtype.py", "RuntimeError: operator torchvision::nms does not exist", "...")
-    writer.collected([ONE])
-    writer.started(ONE.check)
-    writer.finished(CheckResult(ONE.check, "a", "passed"))
-    writer.ended(1)
-    follower = collect.Follower(tmp_path / "j")
-    follower.poll()
-    tried = Attempt(follower.journal, Ended(1), 0.0, "")
+def test_a_module_that_cannot_be_imported_fails_the_cell() -> None:
+    intake = Intake()
+    for event in (
+        {"event": "not-collected", "module": "test_dtype.py", "reason": NMS, "details": "..."},
+        {"event": "collected", "checks": [asdict(ONE)]},
+        {"event": "started", "check": ONE.check},
+        {"event": "finished", "result": asdict(replace(ONE, outcome="passed"))},
+        {"event": "ended", "exit_status": 1},
+    ):
+        intake.take(json.dumps(event).encode())
+    tried = Attempt(intake.journal, Ended(1), 0.0, "")
     checks = collect.verdicts([tried], LIMIT)
     assert checks[1].group == "dtype"
     outcome, reason = judging.judge([tried], checks)
@@ -160,7 +158,7 @@ def test_the_small_model_that_stands_for_all_is_sam_too() -> None:
 
 
 def test_the_end_of_an_attempt_is_read_from_its_file(tmp_path: Path) -> None:
-    written(tmp_path / "j")
+    (tmp_path / "j").write_bytes(written()[1])
     note = {"exit_code": None, "signal": "SIGSEGV", "cause": "", "at": 12.5}
     (tmp_path / "e").write_text(json.dumps(note))
     (tmp_path / "o").write_text("x" * 10_000 + "the end")

@@ -31,7 +31,7 @@ LAYERS = (
     ("samcheck.judging", "samcheck.starting"),
     ("samcheck.course",),
     ("samcheck.passes",),
-    ("samcheck.collect", "samcheck.suite"),
+    ("samcheck.collect", "samcheck.intake", "samcheck.suite"),
     ("samcheck.environments", "samcheck.results"),
     ("samcheck.images", "samcheck.matrix"),
     ("samcheck.machine",),

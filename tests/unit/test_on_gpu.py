@@ -14,7 +14,7 @@ import pytest
 from samcheck import machine, neighbours, runner, session
 from samcheck.cells import Cell
 from samcheck.course import Settings
-from samcheck.environments import Ended, Job, Need, Place, docker
+from samcheck.environments import Ended, Job, Need, Place, channel, docker
 from samcheck.errors import BadInput
 from samcheck.gates import Gates
 from samcheck.guest.record import CellResult
@@ -57,7 +57,7 @@ class Played:
     def run(self, job: Job) -> Ended:
         self.jobs.append(job)
         if "samcheck.guest.fingerprint" in job.arguments:
-            (job.work / "fingerprint.json").write_text(json.dumps(self.seen), encoding="utf-8")
+            (job.given / channel.NAME).write_text(json.dumps(self.seen) + "\n", encoding="utf-8")
         return Ended(0)
 
 
@@ -120,11 +120,11 @@ def test_others_on_the_gpu_are_noted_or_refused(tmp_path: Path, others: list[str
 
 
 def test_a_container_gets_exactly_one_device(tmp_path: Path) -> None:
-    job = Job((), tmp_path, tmp_path / "log", gpu="2")
+    job = Job((), tmp_path, tmp_path, tmp_path / "log", gpu="2")
     (request,) = docker._gpu_request(job)
     assert request["DeviceIDs"] == ["2"]
     assert request["Capabilities"] == [["gpu"]]
-    assert docker._gpu_request(Job((), tmp_path, tmp_path / "log")) == []
+    assert docker._gpu_request(Job((), tmp_path, tmp_path, tmp_path / "log")) == []
 
 
 def test_numbers_of_gpus() -> None:

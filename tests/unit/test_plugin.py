@@ -11,6 +11,7 @@ from samcheck.commands import running
 from samcheck.errors import BadInput
 from samcheck.guest.groups import group_of
 from samcheck.guest.record import GROUP_NAMES
+from samcheck.intake import Intake
 
 CHECKS = """
 import pytest
@@ -65,10 +66,12 @@ def suite(pytester: pytest.Pytester) -> pytest.Pytester:
 
 def run(suite: pytest.Pytester, *arguments: str) -> collect.Journal:
     path = suite.path / "journal"
+    path.unlink(missing_ok=True)
     suite.runpytest_inprocess(f"--samcheck-journal={path}", *arguments)
-    follower = collect.Follower(path)
-    follower.poll()
-    return follower.journal
+    intake = Intake()
+    for line in path.read_bytes().splitlines():
+        intake.take(line)
+    return intake.journal
 
 
 def test_outcomes(suite: pytest.Pytester) -> None:

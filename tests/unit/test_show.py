@@ -110,7 +110,11 @@ def test_repro_in_a_container() -> None:
     assert words[:3] == ["docker", "run", "--rm"]
     assert {"--pull=never", "--network=none", "--read-only", "--cap-drop=ALL"} <= set(words)
     assert "--gpus=all" not in words
-    assert words[words.index(IMAGE) + 1 :][:3] == ["python", "-m", "pytest"]
+    assert words[words.index(IMAGE) + 1 :][:3] == [
+        "python",
+        f"{docker.SOURCE_MOUNT}/samcheck/guest/launch.py",
+        "pytest",
+    ]
     assert f"{docker.SOURCE_MOUNT}/tests/suite/{CHECK.check}" in words
     assert "--samcheck-variants=tiny" in words
     on_gpu = replace(made.SEEN, device="cuda")
@@ -128,7 +132,7 @@ def test_repro_in_an_interpreter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     python.touch(mode=0o755)
     here = EnvironmentRecord("here", details={"interpreter": str(python)})
     line = repro.line(replace(hostile.RESULT, environment=here), CHECK)
-    assert f"'{python}' -m pytest" in line
+    assert f"'{python}' {CHECKOUT}/samcheck/guest/launch.py pytest" in line
     assert f"'{CHECKOUT}/tests/suite/{CHECK.check}'" in line
     assert "\n" not in line
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
-from samcheck import collect
 from samcheck.guest.sam import variants
 from samcheck.guest.sam.variants import Variant
 
@@ -58,10 +58,11 @@ def offer(folder: Path, value: str) -> None:
 
 def run(suite: pytest.Pytester, *arguments: str) -> set[str]:
     path = suite.path / "journal"
+    path.unlink(missing_ok=True)
     suite.runpytest_inprocess(f"--samcheck-journal={path}", *arguments)
-    follower = collect.Follower(path)
-    follower.poll()
-    return {name.partition("::test_")[2] for name in follower.journal.finished}
+    events = [json.loads(line) for line in path.read_bytes().splitlines()]
+    finished = [event["result"]["check"] for event in events if event["event"] == "finished"]
+    return {name.partition("::test_")[2] for name in finished}
 
 
 def test_a_registered_variant_gets_its_checks(suite: pytest.Pytester) -> None:

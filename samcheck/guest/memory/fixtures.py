@@ -15,6 +15,7 @@ from typing import IO, Any, Callable, Dict, Iterator, Optional, Sequence
 
 import pytest
 
+from ..launch import command
 from ..record import PRECISION_NAMES
 from ..sam.variants import ENTRY_POINTS, KNOWN_EVERYWHERE, VARIANTS
 
@@ -25,8 +26,8 @@ class Tasks:
     """Another process that does tasks on memory, each in a fresh copy of it; started when first asked."""
 
     def __init__(self, device: str, variant: str) -> None:
-        self.command = [sys.executable, "-m", "samcheck.guest.memory", "--serve"]
-        self.command += ["--device", device, "--variant", variant]
+        given = ("--serve", "--device", device, "--variant", variant)
+        self.command = command("samcheck.guest.memory", *given)
         self.process: Optional["subprocess.Popen[str]"] = None
         self.log: IO[str] = tempfile.TemporaryFile("w+")  # noqa: SIM115  # as long as the process
         self.known: Dict[str, Any] = {}

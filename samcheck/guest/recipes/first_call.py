@@ -17,6 +17,7 @@ from typing import Any, Dict, List, Optional
 import numpy as np
 import torch
 
+from ..launch import command
 from ..sam import pipeline, scenes, variants, weights
 from .measuring import once
 
@@ -29,9 +30,9 @@ def measured(variant: str, device: str) -> Dict[str, float]:
     Raises:
         RuntimeError: the process failed.
     """
-    command = [sys.executable, "-m", str(__package__), "--device", device, "--variant", variant]
+    new = command(str(__package__), "--device", device, "--variant", variant)
     environment = dict(os.environ, PYTHONPATH=os.pathsep.join(sys.path))
-    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+    done = subprocess.run(new, capture_output=True, text=True, env=environment, check=False)
     if done.returncode != 0:
         last = (done.stderr.strip().splitlines() or ["it printed nothing"])[-1]
         raise RuntimeError("the new process ended with status {}: {}".format(done.returncode, last))

@@ -1,0 +1,110 @@
+"""The one way out of a guest: a FIFO that the guest can append lines to, and the host takes them from.
+
+The host makes it, holds its reading end, and lets the guest neither read nor remove it (in a container). What
+was written is with the host at once, so that nothing a guest does later, and no death, takes it back.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+NAME = "events"
+#: What a guest may say in one start: far more than the longest run has said (7 MiB), and bounded.
+LINE_LIMIT, TOTAL_LIMIT, LINES_LIMIT = 16 * 2**20, 256 * 2**20, 2**18
+#: For what is still in the pipe when the guest has ended.
+DRAIN_SECONDS = 2.0
+_BLOCK = 2**16
+
+
+class Channel:
+    """Use as a context around a guest; `take` is called in a thread, once for each line.
+
+    Attributes:
+        heard: when something last came, on `time.monotonic`'s clock.
+        flooded: the guest has said more than `TOTAL_LIMIT` or `LINES_LIMIT`; nothing more is taken in.
+    """
+
+    def __init__(self, given: Path, take: Callable[[bytes], None]) -> None:
+        self.path = given / NAME
+        self.heard = time.monotonic()
+        self.flooded = False
+        self._take = take
+        self._error: Exception | None = None
+        self._rest, self._skipping, self._total, self._lines = bytearray(), False, 0, 0
+
+    def __enter__(self) -> Channel:
+        os.mkfifo(self.path)
+        # For reading and writing: there is no end of file while this process lives, and none to wait for.
+        self._fifo = os.open(self.path, os.O_RDWR | os.O_NONBLOCK | os.O_NOFOLLOW)
+        self.path.chmod(0o222)  # the guest may be another user, and is not to read
+        self._stop = os.eventfd(0)
+        self._thread = threading.Thread(target=self._follow, name="channel", daemon=True)
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        os.eventfd_write(self._stop, 1)
+        self._thread.join()
+        os.close(self._fifo)
+        os.close(self._stop)
+        self.path.unlink(missing_ok=True)
+
+    def check(self) -> None:
+        """To be called now and then, and when the guest has ended.
+
+        Raises:
+            Exception: what `take` raised; nothing more was taken in after that.
+        """
+        if self._error is not None:
+            raise self._error
+
+    def _follow(self) -> None:
+        end = float("inf")
+        while time.monotonic() < end:
+            waited = [self._fifo] if end < float("inf") else [self._fifo, self._stop]
+            ready, _, _ = select.select(waited, [], [], 0 if end < float("inf") else None)
+            if self._stop in ready:
+                end = time.monotonic() + DRAIN_SECONDS
+            if self._fifo in ready and not self._read():
+                return
+            if not ready:
+                return
+
+    def _read(self) -> bool:
+        """Take in what is there; whether to go on."""
+        try:
+            block = os.read(self._fifo, _BLOCK)
+        except BlockingIOError:
+            return True
+        self._total += len(block)
+        self._lines += block.count(b"\n")
+        self.flooded = self._total > TOTAL_LIMIT or self._lines > LINES_LIMIT
+        self.heard = time.monotonic()
+        try:
+            self._take_lines(block)
+        except Exception as error:  # it must not be lost with this thread
+            self._error = error
+        return self._error is None and not self.flooded
+
+    def _take_lines(self, block: bytes) -> None:
+        first, *others = block.split(b"\n")
+        self._append(first)
+        for each in others:
+            if not self._skipping:
+                self._take(bytes(self._rest))
+            self._rest.clear()
+            self._skipping = False
+            self._append(each)
+
+    def _append(self, part: bytes) -> None:
+        if len(self._rest) + len(part) > LINE_LIMIT:
+            self._skipping = True
+        if self._skipping:
+            self._rest.clear()
+        else:
+            self._rest += part

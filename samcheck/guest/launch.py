@@ -1,0 +1,30 @@
+"""Runs a module as ``python -m`` does, but with nothing importable from the working directory.
+
+    python launch.py MODULE ARGUMENTS...
+
+A check may leave a ``json.py`` there. ``python -P`` does the same, from Python 3.11 on.
+"""
+
+from __future__ import annotations
+
+import os
+import runpy
+import sys
+from typing import List
+
+
+def command(module: str, *arguments: str) -> List[str]:
+    """The command that runs `module` in a new process of this interpreter."""
+    return [sys.executable, os.path.abspath(__file__), module, *arguments]
+
+
+def main() -> None:
+    here = os.path.dirname(os.path.abspath(__file__))
+    # Python has put this folder there; an empty entry, as PYTHONPATH may have, is the working directory.
+    sys.path[:] = [path for path in sys.path if path and os.path.abspath(path) != here]
+    del sys.argv[0]
+    runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
+
+
+if __name__ == "__main__":
+    main()

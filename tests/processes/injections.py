@@ -1,0 +1,147 @@
+"""Checks that do to their process, their files and samcheck's channel what a broken or hostile check might.
+
+Each stands between one that fails and one that passes. Whatever it does, the first must stay failed and the
+last must still run; the outcome of the check itself is the one that is noted here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+SUITE = """
+import ctypes, faulthandler, gc, json, os, pytest, resource, signal, subprocess, sys, threading, time
+
+def channel(request):
+    return request.config.getoption("--samcheck-journal")
+
+def writer(request):
+    return request.config.pluginmanager.get_plugin("samcheck-journal")
+
+def test_a(variant):
+    assert False, "as it is"
+
+def test_b(variant, request, measured, settings, series, pictures):
+    {body}
+
+def test_c(variant):
+    import csv
+    assert csv.reader
+"""
+
+
+@dataclass(frozen=True)
+class Injection:
+    """What the check does, what becomes of it, and a part of the reason."""
+
+    body: str
+    outcome: str
+    reason: str = ""
+
+
+FORGED = (
+    "import dataclasses; mine = writer(request).journal; other = request.session.items[0]; "
+    "name = other.nodeid.rpartition('/')[2]; "
+)
+INJECTIONS = {
+    # Files and the channel.
+    "truncates a journal": Injection("os.truncate('journal-1.jsonl', 0)", "failed", "FileNotFoundError"),
+    "truncates the channel": Injection("os.truncate(channel(request), 0)", "failed"),
+    "opens the channel with truncation": Injection("open(channel(request), 'w').close()", "passed"),
+    "appends nonsense": Injection("open(channel(request), 'a').write('nonsense\\n{}\\n[]\\n')", "passed"),
+    "appends half a line": Injection("open(channel(request), 'a').write('half')", "crashed"),
+    "appends bytes": Injection("open(channel(request), 'ab').write(bytes(range(256)) * 64)", "crashed"),
+    "floods the channel": Injection(
+        "stream = open(channel(request), 'wb'); [stream.write(bytes(2**20)) for _ in range(300)]",
+        "crashed",
+        "it reported more than there is room for",
+    ),
+    "floods the channel with lines": Injection(
+        "stream = open(channel(request), 'wb')\n    for _ in range(300): stream.write(b'{}\\n' * 2**19)",
+        "crashed",
+        "it reported more than there is room for",
+    ),
+    "closes the channel": Injection("os.close(writer(request).journal._kept)", "passed"),
+    "puts something else in its place": Injection(
+        "os.dup2(os.open('/dev/null', os.O_WRONLY), writer(request).journal._kept)", "passed"
+    ),
+    # Events that are not pytest's.
+    "reports that the failed check passed": Injection(
+        FORGED + "mine._write('finished', result=dict(check=name, group='small', outcome='passed'))",
+        "failed",
+        "the end of another check",
+    ),
+    "starts the failed check again": Injection(FORGED + "mine.started(name)", "crashed", "without reporting"),
+    "reports itself twice": Injection(
+        "name = request.node.nodeid.rpartition('/')[2]; "
+        "result = dict(check=name, group='small', outcome='passed'); "
+        "writer(request).journal._write('finished', result=result)",
+        "failed",
+        "reported twice",
+    ),
+    "collects nothing": Injection("writer(request).journal.collected([])", "passed"),
+    "reports the end of the suite": Injection(
+        "writer(request).journal.ended(0)", "crashed", "it ended the whole suite: pytest status 0"
+    ),
+    "reports nothing any more": Injection("writer(request).journal.finished = lambda _: None", "crashed"),
+    "breaks json": Injection("json.dumps = lambda *_, **__: 'x'", "crashed"),
+    "breaks os.write": Injection("os.write = lambda handle, content: len(content)", "crashed"),
+    # Ends that look orderly.
+    "interrupts itself": Injection("os.kill(os.getpid(), signal.SIGINT)", "crashed", "pytest status 2"),
+    "raises KeyboardInterrupt": Injection("raise KeyboardInterrupt", "crashed", "pytest status 2"),
+    "leaves pytest as if all were well": Injection(
+        "pytest.exit('enough', returncode=0)", "crashed", "pytest status 0"
+    ),
+    "leaves pytest": Injection("pytest.exit('enough')", "crashed", "pytest status 2"),
+    "asks pytest to stop": Injection("request.session.shouldstop = 'enough'", "crashed", "ended behind it"),
+    "asks pytest to stop as -x does": Injection("request.session.shouldfail = 'x'", "crashed", "behind it"),
+    "removes the other checks": Injection("del request.session.items[2:]", "crashed", "ended behind it"),
+    "exits with success": Injection("os._exit(0)", "crashed", "exit status 0"),
+    "raises SystemExit": Injection("sys.exit(0)", "failed", "SystemExit"),
+    "becomes another program": Injection("os.execv('/bin/true', ['true'])", "crashed", "exit status 0"),
+    "ends in a thread": Injection(
+        "threading.Timer(0.2, os._exit, (0,)).start(); time.sleep(20)", "crashed", "exit status 0"
+    ),
+    # Damage to the process.
+    "closes stdout": Injection("os.close(1)", "crashed"),
+    "closes stderr": Injection("os.close(2)", "failed", "stderr is closed"),
+    "closes all files": Injection(
+        "faulthandler.cancel_dump_traceback_later(); os.closerange(0, 256)", "crashed"
+    ),
+    "replaces stdout": Injection("sys.stdout = None", "passed"),
+    "redirects stdout": Injection("os.dup2(os.open('/dev/null', os.O_WRONLY), 1)", "failed", "stdout is"),
+    "leaks files": Injection(
+        "\n    while True:\n        try: os.dup(2)\n        except OSError: break", "failed", "unfit"
+    ),
+    "forbids files": Injection(
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))", "failed", "RLIMIT_FSIZE is (0, 0)"
+    ),
+    "allows few files": Injection("resource.setrlimit(resource.RLIMIT_NOFILE, (3, 3))", "failed"),
+    "allows no memory": Injection("resource.setrlimit(resource.RLIMIT_AS, (2**20, 2**20))", "failed"),
+    "sets an alarm": Injection("signal.alarm(1)", "failed", "SIGALRM"),
+    "removes the working directory": Injection(
+        "__import__('shutil').rmtree(os.getcwd())", "failed", "working directory"
+    ),
+    "leaves modules": Injection(
+        "[open(name + '.py', 'w').write('1/0') for name in ('json', 'csv', 'pickle', 'sitecustomize')]",
+        "passed",
+    ),
+    "leaves modules elsewhere": Injection(
+        "os.makedirs('x'); os.chdir('x'); open('csv.py', 'w').write('1/0')", "passed"
+    ),
+    "leaves a child that writes": Injection(
+        "subprocess.Popen([sys.executable, '-c', 'import sys; [print(n) for n in range(10**9)]'])", "passed"
+    ),
+    # What it stores.
+    "stores what JSON has not": Injection("measured['x_ms'] = object()", "failed", "cannot be written"),
+    "stores a set": Injection("settings['x'] = {1, 2}", "failed", "cannot be written"),
+    "stores a text as a number": Injection("measured['x_ms'] = 'much'", "failed", "not a result"),
+    "stores a huge number": Injection("measured['x_ms'] = 10 ** 400", "failed"),
+    "stores a longer number": Injection("measured['x_ms'] = 10 ** 5000", "failed"),
+    "stores a name that is none": Injection("measured[(1, 2)] = 1.0", "failed"),
+    "stores what refers to itself": Injection("settings['x'] = settings", "failed"),
+    "stores far too much": Injection("settings['x'] = 'x' * 2**25", "crashed", "without reporting its end"),
+    "stores what raises when it is copied": Injection(
+        "measured['x'] = type('X', (), {'__deepcopy__': lambda *_: 1 / 0})()", "failed", "cannot be written"
+    ),
+    "stores series that are none": Injection("series.append(7)", "failed"),
+}
