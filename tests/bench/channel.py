@@ -25,7 +25,11 @@ from samcheck.environments import channel
 from samcheck.intake import Intake
 
 ROOT = Path(__file__).resolve().parents[2]
-SUITE = "import pytest\n@pytest.mark.parametrize('n', range({}))\ndef test_it(n, measured): measured['x_ms'] = n\n"
+SUITE = """
+import pytest
+@pytest.mark.parametrize("n", range({}))
+def test_it(n, measured): measured["x_ms"] = n
+"""
 
 
 def seconds(suite: Path, journal: Path) -> float:
