@@ -133,6 +133,13 @@ class Attempt:
     def complete(self) -> bool:
         return self.journal.complete
 
+    @property
+    def died_at_exit(self) -> bool:
+        """Whether the interpreter died once the suite was over, as it can while libraries are unloaded."""
+        if self.ended is None or not self.complete:
+            return False
+        return self.ended.exit_code != self.journal.exit_status
+
     def blamed(self, check_timeout: float) -> CheckResult | None:
         """The check at which the suite stopped short of its end, with the reason; None if at none."""
         if self.ended is None or self.complete:

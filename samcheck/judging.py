@@ -52,14 +52,21 @@ def judge(attempts: list[Attempt], checks: list[CheckResult], stopped: bool = Fa
         first = min(bad, key=lambda check: (check.outcome == "not-run", check.group != "imports"))
         outcome = next((kind for kind in ("crashed", "timed-out") if kind in kinds), "failed")
         return outcome, f"{len(bad)} of {len(checks)} checks: {first.check}: {first.reason}"
-    last = attempts[-1]
+    wrong = _wrong_with_all(attempts[-1], checks)
+    return wrong or ("passed", "")
+
+
+def _wrong_with_all(last: Attempt, checks: list[CheckResult]) -> tuple[str, str] | None:
+    """Outcome and reason of a cell of which no check is bad, but the whole is."""
     if not last.complete:
         return "crashed", f"the suite ended outside of a check: {last.ended}{_said(last)}"
+    if last.died_at_exit:
+        return "crashed", f"the interpreter died behind the last check: {last.ended}{_said(last)}"
     if not checks:
         return "failed", f"no check ran (pytest status {last.journal.exit_status}){_said(last)}"
     if not any(_ran_sam(check) for check in checks):
         return "failed", f"no check ran SAM itself: {len(checks)} checks of its surroundings held"
-    return "passed", ""
+    return None
 
 
 def _ran_sam(check: CheckResult) -> bool:

@@ -21,6 +21,8 @@ from samcheck.intake import Intake
 
 #: A cell whose guest dies more often than this is given up; the rest of its checks are not-run.
 MAXIMUM_DEATHS = 10
+#: For an interpreter to end when the suite is over; a thread that a check has left may keep it alive.
+EXIT_SECONDS = 60.0
 #: Lists of checks for the guest: those to leave out, and, where only some are wanted, those.
 SKIPPED, ONLY = "skip.txt", "only.txt"
 STOPPED = "the time that --stop-after gives"
@@ -177,7 +179,9 @@ class Guest:
             self._told = journal.lines
             done, known = (self._settled + len(each) for each in (journal.finished, journal.collected))
             self._course.watcher.checks(done, known, journal.running[0] if journal.running else "")
-        return time.monotonic() - heard.heard < self._course.settings.check_timeout + 60
+        over = journal.exit_status is not None
+        patience = EXIT_SECONDS if over else self._course.settings.check_timeout + 60
+        return time.monotonic() - heard.heard < patience
 
 
 def _pytest(settings: Settings, what: str) -> tuple[str, ...]:

@@ -162,6 +162,7 @@ def guest_environment() -> dict[str, str]:
     """The variables of every guest."""
     return {
         "HOME": SCRATCH_MOUNT,
+        "LOGNAME": "samcheck",  # the image may have no name for this user, and inductor asks for it
         "PYTHONPATH": SOURCE_MOUNT,
         "PYTHONDONTWRITEBYTECODE": "1",
         **dict.fromkeys(processes.SWITCHED_ON, "1"),

@@ -57,6 +57,15 @@ def test_a_complete_journal() -> None:
     assert journal.weights == {"tiny": "random"}
 
 
+def test_death_behind_the_last_check_is_not_green() -> None:
+    journal = written(finish_two=True, end=True)[0]
+    for ended in (Ended(None, "SIGSEGV"), Ended(120), Ended(None, "SIGKILL", "no progress")):
+        died = attempt(journal, ended)
+        outcome, reason = judging.judge([died], collect.verdicts([died], LIMIT))
+        assert (outcome, str(ended) in reason) == ("crashed", True)
+        assert outcomes(died) == {ONE.check: "passed", TWO.check: "known"}  # no check is blamed
+
+
 def test_death_in_a_check_is_its_crash() -> None:
     died = attempt(written()[0], Ended(None, "SIGSEGV"))
     assert outcomes(died) == {ONE.check: "passed", TWO.check: "crashed"}
