@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from itertools import accumulate
-from typing import Any, Callable, Tuple
+from typing import Any, Callable, List, Tuple
 
 import torch
 from torch.profiler import ProfilerActivity, profile
@@ -29,11 +29,37 @@ def tensors(step: Callable[[], Any], device: str) -> float:
     """
     if device == "cuda":
         return _on_gpu(step, _requested("current"), _requested("peak"))
+    changes = [event for event in _profiled(step) if event.name() == "[memory]"]
+    changes.sort(key=_start)
+    return float(max(accumulate((event.nbytes() for event in changes), initial=0))) / MIB
+
+
+def largest_in(step: Callable[[], Any], operator: str) -> float:
+    """MiB of the largest block that was taken at once inside `operator`, on a CPU; 0 if it never ran."""
+    events = _profiled(step)
+    spans = [(_start(event), _start(event) + _length(event)) for event in events if event.name() == operator]
+    blocks = [
+        event.nbytes()
+        for event in events
+        if event.name() == "[memory]" and any(first <= _start(event) <= last for first, last in spans)
+    ]
+    return max(blocks, default=0) / MIB
+
+
+def _profiled(step: Callable[[], Any]) -> List[Any]:
     with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiler:
         step()
-    changes = [each for each in profiler.profiler.kineto_results.events() if each.name() == "[memory]"]
-    changes.sort(key=lambda each: each.start_ns() if hasattr(each, "start_ns") else each.start_us())
-    return float(max(accumulate((each.nbytes() for each in changes), initial=0))) / MIB
+    events: List[Any] = list(profiler.profiler.kineto_results.events())
+    return events
+
+
+def _start(event: Any) -> int:
+    """In nanoseconds, or in microseconds before PyTorch 2.4."""
+    return int(event.start_ns() if hasattr(event, "start_ns") else event.start_us())
+
+
+def _length(event: Any) -> int:
+    return int(event.duration_ns() if hasattr(event, "duration_ns") else event.duration_us())
 
 
 def _requested(which: str) -> Callable[[], int]:

@@ -23,6 +23,8 @@ SIZE = (480, 640)
 #: For the small variant so many that its steps take more than libraries and threads do.
 AT_ONCE = {"fast": {"encode": 2, "predict": 32, "automatic": 16}}
 AT_ONCE["full"] = {"encode": 1, "predict": 16, "automatic": 16}
+#: oneDNN's, as the profiler names it.
+CONVOLUTION = "aten::mkldnn_convolution"
 #: What the card holds on which the largest batch is looked for.
 CARD_POINTS = {"fast": 20, "full": 20}
 
@@ -38,6 +40,8 @@ class Peak:
         held_mib: by the process at the peak, above what was there before: resident on the CPU, reserved by
             the caching allocator on a GPU.
         counted_mib: what `sizes.needs` says of `allocated_mib`.
+        scratch_mib: of `allocated_mib`, what oneDNN took for one convolution to work with, where that is
+            more than SAM's own tensors are.
         at: the part of SAM that has the counted peak.
         at_once: images, prompts or points in the batch.
     """
@@ -48,6 +52,7 @@ class Peak:
     allocated_mib: float = 0.0
     held_mib: float = 0.0
     counted_mib: float = 0.0
+    scratch_mib: float = 0.0
     at: str = ""
     at_once: int = 1
 
@@ -139,12 +144,16 @@ class Steps:
         else:
             run(1)  # threads, libraries and their tables, which are not small beside a small step
             allocated, held = gauges.tensors(work, self.device), gauges.process(work, self.device)
+        counted, scratch = need.growth / MIB, 0.0
+        if self.device == "cpu" and step == "encode" and allocated > 2 * counted:
+            scratch = gauges.largest_in(work, CONVOLUTION)
         return Peak(
             self.precision,
             step,
             allocated_mib=allocated,
             held_mib=held,
-            counted_mib=need.growth / MIB,
+            counted_mib=counted,
+            scratch_mib=scratch,
             at=need.at,
             at_once=at_once,
         )
