@@ -93,6 +93,6 @@ def held() -> Iterator[None]:
 
 
 def ignore() -> None:
-    """At the end, when nothing is left to be ended: Python lets go of its handlers a moment before it ends."""
+    """At the end, when nothing is left to be ended: Python drops its handlers a moment before it is gone."""
     for number in ENDING:
         signal.signal(number, signal.SIG_IGN)

@@ -13,7 +13,6 @@ import os
 import re
 import select
 import sys
-import threading
 import time
 from typing import TYPE_CHECKING, TextIO, cast
 
@@ -49,7 +48,9 @@ class _State:
 
     def __init__(self) -> None:
         self.outlived = False
-        self.hurried = threading.Event()
+        self.hurried = (
+            False  # no Event: a signal's handler may interrupt itself, and would wait for its own lock
+        )
         self.remembered: list[str] = []
         self.streams: list[Stream] = []
 
@@ -134,7 +135,7 @@ def _write(number: int, rest: memoryview) -> None:
                 waited = 0.0
             except BlockingIOError:  # somebody else made it non-blocking
                 time.sleep(0.01)
-        elif _state.hurried.is_set():
+        elif _state.hurried:
             waited += POLL_SECONDS
             if waited >= PATIENCE_SECONDS:
                 raise OSError(errno.EAGAIN, "nobody reads it")
@@ -226,7 +227,7 @@ def outlived() -> bool:
 
 def hurry() -> None:
     """The program is to end: do not wait for a reader who does not read."""
-    _state.hurried.set()
+    _state.hurried = True
 
 
 def remember(text: str) -> None:
