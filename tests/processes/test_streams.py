@@ -200,10 +200,11 @@ def test_sql_from_a_closed_standard_input(store: Path) -> None:
 
 #: What a guest might print to name the window, clear the screen, hide or reverse a line, or play another one.
 HOSTILE = (
-    "a\rb\x0b\x0c\u2028c "
     "\x1b]0;pwned\x07\x1b[2J\x1b[31m\x9b2J\x9d0;pwned\x9c \u202edesrever\u2066 \x08\x08\x7f \x0e\x1bc "
     "\x1bP$q\x1b\\ \u200b\ufeff\U000e0041 [bold]x[/bold] :smile:"
 )
+#: What begins a line, in the eyes of one program or another.
+LINES = "a\rb\x0b\x0c\u2028c"
 #: What rich itself writes to draw its bar: colours, lines, the cursor.
 OURS = re.compile(r"\x1b\[[0-9;]*m|\x1b\[\?25[lh]|\x1b\[[0-9]*[AK]|\r\n|\r(?=\x1b\[|[^\n]*\r?$)")
 
@@ -245,10 +246,9 @@ SUITES = {
 @pytest.mark.parametrize("where", SUITES)
 def test_nothing_of_a_guest_reaches_the_terminal(tmp_path: Path, where: str) -> None:
     rig = Rig(tmp_path)
-    write_suite(
-        tmp_path / "suite",
-        SUITES[where].format(text=HOSTILE if where == "outside a check" else f"{HOSTILE}a\rb"),
-    )
+    # What was printed last is told; what was raised, from its first line on.
+    text = f"{LINES} {HOSTILE}" if where == "outside a check" else f"{HOSTILE} {LINES}"
+    write_suite(tmp_path / "suite", SUITES[where].format(text=text))
     code, sent = on_a_terminal(rig)
     assert code == 1
     assert obeyed(sent) == set()
