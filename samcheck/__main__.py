@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import io
+import os
 import signal
 import sys
 from importlib import import_module
+from typing import NoReturn
 
 import click
 
-from samcheck import __version__
-from samcheck.errors import CELLS_FAILED, INTERRUPTED, BadInput, SamcheckError
+from samcheck import __version__, signals, streams
+from samcheck.errors import CELLS_FAILED, INTERRUPTED, UNHEARD, BadInput, SamcheckError, Unheard
 
 #: Command to the module of `samcheck.commands` that has it, in the order of the help.
 COMMANDS = {
@@ -63,28 +66,80 @@ def cli() -> None:
     """Does Segment Anything work with this driver, CUDA, PyTorch and Python?"""
 
 
+#: What is left of a run that did not come to its end.
+KEPT = "what was finished is kept"
+
+
 def main() -> None:
     """Run the command line; errors become one sentence and an exit code."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # CI's way to say Ctrl-C
+    streams.take_over()
+    signals.install()
     try:
-        cli(standalone_mode=False)
-    except click.ClickException as error:
-        error.show()
-        sys.exit(BadInput.exit_code)
-    except SamcheckError as error:
-        click.echo(f"samcheck: {error}", err=True)
-        sys.exit(error.exit_code)
-    except OSError as error:
-        where = f" at {error.filename}" if error.filename else ""
-        click.echo(
-            f"samcheck: {error.strerror or error}{where}; what was finished is kept: mend that, then "
-            "--resume goes on from here",
-            err=True,
-        )
-        sys.exit(CELLS_FAILED)
+        code = _ended(_run())
+    except KeyboardInterrupt:  # another one, at the very end
+        code = INTERRUPTED
+    signals.ignore()
+    sys.exit(code)
+
+
+def _run() -> int:
+    """The exit code of the command; what went wrong is said."""
+    try:
+        return _code(cli(standalone_mode=False))
+    except SystemExit as ending:
+        return _code(ending.code)
+    except (click.ClickException, SamcheckError, OSError) as error:
+        return _told(error)
     except (KeyboardInterrupt, click.Abort):
-        click.echo("samcheck: interrupted; what was finished is kept, --resume goes on from here", err=True)
-        sys.exit(INTERRUPTED)
+        signals.ignore()
+        kept = f"; {KEPT}, --resume goes on from here" if streams.outlived() else ""
+        streams.say_error(f"interrupted{kept}")
+        return INTERRUPTED
+
+
+def _told(error: click.ClickException | SamcheckError | OSError) -> int:
+    """Say what went wrong; the exit code."""
+    match error:
+        case click.ClickException():
+            shown = io.StringIO()
+            error.show(shown)
+            streams.say_raw(shown.getvalue())
+            return BadInput.exit_code
+        case Unheard(reader_gone=True):
+            _end_like_others()
+        case OSError():
+            where = f" at {error.filename}" if error.filename else ""
+            mend = f"; {KEPT}: mend that, then --resume goes on from here" if streams.outlived() else ""
+            streams.say_error(f"{error.strerror or error}{where}{mend}")
+            return CELLS_FAILED
+    streams.say_error(str(error))
+    return error.exit_code
+
+
+def _end_like_others() -> NoReturn:
+    """Without a word, like any program whose reader has left: killed by SIGPIPE."""
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+    os.kill(os.getpid(), signal.SIGPIPE)
+    sys.exit(128 + signal.SIGPIPE)  # it is blocked
+
+
+def _code(given: object) -> int:
+    """What `sys.exit` would make of it."""
+    if given is None or isinstance(given, int):
+        return given or 0
+    streams.say_error(str(given))
+    return CELLS_FAILED
+
+
+def _ended(code: int) -> int:
+    """The exit code of a run that went on without its output, once that is said where it can be."""
+    lost = streams.trouble()
+    if not lost or not streams.outlived():
+        return code
+    streams.say_error(f"{'; '.join(lost)}; the run went on without")
+    for text in streams.remembered():
+        streams.say_error(text)
+    return code or UNHEARD
 
 
 if __name__ == "__main__":

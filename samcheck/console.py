@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Protocol
 
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderableType
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.segment import Segment
 from rich.table import Column
 
+from samcheck import streams
 from samcheck.guest.record import CellResult
+from samcheck.report.plain import visible
 
 #: Of the bar of one cell, the part for making the environment; the rest goes to its checks.
 PREPARE_SHARE = 40.0
@@ -20,6 +24,28 @@ CELL_SHARE = 100.0
 LINE_SECONDS = 15.0
 
 STYLES = {"passed": "green", "build-failed": "yellow", "not-run": "yellow", "refused": "yellow"}
+
+
+#: Characters of the name of a check that are shown.
+NAME = 200
+
+
+class Terminal(Console):
+    """A console on which text is only text: what a guest has printed does not move the cursor, say.
+
+    rich itself does that, in segments of their own.
+    """
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+        for each in super().render(renderable, options):
+            yield each if each.control else each._replace(text=streams.harmless(each.text))
+
+
+def terminal(stderr: bool = False, width: int | None = None) -> Terminal:
+    """The console on standard output, or on standard error; colours and bars go past what cleans text."""
+    stream = sys.stderr if stderr else sys.stdout
+    past = stream.past() if isinstance(stream, streams.Stream) else None
+    return Terminal(file=past, stderr=stderr, width=width)  # type: ignore[arg-type]
 
 
 class Watched(Protocol):
@@ -50,7 +76,7 @@ def display(console: Console, cells: int) -> Iterator[Display]:
 
 
 def summary(result: CellResult) -> str:
-    """One line for a finished cell: outcome, counts by outcome, time, reason."""
+    """One line for a finished cell: outcome, counts by outcome, time, reason; nothing in it is obeyed."""
     counts: dict[str, int] = {}
     for check in result.checks:
         counts[check.outcome] = counts.get(check.outcome, 0) + 1
@@ -61,7 +87,7 @@ def summary(result: CellResult) -> str:
         text += f" ({', '.join(parts)})"
     if times:
         text += f" [{times}]"
-    return f"{text}: {result.reason}" if result.reason else text
+    return visible(f"{text}: {result.reason}" if result.reason else text)
 
 
 class Lines:
@@ -93,7 +119,7 @@ class _LinesOfCell:
 
     def checks(self, done: int, total: int, current: str) -> None:
         if time.monotonic() - self._last > LINE_SECONDS:
-            now = f", now {current}" if current else ""
+            now = f", now {visible(current, NAME)}" if current else ""
             self._say(f"{self._id}: {done}/{total} checks{now}")
 
     def finished(self, result: CellResult) -> None:
@@ -135,7 +161,7 @@ class Live:
             self._task,
             description=f"{number}/{self.cells} {escape(id)}",
             completed=sum(self._shares.values()),
-            now=escape(now),
+            now=escape(visible(now, NAME)),
         )
 
 

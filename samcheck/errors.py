@@ -8,13 +8,18 @@ Each class has its own exit code, so that a CI job can tell them apart:
     3    the selection holds no cell
     4    the environment that was asked for cannot be had on this machine
     5    nothing is known of what was asked (`samcheck advise`)
-    130  interrupted
+    6    not all of it could be said: standard output or standard error is closed, or full, or its reader went
+         away during a run. A run goes on and stores everything all the same: this stands for 0, never for 1
+    130  interrupted: by Ctrl-C, or by another signal that asks a program to end (`samcheck.signals`)
+    141  the reader of standard output went away (SIGPIPE, as of ``samcheck table | head -1``), and no run was
+         in hand
 """
 
 from __future__ import annotations
 
 CELLS_FAILED = 1
 NOTHING_KNOWN = 5
+UNHEARD = 6
 INTERRUPTED = 130
 
 
@@ -56,3 +61,13 @@ class Refused(SamcheckError):
     """The engine would not start one cell's container; the other cells go on."""
 
     exit_code = CELLS_FAILED
+
+
+class Unheard(SamcheckError):
+    """Standard output cannot be written to; `reader_gone` if that is so because its reader went away."""
+
+    exit_code = UNHEARD
+
+    def __init__(self, what: str, reader_gone: bool) -> None:
+        super().__init__(what)
+        self.reader_gone = reader_gone

@@ -8,15 +8,18 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Generator, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TypeVar
 
 import psutil
 
+from samcheck import signals
+
 POLL_SECONDS = 0.2
+END_AGAIN_SECONDS = 1.0
 
 T = TypeVar("T")
 
@@ -113,31 +116,43 @@ class Gates:
             raise Stopped
 
 
-def side_by_side(steps: Sequence[Callable[[], T]], gates: Gates) -> Iterator[T]:
+def side_by_side(steps: Sequence[Callable[[], T]], gates: Gates) -> Generator[T, None, None]:
     """Do the steps as the gates allow; gives what each gives, in the order in which they end.
 
-    The first error, or Ctrl-C, ends all of them, and every process that they started.
+    The first error, or a signal that ends samcheck, ends all of them, and every process that they started.
+    Once that has begun no other signal cuts it short.
     """
-    with ThreadPoolExecutor(gates.workers, "cell") as pool:
-        pending: set[Future[T]] = {pool.submit(step) for step in steps}
+    with signals.polled():
+        pool = ThreadPoolExecutor(gates.workers, "cell")
+        every: list[Future[T]] = []
         try:
+            every += [pool.submit(step) for step in steps]
+            pending = set(every)
             while pending:
+                signals.check()
                 # With a timeout, so that signals are seen at once.
                 done, pending = wait(pending, timeout=POLL_SECONDS, return_when=FIRST_COMPLETED)
                 for future in done:
                     yield future.result()
         except BaseException:
-            gates.stop.set()
-            for future in pending:
-                future.cancel()
-            _end_children()
+            with signals.held():
+                gates.stop.set()
+                _end(every)
+                pool.shutdown()
             raise
+        pool.shutdown()
+
+
+def _end(every: Collection[Future[T]]) -> None:
+    """Have all steps end that have begun, and the others not begin."""
+    pending = {future for future in every if not future.cancel()}
+    while pending:
+        _end_children()  # again and again: a step may have been just about to start one
+        _, pending = wait(pending, timeout=END_AGAIN_SECONDS)
 
 
 def _end_children() -> None:
     """Builders do not ask whether to stop; a guest is ended by who waits for it."""
     for child in psutil.Process().children(recursive=True):
-        try:
+        with suppress(psutil.Error):
             child.terminate()
-        except psutil.NoSuchProcess:
-            continue

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from samcheck import collect, facts, judging, machine, neighbours, requirements, results, starting
+from samcheck import collect, facts, judging, machine, mishaps, neighbours, requirements, results, starting
 from samcheck.cells import Cell
 from samcheck.course import Course, Settings, Watcher
 from samcheck.environments import GIVEN, LAUNCH, Environment, Job, Place, channel, gpu_access, scratch
@@ -16,22 +16,52 @@ from samcheck.requirements import Requirements
 
 
 def run_cell(planned: PlannedCell, settings: Settings, folder: Path, watcher: Watcher) -> CellResult:
-    """Run one cell, keeping everything in `folder`, and never raise for what only concerns it.
+    """Run one cell, keeping everything in `folder`; whatever goes wrong is in its result.
 
     Called again on the folder of an interrupted run it goes on where that stopped.
+
+    Raises:
+        Stopped: the whole run ends.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    scratch.sweep(folder)
     course = Course(planned, settings, folder, watcher)
     try:
+        return _foreseen(course)
+    except mishaps.ANY as error:
+        return unforeseen(course, error)
+
+
+def _foreseen(course: Course) -> CellResult:
+    """The result of a cell in which nothing goes wrong but what does so now and then."""
+    gates = course.settings.gates
+    try:
+        course.folder.mkdir(parents=True, exist_ok=True)
+        scratch.sweep(course.folder)
         pins, place = prepare(course)
-        settings.gates.check()
-        with settings.gates.run(planned.cell.needs_gpu_build) as course.slot:
+        gates.check()
+        with gates.run(course.planned.cell.needs_gpu_build) as course.slot:
             return _in_its_place(course, pins, place)
     except BuildFailed as error:
         return course.result("build-failed", str(error))
     except Refused as error:  # also in the middle of its checks: those that are finished are kept
-        return course.result("refused", str(error), starting.attempts_in(folder))
+        return course.result("refused", str(error), starting.attempts_in(course.folder))
+
+
+def unforeseen(course: Course, error: BaseException) -> CellResult:
+    """The result of a cell in which something was raised that says nothing of it.
+
+    With the checks that are finished, where those can be read: that may be the very thing that fails.
+    """
+    reason = mishaps.told(error, course.folder, _doing(course))
+    try:
+        return course.result("not-run", reason, starting.attempts_in(course.folder))
+    except mishaps.ANY:
+        return course.result("not-run", reason)
+
+
+def _doing(course: Course) -> str:
+    """The step that the cell was in, or had just ended."""
+    step = next(reversed(course.phases), "")
+    return f"this cell was in its step {step}" if step else "this cell was about to begin"
 
 
 def prepare(course: Course) -> tuple[Requirements, Place]:

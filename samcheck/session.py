@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -15,13 +16,14 @@ from rich.console import Console
 
 import samcheck
 from samcheck import console as display
-from samcheck import environments, facts, machine, report, requirements, results, runner
-from samcheck.course import Settings
+from samcheck import environments, facts, machine, mishaps, report, requirements, results, runner, streams
+from samcheck.course import Course, Settings
 from samcheck.environments import Environment, here, venv
 from samcheck.errors import CELLS_FAILED, BadInput, BuildFailed, EnvironmentUnavailable
 from samcheck.gates import side_by_side
 from samcheck.guest.record import CellResult, restriction
 from samcheck.matrix import LeftOut, Plan, PlannedCell
+from samcheck.report.plain import visible
 
 #: What --resume tries again: the cause may have been mended.
 TRY_AGAIN = ("build-failed", "refused", "not-run")
@@ -155,42 +157,68 @@ def _note(folder: Path, run: Run) -> None:
     results.write_atomically(folder / "run.json", _RUN.dump_json(run, indent=1))
 
 
+def _say(console: Console, text: str) -> None:
+    console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+
 def announce(console: Console, plan: Plan, settings: Settings, folder: Path) -> None:
-    """Say what will happen before it does: where, why there, which cells, how much disk."""
+    """Say what will happen before it does: where, why there, which cells, how much disk.
 
-    def say(text: str) -> None:
-        console.print(text, markup=False, highlight=False, soft_wrap=True)
-
+    Nothing ends because it cannot be told: a cell in which something is wrong says so in its own row.
+    """
     environment = settings.environment
     only = restriction(settings.variants, settings.groups)
     tier = f"{settings.tier}, only {only}" if only else settings.tier
-    say(f"matrix {plan.name}: {len(plan.cells)} cells, tier {tier}, run {folder.name}")
-    say(f"environment: {environment.kind}, because: {settings.why}")
+    _say(console, f"matrix {plan.name}: {len(plan.cells)} cells, tier {tier}, run {folder.name}")
+    _say(console, f"environment: {environment.kind}, because: {visible(settings.why)}")
     download = disk = 0
     for row in plan.cells:
         try:
             need = environment.need(row.cell, runner.requirements_of(row.cell, environment))
         except BuildFailed:
             continue  # the cell's own row will say so
+        except mishaps.ANY as error:
+            _say(console, f"  {row.cell.id}: what it needs cannot be told: {visible(str(error))}")
+            continue
         if not row.spare:
             download, disk = download + need.download_mib, disk + need.disk_mib
         state = "ready" if need.reused else f"up to {need.disk_mib / 1024:.1f} GiB on disk"
         if row.spare:
             state += f", only if fewer than {plan.wanted} others can be built"
-        say(f"  {row.cell.id}: {state}")
+        _say(console, f"  {row.cell.id}: {state}")
     for left in plan.left_out:
-        say(f"  {left.id}: left out: {left.reason}")
+        _say(console, f"  {left.id}: left out: {visible(left.reason)}")
     for note in plan.notes:
-        say(f"  note: {note}")
-    free = machine.free_mib(environment.storage())
-    say(
+        _say(console, f"  note: {visible(note)}")
+    _say(
+        console,
         f"downloads up to {download / 1024:.1f} GiB (less what the wheel cache holds) and needs up to "
-        f"{disk / 1024:.1f} GiB of disk at {environment.storage()}; {free / 1024:.1f} GiB are free"
+        f"{disk / 1024:.1f} GiB of disk{_free(environment)}",
     )
 
 
+def _free(environment: Environment) -> str:
+    """Where the disk is that cells need, and how much of it is free."""
+    try:
+        storage = environment.storage()
+        return f" at {storage}; {machine.free_mib(storage) / 1024:.1f} GiB are free"
+    except mishaps.ANY as error:
+        return f"; how much is free cannot be told: {visible(str(error))}"
+
+
+@dataclass(frozen=True)
+class Done:
+    """What became of a cell, and a sentence for each place where its result could not be written."""
+
+    result: CellResult
+    troubles: tuple[str, ...] = ()
+
+
 def run(console: Console, plan: Plan, settings: Settings, resume: bool, store: Path) -> int:
-    """Run every cell of `plan`, store its result at once, tabulate; returns the exit code."""
+    """Run every cell of `plan`, store its result at once, tabulate; returns the exit code.
+
+    What goes wrong in a cell is that cell's; what cannot be stored or tabulated is said at the end.
+    """
     noted = Run(
         plan.name,
         settings.environment.kind,
@@ -202,54 +230,98 @@ def run(console: Console, plan: Plan, settings: Settings, resume: bool, store: P
     )
     results.require_writable(store)
     folder = open_folder(noted, resume)
+    streams.outlive()
     announce(console, plan, settings, folder)
     with results.locked(folder, wait=False), display.display(console, len(plan.cells)) as shown:
         finished, spared = _cells(plan, settings, folder, store, shown)
-    table = report.write(store, (*plan.left_out, *spared))
-    if not any(map(_again, finished)):
-        _note(folder, replace(noted, finished=True))
-    console.print(f"table: {table}", markup=False, highlight=False, soft_wrap=True)
-    return 0 if all(result.outcome == "passed" for result in finished) else CELLS_FAILED
+    troubles = [trouble for each in finished for trouble in each.troubles]
+    troubles += _tabulated(console, store, (*plan.left_out, *spared), folder)
+    if not troubles and not any(_again(each.result) for each in finished):
+        doing = "the run was to be noted as finished"
+        troubles += _attempted(lambda: _note(folder, replace(noted, finished=True)), folder, doing)
+    for trouble in troubles:
+        conclude(console, trouble)
+    fine = not troubles and all(each.result.outcome == "passed" for each in finished)
+    return 0 if fine else CELLS_FAILED
+
+
+def conclude(console: Console, text: str) -> None:
+    """Say something at the end of a run that must be heard, on whichever stream works."""
+    _say(console, text)
+    streams.remember(text)
+
+
+def _attempted(step: Callable[[], object], folder: Path, doing: str) -> Iterator[str]:
+    """Do it; nothing if that worked, else the sentence why not."""
+    trouble = mishaps.attempted(step, folder, doing)
+    if trouble:
+        yield trouble
+
+
+def _tabulated(console: Console, store: Path, left_out: Sequence[LeftOut], folder: Path) -> Iterator[str]:
+    """Write the table, and say where it is."""
+
+    def write() -> None:
+        conclude(console, f"table: {report.write(store, left_out)}")
+
+    yield from _attempted(write, folder, "the table was to be written, which `samcheck table` does as well")
 
 
 def _cells(
     plan: Plan, settings: Settings, folder: Path, store: Path, shown: display.Display
-) -> tuple[list[CellResult], list[LeftOut]]:
+) -> tuple[list[Done], list[LeftOut]]:
     """Every cell, side by side as the gates allow; then spare ones while too few could be built.
 
     Also gives those that were not needed.
     """
 
-    def step(row: PlannedCell) -> Callable[[], CellResult]:
-        return partial(_cell, row, settings, folder, store, shown)
+    def done(*rows: PlannedCell) -> list[Done]:
+        steps = [partial(_cell, row, settings, folder, store, shown) for row in rows]
+        with closing(side_by_side(steps, settings.gates)) as ending:  # whoever interrupts this waits for it
+            return list(ending)
 
-    firm = [step(row) for row in plan.cells if not row.spare]
-    finished = list(side_by_side(firm, settings.gates))
+    finished = done(*(row for row in plan.cells if not row.spare))
     spared = []
     for row in plan.cells:
-        built = sum(result.outcome not in NOT_BUILT for result in finished)
+        built = sum(each.result.outcome not in NOT_BUILT for each in finished)
         if row.spare and built >= plan.wanted:
             spared.append(LeftOut(row.cell.id, f"spare: {built} other cells could be built"))
         elif row.spare:
-            finished += side_by_side([step(row)], settings.gates)
+            finished += done(row)
     return finished, spared
 
 
-def _cell(
-    row: PlannedCell, settings: Settings, folder: Path, store: Path, shown: display.Display
-) -> CellResult:
+def _cell(row: PlannedCell, settings: Settings, folder: Path, store: Path, shown: display.Display) -> Done:
     """One cell: run it, unless an earlier start of this run has; its result is stored at once."""
     settings.gates.check()
     watched = shown.cell(row.cell.id)
-    kept = folder / row.cell.id / "result.json"
+    own = folder / row.cell.id
+    kept = own / "result.json"
     result = _kept(kept)
+    troubles: list[str] = []
     if result is None or _again(result):
-        result = runner.run_cell(row, settings, folder / row.cell.id, watched)
+        result = _storable(runner.run_cell(row, settings, own, watched), row, settings, own, watched)
         settings.gates.check()  # what an interruption did to a cell is not its result
-        results.write_atomically(kept, results.to_json(result))
-    results.store(store, result, machine.device_name())
-    watched.finished(result)
-    return result
+        content = results.to_json(result)
+        what = f"the result of {row.cell.id} was to be kept in the folder of the run"
+        troubles += _attempted(lambda: results.write_atomically(kept, content), own, what)
+    where = f"whose journals are in {own}" if troubles else f"which is kept in {kept}"
+    what = f"the result of {row.cell.id}, {where}, was to be stored"
+    troubles += _attempted(lambda: results.store(store, result, machine.device_name()), own, what)
+    troubles += _attempted(lambda: watched.finished(result), own, f"the end of {row.cell.id} was to be shown")
+    return Done(result, tuple(troubles))
+
+
+def _storable(
+    result: CellResult, row: PlannedCell, settings: Settings, own: Path, watched: display.Watched
+) -> CellResult:
+    """The result, or one that says why that one cannot be a JSON file."""
+    try:
+        results.to_json(result)
+        return result
+    except mishaps.ANY as error:
+        why = mishaps.told(error, own, "its result was made a JSON file")
+        return Course(row, settings, own, watched).result("not-run", why)
 
 
 def _again(result: CellResult) -> bool:
@@ -261,7 +333,7 @@ def _kept(path: Path) -> CellResult | None:
     """The result of an earlier start; None if there is none, or it is damaged: its journals are there."""
     try:
         return results.read(path)
-    except BadInput:
+    except mishaps.ANY:
         return None
 
 

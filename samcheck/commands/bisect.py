@@ -13,7 +13,7 @@ import click
 from rich.console import Console
 
 from samcheck import console as display
-from samcheck import environments, facts, machine, results, runner, session
+from samcheck import environments, facts, machine, results, runner, session, streams
 from samcheck.bisection import noted, reach, search, text, values
 from samcheck.bisection.hunt import Hunt, Prober, Question, hunt, stored, usable
 from samcheck.bisection.observing import Observation
@@ -27,6 +27,7 @@ from samcheck.environments import Environment
 from samcheck.errors import CELLS_FAILED, BadInput
 from samcheck.guest.record import CHECK_OUTCOMES, CellResult
 from samcheck.planning import RESULTS
+from samcheck.report.plain import visible
 from samcheck.rules import AXES
 
 HELD = {
@@ -104,7 +105,7 @@ def bisect_command(listed: str, as_json: bool, resume: bool, **options: Any) -> 
         settings.version,
     )
     known = {**away, **stored(question, found)}
-    done = _search(question, known, settings, resume, Console(stderr=as_json))
+    done = _search(question, known, settings, resume, display.terminal(stderr=as_json))
     if as_json:
         click.echo(json.dumps(text.as_json(done), indent=1))
     sys.exit(0 if isinstance(done.end, Answer) and done.end.exact else CELLS_FAILED)
@@ -157,9 +158,10 @@ def _search(
         console.print(line, markup=False, highlight=False, soft_wrap=True)
 
     folder = noted.open_folder(session.RUNS, question, resume)
+    streams.outlive()
     for line in (
         *text.announce(question),
-        f"environment: {settings.environment.kind}, because: {settings.why}",
+        f"environment: {settings.environment.kind}, because: {visible(settings.why)}",
     ):
         say(line)
 
@@ -175,7 +177,7 @@ def _search(
         done = hunt(question, known, probe, tell)
         noted.note(folder, done)
     for line in (*text.conclusion(done), f"kept in {folder.name}"):
-        say(line)
+        session.conclude(console, line)
     return done
 
 

@@ -15,6 +15,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from samcheck import against, facts, results
+from samcheck import console as display
 from samcheck.errors import CELLS_FAILED, BadInput
 from samcheck.facts import TABLES, Facts, Gpu, Row
 
@@ -168,8 +169,8 @@ def _against(folder: Path, as_json: bool) -> None:
 
 def _console() -> Console:
     """Of the terminal's width; in a file or a pipe nothing is cut."""
-    console = Console()
-    return console if console.is_terminal else Console(width=300)
+    console = display.terminal()
+    return console if console.is_terminal else display.terminal(width=300)
 
 
 def _refresh(write: bool, as_json: bool) -> None:

@@ -10,7 +10,7 @@ import click
 from rich.console import Console
 
 from samcheck import console as display
-from samcheck import explain, facts, machine, passes, results, session
+from samcheck import explain, facts, machine, mishaps, passes, results, session, streams
 from samcheck.commands.options import build_options, timeout_option, variants_option
 from samcheck.commands.running import variants_of
 from samcheck.compare import compare, text
@@ -22,6 +22,7 @@ from samcheck.guest.record import CellResult
 from samcheck.interleaving import Meeting, meet
 from samcheck.interleaving.text import times
 from samcheck.matrix import PlannedCell
+from samcheck.report.plain import visible
 
 #: Pairs of processes.
 PAIRS = 10
@@ -59,10 +60,11 @@ def interleave_command(base: str, new: str, resume: str | None, **options: Any) 
     cells = (PlannedCell(explain.find(base, known)), PlannedCell(explain.find(new, known)))
     settings = _settings(options)
     folder = _folder(resume)
-    console = Console()
+    streams.outlive()
+    console = display.terminal()
     console.print(
         f"{base} and {new} in turns, {settings.processes} processes of each, run {folder.name}\n"
-        f"environment: {settings.environment.kind}, because: {settings.why}",
+        f"environment: {settings.environment.kind}, because: {visible(settings.why)}",
         markup=False,
         highlight=False,
         soft_wrap=True,
@@ -110,17 +112,21 @@ def _folder(resume: str | None) -> Path:
 
 
 def _told(console: Console, folder: Path, found: tuple[CellResult, CellResult]) -> int:
-    """Store both, say what they say of each other; the exit code."""
+    """Store both, say what they say of each other, also where they cannot be stored; the exit code."""
     stores = [folder / "results" / side for side in SIDES]
-    for store, result in zip(stores, found, strict=True):
-        results.store(store, result, machine.device_name())
+    troubles = [_stored(store, result, folder) for store, result in zip(stores, found, strict=True)]
     compared = compare([found[0]], [found[1]], lambda _: {}, SIDES)
-    for line in (
-        text.markdown(compared),
-        *times(compared),
-        "",
-        f"again: samcheck compare {' '.join(map(str, stores))}",
-    ):
-        console.print(line, markup=False, highlight=False, soft_wrap=True)
-    fine = all(each.outcome == "passed" for each in found) and not compared.worse
+    again = "" if any(troubles) else f"again: samcheck compare {' '.join(map(str, stores))}"
+    for line in (text.markdown(compared), *times(compared), "", *filter(None, (*troubles, again))):
+        session.conclude(console, line)
+    fine = all(each.outcome == "passed" for each in found) and not compared.worse and not any(troubles)
     return 0 if fine else CELLS_FAILED
+
+
+def _stored(store: Path, result: CellResult, folder: Path) -> str:
+    """Store one side; empty, or the sentence why that cannot be."""
+    return mishaps.attempted(
+        lambda: results.store(store, result, machine.device_name()),
+        folder,
+        f"the result of {result.cell.id} was to be stored, whose journals are in {folder}",
+    )

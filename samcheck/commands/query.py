@@ -8,9 +8,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import click
-from rich.console import Console
 from rich.text import Text
 
+from samcheck import console as display
 from samcheck import usage
 from samcheck.asking import answer, database, index, questions, tables
 from samcheck.asking.database import Answer
@@ -61,7 +61,7 @@ def query_command(
         return
     if question is None:
         raise BadInput("no question: give a SELECT, or the name of a ready question; --list shows those")
-    sql = questions.sql_of(sys.stdin.read() if question == "-" else question)
+    sql = questions.sql_of(_standard_input() if question == "-" else question)
     if show_sql:
         click.echo(sql.rstrip())
         return
@@ -76,6 +76,20 @@ def query_command(
         click.echo(f"samcheck: {problem}", err=True)
     if problems:
         sys.exit(BadInput.exit_code)
+
+
+def _standard_input() -> str:
+    """The whole of it.
+
+    Raises:
+        BadInput: it is closed, or no text.
+    """
+    if sys.stdin is None:
+        raise BadInput("-: standard input is closed: give the SQL as an argument, or in a file behind <")
+    try:
+        return sys.stdin.read()
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadInput(f"-: standard input cannot be read: {error}") from None
 
 
 @contextmanager
@@ -106,14 +120,14 @@ def _asked(results: Path, sql: str, memory: str) -> Iterator[tuple[Answer, Seque
 
 
 def _table(found: Answer, rows: int) -> None:
-    console = Console()
+    console = display.terminal()
     if not console.is_terminal:
-        console = Console(width=WIDE)
+        console = display.terminal(width=WIDE)
     console.print(answer.table(found, rows), highlight=False)
 
 
 def _list() -> None:
-    console = Console()
+    console = display.terminal()
     show(console, Text("ready questions: samcheck query NAME; --sql prints its SQL\n"))
     for name, question in questions.ready().items():
         show(console, Text.assemble((f"{name:14}", "bold"), question.title))

@@ -10,9 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import click
-from rich.console import Console
 
-from samcheck import facts, machine, matrix, planning, session
+from samcheck import console, facts, machine, matrix, planning, session
 from samcheck.commands.options import (
     CHOICE,
     build_options,
@@ -101,7 +100,7 @@ def _run(plan: Plan, options: dict[str, object]) -> None:
     )
     store = options["results"]
     assert isinstance(store, Path)
-    sys.exit(session.run(Console(), plan, settings, bool(options["resume"]), store))
+    sys.exit(session.run(console.terminal(), plan, settings, bool(options["resume"]), store))
 
 
 def _gates(options: dict[str, object]) -> Gates:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
-from rich.console import Console
 
+from samcheck import console as display
 from samcheck import repro, session
 from samcheck.commands.options import results_option
 from samcheck.report import lookup, terminal
@@ -21,7 +21,7 @@ def show_command(cell: str, check: str | None, results: Path) -> None:
 
     CELL is a cell's id, or `<device>/<driver>/<id>` for one result of several.
     """
-    console = Console()
+    console = display.terminal()
     for stored in lookup.cells(results, cell):
         if check is None:
             terminal.show(console, terminal.cell(stored))

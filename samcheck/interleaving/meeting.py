@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-from samcheck import collect, judging, passes, runner, starting
+from samcheck import collect, judging, mishaps, passes, runner, starting
 from samcheck.collect import Attempt
 from samcheck.course import Course, Settings, Watcher
 from samcheck.environments import GIVEN, Ended, Place, scratch
@@ -48,7 +48,20 @@ class Side:
     stopped: tuple[str, str] | None = None
     told: list[str] = field(default_factory=list)
 
+    def stop(self, error: BaseException, doing: str) -> None:
+        """Note that it cannot be measured because of something that nobody foresaw."""
+        self.stopped = self.stopped or ("not-run", mishaps.told(error, self.course.folder, doing))
+
     def result(self) -> CellResult:
+        """What became of it; where that cannot even be read, why."""
+        try:
+            return self._result()
+        except mishaps.ANY as error:
+            self.stop(error, "what it measured was read")
+            assert self.stopped is not None
+            return self.course.result(*self.stopped)
+
+    def _result(self) -> CellResult:
         if self.told:
             self.course.details["processes"] = "; ".join(self.told)
         attempts = self._attempts()
@@ -76,15 +89,17 @@ def meet(meeting: Meeting, watchers: tuple[Watcher, Watcher]) -> tuple[CellResul
         for side in sides:
             side.stopped = side.stopped or ("not-run", "the other side could not be measured")
     else:
-        _measure(meeting, sides)
+        try:
+            _measure(meeting, sides)
+        except mishaps.ANY as error:  # what only concerns one of them is in it by now
+            for side in sides:
+                side.stop(error, "both were measured in turns")
     base, new = (side.result() for side in sides)
     return base, new
 
 
 def _course(meeting: Meeting, number: int, watcher: Watcher) -> Course:
     folder = meeting.folder / ("base", "new")[number]
-    folder.mkdir(parents=True, exist_ok=True)
-    scratch.sweep(folder)
     course = Course(meeting.cells[number], meeting.settings, folder, watcher)
     course.details[MET] = meeting.folder.name
     gpus = meeting.settings.gates.gpus
@@ -97,6 +112,8 @@ def _prepare(side: Side) -> None:
     """Make the place of a side and look at what is in it."""
     course = side.course
     try:
+        course.folder.mkdir(parents=True, exist_ok=True)
+        scratch.sweep(course.folder)
         pins, side.place = runner.prepare(course)
         unlike = runner.look(course, pins, side.place)
         side.stopped = ("misbuilt", unlike) if unlike else None
@@ -104,6 +121,8 @@ def _prepare(side: Side) -> None:
         side.stopped = ("build-failed", str(error))
     except Refused as error:
         side.stopped = ("refused", str(error))
+    except mishaps.ANY as error:
+        side.stop(error, "it was made and looked at")
 
 
 def _measure(meeting: Meeting, sides: Sequence[Side]) -> None:
@@ -129,23 +148,30 @@ def _pair(sides: Sequence[Side], number: int) -> None:
             partial(_one, side, number, given[index], partial(referee.left, index))
             for index, side in enumerate(sides)
         ]
-        for _ in side_by_side(steps, gates):
-            pass
+        with closing(side_by_side(steps, gates)) as ending:
+            for _ in ending:
+                pass
     if number > 1 and not all(passes.finished(_journal(side, number)) for side in sides):
         for side in sides:  # what one of them measured alone is no pair
             _journal(side, number).unlink(missing_ok=True)
 
 
 def _one(side: Side, number: int, given: Path, left: Callable[[], None]) -> None:
-    assert side.place is not None
-    _journal(side, number).unlink(missing_ok=True)
+    """One process of one side; `left` tells the referee that it takes no more turns."""
     try:
-        turns = (f"--samcheck-turns={GIVEN}",)
-        started = time.monotonic()
-        ended: Ended = starting.start_pass(side.course, side.place, number, given, turns)
+        _start(side, number, given, left)
     except Refused as error:
         side.stopped = ("refused", str(error))
-        return
+    except mishaps.ANY as error:
+        side.stop(error, f"process {number} of the benchmarks ran")
+
+
+def _start(side: Side, number: int, given: Path, left: Callable[[], None]) -> None:
+    assert side.place is not None
+    started, turns = time.monotonic(), (f"--samcheck-turns={GIVEN}",)
+    try:
+        _journal(side, number).unlink(missing_ok=True)
+        ended: Ended = starting.start_pass(side.course, side.place, number, given, turns)
     finally:
         left()
     if number == 1:

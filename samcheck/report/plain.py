@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from samcheck.streams import spelled
+
 #: A message of a megabyte stands whole in the result file; a report shows its beginning.
 LONGEST = 4_000
 
@@ -24,9 +26,5 @@ def visible_lines(text: str, longest: int = LONGEST) -> str:
 
 
 def _shown(text: str, length: int, longest: int) -> str:
-    kept = _UNPRINTABLE.sub(lambda found: _spelled(found[0]), text[:longest])
+    kept = _UNPRINTABLE.sub(lambda found: spelled(found[0]), text[:longest])
     return f"{kept} … ({length} characters in all)" if length > longest else kept
-
-
-def _spelled(sign: str) -> str:
-    return sign if sign.isprintable() or sign == "\n" else sign.encode("unicode_escape").decode()

@@ -14,7 +14,7 @@ import pytest
 from engine_scenarios import containers, engine_restarted, killed_while_building
 from light import CELL, Guest
 from own_engine import OwnEngine
-from rig import Rig
+from rig import Rig, gone
 from scenarios import killed, misbehaving
 from trial import Trial, outcomes
 
@@ -110,6 +110,25 @@ def test_kills_at_random_moments(image: images.Image, engine: docker.Docker, tmp
     assert not found.lost
     assert not found.wrong
     assert containers(engine.client, tmp_path) == []
+
+
+@pytest.mark.parametrize("sign", [signal.SIGHUP, signal.SIGTERM, signal.SIGQUIT], ids=lambda each: each.name)
+def test_a_signal_removes_the_container(
+    image: images.Image, engine: docker.Docker, tmp_path: Path, sign: signal.Signals
+) -> None:
+    """Whichever it is, and however often it comes."""
+    rig = Rig(tmp_path, image=image.tag)
+    rig.steady(12, 0.4)
+    orchestrator = rig.start()
+    assert gone(lambda: len(rig.finished()) > 1, 60)
+    assert containers(engine.client, tmp_path)
+    while orchestrator.poll() is None:
+        orchestrator.send_signal(sign)
+        time.sleep(0.1)
+    assert orchestrator.returncode == 130, rig.said
+    assert "Traceback" not in rig.said
+    assert containers(engine.client, tmp_path) == []
+    assert rig.run(resume=True) == 0, rig.said
 
 
 def test_kills_while_an_image_is_built(engine: docker.Docker, base: bases.Present, tmp_path: Path) -> None:

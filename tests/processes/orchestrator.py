@@ -3,8 +3,8 @@
     python orchestrator.py FOLDER CELLS TIMEOUT IMAGE [--resume]
 
 Cells run in this interpreter, or in containers of IMAGE when it is not empty; with BUILD in the environment
-that image is built first, if it is not there. Their suite is FOLDER/suite,
-the runs are kept in FOLDER/runs, the results in FOLDER/results.
+that image is built first, if it is not there; with BUILDS_FOR_EVER a build never ends. Their suite is
+FOLDER/suite, the runs are kept in FOLDER/runs, the results in FOLDER/results.
 """
 
 from __future__ import annotations
@@ -15,13 +15,11 @@ import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from rich.console import Console
-
 from samcheck import __main__ as entry
-from samcheck import session
+from samcheck import console, session
 from samcheck.cells import Cell
 from samcheck.course import Settings
-from samcheck.environments import Need, Place, here
+from samcheck.environments import Need, Place, here, processes
 from samcheck.gates import Gates
 from samcheck.matrix import Plan, PlannedCell
 from samcheck.requirements import Requirements
@@ -46,6 +44,8 @@ class StandIn:
         return Need(0, 0, reused=True)
 
     def prepare(self, cell: Cell, requirements: Requirements, log: Path) -> Place:
+        if "BUILDS_FOR_EVER" in os.environ:
+            processes.installed(["sleep", "600"], log, dict(os.environ))
         if not self.image:
             return here.HerePlace(sys.executable)
         from samcheck.environments import docker
@@ -94,7 +94,7 @@ def main() -> None:
     plan = Plan("stand-in", "fast", cells(count))
 
     def command(standalone_mode: bool) -> None:
-        sys.exit(session.run(Console(), plan, settings, "--resume" in sys.argv, folder / "results"))
+        sys.exit(session.run(console.terminal(), plan, settings, "--resume" in sys.argv, folder / "results"))
 
     entry.cli = command  # type: ignore[assignment]
     entry.main()  # the real one: what it says of errors, and its exit codes

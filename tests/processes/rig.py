@@ -60,8 +60,11 @@ class Rig:
     def steady(self, count: int = 6, pause: float = 0.1) -> None:
         write_suite(self.folder / "suite", STEADY.format(count=count, pause=pause))
 
-    def start(self, resume: bool = False) -> subprocess.Popen[bytes]:
-        """Start samcheck; it goes on with the unfinished run if there is one and it shall."""
+    def start(self, resume: bool = False, **others: Any) -> subprocess.Popen[bytes]:
+        """Start samcheck; it goes on with the unfinished run if there is one and it shall.
+
+        `others` are arguments of Popen in the place of those for an output to a file.
+        """
         command = [sys.executable, str(ORCHESTRATOR), str(self.folder), str(self.cells)]
         command += [
             str(self.check_timeout),
@@ -70,13 +73,9 @@ class Rig:
         ]
         checkout = ORCHESTRATOR.parents[2]
         with (self.folder / "said").open("ab") as said:
-            return subprocess.Popen(
-                command,
-                env={**os.environ, "PYTHONPATH": str(checkout), **self.environment},
-                stdout=said,
-                stderr=said,
-                start_new_session=True,
-            )
+            environment = {**os.environ, "PYTHONPATH": str(checkout), **self.environment}
+            options = {"stdout": said, "stderr": said, "start_new_session": True, **others}
+            return subprocess.Popen(command, env=environment, **options)
 
     def run(self, resume: bool = False) -> int:
         """To its end; the exit status."""

@@ -147,6 +147,9 @@ def full_store(rig: Rig, fill: Callable[[Path], Path]) -> Found:
     found.require(status == 1, f"exit status {status} on a full disk")
     said = rig.said.strip().splitlines()[-1]
     found.require("No space left on device at" in said and "--resume" in said, f"it said: {said}")
+    for name in before:
+        kept = f"the result of {Path(name).stem}, which is kept in {rig.folder}/runs/"
+        found.require(kept in rig.said, f"it does not say where the result of {name} is: {rig.said[-800:]}")
     found.lost += [
         f"{name} is not as it was" for name, content in before.items() if _stored(rig).get(name) != content
     ]

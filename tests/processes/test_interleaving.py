@@ -10,11 +10,11 @@ import pytest
 from rig import INI
 from trial import Silent
 
-from samcheck import passes
+from samcheck import passes, starting
 from samcheck.cells import Cell
 from samcheck.compare import compare
-from samcheck.course import Settings
-from samcheck.environments import Place, here
+from samcheck.course import Course, Settings
+from samcheck.environments import Ended, Place, here
 from samcheck.gates import Gates
 from samcheck.guest.record import CellResult
 from samcheck.interleaving import Meeting, meet
@@ -160,3 +160,39 @@ def test_a_side_that_cannot_be_made_is_told_of_both(tmp_path: Path, monkeypatch:
 def test_fifos_are_gone_afterwards(tmp_path: Path) -> None:
     met(tmp_path, 1.0, processes=2)
     assert not list(tmp_path.rglob("turns-*"))
+
+
+def raises(*_: object, **__: object) -> None:
+    raise RuntimeError("nobody foresaw this")
+
+
+@pytest.mark.parametrize(
+    "broken",
+    ["runner.prepare", "runner.look", "starting.start_pass", "Referee", "judging.judge"],
+)
+def test_what_nobody_foresaw_is_in_the_result(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, broken: str
+) -> None:
+    monkeypatch.setattr(f"samcheck.interleaving.meeting.{broken}", raises)
+    for side in met(tmp_path, 1.0, processes=2):
+        assert side.outcome == "not-run"
+        assert "RuntimeError: nobody foresaw this" in side.reason
+        assert "Traceback" in next(tmp_path.glob("run/*/error.log")).read_text()
+
+
+def test_what_nobody_foresaw_on_one_side_does_not_end_the_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Which goes on alone; what it measured before is kept."""
+    real = starting.start_pass
+
+    def start(course: Course, place: Place, number: int, given: Path, more: tuple[str, ...]) -> Ended:
+        if course.folder.name == "new" and number == 2:
+            raises()
+        return real(course, place, number, given, more)
+
+    monkeypatch.setattr(starting, "start_pass", start)
+    base, new = met(tmp_path, 1.0, processes=3)
+    assert base.outcome == "passed", base.reason
+    assert (new.outcome, "process 2 of the benchmarks ran" in new.reason) == ("not-run", True)
+    assert [len(check.series) for side in (base, new) for check in side.checks] == [2, 2, 2, 2]

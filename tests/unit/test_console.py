@@ -1,14 +1,17 @@
 from __future__ import annotations
 
 import io
+import re
 from dataclasses import replace
 
 import made
 import pytest
+from hostile import TEXTS
 from rich.console import Console
 
 from samcheck import console
 from samcheck.guest.record import CheckResult
+from samcheck.streams import harmless
 
 RESULT = replace(
     made.RESULT,
@@ -53,3 +56,29 @@ def test_live_on_a_terminal(width: int) -> None:
     assert "1/2 torch2.4.1-cu121-py3.11" in text
     assert "left" in text
     assert "[bold]x[/bold]" in text.replace("\n", "")  # foreign text is not markup
+
+
+@pytest.mark.parametrize("text", TEXTS.values(), ids=TEXTS)
+@pytest.mark.parametrize("terminal", [True, False])
+def test_nothing_that_is_shown_is_obeyed(text: str, terminal: bool) -> None:
+    """Names of checks, reasons, and whatever is printed; each line stays one."""
+    stream = io.StringIO()
+    target = console.Terminal(file=stream, force_terminal=terminal, width=120, color_system=None)
+    with console.display(target, 2) as display:
+        cell = display.cell("torch2.4.1-cu121-py3.11")
+        cell.checks(1, 2, f"test_a.py::test_{text}")
+        cell.finished(replace(RESULT, reason=text))
+        target.print(text, markup=False, highlight=False, soft_wrap=True)
+    sent = re.sub(r"\x1b\[\?25[lh]|\x1b\[[0-9;]*[AKm]|\r(?=\x1b|\n|$)", "", stream.getvalue())
+    assert {sign for sign in sent if not sign.isprintable()} <= {"\n", "\t"}
+    said = console.summary(replace(RESULT, reason=text))
+    assert said.isprintable()
+
+
+@pytest.mark.parametrize("text", TEXTS.values(), ids=TEXTS)
+def test_harmless(text: str) -> None:
+    found = harmless(text)
+    assert {sign for sign in found if not sign.isprintable()} <= {"\n", "\t"}
+    assert harmless(found) == found
+    if text.isprintable():
+        assert found == text

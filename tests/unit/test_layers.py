@@ -27,7 +27,7 @@ LAYERS = (
     ),
     ("samcheck.merge", "samcheck.repro", "samcheck.explain", "samcheck.fitting", "samcheck.attribution"),
     ("samcheck.asking",),
-    ("samcheck.runner", "samcheck.report", "samcheck.console", "samcheck.compare"),
+    ("samcheck.runner", "samcheck.report", "samcheck.console", "samcheck.compare", "samcheck.mishaps"),
     ("samcheck.judging", "samcheck.starting"),
     ("samcheck.course",),
     ("samcheck.passes",),
@@ -38,7 +38,8 @@ LAYERS = (
     ("samcheck.hosts",),
     ("samcheck.requirements", "samcheck.rules", "samcheck.cards"),
     ("samcheck.cells", "samcheck.facts"),
-    ("samcheck.errors", "samcheck.gates", "samcheck.neighbours", "samcheck.shapes", "samcheck.usage"),
+    ("samcheck.gates", "samcheck.neighbours", "samcheck.shapes", "samcheck.usage"),
+    ("samcheck.errors", "samcheck.signals", "samcheck.streams"),
     ("samcheck.guest.record", "samcheck.guest.sizes"),
 )
 
