@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
-from samcheck import collect, passes, results, suite
+from samcheck import collect, files, passes, suite
 from samcheck.collect import Attempt
 from samcheck.course import Course, Settings
 from samcheck.environments import WORK, Ended, Job, Place
@@ -85,7 +85,7 @@ def _start(course: Course, place: Place, number: int, done: dict[str, CheckResul
 def note_end(path: Path, ended: Ended) -> None:
     """Note how a guest ended, and that it does now."""
     note = json.dumps({**asdict(ended), "at": round(time.time(), 3)}).encode()
-    results.write_atomically(path, note)
+    files.write_atomically(path, note)
 
 
 def start_pass(course: Course, place: Place, number: int, more: tuple[str, ...] = ()) -> Ended:

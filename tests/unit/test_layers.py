@@ -38,7 +38,10 @@ LAYERS = (
     ("samcheck.hosts",),
     ("samcheck.requirements", "samcheck.rules", "samcheck.cards"),
     ("samcheck.cells", "samcheck.facts"),
-    ("samcheck.errors", "samcheck.gates", "samcheck.neighbours", "samcheck.shapes", "samcheck.usage"),
+    (
+        *("samcheck.errors", "samcheck.files", "samcheck.gates", "samcheck.git", "samcheck.neighbours"),
+        *("samcheck.owned", "samcheck.shapes", "samcheck.usage"),
+    ),
     ("samcheck.guest.record", "samcheck.guest.sizes"),
 )
 
