@@ -15,12 +15,12 @@ from rich.console import Console
 
 import samcheck
 from samcheck import console as display
-from samcheck import environments, facts, machine, report, requirements, results, runner
+from samcheck import environments, facts, files, git, machine, owned, report, requirements, results, runner
 from samcheck.course import Settings
 from samcheck.environments import Environment, here, venv
 from samcheck.errors import CELLS_FAILED, BadInput, BuildFailed, EnvironmentUnavailable
 from samcheck.gates import side_by_side
-from samcheck.guest.record import CellResult, restriction
+from samcheck.guest.record import CellResult, restriction, result_name
 from samcheck.matrix import LeftOut, Plan, PlannedCell
 
 #: What --resume tries again: the cause may have been mended.
@@ -88,12 +88,14 @@ def version() -> str:
 
 
 def _git(*arguments: str) -> str:
-    """What git says of the checkout; nothing where there is no git or no repository."""
-    command = ["git", "-C", str(environments.CHECKOUT), *arguments]
-    try:
-        return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
-    except FileNotFoundError:
+    """What git says of the checkout; nothing where there is no git, or the checkout is no repository.
+
+    samcheck may also be installed inside of a repository of somebody else's, whose commits say nothing of it.
+    """
+    top = git.top_of(environments.CHECKOUT)
+    if top is None or top.resolve() != environments.CHECKOUT:
         return ""
+    return git.ask(environments.CHECKOUT, *arguments).stdout.decode("utf-8", "replace").strip()
 
 
 def plan_here(plan: Plan, python: str) -> Plan:
@@ -137,22 +139,34 @@ def open_folder(run: Run, resume: bool) -> Path:
     """
     if not resume:
         folder = RUNS / new_name()
+        owned.make(folder)
         _note(folder, run)
         return folder
-    for path in sorted(RUNS.glob("*/run.json"), reverse=True):
-        try:
-            if _RUN.validate_json(path.read_bytes()) == run:
-                return path.parent
-        except ValidationError:
-            continue
+    for folder in sorted(RUNS.glob("*/"), reverse=True):
+        if owned.is_own(folder, noted_before) and _noted(folder) == run:
+            owned.mark(folder)
+            return folder
     raise BadInput(
         f"nothing to resume: {RUNS} holds no unfinished run of matrix {run.matrix} with these cells and "
         f"options in environment {run.environment} by samcheck {run.version}; leave out --resume to start one"
     )
 
 
+def noted_before(folder: Path) -> bool:
+    """Whether a samcheck from before there were marks made the folder of a run: it noted the run there."""
+    return owned.has_file(folder, "run.json") and _noted(folder) is not None
+
+
+def _noted(folder: Path) -> Run | None:
+    """The run of a folder; None where none is noted, or what is there means none."""
+    try:
+        return _RUN.validate_json(files.read(folder / "run.json"))
+    except (BadInput, ValidationError):
+        return None
+
+
 def _note(folder: Path, run: Run) -> None:
-    results.write_atomically(folder / "run.json", _RUN.dump_json(run, indent=1))
+    files.write_atomically(folder / "run.json", _RUN.dump_json(run, indent=1))
 
 
 def announce(console: Console, plan: Plan, settings: Settings, folder: Path) -> None:
@@ -200,16 +214,21 @@ def run(console: Console, plan: Plan, settings: Settings, resume: bool, store: P
         tuple(row.cell.id for row in plan.cells),
         groups=settings.groups,
     )
-    results.require_writable(store)
+    results.require_writable(store, machine.device_name(), [_name(row, settings) for row in plan.cells])
     folder = open_folder(noted, resume)
     announce(console, plan, settings, folder)
-    with results.locked(folder, wait=False), display.display(console, len(plan.cells)) as shown:
+    with files.locked(folder, wait=False), display.display(console, len(plan.cells)) as shown:
         finished, spared = _cells(plan, settings, folder, store, shown)
     table = report.write(store, (*plan.left_out, *spared))
     if not any(map(_again, finished)):
         _note(folder, replace(noted, finished=True))
     console.print(f"table: {table}", markup=False, highlight=False, soft_wrap=True)
     return 0 if all(result.outcome == "passed" for result in finished) else CELLS_FAILED
+
+
+def _name(row: PlannedCell, settings: Settings) -> str:
+    """What the result of a cell will be called."""
+    return result_name(row.cell.id, settings.variants, settings.groups)
 
 
 def _cells(
@@ -246,7 +265,7 @@ def _cell(
     if result is None or _again(result):
         result = runner.run_cell(row, settings, folder / row.cell.id, watched)
         settings.gates.check()  # what an interruption did to a cell is not its result
-        results.write_atomically(kept, results.to_json(result))
+        files.write_atomically(kept, results.to_json(result))
     results.store(store, result, machine.device_name())
     watched.finished(result)
     return result
