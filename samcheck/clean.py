@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import time
 from collections import Counter
 from collections.abc import Generator, Iterable, Iterator, Sequence
@@ -10,9 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
-
-from samcheck import disk, usage
+from samcheck import disk, owned, usage
 from samcheck.asking import index
 from samcheck.environments import leftovers, venv
 from samcheck.errors import BadInput, EnvironmentUnavailable
@@ -104,6 +101,8 @@ def _run_folder(id: str, client: Any) -> Path:
     if id not in known:
         newest = f"; the newest are {', '.join(known[-3:])}" if known else ": there is none at all"
         raise BadInput(f"--run {id}: no such run in {RUNS}{newest}")
+    if not disk.is_run(RUNS / id):
+        raise BadInput(f"--run {id}: {RUNS / id} is not marked as made by samcheck: remove it by hand")
     held = disk.run(RUNS / id, _working(client)).held
     if held:
         raise BadInput(f"--run {id}: {held}; stop it first")
@@ -124,12 +123,13 @@ def _one_run(folder: Path, client: Any, dry_run: bool) -> Iterator[str]:
         if container.labels.get("samcheck.work", "").startswith(f"{folder}/"):
             yield f"container {container.name if dry_run else leftovers.remove_one(container)}"
     if not dry_run:
-        shutil.rmtree(folder)
+        owned.remove(folder, disk.run_before)
     yield f"run {folder.name}"
 
 
 def _by_kind(wanted: Wanted, client: Any, now: float) -> Iterator[Step]:
     everything = _look(client)
+    yield from (Step("left alone", each) for each in disk.foreign(wanted.kinds))
     chosen = choose(everything, wanted, now)
     removable = [item for item in chosen if not item.held]
     yield from (Step("kept", f"{_title(item)}: {item.held}") for item in chosen if item.held)
@@ -207,20 +207,13 @@ def _remove_image(item: Item, client: Any) -> str:
 def _remove_folder(item: Item) -> str:
     """Remove a folder, a venv or an index with its lock held; why not, when that cannot be had."""
     folder = Path(item.key)
-    if folder.parent == index.home():
+    if item.kind == "run":
+        return owned.remove(folder, disk.run_before)
+    if item.kind == "index":
         return index.remove(folder)
-    if folder.parent != venv.home() / "venvs":
-        shutil.rmtree(folder)
-        return ""
-    lock = Path(f"{folder}.lock")
-    try:
-        with FileLock(lock, timeout=0):
-            (folder / venv.COMPLETE).unlink(missing_ok=True)  # first: half of one must not look whole
-            shutil.rmtree(folder)
-            lock.unlink(missing_ok=True)
-    except Timeout:
-        return "it is being built"
-    return ""
+    return (
+        venv.remove(folder) if folder.parent == venv.folders() else owned.remove(folder, disk.killed_before)
+    )
 
 
 def _remove_orphans(before: Sequence[Item], client: Any) -> Iterator[Step]:

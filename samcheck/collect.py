@@ -12,11 +12,15 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from samcheck.environments import NO_PROGRESS, Ended
+from samcheck import files
+from samcheck.environments import NO_PROGRESS, Ended, channel
+from samcheck.errors import BadInput
 from samcheck.guest.record import BAD_CHECK_OUTCOMES, CheckResult
 from samcheck.shapes import Shape
 
 DETAILS_LIMIT = 4000
+#: Bytes of one start's record: what a guest may say in it, and what is noted beside that.
+LARGEST_RECORD = 2 * channel.TOTAL_LIMIT
 #: Of pytest: it ran all that it had to run: some, with success or not, or none.
 ALL_RAN = (0, 1, 5)
 #: The host hears of a check's start a little after the guest's own clock for the time limit was set.
@@ -91,7 +95,13 @@ class Journal:
 def read(path: Path) -> Journal:
     """The events in a record; none where there is none. A line that is not whole is left out."""
     journal = Journal()
-    content = path.read_bytes() if path.exists() else b""
+    try:
+        content = files.read(path, LARGEST_RECORD)
+    except files.Missing:
+        return journal
+    except BadInput:  # a check outside of a container has put something else in its place
+        journal.torn = True
+        return journal
     for line in content.split(b"\n")[:-1]:
         journal.feed(line)
     return journal
@@ -176,8 +186,8 @@ def read_attempt(record: Path, end: Path, output: Path) -> Attempt:
     """An attempt from its three files; those that samcheck did not get to write may be missing."""
     seen = read(record)
     ended, at = _read_end(end)
-    if seen.torn and seen.finished:
-        # As if interrupted: what can be read is kept, the rest runs again (which ends: some was kept).
+    if seen.torn:
+        # As if interrupted: what can be read is kept, and the rest runs again.
         ended, seen.exit_status, seen.running = None, None, None
     return Attempt(seen, ended, at, tail(output))
 
@@ -185,19 +195,15 @@ def read_attempt(record: Path, end: Path, output: Path) -> Attempt:
 def _read_end(path: Path) -> tuple[Ended | None, float]:
     """How the guest ended and when; None if that was not noted, or the note is damaged."""
     try:
-        stored = json.loads(path.read_bytes())
+        stored = files.parsed_json(files.read(path))
         return Ended(stored["exit_code"], stored["signal"], stored["cause"]), float(stored["at"])
-    except (FileNotFoundError, ValueError, KeyError, TypeError):
+    except (BadInput, ValueError, KeyError, TypeError):
         return None, 0.0
 
 
 def tail(path: Path) -> str:
     """The last characters of a file that may hold anything."""
-    if not path.exists():
-        return ""
-    with path.open("rb") as stream:
-        stream.seek(max(0, path.stat().st_size - DETAILS_LIMIT))
-        return stream.read().decode("utf-8", "replace")
+    return files.tail(path, DETAILS_LIMIT).decode("utf-8", "replace")
 
 
 def settled(attempts: Sequence[Attempt], check_timeout: float) -> dict[str, CheckResult]:

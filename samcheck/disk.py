@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Collection, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import psutil
-from filelock import FileLock, Timeout
 
-from samcheck import usage
+from samcheck import owned, session, usage
 from samcheck.asking import index
+from samcheck.bisection import noted
 from samcheck.environments import leftovers, venv
 from samcheck.errors import EnvironmentUnavailable
+from samcheck.interleaving import meeting
 from samcheck.report.exports import parquet
+from samcheck.report.plain import visible
 from samcheck.session import RUNS
 from samcheck.usage import Item
 
@@ -34,7 +38,7 @@ GROUPS = {
     "container": "containers of killed runs",
     "unfinished": "unfinished builds",
 }
-#: Folders that building makes for a moment; a killed build leaves them.
+#: Folders that are made for a moment, and left by what is killed meanwhile.
 TEMPORARY = (
     (Path(tempfile.gettempdir()), "samcheck-build-*"),
     (Path(tempfile.gettempdir()), f"{parquet.TEMPORARY}*"),
@@ -66,14 +70,54 @@ def folders(working: Collection[str]) -> list[Item]:
     """Everything that samcheck keeps in folders; containers are at work in the folders `working`."""
     busy = _busy(working)
     found = [
-        *_settled([_venv(path, busy) for path in _inside(venv.home() / "venvs")]),
-        *(_run(path, busy) for path in _inside(RUNS)),
+        *_settled([_venv(path, busy) for path in _inside(venv.folders()) if _is_venv(path)]),
+        *(_run(path, busy) for path in _inside(RUNS) if is_run(path)),
         *_settled([_folder("unfinished", path, busy) for path in _temporary()]),
     ]
-    found += [_index(path) for path in _inside(index.home())]
-    if oracle_folder().is_dir():
-        found += _settled([_folder("oracle", oracle_folder(), "")])
+    found += [_index(path) for path in _inside(index.home()) if _is_index(path)]
+    if any(_answers()):
+        found += _settled([_folder("oracle", oracle_folder(), "", _answers())])
     return found
+
+
+def foreign(kinds: Collection[str]) -> Iterator[str]:
+    """Where folders lie among samcheck's that are not its own, of these kinds."""
+    places: tuple[tuple[str, Callable[[], Path], Callable[[Path], bool]], ...] = (
+        ("venv", venv.folders, _is_venv),
+        ("run", lambda: RUNS, is_run),
+        ("index", index.home, _is_index),
+    )
+    for kind, place, own in places:
+        names = [path.name for path in _inside(place()) if kind in kinds and not own(path)]
+        if names:
+            some = ", ".join(map(visible, names[:3])) + (", …" if len(names) > 3 else "")
+            yield f"what is not marked as made by samcheck in {visible(str(place()))}: {some}"
+
+
+def _is_venv(folder: Path) -> bool:
+    return owned.is_own(folder, venv.completed)
+
+
+def _is_index(folder: Path) -> bool:
+    return owned.is_own(folder, index.listed_before)
+
+
+def is_run(folder: Path) -> bool:
+    """Whether samcheck has made the folder of a run."""
+    return owned.is_own(folder, run_before)
+
+
+def run_before(folder: Path) -> bool:
+    """Whether a samcheck from before there were marks made the folder of a run, of whatever command."""
+    return any(made(folder) for made in (session.noted_before, noted.noted_before, meeting.made_before))
+
+
+def killed_before(folder: Path) -> bool:
+    """Whether a samcheck from before there were marks left a folder that it made for a moment."""
+    if re.fullmatch(r"samcheck-build-[a-z0-9_]{8}", folder.name):
+        return all(owned.has_file(folder, name) for name in ("Dockerfile", "uv"))
+    base = re.fullmatch(r"samcheck-base\.[A-Za-z0-9]{6}", folder.name)
+    return base is not None and owned.is_own(folder / "debootstrap", lambda _: True)
 
 
 def run(folder: Path, working: Collection[str]) -> Item:
@@ -83,8 +127,15 @@ def run(folder: Path, working: Collection[str]) -> Item:
 
 def oracle_folder() -> Path:
     """Where the guest keeps the oracle's answers; it stands alone, and so this rule stands twice."""
-    home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    home = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
     return Path(os.environ.get("SAMCHECK_CACHE") or Path(home) / "samcheck" / "oracle")
+
+
+def _answers() -> Iterator[Path]:
+    """The oracle's answers: named by a digest, they are known wherever $SAMCHECK_CACHE points to."""
+    for path in oracle_folder().glob("*.npz"):
+        if re.fullmatch(r"[0-9a-f]{64}\.npz", path.name) and owned.has_file(path.parent, path.name):
+            yield path
 
 
 def _inside(folder: Path) -> Iterator[Path]:
@@ -96,7 +147,7 @@ def _temporary() -> Iterator[Path]:
     """What killed builds of this user left; another user's cannot be removed."""
     for place, name in TEMPORARY:
         for path in sorted(place.glob(name)):
-            if path.is_dir() and not path.is_symlink() and path.stat().st_uid == os.getuid():
+            if owned.is_own(path, killed_before) and path.lstat().st_uid == os.getuid():
                 yield path
 
 
@@ -138,11 +189,11 @@ def _settled(found: Sequence[_Folder]) -> list[Item]:
 def _venv(folder: Path, busy: str) -> _Folder:
     """A virtual environment; its marker has the time of its last use."""
     marker = folder / venv.COMPLETE
-    found = _folder("venv" if marker.exists() else "unfinished", folder, busy)
+    found = _folder("venv" if venv.completed(folder) else "unfinished", folder, busy)
     item = replace(found.item, cell=folder.name.rpartition("-")[0])
-    if marker.exists():
+    if venv.completed(folder):
         item = replace(item, used=marker.stat().st_mtime)
-    if not item.held and _locked(folder):
+    if not item.held and venv.is_locked(folder):
         item = replace(item, held="it is being built")
     return replace(found, item=item)
 
@@ -155,16 +206,6 @@ def _index(folder: Path) -> Item:
     return replace(item, name=f"{item.name}{f', of {root}' if root else ''}", held=held)
 
 
-def _locked(folder: Path) -> bool:
-    if not Path(f"{folder}.lock").exists():
-        return False
-    try:
-        with FileLock(f"{folder}.lock", timeout=0):
-            return False
-    except Timeout:
-        return True
-
-
 def _run(folder: Path, busy: str) -> Item:
     (item,) = _settled([_folder("run", folder, busy)])
     started_by = folder.name.rpartition("-")[2]
@@ -173,13 +214,13 @@ def _run(folder: Path, busy: str) -> Item:
     return item
 
 
-def _folder(kind: str, folder: Path, busy: str) -> _Folder:
-    """A folder with all that is in it; `busy` names the folders that something works in."""
+def _folder(kind: str, folder: Path, busy: str, of: Iterable[Path] | None = None) -> _Folder:
+    """A folder with all that is in it, or with some files `of` it; `busy` names what something works in."""
     parts: dict[Hashable, int] = {}
     inside: Counter[Hashable] = Counter()
     anywhere: dict[Hashable, int] = {}
     devices, newest = set(), 0.0
-    for status in _files(folder):
+    for status in _files(folder) if of is None else _stats(map(str, of)):
         inode = (status.st_dev, status.st_ino)
         parts[inode] = status.st_blocks * BLOCK
         if status.st_nlink > 1 and not stat.S_ISDIR(status.st_mode):
@@ -196,11 +237,13 @@ def _folder(kind: str, folder: Path, busy: str) -> _Folder:
 def _files(folder: Path) -> Iterator[os.stat_result]:
     """What the file system says of everything below a folder; what goes meanwhile is not missed."""
     for where, _, names in os.walk(folder):
-        for path in (where, *(os.path.join(where, name) for name in names)):
-            try:
-                yield os.lstat(path)
-            except FileNotFoundError:
-                continue
+        yield from _stats((where, *(os.path.join(where, name) for name in names)))
+
+
+def _stats(paths: Iterable[str]) -> Iterator[os.stat_result]:
+    for path in paths:
+        with suppress(FileNotFoundError):
+            yield os.lstat(path)
 
 
 def as_json(seen: Usage, now: float) -> dict[str, Any]:

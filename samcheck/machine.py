@@ -96,7 +96,7 @@ def _candidates(python: str) -> list[str]:
     folders = os.environ.get("PATH", "").split(os.pathsep)
     on_path = [shutil.which(f"python{python}", path=folder) for folder in folders]
     generic = [shutil.which("python3", path=folder) for folder in folders]
-    root = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
+    root = Path(os.environ.get("PYENV_ROOT") or os.path.expanduser("~/.pyenv")) / "versions"
     versions = sorted(root.glob(f"{python}.*/bin/python{python}"), key=_natural, reverse=True)
     found = [path for path in on_path if path] + [str(path) for path in versions]
     return found + [path for path in generic if path]

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 
-from samcheck import report, results
+from samcheck import files, report, results
 from samcheck.errors import BadInput
 from samcheck.guest.record import CellResult
 from samcheck.matrix import LeftOut
@@ -98,7 +98,7 @@ def merge(folders: Sequence[Path], into: Path) -> Merged:
         elif place in there and there[place].content == best[place].content:
             done["kept"].append(place)
         else:
-            results.write_atomically(into / place, best[place].content)
+            files.write_atomically(into / place, best[place].content)
             done["replaced" if place in there else "taken"].append(place)
     return Merged(
         **{word: tuple(places) for word, places in done.items()},
@@ -160,12 +160,13 @@ def _read_all(folders: Iterable[Path]) -> tuple[list[_Candidate], list[str]]:
             try:
                 found.append(_read(folder, path))
             except BadInput as problem:
-                problems.append(str(problem))
+                problems.append(files.named(str(problem)))
     return found, problems
 
 
 def _read(folder: Path, path: Path) -> _Candidate:
-    result = results.read(path)
+    content = files.read(path, results.LARGEST)
+    result = results.parsed(content, str(path))
     # A file under another name would stand for another cell, and push that one's result out.
     expected = results.place(folder, result, path.parent.parent.name)
     if expected != path:
@@ -176,7 +177,7 @@ def _read(folder: Path, path: Path) -> _Candidate:
         raise BadInput(f"{path}: finished: {result.finished!r} is not a time in ISO 8601") from None
     if finished.tzinfo is None:
         finished = finished.replace(tzinfo=UTC)
-    return _Candidate(PurePosixPath(path.relative_to(folder)), result, finished, path.read_bytes())
+    return _Candidate(PurePosixPath(path.relative_to(folder)), result, finished, content)
 
 
 def _best(candidates: Iterable[_Candidate]) -> dict[PurePosixPath, _Candidate]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -104,8 +105,10 @@ def chosen(choice: Choice, whole: Plan) -> Plan:
 
 def file_of(path: Path) -> Path:
     """The matrix file: a path, or the name of a shipped one, as in ``samcheck plan nightly``."""
+    if not path.name:  # the folder one is in
+        return path
     shipped = MATRICES / path.with_suffix(".toml").name
-    return shipped if not path.exists() and path.parent == Path() and shipped.exists() else path
+    return shipped if not os.path.lexists(path) and path.parent == Path() and shipped.exists() else path
 
 
 def digest(whole: Plan) -> str:

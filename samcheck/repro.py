@@ -57,7 +57,7 @@ def _python(result: CellResult) -> str:
     """The interpreter of a result that ran in a virtual environment, or in one as it is."""
     if result.environment.kind == "here":
         stored = result.environment.details.get("interpreter", "")
-        python = Path(stored.replace("<checkout>", str(CHECKOUT))).expanduser()
+        python = Path(os.path.expanduser(stored.replace("<checkout>", str(CHECKOUT))))
     else:
         was = result.cell
         cell = Cell(was.torch, was.cuda, was.python, was.numpy, was.sam)

@@ -2,28 +2,30 @@
 
 from __future__ import annotations
 
-import fcntl
-import json
+import hashlib
 import os
 import re
-import tempfile
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache
 from operator import attrgetter
 from pathlib import Path
-from typing import IO, Annotated, TypeVar
+from typing import Annotated, Any, TypeVar
 
+import msgspec
 from pydantic import Field
 
-from samcheck import shapes
+from samcheck import files, shapes
 from samcheck.environments import CHECKOUT
 from samcheck.errors import BadInput
 from samcheck.guest import record
 from samcheck.guest.record import CellResult, Fingerprint
 
 T = TypeVar("T")
-DRAFT = ".draft"
+#: Bytes that a result may have: some thousand checks with long tracebacks, pictures and samples.
+LARGEST = 256 * 2**20
+#: Characters of a device's or driver's name that stand in a folder's.
+LONGEST_SLUG = 80
 #: Results of all schemas since this one are read.
 OLDEST_SCHEMA = 1
 _RESULT = shapes.Shape(CellResult)
@@ -32,115 +34,104 @@ _CHECK_OUTCOMES = frozenset(record.CHECK_OUTCOMES)
 _outcome = attrgetter("outcome")
 
 
-def write_atomically(path: Path, content: bytes) -> None:
-    """Replace `path` as a whole: a reader, a full disk, or kill -9 never leaves half a file.
-
-    Drafts of processes that were killed while writing into the same folder are removed.
-
-    Raises:
-        OSError: with `path`, which is as it was.
-    """
-    with replacing(path) as stream:
-        stream.write(content)
-
-
-@contextmanager
-def replacing(path: Path) -> Iterator[IO[bytes]]:
-    """A stream whose content replaces `path` as a whole, as `write_atomically` does, once all is written."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        _sweep(path.parent)
-        with _draft(path) as stream:
-            yield stream
-            stream.flush()
-            os.fsync(stream.fileno())
-            os.chmod(stream.name, 0o644)
-            os.replace(stream.name, path)
-    except OSError as error:
-        raise OSError(error.errno, error.strerror, str(path)) from error
-
-
-@contextmanager
-def _draft(path: Path) -> Iterator[IO[bytes]]:
-    """A new file beside `path`, locked as long as this process lives; removed unless it was renamed."""
-    stream = _locked_draft(path)
-    try:
-        with stream:
-            yield stream
-    except BaseException:
-        with suppress(FileNotFoundError):
-            os.unlink(stream.name)
-        raise
-
-
-def _locked_draft(path: Path) -> IO[bytes]:
-    while True:
-        stream = tempfile.NamedTemporaryFile(  # noqa: SIM115  closed by whoever asked
-            prefix=f".{path.name}.", suffix=DRAFT, dir=path.parent, delete=False
-        )
-        with suppress(OSError):  # a file system without locks: then nothing is swept there either
-            fcntl.flock(stream, fcntl.LOCK_EX)
-        if os.fstat(stream.fileno()).st_nlink:
-            return stream
-        stream.close()  # swept before it was locked
-
-
-def _sweep(folder: Path) -> None:
-    """Remove drafts that nobody has locked: whoever wrote them was killed."""
-    for path in folder.glob(f".*{DRAFT}"):
-        with suppress(OSError), path.open("rb") as stream:
-            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            path.unlink()
-
-
-class InUse(BadInput):
-    """Another process works in the same folder."""
-
-
-@contextmanager
-def locked(folder: Path, wait: bool = True) -> Iterator[None]:
-    """Alone in `folder` among those who ask; nothing is left there, and kill -9 ends it.
-
-    Raises:
-        InUse: somebody else is, and `wait` is false.
-    """
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-        except BlockingIOError:
-            raise InUse(
-                f"the run {folder.name} still goes on in another process: wait for it, or end it"
-            ) from None
-        yield
-    finally:
-        os.close(handle)
-
-
-def require_writable(root: Path) -> None:
+def require_writable(root: Path, device: str = "", names: Sequence[str] = ()) -> None:
     """Find out before hours of work that results cannot be stored.
 
+    Args:
+        root: where they will be stored.
+        device: what this machine is called, as for `store`.
+        names: of the results that are to come, as `CellResult.name` has them.
+
     Raises:
-        BadInput: files cannot be made under `root`.
+        BadInput: files cannot be made under `root`, or one of the results cannot have its name.
     """
-    try:
-        root.mkdir(parents=True, exist_ok=True)
-        write_atomically(root / ".writable", b"")
-        (root / ".writable").unlink()
-    except OSError as error:
-        raise BadInput(f"results cannot be stored at {root}: {error.strerror}") from None
+    for name in names:
+        _file_name(name)
+    _private()
+    for folder in (root, *(_used(root / slug(device)) if device else ())):
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            files.write_atomically(folder / ".writable", b"")
+            (folder / ".writable").unlink()
+        except OSError as error:
+            raise BadInput(f"results cannot be stored at {folder}: {error.strerror}") from None
+        for name in names:
+            if (folder / _file_name(name)).is_dir():
+                raise BadInput(
+                    f"{folder / _file_name(name)} is a folder, in the way of a result: move it away"
+                )
+
+
+def _used(device: Path) -> list[Path]:
+    """The folders of a device, and of the drivers below it, that are there already."""
+    return [path for path in (device, *device.glob("*")) if path.is_dir()]
 
 
 def to_json(result: CellResult) -> bytes:
-    """The stored form: results are published, so tracebacks in them do not name this machine's folders."""
-    return anonymous(shapes.to_json(result, indent=1) + b"\n")
+    """The stored form: results are published, so tracebacks in them do not name this machine's folders.
 
-
-def anonymous(content: bytes) -> bytes:
-    """Without the paths of this machine's checkout and home."""
-    for folder, name in ((CHECKOUT, b"<checkout>"), (Path.home(), b"~")):
-        content = content.replace(f"{folder}/".encode(), name + b"/")
+    Raises:
+        BadInput: it could not be read again: a number that is none, half a character, an unknown outcome.
+    """
+    what = f"the result of {result.cell.id}"
+    try:
+        plain = anonymous(msgspec.to_builtins(result))
+        content = shapes.to_json(plain, indent=1) + b"\n"
+    except (ValueError, TypeError, OverflowError, RecursionError) as error:
+        raise BadInput(f"{what} cannot be stored: {error}") from None
+    if len(content) > LARGEST:
+        raise BadInput(f"{what} cannot be stored: it has more than {LARGEST} bytes")
+    try:
+        _parsed(content, what)
+    except BadInput as problem:
+        raise BadInput(f"{what} cannot be stored, as it could not be read again: {problem}") from None
     return content
+
+
+def anonymous(value: Any) -> Any:
+    """A text, or all texts in lists and dicts, without the paths of this machine's checkout and home.
+
+    Only where such a path begins: ``/data/root/x`` is not in the home of root.
+    """
+    if isinstance(value, str):
+        for path, begins, name in _private():
+            if path in value:
+                value = begins.sub(rf"\g<before>{name}/", value)
+        return value
+    if isinstance(value, dict):
+        return {anonymous(key): anonymous(each) for key, each in value.items()}
+    return [anonymous(each) for each in value] if isinstance(value, list | tuple) else value
+
+
+@cache
+def _private() -> tuple[tuple[str, re.Pattern[str], str], ...]:
+    """Folders that are not published, where they begin in a text, what takes their place; longest first."""
+    home = files.home()
+    named = [(CHECKOUT, "<checkout>")]
+    if home is not None:
+        named += [(home, "~"), (Path(os.path.realpath(home)), "~")]
+    spelled = {text: name for folder, name in reversed(named) for text in _spellings(folder)}
+    longest_first = sorted(spelled, key=len, reverse=True)
+    return tuple((text, _beginning(text), spelled[text]) for text in longest_first)
+
+
+def _spellings(folder: Path) -> Iterator[str]:
+    """How a folder's path is written in texts; one that is not UTF-8 in each way that programs have."""
+    path = os.path.normpath(folder)
+    if path.strip("/"):  # else every path would be below it
+        raw = os.fsencode(path)
+        yield from (raw.decode("utf-8", errors) for errors in ("replace", "backslashreplace"))
+        yield from (path.encode("utf-8", errors).decode() for errors in ("replace", "backslashreplace"))
+
+
+def _beginning(path: str) -> re.Pattern[str]:
+    """Fits `path` and the slash behind it where a path begins: not behind what would be a part of it.
+
+    It also begins behind an address's ``://``, a compiler's ``-I``, a terminal's colour, a difference's sign.
+    """
+    option, colour, sign = r"(?:\A|[\s\"'(\[=,:])-[A-Za-z]", r"\x1b\[[0-9;]*m", r"(?:\A|\n)[+-]"
+    begins = rf"\A|[^\w.~+@%/\\-]|://|{option}|{colour}|{sign}|\\[nrt]"
+    return re.compile(f"(?P<before>{begins}){re.escape(path)}/+")
 
 
 def read(path: Path) -> CellResult:
@@ -154,23 +145,32 @@ def read(path: Path) -> CellResult:
 
 def _read(path: Path) -> CellResult:
     """As `read`, a struct with the fields of a `CellResult`."""
+    return _parsed(files.read(path, LARGEST), str(path))
+
+
+def parsed(content: bytes, where: str) -> CellResult:
+    """As `read`, of what is in a file; `where` it is, for messages."""
+    return _RESULT.whole(_parsed(content, where))
+
+
+def _parsed(content: bytes, where: str) -> CellResult:
     try:
-        result = _validated(_RESULT, path)
+        result = _validated(_RESULT, content, where)
     except BadInput:
-        version = _schema_of(path)
+        version = _schema_of(content)
         if version is None or OLDEST_SCHEMA <= version <= record.SCHEMA_VERSION:
             raise
-        raise BadInput(_foreign(path, version)) from None
+        raise BadInput(_foreign(where, version)) from None
     if not OLDEST_SCHEMA <= result.schema_version <= record.SCHEMA_VERSION:
-        raise BadInput(_foreign(path, result.schema_version))
-    _require_known_outcomes(path, result)
+        raise BadInput(_foreign(where, result.schema_version))
+    _require_known_outcomes(where, result)
     # What came later has defaults that are true of older results, so these need no more than the number.
     if result.schema_version == record.SCHEMA_VERSION:
         return result
     return shapes.replace(result, schema_version=record.SCHEMA_VERSION)
 
 
-def _require_known_outcomes(path: Path, result: CellResult) -> None:
+def _require_known_outcomes(where: str, result: CellResult) -> None:
     """Whatever is made from results tells good from bad by these words."""
     if result.outcome in record.CELL_OUTCOMES and _CHECK_OUTCOMES.issuperset(map(_outcome, result.checks)):
         return
@@ -179,31 +179,31 @@ def _require_known_outcomes(path: Path, result: CellResult) -> None:
         (f"checks.{number}.outcome", check.outcome, record.CHECK_OUTCOMES)
         for number, check in enumerate(result.checks)
     ]
-    for where, outcome, known in said:
+    for field_, outcome, known in said:
         if outcome not in known:
             raise BadInput(
-                f"{path}: not a samcheck result: {where}: {outcome[:80]!r} is none of {', '.join(known)}"
+                f"{where}: not a samcheck result: {field_}: {outcome[:80]!r} is none of {', '.join(known)}"
             )
 
 
-def _schema_of(path: Path) -> int | None:
+def _schema_of(content: bytes) -> int | None:
     """The schema that a file says it has; None if it does not say."""
     try:
-        version = json.loads(path.read_bytes())["schema_version"]
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        version = files.parsed_json(content)["schema_version"]
+    except (ValueError, KeyError, TypeError, IndexError):
         return None
     return version if type(version) is int else None
 
 
-def _foreign(path: Path, version: int) -> str:
+def _foreign(where: str, version: int) -> str:
     age, remedy = (
         ("newer", "read it with the samcheck that wrote it, or a newer one")
         if version > record.SCHEMA_VERSION
         else ("older", "run its cell again")
     )
     return (
-        f"{path}: a result of schema {version}, {age} than schema {OLDEST_SCHEMA} to {record.SCHEMA_VERSION} "
-        f"of this samcheck: {remedy}"
+        f"{where}: a result of schema {str(version)[:20]}, {age} than schema {OLDEST_SCHEMA} to "
+        f"{record.SCHEMA_VERSION} of this samcheck: {remedy}"
     )
 
 
@@ -219,18 +219,22 @@ def as_fingerprint(content: bytes) -> Fingerprint:
         raise BadInput(f"what the probe reported is not a fingerprint: {error}") from None
 
 
-def _validated(shape: shapes.Shape[T], path: Path) -> T:
+def _validated(shape: shapes.Shape[T], content: bytes, where: str) -> T:
     try:
-        return shape.read(path.read_bytes())
-    except OSError as error:
-        raise BadInput(f"{path}: cannot be read: {error.strerror}") from None
+        return shape.read(content)
     except ValueError as error:
-        raise BadInput(f"{path}: not a samcheck result of schema {record.SCHEMA_VERSION}: {error}") from None
+        raise BadInput(f"{where}: not a samcheck result of schema {record.SCHEMA_VERSION}: {error}") from None
 
 
 def slug(text: str) -> str:
-    """`text` as a name of a folder: lower-case letters, digits, dots and dashes."""
-    return re.sub(r"[^a-z0-9.]+", "-", text.lower()).strip("-.") or "unknown"
+    """`text` as a name of a folder: lower-case letters, digits, dots and dashes.
+
+    One that is very long ends in a hash of the whole.
+    """
+    name = re.sub(r"[^a-z0-9.]+", "-", text.lower()).strip("-.") or "unknown"
+    if len(name) <= LONGEST_SLUG:
+        return name
+    return f"{name[: LONGEST_SLUG - 13]}-{hashlib.sha256(name.encode()).hexdigest()[:12]}"
 
 
 def device_of(result: CellResult, fallback: str) -> str:
@@ -241,18 +245,36 @@ def device_of(result: CellResult, fallback: str) -> str:
     return seen.gpu if seen.device == "cuda" and seen.gpu else f"cpu {seen.cpu}"
 
 
-def place(root: Path, result: CellResult, fallback_device: str) -> Path:
-    """Where `result` belongs under `root`."""
+def machine_of(result: CellResult, fallback_device: str) -> tuple[str, str]:
+    """The folders of the device and of its driver that `result` belongs into."""
     on_gpu = result.observed is not None and result.observed.device == "cuda"
     driver = (result.observed.driver if result.observed and on_gpu else None) or "none"
-    folder = root / slug(device_of(result, fallback_device)) / slug(driver)
-    return folder / f"{result.name}.json"
+    return slug(device_of(result, fallback_device)), slug(driver)
+
+
+def place(root: Path, result: CellResult, fallback_device: str) -> Path:
+    """Where `result` belongs under `root`.
+
+    Raises:
+        BadInput: what it is called cannot be the name of a file in that folder.
+    """
+    device, driver = machine_of(result, fallback_device)
+    return root / device / driver / _file_name(result.name)
+
+
+def _file_name(name: str) -> str:
+    files.require_name(name, "the result")  # a folder of the run is called so, too
+    return files.require_name(f"{name}.json", "the result")
 
 
 def store(root: Path, result: CellResult, fallback_device: str) -> Path:
-    """Write `result` to its place under `root`, replacing an older one of the same cell."""
+    """Write `result` to its place under `root`, replacing an older one of the same cell.
+
+    Raises:
+        BadInput: it has no place there, or could not be read again; an older one is as it was.
+    """
     path = place(root, result, fallback_device)
-    write_atomically(path, to_json(result))
+    files.write_atomically(path, to_json(result))
     return path
 
 
@@ -264,6 +286,11 @@ class Stored:
     driver: str
     result: CellResult
     path: Annotated[Path, Field(exclude=True)] = field(default=Path(), compare=False)
+
+
+def stored(path: Path, result: CellResult) -> Stored:
+    """A result that lies at `path`, with the folders' names as text."""
+    return Stored(files.named(path.parent.parent.name), files.named(path.parent.name), result, path)
 
 
 def load(root: Path) -> tuple[list[Stored], list[str]]:
@@ -291,6 +318,6 @@ def read_all(paths: Iterable[Path], problems: list[str]) -> Iterator[Stored]:
     with shapes.uncollected():
         for path in paths:
             try:
-                yield Stored(path.parent.parent.name, path.parent.name, _read(path), path)
+                yield stored(path, _read(path))
             except BadInput as problem:
-                problems.append(str(problem))
+                problems.append(files.named(str(problem)))

@@ -16,12 +16,25 @@ from rich.console import Console
 
 import samcheck
 from samcheck import console as display
-from samcheck import environments, facts, machine, mishaps, report, requirements, results, runner, streams
+from samcheck import (
+    environments,
+    facts,
+    files,
+    git,
+    machine,
+    mishaps,
+    owned,
+    report,
+    requirements,
+    results,
+    runner,
+    streams,
+)
 from samcheck.course import Course, Settings
 from samcheck.environments import Environment, here, venv
 from samcheck.errors import CELLS_FAILED, BadInput, BuildFailed, EnvironmentUnavailable
 from samcheck.gates import side_by_side
-from samcheck.guest.record import CellResult, restriction
+from samcheck.guest.record import CellResult, restriction, result_name
 from samcheck.matrix import LeftOut, Plan, PlannedCell
 from samcheck.report.plain import visible
 
@@ -90,12 +103,14 @@ def version() -> str:
 
 
 def _git(*arguments: str) -> str:
-    """What git says of the checkout; nothing where there is no git or no repository."""
-    command = ["git", "-C", str(environments.CHECKOUT), *arguments]
-    try:
-        return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
-    except FileNotFoundError:
+    """What git says of the checkout; nothing where there is no git, or the checkout is no repository.
+
+    samcheck may also be installed inside of a repository of somebody else's, whose commits say nothing of it.
+    """
+    top = git.top_of(environments.CHECKOUT)
+    if top is None or top.resolve() != environments.CHECKOUT:
         return ""
+    return git.ask(environments.CHECKOUT, *arguments).stdout.decode("utf-8", "replace").strip()
 
 
 def plan_here(plan: Plan, python: str) -> Plan:
@@ -139,22 +154,34 @@ def open_folder(run: Run, resume: bool) -> Path:
     """
     if not resume:
         folder = RUNS / new_name()
+        owned.make(folder)
         _note(folder, run)
         return folder
-    for path in sorted(RUNS.glob("*/run.json"), reverse=True):
-        try:
-            if _RUN.validate_json(path.read_bytes()) == run:
-                return path.parent
-        except ValidationError:
-            continue
+    for folder in sorted(RUNS.glob("*/"), reverse=True):
+        if owned.is_own(folder, noted_before) and _noted(folder) == run:
+            owned.mark(folder)
+            return folder
     raise BadInput(
         f"nothing to resume: {RUNS} holds no unfinished run of matrix {run.matrix} with these cells and "
         f"options in environment {run.environment} by samcheck {run.version}; leave out --resume to start one"
     )
 
 
+def noted_before(folder: Path) -> bool:
+    """Whether a samcheck from before there were marks made the folder of a run: it noted the run there."""
+    return owned.has_file(folder, "run.json") and _noted(folder) is not None
+
+
+def _noted(folder: Path) -> Run | None:
+    """The run of a folder; None where none is noted, or what is there means none."""
+    try:
+        return _RUN.validate_json(files.read(folder / "run.json"))
+    except (BadInput, ValidationError):
+        return None
+
+
 def _note(folder: Path, run: Run) -> None:
-    results.write_atomically(folder / "run.json", _RUN.dump_json(run, indent=1))
+    files.write_atomically(folder / "run.json", _RUN.dump_json(run, indent=1))
 
 
 def _say(console: Console, text: str) -> None:
@@ -228,11 +255,11 @@ def run(console: Console, plan: Plan, settings: Settings, resume: bool, store: P
         tuple(row.cell.id for row in plan.cells),
         groups=settings.groups,
     )
-    results.require_writable(store)
+    results.require_writable(store, machine.device_name(), [_name(row, settings) for row in plan.cells])
     folder = open_folder(noted, resume)
     streams.outlive()
     announce(console, plan, settings, folder)
-    with results.locked(folder, wait=False), display.display(console, len(plan.cells)) as shown:
+    with files.locked(folder, wait=False), display.display(console, len(plan.cells)) as shown:
         finished, spared = _cells(plan, settings, folder, store, shown)
     troubles = [trouble for each in finished for trouble in each.troubles]
     troubles += _tabulated(console, store, (*plan.left_out, *spared), folder)
@@ -265,6 +292,11 @@ def _tabulated(console: Console, store: Path, left_out: Sequence[LeftOut], folde
         conclude(console, f"table: {report.write(store, left_out)}")
 
     yield from _attempted(write, folder, "the table was to be written, which `samcheck table` does as well")
+
+
+def _name(row: PlannedCell, settings: Settings) -> str:
+    """What the result of a cell will be called."""
+    return result_name(row.cell.id, settings.variants, settings.groups)
 
 
 def _cells(
@@ -304,7 +336,7 @@ def _cell(row: PlannedCell, settings: Settings, folder: Path, store: Path, shown
         settings.gates.check()  # what an interruption did to a cell is not its result
         content = results.to_json(result)
         what = f"the result of {row.cell.id} was to be kept in the folder of the run"
-        troubles += _attempted(lambda: results.write_atomically(kept, content), own, what)
+        troubles += _attempted(lambda: files.write_atomically(kept, content), own, what)
     where = f"whose journals are in {own}" if troubles else f"which is kept in {kept}"
     what = f"the result of {row.cell.id}, {where}, was to be stored"
     troubles += _attempted(lambda: results.store(store, result, machine.device_name()), own, what)

@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import IO
 
-from samcheck import collect, passes, results, suite
+from samcheck import collect, files, passes, suite
 from samcheck.collect import Attempt, Journal
 from samcheck.course import Course, Settings
 from samcheck.environments import GIVEN, TOO_MUCH, Ended, Job, Place, channel, scratch
@@ -92,7 +92,7 @@ def _start(course: Course, place: Place, number: int, done: dict[str, CheckResul
 
 def note_end(path: Path, ended: Ended, seconds: float) -> None:
     """Note how a guest ended, and when: in seconds since its start."""
-    results.write_atomically(path, json.dumps({**asdict(ended), "at": seconds}).encode())
+    files.write_atomically(path, json.dumps({**asdict(ended), "at": seconds}).encode())
 
 
 def start_pass(

@@ -23,17 +23,21 @@ from samcheck.report.plain import visible
 
 #: Characters of one value that a terminal shows.
 SHOWN = 300
+_NUMBER = (int, float, type(None))
 
 
 def table(answer: Answer, most: int) -> Group:
     """At most so many rows for a terminal, and a line that counts them."""
-    some = list(islice(answer.rows, most))
+    some: list[list[str]] = []
+    numbers = [True] * len(answer.columns)
+    for row in islice(answer.rows, most):  # of which only what is shown is kept
+        numbers = [all_ and isinstance(each, _NUMBER) for all_, each in zip(numbers, row, strict=True)]
+        some.append([visible(_text(value), SHOWN) for value in row])
     shown = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, header_style="bold")
-    for at, name in enumerate(answer.columns):
-        numbers = all(isinstance(row[at], (int, float, type(None))) for row in some)
-        shown.add_column(Text(visible(name, SHOWN)), justify="right" if numbers else "left", overflow="fold")
-    for row in some:
-        shown.add_row(*(Text(visible(_text(value), SHOWN)) for value in row))
+    for name, right in zip(answer.columns, numbers, strict=True):
+        shown.add_column(Text(visible(name, SHOWN)), justify="right" if right else "left", overflow="fold")
+    for texts in some:
+        shown.add_row(*map(Text, texts))
     more = sum(1 for _ in answer.rows)
     counted = f"{len(some)} row{'s' if len(some) != 1 else ''}"
     if more:

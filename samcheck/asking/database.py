@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
 
-from samcheck.asking import tables
+from samcheck.asking import limits, tables
 from samcheck.asking.index import Index
 from samcheck.errors import BadInput
 from samcheck.report.exports import parquet
@@ -22,8 +22,8 @@ T = TypeVar("T")
 FUNCTIONS = ("unnest", "range", "generate_series")
 #: Columns of other reports that SQL has another use for.
 RESERVED = re.compile(r"\b(check|group(?!\s+by))\b", re.IGNORECASE)
-#: Rows that are fetched at once.
-FETCHED = 1_000
+#: Rows that are fetched at once; each may have texts of megabytes.
+FETCHED = 100
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,8 @@ def opened(index: Index, memory: int) -> Iterator[Any]:
 
     Args:
         index: what to ask about.
-        memory: bytes that an answer may take; nothing goes to the disk instead.
+        memory: bytes that DuckDB may take of what it counts, which is not all (`samcheck.asking.limits`);
+            nothing goes to the disk instead.
 
     Raises:
         Damaged: the files of the index are not what they should be.
@@ -133,9 +134,7 @@ def _explained(error: Exception, sql: str, memory: str) -> BadInput:
     import duckdb
 
     if isinstance(error, duckdb.OutOfMemoryException):
-        return BadInput(
-            f"the answer takes more than {memory} of memory: ask for less, or give more by --memory"
-        )
+        return limits.exceeded(memory)
     said = visible_lines(str(error))
     if isinstance(error, duckdb.ParserException) and RESERVED.search(sql):
         said += "\n\n`check` and `group` are words of SQL: the columns are check_id and check_group"

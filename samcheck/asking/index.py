@@ -11,7 +11,6 @@ import fcntl
 import hashlib
 import json
 import os
-import shutil
 import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
@@ -20,20 +19,26 @@ from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import Any
 
-from samcheck import results, shapes
+from samcheck import files, owned, results, shapes
 from samcheck.asking import parts, tables
 from samcheck.asking.parts import Parts, Stamp
 from samcheck.environments import venv
 from samcheck.errors import BadInput
+from samcheck.files import InUse
 from samcheck.guest import record
 from samcheck.report.exports import parquet, rows
-from samcheck.results import InUse, Stored
 
 LIST, READERS, COMPLETE = "index.json", "readers", ".parquet"
+#: How the names of all that is made in the folder of an index end, but for these two and the mark.
+MADE = (COMPLETE, ".ndjson", files.DRAFT)
 #: Of what an index is made: where one of these changes, it is made anew.
 MAKERS = (tables, parquet, rows, results, shapes, record)
 #: A file may change again without a sign of it for so long: the clock of file systems ticks.
 TICK_SECONDS = 0.1
+#: A stamp that no file has.
+UNREADABLE = Stamp(-1, 0, 0)
+#: Bytes of the list, which names every file.
+LARGEST = 256 * 2**20
 IN_USE = "a question is being asked of it"
 #: How to lock what nobody else may have locked.
 NOBODY = fcntl.LOCK_EX | fcntl.LOCK_NB
@@ -97,17 +102,23 @@ def forget(root: Path) -> None:
 def remove(folder: Path) -> str:
     """Remove an index; why not, when somebody uses it."""
     try:
-        with _alone(folder, wait=False), _reading(folder, NOBODY):
-            shutil.rmtree(folder)
+        with files.locked(folder, wait=False), _reading(folder, NOBODY):
+            return owned.remove(folder, listed_before)
     except (InUse, BlockingIOError):
         return IN_USE
-    return ""
+    except FileNotFoundError:  # somebody else was faster
+        return ""
+
+
+def listed_before(folder: Path) -> bool:
+    """Whether a samcheck from before there were marks made an index: it noted of which results it is."""
+    return owned.has_file(folder, LIST) and bool(root_of(folder))
 
 
 def in_use(folder: Path) -> bool:
     """Whether somebody brings an index up to date, or asks it."""
     try:
-        with results.locked(folder, wait=False), _reading(folder, NOBODY):
+        with files.locked(folder, wait=False), _reading(folder, NOBODY):
             return False
     except (InUse, BlockingIOError):
         return True
@@ -116,8 +127,8 @@ def in_use(folder: Path) -> bool:
 def root_of(folder: Path) -> str:
     """Of which results folder an index is; empty where it does not say."""
     try:
-        return str(json.loads((folder / LIST).read_bytes())["root"])
-    except (OSError, ValueError, KeyError, TypeError):
+        return str(files.parsed_json(files.read(folder / LIST, LARGEST))["root"])
+    except (BadInput, ValueError, KeyError, TypeError):
         return ""
 
 
@@ -125,12 +136,11 @@ def root_of(folder: Path) -> str:
 def _alone(folder: Path, wait: bool = True) -> Iterator[Path]:
     """Alone in an index's folder, which is there."""
     while True:
-        folder.mkdir(parents=True, exist_ok=True)
         with ExitStack() as lock, suppress(FileNotFoundError):  # removed while we waited: again
+            owned.make(folder, listed_before)
             before = folder.stat().st_ino
-            lock.enter_context(results.locked(folder, wait))
+            lock.enter_context(files.locked(folder, wait))
             if folder.stat().st_ino == before:
-                (folder / READERS).touch()
                 held = lock.pop_all()
                 break
     with held:
@@ -140,7 +150,8 @@ def _alone(folder: Path, wait: bool = True) -> Iterator[Path]:
 @contextmanager
 def _reading(folder: Path, how: int = fcntl.LOCK_SH) -> Iterator[None]:
     """Keep parts from being removed; with another `how`, see to it that nobody does."""
-    with (folder / READERS).open("ab") as stream:
+    handle = os.open(folder / READERS, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    with open(handle, "rb", buffering=0) as stream:
         fcntl.flock(stream, how)
         yield
 
@@ -193,9 +204,9 @@ def _part(folder: Path, root: Path, some: Sequence[str], duck: Any) -> tuple[str
         for file in some:
             path = root / file
             try:
-                found = Stored(path.parent.parent.name, path.parent.name, results.read(path), path)
+                found = results.stored(path, results.read(path))
             except BadInput as problem:
-                bad.append(str(problem))
+                bad.append(files.named(str(problem)))
                 continue
             good.append(file)
             cells.append(tables.cell(Path(file), found))
@@ -224,9 +235,14 @@ def _there(root: Path) -> dict[str, Stamp]:
     """What may be results: the same files that the table is made from."""
     found = {}
     for path in root.glob("*/*/*.json"):
-        with suppress(FileNotFoundError):  # gone meanwhile
+        try:
             seen = path.stat()
-            found[str(path.relative_to(root))] = Stamp(seen.st_size, seen.st_mtime_ns, seen.st_ctime_ns)
+            stamp = Stamp(seen.st_size, seen.st_mtime_ns, seen.st_ctime_ns)
+        except OSError:
+            if not path.is_symlink():  # gone meanwhile
+                continue
+            stamp = UNREADABLE  # it leads nowhere, or in a circle: reading it says so
+        found[str(path.relative_to(root))] = stamp
     return found
 
 
@@ -239,30 +255,29 @@ def _maker() -> str:
 
 
 def _list(folder: Path, root: Path, held: Parts) -> None:
-    listed = {name: {file: astuple(stamp) for file, stamp in files.items()} for name, files in held.items()}
+    listed = {name: {file: astuple(stamp) for file, stamp in of.items()} for name, of in held.items()}
     content = {"maker": _maker(), "root": str(root.resolve()), "parts": listed}
-    results.write_atomically(folder / LIST, json.dumps(content).encode())
+    files.write_atomically(folder / LIST, json.dumps(content).encode())
 
 
 def _listed(folder: Path) -> Parts:
     """The parts as they were noted; none where that was by other code, or cannot be read."""
     try:
-        content = json.loads((folder / LIST).read_bytes())
+        content = files.parsed_json(files.read(folder / LIST, LARGEST))
         if content["maker"] != _maker():
             return {}
         os.utime(folder / LIST)  # at each use: `samcheck clean` goes by its time
         return {
-            name: {file: Stamp(*stamp) for file, stamp in files.items()}
-            for name, files in content["parts"].items()
+            name: {file: Stamp(*stamp) for file, stamp in of.items()} for name, of in content["parts"].items()
         }
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except (BadInput, OSError, ValueError, KeyError, TypeError, AttributeError):
         return {}
 
 
 def _sweep(folder: Path, held: Parts) -> None:
     """Remove what is not listed: parts that others took the place of, and what was killed half way."""
     listed = {_file(folder, name, of) for name in held for of in ("cells", "checks")}
-    stale = [path for path in folder.iterdir() if path not in listed and path.name not in (LIST, READERS)]
+    stale = [path for path in folder.iterdir() if path not in listed and path.name.endswith(MADE)]
     with suppress(BlockingIOError), _reading(folder, NOBODY):
         for path in stale:
             path.unlink(missing_ok=True)

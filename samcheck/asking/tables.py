@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import PurePath
 from typing import Any
 
+from samcheck import files
 from samcheck.guest.record import Fingerprint
 from samcheck.report.exports.parquet import KINDS, NUMBER, NUMBERS, TEXT, TEXTS
 from samcheck.report.exports.rows import OF_CHECK, SHARED, head
@@ -79,7 +80,7 @@ def checks(file: PurePath, stored: Stored) -> Iterator[dict[str, Any]]:
 
 def name_of(name: str | PurePath) -> str:
     """A name of the file system as text, which it need not be."""
-    return str(name).encode(errors="backslashreplace").decode()
+    return files.named(str(name))
 
 
 def views(cells: str, checks: str) -> Iterator[str]:

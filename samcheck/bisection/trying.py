@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from samcheck import results, runner
+from samcheck import files, results, runner
 from samcheck.bisection.hunt import Tried
 from samcheck.bisection.values import Candidate
 from samcheck.console import Display
@@ -40,7 +40,7 @@ class Trying:
             folder.mkdir(parents=True, exist_ok=True)
             (folder / "built").touch()  # before: a killed start has built it all the same
         (result,) = side_by_side([self._run(candidate, folder)], self.settings.gates)
-        results.write_atomically(kept, results.to_json(result))
+        files.write_atomically(kept, results.to_json(result))
         built = (folder / "built").exists() and result.outcome not in TRY_AGAIN
         return Tried(result, built)
 

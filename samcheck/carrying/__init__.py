@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import tempfile
@@ -19,7 +20,7 @@ from pathlib import Path
 import uv
 from packaging.requirements import InvalidRequirement, Requirement
 
-from samcheck import machine, session
+from samcheck import files, machine, owned, session
 from samcheck.carrying import launch
 from samcheck.cells import DEFAULT_SAM
 from samcheck.environments import CHECKOUT, installing
@@ -81,6 +82,7 @@ def collect(wanted: Wanted, folder: Path) -> list[str]:
         BuildFailed: a package cannot be had.
     """
     _require(folder)
+    owned.make(folder)
     taken = []
     for half, requirements in (("host", wanted.host), ("guest", wanted.guest)):
         (folder / half).mkdir(parents=True)
@@ -102,10 +104,19 @@ def _require(folder: Path) -> None:
         raise BadInput(
             f"{folder} is not in the checkout {CHECKOUT}: there it is copied together with samcheck"
         )
-    if folder.exists() and any(folder.iterdir()):
-        if not (folder / "__main__.py").is_file() or not (folder / "guest").is_dir():
-            raise BadInput(f"{folder} holds something else: name a new folder")
-        shutil.rmtree(folder)
+    there = os.path.lexists(folder) and (not folder.is_dir() or any(folder.iterdir()))
+    if there and owned.remove(folder, _collected_before):
+        raise BadInput(f"{folder} holds something else: name a new folder")
+
+
+def _collected_before(folder: Path) -> bool:
+    """Whether a samcheck from before there were marks made this folder: it noted a digest of its code."""
+    if not owned.has_file(folder, "version") or not owned.has_file(folder, "__main__.py"):
+        return False
+    try:
+        return re.fullmatch(r"\S+ [0-9a-f]{64}\n", files.read_text(folder / "version")) is not None
+    except BadInput:
+        return False
 
 
 def resolved(wanted: Wanted, requirements: Sequence[str]) -> list[str]:

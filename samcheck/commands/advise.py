@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from samcheck import advice, facts, hosts, machine, matrix, planning, results
+from samcheck import advice, facts, files, hosts, machine, matrix, planning, results
 from samcheck.advice import SUBJECTS, Answer, Question, commands, programs, text
 from samcheck.advice.evidence import cell_of, on
 from samcheck.cells import Cell
@@ -159,7 +159,7 @@ def _to_type(found: Answer, file: Path | None, known: Facts) -> list[str]:
     if file is not None and found.to_run:
         if file.exists():
             raise BadInput(f"--write: {file} is there already: give another name")
-        results.write_atomically(file, commands.matrix_file(found).encode())
+        files.write_atomically(file, commands.matrix_file(found).encode())
         return list(commands.commands(found, (), str(file)))
     plans = matrix.shipped(MATRICES, known, found.question.after)
     return list(commands.commands(found, {row.cell.id for plan in plans for row in plan.cells}))

@@ -13,7 +13,7 @@ import click
 from rich.console import Console
 
 from samcheck import console as display
-from samcheck import environments, facts, machine, results, runner, session, streams
+from samcheck import environments, facts, files, machine, results, runner, session, streams
 from samcheck.bisection import noted, reach, search, text, values
 from samcheck.bisection.hunt import Hunt, Prober, Question, hunt, stored, usable
 from samcheck.bisection.observing import Observation
@@ -172,7 +172,7 @@ def _search(
             say(f"{why}: {text.said(going, at)}")
 
     most = search.bound(len(question.candidates)) + 2 * (question.repeat - 1)
-    with results.locked(folder, wait=False), display.display(console, most) as shown:
+    with files.locked(folder, wait=False), display.display(console, most) as shown:
         probe: Prober = Trying(settings, folder, shown)
         done = hunt(question, known, probe, tell)
         noted.note(folder, done)

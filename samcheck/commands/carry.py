@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from samcheck import carrying, facts, machine
+from samcheck import carrying, facts, files, machine
 from samcheck.commands.options import bundle_option
 from samcheck.environments import here
 
@@ -32,7 +32,7 @@ def carry_command(folder: Path, python: str, has: Path | None, answers: str, ca_
     """Collect in FOLDER, in the checkout, what another machine's Python lacks for `here`."""
     if ca_bundle:
         machine.trust(ca_bundle)
-    lines = has.read_text(encoding="utf-8").splitlines() if has else []
+    lines = files.read_text(has).splitlines() if has else []
     taken = carrying.collect(carrying.wanted(python, lines, facts.load()), folder)
     click.echo(f"taken along for Python {python}: {' '.join(taken)}")
     if answers:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from samcheck import results as store
+from samcheck import files
 from samcheck.commands.options import results_option
 from samcheck.compare import Comparison, compare, noise, sources, text, verdicts
 from samcheck.errors import CELLS_FAILED, BadInput
@@ -53,7 +53,7 @@ def compare_command(
     if output is None:
         click.echo(content, nl=False)
     else:
-        store.write_atomically(output, content.encode())
+        files.write_atomically(output, content.encode())
         click.echo(text.headline(found))
     if found.worse:
         sys.exit(CELLS_FAILED)

@@ -12,6 +12,7 @@ from typing import IO
 
 import click
 
+from samcheck import files
 from samcheck import results as store
 from samcheck.commands.options import only_option, results_option
 from samcheck.errors import BadInput, EmptySelection
@@ -68,7 +69,7 @@ def _chosen(results: Path, only: tuple[str, ...], problems: list[str]) -> Iterat
 
 
 def _opened(output: Path) -> AbstractContextManager[IO[bytes]]:
-    return nullcontext(sys.stdout.buffer) if str(output) == "-" else store.replacing(output)
+    return nullcontext(sys.stdout.buffer) if str(output) == "-" else files.replacing(output)
 
 
 @click.command("schema")

@@ -10,7 +10,7 @@ import click
 from rich.console import Console
 
 from samcheck import console as display
-from samcheck import explain, facts, machine, mishaps, passes, results, session, streams
+from samcheck import explain, facts, files, machine, mishaps, owned, passes, results, session, streams
 from samcheck.commands.options import build_options, timeout_option, variants_option
 from samcheck.commands.running import variants_of
 from samcheck.compare import compare, text
@@ -19,7 +19,7 @@ from samcheck.environments import KINDS
 from samcheck.errors import CELLS_FAILED, BadInput
 from samcheck.gates import Gates
 from samcheck.guest.record import CellResult
-from samcheck.interleaving import Meeting, meet
+from samcheck.interleaving import Meeting, meet, meeting
 from samcheck.interleaving.text import times
 from samcheck.matrix import PlannedCell
 from samcheck.report.plain import visible
@@ -69,7 +69,7 @@ def interleave_command(base: str, new: str, resume: str | None, **options: Any) 
         highlight=False,
         soft_wrap=True,
     )
-    with results.locked(folder, wait=False), display.display(console, len(cells)) as shown:
+    with files.locked(folder, wait=False), display.display(console, len(cells)) as shown:
         watched = (shown.cell(f"{base} (base)"), shown.cell(f"{new} (new)"))
         found = meet(Meeting(settings, folder, cells), watched)
         for each, side in zip(watched, found, strict=True):
@@ -104,11 +104,17 @@ def _folder(resume: str | None) -> Path:
     Raises:
         BadInput: there is no such run.
     """
+    if resume and resume not in _resumable():
+        raise BadInput(f"--resume: {session.RUNS} holds no run {resume!r} of interleave")
     folder = session.RUNS / (resume or session.new_name())
-    if resume and not folder.is_dir():
-        raise BadInput(f"--resume: {session.RUNS} holds no run {resume!r}")
-    folder.mkdir(parents=True, exist_ok=True)
+    owned.make(folder, meeting.made_before)
     return folder
+
+
+def _resumable() -> set[str]:
+    """The names of the runs that have begun to measure two sides."""
+    folders = (path for path in session.RUNS.glob("*/") if (path / SIDES[0]).is_dir())
+    return {path.name for path in folders if owned.is_own(path, meeting.made_before)}
 
 
 def _told(console: Console, folder: Path, found: tuple[CellResult, CellResult]) -> int:

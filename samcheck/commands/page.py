@@ -43,5 +43,4 @@ def html_command(folders: tuple[Path, ...], output: Path | None, commits: int) -
 def _kept_by_git(folder: Path, commits: int) -> Iterator[results.Stored]:
     """Earlier results, with the folders that they would lie in."""
     for result in past.versions(folder, commits):
-        device, driver = results.place(folder, result, "unknown").relative_to(folder).parts[:2]
-        yield results.Stored(device, driver, result)
+        yield results.Stored(*results.machine_of(result, "unknown"), result)

@@ -12,7 +12,7 @@ from rich.text import Text
 
 from samcheck import console as display
 from samcheck import usage
-from samcheck.asking import answer, database, index, questions, tables
+from samcheck.asking import answer, database, index, limits, questions, tables
 from samcheck.asking.database import Answer
 from samcheck.commands.options import results_option
 from samcheck.errors import BadInput, EmptySelection
@@ -20,6 +20,8 @@ from samcheck.report.terminal import show
 
 #: Columns of a table that nobody looks at on a terminal.
 WIDE = 100_000
+#: Bytes of a question.
+LONGEST = 1_000_000
 RELEASE = "release(torch) sorts and compares versions: release('2.9.1') < release('2.10.0')"
 
 
@@ -61,7 +63,7 @@ def query_command(
         return
     if question is None:
         raise BadInput("no question: give a SELECT, or the name of a ready question; --list shows those")
-    sql = questions.sql_of(_standard_input() if question == "-" else question)
+    sql = questions.sql_of(_typed() if question == "-" else question)
     if show_sql:
         click.echo(sql.rstrip())
         return
@@ -78,18 +80,25 @@ def query_command(
         sys.exit(BadInput.exit_code)
 
 
-def _standard_input() -> str:
-    """The whole of it.
+def _typed() -> str:
+    """A question from standard input.
 
     Raises:
-        BadInput: it is closed, or no text.
+        BadInput: standard input is closed, or what is there is not text, or too long for a question.
     """
     if sys.stdin is None:
         raise BadInput("-: standard input is closed: give the SQL as an argument, or in a file behind <")
     try:
-        return sys.stdin.read()
-    except (OSError, UnicodeDecodeError) as error:
-        raise BadInput(f"-: standard input cannot be read: {error}") from None
+        text = sys.stdin.buffer.read(LONGEST + 1).decode("utf-8")
+    except OSError as error:
+        raise BadInput(f"-: standard input cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError as error:
+        raise BadInput(
+            f"-: standard input cannot be read: the question is not UTF-8: {error.reason}"
+        ) from None
+    if len(text) > LONGEST:
+        raise BadInput(f"the question has more than {LONGEST} characters")
+    return text
 
 
 @contextmanager
@@ -115,7 +124,7 @@ def _asked(results: Path, sql: str, memory: str) -> Iterator[tuple[Answer, Seque
         if not kept.results:
             none = f"{results} holds no result: run `nox -s matrix`, or name another --results"
             raise BadInput("\n".join(kept.problems)) if kept.problems else EmptySelection(none)
-        with database.opened(kept, limit) as duck:
+        with database.opened(kept, limit) as duck, limits.memory(limit, memory):
             yield database.ask(duck, sql, memory), kept.problems
 
 

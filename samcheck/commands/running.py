@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from samcheck import console, facts, machine, matrix, planning, session
+from samcheck import console, facts, files, machine, matrix, planning, session
 from samcheck.commands.options import (
     CHOICE,
     build_options,
@@ -122,6 +122,8 @@ def variants_of(given: str, tier: str, own: bool) -> tuple[str, ...]:
     """
     names = tuple(name.strip() for name in given.split(",") if name.strip())
     for name in names:
+        if own:
+            _require_in_name(name)
         if name not in VARIANT_TIERS and not own:
             known = ", ".join(VARIANT_TIERS)
             raise BadInput(f"--variants: there is no variant {name!r}; known: {known}")
@@ -129,6 +131,17 @@ def variants_of(given: str, tier: str, own: bool) -> tuple[str, ...]:
             raise BadInput(f"--variants: {name} is not part of the tier {tier}: add --tier full")
     ours = [name for name in VARIANT_TIERS if name in names]
     return (*ours, *sorted(set(names).difference(ours)))
+
+
+def _require_in_name(variant: str) -> None:
+    """Results are called after their variants, with a + before each and an @ before the groups.
+
+    Raises:
+        BadInput: a variant of this name would lead elsewhere, or be taken for something else.
+    """
+    files.require_name(variant, "--variants: the name")
+    if set("+@") & set(variant):
+        raise BadInput(f"--variants: the name {variant!r} holds a + or an @, by which results are named")
 
 
 def _groups(given: str) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
-from samcheck import results
+from samcheck import files, results
 from samcheck.compare import pairing
 from samcheck.compare.measures import LATENCY, Key, Measure, family_of, measures
 from samcheck.compare.statistics import (
@@ -66,10 +66,10 @@ def load(path: Path) -> MachineRuns | None:
         BadInput: it is something else.
     """
     try:
-        return _RUNS.validate_json(path.read_bytes())
-    except FileNotFoundError:
+        return _RUNS.validate_json(files.read(path))
+    except files.Missing:
         return None
-    except (OSError, ValidationError) as error:
+    except ValidationError as error:
         raise BadInput(f"{path}: not a file of A/A runs: {str(error).splitlines()[0]}") from None
 
 
@@ -121,13 +121,12 @@ def known_in(root: Path) -> Callable[[CellResult], Mapping[str, Noise]]:
 
 def machine(result: CellResult) -> tuple[str, str]:
     """The device and driver under which a result is stored."""
-    device, driver, _ = results.place(Path(), result, "unknown").parts
-    return device, driver
+    return results.machine_of(result, "unknown")
 
 
 def store(root: Path, kept: MachineRuns) -> Path:
     path = place(root, kept.device, kept.driver)
-    results.write_atomically(path, _RUNS.dump_json(kept) + b"\n")
+    files.write_atomically(path, _RUNS.dump_json(kept) + b"\n")
     return path
 
 

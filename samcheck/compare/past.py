@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -36,7 +37,9 @@ def _changed_in(store: Path, revision: str) -> Iterator[CellResult]:
     """Results that a commit changed; what is none, or of a schema that is no longer read, is passed over."""
     options = ("--root", "--no-commit-id", "-r", "-z", "--diff-filter=AM", "--name-only", "--relative")
     said = git.run(store, "diff-tree", *options, revision, "--", ".")
-    names = [name for name in said.decode().split("\0") if name.count("/") == 2 and name.endswith(".json")]
+    names = [
+        name for name in os.fsdecode(said).split("\0") if name.count("/") == 2 and name.endswith(".json")
+    ]
     if not names:
         return
     with git.extracted(store, revision, names) as folder:

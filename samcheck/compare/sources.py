@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,14 +21,14 @@ def read(text: str, default: Path) -> list[CellResult]:
     if not text.strip():
         raise BadInput("an empty name means no results: give a folder, a file or a git revision")
     path = Path(text)
-    if path.exists():
+    if os.path.lexists(path):
         return _at(path)
     revision, _, inside = text.partition(":")
     return _of_revision(revision, inside or default.name, default.parent, text)
 
 
 def _at(path: Path) -> list[CellResult]:
-    files = [path] if path.is_file() else list(_files(path))
+    files = list(_files(path)) if path.is_dir() else [path]
     if not files:
         raise BadInput(f"{path}: holds no results (no <device>/<driver>/<cell>.json, no <cell>.json)")
     return [results.read(file) for file in files]

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
 import tempfile
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
-from packaging.version import Version
+from packaging.version import InvalidVersion, Version
 
-from samcheck import facts
+from samcheck import facts, files, results
 from samcheck.cells import DEFAULT_SAM, Cell
 from samcheck.environments import CHECKOUT, Ended, Job, Need, Place, processes
 from samcheck.errors import BuildFailed, EnvironmentUnavailable
 from samcheck.requirements import Requirements, resolve
+
+#: Characters of a version; several of them stand in one name.
+LONGEST_VERSION = 60
 
 
 @dataclass(frozen=True)
@@ -63,11 +66,13 @@ def cell_of(python: str) -> Cell:
     """The cell that an interpreter is, by what it really holds.
 
     Raises:
-        EnvironmentUnavailable: it does not run, or has no torch.
+        EnvironmentUnavailable: it does not run, has no torch, or a package in it has no version.
+        BadInput: what the probe wrote cannot be read.
     """
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "fingerprint.json"
-        command = [python, "-m", "samcheck.guest.fingerprint", str(path)]
+        launch = str(CHECKOUT / "samcheck" / "guest" / "launch.py")
+        command = [python, launch, "samcheck.guest.fingerprint", str(path)]
         paths = os.pathsep.join((str(CHECKOUT), *carried_packages()))
         environment = dict(os.environ, PYTHONPATH=paths)
         try:
@@ -77,20 +82,43 @@ def cell_of(python: str) -> Cell:
         if not path.exists():
             said = answer.stderr.strip()[-300:] or f"it ended with status {answer.returncode}"
             raise EnvironmentUnavailable(f"{python} does not run samcheck's probe", said)
-        seen = json.loads(path.read_text(encoding="utf-8"))
-    if not seen["torch"]:
+        seen = results.as_fingerprint(files.read(path))
+    if not seen.torch:
         raise EnvironmentUnavailable(
             f"{python} has no torch",
             "name an interpreter that has with --python, or let samcheck make environments with "
             "--environment venv",
         )
+    says = partial(_version, python)
+    cuda, sam = says("torch.version.cuda", seen.torch_cuda), says("segment-anything", seen.segment_anything)
     cell = Cell(
-        torch=Version(seen["torch"]).public,
-        cuda="cu" + seen["torch_cuda"].replace(".", "") if seen["torch_cuda"] else "cpu",
-        python=".".join(seen["python"].split(".")[:2]),
-        sam=f"segment-anything=={seen['segment_anything']}" if seen["segment_anything"] else DEFAULT_SAM,
+        torch=Version(says("torch", seen.torch)).public,
+        cuda="cu" + cuda.replace(".", "") if cuda else "cpu",
+        python=".".join(says("python", seen.python).split(".")[:2]),
+        sam=f"segment-anything=={sam}" if sam else DEFAULT_SAM,
     )
-    return cell if _default_numpy(cell) == seen["numpy"] else replace(cell, numpy=seen["numpy"] or "")
+    numpy = says("numpy", seen.numpy)
+    return cell if _default_numpy(cell) == numpy else replace(cell, numpy=numpy)
+
+
+def _version(python: str, package: str, said: str | None) -> str:
+    """The version that a package in an interpreter says it has, which becomes part of names; empty for none.
+
+    Raises:
+        EnvironmentUnavailable: it is none.
+    """
+    if not said:
+        return ""
+    try:
+        if len(said) > LONGEST_VERSION:
+            raise InvalidVersion(said)
+        Version(said)
+    except InvalidVersion:
+        raise EnvironmentUnavailable(
+            f"{package} in {python} says that its version is {said[:80]!r}, which is none",
+            "install it again there, or name another interpreter with --python",
+        ) from None
+    return said.strip()
 
 
 def _default_numpy(cell: Cell) -> str:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+
+from samcheck import owned
 
 GIVEN, WORK = "given-", "work-"
 
@@ -23,7 +22,7 @@ def given(cell: Path) -> Iterator[Path]:
 
 @contextmanager
 def work(cell: Path) -> Iterator[Path]:
-    """A new, empty folder for a guest that is not in a container to work in."""
+    """A new folder for a guest that is not in a container to work in."""
     with _folder(cell, WORK) as folder:
         yield folder
 
@@ -32,30 +31,22 @@ def sweep(cell: Path) -> None:
     """Remove the folders of starts whose samcheck was killed."""
     for prefix in (GIVEN, WORK):
         for folder in cell.glob(f"{prefix}*"):
-            if folder.is_dir() and not folder.is_symlink():
-                remove(folder)
-
-
-def remove(folder: Path) -> None:
-    """Remove a folder with whatever a guest has left in it; what cannot be removed stays."""
-    with suppress(OSError):
-        shutil.rmtree(folder, onerror=_opened)
-
-
-def _opened(retry: Callable[..., Any], path: str, _: object) -> None:
-    """Take away the protection that keeps its owner from emptying a folder, and try once more."""
-    with suppress(OSError):
-        os.chmod(os.path.dirname(path), 0o700)
-        if not os.path.islink(path):
-            os.chmod(path, 0o700)
-        retry(path)
+            _remove(folder)
 
 
 @contextmanager
 def _folder(cell: Path, prefix: str) -> Iterator[Path]:
     cell.mkdir(parents=True, exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix=prefix, dir=cell))
+    owned.mark(folder)
     try:
         yield folder
     finally:
-        remove(folder)
+        with suppress(OSError):
+            owned.mark(folder)  # a check may have removed it
+        _remove(folder)
+
+
+def _remove(folder: Path) -> None:
+    with suppress(OSError):  # what cannot be removed stays with the run
+        owned.remove(folder)

@@ -23,7 +23,10 @@ from samcheck.environments import leftovers
 from samcheck.usage import Item
 
 #: In every RUN of samcheck's Dockerfile, and so in BuildKit's descriptions of what came of it.
-COMMAND = re.compile(r"/run/uv (venv|pip install) .*/opt/venv")
+COMMAND = re.compile(
+    r"if \[ -s /run/ca\.crt \]; then export SSL_CERT_FILE=/run/ca\.crt; fi; +"
+    r"/run/uv (venv|pip install) .*/opt/venv"
+)
 #: Steps in an image's history that made no layer.
 WITHOUT_LAYER = re.compile(
     r"(/bin/sh -c #\(nop\) +)?(ARG|CMD|ENTRYPOINT|ENV|EXPOSE|HEALTHCHECK|LABEL|MAINTAINER|ONBUILD|SHELL"

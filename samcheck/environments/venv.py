@@ -4,25 +4,89 @@ from __future__ import annotations
 
 import hashlib
 import os
-import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import platformdirs
-from filelock import FileLock
+from filelock import FileLock, Timeout
 
-from samcheck import facts, machine
+from samcheck import facts, machine, owned
 from samcheck.cells import Cell
 from samcheck.environments import Ended, Job, Need, installing, processes
-from samcheck.errors import BuildFailed
+from samcheck.errors import BadInput, BuildFailed
 from samcheck.requirements import Requirements
 
 COMPLETE = ".samcheck-complete"
 
 
 def home() -> Path:
-    """Where environments are kept between runs: ``$SAMCHECK_HOME``, else the user's cache folder."""
-    return Path(os.environ.get("SAMCHECK_HOME") or platformdirs.user_cache_dir("samcheck"))
+    """Where environments are kept between runs: ``$SAMCHECK_HOME``, else the user's cache folder.
+
+    Raises:
+        BadInput: neither is known.
+    """
+    given = os.environ.get("SAMCHECK_HOME")
+    if given:
+        return Path(given)
+    try:
+        found = Path(platformdirs.user_cache_dir("samcheck"))
+    except RuntimeError:  # newer ones; older ones have a folder that is called ~
+        found = Path("~")
+    if not found.is_absolute():
+        raise BadInput("this user has no home folder: say by SAMCHECK_HOME where environments are to be kept")
+    return found
+
+
+def folders() -> Path:
+    """Where the virtual environments are, one folder each."""
+    return home() / "venvs"
+
+
+def completed(folder: Path) -> bool:
+    """Whether an environment is whole."""
+    return owned.has_file(folder, COMPLETE)
+
+
+def is_locked(folder: Path) -> bool:
+    """Whether somebody builds, or removes, the environment in this folder."""
+    if not _is_lock(folder):
+        return False
+    try:
+        with FileLock(_lock(folder), timeout=0):
+            return False
+    except Timeout:
+        return True
+
+
+def remove(folder: Path) -> str:
+    """Remove an environment, whole or not; why not, when it is not samcheck's or somebody builds it."""
+    if not owned.is_own(folder, completed):
+        return "it is not marked as made by samcheck"
+    try:
+        with FileLock(_lock(folder), timeout=0):
+            owned.mark(folder)
+            (folder / COMPLETE).unlink(missing_ok=True)  # first: half of one must not look whole
+            owned.remove(folder)
+            _lock(folder).unlink(missing_ok=True)
+    except Timeout:
+        return "it is being built"
+    return ""
+
+
+def _lock(folder: Path) -> Path:
+    """The file that is locked while an environment is built.
+
+    Raises:
+        BadInput: something else lies there, such as a link, which locking would follow and empty.
+    """
+    path = Path(f"{folder}.lock")
+    if os.path.lexists(path) and not _is_lock(folder):
+        raise BadInput(f"{path} is in the way, and no file of samcheck's: move it away, and try again")
+    return path
+
+
+def _is_lock(folder: Path) -> bool:
+    return owned.has_file(folder.parent, f"{folder.name}.lock")
 
 
 @dataclass(frozen=True)
@@ -53,10 +117,10 @@ class Venv:
     def folder(self, cell: Cell, requirements: Requirements) -> Path:
         """Named after the cell and a hash of everything that goes in."""
         content = "\n".join((cell.python, requirements.torch_index, *requirements.all))
-        return home() / "venvs" / f"{cell.id}-{hashlib.sha256(content.encode()).hexdigest()[:12]}"
+        return folders() / f"{cell.id}-{hashlib.sha256(content.encode()).hexdigest()[:12]}"
 
     def need(self, cell: Cell, requirements: Requirements) -> Need:
-        if (self.folder(cell, requirements) / COMPLETE).exists():
+        if completed(self.folder(cell, requirements)):
             return Need(0, 0, reused=True)
         size = facts.load().size(cell.cuda)
         return Need(size.download_mib, size.installed_mib, reused=False)
@@ -64,17 +128,30 @@ class Venv:
     def prepare(self, cell: Cell, requirements: Requirements, log: Path) -> VenvPlace:
         folder = self.folder(cell, requirements)
         folder.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(f"{folder}.lock"):
-            if not (folder / COMPLETE).exists():
-                shutil.rmtree(folder, ignore_errors=True)  # an interrupted build
-                _make(cell, requirements, folder, log)
-            (folder / COMPLETE).touch()  # at each use: `samcheck clean` goes by its time
+        try:
+            with FileLock(_lock(folder)):
+                if not completed(folder):
+                    _clear(folder)
+                    _make(cell, requirements, folder, log)
+                (folder / COMPLETE).touch()  # at each use: `samcheck clean` goes by its time
+        except BadInput as problem:
+            raise BuildFailed(str(problem)) from None
         return VenvPlace(folder, {"installer": f"uv {_uv_version()}"})
+
+
+def _clear(folder: Path) -> None:
+    """Have an empty folder, marked, in place of what an interrupted build has left.
+
+    Raises:
+        BadInput: something lies there that is not samcheck's.
+    """
+    owned.remove(folder)
+    owned.make(folder)
 
 
 def _make(cell: Cell, requirements: Requirements, folder: Path, log: Path) -> None:
     python = machine.interpreter(cell.python) or cell.python  # a bare version lets uv download it
-    _uv(log, "venv", "--python", python, str(folder))
+    _uv(log, "venv", "--allow-existing", "--python", python, str(folder))  # with the mark in it
     install = ("pip", "install", "--python", str(folder / "bin" / "python"))
     index = requirements.torch_index
     extra = ("--index", index, "--index-strategy", "unsafe-best-match") if index else ()

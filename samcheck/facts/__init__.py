@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from packaging.version import Version
 from pydantic import TypeAdapter
 
+from samcheck import files
 from samcheck.errors import BadInput
 from samcheck.facts.rows import (
     Architecture,
@@ -216,17 +216,25 @@ def read(folder: Path) -> Facts:
     """Read the facts in a folder.
 
     Raises:
+        BadInput: a file is missing, or no TOML.
         pydantic.ValidationError: a row is not of its shape.
     """
     names = {file for file, _, _ in TABLES.values()}
-    files = {name: tomllib.loads((folder / f"{name}.toml").read_text(encoding="utf-8")) for name in names}
-    sources = tomllib.loads((folder / "sources.toml").read_text(encoding="utf-8"))
+    files = {name: _parsed(folder / f"{name}.toml") for name in names}
+    sources = _parsed(folder / "sources.toml")
     tables = {name: _rows(files[file][key], model) for name, (file, key, model) in TABLES.items()}
     return Facts(
         **tables,  # type: ignore[arg-type]  # the names and models are those of the fields
         sources={key: str(value) for key, value in sources.items()},
         as_of={name: str(content["as_of"]) for name, content in sorted(files.items())},
     )
+
+
+def _parsed(path: Path) -> dict[str, Any]:
+    try:
+        return files.parsed_toml(files.read(path))
+    except ValueError as error:
+        raise BadInput(f"{path} is no facts file: {error}") from None
 
 
 def _rows(entries: object, model: type[T]) -> tuple[T, ...]:

@@ -201,6 +201,11 @@ def restriction(variants: Sequence[str], groups: Sequence[str]) -> str:
     return "; ".join([", ".join(variants)] * bool(variants) + [some] * bool(groups))
 
 
+def result_name(cell: str, variants: Sequence[str], groups: Sequence[str]) -> str:
+    """``<cell>+<variant>@<group>``."""
+    return cell + "".join(["+" + each for each in variants] + ["@" + each for each in groups])
+
+
 @dataclass(frozen=True)
 class CellResult:
     """Everything known about one cell after one run.
@@ -229,8 +234,7 @@ class CellResult:
     @property
     def name(self) -> str:
         """Of its file and its row, ``<cell>+<variant>@<group>``: a part must not replace a whole run."""
-        parts = ["+" + each for each in self.variants] + ["@" + each for each in self.groups]
-        return self.cell.id + "".join(parts)
+        return result_name(self.cell.id, self.variants, self.groups)
 
     def asks(self, check: CheckResult) -> bool:
         """Whether the run was asked for the variant and the group of a check."""

@@ -5,6 +5,7 @@ The n-th series of a benchmark on one side and the n-th on the other are of one 
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, closing
@@ -12,7 +13,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-from samcheck import collect, judging, mishaps, passes, runner, starting
+from samcheck import collect, judging, mishaps, owned, passes, runner, starting
 from samcheck.collect import Attempt
 from samcheck.course import Course, Settings, Watcher
 from samcheck.environments import GIVEN, Ended, Place, scratch
@@ -21,6 +22,9 @@ from samcheck.gates import Slot, side_by_side
 from samcheck.guest.record import MET, CellResult
 from samcheck.interleaving.referee import Referee
 from samcheck.matrix import PlannedCell
+
+#: The folders of the two sides.
+SIDES = ("base", "new")
 
 
 @dataclass(frozen=True)
@@ -80,6 +84,12 @@ class Side:
         return self.course.folder / "ended-1.json"
 
 
+def made_before(folder: Path) -> bool:
+    """Whether a samcheck from before there were marks made the folder of a meeting: by its name and sides."""
+    named = re.fullmatch(r"\d{8}-\d{6}-\d+", folder.name) is not None
+    return named and all(owned.is_own(folder / side, lambda path: (path / "work").is_dir()) for side in SIDES)
+
+
 def meet(meeting: Meeting, watchers: tuple[Watcher, Watcher]) -> tuple[CellResult, CellResult]:
     """Measure both; what only concerns one of them is in its result."""
     sides = [Side(_course(meeting, number, watchers[number])) for number in range(len(meeting.cells))]
@@ -99,7 +109,7 @@ def meet(meeting: Meeting, watchers: tuple[Watcher, Watcher]) -> tuple[CellResul
 
 
 def _course(meeting: Meeting, number: int, watcher: Watcher) -> Course:
-    folder = meeting.folder / ("base", "new")[number]
+    folder = meeting.folder / SIDES[number]
     course = Course(meeting.cells[number], meeting.settings, folder, watcher)
     course.details[MET] = meeting.folder.name
     gpus = meeting.settings.gates.gpus

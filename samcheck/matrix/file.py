@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Iterator
 from difflib import get_close_matches
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
+from samcheck import files
 from samcheck.cells import DEFAULT_SAM
 from samcheck.errors import BadInput
 
@@ -37,7 +37,7 @@ def _listed(value: Any) -> Any:
     """One value is a list of one; a bare number would lose its last zero: 3.10 is 3.1 to TOML."""
     for each in value if isinstance(value, list) else [value]:
         if isinstance(each, int | float):
-            raise ValueError(f"put it in quotes, as in {str(each)!r}")
+            raise ValueError(f"put it in quotes, as in {shown(repr(_text(each)))}")
     return [value] if isinstance(value, str) else value
 
 
@@ -145,15 +145,8 @@ def parse(path: Path) -> dict[str, Any]:
         BadInput: it cannot be read, is too large, or is not TOML.
     """
     try:
-        with path.open("rb") as stream:
-            raw = stream.read(MAXIMUM_BYTES + 1)
-    except OSError as error:
-        raise BadInput(f"{path}: cannot be read: {error.strerror}") from None
-    if len(raw) > MAXIMUM_BYTES:
-        raise BadInput(f"{path.name}: a matrix file has at most {MAXIMUM_BYTES} bytes, this one more")
-    try:
-        return tomllib.loads(raw.decode("utf-8"))
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
+        return files.parsed_toml(files.read(path, MAXIMUM_BYTES))
+    except ValueError as error:
         raise BadInput(f"{path.name}: not TOML: {shown(str(error), 200)}") from None
 
 
@@ -174,7 +167,7 @@ def _does_not_add_up(raw: dict[str, Any]) -> Iterator[str]:
         yield "wanted: is missing, and spare cells run only when fewer cells than it could be built"
     strategy = raw.get("strategy", "listed")
     if strategy != "listed" and "axes" not in raw:
-        yield f"axes: is missing, and the strategy {shown(repr(strategy))} chooses among their values"
+        yield f"axes: is missing, and the strategy {shown(_text(strategy))} chooses among their values"
     if strategy == "listed" and "axes" in raw:
         yield "strategy: is missing, and axes without one of all, pairwise, each-once, ends choose nothing"
     if not (raw.get("cell") or raw.get("include") or "axes" in raw):
@@ -199,7 +192,7 @@ def _message(entry: Any) -> str:
         return "unknown key" + _hint(entry["loc"])
     if entry["type"] == "missing":
         return "is missing"
-    value = shown(repr(entry["input"]))
+    value = shown(_text(entry["input"]))
     if entry["type"] == "string_pattern_mismatch":
         return f"{value} is not of the form {_form(entry)}"
     return f"{entry['msg']}, not {value}"
@@ -226,6 +219,14 @@ def _hint(location: tuple[Any, ...]) -> str:
     table = TABLES.get(str(location[0]), MatrixFile) if len(location) > 1 else MatrixFile
     near = get_close_matches(str(location[-1]), list(table.model_fields), n=1)
     return f"; did you mean {near[0]!r}?" if near else ""
+
+
+def _text(value: object) -> str:
+    """As `repr`, also of a number with more digits than Python is willing to write."""
+    try:
+        return repr(value)
+    except ValueError:
+        return "a number of thousands of digits"
 
 
 def shown(text: str, most: int = 60) -> str:

@@ -20,11 +20,11 @@ import tomlkit
 from packaging.version import Version
 from pydantic import ValidationError
 
+from samcheck import files
 from samcheck.errors import BadInput
 from samcheck.facts import FOLDER, TABLES
 from samcheck.refresh import torch_releases
 from samcheck.refresh.simple_index import PYTHONS, Index, Wheel
-from samcheck.results import write_atomically
 
 FILES = ("torch", "packages", "numpy")
 
@@ -65,11 +65,11 @@ class Proposal:
             BadInput: a file changed since it was read, or cannot be written.
         """
         for change in self.changes:
-            if change.path.read_text(encoding="utf-8") != change.old:
+            if files.read_text(change.path) != change.old:
                 raise BadInput(f"{change.path} changed while the index was read: run this again")
         for change in self.changes:
             try:
-                write_atomically(change.path, change.new.encode())
+                files.write_atomically(change.path, change.new.encode())
             except OSError as error:
                 raise BadInput(f"{change.path} cannot be written: {error.strerror}") from None
 
@@ -86,9 +86,9 @@ def propose(index: Index, folder: Path = FOLDER, today: date | None = None) -> P
     for name, rewrite in zip(FILES, (torch_releases.add, _packages, _numpy), strict=True):
         path = folder / f"{name}.toml"
         try:
-            old = path.read_text(encoding="utf-8")
+            old = files.read_text(path)
             new = rewrite(index, old, notes)
-        except (OSError, tomllib.TOMLDecodeError, KeyError) as error:
+        except (ValueError, RecursionError, KeyError, TypeError) as error:
             raise BadInput(f"{path} is no facts file: {error}") from None
         if new != old:
             new = re.sub(r'^as_of = ".*"$', f'as_of = "{today or date.today()}"', new, flags=re.MULTILINE)

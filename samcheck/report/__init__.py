@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import difflib
+import json
 from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
-from samcheck import facts, results
+from samcheck import facts, files, results
+from samcheck.errors import BadInput
 from samcheck.matrix import LeftOut
 from samcheck.report import markdown, memory, recipes, rows
 
@@ -30,12 +32,12 @@ def write(store: Path, left_out: Sequence[LeftOut] | None = None) -> Path:
             keep that.
     """
     # Or a table that was begun before another run's last result would replace one with that.
-    with results.locked(store):
+    with files.locked(store):
         if left_out is not None:
             _note(store / LEFT_OUT, left_out)
         for name, text in documents(store).items():
             if text:
-                results.write_atomically(store / name, text.encode())
+                files.write_atomically(store / name, text.encode())
             else:
                 (store / name).unlink(missing_ok=True)
     return store / TABLE
@@ -66,7 +68,10 @@ def stale(store: Path) -> list[str]:
 
 
 def _difference(path: Path, wanted: str) -> Iterator[str]:
-    there = path.read_bytes().decode(errors="replace") if path.exists() else ""
+    try:
+        there = files.read(path).decode(errors="replace")
+    except files.Missing:
+        there = ""
     if there == wanted:
         return
     names = (str(path), "as it should be")
@@ -79,8 +84,8 @@ def _difference(path: Path, wanted: str) -> Iterator[str]:
 
 def _note(path: Path, left_out: Sequence[LeftOut]) -> None:
     if left_out:
-        content = _LEFT_OUT.dump_json(tuple(left_out), indent=1) + b"\n"
-        results.write_atomically(path, results.anonymous(content))
+        content = json.dumps(results.anonymous(_LEFT_OUT.dump_python(tuple(left_out), mode="json")), indent=1)
+        files.write_atomically(path, content.encode() + b"\n")
     else:
         path.unlink(missing_ok=True)
 
@@ -88,8 +93,8 @@ def _note(path: Path, left_out: Sequence[LeftOut]) -> None:
 def noted(path: Path) -> tuple[tuple[LeftOut, ...], list[str]]:
     """What a run noted that it left out, and a sentence where that cannot be read."""
     try:
-        return _LEFT_OUT.validate_json(path.read_bytes()), []
-    except FileNotFoundError:
+        return _LEFT_OUT.validate_json(files.read(path)), []
+    except files.Missing:
         return (), []
-    except (OSError, ValidationError):
+    except (BadInput, ValidationError):
         return (), [f"{path}: is not what a run writes: remove it, the next run of a matrix writes it anew"]

@@ -14,7 +14,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from markupsafe import Markup
 
-from samcheck import __version__, results
+from samcheck import __version__, files, results
 from samcheck.errors import BadInput
 from samcheck.guest.record import (
     BACKEND_NAMES,
@@ -56,7 +56,7 @@ def write(path: Path, folders: Sequence[Path], older: Iterable[results.Stored] =
     packed = page_size.fitting(found, _meta(now, problems), _hopeless(every))
     if not packed.results:
         raise BadInput(f"no results in {', '.join(map(str, folders))}: run `nox -s matrix` first")
-    results.write_atomically(path, render(packed, now).encode())
+    files.write_atomically(path, render(packed, now).encode())
     return packed
 
 

@@ -30,7 +30,7 @@ def cells(root: Path, name: str) -> list[Stored]:
     if not named:
         known = {path.stem for path in paths.values()}
         raise BadInput(f"{root} holds no result of a cell {name!r}{_near(name, known, 'cells')}")
-    return [Stored(path.parent.parent.name, path.parent.name, results.read(path)) for path in sorted(named)]
+    return [results.stored(path, results.read(path)) for path in sorted(named)]
 
 
 def checks(stored: Stored, pattern: str) -> list[CheckResult]:

@@ -13,7 +13,7 @@ import pytest
 from opening import PATIENCE_MS, SIZES, Open, Opened, Store
 from playwright.sync_api import Browser, sync_playwright
 
-from samcheck import results
+from samcheck import files, results
 from samcheck.guest.record import CellResult
 from samcheck.report import html
 
@@ -61,7 +61,7 @@ def written(tmp_path: Path) -> Store:
                 # Not under its own name, which may be any text.
                 parts = results.place(folders[-1], each, "machine").relative_to(folders[-1]).parts
                 path = folders[-1] / parts[0][:50] / parts[1][:50] / f"{at}.json"
-                results.write_atomically(path, results.to_json(each))
+                files.write_atomically(path, results.to_json(each))
         html.write(tmp_path / "page.html", folders)
         return tmp_path / "page.html"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,7 +11,8 @@ from pathlib import Path
 from pydantic import TypeAdapter, ValidationError
 
 from samcheck.environments import CHECKOUT
-from samcheck.results import anonymous, write_atomically
+from samcheck.files import write_atomically
+from samcheck.results import anonymous
 
 from .verdict import Verdict
 
@@ -86,8 +88,12 @@ def read(path: Path) -> Report | None:
 
 
 def write(folder: Path, report: Report) -> None:
-    write_atomically(folder / "faults.json", anonymous(_REPORT.dump_json(report, indent=1) + b"\n"))
-    write_atomically(folder / "README.md", anonymous(markdown(report).encode()))
+    write_atomically(folder / "faults.json", _json(report))
+    write_atomically(folder / "README.md", anonymous(markdown(report)).encode())
+
+
+def _json(report: Report) -> bytes:
+    return json.dumps(anonymous(_REPORT.dump_python(report, mode="json")), indent=1).encode() + b"\n"
 
 
 def markdown(report: Report) -> str:

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from dataclasses import replace
+from itertools import cycle
 from pathlib import Path
 from random import Random
 
@@ -75,7 +76,7 @@ def test_killed_at_any_moment(tmp_path: Path) -> None:
         assert answer(start(root)) == {"n": RESULTS, "cells": RESULTS, "newest": str(round)}
     (folder,) = (tmp_path / "home" / "index").iterdir()
     listed = json.loads((folder / "index.json").read_text())["parts"]
-    assert len(list(folder.iterdir())) == 2 * len(listed) + 2, "what a killed one left is gone"
+    assert len(list(folder.iterdir())) == 2 * len(listed) + 3, "what a killed one left is gone"
 
 
 def test_several_at_once_while_results_change(tmp_path: Path) -> None:
@@ -107,3 +108,44 @@ def test_interrupted_it_ends_and_says_so(tmp_path: Path) -> None:
         endless.kill()  # else it computes for ever
     assert endless.returncode == 130, said
     assert b"Traceback" not in said
+
+
+#: Mostly texts that functions make of others, which DuckDB's own limit does not count.
+LARGE_TEXTS = (
+    "SELECT max(length(repeat('x', 1000000) || range)) AS n FROM range(1500)",
+    "SELECT md5(repeat('x', 1000000) || range) AS n FROM range(1500)",
+    "SELECT regexp_replace(repeat('ab', 500000) || range, 'a', 'ccc', 'g')[1] AS n FROM range(1500)",
+    "SELECT json_object('a', repeat('x', 1000000) || range)::VARCHAR[1] AS n FROM range(1500)",
+    "SELECT length(printf('%100000000d', range)) AS n FROM range(50)",
+    "SELECT list_transform(range(1500), lambda x: length(repeat('x', 1000000) || x)) AS n",
+    "SELECT string_split(repeat('a,', 20000000), ',') AS n",
+    "SELECT list(range) AS n FROM range(20000000)",
+    "SELECT repeat('ä', 10000000) || range AS n FROM range(50)",
+)
+#: Prints the most memory that it had, in KiB, behind everything else.
+PEAK = (
+    "; import atexit, resource, sys; from samcheck.__main__ import main; atexit.register(lambda: print("
+    + ("resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, file=sys.stderr)); main()")
+)
+
+
+@pytest.mark.parametrize(
+    ("sql", "form"), [*zip(LARGE_TEXTS, cycle(["--json", "--csv", "--rows=9"]), strict=False)]
+)
+def test_texts_count_as_memory(sql: str, form: str, tmp_path: Path) -> None:
+    put(tmp_path / "results", 1, "1")
+    command = [sys.executable, "-c", HEARS + PEAK[2:], "query", sql, form, "--memory", "100MiB"]
+    done = subprocess.run(
+        [*command, "--results", str(tmp_path / "results")],
+        cwd=CHECKOUT,
+        env={**os.environ, "SAMCHECK_HOME": str(tmp_path / "home")},
+        capture_output=True,
+        timeout=100,
+        check=False,
+    )
+    said, _, most = done.stderr.decode().strip().rpartition("\n")
+    assert said == (
+        "samcheck: the answer takes more than 100MiB of memory: ask for less, or give more by --memory"
+    )
+    assert done.returncode == 2
+    assert int(most) < 400 * 1024

@@ -17,7 +17,7 @@ from rig import Rig, kill
 from scenarios import full_store, full_work, two_at_once
 from trial import Trial
 
-from samcheck import report, results
+from samcheck import files, report, results
 from samcheck.errors import BadInput
 from samcheck.guest.record import SCHEMA_VERSION
 
@@ -152,11 +152,11 @@ def test_writers_that_are_killed_leave_whole_files(one_result: Path, tmp_path: P
 
 def test_a_draft_that_is_being_written_is_left_alone(tmp_path: Path) -> None:
     """Only drafts that nobody writes any more are swept."""
-    with results._draft(tmp_path / "mine") as mine:
-        results.write_atomically(tmp_path / "other", b"x")
+    with files._draft(tmp_path / "mine") as mine:
+        files.write_atomically(tmp_path / "other", b"x")
         assert Path(mine.name).exists()
-        (tmp_path / f".old.abc{results.DRAFT}").touch()
-        results.write_atomically(tmp_path / "other", b"x")
+        (tmp_path / f".old.abc{files.DRAFT}").touch()
+        files.write_atomically(tmp_path / "other", b"x")
         assert sorted(path.name for path in tmp_path.iterdir()) == sorted([Path(mine.name).name, "other"])
 
 

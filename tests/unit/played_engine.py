@@ -10,7 +10,10 @@ from typing import Any
 import requests
 from docker.errors import APIError, ImageNotFound, NotFound
 
-STEP = "/bin/sh -c set -eu; /run/uv pip install --quiet --python /opt/venv/bin/python ${TORCH}"
+STEP = (
+    "/bin/sh -c set -eu; if [ -s /run/ca.crt ]; then export SSL_CERT_FILE=/run/ca.crt; fi;     "
+    "/run/uv pip install --quiet --python /opt/venv/bin/python ${TORCH}"
+)
 LONG_AGO = "2026-01-01T00:00:00Z"
 
 

@@ -11,7 +11,7 @@ from click.testing import CliRunner, Result
 from filelock import FileLock
 from played_engine import STEP, PlayedEngine, PlayedImage
 
-from samcheck import clean, disk
+from samcheck import clean, disk, owned
 from samcheck.asking import index
 from samcheck.clean import Wanted
 from samcheck.commands.keeping import clean_command
@@ -71,9 +71,10 @@ def cell(engine: PlayedEngine, name: str, days: int, size: int = 50) -> PlayedIm
 
 
 def folder(path: Path, days: float, file: str = "run.json", size: int = 0) -> Path:
-    path.mkdir(parents=True)
+    """One that samcheck made."""
+    owned.make(path)
     (path / file).write_bytes(b"x" * size)
-    for each in (path / file, path):
+    for each in (path / file, path / owned.MARK, path):
         os.utime(each, (NOW - days * DAY,) * 2)
     return path
 
@@ -264,7 +265,7 @@ def test_half_removed_venv_does_not_look_whole(
     def full_of_trouble(_: Path) -> None:
         raise PermissionError
 
-    monkeypatch.setattr(clean.shutil, "rmtree", full_of_trouble)
+    monkeypatch.setattr(owned, "remove", full_of_trouble)
     with pytest.raises(PermissionError):
         steps(environments=True)
     assert [item.kind for item in disk.folders([])] == ["unfinished"]
@@ -325,7 +326,7 @@ def test_command_says_what_went(no_engine: None, home: Path) -> None:
     done = command("--environments").output
     assert "removed venv cell-1a\n" in done
     assert "did not look for images and build cache: no Docker engine answers at the local socket\n" in done
-    assert "frees 8 KiB\n" in done
+    assert "frees 12 KiB\n" in done
     assert "1 things removed" in done
     assert list((home / "home/venvs").iterdir()) == []
 

@@ -18,7 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from played_engine import STEP, PlayedEngine, refusal
 
-from samcheck import disk, images, usage
+from samcheck import disk, images, owned, usage
 from samcheck.asking import index
 from samcheck.cells import Cell
 from samcheck.commands.keeping import disk_command
@@ -46,6 +46,12 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(disk, "TEMPORARY", ((tmp_path, "samcheck-build-*"),))
     monkeypatch.setattr(disk, "_commands", lambda: iter(()))
     return tmp_path
+
+
+def own(folder: Path) -> Path:
+    """One that samcheck made."""
+    owned.make(folder)
+    return folder
 
 
 def put(path: Path, size: int = 4096) -> Path:
@@ -291,7 +297,7 @@ def test_preparing_what_is_there_notes_its_use(home: Path) -> None:
 
 def test_folder_with_a_mount_in_it_is_held(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A killed debootstrap leaves one with /proc in it."""
-    put(home / "samcheck-build-x1/proc/1")
+    put(own(home / "samcheck-build-x1") / "proc/1")
     real = disk._files
 
     def files(folder: Path) -> Iterator[os.stat_result]:
@@ -310,8 +316,8 @@ def test_samcheck_does_not_hold_what_it_was_called_about() -> None:
 
 
 def test_unfinished_builds_are_told(home: Path) -> None:
-    put(home / "home/venvs/cell-1a/bin/python")
-    put(home / "samcheck-build-x1/uv")
+    put(own(home / "home/venvs/cell-1a") / "bin/python")
+    put(own(home / "samcheck-build-x1") / "uv")
     (home / "samcheck-build-link").symlink_to(home / "home")
     assert [(each.kind, each.name) for each in disk.folders([])] == [
         ("unfinished", "cell-1a"),
@@ -323,7 +329,7 @@ def test_what_is_at_work_is_held(home: Path, monkeypatch: pytest.MonkeyPatch) ->
     for name in ("cell-1a", "cell-2b", "cell-3c"):
         put(home / "home/venvs" / name / venv.COMPLETE, 0)
     for name in ("20260101-000000-1", "20260102-000000-2", "20260103-000000-3"):
-        put(home / "runs" / name / "run.json")
+        put(own(home / "runs" / name) / "run.json")
     python = f"{home}/home/venvs/cell-1a/bin/python -m pytest"
     monkeypatch.setattr(disk, "_commands", lambda: iter([python]))
     monkeypatch.setattr(leftovers, "lives", lambda pid: pid == "2")
@@ -375,8 +381,8 @@ def test_all_is_shown_with_sums(home: Path, engine: PlayedEngine) -> None:
     labels = {"samcheck.kind": "image", "samcheck.cell": "cell"}
     engine.image("1", "samcheck:cell-abc", {"a": 2**30}, labels=labels)
     engine.record("wheels", 2**29, f"cached mount {STEP}", Type="exec.cachemount")
-    put(home / "runs/20260101-000000-1/run.json")
-    put(home / "oracle/answer.npz")
+    put(own(home / "runs/20260101-000000-1") / "run.json")
+    put(home / "oracle" / f"{'0' * 64}.npz")
     shown = CliRunner().invoke(disk_command, []).output
     assert "images: 1.0 GiB\n" in shown
     assert "samcheck:cell-abc\n" in shown
@@ -392,7 +398,7 @@ def test_without_an_engine_the_rest_is_shown(home: Path, monkeypatch: pytest.Mon
         raise EnvironmentUnavailable("no Docker engine answers at the local socket", "start one")
 
     monkeypatch.setattr(docker, "connect", none)
-    put(home / "runs/20260101-000000-1/run.json")
+    put(own(home / "runs/20260101-000000-1") / "run.json")
     shown = CliRunner().invoke(disk_command, []).output
     assert (
         "images, build cache and containers: unknown, no Docker engine answers at the local socket" in shown

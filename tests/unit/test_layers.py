@@ -38,8 +38,15 @@ LAYERS = (
     ("samcheck.hosts",),
     ("samcheck.requirements", "samcheck.rules", "samcheck.cards"),
     ("samcheck.cells", "samcheck.facts"),
-    ("samcheck.gates", "samcheck.neighbours", "samcheck.shapes", "samcheck.usage"),
-    ("samcheck.errors", "samcheck.signals", "samcheck.streams"),
+    (
+        "samcheck.files",
+        "samcheck.gates",
+        "samcheck.neighbours",
+        "samcheck.owned",
+        "samcheck.shapes",
+        "samcheck.usage",
+    ),
+    ("samcheck.errors", "samcheck.git", "samcheck.signals", "samcheck.streams"),
     ("samcheck.guest.record", "samcheck.guest.sizes"),
 )
 

@@ -135,7 +135,7 @@ def test_a_folder_in_the_place_of_a_file_costs_nothing_else(tmp_path: Path) -> N
     (good / OTHER_PLACE).mkdir()
     merged = merge.merge([good], tmp_path / "results")
     assert merged.taken == (PLACE,)
-    assert "cannot be read: Is a directory" in merged.problems[0]
+    assert "cannot be read: it is a folder, not a file" in merged.problems[0]
 
 
 def test_a_file_that_is_none_is_not_overwritten(tmp_path: Path) -> None:

@@ -504,6 +504,13 @@ def test_an_answer_takes_no_more_memory_than_it_may(store: Path) -> None:
     assert "40" in refusal(store, "FROM cells", "--memory", "40")
 
 
+def test_a_table_keeps_only_what_it_shows(store: Path) -> None:
+    sql = "SELECT repeat('é', 1000000) || range AS n FROM range(40)"
+    done = query(store, sql, "--memory", "200MiB")
+    assert "(1000002 characters in all)" in done.stdout
+    assert "40 rows" in done.stdout
+
+
 def test_without_duckdb_it_is_said_what_to_install(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "duckdb", None)
     assert "[query]" in refusal(store, "FROM cells")

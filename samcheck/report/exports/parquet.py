@@ -17,6 +17,7 @@ from typing import IO, Any
 
 from pydantic_core import to_json
 
+from samcheck import owned
 from samcheck.errors import BadInput
 from samcheck.report.exports.rows import COLUMNS, Value, rows
 from samcheck.results import Stored
@@ -47,6 +48,7 @@ def write(found: Iterable[Stored], problems: list[str], stream: IO[bytes]) -> No
         BadInput: DuckDB is not installed.
     """
     with connected() as duck, tempfile.TemporaryDirectory(prefix=TEMPORARY) as folder:
+        owned.mark(Path(folder))
         parts: list[Path] = []
         for some in _batches(chain.from_iterable(map(rows, found))):
             parts.append(Path(folder) / f"{len(parts)}.parquet")
