@@ -27,6 +27,8 @@ POLL_SECONDS = 0.2
 #: How long a reader that does not read may hold up samcheck once it has been told to end.
 PATIENCE_SECONDS = 2.0
 
+#: Encodings in which no character that can be seen has a byte that some terminal obeys, as 0x9b in cp1252.
+_PLAIN = re.compile(r"utf-?8|(us-)?ascii|(iso-?8859|latin)-?\d+", re.IGNORECASE)
 _UNPRINTABLE = re.compile(r"[^\x20-\x7e\n\t]")
 
 
@@ -72,7 +74,7 @@ class Stream(io.TextIOBase):
     def __init__(self, number: int, name: str, encoding: str, there: bool = True) -> None:
         self.number = number
         self.title = name
-        self.real_encoding = encoding
+        self.real_encoding = encoding if _PLAIN.fullmatch(encoding) else "ascii"
         self.lost: OSError | None = None
         self._there = there
 
