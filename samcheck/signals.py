@@ -61,7 +61,7 @@ def _end(number: int, frame: object) -> None:
 
 
 def asked() -> bool:
-    """Whether samcheck was ever asked to end: some libraries turn KeyboardInterrupt into an error of theirs."""
+    """Whether samcheck was ever asked to end: some libraries make KeyboardInterrupt an error of theirs."""
     return _state.ever_asked
 
 

@@ -7,6 +7,7 @@ pipe, a full disk or not there at all, the run goes on, and `trouble` says at th
 
 from __future__ import annotations
 
+import codecs
 import errno
 import io
 import os
@@ -144,16 +145,20 @@ def _write(number: int, rest: memoryview) -> None:
 
 
 class _Bytes(io.RawIOBase):
-    """The bytes below a `Stream`."""
+    """The bytes below a `Stream`; a terminal gets them as text all the same, cleaned like any other."""
 
     def __init__(self, stream: Stream) -> None:
         self._stream = stream
+        self._text = codecs.getincrementaldecoder("utf-8")("replace") if stream.isatty() else None
 
     def writable(self) -> bool:
         return True
 
     def write(self, block: ReadableBuffer) -> int:
-        self._stream.put(block)
+        if self._text is None:
+            self._stream.put(block)
+        else:
+            self._stream.write(self._text.decode(block))
         return memoryview(block).nbytes
 
     def isatty(self) -> bool:
