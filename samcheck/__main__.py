@@ -91,10 +91,19 @@ def _run() -> int:
     except (click.ClickException, SamcheckError, OSError) as error:
         return _told(error)
     except (KeyboardInterrupt, click.Abort):
-        signals.ignore()
-        kept = f"; {KEPT}, --resume goes on from here" if streams.outlived() else ""
-        streams.say_error(f"interrupted{kept}")
-        return INTERRUPTED
+        return _interrupted()
+    except Exception:
+        if signals.asked():
+            return _interrupted()
+        raise
+
+
+def _interrupted() -> int:
+    """Say so; the exit code."""
+    signals.ignore()
+    kept = f"; {KEPT}, --resume goes on from here" if streams.outlived() else ""
+    streams.say_error(f"interrupted{kept}")
+    return INTERRUPTED
 
 
 def _told(error: click.ClickException | SamcheckError | OSError) -> int:

@@ -5,6 +5,7 @@ It is the reason of the one cell that it came up in; the others are none the wor
 
 from __future__ import annotations
 
+import os
 import traceback
 from collections.abc import Callable
 from pathlib import Path
@@ -19,6 +20,8 @@ ANY = (Exception, SystemExit)
 #: In the folder of the cell, or of the run.
 LOG = "error.log"
 LONGEST = 300
+#: Neither through a link nor into a FIFO, for whose reader this would wait.
+_APPEND = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK
 _PACKAGE = Path(samcheck.__file__).parent
 
 
@@ -81,7 +84,8 @@ def _log(error: BaseException, folder: Path) -> str:
     path = folder / LOG
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with path.open("a", encoding="utf-8", errors="backslashreplace") as stream:
+        opened = os.open(path, _APPEND, 0o644)
+        with open(opened, "a", encoding="utf-8", errors="backslashreplace") as stream:
             stream.write("".join(traceback.format_exception(error)) + "\n")
     except Exception:  # the disk is full, say, which is then what is told anyway
         return ""

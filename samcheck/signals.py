@@ -31,6 +31,7 @@ class _State:
         self.polled = False
         self.held = False
         self.asked = False
+        self.ever_asked = False
         self.last = float("-inf")
 
 
@@ -43,6 +44,7 @@ def install() -> None:
     What was ignored when samcheck started stays so, as `nohup` and shells mean it to; but not SIGTERM, or a
     CI that ignores it by accident could only kill.
     """
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)  # of a parent's that forgot to
     for number in ENDING:
         if number == signal.SIGTERM or signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, _end)
@@ -50,12 +52,17 @@ def install() -> None:
 
 def _end(number: int, frame: object) -> None:
     streams.hurry()
-    _state.asked = True
+    _state.asked = _state.ever_asked = True
     now = time.monotonic()
     if _state.polled or _state.held or now - _state.last < REPEAT_SECONDS:
         return
     _state.last = now
     raise KeyboardInterrupt
+
+
+def asked() -> bool:
+    """Whether samcheck was ever asked to end: some libraries make KeyboardInterrupt an error of theirs."""
+    return _state.ever_asked
 
 
 @contextmanager

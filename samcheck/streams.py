@@ -7,6 +7,7 @@ pipe, a full disk or not there at all, the run goes on, and `trouble` says at th
 
 from __future__ import annotations
 
+import codecs
 import errno
 import io
 import os
@@ -27,6 +28,8 @@ POLL_SECONDS = 0.2
 #: How long a reader that does not read may hold up samcheck once it has been told to end.
 PATIENCE_SECONDS = 2.0
 
+#: Encodings in which no character that can be seen has a byte that some terminal obeys, as 0x9b in cp1252.
+_PLAIN = re.compile(r"utf-?8|(us-)?ascii|(iso-?8859|latin)-?\d+", re.IGNORECASE)
 _UNPRINTABLE = re.compile(r"[^\x20-\x7e\n\t]")
 
 
@@ -72,7 +75,7 @@ class Stream(io.TextIOBase):
     def __init__(self, number: int, name: str, encoding: str, there: bool = True) -> None:
         self.number = number
         self.title = name
-        self.real_encoding = encoding
+        self.real_encoding = encoding if _PLAIN.fullmatch(encoding) else "ascii"
         self.lost: OSError | None = None
         self._there = there
 
@@ -142,16 +145,20 @@ def _write(number: int, rest: memoryview) -> None:
 
 
 class _Bytes(io.RawIOBase):
-    """The bytes below a `Stream`."""
+    """The bytes below a `Stream`; a terminal gets them as text all the same, cleaned like any other."""
 
     def __init__(self, stream: Stream) -> None:
         self._stream = stream
+        self._text = codecs.getincrementaldecoder("utf-8")("replace") if stream.isatty() else None
 
     def writable(self) -> bool:
         return True
 
     def write(self, block: ReadableBuffer) -> int:
-        self._stream.put(block)
+        if self._text is None:
+            self._stream.put(block)
+        else:
+            self._stream.write(self._text.decode(block))
         return memoryview(block).nbytes
 
     def isatty(self) -> bool:

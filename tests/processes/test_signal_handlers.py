@@ -92,3 +92,35 @@ def test_what_was_ignored_stays_so(number: signal.Signals, ends: bool) -> None:
         preexec_fn=lambda: signal.signal(number, signal.SIG_IGN),
     )
     assert (b"KeyboardInterrupt" in done.stderr) == ends
+
+
+def test_an_interruption_that_a_library_makes_an_error_of_its_own() -> None:
+    """As pydantic does while it compiles a model."""
+    code = """
+import os, signal
+from samcheck import __main__ as entry
+def command(standalone_mode):
+    try: os.kill(os.getpid(), signal.SIGINT)
+    except KeyboardInterrupt as error: raise ValueError("cannot be compiled") from error
+entry.cli = command
+entry.main()
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=CHECKOUT, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "samcheck: interrupted\n")
+
+
+def test_a_mask_that_a_parent_forgot_is_lifted() -> None:
+    code = (
+        "import os; from samcheck import signals; signals.install(); os.kill(os.getpid(), 15); print('deaf')"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=CHECKOUT,
+        capture_output=True,
+        check=False,
+        preexec_fn=lambda: signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM]),
+    )
+    assert b"KeyboardInterrupt" in done.stderr
+    assert done.stdout == b""

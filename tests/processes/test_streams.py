@@ -12,6 +12,8 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -153,6 +155,7 @@ COMMANDS = {
     "query-json": ("query", "select * from checks", "--json", "--results", "{store}"),
     "query-csv": ("query", "select * from checks", "--csv", "--results", "{store}"),
     "export": ("export", "--format", "csv", "--results", "{store}"),
+    "export-json": ("export", "--format", "json", "--results", "{store}"),
     "parquet": ("export", "--format", "parquet", "--results", "{store}"),
 }
 
@@ -211,9 +214,13 @@ OURS = re.compile(r"\x1b\[[0-9;]*m|\x1b\[\?25[lh]|\x1b\[[0-9]*[AK]|\r\n|\r(?=\x1
 
 def on_a_terminal(rig: Rig) -> tuple[int, str]:
     """A run on a pseudo-terminal: exit code, and each character that it was sent."""
-    master, slave = pty.openpty()
     rig.environment |= {"TERM": "xterm-256color", "COLUMNS": "150"}
-    orchestrator = rig.start(stdout=slave, stderr=slave, stdin=slave)
+    return sent_to_a_terminal(rig.start)
+
+
+def sent_to_a_terminal(start: Callable[..., subprocess.Popen[bytes]]) -> tuple[int, str]:
+    master, slave = pty.openpty()
+    started = start(stdout=slave, stderr=slave, stdin=slave)
     os.close(slave)
     sent = b""
     while select.select([master], [], [], 60)[0]:
@@ -222,7 +229,7 @@ def on_a_terminal(rig: Rig) -> tuple[int, str]:
         except OSError:  # its other end is closed
             break
     os.close(master)
-    return orchestrator.wait(60), sent.decode()
+    return started.wait(60), sent.decode()
 
 
 def obeyed(sent: str) -> set[str]:
@@ -255,3 +262,20 @@ def test_nothing_of_a_guest_reaches_the_terminal(tmp_path: Path, where: str) -> 
     if where == "outside a check":  # and it is not hidden
         assert "outside of a check: exit status 3" in sent
         assert r"\x9b2J" in sent or "\ufffd2J" in sent
+
+
+@pytest.mark.parametrize(
+    "name", ["show", "query", "query-json", "query-csv", "export-json", "parquet", "table"]
+)
+def test_nothing_in_a_result_reaches_the_terminal(store: Path, tmp_path: Path, name: str) -> None:
+    """Not even what is written as bytes for other programs."""
+    (path,) = store.glob("*/*/*.json")
+    result = results.read(path)
+    checks = [replace(each, reason=HOSTILE, details=HOSTILE) for each in result.checks]
+    hostile = replace(result, outcome="failed", reason=HOSTILE, checks=checks, samcheck=HOSTILE)
+    results.store(tmp_path / "results", hostile, "machine")
+    arguments = [each.format(store=tmp_path / "results") for each in COMMANDS[name]]
+    environment = {**os.environ, "SAMCHECK_CACHE": str(tmp_path / "cache")}
+    command = [sys.executable, "-m", "samcheck", *arguments]
+    _, sent = sent_to_a_terminal(partial(subprocess.Popen, command, cwd=CHECKOUT, env=environment))
+    assert obeyed(sent) == set()
