@@ -8,7 +8,7 @@ from importlib import import_module
 
 import click
 
-from samcheck import __version__
+from samcheck import __version__, files
 from samcheck.errors import CELLS_FAILED, INTERRUPTED, BadInput, SamcheckError
 
 #: Command to the module of `samcheck.commands` that has it, in the order of the help.
@@ -72,7 +72,8 @@ def main() -> None:
         error.show()
         sys.exit(BadInput.exit_code)
     except SamcheckError as error:
-        click.echo(f"samcheck: {error}", err=True)
+        for line in f"samcheck: {error}".split("\n"):  # it may quote what others have written
+            click.echo(files.named(line), err=True)
         sys.exit(error.exit_code)
     except OSError as error:
         where = f" at {error.filename}" if error.filename else ""
