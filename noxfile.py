@@ -17,6 +17,7 @@ carry               what a machine without a network lacks for `here`, in one fo
 fast                the fast tier of the suite in an environment made for it
 tests               all tests of samcheck itself
 faults              does the suite see seeded faults?
+fuzz                do readers of files that others wrote hold against a fuzzer?
 power               false alarms and detected slowdowns of `samcheck compare`, and of others' rules
 query               questions in SQL over all results
 plan                what a matrix file means: cells, what is left out and why; for people or a CI
@@ -114,6 +115,13 @@ def faults(session: nox.Session) -> None:
     """Seed faults in the packages under test: does the suite see each? Options go behind --."""
     session.install("-e", ".")
     session.run("python", "-m", "tests.faults", *session.posargs)
+
+
+@nox.session(default=False)
+def fuzz(session: nox.Session) -> None:
+    """Give the readers of foreign files whatever a fuzzer thinks of; targets and --seconds go behind --."""
+    session.install("-e", ".", "--group", "fuzz")
+    session.run("python", "-m", "tests.fuzz", *session.posargs)
 
 
 @nox.session(default=False)

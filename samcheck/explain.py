@@ -7,12 +7,10 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
 
-from packaging.version import Version
-
 from samcheck import hosts, requirements, rules
 from samcheck.cells import Cell
 from samcheck.errors import BadInput, BuildFailed
-from samcheck.facts import Facts
+from samcheck.facts import Facts, version_of
 from samcheck.hosts import Host
 from samcheck.matrix import axes
 from samcheck.matrix.text import obstacle_json
@@ -134,7 +132,7 @@ def _distance(axis: str, value: str, own: str, facts: Facts) -> tuple[int, ...]:
     """How far a value is: by major and minor version; of those of one minor, the newest is the nearest."""
 
     def number(text: str) -> tuple[int, ...]:
-        version = axes.cuda_version(text, facts) if axis == "cuda" else Version(text)
+        version = axes.cuda_version(text, facts) if axis == "cuda" else version_of(text)
         return (*version.release, 0, 0)[:3]
 
     one, other = number(value), number(own)

@@ -144,8 +144,18 @@ def _plainly(error: Exception) -> str:
 
 
 def named(path: Path | str) -> str:
-    """A name of the file system, or a sentence with one, as text in UTF-8, which it need not be."""
-    return str(path).encode(errors="backslashreplace").decode()
+    """A name of the file system, or a sentence with one, as text that prints, which it need not be."""
+    return printable(str(path), len(str(path)))
+
+
+def printable(text: str, most: int = 300) -> str:
+    """At most so many characters of foreign text, on one line; what does not print is spelled out."""
+    shown = text[:most]
+    if not shown.isprintable():
+        shown = "".join(
+            sign if sign.isprintable() else sign.encode("unicode_escape").decode("ascii") for sign in shown
+        )
+    return shown if len(text) <= most else f"{shown}…"
 
 
 def require_name(name: str, what: str) -> str:

@@ -223,7 +223,9 @@ def _validated(shape: shapes.Shape[T], content: bytes, where: str) -> T:
     try:
         return shape.read(content)
     except ValueError as error:
-        raise BadInput(f"{where}: not a samcheck result of schema {record.SCHEMA_VERSION}: {error}") from None
+        raise BadInput(
+            f"{where}: not a samcheck result of schema {record.SCHEMA_VERSION}: {files.printable(str(error))}"
+        ) from None
 
 
 def slug(text: str) -> str:

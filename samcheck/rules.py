@@ -13,7 +13,7 @@ from functools import cache
 from packaging.version import Version
 
 from samcheck.cells import Cell
-from samcheck.facts import Facts
+from samcheck.facts import Facts, version_of
 
 #: Fields of a cell that a matrix can vary, the most telling first.
 AXES = ("torch", "cuda", "python", "numpy", "sam")
@@ -131,7 +131,7 @@ def _build(facts: Facts, torch: str, cuda: str) -> Obstacle | None:
 
 def _old_torch(facts: Facts, torch: str, numpy: str) -> Obstacle | None:
     release = facts.release(torch)
-    if release is None or release.numpy2 or not numpy or Version(numpy).major < 2:
+    if release is None or release.numpy2 or not numpy or version_of(numpy).major < 2:
         return None
     text = f"PyTorch {torch} was compiled against NumPy 1 and does not see NumPy {numpy}"
     return Obstacle("numpy2-old-torch", "run", text, ("pt132179",))
@@ -153,7 +153,7 @@ def _numpy_wheel(facts: Facts, python: str, numpy: str) -> Obstacle | None:
 def _export(facts: Facts, python: str, numpy: str) -> Obstacle | None:
     for row in facts.packages:
         needed = row.numpy_min.get(python, "0")
-        if row.role == "export" and Version(numpy) < Version(needed):
+        if row.role == "export" and version_of(numpy) < Version(needed):
             pinned = f"{row.name} {row.versions[python]}, pinned for Python {python},"
             text = f"{pinned} needs NumPy {needed} or newer, not {numpy}"
             return Obstacle("export-needs-numpy", "install", text, row.source)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from packaging.version import InvalidVersion, Version
+from packaging.version import Version
 
 VERSIONS = ("torch", "cuda", "python", "numpy", "driver")
 
@@ -48,11 +48,11 @@ def number(axis: str, value: str) -> Version | None:
     if axis not in VERSIONS:
         return None
     if axis == "cuda":
-        tag = re.fullmatch(r"cu(\d+)(\d)", value)
+        tag = re.fullmatch(r"cu(\d{1,4})(\d)", value)
         return Version(f"{tag[1]}.{tag[2]}") if tag else Version("0") if value == "cpu" else None
     try:
         return Version(value.replace("-", "."))
-    except InvalidVersion:
+    except ValueError:  # also of a number of thousands of digits
         return None
 
 

@@ -120,7 +120,7 @@ class Facts:
 
     def floor(self, cuda: str) -> DriverFloor | None:
         """The driver that a CUDA version (``12.1``) needs at least."""
-        major = Version(cuda).major
+        major = version_of(cuda).major
         return next((row for row in self.floors if row.cuda_major == major), None)
 
     def toolkit(self, cuda: str) -> Toolkit | None:
@@ -139,7 +139,7 @@ class Facts:
 
     def branch(self, driver: str) -> Branch | None:
         """The branch of a driver (``535.104.05``)."""
-        number = Version(driver).major
+        number = version_of(driver).major
         return next((row for row in self.branches if row.number == number), None)
 
     def forward_for(self, cuda: str, driver: str) -> Forwarding | None:
@@ -148,7 +148,7 @@ class Facts:
         It works on data-center GPUs only, which is not looked at here.
         """
         row = next((row for row in self.forward if _minor(row.cuda) == _minor(cuda)), None)
-        return row.branches.get(Version(driver).major) if row else None
+        return row.branches.get(version_of(driver).major) if row else None
 
     def gpu(self, name: str) -> Gpu | None:
         """The GPU of a name as people or drivers write it: ``rtx4090``, ``NVIDIA A100-SXM4-80GB``."""
@@ -193,8 +193,17 @@ class Facts:
         return next(row for row in self.sizes if row.build == build)
 
 
+@cache
+def version_of(text: str) -> Version:
+    """The version that a text means; 0 for one that means none, as in a result of somebody else's."""
+    try:
+        return Version(text)
+    except ValueError:  # also of a number of thousands of digits
+        return Version("0")
+
+
 def _minor(version: str) -> tuple[int, int]:
-    parsed = Version(version)
+    parsed = version_of(version)
     return parsed.major, parsed.minor
 
 

@@ -12,6 +12,8 @@ from samcheck.report.rows import Head, bare, by_machine
 from samcheck.results import Stored
 
 GROUP = "peaks"
+#: What a check has measured that belongs there.
+NEEDED = {"encode_held_mib", "encode_plain_mib"}
 ELSEWHERE = "Encoding one image by other backends"
 
 INTRODUCTION = """\
@@ -94,7 +96,7 @@ def _rows(result: CellResult) -> Iterator[list[str]]:
     checks = (check for check in result.checks if check.group == GROUP and check.precision)
     for check in sorted(checks, key=_order):
         for step in STEPS:
-            if f"{step}_counted_mib" in check.metrics:
+            if {f"{step}_{name}_mib" for name in ("allocated", "held", "counted")} <= check.metrics.keys():
                 yield [
                     row_name(result),
                     escape(check.variant or ""),
@@ -105,11 +107,11 @@ def _rows(result: CellResult) -> Iterator[list[str]]:
 
 def _elsewhere(result: CellResult) -> Iterator[list[str]]:
     """Encoding by other backends than plain PyTorch."""
-    checks = [each for each in result.checks if each.group == GROUP and "encode_plain_mib" in each.metrics]
+    checks = [each for each in result.checks if each.group == GROUP and each.metrics.keys() >= NEEDED]
     for check in sorted(checks, key=_order):
         held, plain = (check.metrics[f"encode_{name}_mib"] for name in ("held", "plain"))
         names = [f"`{result.cell.id}`", check.variant or "", check.backend or ""]
-        yield [*names, f"{held:.0f}", f"{plain:.0f}", f"{held / plain:.2f}"]
+        yield [*names, f"{held:.0f}", f"{plain:.0f}", f"{held / plain:.2f}" if plain else "–"]
 
 
 def _strategies(result: CellResult) -> Iterator[list[str]]:
@@ -154,5 +156,5 @@ def _figures(check: CheckResult, step: str) -> list[str]:
         f"{tensors:.0f}",
         f"{process:.0f}",
         f"{counted:.0f}",
-        f"{counted / tensors - 1:+.1%}",
+        f"{counted / tensors - 1:+.1%}" if tensors else "–",
     ]

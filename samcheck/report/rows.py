@@ -9,9 +9,10 @@ from functools import cache
 from itertools import groupby
 from typing import TypeVar
 
-from packaging.version import InvalidVersion, Version
+from packaging.version import Version
 
 from samcheck import shapes
+from samcheck.facts import version_of
 from samcheck.guest.record import CellResult, CheckResult
 from samcheck.report.fields import Column, Field, by_group, by_precision, of_kinds, tally
 from samcheck.results import Stored
@@ -37,7 +38,7 @@ class Head:
     @property
     def order(self) -> tuple[str, str, Version, Version, str]:
         cell = self.result.cell
-        return self.device, self.driver, _version(cell.torch), _version(cell.python), cell.id
+        return self.device, self.driver, version_of(cell.torch), version_of(cell.python), cell.id
 
 
 @dataclass(frozen=True)
@@ -104,11 +105,3 @@ def by_machine(every: Iterable[H]) -> Iterator[tuple[str, str, list[H]]]:
     ordered = sorted(every, key=lambda each: each.order)
     for (device, driver), group in groupby(ordered, key=lambda each: (each.device, each.driver)):
         yield device, driver, list(group)
-
-
-@cache
-def _version(text: str) -> Version:
-    try:
-        return Version(text)
-    except InvalidVersion:
-        return Version("0")

@@ -17,7 +17,7 @@ from typing import Any
 
 import psutil
 
-from samcheck import report, results
+from samcheck import owned, report, results
 from samcheck.guest.record import CellResult
 
 ORCHESTRATOR = Path(__file__).with_name("orchestrator.py")
@@ -135,7 +135,11 @@ class Rig:
         gone(lambda: not self.processes())
         return [
             *(f"process {' '.join(process.cmdline())}" for process in self.processes()),
-            *(f"file {path}" for path in self.folder.rglob(".*") if path.is_file()),
+            *(
+                f"file {path}"
+                for path in self.folder.rglob(".*")
+                if path.is_file() and path.name != owned.MARK
+            ),
             *(
                 f"mount {line}"
                 for line in Path("/proc/mounts").read_text().splitlines()
