@@ -15,6 +15,8 @@ from samcheck.guest.record import TURN_FIFOS
 
 POLL_SECONDS = 0.2
 GO = b"go\n"
+#: Bytes of what a guest says at once: two numbers.
+LONGEST_LINE = 64
 
 #: Where a guest has got to: the number of its check, and of its turn in that.
 Position = tuple[int, int]
@@ -39,19 +41,21 @@ class Seat:
 
     def open(self, stack: ExitStack) -> None:
         """Make new FIFOs and open both, for reading and writing: no end waits for, or loses, the guest's."""
-        for name in TURN_FIFOS:
+        handles = []
+        for name, mode in zip(TURN_FIFOS, (0o222, 0o444), strict=True):  # what it says, and what it hears
             path = self.given / name
             path.unlink(missing_ok=True)
             os.mkfifo(path)
-            path.chmod(0o666)  # the guest may be another user
             stack.callback(path.unlink, missing_ok=True)
-        self.said, self.heard = (os.open(self.given / name, os.O_RDWR) for name in TURN_FIFOS)
-        for handle in (self.said, self.heard):
-            stack.callback(os.close, handle)
+            handles.append(os.open(path, os.O_RDWR | os.O_NONBLOCK))
+            stack.callback(os.close, handles[-1])
+            path.chmod(mode)  # the guest may be another user, and gets no more rights than it needs
+        self.said, self.heard = handles
 
     def listen(self) -> None:
         """Take in what the guest has said: the last whole line counts."""
-        *lines, self.rest = (self.rest + os.read(self.said, 4096)).split(b"\n")
+        *lines, rest = (self.rest + os.read(self.said, 4096)).split(b"\n")
+        self.rest = rest[-LONGEST_LINE:]
         for line in lines:
             with suppress(ValueError):  # whatever a check may have written there
                 check, turn = map(int, line.split())
@@ -60,7 +64,8 @@ class Seat:
     def go(self) -> None:
         """Let it on."""
         self.position = None
-        os.write(self.heard, GO)
+        with suppress(BlockingIOError):  # a guest that does not read what it hears has enough to read
+            os.write(self.heard, GO)
 
 
 class Referee:
