@@ -19,7 +19,7 @@ import pytest
 from filelock import FileLock
 from light import light
 
-from samcheck import clean, disk, images, usage
+from samcheck import clean, disk, images, owned, usage
 from samcheck.clean import Wanted
 from samcheck.environments import bases, buildkit, docker, stored
 
@@ -97,8 +97,9 @@ def own(
     for module in (clean, disk):
         monkeypatch.setattr(module, "RUNS", tmp_path / "runs")
     monkeypatch.setattr(disk, "TEMPORARY", ())
-    (tmp_path / "runs/20260101-000000-1").mkdir(parents=True)
-    (tmp_path / "home/venvs/cell-1a").mkdir(parents=True)
+    owned.make(tmp_path / "runs/20260101-000000-1")
+    owned.make(tmp_path / "home/venvs/cell-1a")
+    (tmp_path / "home/venvs/mine").mkdir()
     labels = [part for name, value in LABELS.items() for part in ("--label", f"{name}={value}")]
     cache = f"RUN --mount=type=cache,id={mark},target=/wheels echo {mark} >/wheels/x"
     recipe = f"FROM {base.image}\nRUN head -c 3000000 /dev/urandom >/{mark}\nRUN echo {mark} >/y\n{cache}\n"
@@ -125,13 +126,14 @@ TAKES_THE_IMAGE = ("environments", "older", "under", "all")
 
 @pytest.mark.parametrize("option", WANTED)
 def test_everything_of_others_survives(
-    engine: docker.Docker, foreign: dict[str, set[str]], own: str, option: str
+    engine: docker.Docker, foreign: dict[str, set[str]], own: str, option: str, tmp_path: Path
 ) -> None:
     later = time.time() + 10 * DAY
     steps = list(clean.clean(WANTED[option], later))
     left = everything(engine.client)
     for kind, before in foreign.items():
         assert before <= left[kind], (kind, steps)
+    assert (tmp_path / "home/venvs/mine").is_dir()
     assert (f"{OWN}:cell" in left["images"]) == (option not in TAKES_THE_IMAGE)
     if option in TAKES_THE_IMAGE:
         mine = [
