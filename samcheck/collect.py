@@ -111,7 +111,7 @@ def _broken(event: dict[str, Any]) -> CheckResult:
     module = str(event["module"])
     return CheckResult(
         check=module,
-        group=group_of_check(module),
+        group=str(event["group"]),
         outcome="failed",
         reason=f"the module cannot be imported: {event['reason']}",
         details=str(event["details"]),

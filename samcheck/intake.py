@@ -22,7 +22,7 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from samcheck.collect import Journal, group_of_check
-from samcheck.guest.record import CHECK_OUTCOMES, CheckResult
+from samcheck.guest.record import CHECK_OUTCOMES, GROUP_NAMES, CheckResult
 from samcheck.shapes import Shape
 
 #: What a check can have come to when its end is reported.
@@ -177,7 +177,12 @@ def _as_collected(result: CheckResult, journal: Journal) -> CheckResult:
 def _not_collected(said: Event) -> Iterator[Event]:
     module, reason, details = (said.get(name) for name in ("module", "reason", "details"))
     if isinstance(module, str) and group_of_check(module):
-        shown = {"reason": _text(reason), "details": str(details)[: 4 * NAME_LIMIT]}
+        group = said.get("group")
+        shown = {
+            "group": group if group in GROUP_NAMES else group_of_check(module),
+            "reason": _text(reason),
+            "details": str(details)[: 4 * NAME_LIMIT],
+        }
         yield {"event": "not-collected", "module": _text(module), **shown}
 
 

@@ -69,8 +69,9 @@ class Journal:
     def collected(self, checks: List[CheckResult]) -> None:
         self._write("collected", checks=[storable(asdict(check)) for check in checks])
 
-    def not_collected(self, module: str, reason: str, details: str) -> None:
-        self._write("not-collected", **storable({"module": module, "reason": reason, "details": details}))
+    def not_collected(self, module: str, group: str, reason: str, details: str) -> None:
+        said = {"module": module, "group": group, "reason": reason, "details": details}
+        self._write("not-collected", **storable(said))
 
     def started(self, check: str) -> None:
         self._write("started", check=storable(check))

@@ -73,7 +73,7 @@ def pytest_configure(config: pytest.Config) -> None:
         return
     journal = Journal(path)
     timeout = config.getoption("--samcheck-check-timeout")
-    config.pluginmanager.register(JournalWriter(journal, timeout), "samcheck-journal")
+    config.pluginmanager.register(JournalWriter(journal, timeout, str(config.rootpath)), "samcheck-journal")
     folder = config.getoption("--samcheck-turns")
     if folder is not None:
         # How much memory a process fetches again is chance, and would be taken for a difference.
@@ -247,8 +247,9 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
 class JournalWriter:
     """Writes the journal and stops a check at its time limit."""
 
-    def __init__(self, journal: Journal, timeout: float) -> None:
+    def __init__(self, journal: Journal, timeout: float, root: str) -> None:
         self.journal = journal
+        self.root = root
         self.timeout = timeout
         # pytest redirects file descriptor 2 while a check runs; the stacks must reach the host.
         self.stderr = os.dup(2)
@@ -260,8 +261,10 @@ class JournalWriter:
             text = str(report.longrepr)
             last = [line for line in text.splitlines() if line.startswith("E ")]
             reason = crash.message if crash else (last[-1][1:] if last else text)
-            module = os.path.basename(report.nodeid)
-            self.journal.not_collected(module, first_line(reason), text[-DETAILS_LIMIT:])
+            path = os.path.join(self.root, report.nodeid)
+            self.journal.not_collected(
+                os.path.basename(path), group_of(path), first_line(reason), text[-DETAILS_LIMIT:]
+            )
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         self.journal.collected([describe(item, "not-run") for item in session.items])

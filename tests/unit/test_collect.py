@@ -126,7 +126,13 @@ def test_a_lost_line_is_noticed(tmp_path: Path) -> None:
 def test_a_module_that_cannot_be_imported_fails_the_cell() -> None:
     intake = Intake()
     for event in (
-        {"event": "not-collected", "module": "test_dtype.py", "reason": NMS, "details": "..."},
+        {
+            "event": "not-collected",
+            "module": "test_dtype.py",
+            "group": "dtype",
+            "reason": NMS,
+            "details": "...",
+        },
         {"event": "collected", "checks": [asdict(ONE)]},
         {"event": "started", "check": ONE.check},
         {"event": "finished", "result": asdict(replace(ONE, outcome="passed"))},
