@@ -67,12 +67,25 @@ def _order(note: str) -> tuple[int, str]:
 def _joined(reasons: list[str]) -> str:
     """One sentence of reasons that have the beginning in common, with what they do not."""
     reasons = sorted(reasons)
-    starts = {reason.partition(" (")[0] for reason in reasons}
+    starts = {_split(reason)[0] for reason in reasons}
     if len(reasons) == 1 or len(starts) > 1:
         rest = f"; and {len(reasons) - EVIDENCE} more" if len(reasons) > EVIDENCE else ""
         head = reasons[0].partition(": ")[0]
         shown = [reason.removeprefix(f"{head}: ") for reason in reasons[1:EVIDENCE]]
         return "; ".join([reasons[0], *shown]) + rest
-    told = [reason.partition(" (")[2].removesuffix(")") for reason in reasons]
+    told = [_split(reason)[1] for reason in reasons]
     more = f"; and {len(told) - EVIDENCE} more" if len(told) > EVIDENCE else ""
     return f"{starts.pop()} ({'; '.join(told[:EVIDENCE])}{more})"
+
+
+def _split(reason: str) -> tuple[str, str]:
+    """What a defect is, and what was seen of it, which stands in parentheses at the end; or all, and nothing.
+
+    Either may have parentheses of its own.
+    """
+    depth = 0
+    for at in range(len(reason) - 1, 0, -1):
+        depth += {")": 1, "(": -1}.get(reason[at], 0)
+        if depth == 0 and reason.endswith(")"):
+            return reason[: at - 1], reason[at + 1 : -1]
+    return reason, ""

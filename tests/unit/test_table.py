@@ -19,6 +19,7 @@ from samcheck.facts import load
 from samcheck.guest.record import CellResult, CheckResult
 from samcheck.matrix import LeftOut
 from samcheck.report import markdown
+from samcheck.report.escaping import escape
 from samcheck.report.footnotes import Footnotes
 
 
@@ -89,6 +90,15 @@ def test_reasons_of_one_defect_share_a_note() -> None:
     (line,) = notes.lines()
     assert line.endswith("known \\[rounding\\]: pixels are rounded (by a; by b; by c; and 2 more)")
     assert notes.mark(reversed(reasons)) == mark == Footnotes().mark(reasons[2:3])
+
+
+def test_a_description_may_have_parentheses_of_its_own() -> None:
+    notes = Footnotes()
+    title = "known [onnx-image-size]: it takes any size, also (W, H): the masks have a wrong shape"
+    notes.mark([f"{title} (told a size of (480, {width}), {width} % are off)" for width in (7, 9)])
+    (line,) = notes.lines()
+    wanted = f"{title} (told a size of (480, 7), 7 % are off; told a size of (480, 9), 9 % are off)"
+    assert line.endswith(escape(wanted))
 
 
 def test_marks_that_would_be_alike_are_not(monkeypatch: pytest.MonkeyPatch) -> None:
