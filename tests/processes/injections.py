@@ -217,12 +217,6 @@ INJECTIONS = {
     "allows a small stack": Injection(
         "resource.setrlimit(resource.RLIMIT_STACK, (2**16, 2**16))", "failed", "RLIMIT_STACK"
     ),
-    "keeps to one processor": Injection(
-        "len(os.sched_getaffinity(0)) > 1 or pytest.exit('no'); "
-        "os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})",
-        "failed",
-        "the processors",
-    ),
     "removes the environment": Injection("os.environ.clear()", "failed", "the environment variables"),
     "removes the path of imports": Injection("sys.path.clear()", "failed", "no longer in sys.path"),
     "replaces a builtin": Injection("__import__('builtins').open = None", "failed", "builtins changed"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -152,3 +153,9 @@ def test_what_says_something_without_getting_on_is_stopped(
         "    while True: stream.write(b'{}\\n'); time.sleep(0.1)"
     )
     injected(trial, Injection(body, "timed-out"))
+
+
+@pytest.mark.skipif(len(os.sched_getaffinity(0)) < 2, reason="there is one processor only")
+def test_processors_that_are_taken_away_come_back(trial: Trial) -> None:
+    body = "os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})"
+    injected(trial, Injection(body, "failed", "the processors"))
