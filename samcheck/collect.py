@@ -36,6 +36,7 @@ class Journal:
         collected: every check that the guest set out to run, as ``not-run``.
         finished: results by check.
         running: the check that was started and not finished, with the seconds at its start.
+        importing: the module whose checks were about to be collected.
         broken: modules that could not be imported, as failed results.
         weights: what each variant carried.
         exit_status: pytest's, once the session ended in order.
@@ -46,6 +47,7 @@ class Journal:
     collected: dict[str, CheckResult] = field(default_factory=dict)
     finished: dict[str, CheckResult] = field(default_factory=dict)
     running: tuple[str, float] | None = None
+    importing: str = ""
     broken: list[CheckResult] = field(default_factory=list)
     weights: dict[str, str] = field(default_factory=dict)
     exit_status: int | None = None
@@ -64,7 +66,10 @@ class Journal:
 
     def _take(self, event: dict[str, Any]) -> None:
         match event["event"]:
+            case "importing":
+                self.importing = str(event["module"])
             case "collected":
+                self.importing = ""
                 results = [_CHECK.taken(each) for each in event["checks"]]
                 self.collected = {result.check: result for result in results}
             case "started":
@@ -80,6 +85,11 @@ class Journal:
                 self.weights[str(event["variant"])] = str(event["description"])
             case "ended":
                 self.exit_status = int(event["exit_status"])
+
+    @property
+    def standing(self) -> tuple[int, int, tuple[str, float] | None, int | None]:
+        """Changes whenever the suite gets on."""
+        return len(self.collected), len(self.finished), self.running, self.exit_status
 
     @property
     def complete(self) -> bool:
@@ -156,6 +166,8 @@ class Attempt:
             return None
         if self.journal.running is not None:
             return self._died_in(*self.journal.running, check_timeout)
+        if self.journal.importing:
+            return self._died_importing(self.journal.importing)
         if self.journal.finished and self.journal.unfinished:
             return self._died_behind(list(self.journal.finished.values())[-1])
         return None
@@ -173,6 +185,10 @@ class Attempt:
             reason = f"the interpreter died: {self.ended}"
         outcome = "timed-out" if late else "crashed"
         return replace(base, outcome=outcome, reason=reason, details=self.output, seconds=round(took, 3))
+
+    def _died_importing(self, module: str) -> CheckResult:
+        reason = f"the interpreter died while it was imported: {self.ended}"
+        return CheckResult(module, group_of_check(module), "crashed", reason=reason, details=self.output)
 
     def _died_behind(self, last: CheckResult) -> CheckResult:
         """A suite that stops between two checks: the one before has done it, as far as anybody can know."""

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from packaging.version import InvalidVersion, Version
+from packaging.version import Version
 
 from samcheck.cells import Cell
 from samcheck.collect import Attempt
+from samcheck.files import printable
 from samcheck.guest.record import BAD_CHECK_OUTCOMES, CheckResult, Fingerprint
 from samcheck.requirements import Requirements
 
@@ -16,8 +17,9 @@ def compare(cell: Cell, pins: Requirements, seen: Fingerprint) -> Iterator[str]:
     """Where the environment is not what the cell declares."""
     try:
         torch = Version(seen.torch) if seen.torch else None
-    except InvalidVersion:
-        yield f"PyTorch: declared {cell.torch}, observed {seen.torch!r}, which is not a version"
+    except ValueError:  # `InvalidVersion`, or digits by the thousand
+        said = printable(repr(seen.torch))
+        yield f"PyTorch: declared {cell.torch}, observed {said}, which is not a version"
         return
     build = "cu" + seen.torch_cuda.replace(".", "") if seen.torch_cuda else "cpu"
     pairs = [
@@ -37,7 +39,7 @@ def compare(cell: Cell, pins: Requirements, seen: Fingerprint) -> Iterator[str]:
         pairs.append((name, wanted, (observed[name] or "absent").partition("+")[0]))
     for name, declared, found in pairs:
         if declared != found:
-            yield f"{name}: declared {declared}, observed {found}"
+            yield f"{name}: declared {declared}, observed {printable(found)}"
 
 
 def judge(attempts: list[Attempt], checks: list[CheckResult], stopped: bool = False) -> tuple[str, str]:
@@ -64,6 +66,8 @@ def _wrong_with_all(last: Attempt, checks: list[CheckResult]) -> tuple[str, str]
         return "crashed", f"the interpreter died behind the last check: {last.ended}{_said(last)}"
     if not checks:
         return "failed", f"no check ran (pytest status {last.journal.exit_status}){_said(last)}"
+    if last.journal.exit_status == 1:
+        return "failed", f"pytest says that checks failed, and none was reported{_said(last)}"
     if not any(_ran_sam(check) for check in checks):
         return "failed", f"no check ran SAM itself: {len(checks)} checks of its surroundings held"
     return None

@@ -11,6 +11,7 @@ import errno
 import os
 import shutil
 import stat
+import tempfile
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -83,16 +84,31 @@ def mark(folder: Path) -> None:
 def _remove_tree(folder: str) -> None:
     try:
         shutil.rmtree(folder)
-    except PermissionError:  # a guest may have taken away its own user's rights
-        _unlock(folder)
-        shutil.rmtree(folder)
+    except (OSError, RecursionError):  # a guest may have taken away its own user's rights, or gone very deep
+        _flatten(folder)
+        os.rmdir(folder)
 
 
-def _unlock(folder: str) -> None:
+def _flatten(folder: str) -> None:
+    """Empty a folder however deep it is, by moving what lies in the folders in it up to their side."""
     os.chmod(folder, 0o700)
-    for entry in os.scandir(folder):
-        if entry.is_dir(follow_symlinks=False):
-            _unlock(entry.path)
+    while entries := list(os.scandir(folder)):
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False):
+                os.chmod(entry.path, 0o700)
+                for below in os.scandir(entry.path):
+                    _move_up(below, folder)
+                os.rmdir(entry.path)
+            else:
+                os.unlink(entry.path)
+
+
+def _move_up(entry: os.DirEntry[str], folder: str) -> None:
+    if entry.is_dir(follow_symlinks=False):
+        os.chmod(entry.path, 0o700)  # its entry for the folder above is changed
+        os.rename(entry.path, tempfile.mkdtemp(dir=folder))  # over the empty one, whose name is free
+    else:
+        os.unlink(entry.path)
 
 
 def remove(folder: Path, made_before: MadeBefore = nothing) -> str:

@@ -216,8 +216,9 @@ def as_fingerprint(content: bytes) -> Fingerprint:
     try:
         return _FINGERPRINT.whole(_FINGERPRINT.read(content))
     except ValueError as error:
-        said = files.printable(str(error), 300)
-        raise BadInput(f"what the probe reported is not a fingerprint: {said}") from None
+        raise BadInput(
+            f"what the probe reported is not a fingerprint: {files.printable(str(error))}"
+        ) from None
 
 
 def _validated(shape: shapes.Shape[T], content: bytes, where: str) -> T:

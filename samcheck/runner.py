@@ -10,6 +10,7 @@ from samcheck.cells import Cell
 from samcheck.course import Course, Settings, Watcher
 from samcheck.environments import GIVEN, LAUNCH, Environment, Job, Place, channel, gpu_access, scratch
 from samcheck.errors import BadInput, BuildFailed, Refused
+from samcheck.files import printable
 from samcheck.guest.record import CellResult, Fingerprint
 from samcheck.matrix import PlannedCell
 from samcheck.requirements import Requirements
@@ -184,4 +185,4 @@ def _probe(course: Course, place: Place) -> Fingerprint:
     except BadInput as error:
         last = collect.tail(output).strip().splitlines()
         reason = last[-1] if last and not said else str(error)
-        raise BuildFailed(f"the probe ended with {ended}: {reason}") from None
+        raise BuildFailed(f"the probe ended with {ended}: {printable(reason)}") from None

@@ -23,6 +23,8 @@ from samcheck.intake import Intake
 MAXIMUM_DEATHS = 10
 #: For an interpreter to end when the suite is over; a thread that a check has left may keep it alive.
 EXIT_SECONDS = 60.0
+#: For the guest to stop a check at its time limit by itself, before the host does.
+GRACE_SECONDS = 60.0
 #: Lists of checks for the guest: those to leave out, and, where only some are wanted, those.
 SKIPPED, ONLY = "skip.txt", "only.txt"
 STOPPED = "the time that --stop-after gives"
@@ -168,7 +170,8 @@ class Guest:
     def _alive(self, heard: channel.Channel) -> bool:
         """Tell the watcher what is new, and say whether the guest still gets on.
 
-        The guest stops a check at its time limit by itself; a minute later the host does.
+        The guest stops a check at its time limit by itself; a minute later the host does, whatever the guest
+        says meanwhile, unless the suite gets on.
         """
         heard.check()
         self._course.settings.gates.check()
@@ -180,8 +183,8 @@ class Guest:
             done, known = (self._settled + len(each) for each in (journal.finished, journal.collected))
             self._course.watcher.checks(done, known, journal.running[0] if journal.running else "")
         over = journal.exit_status is not None
-        patience = EXIT_SECONDS if over else self._course.settings.check_timeout + 60
-        return time.monotonic() - heard.heard < patience
+        patience = EXIT_SECONDS if over else self._course.settings.check_timeout + GRACE_SECONDS
+        return time.monotonic() - self._intake.advanced < patience
 
 
 def _pytest(settings: Settings, what: str) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ import select
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 NAME = "events"
@@ -25,13 +26,11 @@ class Channel:
     """Use as a context around a guest; `take` is called in a thread, once for each line.
 
     Attributes:
-        heard: when something last came, on `time.monotonic`'s clock.
         flooded: the guest has said more than `TOTAL_LIMIT` or `LINES_LIMIT`; nothing more is taken in.
     """
 
     def __init__(self, given: Path, take: Callable[[bytes], None]) -> None:
         self.path = given / NAME
-        self.heard = time.monotonic()
         self.flooded = False
         self._take = take
         self._error: Exception | None = None
@@ -52,7 +51,8 @@ class Channel:
         self._thread.join()
         os.close(self._fifo)
         os.close(self._stop)
-        self.path.unlink(missing_ok=True)
+        with suppress(OSError):  # gone, or something else stands there: what can be goes with the folder
+            self.path.unlink()
 
     def check(self) -> None:
         """To be called now and then, and when the guest has ended.
@@ -84,7 +84,6 @@ class Channel:
         self._total += len(block)
         self._lines += block.count(b"\n")
         self.flooded = self._total > TOTAL_LIMIT or self._lines > LINES_LIMIT
-        self.heard = time.monotonic()
         try:
             self._take_lines(block)
         except Exception as error:  # it must not be lost with this thread

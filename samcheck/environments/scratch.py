@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -43,10 +45,18 @@ def _folder(cell: Path, prefix: str) -> Iterator[Path]:
         yield folder
     finally:
         with suppress(OSError):
+            _unlock(folder)
             owned.mark(folder)  # a check may have removed it
         _remove(folder)
 
 
 def _remove(folder: Path) -> None:
     with suppress(OSError):  # what cannot be removed stays with the run
+        _unlock(folder)
         owned.remove(folder)
+
+
+def _unlock(folder: Path) -> None:
+    """Give this user back what a guest of the same may have taken away."""
+    if stat.S_ISDIR(os.lstat(folder).st_mode):
+        folder.chmod(0o700)

@@ -8,6 +8,7 @@ from typing import List, Optional, Set
 import pytest
 
 from .groups import group_of
+from .journal import storable
 from .record import GROUP_NAMES
 
 
@@ -47,6 +48,11 @@ def choose(config: pytest.Config, items: List[pytest.Item]) -> None:
         config.hook.pytest_deselected(items=gone)
 
 
+def is_skipped(config: pytest.Config, path: str) -> bool:
+    """Whether a whole module is to be left out, because the interpreter died while it was imported."""
+    return os.path.basename(path) in (_listed(config, "--samcheck-skip-listed") or ())
+
+
 def _listed(config: pytest.Config, option: str) -> Optional[Set[str]]:
     """The lines of the file that an option names; None without one."""
     path = config.getoption(option)
@@ -57,6 +63,10 @@ def _listed(config: pytest.Config, option: str) -> Optional[Set[str]]:
 
 
 def check_id(nodeid: str) -> str:
-    """A node id without the folders in front of the module: the same wherever the suite is mounted."""
+    """A node id without the folders in front of the module: the same wherever the suite is mounted.
+
+    It is as the host has it, and takes one line in a list, also where pytest leaves ids as they are.
+    """
     path, separator, rest = nodeid.partition("::")
-    return os.path.basename(path) + separator + rest
+    name: str = storable(os.path.basename(path) + separator + rest)
+    return name.replace("\n", "\\n").replace("\r", "\\r")

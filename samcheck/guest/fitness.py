@@ -1,16 +1,19 @@
 """Is this process still fit to run checks, or did the last one break something that the next ones need?
 
-Limits, standard streams and timers belong to the whole process. A check that changes them would fail the
-checks behind it, which are not to blame; the suite then goes on in a new process.
+Limits, standard streams, timers and the like belong to the whole process. A check that changes them would
+fail the checks behind it, which are not to blame; the suite then goes on in a new process.
 """
 
 from __future__ import annotations
 
+import builtins
 import os
 import resource
 import signal
+import sys
+import tempfile
 from contextlib import suppress
-from typing import Dict, Optional, Tuple
+from typing import Any, Callable, Dict, Optional, Set, Tuple
 
 #: Exit status of a guest that a check has made unfit (EX_TEMPFAIL of sysexits.h).
 UNFIT = 75
@@ -19,9 +22,15 @@ FEWEST_FREE = 64
 STANDARD = {0: "stdin", 1: "stdout", 2: "stderr"}
 LIMITS = {
     name: getattr(resource, name)
-    for name in ("RLIMIT_AS", "RLIMIT_CPU", "RLIMIT_DATA", "RLIMIT_FSIZE", "RLIMIT_NOFILE", "RLIMIT_NPROC")
+    for name in (
+        *("RLIMIT_AS", "RLIMIT_CPU", "RLIMIT_DATA", "RLIMIT_FSIZE", "RLIMIT_NOFILE", "RLIMIT_NPROC"),
+        "RLIMIT_STACK",
+    )
     if hasattr(resource, name)
 }
+TIMERS = {"ITIMER_REAL": "SIGALRM", "ITIMER_VIRTUAL": "SIGVTALRM", "ITIMER_PROF": "SIGPROF"}
+#: Where checks write, and MiB that must be free there: those that there were at the beginning, at most these.
+WRITTEN, ROOM_MIB = (tempfile.gettempdir(), "/dev/shm"), 32  # noqa: S108  looked at only
 
 
 class Fitness:
@@ -30,6 +39,12 @@ class Fitness:
     def __init__(self) -> None:
         self._limits = _limits()
         self._streams = _streams()
+        self._kept = {name: read() for name, read in KEPT.items()}
+        self._ignored = _ignored()
+        self._recursion = sys.getrecursionlimit()
+        self._path = list(sys.path)
+        self._folder = os.getcwd()
+        self._room = {path: _free_mib(path) for path in (os.getcwd(), *WRITTEN)}
 
     def damage(self) -> str:
         """What a check has broken, in a few words; empty if nothing."""
@@ -41,9 +56,55 @@ class Fitness:
         gone = [name for number, name in STANDARD.items() if streams[number] != self._streams[number]]
         if gone:
             return "{} is closed or leads elsewhere".format(gone[0])
-        if signal.getitimer(signal.ITIMER_REAL)[0]:
-            return "a timer is still running that will send SIGALRM"
-        return _folder() or _descriptors()
+        return self._settings() or _timer() or self._go_back() or _descriptors() or self._full()
+
+    def _settings(self) -> str:
+        changed = [name for name, before in self._kept.items() if KEPT[name]() != before]
+        if changed:
+            return "{} changed".format(changed[0])
+        ignored = sorted(_ignored() - self._ignored)
+        if ignored:
+            return "signal {} is ignored".format(ignored[0])
+        if sys.getrecursionlimit() < self._recursion:
+            return "the recursion limit is {} instead of {}".format(sys.getrecursionlimit(), self._recursion)
+        lost = [path for path in self._path if path not in sys.path]
+        return "{} is no longer in sys.path".format(lost[0]) if lost else ""
+
+    def _go_back(self) -> str:
+        """Work again where the suite began."""
+        try:
+            os.chdir(self._folder)
+        except OSError:
+            return "the working directory was removed"
+        return ""
+
+    def _full(self) -> str:
+        full = [path for path, before in self._room.items() if _free_mib(path) < min(before, ROOM_MIB)]
+        return "less than {} MiB are free in {}".format(ROOM_MIB, full[0]) if full else ""
+
+
+def _umask() -> int:
+    mask = os.umask(0o077)
+    os.umask(mask)
+    return mask
+
+
+def _environment() -> Dict[str, str]:
+    """The variables that were there from the start; libraries add some of their own."""
+    return {name: os.environ.get(name, "") for name in ENVIRONMENT}
+
+
+#: What it began with; pytest itself changes a variable of its own.
+ENVIRONMENT = [name for name in os.environ if not name.startswith("PYTEST_")]
+BUILTINS = list(vars(builtins))
+#: What is to be as it was before.
+KEPT: Dict[str, Callable[[], Any]] = {
+    "the umask": _umask,
+    "the blocked signals": lambda: signal.pthread_sigmask(signal.SIG_BLOCK, []),
+    "the processors that it may use": lambda: os.sched_getaffinity(0),
+    "the environment variables": _environment,
+    "Python's builtins": lambda: [id(vars(builtins).get(name)) for name in BUILTINS],
+}
 
 
 def _limits() -> Dict[str, Tuple[int, int]]:
@@ -60,12 +121,27 @@ def _streams() -> Dict[int, Optional[Tuple[int, int]]]:
     return found
 
 
-def _folder() -> str:
-    try:
-        os.getcwd()
-    except OSError:
-        return "the working directory was removed"
+def _ignored() -> Set[int]:
+    every = range(1, signal.NSIG)
+    return {int(number) for number in every if signal.getsignal(number) == signal.SIG_IGN}
+
+
+def _timer() -> str:
+    for name, sent in TIMERS.items():
+        if signal.getitimer(getattr(signal, name))[0]:
+            return "a timer is still running that will send {}".format(sent)
+    with suppress(OSError), open("/proc/self/timers", "rb") as stream:
+        # Of POSIX; libraries have theirs notify a thread of their own.
+        return "a timer is still running that will send a signal" if b"signal/pid" in stream.read() else ""
     return ""
+
+
+def _free_mib(path: str) -> int:
+    try:
+        found = os.statvfs(path)
+    except OSError:
+        return 0
+    return found.f_bavail * found.f_frsize // 2**20
 
 
 def _descriptors() -> str:

@@ -23,8 +23,9 @@ LOST = 74
 class Journal:
     """Writes events.
 
-    Events: ``collected`` (the checks about to run), ``started`` and ``finished`` (one check each),
-    ``not-collected`` (a module that could not be imported), ``weights``, ``ended`` (the session).
+    Events: ``importing`` (a module that checks are collected from), ``collected`` (the checks about to run),
+    ``started`` and ``finished`` (one check each), ``not-collected`` (a module that could not be imported),
+    ``weights``, ``ended`` (the session).
     """
 
     def __init__(self, path: str) -> None:
@@ -65,6 +66,9 @@ class Journal:
         """End a copy that a check forked: it would go on with the checks of the original."""
         if os.getpid() != self._process:
             os._exit(0)
+
+    def importing(self, module: str) -> None:
+        self._write("importing", module=storable(module))
 
     def collected(self, checks: List[CheckResult]) -> None:
         self._write("collected", checks=[storable(asdict(check)) for check in checks])

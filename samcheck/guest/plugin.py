@@ -17,7 +17,7 @@ from typing import Any, Dict, Generator, List, Optional, Tuple
 import pytest
 
 from . import copies, heap
-from .choosing import check_id, choose, of_other_groups, require_groups
+from .choosing import check_id, choose, is_skipped, of_other_groups, require_groups
 from .fitness import UNFIT, Fitness
 from .groups import group_of
 from .journal import Journal
@@ -119,7 +119,8 @@ def _require_torch() -> None:
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> "Optional[bool]":
-    return of_other_groups(config, str(collection_path)) or None  # None: others may say
+    path = str(collection_path)
+    return of_other_groups(config, path) or is_skipped(config, path) or None  # None: others may say
 
 
 def _variants(config: pytest.Config) -> List[str]:
@@ -254,6 +255,12 @@ class JournalWriter:
         # pytest redirects file descriptor 2 while a check runs; the stacks must reach the host.
         self.stderr = os.dup(2)
         self.fitness = Fitness()
+        self.all_imported = False
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_make_collect_report(self, collector: pytest.Collector) -> None:
+        if isinstance(collector, pytest.Module):
+            self.journal.importing(collector.path.name)
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         if report.failed:
@@ -266,8 +273,12 @@ class JournalWriter:
                 os.path.basename(path), group_of(path), first_line(reason), text[-DETAILS_LIMIT:]
             )
 
+    def pytest_collection_modifyitems(self) -> None:
+        self.all_imported = True
+
     def pytest_collection_finish(self, session: pytest.Session) -> None:
-        self.journal.collected([describe(item, "not-run") for item in session.items])
+        if self.all_imported:  # else a module has ended pytest
+            self.journal.collected([describe(item, "not-run") for item in session.items])
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logstart(self, nodeid: str) -> None:

@@ -34,7 +34,7 @@ def _changed(line: bytes, **fields: object) -> bytes:
     return json.dumps(event).encode() + b"\n"
 
 
-#: Lines: 0 collected, then a started and a finished for each check, then ended.
+#: Lines behind the one of the module: 0 collected, then a started and a finished for each check, then ended.
 DAMAGES: dict[str, Callable[[Lines], Lines]] = {
     "empty": lambda lines: [],
     "cut behind the collection": lambda lines: lines[:1],
@@ -63,8 +63,9 @@ DAMAGES: dict[str, Callable[[Lines], Lines]] = {
 def test_damaged_journal(whole: Path, tmp_path: Path, damage: str) -> None:
     shutil.copytree(whole, tmp_path, dirs_exist_ok=True)
     path = tmp_path / "cell" / "journal-1.jsonl"
-    lines = DAMAGES[damage](path.read_bytes().splitlines(keepends=True))
-    path.write_bytes(b"".join(lines))
+    importing, *whole_lines = path.read_bytes().splitlines(keepends=True)
+    lines = DAMAGES[damage](whole_lines)
+    path.write_bytes(importing + b"".join(lines))
     if b'"event": "ended"' not in b"".join(lines[-1:]):
         (tmp_path / "cell/ended-1.json").unlink()  # samcheck was killed, or the machine lost power
     kept = {n for n in range(COUNT) for line in lines if _tells(line, n)}

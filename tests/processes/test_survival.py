@@ -68,7 +68,9 @@ def test_deaths_are_bounded(trial: Trial) -> None:
 
 
 def test_death_outside_of_a_check_is_the_cells(trial: Trial) -> None:
-    trial.write("import os; os._exit(3)\n")
+    trial.write("def test_it(variant): pass\n")
+    with (trial.folder / "suite" / "conftest.py").open("a") as conftest:
+        conftest.write("import os; os._exit(3)\n")
     result = trial.run()
     assert result.outcome == "crashed"
     assert "outside of a check: exit status 3" in result.reason

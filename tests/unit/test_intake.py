@@ -10,11 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from samcheck import collect
+from samcheck import collect, judging
+from samcheck.cells import Cell
 from samcheck.collect import Attempt
 from samcheck.environments import Ended
-from samcheck.guest.record import CHECK_OUTCOMES, CheckResult
+from samcheck.guest.record import CHECK_OUTCOMES, CheckResult, Fingerprint
 from samcheck.intake import Intake
+from samcheck.requirements import NOTHING
 
 CHECKS = [CheckResult(f"test_a.py::test_{name}", "a", "not-run", variant="tiny") for name in "abc"]
 A, B, C = (check.check for check in CHECKS)
@@ -175,3 +177,36 @@ def test_every_shape_of_the_record_survives_a_replaced_field() -> None:
             seen = attempt(COLLECTED, started(A), {"event": "finished", "result": {**good, name: value}})
             again = seen.journal.finished.get(A) or replace(CHECKS[0], outcome="not-run")
             assert again.outcome in CHECK_OUTCOMES
+
+
+@pytest.mark.parametrize("said", [-1e9, 1e300, 0.0])
+def test_no_check_took_longer_than_it_was_seen_to_run(said: float) -> None:
+    seen = attempt(COLLECTED, started(A), finished(A, seconds=said))
+    assert 0 <= seen.journal.finished[A].seconds < 60
+
+
+def test_only_what_gets_on_counts_as_progress() -> None:
+    intake = Intake()
+    for event in (COLLECTED, started(A)):
+        intake.take(json.dumps(event).encode())
+    before = intake.advanced
+    for event in ({}, {"event": "weights", "variant": "x", "description": ""}, started("x"), finished("x")):
+        intake.take(json.dumps(event).encode())
+    assert intake.advanced == before
+    intake.take(json.dumps(finished(A)).encode())
+    assert intake.advanced > before
+
+
+def test_a_status_that_tells_of_failures_is_not_passed_over() -> None:
+    seen = attempt(COLLECTED, *ran(A, B, C), {**ENDED, "exit_status": 1}, ended=Ended(1))
+    checks = collect.verdicts([seen], 60.0)
+    assert judging.judge([seen], checks)[0] == "failed"
+
+
+@pytest.mark.parametrize("torch", ["9" * 5000, "2." + "9" * 5000, "nightly!\x1b[2J"])
+def test_what_is_no_version_is_told_in_short(torch: str) -> None:
+    seen = Fingerprint("3.11", "CPython", "", "", "", 1, 1, torch=torch)
+    (told,) = judging.compare(Cell("2.5.1", "cpu", "3.11"), NOTHING, seen)
+    assert "not a version" in told
+    assert told.isprintable()
+    assert len(told) < 500
