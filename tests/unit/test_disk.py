@@ -135,7 +135,9 @@ def test_sizes(text: str, count: int) -> None:
     assert usage.size(text) == count
 
 
-@pytest.mark.parametrize("text", ["", " ", "20", "20 ", "GiB", "-1GiB", "1e3", "20XB", "nanGiB", "much"])
+@pytest.mark.parametrize(
+    "text", ["", " ", "20", "20 ", "GiB", "-1GiB", "1e3", "20XB", "nanGiB", "much", "1,5GiB", "1 000GiB"]
+)
 def test_what_is_no_size_is_said(text: str) -> None:
     with pytest.raises(BadInput, match="is no size: write a number and a unit"):
         usage.size(text)
