@@ -38,10 +38,19 @@ GROUPS = {
     "container": "containers of killed runs",
     "unfinished": "unfinished builds",
 }
+
+
+def _temporary_place() -> Path:
+    """Where folders for a moment are made, also while none can be: on a full disk `clean` is needed most."""
+    with suppress(FileNotFoundError):
+        return Path(tempfile.gettempdir())
+    return Path(os.environ.get("TMPDIR") or "/tmp")  # noqa: S108
+
+
 #: Folders that are made for a moment, and left by what is killed meanwhile.
 TEMPORARY = (
-    (Path(tempfile.gettempdir()), "samcheck-build-*"),
-    (Path(tempfile.gettempdir()), f"{parquet.TEMPORARY}*"),
+    (_temporary_place(), "samcheck-build-*"),
+    (_temporary_place(), f"{parquet.TEMPORARY}*"),
     (Path("/var/tmp"), "samcheck-base.*"),  # noqa: S108
 )
 BLOCK = 512

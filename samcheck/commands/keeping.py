@@ -38,6 +38,8 @@ def list_command(as_json: bool) -> None:
 @results_option
 def table_command(results: Path, check: bool) -> None:
     """Write the table from the results that are there."""
+    if not results.is_dir():
+        raise BadInput(f"there is no folder {results}")
     if not check:
         click.echo(report.write(results))
         return
