@@ -238,8 +238,8 @@ def _folder(kind: str, folder: Path, busy: str, of: Iterable[Path] | None = None
         devices.add(status.st_dev)
         newest = max(newest, status.st_mtime)
     held = "a process works in it" if str(folder) in busy else ""
-    if len(devices) > 1:
-        held = "another file system is mounted in it"  # as by a killed debootstrap
+    if len(devices) > 1 or owned.has_mounts(folder):
+        held = owned.MOUNTED  # as by a killed debootstrap
     return _Folder(Item(kind, folder.name, str(folder), parts, newest, held=held), inside, anywhere)
 
 

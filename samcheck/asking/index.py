@@ -111,8 +111,12 @@ def remove(folder: Path) -> str:
 
 
 def listed_before(folder: Path) -> bool:
-    """Whether a samcheck from before there were marks made an index: it noted of which results it is."""
-    return owned.has_file(folder, LIST) and bool(root_of(folder))
+    """Whether a samcheck from before there were marks made an index: it noted of which results it is.
+
+    And called it after them, or any folder with such a list would be taken for one.
+    """
+    root = root_of(folder) if owned.has_file(folder, LIST) else ""
+    return os.path.isabs(root) and folder_of(Path(root)).name == folder.name
 
 
 def in_use(folder: Path) -> bool:
