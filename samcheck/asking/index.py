@@ -272,10 +272,17 @@ def _listed(folder: Path) -> Parts:
             return {}
         os.utime(folder / LIST)  # at each use: `samcheck clean` goes by its time
         return {
-            name: {file: Stamp(*stamp) for file, stamp in of.items()} for name, of in content["parts"].items()
+            name: {file: Stamp(*stamp) for file, stamp in of.items()}
+            for name, of in content["parts"].items()
+            # DuckDB would wait for what a FIFO says.
+            if all(_is_part(_file(folder, name, of)) for of in ("cells", "checks"))
         }
     except (BadInput, OSError, ValueError, KeyError, TypeError, AttributeError):
         return {}
+
+
+def _is_part(path: Path) -> bool:
+    return owned.has_file(path.parent, path.name)
 
 
 def _sweep(folder: Path, held: Parts) -> None:

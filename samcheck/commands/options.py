@@ -15,16 +15,18 @@ from samcheck.suite import TIERS
 
 #: Of anything that is counted: nobody has more, and each takes its time and memory.
 MOST = 1_000_000
+#: Seconds, or minutes: some 30 years, and what every clock and timer can count.
+LONGEST = 1_000_000_000
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 
 class Number(click.FloatRange):
-    """A finite number in a range: ``nan`` is in each, as it is neither below nor above anything."""
+    """A number in a range; not ``nan``, which is neither below nor above one, nor more than can be counted."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
         number = float(super().convert(value, param, ctx))
-        if not math.isfinite(number):
-            self.fail(f"{value} is not a finite number.", param, ctx)
+        if not math.isfinite(number) or number > LONGEST:
+            self.fail(f"{value} is not a number up to {LONGEST}.", param, ctx)
         return number
 
 

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import os
+import re
 import tempfile
 from pathlib import Path
 
 import made
 import pytest
 from click.testing import CliRunner, Result
+from intruders import within
 
 from samcheck import disk, files, report, results
 from samcheck.__main__ import cli
-from samcheck.environments import venv
-from samcheck.errors import BadInput
+from samcheck.asking import index
+from samcheck.compare import noise
+from samcheck.environments import docker, venv
+from samcheck.errors import BadInput, EnvironmentUnavailable
 
 
 def invoked(*arguments: str | Path) -> Result:
@@ -62,6 +66,7 @@ def test_no_output_takes_the_place_of_a_device(tmp_path: Path) -> None:
     [
         ["here", "--check-timeout", "nan"],
         ["here", "--check-timeout", "inf"],
+        ["here", "--check-timeout", "1e10"],
         ["here", "--stop-after", "nan"],
         ["compare", "a", "b", "--alpha", "nan"],
         ["memory", "vit_b", "--kept", "nan"],
@@ -114,3 +119,45 @@ def test_a_relative_home_is_the_same_from_every_folder(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("SAMCHECK_HOME", given)
     assert venv.home() == tmp_path / given
+
+
+@pytest.mark.parametrize("content", [b"[]", b"[" * 100_000, b'{"currentContext": {"a": 1}}', None])
+def test_a_damaged_configuration_of_docker(
+    content: bytes | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """None is a FIFO, for which the client would wait."""
+    monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
+    monkeypatch.delenv("DOCKER_HOST", raising=False)
+    path = tmp_path / "config.json"
+    os.mkfifo(path) if content is None else path.write_bytes(content)
+    with within(), pytest.raises(EnvironmentUnavailable, match=re.escape(str(path))):
+        docker.connect()
+
+
+@pytest.mark.parametrize("host", ["tcp://[::1", "tcp://127.0.0.1:99999"])
+def test_an_address_of_an_engine_that_is_none(host: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DOCKER_HOST", host)
+    with pytest.raises(EnvironmentUnavailable, match="mend DOCKER_HOST"):
+        docker.connect()
+
+
+@pytest.mark.parametrize("value", ["NaN", "Infinity"])
+def test_a_run_without_changes_has_numbers(value: str, tmp_path: Path) -> None:
+    path = tmp_path / "machine.json"
+    run = f'{{"started": "2026", "values": {{"x": [{value}]}}}}'
+    path.write_text(f'{{"device": "d", "driver": "none", "cells": {{"c": [{run}]}}}}')
+    with pytest.raises(BadInput, match="not a file of A/A runs"):
+        noise.load(path)
+
+
+def test_a_part_of_an_index_that_is_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SAMCHECK_HOME", str(tmp_path / "home"))
+    store = tmp_path / "store"
+    results.store(store, made.RESULT, "x")
+    with index.current(store, print) as before:
+        part = before.cells[0]
+    part.unlink()
+    os.mkfifo(part)
+    with within(), index.current(store, print) as after:
+        assert after.results == 1
+        assert all(path.is_file() for path in after.cells)
