@@ -21,7 +21,7 @@ Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 
 class Number(click.FloatRange):
-    """A number in a range; not ``nan``, which is neither below nor above one, nor more than can be counted."""
+    """A number in a range; not ``nan``, which is neither below nor above it, nor more than can be counted."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
         number = float(super().convert(value, param, ctx))

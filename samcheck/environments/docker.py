@@ -70,9 +70,9 @@ def connect() -> Any:
     Raises:
         EnvironmentUnavailable: none answers; the message says why.
     """
-    config = find_config_file()
+    config = str(find_config_file() or "")
     try:
-        if config is not None:
+        if config:
             files.read(Path(config))  # the client would wait for what a FIFO says
         client = docker.from_env(timeout=60)
         client.ping()
