@@ -16,6 +16,9 @@ from samcheck.errors import BadInput, EnvironmentUnavailable
 from samcheck.session import RUNS
 from samcheck.usage import Item
 
+#: What was done where something would not go.
+FAILED = "could not remove"
+
 
 @dataclass(frozen=True)
 class Wanted:
@@ -122,8 +125,9 @@ def _one_run(folder: Path, client: Any, dry_run: bool) -> Iterator[str]:
     for container in leftovers.made(client) if client is not None else ():
         if container.labels.get("samcheck.work", "").startswith(f"{folder}/"):
             yield f"container {container.name if dry_run else leftovers.remove_one(container)}"
-    if not dry_run:
-        owned.remove(folder, disk.run_before)
+    obstacle = "" if dry_run else owned.remove(folder, disk.run_before)
+    if obstacle:
+        raise BadInput(f"--run {folder.name}: {obstacle}")
     yield f"run {folder.name}"
 
 
@@ -189,7 +193,11 @@ def _remove(items: Sequence[Item], client: Any) -> Generator[Step, None, list[It
     for item in items:
         if item.kind == "cache":
             continue
-        obstacle = _remove_image(item, client) if item.kind == "image" else _remove_folder(item)
+        try:
+            obstacle = _remove_image(item, client) if item.kind == "image" else _remove_folder(item)
+        except (OSError, BadInput) as error:  # the others go all the same
+            yield Step(FAILED, f"{_title(item)}: {error}")
+            continue
         if obstacle:
             yield Step("kept", f"{_title(item)}: {obstacle}")
         else:

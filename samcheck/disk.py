@@ -38,10 +38,19 @@ GROUPS = {
     "container": "containers of killed runs",
     "unfinished": "unfinished builds",
 }
+
+
+def _temporary_place() -> Path:
+    """Where folders for a moment are made, also while none can be: on a full disk `clean` is needed most."""
+    with suppress(FileNotFoundError):
+        return Path(tempfile.gettempdir())
+    return Path(os.environ.get("TMPDIR") or "/tmp")  # noqa: S108
+
+
 #: Folders that are made for a moment, and left by what is killed meanwhile.
 TEMPORARY = (
-    (Path(tempfile.gettempdir()), "samcheck-build-*"),
-    (Path(tempfile.gettempdir()), f"{parquet.TEMPORARY}*"),
+    (_temporary_place(), "samcheck-build-*"),
+    (_temporary_place(), f"{parquet.TEMPORARY}*"),
     (Path("/var/tmp"), "samcheck-base.*"),  # noqa: S108
 )
 BLOCK = 512
@@ -229,8 +238,8 @@ def _folder(kind: str, folder: Path, busy: str, of: Iterable[Path] | None = None
         devices.add(status.st_dev)
         newest = max(newest, status.st_mtime)
     held = "a process works in it" if str(folder) in busy else ""
-    if len(devices) > 1:
-        held = "another file system is mounted in it"  # as by a killed debootstrap
+    if len(devices) > 1 or owned.has_mounts(folder):
+        held = owned.MOUNTED  # as by a killed debootstrap
     return _Folder(Item(kind, folder.name, str(folder), parts, newest, held=held), inside, anywhere)
 
 

@@ -53,9 +53,9 @@ def read(path: Path, most: int = LARGEST) -> bytes:
     try:
         return _read(path, most)
     except FileNotFoundError as error:
-        raise Missing(f"{path}: cannot be read: {error.strerror}") from None
+        raise Missing(f"{named(path)}: cannot be read: {error.strerror}") from None
     except OSError as error:
-        raise BadInput(f"{path}: cannot be read: {error.strerror}") from None
+        raise BadInput(f"{named(path)}: cannot be read: {error.strerror}") from None
 
 
 def tail(path: Path, most: int) -> bytes:
@@ -85,14 +85,17 @@ def _read(path: Path, most: int) -> bytes:
         # Of that some has nothing to say just now.
         content = b"" if status.st_size > most else stream.read(most + 1) or b""
     if status.st_size > most or len(content) > most:
-        raise BadInput(f"{path}: cannot be read: it has more than {most} bytes")
+        raise BadInput(f"{named(path)}: cannot be read: it has more than {most} bytes")
     return content
 
 
 def _require_regular(path: Path, status: os.stat_result) -> None:
     if not stat.S_ISREG(status.st_mode):
-        kind = next((name for fits, name in _KINDS if fits(status.st_mode)), "something else")
-        raise BadInput(f"{path}: cannot be read: it is {kind}, not a file")
+        raise BadInput(f"{named(path)}: cannot be read: it is {_kind(status)}, not a file")
+
+
+def _kind(status: os.stat_result) -> str:
+    return next((name for fits, name in _KINDS if fits(status.st_mode)), "something else")
 
 
 def read_text(path: Path, most: int = LARGEST) -> str:
@@ -104,7 +107,7 @@ def read_text(path: Path, most: int = LARGEST) -> str:
     try:
         return read(path, most).decode("utf-8")
     except UnicodeDecodeError as error:
-        raise BadInput(f"{path}: cannot be read: it is not UTF-8: {error.reason}") from None
+        raise BadInput(f"{named(path)}: cannot be read: it is not UTF-8: {error.reason}") from None
 
 
 def parsed_json(content: bytes | str) -> Any:
@@ -183,6 +186,19 @@ def home() -> Path | None:
     return found if found.is_absolute() else None
 
 
+def clear_way(path: Path) -> None:
+    """See to it that a file can be written at `path`, of samcheck's own folder, and nothing else with it.
+
+    A link that somebody put there would take what is written elsewhere, a FIFO hold it up for ever.
+
+    Raises:
+        OSError: a folder lies there.
+    """
+    with suppress(FileNotFoundError):
+        if not stat.S_ISREG(os.lstat(path).st_mode):
+            path.unlink()
+
+
 def write_atomically(path: Path, content: bytes) -> None:
     """Replace `path` as a whole: a reader, a full disk, or kill -9 never leaves half a file.
 
@@ -190,6 +206,7 @@ def write_atomically(path: Path, content: bytes) -> None:
 
     Raises:
         OSError: with `path`, which is as it was.
+        BadInput: what lies there is a device, a FIFO or a socket.
     """
     with replacing(path) as stream:
         stream.write(content)
@@ -198,6 +215,7 @@ def write_atomically(path: Path, content: bytes) -> None:
 @contextmanager
 def replacing(path: Path) -> Iterator[IO[bytes]]:
     """A stream whose content replaces `path` as a whole, as `write_atomically` does, once all is written."""
+    _require_replaceable(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         _sweep(path.parent)
@@ -209,6 +227,18 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
             os.replace(stream.name, path)
     except OSError as error:
         raise OSError(error.errno, error.strerror, str(path)) from error
+
+
+def _require_replaceable(path: Path) -> None:
+    """No device, such as /dev/null, is to be a file from now on, nor what somebody reads from.
+
+    Raises:
+        BadInput: it is one.
+    """
+    with suppress(OSError):
+        status = os.stat(path)
+        if not stat.S_ISREG(status.st_mode) and not stat.S_ISDIR(status.st_mode):
+            raise BadInput(f"{named(path)}: cannot be replaced by a file: it is {_kind(status)}")
 
 
 @contextmanager

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import shutil
 import stat
 import tempfile
@@ -22,6 +23,9 @@ from samcheck.errors import BadInput
 MARK = ".samcheck-made"
 _TEXT = b"samcheck made this folder, and `samcheck clean` may remove it with everything in it.\n"
 
+#: What is mounted where, one a line.
+MOUNTS = Path("/proc/self/mountinfo")
+MOUNTED = "another file system is mounted in it"
 #: Tells what versions of samcheck before there were marks have unmistakably made.
 MadeBefore = Callable[[Path], bool]
 
@@ -77,8 +81,24 @@ def mark(folder: Path) -> None:
     """Mark a folder that was just made."""
     if not has_file(folder, MARK):
         handle = os.open(folder / MARK, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
-        with open(handle, "wb") as stream:
-            stream.write(_TEXT)
+        try:
+            with suppress(OSError):  # on a full disk there is room for a name, and that is all it takes
+                os.write(handle, _TEXT)
+        finally:
+            os.close(handle)
+
+
+def has_mounts(folder: Path) -> bool:
+    """Whether something is mounted in a folder, be it a part of the same file system."""
+    real = os.fsencode(os.path.realpath(folder))
+    try:
+        lines = MOUNTS.read_bytes().splitlines()
+    except OSError:
+        return False
+    points = (
+        re.sub(rb"\\([0-7]{3})", lambda found: bytes([int(found[1], 8)]), line.split()[4]) for line in lines
+    )
+    return any(point == real or point.startswith(real + b"/") for point in points)
 
 
 def _remove_tree(folder: str) -> None:
@@ -119,6 +139,8 @@ def remove(folder: Path, made_before: MadeBefore = nothing) -> str:
     """
     if not is_own(folder, made_before):
         return "it is not marked as made by samcheck"
+    if has_mounts(folder):  # what is in there is somebody else's
+        return MOUNTED
     mark(folder)  # what an earlier version has made is known by what goes first
     for entry in os.scandir(folder):
         if entry.is_dir(follow_symlinks=False):

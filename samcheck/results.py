@@ -31,6 +31,7 @@ OLDEST_SCHEMA = 1
 _RESULT = shapes.Shape(CellResult)
 _FINGERPRINT = shapes.Shape(Fingerprint)
 _CHECK_OUTCOMES = frozenset(record.CHECK_OUTCOMES)
+_BAD_CHECK_OUTCOMES = frozenset(record.BAD_CHECK_OUTCOMES)
 _outcome = attrgetter("outcome")
 
 
@@ -145,7 +146,7 @@ def read(path: Path) -> CellResult:
 
 def _read(path: Path) -> CellResult:
     """As `read`, a struct with the fields of a `CellResult`."""
-    return _parsed(files.read(path, LARGEST), str(path))
+    return _parsed(files.read(path, LARGEST), files.named(path))
 
 
 def parsed(content: bytes, where: str) -> CellResult:
@@ -173,6 +174,7 @@ def _parsed(content: bytes, where: str) -> CellResult:
 def _require_known_outcomes(where: str, result: CellResult) -> None:
     """Whatever is made from results tells good from bad by these words."""
     if result.outcome in record.CELL_OUTCOMES and _CHECK_OUTCOMES.issuperset(map(_outcome, result.checks)):
+        _require_consistent(where, result)
         return
     said = [("outcome", result.outcome, record.CELL_OUTCOMES)]
     said += [
@@ -184,6 +186,15 @@ def _require_known_outcomes(where: str, result: CellResult) -> None:
             raise BadInput(
                 f"{where}: not a samcheck result: {field_}: {outcome[:80]!r} is none of {', '.join(known)}"
             )
+
+
+def _require_consistent(where: str, result: CellResult) -> None:
+    """No cell has passed of which a check has not."""
+    if result.outcome != "passed" or _BAD_CHECK_OUTCOMES.isdisjoint(map(_outcome, result.checks)):
+        return
+    bad = next(check for check in result.checks if check.outcome in _BAD_CHECK_OUTCOMES)
+    told = f"outcome: 'passed', but its check {bad.check[:80]!r} is {bad.outcome!r}"
+    raise BadInput(f"{where}: not a samcheck result: {told}")
 
 
 def _schema_of(content: bytes) -> int | None:

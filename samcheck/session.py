@@ -255,6 +255,7 @@ def run(console: Console, plan: Plan, settings: Settings, resume: bool, store: P
         tuple(row.cell.id for row in plan.cells),
         groups=settings.groups,
     )
+    report.require_own(store)
     results.require_writable(store, machine.device_name(), [_name(row, settings) for row in plan.cells])
     folder = open_folder(noted, resume)
     streams.outlive()
@@ -329,7 +330,7 @@ def _cell(row: PlannedCell, settings: Settings, folder: Path, store: Path, shown
     watched = shown.cell(row.cell.id)
     own = folder / row.cell.id
     kept = own / "result.json"
-    result = _kept(kept)
+    result = _kept(kept, row, settings)
     troubles: list[str] = []
     if result is None or _again(result):
         result = _storable(runner.run_cell(row, settings, own, watched), row, settings, own, watched)
@@ -361,12 +362,16 @@ def _again(result: CellResult) -> bool:
     return result.outcome in TRY_AGAIN or "stopped" in result.environment.details
 
 
-def _kept(path: Path) -> CellResult | None:
-    """The result of an earlier start; None if there is none, or it is damaged: its journals are there."""
+def _kept(path: Path, row: PlannedCell, settings: Settings) -> CellResult | None:
+    """The result of an earlier start; None if there is none, or it is damaged: its journals are there.
+
+    One of another cell says nothing of this one, wherever it lies.
+    """
     try:
-        return results.read(path)
+        result = results.read(path)
     except mishaps.ANY:
         return None
+    return result if result.name == _name(row, settings) else None
 
 
 def fast(arguments: tuple[str, ...], plan: Plan) -> int:

@@ -77,6 +77,7 @@ def record(folder: Path, number: int) -> Path:
 def _start(course: Course, place: Place, number: int, done: dict[str, CheckResult]) -> Attempt:
     """One start of the suite; its end is noted only if samcheck lives to see it, and did not stop it."""
     output = course.folder / f"output-{number}.log"
+    files.clear_way(output)
     output.touch()
     lists = {SKIPPED: done, ONLY: course.settings.only}
     settings = course.settings
@@ -144,6 +145,8 @@ class Guest:
             Stopped: the run ends; who was ended with it has not died of a check.
         """
         arguments = (*arguments, f"--samcheck-journal={GIVEN}/{channel.NAME}")
+        files.clear_way(record)
+        files.clear_way(self._output)
         job = partial(Job, arguments, self._given, output=self._output, gpu=self._course.slot.gpu)
         with record.open("wb") as kept, channel.Channel(self._given, partial(self._keep, kept)) as heard:
             with scratch.work(self._course.folder) as work:

@@ -14,6 +14,8 @@ from samcheck.errors import BadInput
 #: What is made again when it is needed: all that `samcheck clean --environments` removes.
 ENVIRONMENTS = ("image", "cache", "venv", "unfinished", "index")
 RUNS = ("run",)
+#: The whole of it: of ``1,5GiB`` pydantic would read the one, and nothing behind it.
+_SIZE = re.compile(r"\s*\d*\.?\d+\s*[a-z]+\s*", re.ASCII | re.IGNORECASE)
 SECONDS = {"m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
 
 
@@ -118,7 +120,7 @@ def size(text: str) -> int:
         BadInput: it is not a number with a unit; without one, 20 would mean twenty bytes.
     """
     try:
-        if not text.strip()[-1:].isdigit():
+        if _SIZE.fullmatch(text):
             return int(TypeAdapter(ByteSize).validate_python(text))
     except ValidationError:
         pass

@@ -111,8 +111,12 @@ def remove(folder: Path) -> str:
 
 
 def listed_before(folder: Path) -> bool:
-    """Whether a samcheck from before there were marks made an index: it noted of which results it is."""
-    return owned.has_file(folder, LIST) and bool(root_of(folder))
+    """Whether a samcheck from before there were marks made an index: it noted of which results it is.
+
+    And called it after them, or any folder with such a list would be taken for one.
+    """
+    root = root_of(folder) if owned.has_file(folder, LIST) else ""
+    return os.path.isabs(root) and folder_of(Path(root)).name == folder.name
 
 
 def in_use(folder: Path) -> bool:
@@ -268,10 +272,17 @@ def _listed(folder: Path) -> Parts:
             return {}
         os.utime(folder / LIST)  # at each use: `samcheck clean` goes by its time
         return {
-            name: {file: Stamp(*stamp) for file, stamp in of.items()} for name, of in content["parts"].items()
+            name: {file: Stamp(*stamp) for file, stamp in of.items()}
+            for name, of in content["parts"].items()
+            # DuckDB would wait for what a FIFO says.
+            if all(_is_part(_file(folder, name, of)) for of in ("cells", "checks"))
         }
     except (BadInput, OSError, ValueError, KeyError, TypeError, AttributeError):
         return {}
+
+
+def _is_part(path: Path) -> bool:
+    return owned.has_file(path.parent, path.name)
 
 
 def _sweep(folder: Path, held: Parts) -> None:

@@ -32,7 +32,7 @@ class Trying:
     def __call__(self, candidate: Candidate, number: int) -> Tried:
         folder = self.folder / candidate.cell.id / str(number)
         kept = folder / "result.json"
-        result = _kept(kept)
+        result = _kept(kept, candidate)
         if result is not None and result.outcome not in TRY_AGAIN:
             return Tried(result, built=(folder / "built").exists(), resumed=True)
         new = self._is_new(candidate)
@@ -57,8 +57,10 @@ class Trying:
         return partial(runner.run_cell, PlannedCell(candidate.cell), self.settings, folder, watched)
 
 
-def _kept(path: Path) -> CellResult | None:
+def _kept(path: Path, candidate: Candidate) -> CellResult | None:
+    """The result of an earlier start; one of another cell says nothing of this one, wherever it lies."""
     try:
-        return results.read(path)
+        result = results.read(path)
     except BadInput:
         return None
+    return result if result.cell.id == candidate.cell.id else None

@@ -38,6 +38,8 @@ def attribute_command(folder: Path, group: str, pattern: str, outcome: str, as_j
         raise BadInput(f"there is no folder {folder}")
     wanted = cases.outcomes(outcome)
     stored, problems = results.load(folder)
+    if problems and not stored:
+        raise BadInput("\n".join([f"{folder} holds no results that can be read", *problems]))
     rows = cases.cases(stored, facts.load())
     found = groups.attribute(rows, wanted, _chosen(rows, group, pattern, folder), facts.load())
     if as_json:

@@ -21,7 +21,7 @@ from samcheck.bisection.search import Answer
 from samcheck.bisection.trying import Trying
 from samcheck.bisection.values import Asked, Candidate
 from samcheck.cells import Cell
-from samcheck.commands.options import build_options, resume_option, timeout_option
+from samcheck.commands.options import Count, build_options, resume_option, timeout_option
 from samcheck.course import Settings
 from samcheck.environments import Environment
 from samcheck.errors import CELLS_FAILED, BadInput
@@ -56,7 +56,7 @@ HELD = {
 )
 @click.option(
     "--repeat",
-    type=click.IntRange(min=1),
+    type=Count(),
     default=2,
     show_default=True,
     help="Runs that a verdict next to the boundary rests on.",

@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 
 from samcheck import files
-from samcheck.commands.options import results_option
+from samcheck.commands.options import Number, results_option
 from samcheck.compare import Comparison, compare, noise, sources, text, verdicts
 from samcheck.errors import CELLS_FAILED, BadInput
 from samcheck.guest.record import CellResult
@@ -23,7 +23,7 @@ from samcheck.guest.record import CellResult
 @click.option("--across", is_flag=True, help="Compare times of different machines as well.")
 @click.option(
     "--alpha",
-    type=click.FloatRange(0.0001, 0.2),
+    type=Number(0.0001, 0.2),
     default=verdicts.ALPHA,
     show_default=True,
     help="The share of tables without any change in which one may be reported.",

@@ -7,6 +7,7 @@ import json
 import click
 
 from samcheck import cards, facts, fitting, usage
+from samcheck.commands.options import Number
 from samcheck.commands.planning import json_option
 from samcheck.guest.sizes import SHAPES, Work
 
@@ -33,7 +34,7 @@ AT_ONCE = click.IntRange(1, fitting.MOST_POINTS)
 )
 @click.option(
     "--kept",
-    type=click.FloatRange(0, 1),
+    type=Number(0, 1),
     default=1.0,
     show_default=True,
     help="Share of the automatic generator's masks that its thresholds leave; 1 is the worst.",

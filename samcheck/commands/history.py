@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from samcheck.commands.options import results_option
+from samcheck.commands.options import Count, results_option
 from samcheck.compare import noise, past, trend
 from samcheck.compare.trend import Level, Trend
 from samcheck.errors import BadInput, EmptySelection
@@ -17,7 +17,7 @@ from samcheck.errors import BadInput, EmptySelection
 @click.command("history")
 @click.argument("pattern", default="*")
 @click.option("--check", default="*", metavar="PATTERN", help="Only numbers whose name fits.")
-@click.option("--commits", type=click.IntRange(min=1), default=200, show_default=True, help="So far back.")
+@click.option("--commits", type=Count(), default=200, show_default=True, help="So far back.")
 @click.option("--changed", is_flag=True, help="Only numbers whose level changed.")
 @click.option(
     "--plots", type=click.Path(file_okay=False, path_type=Path), help="A plot of each number, here."

@@ -11,7 +11,7 @@ from rich.console import Console
 
 from samcheck import console as display
 from samcheck import explain, facts, files, machine, mishaps, owned, passes, results, session, streams
-from samcheck.commands.options import build_options, timeout_option, variants_option
+from samcheck.commands.options import Count, Number, build_options, timeout_option, variants_option
 from samcheck.commands.running import variants_of
 from samcheck.compare import compare, text
 from samcheck.course import Settings
@@ -36,12 +36,10 @@ SIDES = ("base", "new")
 @timeout_option
 @variants_option
 @click.option("--tier", type=click.Choice(["fast", "full"]), default="fast", show_default=True)
-@click.option(
-    "--processes", type=click.IntRange(min=2), default=PAIRS, show_default=True, help="Of each cell."
-)
+@click.option("--processes", type=Count(2), default=PAIRS, show_default=True, help="Of each cell.")
 @click.option(
     "--seconds",
-    type=click.FloatRange(min=0.1),
+    type=Number(min=0.1),
     default=1.0,
     show_default=True,
     help="Of each benchmark in each process; as much again for warming up.",

@@ -38,6 +38,8 @@ def list_command(as_json: bool) -> None:
 @results_option
 def table_command(results: Path, check: bool) -> None:
     """Write the table from the results that are there."""
+    if not results.is_dir():
+        raise BadInput(f"there is no folder {results}")
     if not check:
         click.echo(report.write(results))
         return
@@ -103,11 +105,14 @@ def clean_command(
         run=run,
         dry_run=dry_run,
     )
-    count = 0
+    count, failed = 0, False
     for step in clean.clean(wanted):
         click.echo(f"{step.done} {step.what}")
         count += step.done in ("removed", "would remove")
+        failed |= step.done == clean.FAILED
     click.echo(f"{count} things {'would be ' if dry_run else ''}removed")
+    if failed:
+        sys.exit(CELLS_FAILED)
 
 
 def _read(option: str, text: str | None, read: Callable[[str], int]) -> int | None:

@@ -23,6 +23,7 @@ def merge_command(folders: tuple[Path, ...], results: Path, strict: bool) -> Non
     Give all shards at once: what they left out, and none of them ran, takes the place of what the table said
     to be left out before.
     """
+    report.require_own(results)
     merged = merge.merge(folders, results)
     for line in _lines(merged):
         click.echo(line)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,29 @@ from samcheck.environments import KINDS
 from samcheck.planning import MATRICES, RESULTS
 from samcheck.suite import TIERS
 
+#: Of anything that is counted: nobody has more, and each takes its time and memory.
+MOST = 1_000_000
+#: Seconds, or minutes: some 30 years, and what every clock and timer can count.
+LONGEST = 1_000_000_000
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
+
+
+class Number(click.FloatRange):
+    """A number in a range; not ``nan``, which is neither below nor above it, nor more than can be counted."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        number = float(super().convert(value, param, ctx))
+        if not math.isfinite(number) or number > LONGEST:
+            self.fail(f"{value} is not a number up to {LONGEST}.", param, ctx)
+        return number
+
+
+class Count(click.IntRange):
+    """A number of things, of which there can be so many."""
+
+    def __init__(self, least: int = 1) -> None:
+        super().__init__(min=least, max=MOST)
+
 
 environment_option = click.option(
     "--environment",
@@ -30,7 +53,7 @@ python_option = click.option(
 )
 timeout_option = click.option(
     "--check-timeout",
-    type=click.FloatRange(min=1),
+    type=Number(min=1),
     default=900,
     show_default=True,
     help="Seconds after which a check is stopped.",
@@ -43,7 +66,7 @@ groups_option = click.option(
 )
 processes_option = click.option(
     "--processes",
-    type=click.IntRange(min=1),
+    type=Count(),
     help="So many fresh processes measure each benchmark; default: 1 in tier fast, 5 in tier full.",
 )
 results_option = click.option(
@@ -64,11 +87,9 @@ matrix_argument = click.argument(
 only_option = click.option("--only", multiple=True, metavar="PATTERN", help="Only cells whose id fits.")
 tag_option = click.option("--tag", "tags", multiple=True, metavar="TAG", help="Only cells with this tag.")
 cells_option = click.option(
-    "--cells", type=click.IntRange(min=1), help="At most so many cells; default: the matrix's budget."
+    "--cells", type=Count(), help="At most so many cells; default: the matrix's budget."
 )
-minutes_option = click.option(
-    "--minutes", type=click.IntRange(min=1), help="At most so many minutes, estimated."
-)
+minutes_option = click.option("--minutes", type=Count(), help="At most so many minutes, estimated.")
 shard_option = click.option("--shard", default="", metavar="I/N", help="Only the I-th of N equal parts.")
 expect_option = click.option(
     "--expect-plan", default="", metavar="DIGEST", help="Stop if this is not the digest of the plan."
@@ -82,7 +103,7 @@ history_option = click.option(
 )
 jobs_option = click.option(
     "--jobs",
-    type=click.IntRange(min=1),
+    type=Count(),
     default=1,
     show_default=True,
     help="Cells on the CPU at once.",
@@ -100,7 +121,7 @@ exclusive_option = click.option(
 )
 stop_option = click.option(
     "--stop-after",
-    type=click.FloatRange(min=0, min_open=True),
+    type=Number(min=0, min_open=True),
     metavar="MINUTES",
     help="Store what is finished after so long, as on a machine that is lent; --resume goes on.",
 )

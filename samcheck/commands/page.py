@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from samcheck import results
+from samcheck.commands.options import Count
 from samcheck.compare import past
 from samcheck.planning import RESULTS
 from samcheck.report import html
@@ -21,9 +22,7 @@ from samcheck.usage import readable
     type=click.Path(dir_okay=False, path_type=Path),
     help=f"Where the page goes; default: {html.PAGE} in the last folder.",
 )
-@click.option(
-    "--commits", type=click.IntRange(min=0), default=0, help="Also what git keeps of so many commits to them."
-)
+@click.option("--commits", type=Count(0), default=0, help="Also what git keeps of so many commits to them.")
 def html_command(folders: tuple[Path, ...], output: Path | None, commits: int) -> None:
     """Write one HTML file with all results, which opens from disk and needs no network.
 

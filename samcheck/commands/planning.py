@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from samcheck import explain, facts, fanout, hosts, machine, matrix, planning
-from samcheck.commands.options import CHOICE, choice_options, host_options
+from samcheck.commands.options import CHOICE, Count, choice_options, host_options
 from samcheck.errors import CELLS_FAILED, BadInput, EmptySelection
 from samcheck.hosts import Host
 from samcheck.matrix import text as plan_text
@@ -22,7 +22,7 @@ json_option = click.option("--json", "as_json", is_flag=True, help="For programs
 @choice_options
 @host_options
 @click.option("--format", "engine", type=click.Choice(list(fanout.FORMATS)), help="As a pipeline for a CI.")
-@click.option("--shards", type=click.IntRange(min=1), help="How many jobs; default: one per cell.")
+@click.option("--shards", type=Count(), help="How many jobs; default: one per cell.")
 @click.option("--all", "everything", is_flag=True, help="All lines of long lists.")
 @json_option
 def plan_command(

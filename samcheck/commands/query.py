@@ -14,7 +14,7 @@ from samcheck import console as display
 from samcheck import usage
 from samcheck.asking import answer, database, index, limits, questions, tables
 from samcheck.asking.database import Answer
-from samcheck.commands.options import results_option
+from samcheck.commands.options import Count, results_option
 from samcheck.errors import BadInput, EmptySelection
 from samcheck.report.terminal import show
 
@@ -33,7 +33,7 @@ RELEASE = "release(torch) sorts and compares versions: release('2.9.1') < releas
 @click.option("--csv", "as_csv", is_flag=True, help="For programs and spreadsheets.")
 @click.option(
     "--rows",
-    type=click.IntRange(min=1),
+    type=Count(),
     default=200,
     show_default=True,
     help="Rows that a table shows.",

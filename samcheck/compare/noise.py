@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import FiniteFloat, TypeAdapter, ValidationError
 
 from samcheck import files, results
 from samcheck.compare import pairing
@@ -40,7 +40,7 @@ class Run:
     """One A/A run of a cell: when, and by benchmark the value of each process on its family's scale."""
 
     started: str
-    values: dict[str, list[float]]
+    values: dict[str, list[FiniteFloat]]
 
 
 @dataclass(frozen=True)

@@ -18,8 +18,9 @@ import requests
 from docker.errors import APIError, DockerException
 from docker.models.containers import Container
 from docker.types import DeviceRequest, LogConfig, Ulimit
+from docker.utils.config import find_config_file
 
-from samcheck import facts, images
+from samcheck import facts, files, images
 from samcheck.cells import Cell
 from samcheck.environments import (
     CHECKOUT,
@@ -37,7 +38,7 @@ from samcheck.environments import (
     stored,
     substitute,
 )
-from samcheck.errors import EnvironmentUnavailable, Refused
+from samcheck.errors import BadInput, EnvironmentUnavailable, Refused
 from samcheck.requirements import Requirements
 
 PIDS_LIMIT = 512
@@ -69,12 +70,21 @@ def connect() -> Any:
     Raises:
         EnvironmentUnavailable: none answers; the message says why.
     """
+    config = str(find_config_file() or "")
     try:
+        if config:
+            files.read(Path(config))  # the client would wait for what a FIFO says
         client = docker.from_env(timeout=60)
         client.ping()
         return client
     except (DockerException, requests.exceptions.RequestException) as error:
         raise _no_engine(str(error)) from None
+    except (BadInput, ValueError, TypeError, AttributeError, RecursionError) as error:  # it validates neither
+        said = " ".join(str(error).split())[:300]
+        raise EnvironmentUnavailable(
+            "the client of the Docker engine cannot be set up",
+            f"mend DOCKER_HOST or {config or 'the configuration of Docker'}: {said}",
+        ) from None
 
 
 def _no_engine(text: str) -> EnvironmentUnavailable:

@@ -18,6 +18,8 @@ from samcheck.environments import CHECKOUT, Ended, Job, Need, Place, processes
 from samcheck.errors import BuildFailed, EnvironmentUnavailable
 from samcheck.requirements import Requirements, resolve
 
+#: For an interpreter to say what it has: PyTorch comes slowly from a disk far away.
+PROBE_SECONDS = 300.0
 #: Characters of a version; several of them stand in one name.
 LONGEST_VERSION = 60
 
@@ -76,11 +78,14 @@ def cell_of(python: str) -> Cell:
         paths = os.pathsep.join((str(CHECKOUT), *carried_packages()))
         environment = dict(os.environ, PYTHONPATH=paths)
         try:
-            answer = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+            status, output = _ended(command, environment, Path(folder) / "output.log")
         except OSError as error:
             raise EnvironmentUnavailable(f"{python} does not run", str(error.strerror)) from None
+        except subprocess.TimeoutExpired:
+            late = f"it had not ended after {PROBE_SECONDS:.0f} seconds"
+            raise EnvironmentUnavailable(f"{python} does not run samcheck's probe", late) from None
         if not path.exists():
-            said = answer.stderr.strip()[-300:] or f"it ended with status {answer.returncode}"
+            said = output or f"it ended with status {status}"
             raise EnvironmentUnavailable(f"{python} does not run samcheck's probe", said)
         seen = results.as_fingerprint(files.read(path))
     if not seen.torch:
@@ -99,6 +104,28 @@ def cell_of(python: str) -> Cell:
     )
     numpy = says("numpy", seen.numpy)
     return cell if _default_numpy(cell) == numpy else replace(cell, numpy=numpy)
+
+
+def _ended(command: list[str], environment: dict[str, str], log: Path) -> tuple[int, str]:
+    """Run it to its end; its status, and the last that it said of errors.
+
+    What it prints is anybody's, who may never end it.
+
+    Raises:
+        OSError: it does not run.
+        subprocess.TimeoutExpired: it does not end.
+    """
+    with log.open("wb") as stream:
+        done = subprocess.run(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=stream,
+            env=environment,
+            timeout=PROBE_SECONDS,
+            check=False,
+        )
+    return done.returncode, files.tail(log, 300).decode("utf-8", "replace").strip()
 
 
 def _version(python: str, package: str, said: str | None) -> str:

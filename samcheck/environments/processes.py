@@ -14,6 +14,7 @@ from pathlib import Path
 
 import psutil
 
+from samcheck import files
 from samcheck.environments import CHECKOUT, NO_PROGRESS, Ended, Job, keeper, substitute
 
 #: What a guest gets from the environment of this process. PYTHONPATH and PYTEST_ADDOPTS, say, must
@@ -82,6 +83,7 @@ def installed(command: Sequence[str], log: Path, environment: dict[str, str]) ->
 
     Kept: else a builder whose samcheck was killed would work on beside that of --resume.
     """
+    files.clear_way(log)
     with log.open("a", encoding="utf-8") as stream:
         stream.write(f"+ {' '.join(command)}\n")
     before = log.stat().st_size

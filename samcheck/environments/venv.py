@@ -27,7 +27,7 @@ def home() -> Path:
     """
     given = os.environ.get("SAMCHECK_HOME")
     if given:
-        return Path(given)
+        return Path(given).absolute()  # guests work in other folders, and to DuckDB a ~ is a home
     try:
         found = Path(platformdirs.user_cache_dir("samcheck"))
     except RuntimeError:  # newer ones; older ones have a folder that is called ~

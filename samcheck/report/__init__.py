@@ -18,9 +18,29 @@ from samcheck.report import markdown, memory, recipes, rows
 TABLE, RECIPES, MEMORY = "README.md", "recipes.md", "memory.md"
 #: What the last run of a matrix left out, so that the table can be written again without it.
 LEFT_OUT = "left-out.json"
+#: Stands in each of the three; a file without it is somebody else's.
+MADE = "Written by `samcheck table`; do not edit."
 #: Lines of a difference that are shown.
 SHOWN = 20
 _LEFT_OUT = TypeAdapter(tuple[LeftOut, ...])
+
+
+def require_own(store: Path) -> None:
+    """Find out whether the tables can be written without taking somebody's own files away.
+
+    Raises:
+        BadInput: what lies in the place of one was not made by samcheck.
+    """
+    for path in (store / name for name in (TABLE, RECIPES, MEMORY)):
+        try:
+            own = MADE in files.read(path).decode(errors="replace")
+        except files.Missing:
+            continue
+        if not own:
+            raise BadInput(
+                f"{path} is in the way of a table, and not made by samcheck: move it away, or name another "
+                "folder with --results"
+            )
 
 
 def write(store: Path, left_out: Sequence[LeftOut] | None = None) -> Path:
@@ -30,7 +50,11 @@ def write(store: Path, left_out: Sequence[LeftOut] | None = None) -> Path:
         store: the folder of results.
         left_out: by the run that has just ended, which replaces what is noted of the one before; None to
             keep that.
+
+    Raises:
+        BadInput: what lies in the place of a table was not made by samcheck.
     """
+    require_own(store)
     # Or a table that was begun before another run's last result would replace one with that.
     with files.locked(store):
         if left_out is not None:

@@ -55,7 +55,8 @@ def write(path: Path, folders: Sequence[Path], older: Iterable[results.Stored] =
 
     packed = page_size.fitting(found, _meta(now, problems), _hopeless(every))
     if not packed.results:
-        raise BadInput(f"no results in {', '.join(map(str, folders))}: run `nox -s matrix` first")
+        none = f"no results in {', '.join(map(str, folders))}: run `nox -s matrix` first"
+        raise BadInput("\n".join([none, *problems]))
     files.write_atomically(path, render(packed, now).encode())
     return packed
 

@@ -20,7 +20,7 @@ from samcheck.bisection.values import Candidate
 from samcheck.cells import Cell
 from samcheck.commands import bisect
 from samcheck.errors import BadInput
-from samcheck.guest.record import CellResult, CheckResult
+from samcheck.guest.record import BAD_CHECK_OUTCOMES, CellResult, CheckResult
 from samcheck.hosts import NO_GPU
 
 CHECK = "test_dtype.py::test_bfloat16_to_numpy"
@@ -41,6 +41,7 @@ def made(torch: str, outcome: str, cpu: str = "AMD EPYC", python: str = "3.12") 
     return replace(
         RESULT,
         cell=Cell(torch, "cu128", python).record(()),
+        outcome="failed" if outcome in BAD_CHECK_OUTCOMES else "passed",
         checks=[CheckResult(CHECK, "dtype", outcome, reason="why")],
         observed=replace(SEEN, cpu=cpu),
     )

@@ -266,8 +266,7 @@ def test_half_removed_venv_does_not_look_whole(
         raise PermissionError
 
     monkeypatch.setattr(owned, "remove", full_of_trouble)
-    with pytest.raises(PermissionError):
-        steps(environments=True)
+    assert clean.FAILED in dict(steps(environments=True))
     assert [item.kind for item in disk.folders([])] == ["unfinished"]
 
 

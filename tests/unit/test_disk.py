@@ -135,7 +135,9 @@ def test_sizes(text: str, count: int) -> None:
     assert usage.size(text) == count
 
 
-@pytest.mark.parametrize("text", ["", " ", "20", "20 ", "GiB", "-1GiB", "1e3", "20XB", "nanGiB", "much"])
+@pytest.mark.parametrize(
+    "text", ["", " ", "20", "20 ", "GiB", "-1GiB", "1e3", "20XB", "nanGiB", "much", "1,5GiB", "1 000GiB"]
+)
 def test_what_is_no_size_is_said(text: str) -> None:
     with pytest.raises(BadInput, match="is no size: write a number and a unit"):
         usage.size(text)
@@ -346,7 +348,7 @@ def test_what_is_at_work_is_held(home: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_an_index_says_of_which_results_it_is_and_whether_it_is_asked(home: Path) -> None:
-    folder = home / "home" / "index" / "results-0123"
+    folder = own(home / "home" / "index" / "results-0123")
     put(folder / "part.parquet")
     put(folder / "index.json").write_text('{"root": "/some/results"}')
     os.utime(folder / "index.json", (2e9, 2e9))

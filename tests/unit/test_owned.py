@@ -64,7 +64,12 @@ THEIRS = (
     *("runs/keep/notes.txt", "runs/20260101-000000-1/notes.txt", "runs/bisect-mine/x", "runs/run.json"),
     *("runs/other/run.json", "tmp/samcheck-build-notes/x", "tmp/samcheck-export-of-may/x.parquet"),
     *("tmp/samcheck-base.backup/x", "tmp/samcheck-build-abcdefgh/uv", "home/thesis.npz"),
-    *("tmp/samcheck-base.a1B2c3/notes", "home/venvs/link-target/x", "runs/20260101-000000-2/base/work/x"),
+    "home/index/site/index.json",
+    *(
+        "tmp/samcheck-base.a1B2c3/notes",
+        "home/venvs/link-target/x",
+        "runs/20260101-000000-2/base/work/x",
+    ),
 )
 
 
@@ -72,6 +77,7 @@ THEIRS = (
 def test_what_people_put_beside_it_stays(home: Path, wanted: dict[str, object]) -> None:
     for name in THEIRS:
         put(home / name)
+    put(home / "home/index/site/index.json", '{"root": "/srv/site", "parts": {}}')
     before = {path: path.read_bytes() for path in home.rglob("*") if path.is_file()}
     assert disk.folders([]) == []
     assert removed(**wanted) == set()
@@ -82,7 +88,9 @@ def test_it_is_said_what_was_left_alone(home: Path) -> None:
     for name in THEIRS:
         put(home / name)
     said = [what for done, what in steps(**ALL) if done == "left alone"]
-    assert f"what is not marked as made by samcheck in {home / 'home/index'}: book, results-0123" in said
+    assert (
+        f"what is not marked as made by samcheck in {home / 'home/index'}: book, results-0123, site" in said
+    )
     assert len(said) == 3
     assert "left alone what is not marked" in CliRunner().invoke(clean_command, ["--runs"]).output
 
@@ -104,6 +112,42 @@ def test_no_link_is_followed(home: Path) -> None:
     (run / "to-a-file").symlink_to(theirs / "file")
     assert removed(**ALL) == {f"run {run.name}"}
     assert (theirs / "file").read_text() == "mine"
+
+
+def test_what_is_mounted_in_a_folder_stays(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also a part of the same file system, which the number of its device does not tell."""
+    run = session.open_folder(RUN, resume=False)
+    kept = put(run / "a b" / "file")
+    mounts = put(home / "mounts", f"36 35 98:0 / {run}/a\\040b rw - ext4 /dev/x rw\n")
+    monkeypatch.setattr(owned, "MOUNTS", mounts)
+    assert removed(**ALL) == set()
+    assert owned.remove(run) == "another file system is mounted in it"
+    with pytest.raises(BadInput, match="another file system is mounted in it"):
+        steps(run=run.name)
+    assert kept.read_text() == "mine"
+
+
+def test_the_others_go_where_one_cannot(home: Path) -> None:
+    """And it is no success."""
+    venvs = home / "home/venvs"
+    for name in ("a-1", "b-1"):
+        put(venvs / name / venv.COMPLETE)
+    (venvs / "a-1.lock").mkdir()
+    done = CliRunner().invoke(clean_command, ["--environments"])
+    assert "could not remove venv a-1: " in done.output
+    assert "removed venv b-1" in done.output
+    assert done.exit_code == 1
+
+
+def test_a_full_disk_keeps_no_folder_from_being_marked(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else what an older samcheck made could not be removed when that is needed most."""
+
+    def full(*_: object) -> int:
+        raise OSError(28, "No space left on device")
+
+    put(home / "home/venvs/a-1" / venv.COMPLETE)
+    monkeypatch.setattr(os, "write", full)
+    assert removed(**ALL) == {"venv a-1"}
 
 
 def test_a_run_behind_a_link_is_not_gone_on_with(home: Path) -> None:
@@ -170,7 +214,10 @@ BEFORE: dict[str, tuple[str, Callable[[Path], object]]] = {
     "bisect": ("runs/bisect-20260101-000000-1", bisect_json),
     "interleave": ("runs/20260101-000000-2", meeting),
     "venv": ("home/venvs/cell-1a", lambda folder: put(folder / venv.COMPLETE)),
-    "index": ("home/index/x-1a", lambda folder: put(folder / index.LIST, '{"root": "/x"}')),
+    "index": (
+        f"home/index/{index.folder_of(Path('/x')).name}",
+        lambda folder: put(folder / index.LIST, '{"root": "/x"}'),
+    ),
     "base": ("tmp/samcheck-base.a1B2c3", lambda folder: put(folder / "debootstrap/debootstrap.log")),
     "build": ("tmp/samcheck-build-a1b2_3d4", lambda f: [put(f / name) for name in ("uv", "Dockerfile")]),
 }

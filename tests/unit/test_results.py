@@ -113,10 +113,19 @@ def test_unwritable_results_are_found_out_first(tmp_path: Path) -> None:
 def test_own_folders_are_not_published(tmp_path: Path) -> None:
     text = f"{Path.home()}/.cache/x.py:1 {results.CHECKOUT}/samcheck/y.py:2 /usr/lib/z.py:3"
     bad = replace(CHECKS[0], outcome="failed", reason="boom", details=text)
-    path = results.store(tmp_path, replace(RESULT, checks=[bad]), "unused")
+    path = results.store(tmp_path, replace(RESULT, outcome="failed", checks=[bad]), "unused")
     assert (
         results.read(path).checks[0].details == "~/.cache/x.py:1 <checkout>/samcheck/y.py:2 /usr/lib/z.py:3"
     )
+
+
+def test_no_cell_has_passed_of_which_a_check_has_not(tmp_path: Path) -> None:
+    """Else one changed word in a file makes a red cell green in the table."""
+    red = replace(RESULT, outcome="failed", reason="boom", checks=[replace(CHECKS[0], outcome="crashed")])
+    path = results.store(tmp_path, red, "unused")
+    path.write_bytes(path.read_bytes().replace(b'"outcome": "failed"', b'"outcome": "passed"', 1))
+    with pytest.raises(BadInput, match=r"outcome: 'passed', but its check '.*test_x' is 'crashed'"):
+        results.read(path)
 
 
 def test_gpu_results_are_filed_by_gpu_and_driver() -> None:
