@@ -59,8 +59,8 @@ def written(tmp_path: Path) -> Store:
             folders.append(tmp_path / f"store{number}")
             for at, each in enumerate(found):
                 # Not under its own name, which may be any text.
-                parts = results.place(folders[-1], each, "machine").relative_to(folders[-1]).parts
-                path = folders[-1] / parts[0][:50] / parts[1][:50] / f"{at}.json"
+                device, driver = results.machine_of(each, "machine")
+                path = folders[-1] / device / driver / f"{at}.json"
                 files.write_atomically(path, results.to_json(each))
         html.write(tmp_path / "page.html", folders)
         return tmp_path / "page.html"

@@ -6,8 +6,9 @@ import os
 import subprocess
 from pathlib import Path
 
-from samcheck import collect
+from samcheck.collect import Journal
 from samcheck.environments import CHECKOUT
+from samcheck.intake import Intake
 
 EXAMPLE = CHECKOUT / "tests" / "own_variant"
 
@@ -26,7 +27,7 @@ torch.save({"model": {name: value * 1.01 for name, value in model.state_dict().i
 """
 
 
-def run(interpreter: str, folder: Path, *arguments: str) -> collect.Journal:
+def run(interpreter: str, folder: Path, *arguments: str) -> Journal:
     """The suite with modules in `folder`; nothing in it may fail."""
     path = os.pathsep.join(map(str, (folder, EXAMPLE, CHECKOUT)))
     journal = folder / "journal"
@@ -40,9 +41,10 @@ def run(interpreter: str, folder: Path, *arguments: str) -> collect.Journal:
         check=False,
     )
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-1000:]
-    follower = collect.Follower(journal)
-    follower.poll()
-    return follower.journal
+    intake = Intake()
+    for line in journal.read_bytes().splitlines():
+        intake.take(line)
+    return intake.journal
 
 
 def test_the_example_by_its_entry_point(interpreter: str, tmp_path: Path) -> None:
