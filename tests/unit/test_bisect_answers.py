@@ -126,8 +126,9 @@ def test_command_refuses_an_end_out_of_reach(tmp_path: Path, monkeypatch: pytest
     assert not (tmp_path / "runs").exists()
     for build in ("cu126", "cu128"):  # what is stored needs no build
         cell = Cell("2.9.1", build, "3.11")
-        check = CheckResult(command[1], "dtype", "passed" if build == "cu126" else "failed")
-        results.store(tmp_path / "results", replace(result(cell), checks=[check]), "x")
+        outcome = "passed" if build == "cu126" else "failed"
+        check = CheckResult(command[1], "dtype", outcome)
+        results.store(tmp_path / "results", replace(result(cell), outcome=outcome, checks=[check]), "x")
     done = CliRunner().invoke(bisect.bisect_command, (*command, "--repeat", "1"))
     assert "first bad: cuda cu128 (failed), last good: cu126 (passed)" in done.output
 
