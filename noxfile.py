@@ -37,7 +37,8 @@ sys.path.insert(0, str(ROOT))  # under the `nox` script, its own folder stands t
 # Where nox was installed beside the checkout and found through PYTHONPATH, sessions must not see it.
 os.environ.pop("PYTHONPATH", None)
 
-from samcheck import facts, machine, matrix  # noqa: E402
+from samcheck import facts, matrix  # noqa: E402
+from samcheck.environments import machine  # noqa: E402
 from samcheck.errors import SamcheckError  # noqa: E402
 
 nox.options.default_venv_backend = "uv|virtualenv"

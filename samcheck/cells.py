@@ -61,3 +61,11 @@ class Cell:
 def matches(cell: Cell, pattern: str) -> bool:
     """Whether a shell-style pattern fits the cell's id."""
     return fnmatchcase(cell.id, pattern)
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """A cell that is not run, and why."""
+
+    id: str
+    reason: str

@@ -8,20 +8,22 @@ from pathlib import Path
 
 import click
 
-from samcheck import advice, facts, files, hosts, machine, matrix, planning, results
-from samcheck.advice import SUBJECTS, Answer, Question, commands, programs, text
-from samcheck.advice.evidence import cell_of, on
+from samcheck import facts, files, matrix, paths
+from samcheck.analysis import advise
+from samcheck.analysis.advise import SUBJECTS, Answer, Question, commands, json_output, text
+from samcheck.analysis.advise.evidence import cell_of, on
+from samcheck.analysis.compare import noise
+from samcheck.analysis.compare.comparison import Known
 from samcheck.cells import Cell
-from samcheck.commands.planning import json_option
-from samcheck.compare import noise
-from samcheck.compare.comparison import Known
+from samcheck.commands.plan import json_option
+from samcheck.environments import machine
 from samcheck.errors import BadInput
-from samcheck.facts import Facts
-from samcheck.hosts import Host
-from samcheck.matrix import history
+from samcheck.facts import Facts, gpu_support
+from samcheck.facts.gpu_support import Host
+from samcheck.matrix import history, selection
 from samcheck.matrix.ranking import NO_LIMIT
-from samcheck.planning import MATRICES, RESULTS
-from samcheck.results import Stored
+from samcheck.storage import results
+from samcheck.storage.results import Stored
 
 #: Axes of cells that can be held.
 HELD = ("torch", "python", "numpy", "cuda")
@@ -82,11 +84,11 @@ def advise_command(
     if not old:
         raise BadInput(f"--from: is missing: say what you have now, as in --{subject} {new} --from OLD")
     at = {axis: value for axis in HELD if (value := options[f"at_{axis}"])}
-    question = advice.ask(subject, old, new, _machine(subject, gpu, at_driver, known), at, known)
-    found = _answer(question, path, stores or (RESULTS,), known)
+    question = advise.ask(subject, old, new, _machine(subject, gpu, at_driver, known), at, known)
+    found = _answer(question, path, stores or (paths.RESULTS,), known)
     to_type = _to_type(found, file, known)
     if as_json:
-        click.echo(json.dumps(programs.as_json(found, to_type), indent=1))
+        click.echo(json.dumps(json_output.as_json(found, to_type), indent=1))
     else:
         show = text.markdown if markdown else text.lines
         for line in show(found, known, to_type, everything):
@@ -112,7 +114,7 @@ def _machine(subject: str, gpu: str, driver: str, known: Facts) -> Host:
         raise BadInput("--at-driver: --driver with --from says that already: leave it out")
     if gpu or driver:
         try:
-            return hosts.host(gpu, driver, known)
+            return gpu_support.host(gpu, driver, known)
         except BadInput as problem:
             raise BadInput(str(problem).replace("--driver:", "--at-driver:", 1)) from None
     return machine.look()
@@ -128,10 +130,10 @@ def _answer(question: Question, path: Path | None, stores: tuple[Path, ...], kno
     cells = _candidates(question, path, stored, known)
     noise_of = _noise(stores)
     advices = [
-        advice.advise(step, question, stored, known, noise_of)
-        for step in advice.steps(question, cells, known)
+        advise.advise(step, question, stored, known, noise_of)
+        for step in advise.steps(question, cells, known)
     ]
-    return advice.answer(question, advices, history.of(row.result for row in stored), known)
+    return advise.answer(question, advices, history.of(row.result for row in stored), known)
 
 
 def _noise(stores: tuple[Path, ...]) -> Known:
@@ -148,8 +150,8 @@ def _candidates(question: Question, path: Path | None, stored: list[Stored], kno
     if path is None and rows:
         cells = (cell_of(row.result, by_numpy) for row in rows)
         return [cell for cell in dict.fromkeys(cells) if known.release(cell.torch)]
-    shipped = MATRICES / ("drivers.toml" if question.subject == "driver" else "releases.toml")
-    chosen = shipped if path is None else planning.file_of(path)
+    shipped = paths.MATRICES / ("drivers.toml" if question.subject == "driver" else "releases.toml")
+    chosen = shipped if path is None else selection.file_of(path)
     plans = [matrix.plan(chosen, known, each, budget=NO_LIMIT) for each in machines]
     return list(dict.fromkeys(row.cell for plan in plans for row in plan.cells))
 
@@ -161,5 +163,5 @@ def _to_type(found: Answer, file: Path | None, known: Facts) -> list[str]:
             raise BadInput(f"--write: {file} is there already: give another name")
         files.write_atomically(file, commands.matrix_file(found).encode())
         return list(commands.commands(found, (), str(file)))
-    plans = matrix.shipped(MATRICES, known, found.question.after)
+    plans = matrix.shipped(paths.MATRICES, known, found.question.after)
     return list(commands.commands(found, {row.cell.id for plan in plans for row in plan.cells}))

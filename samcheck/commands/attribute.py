@@ -10,15 +10,15 @@ from pathlib import Path
 
 import click
 
-from samcheck import facts, results
-from samcheck.attribution import cases, groups, text
-from samcheck.attribution.cases import Case
+from samcheck import facts, paths
+from samcheck.analysis.attribute import cases, groups, text
+from samcheck.analysis.attribute.cases import Case
 from samcheck.errors import BadInput, EmptySelection
-from samcheck.planning import RESULTS
+from samcheck.storage import results
 
 
 @click.command("attribute")
-@click.argument("folder", type=click.Path(path_type=Path), default=RESULTS, required=False)
+@click.argument("folder", type=click.Path(path_type=Path), default=paths.RESULTS, required=False)
 @click.option("--group", "group", default="", metavar="G", help="Only checks of this group, e.g. dtype.")
 @click.option("--check", "pattern", default="*", metavar="GLOB", help="Only checks whose id fits.")
 @click.option(

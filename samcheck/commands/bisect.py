@@ -12,23 +12,24 @@ from typing import Any
 import click
 from rich.console import Console
 
-from samcheck import console as display
-from samcheck import environments, facts, files, machine, results, runner, session, streams
-from samcheck.bisection import noted, reach, search, text, values
-from samcheck.bisection.hunt import Hunt, Prober, Question, hunt, stored, usable
-from samcheck.bisection.observing import Observation
-from samcheck.bisection.search import Answer
-from samcheck.bisection.trying import Trying
-from samcheck.bisection.values import Asked, Candidate
+from samcheck import certificates, facts, files, paths, streams, version
+from samcheck.analysis.bisect import availability, candidate_values, search, state_file, text
+from samcheck.analysis.bisect.bisect import Hunt, Prober, Question, hunt, stored, usable
+from samcheck.analysis.bisect.candidate_values import Asked, Candidate
+from samcheck.analysis.bisect.observations import Observation
+from samcheck.analysis.bisect.probe import Trying
+from samcheck.analysis.bisect.search import Answer
 from samcheck.cells import Cell
 from samcheck.commands.options import Count, build_options, resume_option, timeout_option
-from samcheck.course import Settings
-from samcheck.environments import Environment
+from samcheck.environments import Environment, choice, machine
 from samcheck.errors import CELLS_FAILED, BadInput
+from samcheck.facts.compatibility import AXES
 from samcheck.guest.record import CHECK_OUTCOMES, CellResult
-from samcheck.planning import RESULTS
-from samcheck.report.plain import visible
-from samcheck.rules import AXES
+from samcheck.run import cell_runner, session
+from samcheck.run import progress as display
+from samcheck.run.context import Settings
+from samcheck.sanitize import visible
+from samcheck.storage import results
 
 HELD = {
     "torch": "The PyTorch, where another axis is bisected.",
@@ -69,7 +70,7 @@ HELD = {
 @click.option(
     "--results",
     type=click.Path(file_okay=False, path_type=Path),
-    default=RESULTS,
+    default=paths.RESULTS,
     help="Stored results to use, which are not changed; default: results/ of the checkout.",
 )
 def bisect_command(listed: str, as_json: bool, resume: bool, **options: Any) -> None:
@@ -81,17 +82,19 @@ def bisect_command(listed: str, as_json: bool, resume: bool, **options: Any) -> 
     """
     asked, found = _asked(listed, options), _of_this_device(options["results"])
     if options["ca_bundle"]:
-        machine.trust(str(options["ca_bundle"]))
+        certificates.trust(str(options["ca_bundle"]))
     check, bad = _check(options["check"]), _outcomes(options["outcomes"])
     unknown = _unknown(check, found)
     if unknown:
         click.echo(f"samcheck: {unknown}", err=True)
     if options["environment"] == "here":
         raise BadInput("--environment here: is one cell only; docker and venv make those that a bisect needs")
-    chosen = session.choose_environment(options["environment"])
+    chosen = choice.choose_environment(options["environment"])
     told = usable(found, check, bad)
     present = () if asked["python"] or asked["axis"] == "python" else _present(chosen.environment)
-    candidates, left_out = values.candidates(Asked(**asked, stored=told, present=present), facts.load())
+    candidates, left_out = candidate_values.candidates(
+        Asked(**asked, stored=told, present=present), facts.load()
+    )
     away = _away(candidates, chosen.environment, told)
     settings = _settings(chosen, check, options["check_timeout"])
     question = Question(
@@ -111,14 +114,14 @@ def bisect_command(listed: str, as_json: bool, resume: bool, **options: Any) -> 
     sys.exit(0 if isinstance(done.end, Answer) and done.end.exact else CELLS_FAILED)
 
 
-def _settings(chosen: session.Chosen, check: str, timeout: float) -> Settings:
+def _settings(chosen: choice.Chosen, check: str, timeout: float) -> Settings:
     """One check in one process, whatever tier it is of."""
     return Settings(
         "full",
         chosen.environment,
         chosen.why,
         timeout,
-        version=session.version(),
+        version=version.version(),
         only=(check,),
         processes=1,
     )
@@ -136,13 +139,16 @@ def _away(
 ) -> dict[int, list[Observation]]:
     """Those whose build cannot be installed from here, unless they are ready or need not run."""
     known = facts.load()
-    if not any(reach.index(each.cell, known) for each in candidates) or machine.pytorch_index_answers():
+    if (
+        not any(availability.index(each.cell, known) for each in candidates)
+        or machine.pytorch_index_answers()
+    ):
         return {}
 
     def ready(cell: Cell) -> bool:
-        return cell in told or environment.need(cell, runner.requirements_of(cell, environment)).reused
+        return cell in told or environment.need(cell, cell_runner.requirements_of(cell, environment)).reused
 
-    return reach.away(candidates, known, ready)
+    return availability.away(candidates, known, ready)
 
 
 def _search(
@@ -157,7 +163,7 @@ def _search(
     def say(line: str) -> None:
         console.print(line, markup=False, highlight=False, soft_wrap=True)
 
-    folder = noted.open_folder(session.RUNS, question, resume)
+    folder = state_file.open_folder(paths.RUNS, question, resume)
     streams.outlive()
     for line in (
         *text.announce(question),
@@ -166,7 +172,7 @@ def _search(
         say(line)
 
     def tell(going: Hunt) -> None:
-        noted.note(folder, going)
+        state_file.note(folder, going)
         for at in sorted(going.seen) if not going.trail else (going.trail[-1][0].at,):
             why = going.trail[-1][0].why if going.trail else "known"
             say(f"{why}: {text.said(going, at)}")
@@ -175,7 +181,7 @@ def _search(
     with files.locked(folder, wait=False), display.display(console, most) as shown:
         probe: Prober = Trying(settings, folder, shown)
         done = hunt(question, known, probe, tell)
-        noted.note(folder, done)
+        state_file.note(folder, done)
     for line in (*text.conclusion(done), f"kept in {folder.name}"):
         session.conclude(console, line)
     return done
@@ -207,7 +213,7 @@ def _check(given: str) -> str:
     """
     path, separator, rest = given.partition("::")
     module = Path(path).name
-    suite = environments.CHECKOUT / "tests" / "suite"
+    suite = paths.CHECKOUT / "tests" / "suite"
     if not separator or not (suite / module).is_file():
         known = ", ".join(each.name for each in sorted(suite.glob("test_*.py")))
         raise BadInput(

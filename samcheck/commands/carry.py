@@ -6,9 +6,9 @@ from pathlib import Path
 
 import click
 
-from samcheck import carrying, facts, files, machine
+from samcheck import certificates, facts, files
 from samcheck.commands.options import bundle_option
-from samcheck.environments import here
+from samcheck.environments import here, offline
 
 
 @click.command("carry")
@@ -31,11 +31,11 @@ from samcheck.environments import here
 def carry_command(folder: Path, python: str, has: Path | None, answers: str, ca_bundle: str | None) -> None:
     """Collect in FOLDER, in the checkout, what another machine's Python lacks for `here`."""
     if ca_bundle:
-        machine.trust(ca_bundle)
+        certificates.trust(ca_bundle)
     lines = files.read_text(has).splitlines() if has else []
-    taken = carrying.collect(carrying.wanted(python, lines, facts.load()), folder)
+    taken = offline.collect(offline.wanted(python, lines, facts.load()), folder)
     click.echo(f"taken along for Python {python}: {' '.join(taken)}")
     if answers:
-        carrying.answers(here.default_python(), answers.split(","), folder)
-    click.echo(f"{folder}: {carrying.size_mib(folder):.1f} MiB; copy the checkout with it, and there run")
+        offline.answers(here.default_python(), answers.split(","), folder)
+    click.echo(f"{folder}: {offline.size_mib(folder):.1f} MiB; copy the checkout with it, and there run")
     click.echo(f"python3 {folder} --tier fast")

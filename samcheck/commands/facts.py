@@ -14,10 +14,12 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from samcheck import against, facts, results
-from samcheck import console as display
+from samcheck import facts
+from samcheck.analysis import contradictions
 from samcheck.errors import CELLS_FAILED, BadInput
 from samcheck.facts import TABLES, Facts, Gpu, Row
+from samcheck.run import progress as display
+from samcheck.storage import results
 
 STATUSES = ("verified", "stored", "unverified")
 #: Table → the file that it is in.
@@ -156,7 +158,7 @@ def _against(folder: Path, as_json: bool) -> None:
         )
     for problem in problems:
         click.echo(f"samcheck: {problem}", err=True)
-    found = against.contradictions(facts.load(), stored)
+    found = contradictions.contradictions(facts.load(), stored)
     if as_json:
         click.echo(json.dumps([asdict(each) for each in found], indent=1))
     else:
@@ -174,8 +176,8 @@ def _console() -> Console:
 
 
 def _refresh(write: bool, as_json: bool) -> None:
-    from samcheck.refresh import simple_index
-    from samcheck.refresh.proposal import propose
+    from samcheck.facts.refresh import simple_index
+    from samcheck.facts.refresh.proposal import propose
 
     proposal = propose(simple_index.Index(simple_index.configured()))
     if write:

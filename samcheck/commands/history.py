@@ -8,9 +8,9 @@ from pathlib import Path
 
 import click
 
+from samcheck.analysis.compare import git_history, noise, trend
+from samcheck.analysis.compare.trend import Level, Trend
 from samcheck.commands.options import Count, results_option
-from samcheck.compare import noise, past, trend
-from samcheck.compare.trend import Level, Trend
 from samcheck.errors import BadInput, EmptySelection
 
 
@@ -29,7 +29,7 @@ def history_command(
     """Levels of each number over the results that git keeps of the cells that fit PATTERN."""
     found = [
         each
-        for each in trend.trends(past.versions(results, commits), noise.known_in(results))
+        for each in trend.trends(git_history.versions(results, commits), noise.known_in(results))
         if fnmatch.fnmatch(each.cell, pattern) and fnmatch.fnmatch(str(each.key), f"*{check}*")
     ]
     if not found:
@@ -68,7 +68,7 @@ def _change(found: Trend, level: Level) -> str:
 
 def _plot(found: list[Trend], folder: Path) -> None:
     try:
-        from samcheck.report import plots
+        from samcheck.analysis.compare import plots
     except ImportError as error:
         raise BadInput(f"--plots needs {error.name}: install samcheck[plots]") from None
     for each in found:

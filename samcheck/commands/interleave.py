@@ -9,20 +9,22 @@ from typing import Any
 import click
 from rich.console import Console
 
-from samcheck import console as display
-from samcheck import explain, facts, files, machine, mishaps, owned, passes, results, session, streams
+from samcheck import certificates, facts, files, owned, paths, streams, version
+from samcheck.analysis.compare import compare, text
+from samcheck.analysis.interleave import Meeting, meet
+from samcheck.analysis.interleave.text import times
 from samcheck.commands.options import Count, Number, build_options, timeout_option, variants_option
-from samcheck.commands.running import variants_of
-from samcheck.compare import compare, text
-from samcheck.course import Settings
-from samcheck.environments import KINDS
+from samcheck.commands.run import variants_of
+from samcheck.environments import KINDS, choice, machine
 from samcheck.errors import CELLS_FAILED, BadInput
-from samcheck.gates import Gates
 from samcheck.guest.record import CellResult
-from samcheck.interleaving import Meeting, meet, meeting
-from samcheck.interleaving.text import times
-from samcheck.matrix import PlannedCell
-from samcheck.report.plain import visible
+from samcheck.matrix import PlannedCell, explain
+from samcheck.run import progress as display
+from samcheck.run import repetitions, scheduler, session, unexpected
+from samcheck.run.context import Settings
+from samcheck.run.scheduler import Gates
+from samcheck.sanitize import visible
+from samcheck.storage import results, runs
 
 #: Pairs of processes.
 PAIRS = 10
@@ -77,20 +79,20 @@ def interleave_command(base: str, new: str, resume: str | None, **options: Any) 
 
 def _settings(options: dict[str, Any]) -> Settings:
     if options["ca_bundle"]:
-        machine.trust(str(options["ca_bundle"]))
+        certificates.trust(str(options["ca_bundle"]))
     if options["environment"] == "here":
         raise BadInput(f"--environment here: is one cell only; {' and '.join(KINDS[:2])} make two")
-    chosen = session.choose_environment(options["environment"])
-    gpus = session.gpus(options["gpus"], len(machine.look().gpus))
+    chosen = choice.choose_environment(options["environment"])
+    gpus = scheduler.gpus(options["gpus"], len(machine.look().gpus))
     return Settings(
         options["tier"],
         chosen.environment,
         chosen.why,
         options["check_timeout"],
         variants=variants_of(options["variants"], options["tier"], own=False),
-        version=session.version(),
+        version=version.version(),
         gates=Gates(jobs=2, gpus=gpus[:1]),
-        groups=(passes.GROUP,),
+        groups=(repetitions.GROUP,),
         processes=options["processes"],
         seconds=options["seconds"],
     )
@@ -103,16 +105,16 @@ def _folder(resume: str | None) -> Path:
         BadInput: there is no such run.
     """
     if resume and resume not in _resumable():
-        raise BadInput(f"--resume: {session.RUNS} holds no run {resume!r} of interleave")
-    folder = session.RUNS / (resume or session.new_name())
-    owned.make(folder, meeting.made_before)
+        raise BadInput(f"--resume: {paths.RUNS} holds no run {resume!r} of interleave")
+    folder = paths.RUNS / (resume or runs.new_name())
+    owned.make(folder, runs.is_meeting)
     return folder
 
 
 def _resumable() -> set[str]:
     """The names of the runs that have begun to measure two sides."""
-    folders = (path for path in session.RUNS.glob("*/") if (path / SIDES[0]).is_dir())
-    return {path.name for path in folders if owned.is_own(path, meeting.made_before)}
+    folders = (path for path in paths.RUNS.glob("*/") if (path / SIDES[0]).is_dir())
+    return {path.name for path in folders if owned.is_own(path, runs.is_meeting)}
 
 
 def _told(console: Console, folder: Path, found: tuple[CellResult, CellResult]) -> int:
@@ -129,7 +131,7 @@ def _told(console: Console, folder: Path, found: tuple[CellResult, CellResult]) 
 
 def _stored(store: Path, result: CellResult, folder: Path) -> str:
     """Store one side; empty, or the sentence why that cannot be."""
-    return mishaps.attempted(
+    return unexpected.attempted(
         lambda: results.store(store, result, machine.device_name()),
         folder,
         f"the result of {result.cell.id} was to be stored, whose journals are in {folder}",

@@ -8,9 +8,10 @@ from pathlib import Path, PurePosixPath
 
 import click
 
-from samcheck import merge, report
+from samcheck import report
 from samcheck.commands.options import results_option
 from samcheck.errors import CELLS_FAILED, BadInput
+from samcheck.storage import merge
 
 
 @click.command("merge")

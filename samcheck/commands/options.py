@@ -9,9 +9,9 @@ from typing import Any
 
 import click
 
+from samcheck import paths
 from samcheck.environments import KINDS
-from samcheck.planning import MATRICES, RESULTS
-from samcheck.suite import TIERS
+from samcheck.run.pytest_arguments import TIERS
 
 #: Of anything that is counted: nobody has more, and each takes its time and memory.
 MOST = 1_000_000
@@ -72,7 +72,7 @@ processes_option = click.option(
 results_option = click.option(
     "--results",
     type=click.Path(file_okay=False, path_type=Path),
-    default=RESULTS,
+    default=paths.RESULTS,
     help="Where results and table go; default: results/ of the checkout.",
 )
 bundle_option = click.option(
@@ -82,7 +82,7 @@ bundle_option = click.option(
     help="Certificates to trust while building, e.g. your company's.",
 )
 matrix_argument = click.argument(
-    "path", type=click.Path(path_type=Path), default=MATRICES / "default.toml", required=False
+    "path", type=click.Path(path_type=Path), default=paths.MATRICES / "default.toml", required=False
 )
 only_option = click.option("--only", multiple=True, metavar="PATTERN", help="Only cells whose id fits.")
 tag_option = click.option("--tag", "tags", multiple=True, metavar="TAG", help="Only cells with this tag.")
@@ -98,7 +98,7 @@ expect_option = click.option(
 history_option = click.option(
     "--history",
     type=click.Path(file_okay=False, path_type=Path),
-    default=RESULTS,
+    default=paths.RESULTS,
     help="Results that tell which cells are risky and how long they take; default: results/ of the checkout.",
 )
 jobs_option = click.option(
@@ -142,7 +142,7 @@ def together(*options: Decorator) -> Decorator:
     return decorate
 
 
-#: The names that `choice_options` gives to its values: the fields of `samcheck.planning.Choice`.
+#: The names that `choice_options` gives to its values: the fields of `samcheck.matrix.selection.Choice`.
 CHOICE = ("path", "only", "tags", "tier", "cells", "minutes", "shard", "expect_plan", "history")
 
 build_options = together(environment_option, bundle_option)

@@ -10,13 +10,14 @@ from pathlib import Path
 import click
 from rich.text import Text
 
-from samcheck import console as display
-from samcheck import usage
-from samcheck.asking import answer, database, index, limits, questions, tables
-from samcheck.asking.database import Answer
+from samcheck import units
+from samcheck.analysis.query import database, limits, output, saved_queries
+from samcheck.analysis.query.database import Answer
 from samcheck.commands.options import Count, results_option
 from samcheck.errors import BadInput, EmptySelection
 from samcheck.report.terminal import show
+from samcheck.run import progress as display
+from samcheck.storage.index import index, tables
 
 #: Columns of a table that nobody looks at on a terminal.
 WIDE = 100_000
@@ -63,15 +64,15 @@ def query_command(
         return
     if question is None:
         raise BadInput("no question: give a SELECT, or the name of a ready question; --list shows those")
-    sql = questions.sql_of(_typed() if question == "-" else question)
+    sql = saved_queries.sql_of(_typed() if question == "-" else question)
     if show_sql:
         click.echo(sql.rstrip())
         return
     with _answered(results, sql, memory) as (found, problems):
         if as_json:
-            answer.write_json(found, sys.stdout.buffer)
+            output.write_json(found, sys.stdout.buffer)
         elif as_csv:
-            answer.write_csv(found, sys.stdout.buffer)
+            output.write_csv(found, sys.stdout.buffer)
         else:
             _table(found, rows)
     for problem in problems:
@@ -119,7 +120,7 @@ def _answered(results: Path, sql: str, memory: str) -> Iterator[tuple[Answer, Se
 
 @contextmanager
 def _asked(results: Path, sql: str, memory: str) -> Iterator[tuple[Answer, Sequence[str]]]:
-    limit = usage.size(memory)
+    limit = units.size(memory)
     with index.current(results, lambda text: click.echo(f"samcheck: {text}", err=True)) as kept:
         if not kept.results:
             none = f"{results} holds no result: run `nox -s matrix`, or name another --results"
@@ -132,13 +133,13 @@ def _table(found: Answer, rows: int) -> None:
     console = display.terminal()
     if not console.is_terminal:
         console = display.terminal(width=WIDE)
-    console.print(answer.table(found, rows), highlight=False)
+    console.print(output.table(found, rows), highlight=False)
 
 
 def _list() -> None:
     console = display.terminal()
     show(console, Text("ready questions: samcheck query NAME; --sql prints its SQL\n"))
-    for name, question in questions.ready().items():
+    for name, question in saved_queries.ready().items():
         show(console, Text.assemble((f"{name:14}", "bold"), question.title))
     show(console, Text("\ntables"))
     for name, about in tables.ABOUT.items():

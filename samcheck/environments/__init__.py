@@ -13,10 +13,7 @@ from pathlib import Path
 from typing import Protocol
 
 from samcheck.cells import Cell
-from samcheck.requirements import Requirements
-
-#: The folder that holds `samcheck/` and `tests/suite/`.
-CHECKOUT = Path(__file__).resolve().parents[2]
+from samcheck.facts.requirements import Requirements
 
 #: Why a guest was ended that no longer got on, or said far too much.
 NO_PROGRESS, TOO_MUCH = "no progress", "it reported more than there is room for"

@@ -14,8 +14,8 @@ from pathlib import Path
 import uv
 from filelock import FileLock
 
-from samcheck import images, machine
-from samcheck.environments import CHECKOUT, installing, processes, venv
+from samcheck import certificates, paths
+from samcheck.environments import images, processes, uv_errors
 from samcheck.errors import BuildFailed, EnvironmentUnavailable
 
 
@@ -87,16 +87,16 @@ def build(builder: Builder, image: images.Image, log: Path) -> None:
         environment = dict(os.environ, DOCKER_BUILDKIT="1", BUILDKIT_PROGRESS="plain")
         status, printed = processes.installed(command, log, environment)
     if status != 0:
-        raise BuildFailed(installing.explain(_errors(printed)))
+        raise BuildFailed(uv_errors.explain(_errors(printed)))
 
 
 @contextmanager
 def _context() -> Iterator[Path]:
     """What is sent to the builder: from one folder, since it keeps a copy for each name that it saw."""
-    folder = venv.home() / "build-context"
+    folder = paths.home() / "build-context"
     folder.mkdir(parents=True, exist_ok=True)
     with FileLock(f"{folder}.lock"):
-        shutil.copy(CHECKOUT / "dockerfiles" / images.DOCKERFILE, folder / "Dockerfile")
+        shutil.copy(paths.CHECKOUT / "dockerfiles" / images.DOCKERFILE, folder / "Dockerfile")
         shutil.copy(uv.find_uv_bin(), folder / "uv")
         yield folder
 
@@ -107,7 +107,7 @@ def _options(image: images.Image) -> list[str]:
         options += ["--build-arg", f"{name}={value}"]
     for name, value in image.labels.items():
         options += ["--label", f"{name}={value}"]
-    bundle = machine.ca_bundle()
+    bundle = certificates.ca_bundle()
     return [*options, "--secret", f"id=ca,src={bundle}"] if bundle else options
 
 

@@ -20,26 +20,26 @@ from docker.models.containers import Container
 from docker.types import DeviceRequest, LogConfig, Ulimit
 from docker.utils.config import find_config_file
 
-from samcheck import facts, files, images
+from samcheck import facts, files, paths
 from samcheck.cells import Cell
 from samcheck.environments import (
-    CHECKOUT,
     NO_PROGRESS,
     Ended,
     Job,
     Need,
     Place,
-    bases,
+    base_images,
     buildkit,
     engine_loss,
-    gpu_access,
-    leftovers,
+    engine_storage,
+    gpu_errors,
+    images,
+    orphans,
     processes,
-    stored,
     substitute,
 )
 from samcheck.errors import BadInput, EnvironmentUnavailable, Refused
-from samcheck.requirements import Requirements
+from samcheck.facts.requirements import Requirements
 
 PIDS_LIMIT = 512
 POLL_SECONDS = 0.25
@@ -132,7 +132,7 @@ class Docker:
 
     @engine_loss.refused()
     def need(self, cell: Cell, requirements: Requirements) -> Need:
-        base = bases.present(self.client, cell.python)
+        base = base_images.present(self.client, cell.python)
         if base is not None and self._exists(self._image(cell, requirements, base).tag):
             return Need(0, 0, reused=True)
         size = facts.load().size(cell.cuda)
@@ -141,11 +141,11 @@ class Docker:
 
     @engine_loss.refused()
     def prepare(self, cell: Cell, requirements: Requirements, log: Path) -> Place:
-        base = bases.obtain(self.client, cell.python, log)
+        base = base_images.obtain(self.client, cell.python, log)
         wanted = self._image(cell, requirements, base)
         if not self._exists(wanted.tag):
             buildkit.build(self.builder, wanted, log)
-        stored.touch_image(self.client, wanted.tag)
+        engine_storage.touch_image(self.client, wanted.tag)
         details = {
             "engine": str(self.client.version()["Version"]),
             "builder": self.builder.name,
@@ -156,8 +156,8 @@ class Docker:
         }
         return DockerPlace(self.client, wanted.tag, cell, details)
 
-    def _image(self, cell: Cell, requirements: Requirements, base: bases.Present) -> images.Image:
-        recipe = (CHECKOUT / "dockerfiles" / images.DOCKERFILE).read_text(encoding="utf-8")
+    def _image(self, cell: Cell, requirements: Requirements, base: base_images.Present) -> images.Image:
+        recipe = (paths.CHECKOUT / "dockerfiles" / images.DOCKERFILE).read_text(encoding="utf-8")
         return images.image(cell, requirements, base.image, base.id, recipe)
 
     def _exists(self, tag: str) -> bool:
@@ -183,8 +183,8 @@ def guest_environment() -> dict[str, str]:
 def sources() -> dict[str, dict[str, str]]:
     """What every guest reads of the host, and where it finds that."""
     mounts = {
-        str(CHECKOUT / "samcheck"): {"bind": f"{SOURCE_MOUNT}/samcheck", "mode": "ro"},
-        str(CHECKOUT / "tests/suite"): {"bind": f"{SOURCE_MOUNT}/tests/suite", "mode": "ro"},
+        str(paths.CHECKOUT / "samcheck"): {"bind": f"{SOURCE_MOUNT}/samcheck", "mode": "ro"},
+        str(paths.CHECKOUT / "tests/suite"): {"bind": f"{SOURCE_MOUNT}/tests/suite", "mode": "ro"},
     }
     if _checkpoints():
         mounts[_checkpoints()] = {"bind": CHECKPOINTS_MOUNT, "mode": "ro"}
@@ -217,7 +217,7 @@ class DockerPlace:
             try:
                 container.start()
             except APIError as error:
-                raise Refused(gpu_access.refusal(str(error.explanation))) from None
+                raise Refused(gpu_errors.refusal(str(error.explanation))) from None
             try:
                 ended = _wait(container, job)
                 engine_loss.require(self.client, str(container.id), ended)
@@ -228,7 +228,7 @@ class DockerPlace:
     @contextmanager
     def _container(self, job: Job) -> Iterator[Container]:
         # One of a samcheck that was killed may still hold the GPU.
-        leftovers.remove_of(self.client, job.given.parent)
+        orphans.remove_of(self.client, job.given.parent)
         container = self.client.containers.create(
             self.image,
             ["python", *substitute(job.arguments, SOURCE_MOUNT, GIVEN_MOUNT, WORK_MOUNT)],
@@ -240,7 +240,7 @@ class DockerPlace:
                 "samcheck.kind": "container",
                 "samcheck.cell": self.cell.id,
                 "samcheck.work": str(job.given),
-                "samcheck.owner": leftovers.owner(os.getpid()),
+                "samcheck.owner": orphans.owner(os.getpid()),
             },
             network_mode="none",
             read_only=True,
@@ -260,7 +260,7 @@ class DockerPlace:
         try:
             yield container
         finally:
-            leftovers.remove_one(container)
+            orphans.remove_one(container)
 
 
 def user() -> str:

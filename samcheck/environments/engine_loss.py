@@ -13,7 +13,7 @@ import requests
 import urllib3
 from docker.errors import APIError, DockerException
 
-from samcheck.environments import Ended, leftovers
+from samcheck.environments import Ended, orphans
 from samcheck.errors import Refused
 
 #: What docker-py raises when the engine fails, is gone, or goes in the middle of an answer.
@@ -61,7 +61,7 @@ def clean_up(client: Any, work: Path) -> None:
     while time.monotonic() < end:
         try:
             _ask(client)
-            leftovers.remove(client, {"label": f"samcheck.work={work}"})
+            orphans.remove(client, {"label": f"samcheck.work={work}"})
             return
         except ERRORS:
             time.sleep(POLL_SECONDS)

@@ -12,11 +12,11 @@ from pathlib import Path
 
 from packaging.version import InvalidVersion, Version
 
-from samcheck import facts, files, results
+from samcheck import facts, files, paths
 from samcheck.cells import DEFAULT_SAM, Cell
-from samcheck.environments import CHECKOUT, Ended, Job, Need, Place, processes
+from samcheck.environments import Ended, Job, Need, Place, fingerprint, processes
 from samcheck.errors import BuildFailed, EnvironmentUnavailable
-from samcheck.requirements import Requirements, resolve
+from samcheck.facts.requirements import Requirements, resolve
 
 #: For an interpreter to say what it has: PyTorch comes slowly from a disk far away.
 PROBE_SECONDS = 300.0
@@ -44,7 +44,7 @@ class Here:
     installs: bool = False
 
     def storage(self) -> Path:
-        return CHECKOUT
+        return paths.CHECKOUT
 
     def need(self, cell: Cell, requirements: Requirements) -> Need:
         return Need(0, 0, reused=True)
@@ -55,7 +55,7 @@ class Here:
 
 
 def carried_packages() -> list[str]:
-    """Folders with what the interpreter at hand gets beside its own packages: `samcheck.carrying.launch`."""
+    """Folders with what the interpreter at hand gets beside its own packages: `offline.launch`."""
     return [folder for folder in os.environ.get("SAMCHECK_PACKAGES", "").split(os.pathsep) if folder]
 
 
@@ -73,10 +73,10 @@ def cell_of(python: str) -> Cell:
     """
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "fingerprint.json"
-        launch = str(CHECKOUT / "samcheck" / "guest" / "launch.py")
+        launch = str(paths.CHECKOUT / "samcheck" / "guest" / "launch.py")
         command = [python, launch, "samcheck.guest.fingerprint", str(path)]
-        paths = os.pathsep.join((str(CHECKOUT), *carried_packages()))
-        environment = dict(os.environ, PYTHONPATH=paths)
+        search_path = os.pathsep.join((str(paths.CHECKOUT), *carried_packages()))
+        environment = dict(os.environ, PYTHONPATH=search_path)
         try:
             status, output = _ended(command, environment, Path(folder) / "output.log")
         except OSError as error:
@@ -87,7 +87,7 @@ def cell_of(python: str) -> Cell:
         if not path.exists():
             said = output or f"it ended with status {status}"
             raise EnvironmentUnavailable(f"{python} does not run samcheck's probe", said)
-        seen = results.as_fingerprint(files.read(path))
+        seen = fingerprint.as_fingerprint(files.read(path))
     if not seen.torch:
         raise EnvironmentUnavailable(
             f"{python} has no torch",

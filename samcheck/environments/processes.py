@@ -14,8 +14,8 @@ from pathlib import Path
 
 import psutil
 
-from samcheck import files
-from samcheck.environments import CHECKOUT, NO_PROGRESS, Ended, Job, keeper, substitute
+from samcheck import files, paths
+from samcheck.environments import NO_PROGRESS, Ended, Job, substitute, supervisor
 
 #: What a guest gets from the environment of this process. PYTHONPATH and PYTEST_ADDOPTS, say, must
 #: not reach it.
@@ -38,7 +38,7 @@ SWITCHED_ON = ("PYTHONUNBUFFERED", "PYTHONSAFEPATH")
 MARK = "SAMCHECK_START"
 POLL_SECONDS = 0.1
 #: The longest that a keeper takes to end what it keeps, and some more.
-STOP_SECONDS = keeper.GRACE_SECONDS + keeper.HELPERS_SECONDS + 2 * keeper.UNKILLABLE_SECONDS + 5.0
+STOP_SECONDS = supervisor.GRACE_SECONDS + supervisor.HELPERS_SECONDS + 2 * supervisor.UNKILLABLE_SECONDS + 5.0
 
 
 def run(python: str, job: Job, packages: Sequence[str] = ()) -> Ended:
@@ -47,7 +47,7 @@ def run(python: str, job: Job, packages: Sequence[str] = ()) -> Ended:
     `packages` are folders with what the interpreter itself lacks.
     """
     environment = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
-    environment["PYTHONPATH"] = os.pathsep.join((str(CHECKOUT), *packages))
+    environment["PYTHONPATH"] = os.pathsep.join((str(paths.CHECKOUT), *packages))
     environment |= dict.fromkeys(SWITCHED_ON, "1")
     environment[MARK] = str(uuid.uuid4())
     if not os.access(environment.get("HOME", ""), os.W_OK):  # compilers keep what they made there
@@ -55,7 +55,10 @@ def run(python: str, job: Job, packages: Sequence[str] = ()) -> Ended:
     if job.gpu:  # CUDA's own order of the GPUs may be another than the driver's
         environment |= {"CUDA_DEVICE_ORDER": "PCI_BUS_ID", "CUDA_VISIBLE_DEVICES": job.gpu}
     guest = subprocess.Popen(
-        kept([python, *substitute(job.arguments, str(CHECKOUT), str(job.given), str(job.work))], job.output),
+        kept(
+            [python, *substitute(job.arguments, str(paths.CHECKOUT), str(job.given), str(job.work))],
+            job.output,
+        ),
         cwd=job.work,
         env=environment,
         stdin=subprocess.DEVNULL,
@@ -93,7 +96,7 @@ def installed(command: Sequence[str], log: Path, environment: dict[str, str]) ->
 
 def kept(command: Sequence[str], output: Path) -> list[str]:
     """`command` under a keeper: nothing of it outlives this process; what it prints goes to `output`."""
-    return [sys.executable, "-I", "-S", keeper.__file__, str(os.getpid()), str(output), *command]
+    return [sys.executable, "-I", "-S", supervisor.__file__, str(os.getpid()), str(output), *command]
 
 
 def _wait(guest: subprocess.Popen[bytes], job: Job) -> Ended:

@@ -7,39 +7,20 @@ import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import platformdirs
 from filelock import FileLock, Timeout
 
-from samcheck import facts, machine, owned
+from samcheck import certificates, facts, owned, paths
 from samcheck.cells import Cell
-from samcheck.environments import Ended, Job, Need, installing, processes
+from samcheck.environments import Ended, Job, Need, machine, processes, uv_errors
 from samcheck.errors import BadInput, BuildFailed
-from samcheck.requirements import Requirements
+from samcheck.facts.requirements import Requirements
 
 COMPLETE = ".samcheck-complete"
 
 
-def home() -> Path:
-    """Where environments are kept between runs: ``$SAMCHECK_HOME``, else the user's cache folder.
-
-    Raises:
-        BadInput: neither is known.
-    """
-    given = os.environ.get("SAMCHECK_HOME")
-    if given:
-        return Path(given).absolute()  # guests work in other folders, and to DuckDB a ~ is a home
-    try:
-        found = Path(platformdirs.user_cache_dir("samcheck"))
-    except RuntimeError:  # newer ones; older ones have a folder that is called ~
-        found = Path("~")
-    if not found.is_absolute():
-        raise BadInput("this user has no home folder: say by SAMCHECK_HOME where environments are to be kept")
-    return found
-
-
 def folders() -> Path:
     """Where the virtual environments are, one folder each."""
-    return home() / "venvs"
+    return paths.home() / "venvs"
 
 
 def completed(folder: Path) -> bool:
@@ -112,7 +93,7 @@ class Venv:
     installs: bool = True
 
     def storage(self) -> Path:
-        return home()
+        return paths.home()
 
     def folder(self, cell: Cell, requirements: Requirements) -> Path:
         """Named after the cell and a hash of everything that goes in."""
@@ -167,12 +148,12 @@ def _uv(log: Path, *arguments: str) -> None:
     import uv  # not where nothing is installed: its program is large
 
     environment = dict(os.environ, UV_NO_PROGRESS="1")
-    bundle = machine.ca_bundle()
+    bundle = certificates.ca_bundle()
     if bundle:
         environment["SSL_CERT_FILE"] = bundle
     status, printed = processes.installed([uv.find_uv_bin(), *arguments], log, environment)
     if status != 0:
-        raise BuildFailed(installing.explain(printed))
+        raise BuildFailed(uv_errors.explain(printed))
 
 
 def _uv_version() -> str:

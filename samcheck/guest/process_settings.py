@@ -237,17 +237,17 @@ def observe(device: str) -> Report:
 
     report.snapshots["imported"] = snapshot()
     fork: Optional[str] = forked(device) if hasattr(os, "fork") else None
-    from .sam import stateful, variants, weights
+    from .models import predictor_states, variants, weights
 
-    image = stateful.images()[0]
+    image = predictor_states.images()[0]
     model = weights.load(variants.VARIANTS["tiny"])[0].to(device)
     report.snapshots["built"] = snapshot()
 
     def ask() -> Answer:
-        return stateful.ask(stateful.with_image(model, image))
+        return predictor_states.ask(predictor_states.with_image(model, image))
 
     expected = ask()
-    stateful.generator(model).generate(image)
+    predictor_states.generator(model).generate(image)
     report.snapshots["used"] = snapshot()
     under = {name: condition(name, ask, expected) for name in CONDITIONS}
     assert segment_anything.SamPredictor

@@ -1,7 +1,7 @@
 """The records that travel between the two halves of samcheck, and into ``results/``.
 
 Plain dataclasses, readable on Python 3.8, so that the guest can write them with nothing installed.
-The host reads them back strictly (`samcheck.results`).
+The host reads them back strictly (`samcheck.storage.results`).
 
 History of SCHEMA_VERSION
     1   first version
@@ -87,8 +87,8 @@ class Series:
 
     Attributes:
         samples: by name with its unit (``wall_ms``; ``device_ms`` by CUDA events), evenly thinned out to
-            at most `samcheck.guest.sampling.KEPT` each; ``turn_ms``, the median of each turn, where two
-            processes took turns.
+            at most `benchmark.sampling.KEPT` each; ``turn_ms``, the median of each turn, where two processes
+            took turns.
         rounds: how many were taken.
         warmup: rounds before these, which are not among them.
         stopped: why no more were taken: ``steady`` (the relative standard error is under its target),
@@ -115,7 +115,7 @@ class CheckResult:
         variant, precision, backend: the parameters that apply, else None.
         outcome: one of `CHECK_OUTCOMES`.
         reason: why, for every outcome but ``passed``; one line.
-        defect: id in the catalogue of upstream defects (`samcheck.guest.defects`).
+        defect: id in the catalogue of upstream defects (`samcheck.guest.defects.watch`).
         seconds: wall-clock time of set-up, call and tear-down.
         metrics: measured numbers; the unit is the suffix of the name (``_ms``, ``_mib``).
         settings: what really ran, read back from live objects (dtype, device, thread count, ...).

@@ -15,7 +15,7 @@ from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.version import InvalidVersion, Version
 
 from samcheck.facts import Facts, Release
-from samcheck.hosts import Host, best_build
+from samcheck.facts.gpu_support import Host, best_build
 
 WORDS = ("minors", "newest", "oldest")
 

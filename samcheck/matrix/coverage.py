@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import combinations
 
+from samcheck.facts.compatibility import Obstacle
 from samcheck.matrix.space import Pair, Space
-from samcheck.rules import Obstacle
 
 
 @dataclass(frozen=True)

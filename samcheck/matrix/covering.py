@@ -13,8 +13,8 @@ from itertools import islice
 from typing import Any, Literal
 
 from samcheck.errors import BadInput
+from samcheck.facts.compatibility import Constraint
 from samcheck.matrix.space import Pair, Space
-from samcheck.rules import Constraint
 
 Strategy = Literal["all", "pairwise", "each-once", "ends", "listed"]
 #: Nobody runs more; a file that asks for more is a mistake.

@@ -11,14 +11,13 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from samcheck import hosts, rules
 from samcheck.cells import Cell, matches
-from samcheck.facts import Facts
-from samcheck.hosts import Host
+from samcheck.facts import Facts, compatibility, gpu_support
+from samcheck.facts.compatibility import AXES, Constraint, Obstacle
+from samcheck.facts.gpu_support import Host
 from samcheck.matrix import axes
 from samcheck.matrix.file import SPEC, TABLES, CellTable, Conditions, MatrixFile
 from samcheck.matrix.space import Space
-from samcheck.rules import AXES, Constraint, Obstacle
 
 
 @dataclass(frozen=True)
@@ -63,7 +62,7 @@ def _against_cell(row: CellTable, facts: Facts) -> Iterator[str]:
     assert release is not None
     cuda = release.default_build.tag if row.cuda in ("auto", "default") else row.cuda
     cell = Cell(row.torch, cuda, row.python, row.numpy, row.sam)
-    for obstacle in rules.obstacles(cell, facts):
+    for obstacle in compatibility.obstacles(cell, facts):
         if obstacle.kind == "install":
             field = {"cuda-build-absent": "cuda", "numpy-no-wheel": "numpy"}.get(obstacle.rule, "python")
             yield f"{field}: {obstacle.text}"
@@ -96,7 +95,7 @@ def fits(conditions: Conditions, one: Cell, facts: Facts) -> bool:
     """Whether a rule is about a cell."""
     if conditions.match is not None and not matches(one, conditions.match):
         return False
-    values = rules.fields(one)
+    values = compatibility.fields(one)
     return all(axes.fits(axis, specs, values[axis], facts) for axis, specs in conditions.on_axes.items())
 
 
@@ -118,7 +117,7 @@ def space(declared: MatrixFile, world: World) -> Space:
         **{axis: axes.select(axis, getattr(given, axis), facts) for axis in ("python", "numpy", "sam")},
     }
     found = (
-        *rules.constraints(facts),
+        *compatibility.constraints(facts),
         _only_wanted(wanted),
         *_on_host(world),
         *(_excluded(rule, facts) for rule in declared.exclude),
@@ -171,8 +170,8 @@ def _on_host(world: World) -> Iterator[Constraint]:
 
     @cache
     def obstacle(torch: str, cuda: str) -> Obstacle | None:
-        found = hosts.obstacles(Cell(torch, cuda, ""), world.host, world.facts)
-        return next(iter(hosts.hard(found)), None)
+        found = gpu_support.obstacles(Cell(torch, cuda, ""), world.host, world.facts)
+        return next(iter(gpu_support.hard(found)), None)
 
     if world.host:
         yield Constraint(("torch", "cuda"), obstacle)

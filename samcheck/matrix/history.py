@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from statistics import median
 
 from samcheck.cells import Cell
+from samcheck.facts.compatibility import AXES
 from samcheck.guest.record import CellResult
 from samcheck.matrix.coverage import pairs_of
 from samcheck.matrix.space import Pair
-from samcheck.rules import AXES
 
 #: Minutes where nothing was measured: to make an environment from a wheel cache, and to run a tier in it,
 #: as seen on two cores without a GPU.

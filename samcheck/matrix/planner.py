@@ -11,11 +11,10 @@ from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from pathlib import Path
 
-from samcheck import hosts, rules
-from samcheck.cells import Cell, matches
+from samcheck.cells import Cell, LeftOut, matches
 from samcheck.errors import BadInput, EmptySelection
-from samcheck.facts import Facts
-from samcheck.hosts import NO_GPU, Host
+from samcheck.facts import Facts, compatibility, gpu_support
+from samcheck.facts.gpu_support import NO_GPU, Host
 from samcheck.matrix import coverage, covering, declared, file, ranking
 from samcheck.matrix.coverage import Coverage
 from samcheck.matrix.declared import World
@@ -41,14 +40,6 @@ class PlannedCell:
     spare: bool = False
     why: str = "declared"
     minutes: float = 0.0
-
-
-@dataclass(frozen=True)
-class LeftOut:
-    """A cell that is not run, and why."""
-
-    id: str
-    reason: str
 
 
 @dataclass(frozen=True)
@@ -89,7 +80,7 @@ def plan(path: Path, facts: Facts, host: Host, history: History = NONE, budget: 
     kept, left_out = _exclude(given, listed, facts)
     space = declared.space(given, world)
     try:
-        rows = covering.choose(space, given.strategy, [rules.fields(row.cell) for row in kept])
+        rows = covering.choose(space, given.strategy, [compatibility.fields(row.cell) for row in kept])
     except BadInput as problem:
         raise BadInput(f"{path.name}: {problem}") from None
     by_hand = {row.cell for row in kept}
@@ -193,7 +184,7 @@ def _within(
 ) -> tuple[list[PlannedCell], list[LeftOut]]:
     """Those within the budget: cells declared by hand first, then the others by their worth."""
     history, facts, tier = ground
-    covered = (coverage.pairs_of(rules.fields(row.cell), rules.AXES) for row in by_hand)
+    covered = (coverage.pairs_of(compatibility.fields(row.cell), compatibility.AXES) for row in by_hand)
     history = replace(history, tried=history.tried.union(*covered))
     rows = [replace(row, minutes=history.minutes(row.cell, tier)) for row in by_hand]
     rows += [
@@ -217,9 +208,9 @@ def _tagged(row: PlannedCell, given: MatrixFile, facts: Facts) -> PlannedCell:
 def _coverage(space: Space, chosen: Sequence[PlannedCell]) -> Coverage | None:
     if not space.axes:
         return None
-    return coverage.measure(space, [rules.fields(row.cell) for row in chosen])
+    return coverage.measure(space, [compatibility.fields(row.cell) for row in chosen])
 
 
-def against(row: PlannedCell, host: Host, facts: Facts) -> tuple[rules.Obstacle, ...]:
+def against(row: PlannedCell, host: Host, facts: Facts) -> tuple[compatibility.Obstacle, ...]:
     """What speaks against a planned cell: that it works at all, and that it does on a machine."""
-    return (*rules.obstacles(row.cell, facts), *hosts.obstacles(row.cell, host, facts))
+    return (*compatibility.obstacles(row.cell, facts), *gpu_support.obstacles(row.cell, host, facts))

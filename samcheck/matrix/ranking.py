@@ -15,10 +15,10 @@ from packaging.version import Version
 
 from samcheck.cells import Cell
 from samcheck.facts import Facts
+from samcheck.facts.compatibility import AXES, fields
 from samcheck.matrix.coverage import pairs_of
 from samcheck.matrix.history import History
 from samcheck.matrix.space import Pair
-from samcheck.rules import AXES, fields
 
 #: A failure weighs more than any number of new pairs (at most 1), a new release about as much as both.
 FAILED, NEWEST, SECOND_NEWEST = 3.0, 2.0, 1.0

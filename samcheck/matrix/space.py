@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import combinations
 
-from samcheck.rules import Constraint, Obstacle
+from samcheck.facts.compatibility import Constraint, Obstacle
 
 #: Two axes with a value each: ``(("torch", "2.4.1"), ("python", "3.12"))``.
 Pair = tuple[tuple[str, str], tuple[str, str]]

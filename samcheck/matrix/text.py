@@ -7,10 +7,10 @@ from itertools import groupby
 from typing import Any
 
 from samcheck.facts import Facts
+from samcheck.facts.compatibility import Obstacle
 from samcheck.matrix.coverage import Coverage
 from samcheck.matrix.planner import Plan, PlannedCell, against
 from samcheck.matrix.space import Pair
-from samcheck.rules import Obstacle
 
 #: More of one kind are only counted, unless everything was asked for.
 SHOWN = 15

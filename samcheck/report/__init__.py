@@ -3,26 +3,22 @@
 from __future__ import annotations
 
 import difflib
-import json
 from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 
-from pydantic import TypeAdapter, ValidationError
-
-from samcheck import facts, files, results
+from samcheck import facts, files
 from samcheck.errors import BadInput
 from samcheck.matrix import LeftOut
 from samcheck.report import markdown, memory, recipes, rows
+from samcheck.storage import results
+from samcheck.storage.left_out_cells import LEFT_OUT, note_left_out, noted
 
 TABLE, RECIPES, MEMORY = "README.md", "recipes.md", "memory.md"
-#: What the last run of a matrix left out, so that the table can be written again without it.
-LEFT_OUT = "left-out.json"
 #: Stands in each of the three; a file without it is somebody else's.
 MADE = "Written by `samcheck table`; do not edit."
 #: Lines of a difference that are shown.
 SHOWN = 20
-_LEFT_OUT = TypeAdapter(tuple[LeftOut, ...])
 
 
 def require_own(store: Path) -> None:
@@ -58,7 +54,7 @@ def write(store: Path, left_out: Sequence[LeftOut] | None = None) -> Path:
     # Or a table that was begun before another run's last result would replace one with that.
     with files.locked(store):
         if left_out is not None:
-            _note(store / LEFT_OUT, left_out)
+            note_left_out(store / LEFT_OUT, left_out)
         for name, text in documents(store).items():
             if text:
                 files.write_atomically(store / name, text.encode())
@@ -104,21 +100,3 @@ def _difference(path: Path, wanted: str) -> Iterator[str]:
     more = sum(1 for _ in lines)
     if more:
         yield f"… and {more} lines more"
-
-
-def _note(path: Path, left_out: Sequence[LeftOut]) -> None:
-    if left_out:
-        content = json.dumps(results.anonymous(_LEFT_OUT.dump_python(tuple(left_out), mode="json")), indent=1)
-        files.write_atomically(path, content.encode() + b"\n")
-    else:
-        path.unlink(missing_ok=True)
-
-
-def noted(path: Path) -> tuple[tuple[LeftOut, ...], list[str]]:
-    """What a run noted that it left out, and a sentence where that cannot be read."""
-    try:
-        return _LEFT_OUT.validate_json(files.read(path)), []
-    except files.Missing:
-        return (), []
-    except (BadInput, ValidationError):
-        return (), [f"{path}: is not what a run writes: remove it, the next run of a matrix writes it anew"]

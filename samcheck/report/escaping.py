@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
 from samcheck.guest.record import CellResult
-from samcheck.report.plain import visible
+from samcheck.sanitize import visible
 
 #: What every id of a cell looks like that was not written by somebody else.
 _ID = re.compile(r"[\w.+-]+", re.ASCII)

@@ -14,7 +14,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from markupsafe import Markup
 
-from samcheck import __version__, files, results
+from samcheck import __version__, files
 from samcheck.errors import BadInput
 from samcheck.guest.record import (
     BACKEND_NAMES,
@@ -25,6 +25,7 @@ from samcheck.guest.record import (
 )
 from samcheck.report import memory_curves, page_data, page_size
 from samcheck.report.fields import SEVERITY, SYMBOLS
+from samcheck.storage import results
 
 PAGE = "index.html"
 ASSETS = Path(__file__).parent / "assets"
@@ -47,7 +48,11 @@ def write(path: Path, folders: Sequence[Path], older: Iterable[results.Stored] =
         if not folder.is_dir():
             raise BadInput(f"{folder}: no such folder: name folders with results in them, such as results/")
     problems: list[str] = []
-    now, every, others = datetime.now(UTC), [each for one in folders for each in results.paths(one)], [*older]
+    now, every, others = (
+        datetime.now(UTC),
+        [each for one in folders for each in results.result_files(one)],
+        [*older],
+    )
 
     def found() -> Iterator[results.Stored]:
         problems.clear()

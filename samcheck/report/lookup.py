@@ -7,10 +7,10 @@ from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from samcheck import results
 from samcheck.errors import BadInput
 from samcheck.guest.record import CheckResult
-from samcheck.results import Stored
+from samcheck.storage import results
+from samcheck.storage.results import Stored
 
 
 def cells(root: Path, name: str) -> list[Stored]:

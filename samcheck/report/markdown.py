@@ -7,13 +7,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from samcheck.facts import Facts
 from samcheck.guest.record import CellResult
 from samcheck.matrix import LeftOut
-from samcheck.report import overview, tried
+from samcheck.report import coverage, overview
 from samcheck.report import rows as table_rows
 from samcheck.report.escaping import escape, grid, row_name
 from samcheck.report.fields import SEVERITY, SYMBOLS, Column, Field
 from samcheck.report.footnotes import Footnotes
 from samcheck.report.rows import TIMED, Row, by_machine
-from samcheck.results import Stored
+from samcheck.storage.results import Stored
 
 INTRODUCTION = """\
 # Does Segment Anything work here?
@@ -78,7 +78,7 @@ def _section(device: str, driver: str, rows: list[Row], facts: Facts | None) -> 
         "",
         *_latencies(rows),
         *_observed(rows),
-        *tried.section([row.result for row in rows], facts),
+        *coverage.section([row.result for row in rows], facts),
     ]
     return "\n".join(parts)
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from samcheck.guest.memory_model import STEPS
 from samcheck.guest.record import PRECISION_NAMES, VARIANT_TIERS, CellResult, CheckResult
-from samcheck.guest.sizes import STEPS
 from samcheck.report.escaping import escape, grid, row_name
 from samcheck.report.rows import Head, bare, by_machine
-from samcheck.results import Stored
+from samcheck.storage.results import Stored
 
 GROUP = "peaks"
 #: What a check has measured that belongs there.

@@ -15,10 +15,10 @@ from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any
 
-from samcheck import shapes
+from samcheck import codec
 from samcheck.guest.record import BAD_CHECK_OUTCOMES, CellResult, CheckResult, Series
 from samcheck.report.blocks import Block, Table, number, numbers
-from samcheck.results import Stored
+from samcheck.storage.results import Stored
 
 #: A page larger than this opens slowly and cannot be sent by mail; blocks are then left out, in this order.
 LARGEST_BYTES = 15_000_000
@@ -165,12 +165,12 @@ class Packer:
         return ([], changes) if len(changes) < len(whys) else (whys, None)
 
     def _evidence(self, result: CellResult, checks: Sequence[CheckResult]) -> dict[str, Any]:
-        seen = shapes.as_dict(result.observed) if result.observed else {}
+        seen = codec.as_dict(result.observed) if result.observed else {}
         packages = seen.pop("packages", {})
         return {
             "observed": seen,
             "packages": self._packages.all(sorted(packages.items())),
-            "environment": shapes.as_dict(result.environment),
+            "environment": codec.as_dict(result.environment),
             "phases": _rounded(result.phases),
             "settings": self._settings.all(tuple(check.settings.items()) for check in checks),
             "details": self._details.all(check.details for check in checks),
@@ -215,7 +215,7 @@ def _numpy(result: CellResult) -> str:
 
 def _samples(check: CheckResult) -> list[dict[str, Any]]:
     return [
-        {**shapes.as_dict(series), "samples": thinned(series), "readings": _rounded(series.readings)}
+        {**codec.as_dict(series), "samples": thinned(series), "readings": _rounded(series.readings)}
         for series in check.series
     ]
 

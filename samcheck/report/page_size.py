@@ -8,7 +8,7 @@ from typing import Any
 from samcheck.errors import BadInput
 from samcheck.report import page_data
 from samcheck.report.page_data import LARGEST_BYTES, REASONS, Packed, Packer
-from samcheck.results import Stored
+from samcheck.storage.results import Stored
 
 #: From so many results, taken evenly, the size of all is foretold.
 SAMPLE = 50

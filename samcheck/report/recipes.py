@@ -14,7 +14,7 @@ from samcheck.guest.record import CellResult, CheckResult
 from samcheck.report.escaping import escape, grid, row_name
 from samcheck.report.footnotes import Footnotes
 from samcheck.report.rows import Head, bare, by_machine
-from samcheck.results import Stored
+from samcheck.storage.results import Stored
 
 GROUP = "recipes"
 #: Newer than every GPU that CUDA 11.7 has machine code for: Hopper.

@@ -11,11 +11,11 @@ from typing import TypeVar
 
 from packaging.version import Version
 
-from samcheck import shapes
+from samcheck import codec
 from samcheck.facts import version_of
 from samcheck.guest.record import CellResult, CheckResult
 from samcheck.report.fields import Column, Field, by_group, by_precision, of_kinds, tally
-from samcheck.results import Stored
+from samcheck.storage.results import Stored
 
 #: The times that have a table: of these functions of the suite, one for each variant and precision.
 TIMED = ("encoder", "decoder", "end_to_end")
@@ -62,8 +62,8 @@ H = TypeVar("H", bound=Head)
 
 def bare(result: CellResult) -> CellResult:
     """What a `Head` keeps."""
-    observed = result.observed and shapes.replace(result.observed, packages={})
-    return shapes.replace(result, checks=[], observed=observed)
+    observed = result.observed and codec.replace(result.observed, packages={})
+    return codec.replace(result, checks=[], observed=observed)
 
 
 def row(stored: Stored) -> Row:

@@ -11,8 +11,8 @@ from rich.text import Text
 from samcheck.guest.record import BAD_CHECK_OUTCOMES, CellResult, CheckResult
 from samcheck.report.fields import SEVERITY, SYMBOLS, by_group, fields, reason_of
 from samcheck.report.lookup import place
-from samcheck.report.plain import visible, visible_lines
-from samcheck.results import Stored
+from samcheck.sanitize import visible, visible_lines
+from samcheck.storage.results import Stored
 
 #: Lines of a traceback that stand below a reason; `show --check` has all of them.
 EVIDENCE_LINES = 8

@@ -27,12 +27,15 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterable, List, Tuple
 
+from samcheck import certificates
+
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from samcheck import facts, machine, requirements
+from samcheck import facts
 from samcheck.cells import Cell
-from samcheck.environments import bases, docker, stored
-from samcheck.requirements import Requirements
+from samcheck.environments import base_images, docker, engine_storage
+from samcheck.facts import requirements
+from samcheck.facts.requirements import Requirements
 
 DEFAULT = ["2.8.0:3.11", "2.8.0:3.13", "2.11.0:3.11", "2.11.0:3.13"]
 BRIDGE = Path("/sys/class/net/docker0/statistics/tx_bytes")
@@ -84,11 +87,11 @@ def plain(engine: docker.Docker, work: Path) -> Build:
         check=True,
     )
     os.replace(next(work.glob("pip-*.whl")), work / "pip.whl")
-    bundle = machine.ca_bundle()
+    bundle = certificates.ca_bundle()
     secret = ["--secret", f"id=ca,src={bundle}"] if bundle else []
 
     def build(cell: Cell, pins: Requirements) -> None:
-        base = bases.present(engine.client, cell.python)
+        base = base_images.present(engine.client, cell.python)
         assert base is not None
         recipe = PLAIN.format(base=base.image, pins=" ".join(pins.all)).lstrip()
         (work / "Dockerfile").write_text(recipe, encoding="utf-8")
@@ -113,7 +116,7 @@ def by_samcheck(engine: docker.Docker, work: Path) -> Build:
 
 def used(client: Any) -> tuple[int, int]:
     """Bytes of the engine's image layers, and of the build cache that no image shares."""
-    usage = stored.measured(client)
+    usage = engine_storage.measured(client)
     cache = sum(record["Size"] for record in usage["BuildCache"] or () if not record["Shared"])
     return int(usage["LayersSize"]), cache
 
@@ -123,10 +126,10 @@ def forget(client: Any, cells: Iterable[Cell]) -> None:
     ids = {cell.id for cell in cells}
     for image in client.images.list():
         if image.labels.get("samcheck.cell") in ids or "samcheck-bench" in image.labels:
-            stored.remove_image(client, " ".join(image.tags) or image.id)
-    marks = (stored.COMMAND, re.compile(MARK))
-    records = stored.measured(client)["BuildCache"] or ()
-    stored.remove_cache(
+            engine_storage.remove_image(client, " ".join(image.tags) or image.id)
+    marks = (engine_storage.COMMAND, re.compile(MARK))
+    records = engine_storage.measured(client)["BuildCache"] or ()
+    engine_storage.remove_cache(
         client, [row["ID"] for row in records if any(mark.search(row["Description"]) for mark in marks)]
     )
 
@@ -199,13 +202,13 @@ def main() -> None:
     options = parser.parse_args()
     cells = {cell_of(text): requirements.resolve(cell_of(text), facts.load()) for text in options.cells}
     engine = docker.open_environment()
-    there = {item.cell for item in stored.look(engine.client)} & {cell.id for cell in cells}
+    there = {item.cell for item in engine_storage.look(engine.client)} & {cell.id for cell in cells}
     if there:
         sys.exit(f"images of {', '.join(there)} are there, so that would not be cold: remove them first")
     ways: Dict[str, Costs] = {}
     with tempfile.TemporaryDirectory(prefix="samcheck-bench-") as work:
         for cell in cells:
-            bases.obtain(engine.client, cell.python, Path(work) / "log")
+            base_images.obtain(engine.client, cell.python, Path(work) / "log")
         for way in options.ways:
             print(way, flush=True)
             forget(engine.client, cells)

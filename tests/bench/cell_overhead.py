@@ -22,8 +22,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from building import cell_of
 
-from samcheck import facts, requirements
-from samcheck.environments import by_hand, docker
+from samcheck import facts
+from samcheck.environments import docker, shell_command
+from samcheck.facts import requirements
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -65,14 +66,14 @@ def main() -> None:
         pins = requirements.resolve(cell, facts.load())
         place = engine.prepare(cell, pins, scratch / "build.log")
         image = place.details["image"]
-        nothing = by_hand.docker(image, ["-c", "pass"])
+        nothing = shell_command.docker(image, ["-c", "pass"])
         suite = f"{docker.SOURCE_MOUNT}/tests/suite"
         pytest = ["-m", "pytest", "-c", f"{suite}/pytest.ini", "--rootdir", suite, suite, "-q", "-m", "fast"]
         timed(nothing)  # the first one reads the disk
         start = said("bare docker run, python -c pass", [timed(nothing) for _ in range(5)])
         bare, whole, phases = [], [], []
         for number in range(options.repetitions):
-            bare.append(timed(by_hand.docker(image, pytest)))
+            bare.append(timed(shell_command.docker(image, pytest)))
             seconds, parts = by_samcheck(cell.id, scratch / f"results-{number}")
             whole.append(seconds)
             phases.append(parts)

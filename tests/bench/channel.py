@@ -22,7 +22,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "processes"))
 from rig import write_suite
 
 from samcheck.environments import channel
-from samcheck.intake import Intake
+from samcheck.run.intake import Intake
 
 ROOT = Path(__file__).resolve().parents[2]
 SUITE = """

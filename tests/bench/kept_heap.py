@@ -24,9 +24,9 @@ def encode(variant: str, seconds: float) -> None:
     """In this process: prints ms and page faults of an image, and the process's largest resident MiB."""
     import torch
 
-    from samcheck.guest.heap import page_faults
+    from samcheck.guest.benchmark.heap import page_faults
     from samcheck.guest.memory.limits import status_kib
-    from samcheck.guest.sam.variants import VARIANTS
+    from samcheck.guest.models.variants import VARIANTS
 
     encoder = VARIANTS[variant].build().image_encoder
     pixels = torch.rand(1, 3, encoder.img_size, encoder.img_size)

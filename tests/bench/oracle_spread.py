@@ -13,7 +13,7 @@ from typing import Any
 import torch
 
 from samcheck.guest import oracle
-from samcheck.guest.sam import availability, pipeline, precisions, scenes, variants, weights
+from samcheck.guest.models import availability, pipeline, precisions, scenes, variants, weights
 
 SIZES = ((240, 320), (256, 256), (320, 240), (97, 61))
 

@@ -48,8 +48,8 @@ def attach(clock: Clock) -> None:
     import segment_anything
     import torch
 
+    from samcheck.guest.models import export, scenes, weights
     from samcheck.guest.oracle.sam import Oracle
-    from samcheck.guest.sam import export, scenes, weights
 
     model = "SAM itself"
     clock.measure(torch.nn.Module, "__call__", model)

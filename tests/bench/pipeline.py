@@ -29,7 +29,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from light import light
 from rig import Rig, write_suite
 
-from samcheck.environments import bases, buildkit, by_hand, docker
+from samcheck.environments import base_images, buildkit, docker, shell_command
 
 ROOT = Path(__file__).resolve().parents[2]
 TRIVIAL = "def test_it(variant): pass\n"
@@ -75,7 +75,7 @@ def bare(image: str, folder: Path) -> float:
         for guest in guests:
             command = [sys.executable, *guest]
             if image:
-                run, *others = by_hand.docker(image, guest)[1:]
+                run, *others = shell_command.docker(image, guest)[1:]
                 command = ["docker", run, f"--volume={folder}/suite:/suite:ro", *others]
             environment = None if image else {"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin"}
             done = subprocess.run(
@@ -93,7 +93,7 @@ def light_image(wanted: bool, scratch: Path) -> Iterator[str]:
         yield ""
         return
     engine = docker.open_environment()
-    image = light(bases.obtain(engine.client, "3.11", scratch / "base.log"))
+    image = light(base_images.obtain(engine.client, "3.11", scratch / "base.log"))
     buildkit.build(engine.builder, image, scratch / "build.log")
     try:
         yield image.tag

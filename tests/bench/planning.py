@@ -16,7 +16,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from samcheck import facts, rules
+from samcheck import facts
+from samcheck.facts import compatibility
 from samcheck.matrix import coverage, covering
 from samcheck.matrix.space import Space
 
@@ -34,7 +35,7 @@ def space(free: tuple[int, ...]) -> Space:
         "numpy": tuple(row.newest for row in world.numpy),
     }
     more = {f"free{at}": tuple(f"{at}.{value}" for value in range(count)) for at, count in enumerate(free)}
-    return Space({**axes, **more}, rules.constraints(world))
+    return Space({**axes, **more}, compatibility.constraints(world))
 
 
 def measure(free: tuple[int, ...]) -> str:

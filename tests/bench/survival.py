@@ -32,8 +32,7 @@ from rig import Rig
 from scenarios import Found
 from test_store import fill, small_disk
 
-from samcheck import images
-from samcheck.environments import bases, buildkit, docker
+from samcheck.environments import base_images, buildkit, docker, images
 from samcheck.errors import EnvironmentUnavailable
 
 Scenario = Callable[[Path, Random], Found]
@@ -135,7 +134,7 @@ def in_containers(scratch: Path) -> Iterator[dict[str, Scenario]]:
         print(f"left out: all in containers: {error}")
         yield {}
         return
-    made = light(bases.obtain(engine.client, "3.11", scratch / "base.log"))
+    made = light(base_images.obtain(engine.client, "3.11", scratch / "base.log"))
     image = replace(made, tag="samcheck:survival-bench")  # tests that run meanwhile remove theirs
     buildkit.build(engine.builder, image, scratch / "build.log")
     with ExitStack() as stack:

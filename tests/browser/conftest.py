@@ -13,9 +13,10 @@ import pytest
 from opening import PATIENCE_MS, SIZES, Open, Opened, Store
 from playwright.sync_api import Browser, sync_playwright
 
-from samcheck import files, results
+from samcheck import files
 from samcheck.guest.record import CellResult
 from samcheck.report import html
+from samcheck.storage import results
 
 # Results to start from, and texts that break careless reports.
 sys.path.append(str(Path(__file__).parents[1] / "unit"))

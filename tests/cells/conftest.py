@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from samcheck import facts, machine, matrix, requirements
-from samcheck.environments import venv
+from samcheck import facts, matrix
+from samcheck.environments import machine, venv
+from samcheck.facts import requirements
 
 
 @pytest.fixture(scope="session")

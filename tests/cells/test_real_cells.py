@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from samcheck import results
 from samcheck.guest.record import PRECISION_NAMES, CellResult
+from samcheck.storage import results
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 

@@ -9,11 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from samcheck import facts, requirements, results
+from samcheck import facts, paths
 from samcheck.cells import Cell
-from samcheck.environments import CHECKOUT, venv
+from samcheck.environments import venv
 from samcheck.errors import EnvironmentUnavailable
+from samcheck.facts import requirements
 from samcheck.guest.record import CellResult, CheckResult, EnvironmentRecord
+from samcheck.storage import results
 
 CELL = Cell("2.4.1", "cu121", "3.11")
 #: A check with brackets in its name, and what becomes of it with this PyTorch.
@@ -45,7 +47,7 @@ def test_the_line_runs_that_check(kind: str, tmp_path: Path) -> None:
     store = tmp_path / "results"
     results.store(store, result, "cpu")
     command = [sys.executable, "-m", "samcheck", "repro", CELL.id, CHECK, "--results", str(store)]
-    line = subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True, check=True).stdout
+    line = subprocess.run(command, cwd=paths.CHECKOUT, capture_output=True, text=True, check=True).stdout
     done = subprocess.run(line, shell=True, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     assert SAID in done.stdout

@@ -10,8 +10,7 @@ from pathlib import Path
 import pytest
 from light import CELL, Guest, light
 
-from samcheck import images
-from samcheck.environments import bases, buildkit, docker
+from samcheck.environments import base_images, buildkit, docker, images
 from samcheck.errors import EnvironmentUnavailable
 
 # Rigs and scenarios are the same in a container.
@@ -30,13 +29,13 @@ def engine() -> docker.Docker:
 
 
 @pytest.fixture(scope="session")
-def base(engine: docker.Docker, tmp_path_factory: pytest.TempPathFactory) -> bases.Present:
-    return bases.obtain(engine.client, "3.11", tmp_path_factory.mktemp("base") / "log")
+def base(engine: docker.Docker, tmp_path_factory: pytest.TempPathFactory) -> base_images.Present:
+    return base_images.obtain(engine.client, "3.11", tmp_path_factory.mktemp("base") / "log")
 
 
 @pytest.fixture(scope="session")
 def image(
-    engine: docker.Docker, base: bases.Present, tmp_path_factory: pytest.TempPathFactory
+    engine: docker.Docker, base: base_images.Present, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[images.Image]:
     built = light(base)
     buildkit.build(engine.builder, built, tmp_path_factory.mktemp("build") / "log")

@@ -7,14 +7,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from samcheck import facts, images
+from samcheck import facts
 from samcheck.cells import Cell
-from samcheck.environments import Ended, Job, bases, docker
+from samcheck.environments import Ended, Job, base_images, docker, images
 
 CELL = Cell("0.0.0", "cpu", "3.11")
 
 
-def light(base: bases.Present, **changed: str) -> images.Image:
+def light(base: base_images.Present, **changed: str) -> images.Image:
     """The image of a cell, by the real Dockerfile, without PyTorch."""
     arguments = {
         "BASE": base.image,

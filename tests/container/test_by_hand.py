@@ -7,7 +7,7 @@ from typing import Any
 
 from light import Guest
 
-from samcheck.environments import by_hand, docker
+from samcheck.environments import docker, shell_command
 
 #: Of what the engine says about a container.
 HOST = (
@@ -44,7 +44,7 @@ def test_it_is_the_same_container(guest: Guest) -> None:
     with guest.place._container(guest.job("pass")) as container:
         container.reload()
         wanted = told(container.attrs)
-    command = by_hand.docker(guest.place.image, ["-c", "pass"])
+    command = shell_command.docker(guest.place.image, ["-c", "pass"])
     command = ["docker", "create", *(word for word in command[2:] if word != "--rm")]
     made = subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
     typed = guest.place.client.containers.get(made)
@@ -56,7 +56,7 @@ def test_it_is_the_same_container(guest: Guest) -> None:
 
 def test_it_runs_without_a_folder_and_leaves_nothing(guest: Guest) -> None:
     code = "open('made', 'w').write('x'); print(open('made').read(), __import__('os').getcwd())"
-    command = by_hand.docker(guest.place.image, ["-c", code])
+    command = shell_command.docker(guest.place.image, ["-c", code])
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert done.stdout == "x /work\n"
     mine = guest.place.client.containers.list(all=True, filters={"ancestor": guest.place.image})

@@ -10,8 +10,7 @@ import pytest
 from docker.types import DeviceRequest
 from light import Guest, light
 
-from samcheck import images
-from samcheck.environments import bases, buildkit, docker, leftovers
+from samcheck.environments import base_images, buildkit, docker, images, orphans
 from samcheck.errors import BuildFailed, EnvironmentUnavailable, Refused
 
 
@@ -108,16 +107,16 @@ def test_containers_of_a_killed_samcheck_are_cleaned(guest: Guest, sign: signal.
     client = guest.place.client
     program = [sys.executable, "-c", KILLED, guest.place.image, str(guest.given)]
     orchestrator = subprocess.Popen(program, stderr=subprocess.DEVNULL, start_new_session=True)
-    label = {"label": f"samcheck.owner={leftovers.owner(orchestrator.pid)}"}
+    label = {"label": f"samcheck.owner={orphans.owner(orchestrator.pid)}"}
     end = time.monotonic() + 30
     while not client.containers.list(filters=label):
         assert time.monotonic() < end
         time.sleep(0.1)
-    assert leftovers.remove_abandoned(client) == []  # it still runs: not touched
+    assert orphans.remove_abandoned(client) == []  # it still runs: not touched
     orchestrator.send_signal(sign)
     orchestrator.wait(timeout=30)
     if sign is signal.SIGKILL:
-        assert len(leftovers.remove_abandoned(client)) == 1
+        assert len(orphans.remove_abandoned(client)) == 1
     assert client.containers.list(all=True, filters=label) == []
 
 
@@ -128,7 +127,7 @@ def test_a_forgotten_container_does_not_live_beside_its_successor(guest: Guest) 
         container.start()
         guest.run("pass")
         assert client.containers.list(all=True, filters={"id": container.id}) == []
-        assert leftovers.remove_abandoned(guest.place.client) == []
+        assert orphans.remove_abandoned(guest.place.client) == []
 
 
 def test_refusal_has_the_engines_reason(guest: Guest, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -149,7 +148,9 @@ def test_ca_bundle_leaves_no_trace(engine: docker.Docker, image: images.Image, g
     assert printed == "False False\n"
 
 
-def test_build_failure_is_one_sentence(engine: docker.Docker, base: bases.Present, tmp_path: Path) -> None:
+def test_build_failure_is_one_sentence(
+    engine: docker.Docker, base: base_images.Present, tmp_path: Path
+) -> None:
     with pytest.raises(BuildFailed) as caught:
         buildkit.build(engine.builder, light(base, SAM="segment-anything==99.0"), tmp_path / "log")
     assert "the package index has no such wheel" in str(caught.value)
@@ -160,7 +161,7 @@ def test_build_failure_is_one_sentence(engine: docker.Docker, base: bases.Presen
 
 def test_missing_base_is_one_sentence(engine: docker.Docker, tmp_path: Path) -> None:
     with pytest.raises(BuildFailed, match=r"no base image with Python 3\.7"):
-        bases.obtain(engine.client, "3.7", tmp_path / "log")
+        base_images.obtain(engine.client, "3.7", tmp_path / "log")
 
 
 def test_no_engine_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:

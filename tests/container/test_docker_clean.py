@@ -19,9 +19,10 @@ import pytest
 from filelock import FileLock
 from light import light
 
-from samcheck import clean, disk, images, owned, usage
-from samcheck.clean import Wanted
-from samcheck.environments import bases, buildkit, docker, stored
+from samcheck import owned, paths
+from samcheck.environments import base_images, buildkit, disk_items, docker, engine_storage, images
+from samcheck.storage import clean, disk
+from samcheck.storage.clean import Wanted
 
 OWN, FOREIGN = "samcheck-clean-test", "foreign-clean-test"
 LABELS = {"samcheck.kind": "image", "samcheck.cell": "clean-test"}
@@ -46,7 +47,7 @@ def everything(client: Any) -> dict[str, set[str]]:
         },
         "volumes": {volume.id for volume in client.volumes.list()},
         "networks": {network.id for network in client.networks.list()},
-        "cache": {record["ID"] for record in stored.measured(client)["BuildCache"] or ()},
+        "cache": {record["ID"] for record in engine_storage.measured(client)["BuildCache"] or ()},
     }
 
 
@@ -58,7 +59,9 @@ def _one_at_a_time() -> Iterator[None]:
 
 
 @pytest.fixture
-def foreign(engine: docker.Docker, base: bases.Present, tmp_path: Path) -> Iterator[dict[str, set[str]]]:
+def foreign(
+    engine: docker.Docker, base: base_images.Present, tmp_path: Path
+) -> Iterator[dict[str, set[str]]]:
     """An engine with things of others: what it holds before anything of the tests' own is made."""
     client = engine.client
     unique = f"{tmp_path.name}-{time.time_ns()}"
@@ -72,14 +75,14 @@ def foreign(engine: docker.Docker, base: bases.Present, tmp_path: Path) -> Itera
     container.remove(v=True)
     volume.remove()
     client.images.remove(f"{FOREIGN}:1")
-    records = stored.measured(client)["BuildCache"] or ()
-    stored.remove_cache(client, [row["ID"] for row in records if unique in row["Description"]])
+    records = engine_storage.measured(client)["BuildCache"] or ()
+    engine_storage.remove_cache(client, [row["ID"] for row in records if unique in row["Description"]])
 
 
 @pytest.fixture
 def own(
     engine: docker.Docker,
-    base: bases.Present,
+    base: base_images.Present,
     foreign: dict[str, set[str]],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -87,15 +90,14 @@ def own(
     """An image as samcheck makes it, a run and a venv; the mark of its commands is new for each test."""
     mark = f"clean-test-mark-{time.time_ns()}"
     monkeypatch.setattr(images, "REPOSITORY", OWN)
-    monkeypatch.setattr(stored, "COMMAND", re.compile(mark))
+    monkeypatch.setattr(engine_storage, "COMMAND", re.compile(mark))
     # A base is shared with whoever runs the tests.
-    names, unnamed = stored._names, stored._unnamed
-    monkeypatch.setattr(stored, "_names", lambda image: [] if is_base(image) else names(image))
-    monkeypatch.setattr(stored, "_unnamed", lambda image: not is_base(image) and unnamed(image))
+    names, unnamed = engine_storage._names, engine_storage._unnamed
+    monkeypatch.setattr(engine_storage, "_names", lambda image: [] if is_base(image) else names(image))
+    monkeypatch.setattr(engine_storage, "_unnamed", lambda image: not is_base(image) and unnamed(image))
     monkeypatch.setenv("SAMCHECK_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("SAMCHECK_CACHE", str(tmp_path / "oracle"))
-    for module in (clean, disk):
-        monkeypatch.setattr(module, "RUNS", tmp_path / "runs")
+    monkeypatch.setattr(paths, "RUNS", tmp_path / "runs")
     monkeypatch.setattr(disk, "TEMPORARY", ())
     owned.make(tmp_path / "runs/20260101-000000-1")
     owned.make(tmp_path / "home/venvs/cell-1a")
@@ -137,7 +139,9 @@ def test_everything_of_others_survives(
     assert (f"{OWN}:cell" in left["images"]) == (option not in TAKES_THE_IMAGE)
     if option in TAKES_THE_IMAGE:
         mine = [
-            record for record in stored.measured(engine.client)["BuildCache"] if own in record["Description"]
+            record
+            for record in engine_storage.measured(engine.client)["BuildCache"]
+            if own in record["Description"]
         ]
         assert mine == [], steps
 
@@ -183,44 +187,46 @@ def test_image_of_a_container_is_kept(engine: docker.Docker, foreign: dict[str, 
 
 
 def test_sizes_are_those_of_the_engine(engine: docker.Docker, foreign: dict[str, set[str]], own: str) -> None:
-    (found,) = [item for item in stored.look(engine.client) if item.kind == "image"]
+    (found,) = [item for item in engine_storage.look(engine.client) if item.kind == "image"]
     said = next(
-        each for each in stored.measured(engine.client)["Images"] if f"{OWN}:cell" in (each["RepoTags"] or ())
+        each
+        for each in engine_storage.measured(engine.client)["Images"]
+        if f"{OWN}:cell" in (each["RepoTags"] or ())
     )
     assert found.size == said["Size"]
-    assert usage.freed([found], []) == said["Size"] - said["SharedSize"]
+    assert disk_items.freed([found], []) == said["Size"] - said["SharedSize"]
 
 
 def test_use_is_noted_in_the_engine(engine: docker.Docker, foreign: dict[str, set[str]], own: str) -> None:
     def used() -> float:
-        return next(item.used for item in stored.look(engine.client) if item.kind == "image")
+        return next(item.used for item in engine_storage.look(engine.client) if item.kind == "image")
 
     first = used()
     time.sleep(1.1)
     begin = time.time()
-    stored.touch_image(engine.client, f"{OWN}:cell")
+    engine_storage.touch_image(engine.client, f"{OWN}:cell")
     assert first < begin - 1 < used()
 
 
 def test_what_the_real_recipe_leaves_is_known(
-    engine: docker.Docker, base: bases.Present, tmp_path: Path
+    engine: docker.Docker, base: base_images.Present, tmp_path: Path
 ) -> None:
     """Every layer of a removed image of the real Dockerfile is found in the cache, and goes alone."""
     recipe = light(base, EXPORT="attrs==25.3.0", TOOLS="iniconfig==2.0.0")
     image = images.Image("samcheck:clean-test", recipe.arguments, recipe.labels)
     buildkit.build(engine.builder, image, tmp_path / "log")
 
-    def cached() -> dict[str, usage.Item]:
-        return {item.key: item for item in stored.look(engine.client) if item.kind == "cache"}
+    def cached() -> dict[str, disk_items.Item]:
+        return {item.key: item for item in engine_storage.look(engine.client) if item.kind == "cache"}
 
     wheels = {key for key, item in cached().items() if item.name == "wheels that builds share"}
     assert len(wheels) == 1
     before = set(cached())
     layers = len(engine.client.images.get(image.tag).attrs["RootFS"]["Layers"])
     steps = layers - len(engine.client.images.get(base.image).attrs["RootFS"]["Layers"])
-    assert stored.remove_image(engine.client, image.tag) == ""
+    assert engine_storage.remove_image(engine.client, image.tag) == ""
     orphans = set(cached()) - before
     # Those of its lower steps may belong to another image that is there.
     assert 1 <= len(orphans) <= steps
-    assert stored.remove_cache(engine.client, sorted(orphans)) == orphans
+    assert engine_storage.remove_cache(engine.client, sorted(orphans)) == orphans
     assert set(cached()) == before

@@ -18,8 +18,7 @@ from rig import Rig, gone
 from scenarios import killed, misbehaving
 from trial import Trial, outcomes
 
-from samcheck import images
-from samcheck.environments import Ended, bases, docker, engine_loss
+from samcheck.environments import Ended, base_images, docker, engine_loss, images
 
 SEED = int(os.environ.get("SAMCHECK_SURVIVAL_SEED", "2026"))
 AROUND = "import os, time\ndef test_before(): pass\n\ndef test_it():\n    {}\n\ndef test_after(): pass\n"
@@ -131,7 +130,9 @@ def test_a_signal_removes_the_container(
     assert rig.run(resume=True) == 0, rig.said
 
 
-def test_kills_while_an_image_is_built(engine: docker.Docker, base: bases.Present, tmp_path: Path) -> None:
+def test_kills_while_an_image_is_built(
+    engine: docker.Docker, base: base_images.Present, tmp_path: Path
+) -> None:
     """`base` is there already: what is killed is the build on top of it."""
     rig = Rig(tmp_path, image=f"samcheck:killed-build-{os.getpid()}", environment={"BUILD": "1"})
     rig.steady(2, 0.0)

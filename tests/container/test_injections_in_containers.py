@@ -12,8 +12,7 @@ from light import CELL
 from test_injections import injected
 from trial import Trial
 
-from samcheck import images
-from samcheck.environments import docker
+from samcheck.environments import docker, images
 
 #: Those of which a container could make another thing: other users, limits, a file system that is read-only.
 SAME = (

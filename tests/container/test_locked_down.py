@@ -16,8 +16,7 @@ import pytest
 from docker.errors import APIError
 from light import CELL, Guest
 
-from samcheck import images
-from samcheck.environments import docker
+from samcheck.environments import docker, images
 
 #: A setuid program in the image, as every distribution has some.
 RECIPE = f"FROM {{base}}\nUSER 0\nRUN cp /usr/bin/id {attempts.SETUID} && chmod 4755 {attempts.SETUID}\n"

@@ -11,16 +11,16 @@ from light import CELL
 from rig import CONFTEST, INI
 from trial import Silent
 
-from samcheck import images, passes
-from samcheck.course import Settings
-from samcheck.environments import Need, Place, docker
-from samcheck.gates import Gates
-from samcheck.interleaving import Meeting, meet
+from samcheck.analysis.interleave import Meeting, meet
+from samcheck.environments import Need, Place, docker, images
 from samcheck.matrix import PlannedCell
+from samcheck.run import repetitions
+from samcheck.run.context import Settings
+from samcheck.run.scheduler import Gates
 
 BENCHMARK = """
 from samcheck.guest.record import Series
-from samcheck.guest.turns import PARTNER, Paced
+from samcheck.guest.benchmark.turns import PARTNER, Paced
 
 class Gauge:
     def away(self): pass
@@ -58,10 +58,10 @@ class Light:
 def test_two_containers(
     engine: docker.Docker, image: images.Image, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("samcheck.runner.judging.compare", lambda *_: iter(()))  # nobody declared it
+    monkeypatch.setattr("samcheck.run.judge.compare", lambda *_: iter(()))  # nobody declared it
     suite = tmp_path / "suite"
     suite.mkdir()
-    for name, text in (("pytest.ini", INI), ("conftest.py", CONFTEST), (passes.MODULE, BENCHMARK)):
+    for name, text in (("pytest.ini", INI), ("conftest.py", CONFTEST), (repetitions.MODULE, BENCHMARK)):
         (suite / name).write_text(text)
     mounts = {**docker.sources(), str(suite): {"bind": "/suite", "mode": "ro"}}
     place = docker.DockerPlace(engine.client, image.tag, CELL, mounts=mounts)

@@ -12,11 +12,12 @@ from pathlib import Path
 
 import click
 
-from samcheck import facts, machine, matrix, requirements
-from samcheck.course import now
-from samcheck.environments import CHECKOUT, Place, here, venv
+from samcheck import facts, matrix, paths
+from samcheck.environments import Place, here, machine, venv
 from samcheck.errors import CELLS_FAILED, INTERRUPTED, BadInput, EmptySelection, SamcheckError
+from samcheck.facts import requirements
 from samcheck.guest.record import GROUP_NAMES
+from samcheck.run.context import now
 
 from . import runs, table, trial
 from .catalogue import FAULTS
@@ -24,8 +25,8 @@ from .fault import Fault
 from .runs import Bed
 from .trial import Trial
 
-RESULTS = CHECKOUT / "results" / "faults"
-WORK = CHECKOUT / ".samcheck" / "faults"
+RESULTS = paths.CHECKOUT / "results" / "faults"
+WORK = paths.CHECKOUT / ".samcheck" / "faults"
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -107,10 +108,10 @@ def place(python: str) -> Place:
     """The interpreter that was given, else that of the first cell of the default matrix."""
     if python:
         return here.HerePlace(python)
-    plan = matrix.plan(CHECKOUT / "matrices" / "default.toml", facts.load(), machine.look())
+    plan = matrix.plan(paths.CHECKOUT / "matrices" / "default.toml", facts.load(), machine.look())
     cell = plan.cells[0].cell
-    venv.home().mkdir(parents=True, exist_ok=True)
-    return venv.Venv().prepare(cell, requirements.resolve(cell, facts.load()), venv.home() / "build.log")
+    paths.home().mkdir(parents=True, exist_ok=True)
+    return venv.Venv().prepare(cell, requirements.resolve(cell, facts.load()), paths.home() / "build.log")
 
 
 def main() -> None:

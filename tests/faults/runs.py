@@ -11,12 +11,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from samcheck import collect
-from samcheck.collect import Attempt
-from samcheck.environments import CHECKOUT, GIVEN, SOURCE, WORK, Ended, Job, Place, channel
+from samcheck import paths
+from samcheck.environments import GIVEN, SOURCE, WORK, Ended, Job, Place, channel
 from samcheck.errors import SamcheckError
-from samcheck.guest.groups import group_of
-from samcheck.intake import Intake
+from samcheck.guest.plugin.groups import group_of
+from samcheck.run import records
+from samcheck.run.intake import Intake
+from samcheck.run.records import Attempt
 
 from .seed import CONTROL, NOT_SEEDED, VARIABLE
 
@@ -78,8 +79,8 @@ class Bed:
 
 def modules(shuffle: int | None = None, groups: tuple[str, ...] = ()) -> list[str]:
     """The suite's modules, or those of some groups of checks, in the order in which they are run."""
-    paths = (CHECKOUT / "tests/suite").glob("test_*.py")
-    chosen = (path for path in paths if not groups or group_of(str(path)) in groups)
+    found = (paths.CHECKOUT / "tests/suite").glob("test_*.py")
+    chosen = (path for path in found if not groups or group_of(str(path)) in groups)
     names = sorted(path.stem.removeprefix("test_") for path in chosen)
     if shuffle is not None:
         random.Random(shuffle).shuffle(names)
@@ -129,7 +130,7 @@ def run_suite(bed: Bed, name: str, setting: Setting) -> Attempt:
         ended = bed.place.run(Job(arguments, folder, folder, output, _alive(bed, heard)))
     heard.check()
     _require_seeded(setting.fault, ended, output)
-    return Attempt(intake.journal, ended, intake.seconds, collect.tail(output))
+    return Attempt(intake.journal, ended, intake.seconds, records.tail(output))
 
 
 def _kept(folder: Path, lines: bytes) -> None:
@@ -148,7 +149,7 @@ def _alive(bed: Bed, heard: channel.Channel) -> Callable[[], bool]:
 
 def _require_seeded(fault: str, ended: Ended, output: Path) -> None:
     if ended.exit_code == NOT_SEEDED:
-        said = (collect.tail(output).strip().splitlines() or ["nothing was printed"])[-1]
+        said = (records.tail(output).strip().splitlines() or ["nothing was printed"])[-1]
         raise NotSeeded(f"{fault} cannot be applied here: {said}")
 
 
@@ -170,7 +171,7 @@ def evidence(bed: Bed, fault: str, name: str) -> str:
     _require_seeded(fault, ended, output)
     if value.exists():
         return value.read_text(encoding="utf-8")
-    return f"{ended}: {(collect.tail(output).strip().splitlines() or [''])[-1]}"
+    return f"{ended}: {(records.tail(output).strip().splitlines() or [''])[-1]}"
 
 
 def facts(bed: Bed) -> dict[str, str]:

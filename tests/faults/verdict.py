@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from samcheck import collect
-from samcheck.collect import Attempt
 from samcheck.guest.record import BAD_CHECK_OUTCOMES, CheckResult
+from samcheck.run import records
+from samcheck.run.records import Attempt
 
 #: What pytest ends with when every check that ran held.
 ALL_HELD = 0
@@ -37,7 +37,7 @@ class Verdict:
 
 def outcomes(attempt: Attempt, check_timeout: float) -> dict[str, CheckResult]:
     """The result of every check, those that could not be collected first."""
-    results = collect.verdicts([attempt], check_timeout)
+    results = records.verdicts([attempt], check_timeout)
     broken = {result.check: result for result in attempt.journal.broken}
     return {**broken, **{result.check: result for result in results if result.check not in broken}}
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 from dataclasses import asdict
 
-from samcheck import collect, judging
-from samcheck.collect import Attempt
 from samcheck.environments import Ended
 from samcheck.guest.record import CHECK_OUTCOMES, CheckResult
-from samcheck.intake import Intake
+from samcheck.run import judge, records
+from samcheck.run.intake import Intake
+from samcheck.run.records import Attempt
 from tests.fuzz import require
 from tests.fuzz.mutating import changed_lines
 
@@ -47,16 +47,16 @@ def take(content: bytes) -> None:
     """Take the lines in, read the record back, and judge."""
     intake = Intake()
     record = b"".join(intake.take(line) for line in content.split(b"\n"))
-    again = collect.Journal()
+    again = records.Journal()
     for line in record.splitlines():
         again.feed(line)
     require(again == intake.journal, "the record reads back as something else")
     require(not again.torn, "the record has a line that cannot be read")
     for status in (0, 1, 75):
         attempts = [Attempt(again, Ended(status), 1.0, "")]
-        checks = collect.verdicts(attempts, 60.0)
+        checks = records.verdicts(attempts, 60.0)
         found = {check.check: check.outcome for check in checks}
         require(again.collected.keys() <= found.keys(), "a check that was collected is in no result")
         require(set(found.values()) <= set(CHECK_OUTCOMES), "there is no such outcome")
-        outcome, _ = judging.judge(attempts, checks)
+        outcome, _ = judge.judge(attempts, checks)
         require(outcome != "passed" or "not-run" not in found.values(), "green without having run")

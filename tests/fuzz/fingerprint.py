@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 from dataclasses import asdict
 
-import samcheck.requirements
-from samcheck import judging, results
 from samcheck.cells import Cell
+from samcheck.environments import fingerprint
 from samcheck.errors import BadInput
+from samcheck.facts import requirements
 from samcheck.guest.record import Fingerprint
+from samcheck.run import judge
 from tests.fuzz import require
 from tests.fuzz.mutating import changed_json
 
@@ -43,10 +44,10 @@ mutate = changed_json
 def take(content: bytes) -> None:
     """Read it, and compare."""
     try:
-        seen = results.as_fingerprint(content)
+        seen = fingerprint.as_fingerprint(content)
     except BadInput as refused:
         require("\n" not in str(refused) and len(str(refused)) < 1000, str(refused))
         return
-    differences = list(judging.compare(_CELL, samcheck.requirements.NOTHING, seen))
+    differences = list(judge.compare(_CELL, requirements.NOTHING, seen))
     if not differences:
         require((seen.torch or "").startswith("2.4.1"), "another PyTorch is taken for the declared one")

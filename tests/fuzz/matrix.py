@@ -5,15 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from samcheck import facts, matrix
-from samcheck.environments import CHECKOUT
+from samcheck import facts, matrix, paths
 from samcheck.errors import BadInput
-from samcheck.hosts import Host
+from samcheck.facts.gpu_support import Host
 from tests.fuzz import require
 from tests.fuzz.mutating import changed_lines
 
 SEEDS = [
-    *(path.read_bytes() for path in sorted((CHECKOUT / "matrices").glob("*.toml"))),
+    *(path.read_bytes() for path in sorted((paths.CHECKOUT / "matrices").glob("*.toml"))),
     b'tier = "fast"\n[[cell]]\ntorch = "2.8.0"\npython = "3.12"\ntags = ["a"]\n',
     b'strategy = "ends"\n[axes]\ntorch = ">=2.7"\npython = ["3.12", "3.11"]\n[[exclude]]\ntorch = "2.8.0"\n'
     b'reason = "because"\n[budget]\ncells = 3\n',

@@ -12,10 +12,12 @@ sys.path.append(str(Path(__file__).parents[1] / "unit"))
 import hostile
 import made
 
-from samcheck import against, facts, results
-from samcheck.compare import compare
+from samcheck import facts
+from samcheck.analysis import contradictions
+from samcheck.analysis.compare import compare
 from samcheck.errors import BadInput
 from samcheck.report import exports, markdown, memory, recipes, rows
+from samcheck.storage import results
 from tests.fuzz import require
 from tests.fuzz.mutating import changed_json
 
@@ -73,5 +75,5 @@ def take(content: bytes) -> None:
     for name, write in exports.FORMATS.items():
         if name != "parquet":  # which is DuckDB's
             write([found], [], BytesIO())
-    against.contradictions(known, [found])
+    contradictions.contradictions(known, [found])
     compare([_BASE], [result], lambda _: {})

@@ -15,7 +15,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from samcheck.guest.sam.variants import Variant, own_code_oracle, register
+from samcheck.guest.models.variants import Variant, own_code_oracle, register
 
 SIZE, TOKENS, WIDTH = 128, 8, 64
 

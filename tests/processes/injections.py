@@ -243,7 +243,7 @@ INJECTIONS = {
         SERIES + "series.append(Series({'wall_ms': [1.7e308] * 2}, 1, 1, 'once'))", "failed", "not a result"
     ),
     "stores a defect that there is not": Injection(
-        "from samcheck.guest.noting import WATCH; from types import SimpleNamespace; "
+        "from samcheck.guest.plugin.recording import WATCH; from types import SimpleNamespace; "
         "request.node.stash[WATCH] = SimpleNamespace(outcome='known', reason='x', defect='|\\x1b[2J')",
         "known",
     ),

@@ -16,13 +16,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from samcheck import __main__ as entry
-from samcheck import console, session
+from samcheck import paths
 from samcheck.cells import Cell
-from samcheck.course import Settings
 from samcheck.environments import Need, Place, here, processes
-from samcheck.gates import Gates
+from samcheck.facts.requirements import Requirements
 from samcheck.matrix import Plan, PlannedCell
-from samcheck.requirements import Requirements
+from samcheck.run import progress, session
+from samcheck.run.context import Settings
+from samcheck.run.scheduler import Gates
 
 #: In a container.
 SUITE_MOUNT = "/suite"
@@ -61,13 +62,15 @@ def _build(tag: str, log: Path) -> None:
     sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "container"))
     from light import light
 
-    from samcheck.environments import bases, buildkit, docker
+    from samcheck.environments import base_images, buildkit, docker
 
     engine = docker.open_environment()
     if engine._exists(tag):
         return
     # With a package that takes seconds to install, so that the build is there to be killed.
-    slow = light(bases.obtain(engine.client, "3.11", log), TORCH="six==1.16.0 scipy==1.15.3 sympy==1.13.3")
+    slow = light(
+        base_images.obtain(engine.client, "3.11", log), TORCH="six==1.16.0 scipy==1.15.3 sympy==1.13.3"
+    )
     image = replace(slow, tag=tag)
     anew = replace(engine.builder, command=(*engine.builder.command, "--no-cache"))
     buildkit.build(anew, image, log)
@@ -80,7 +83,7 @@ def cells(count: int) -> tuple[PlannedCell, ...]:
 
 def main() -> None:
     folder, count, timeout, image = Path(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3]), sys.argv[4]
-    session.RUNS = folder / "runs"
+    paths.RUNS = folder / "runs"
     settings = Settings(
         "fast",
         StandIn(folder, image),
@@ -94,7 +97,7 @@ def main() -> None:
     plan = Plan("stand-in", "fast", cells(count))
 
     def command(standalone_mode: bool) -> None:
-        sys.exit(session.run(console.terminal(), plan, settings, "--resume" in sys.argv, folder / "results"))
+        sys.exit(session.run(progress.terminal(), plan, settings, "--resume" in sys.argv, folder / "results"))
 
     entry.cli = command  # type: ignore[assignment]
     entry.main()  # the real one: what it says of errors, and its exit codes

@@ -17,8 +17,9 @@ from typing import Any
 
 import psutil
 
-from samcheck import owned, report, results
+from samcheck import owned, report
 from samcheck.guest.record import CellResult
+from samcheck.storage import results
 
 ORCHESTRATOR = Path(__file__).with_name("orchestrator.py")
 CONFTEST = 'pytest_plugins = ["samcheck.guest.plugin"]\n'

@@ -20,9 +20,9 @@ sys.path.append(str(Path(__file__).parents[1] / "unit"))
 import made
 from rig import gone
 
-from samcheck import results
 from samcheck.cells import Cell
 from samcheck.guest.record import CheckResult
+from samcheck.storage import results
 
 pytest.importorskip("duckdb")
 
@@ -31,7 +31,7 @@ RESULTS = 20
 #: Ctrl-C is for them also where whoever started the tests ignores it, as a shell's background jobs do.
 HEARS = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
 #: Parts so small that reading has many steps to be killed between.
-SMALL = HEARS + "import sys; from samcheck.asking import parts; parts.PART = 4; parts.FEW = 2; "
+SMALL = HEARS + "import sys; from samcheck.storage.index import parts; parts.PART = 4; parts.FEW = 2; "
 PROGRAM = SMALL + "from samcheck.__main__ import main; main()"
 COUNT = "SELECT count(*) AS n, count(DISTINCT cell) AS cells, max(samcheck) AS newest FROM cells"
 

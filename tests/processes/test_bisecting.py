@@ -13,16 +13,17 @@ from pathlib import Path
 from rich.console import Console
 from rig import write_suite
 
-from samcheck import console, results
-from samcheck.bisection.hunt import Hunt, Question, hunt
-from samcheck.bisection.search import Answer
-from samcheck.bisection.trying import Trying
-from samcheck.bisection.values import Candidate
+from samcheck.analysis.bisect.bisect import Hunt, Question, hunt
+from samcheck.analysis.bisect.candidate_values import Candidate
+from samcheck.analysis.bisect.probe import Trying
+from samcheck.analysis.bisect.search import Answer
 from samcheck.cells import Cell
-from samcheck.course import Settings
 from samcheck.environments import Need, Place, here
 from samcheck.errors import BuildFailed
-from samcheck.requirements import Requirements
+from samcheck.facts.requirements import Requirements
+from samcheck.run import progress
+from samcheck.run.context import Settings
+from samcheck.storage import results
 
 CHECK = "test_small.py::test_it"
 VALUES, FIRST_BAD, NOT_MADE = 12, 7, 6
@@ -69,7 +70,7 @@ def bisect(folder: Path, pause: float = 0.0) -> Hunt:
     cells = [Cell("absent", "cpu", python, numpy=f"{number}.0") for number in range(VALUES)]
     question = Question(CHECK, "numpy", tuple(Candidate(cell.numpy, cell) for cell in cells))
     settings = Settings("full", StandIn(folder), "a test", 60.0, suite=str(folder / "suite"), only=(CHECK,))
-    with console.display(Console(), VALUES) as shown:
+    with progress.display(Console(), VALUES) as shown:
         return hunt(question, {}, Trying(settings, folder / "run", shown))
 
 

@@ -11,14 +11,14 @@ import pytest
 from packaging.requirements import Requirement
 from trial import Trial, outcomes
 
-from samcheck import carrying
-from samcheck.carrying import launch
-from samcheck.environments import CHECKOUT
+from samcheck import paths
+from samcheck.environments import offline
+from samcheck.environments.offline import launch
 
 
 def test_here_imports_nothing_that_is_not_carried() -> None:
     """Without what is left at home: else the first line on the other machine would be a traceback."""
-    carried = {launch.key(name) for name in carrying.HOST}
+    carried = {launch.key(name) for name in offline.HOST}
     own = {launch.key(Requirement(text).name) for text in metadata.requires("samcheck") or ()}
     modules = metadata.packages_distributions().items()
     left = sorted(name for name, of in modules if {launch.key(each) for each in of} & (own - carried))
@@ -30,7 +30,7 @@ def test_here_imports_nothing_that_is_not_carried() -> None:
         "cli(['here', '--python', '/nowhere/python', '--tier', 'fast'], standalone_mode=False)\n"
     )
     done = subprocess.run(
-        [sys.executable, "-c", program], cwd=CHECKOUT, capture_output=True, text=True, check=False
+        [sys.executable, "-c", program], cwd=paths.CHECKOUT, capture_output=True, text=True, check=False
     )
     assert done.stderr.splitlines()[-1].startswith("samcheck.errors.EnvironmentUnavailable: /nowhere/python")
 

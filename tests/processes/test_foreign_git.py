@@ -10,14 +10,16 @@ from pathlib import Path
 
 import pytest
 
+from samcheck import paths, version
+
 sys.path.append(str(Path(__file__).parents[1] / "unit"))
 
 import made
 
 import samcheck
-from samcheck import environments, results, session
-from samcheck.compare import git, past, sources
+from samcheck.analysis.compare import git, git_history, sources
 from samcheck.errors import BadInput
+from samcheck.storage import results
 
 WHO = ("-c", "user.name=x", "-c", "user.email=x@x.invalid", "-c", "commit.gpgsign=false")
 
@@ -45,7 +47,7 @@ def repository(folder: Path) -> Path:
 @pytest.fixture
 def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     folder = repository(tmp_path / "checkout")
-    monkeypatch.setattr(environments, "CHECKOUT", folder.resolve())
+    monkeypatch.setattr(paths, "CHECKOUT", folder.resolve())
     monkeypatch.delenv("SAMCHECK_VERSION", raising=False)
     return folder
 
@@ -74,35 +76,35 @@ def hook(other: Path) -> dict[str, str]:
 def test_a_hook_of_another_repository(
     one: str, checkout: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    wanted = session.version()
+    wanted = version.version()
     assert wanted == f"{samcheck.__version__}+{run(checkout, 'rev-parse', '--short', 'HEAD')}"
     for name, value in hook(repository(tmp_path / "other")).items():
         if one in (name, "all"):
             monkeypatch.setenv(name, value)
-    assert session.version() == wanted
+    assert version.version() == wanted
     (checkout / "samcheck").mkdir()
     (checkout / "samcheck" / "new.py").touch()
-    assert session.version() == f"{wanted}.changed"
+    assert version.version() == f"{wanted}.changed"
 
 
 def test_a_repository_around_an_installed_samcheck(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """As with a virtual environment inside of somebody's project."""
     inside = checkout / "venv" / "site-packages"
     inside.mkdir(parents=True)
-    monkeypatch.setattr(environments, "CHECKOUT", inside)
-    assert session.version() == samcheck.__version__
+    monkeypatch.setattr(paths, "CHECKOUT", inside)
+    assert version.version() == samcheck.__version__
 
 
 def test_a_repository_that_is_no_utf8(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = repository(tmp_path / os.fsdecode(b"a\xff"))
-    monkeypatch.setattr(environments, "CHECKOUT", folder)
-    assert session.version().startswith(f"{samcheck.__version__}+")
+    monkeypatch.setattr(paths, "CHECKOUT", folder)
+    assert version.version().startswith(f"{samcheck.__version__}+")
     path = results.store(folder / "results", made.RESULT, "x")
     run(folder, "add", "-A")
     run(folder, "commit", "-q", "-m", "results")
     path.unlink()
     assert [each.cell for each in sources.read("HEAD", folder / "results")] == [made.RESULT.cell]
-    assert [each.cell for each in past.versions(folder / "results", 9)] == [made.RESULT.cell]
+    assert [each.cell for each in git_history.versions(folder / "results", 9)] == [made.RESULT.cell]
 
 
 def test_results_of_a_revision_in_a_hook(
@@ -114,12 +116,12 @@ def test_results_of_a_revision_in_a_hook(
     for name, value in hook(repository(tmp_path / "other")).items():
         monkeypatch.setenv(name, value)
     assert [each.cell for each in sources.read("HEAD", checkout / "results")] == [made.RESULT.cell]
-    assert len(past.versions(checkout / "results", 9)) == 1
+    assert len(git_history.versions(checkout / "results", 9)) == 1
 
 
 def test_no_git(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "/nowhere")
-    assert session.version() == samcheck.__version__
+    assert version.version() == samcheck.__version__
     with pytest.raises(BadInput, match="git cannot be asked about"):
         sources.read("HEAD", checkout / "results")
 

@@ -10,7 +10,7 @@ import pytest
 #: Takes and fills some blocks and frees them, again and again; at first a heap of either kind has to grow.
 TAKES = """
 import sys
-from samcheck.guest import heap
+from samcheck.guest.benchmark import heap
 
 kept, count, mib = sys.argv[1:]
 if kept == "kept":

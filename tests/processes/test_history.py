@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from samcheck import results
+from samcheck.analysis.compare import git_history
 from samcheck.cells import Cell
-from samcheck.commands.comparing import compare_command
+from samcheck.commands.compare import compare_command
 from samcheck.commands.history import history_command
-from samcheck.compare import past
 from samcheck.guest.record import CellResult, CheckResult, EnvironmentRecord, Series
+from samcheck.storage import results
 
 NAME = "test_latency.py::test_encoder[tiny-fp32]"
 TIMES = (10.0, 10.1, 9.9, 10.05, 13.0, 13.1, 12.9)
@@ -52,9 +52,9 @@ def call(command: object, *arguments: object) -> Result:
 
 
 def test_every_version_is_found_once(store: Path) -> None:
-    found = past.versions(store, 100)
+    found = git_history.versions(store, 100)
     assert sorted(each.started[8:10] for each in found) == [f"{day:02}" for day in range(1, 8)]
-    assert len(past.versions(store, 2)) == 3
+    assert len(git_history.versions(store, 2)) == 3
 
 
 def test_levels_are_told_and_drawn(store: Path, tmp_path: Path) -> None:

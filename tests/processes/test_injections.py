@@ -9,8 +9,9 @@ import pytest
 from injections import IMITATED, INJECTIONS, SUITE, Injection
 from trial import Trial, outcomes
 
-from samcheck import results, starting
 from samcheck.guest.record import CellResult
+from samcheck.run import suite_runner
+from samcheck.storage import results
 
 
 def injected(trial: Trial, injection: Injection) -> CellResult:
@@ -146,7 +147,7 @@ def test_a_name_that_takes_several_lines_or_is_no_text_keeps_no_other_from_runni
 def test_what_says_something_without_getting_on_is_stopped(
     trial: Trial, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(starting, "GRACE_SECONDS", 1.0)
+    monkeypatch.setattr(suite_runner, "GRACE_SECONDS", 1.0)
     trial.check_timeout = 2.0
     body = (
         "faulthandler.cancel_dump_traceback_later(); stream = open(channel(request), 'wb', 0)\n"

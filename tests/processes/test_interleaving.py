@@ -10,15 +10,15 @@ import pytest
 from rig import INI
 from trial import Silent
 
-from samcheck import passes, starting
+from samcheck.analysis.compare import compare
+from samcheck.analysis.interleave import Meeting, meet
 from samcheck.cells import Cell
-from samcheck.compare import compare
-from samcheck.course import Course, Settings
 from samcheck.environments import Ended, Place, here
-from samcheck.gates import Gates
 from samcheck.guest.record import CellResult
-from samcheck.interleaving import Meeting, meet
 from samcheck.matrix import PlannedCell
+from samcheck.run import repetitions, suite_runner
+from samcheck.run.context import Course, Settings
+from samcheck.run.scheduler import Gates
 
 #: A benchmark of which each turn takes what the machine does at that time to whoever computes; the new side
 #: takes longer by its factor. A file tells whether the other one computes.
@@ -52,7 +52,7 @@ def test_it(series, measured, turns, variant, precision):
     series.append(Series({{"wall_ms": wall, "turn_ms": paced.medians(wall)}}, len(wall), 0, "budget"))
     measured["median_ms"] = sorted(wall)[len(wall) // 2]
 """
-CONFTEST = 'pytest_plugins = ["samcheck.guest.plugin", "samcheck.guest.fixtures"]\n'
+CONFTEST = 'pytest_plugins = ["samcheck.guest.plugin", "samcheck.guest.plugin.fixtures"]\n'
 CELL = Cell("0.0.0", "cpu", "{}.{}".format(*sys.version_info))
 
 
@@ -90,12 +90,12 @@ def settings(folder: Path, processes: int) -> Settings:
 @pytest.fixture
 def as_declared(monkeypatch: pytest.MonkeyPatch) -> None:
     """The tests' interpreter is no cell that anybody declared."""
-    monkeypatch.setattr("samcheck.runner.judging.compare", lambda *_: iter(()))
+    monkeypatch.setattr("samcheck.run.judge.compare", lambda *_: iter(()))
 
 
 def met(folder: Path, factor: float, body: str = "", processes: int = 3) -> tuple[CellResult, CellResult]:
     chosen = settings(folder, processes)
-    (Path(chosen.suite) / passes.MODULE).write_text(BENCHMARK.format(body=body))
+    (Path(chosen.suite) / repetitions.MODULE).write_text(BENCHMARK.format(body=body))
     return meet_in(folder, chosen, factor)
 
 
@@ -139,7 +139,7 @@ def test_the_other_side_need_not_wait_for_one_that_failed(tmp_path: Path) -> Non
 
 def test_goes_on_where_it_was_interrupted(tmp_path: Path) -> None:
     chosen = settings(tmp_path, 2)
-    (Path(chosen.suite) / passes.MODULE).write_text(BENCHMARK.format(body=""))
+    (Path(chosen.suite) / repetitions.MODULE).write_text(BENCHMARK.format(body=""))
     meet_in(tmp_path, chosen, 1.0)
     before = [path.read_bytes() for path in sorted(tmp_path.rglob("pass-*.jsonl"))]
     base, _ = meet_in(tmp_path, replace(chosen, processes=3), 1.0)
@@ -149,9 +149,7 @@ def test_goes_on_where_it_was_interrupted(tmp_path: Path) -> None:
 
 
 def test_a_side_that_cannot_be_made_is_told_of_both(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(
-        "samcheck.runner.judging.compare", lambda *_: iter(["PyTorch: declared 1, observed 2"])
-    )
+    monkeypatch.setattr("samcheck.run.judge.compare", lambda *_: iter(["PyTorch: declared 1, observed 2"]))
     base, new = met(tmp_path, 1.0)
     assert (base.outcome, base.reason) == ("misbuilt", "PyTorch: declared 1, observed 2")
     assert not new.checks
@@ -168,12 +166,12 @@ def raises(*_: object, **__: object) -> None:
 
 @pytest.mark.parametrize(
     "broken",
-    ["runner.prepare", "runner.look", "starting.start_pass", "Referee", "judging.judge"],
+    ["cell_runner.prepare", "cell_runner.look", "suite_runner.start_pass", "Referee", "judge.judge"],
 )
 def test_what_nobody_foresaw_is_in_the_result(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, broken: str
 ) -> None:
-    monkeypatch.setattr(f"samcheck.interleaving.meeting.{broken}", raises)
+    monkeypatch.setattr(f"samcheck.analysis.interleave.paired_run.{broken}", raises)
     for side in met(tmp_path, 1.0, processes=2):
         assert side.outcome == "not-run"
         assert "RuntimeError: nobody foresaw this" in side.reason
@@ -184,14 +182,14 @@ def test_what_nobody_foresaw_on_one_side_does_not_end_the_other(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Which goes on alone; what it measured before is kept."""
-    real = starting.start_pass
+    real = suite_runner.start_pass
 
     def start(course: Course, place: Place, number: int, given: Path, more: tuple[str, ...]) -> Ended:
         if course.folder.name == "new" and number == 2:
             raises()
         return real(course, place, number, given, more)
 
-    monkeypatch.setattr(starting, "start_pass", start)
+    monkeypatch.setattr(suite_runner, "start_pass", start)
     base, new = met(tmp_path, 1.0, processes=3)
     assert base.outcome == "passed", base.reason
     assert (new.outcome, "process 2 of the benchmarks ran" in new.reason) == ("not-run", True)

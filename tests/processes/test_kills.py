@@ -13,7 +13,7 @@ import psutil
 from rig import Rig, gone, kill, write_suite
 from scenarios import killed
 
-from samcheck.environments import keeper
+from samcheck.environments import supervisor
 
 #: Another one tries other moments.
 SEED = int(os.environ.get("SAMCHECK_SURVIVAL_SEED", "2026"))
@@ -97,7 +97,16 @@ def test_a_killed_samcheck_takes_its_installer_with_it(tmp_path: Path) -> None:
 def test_a_kill_before_the_guest_is_there_starts_none(tmp_path: Path) -> None:
     """The keeper asks the kernel to be told of samcheck's end; it may come too late for that."""
     output = tmp_path / "output"
-    command = [sys.executable, "-I", "-S", keeper.__file__, "1", str(output), "touch", str(tmp_path / "ran")]
+    command = [
+        sys.executable,
+        "-I",
+        "-S",
+        supervisor.__file__,
+        "1",
+        str(output),
+        "touch",
+        str(tmp_path / "ran"),
+    ]
     subprocess.run(command, check=True, timeout=10)  # its parent is not process 1
     time.sleep(0.1)
     assert not (tmp_path / "ran").exists()

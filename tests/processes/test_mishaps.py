@@ -16,14 +16,16 @@ import pytest
 from rich.console import Console
 from rig import Rig, write_suite
 
-from samcheck import machine, report, results, runner, session
+from samcheck import paths, report
 from samcheck.cells import Cell
-from samcheck.course import Settings
-from samcheck.environments import Ended, Job, Need, Place
+from samcheck.environments import Ended, Job, Need, Place, machine
 from samcheck.errors import BuildFailed
+from samcheck.facts.requirements import Requirements
 from samcheck.guest.record import CellResult
 from samcheck.matrix import Plan
-from samcheck.requirements import Requirements
+from samcheck.run import cell_runner, session
+from samcheck.run.context import Settings
+from samcheck.storage import results
 
 #: The cell in which something is raised, of `orchestrator.cells(2)`.
 BAD = "torchabsent-cpu-py3.11-numpy1.0"
@@ -87,7 +89,7 @@ def raising(step: str, error: BaseException) -> Callable[[str], None]:
 @pytest.fixture
 def rig(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Rig:
     write_suite(tmp_path / "suite", "def test_a(variant): pass\ndef test_b(variant): pass\n")
-    monkeypatch.setattr(session, "RUNS", tmp_path / "runs")
+    monkeypatch.setattr(paths, "RUNS", tmp_path / "runs")
     return Rig(tmp_path, cells=2)
 
 
@@ -160,19 +162,19 @@ def test_what_is_raised_is_the_cells(rig: Rig, step: str, error: BaseException, 
 
 def test_the_place_of_a_fault_of_samchecks_own_is_named(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
     """As of one in judging: type, message, and the line of samcheck that it came from."""
-    real = runner.judging.compare
+    real = cell_runner.judging.compare
 
     def broken(cell: Cell, *others: Any) -> Any:
         return real(cell, *others) if cell.id == GOOD else iter([1 // (cell.cuda == "cu")])
 
-    monkeypatch.setattr(runner.judging, "compare", broken)
+    monkeypatch.setattr(cell_runner.judging, "compare", broken)
     assert run(rig)[0] == 1
     reason = rig.results()[BAD].reason
     assert re.search(
         r"in its step probe, with ZeroDivisionError: .* \(samcheck/runner\.py:\d+, in look\)", reason
     )
     monkeypatch.undo()
-    monkeypatch.setattr(session, "RUNS", rig.folder / "runs")
+    monkeypatch.setattr(paths, "RUNS", rig.folder / "runs")
     resumed(rig)
 
 
@@ -229,7 +231,7 @@ def test_a_result_that_cannot_be_stored(rig: Rig, monkeypatch: pytest.MonkeyPatc
     assert "--resume" in last
     before = kept.stat().st_mtime_ns
     monkeypatch.undo()
-    monkeypatch.setattr(session, "RUNS", rig.folder / "runs")
+    monkeypatch.setattr(paths, "RUNS", rig.folder / "runs")
     resumed(rig)
     assert kept.stat().st_mtime_ns == before  # it did not run again
 
@@ -244,7 +246,7 @@ def test_a_result_that_cannot_be_kept(rig: Rig, monkeypatch: pytest.MonkeyPatch)
     assert f"the result of {GOOD} was to be kept in the folder of the run" in said
     assert rig.unfinished
     monkeypatch.undo()
-    monkeypatch.setattr(session, "RUNS", rig.folder / "runs")
+    monkeypatch.setattr(paths, "RUNS", rig.folder / "runs")
     resumed(rig)
 
 
@@ -262,7 +264,7 @@ def test_a_result_that_is_no_json(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> 
     assert found[GOOD].outcome == "passed"
     assert "while its result was made a JSON file, with TypeError: a set is no JSON" in found[BAD].reason
     monkeypatch.undo()
-    monkeypatch.setattr(session, "RUNS", rig.folder / "runs")
+    monkeypatch.setattr(paths, "RUNS", rig.folder / "runs")
     resumed(rig)
 
 
@@ -277,7 +279,7 @@ def test_a_table_that_cannot_be_written(rig: Rig, monkeypatch: pytest.MonkeyPatc
     assert len(rig.results()) == 2
     assert "`samcheck table`" in said.strip().splitlines()[-1]
     monkeypatch.undo()
-    monkeypatch.setattr(session, "RUNS", rig.folder / "runs")
+    monkeypatch.setattr(paths, "RUNS", rig.folder / "runs")
     resumed(rig)
 
 
@@ -285,7 +287,7 @@ def test_a_display_that_fails_costs_no_result(rig: Rig, monkeypatch: pytest.Monk
     def broken(result: CellResult) -> str:
         raise Unforeseen
 
-    monkeypatch.setattr("samcheck.console.summary", broken)
+    monkeypatch.setattr("samcheck.run.progress.summary", broken)
     assert run(rig)[0] == 1
     assert {each.outcome for each in rig.results().values()} == {"passed"}
 

@@ -12,8 +12,8 @@ from click.testing import CliRunner
 sys.path.append(str(Path(__file__).parents[1] / "unit"))
 import made
 
-from samcheck import results
 from samcheck.__main__ import cli
+from samcheck.storage import results
 
 
 def git(folder: Path, *arguments: str) -> None:

@@ -9,11 +9,11 @@ import pytest
 from rig import CONFTEST, INI
 from trial import Silent
 
-from samcheck import course, passes, starting
 from samcheck.cells import Cell
 from samcheck.environments import here
 from samcheck.guest.record import CheckResult
 from samcheck.matrix import PlannedCell
+from samcheck.run import context, repetitions, suite_runner
 
 BENCHMARK = """
 import os, pathlib
@@ -30,15 +30,15 @@ OTHER = "def test_other(): open('../other', 'a').write('x')\n"
 
 def run(
     folder: Path, body: str, count: int = 3, groups: tuple[str, ...] = ()
-) -> tuple[list[CheckResult], course.Course]:
+) -> tuple[list[CheckResult], context.Course]:
     suite = folder / "suite"
     suite.mkdir(parents=True, exist_ok=True)
     (suite / "pytest.ini").write_text(INI)
     (suite / "conftest.py").write_text(CONFTEST)
-    (suite / passes.MODULE).write_text(BENCHMARK.format(body))
+    (suite / repetitions.MODULE).write_text(BENCHMARK.format(body))
     (suite / "test_other.py").write_text(OTHER)
     (suite / "test_peaks.py").write_text(OTHER)
-    settings = course.Settings(
+    settings = context.Settings(
         "fast",
         here.Here(sys.executable),
         "",
@@ -47,9 +47,9 @@ def run(
         processes=count,
         groups=groups,
     )
-    known = course.Course(PlannedCell(Cell("0.0.0", "cpu", "3.11")), settings, folder / "cell", Silent())
+    known = context.Course(PlannedCell(Cell("0.0.0", "cpu", "3.11")), settings, folder / "cell", Silent())
     known.folder.mkdir(exist_ok=True)
-    attempts = starting.measured(known, here.HerePlace(sys.executable))
+    attempts = suite_runner.measured(known, here.HerePlace(sys.executable))
     return known.checks(attempts), known
 
 
@@ -91,7 +91,9 @@ def test_death_of_a_process_is_told(tmp_path: Path, body: str) -> None:
 
 def test_resumed_run_measures_only_what_is_missing(tmp_path: Path) -> None:
     first, _ = run(tmp_path, "", count=2)
-    passes.journal(tmp_path / "cell", 2).with_name("pass-3.jsonl").write_text('{"event": "started"')  # torn
+    repetitions.journal(tmp_path / "cell", 2).with_name("pass-3.jsonl").write_text(
+        '{"event": "started"'
+    )  # torn
     again, _ = run(tmp_path, "", count=3)
     pids = [[each.readings["pid"] for each in benchmark(checks).series] for checks in (first, again)]
     assert pids[1][:2] == pids[0]

@@ -17,9 +17,10 @@ from rig import Rig, kill
 from scenarios import full_store, full_work, two_at_once
 from trial import Trial
 
-from samcheck import files, report, results
+from samcheck import files, report
 from samcheck.errors import BadInput
 from samcheck.guest.record import SCHEMA_VERSION
+from samcheck.storage import results
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 
@@ -80,7 +81,8 @@ TABULATOR = """
 import sys
 from dataclasses import replace
 from pathlib import Path
-from samcheck import report, results
+from samcheck import report
+from samcheck.storage import results
 result = results.read(Path(sys.argv[1]))
 for number in range(10):
     id = f"{sys.argv[3]}-{number}"
@@ -109,7 +111,7 @@ WRITER = """
 import sys
 from dataclasses import replace
 from pathlib import Path
-from samcheck import results
+from samcheck.storage import results
 from samcheck.guest.record import CheckResult
 result = results.read(Path(sys.argv[1]))
 number = 0

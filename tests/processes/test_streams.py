@@ -21,8 +21,8 @@ import pytest
 from rig import Rig, write_suite
 from trial import Trial
 
-from samcheck import results
 from samcheck.errors import UNHEARD
+from samcheck.storage import results
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 

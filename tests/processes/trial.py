@@ -8,12 +8,14 @@ from pathlib import Path
 
 from rig import write_suite
 
-from samcheck import collect, judging, report, results, starting
+from samcheck import report
 from samcheck.cells import Cell
-from samcheck.course import Course, Settings
 from samcheck.environments import Place, here
 from samcheck.guest.record import CellResult
 from samcheck.matrix import PlannedCell
+from samcheck.run import judge, records, suite_runner
+from samcheck.run.context import Course, Settings
+from samcheck.storage import results
 
 
 class Silent:
@@ -45,9 +47,9 @@ class Trial:
         planned = PlannedCell(Cell("0.0.0", "cpu", "3.11"))
         course = Course(planned, settings, self.folder / "cell", Silent())
         course.folder.mkdir(exist_ok=True)
-        attempts = starting.run_suite(course, self.place)
-        checks = collect.verdicts(attempts, self.check_timeout)
-        return course.result(*judging.judge(attempts, checks), attempts)
+        attempts = suite_runner.run_suite(course, self.place)
+        checks = records.verdicts(attempts, self.check_timeout)
+        return course.result(*judge.judge(attempts, checks), attempts)
 
     def table(self, result: CellResult) -> str:
         """What people read of a result."""

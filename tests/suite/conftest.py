@@ -12,4 +12,4 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 if ROOT not in sys.path:
     sys.path.insert(0, ROOT)
 
-pytest_plugins = ["samcheck.guest.plugin", "samcheck.guest.fixtures", "samcheck.guest.memory.fixtures"]
+pytest_plugins = ["samcheck.guest.plugin", "samcheck.guest.plugin.fixtures", "samcheck.guest.memory.fixtures"]

@@ -12,11 +12,11 @@ from typing import Any, Callable, Dict
 import numpy as np
 import pytest
 
+from samcheck.guest.models import export, onnx_graph
+from samcheck.guest.models.backends import onnx_runtime, or_skip, require_sam, tensor_rt
+from samcheck.guest.models.backends.bench import Bench
+from samcheck.guest.models.exported_decoder import problems
 from samcheck.guest.oracle.comparison import Tolerance, deviation, relative_error
-from samcheck.guest.sam import export, onnx_graph
-from samcheck.guest.sam.backends import onnx_runtime, or_skip, require_sam, tensor_rt
-from samcheck.guest.sam.backends.bench import Bench
-from samcheck.guest.sam.exported_decoder import problems
 
 #: Dynamic int8 of the decoder's products; measured 7.3e-3 (relative L2) and 1.6e-3 for the trained tiny,
 #: 1.8e-2 and 1.5e-2 for a vit_b with random weights.

@@ -13,8 +13,8 @@ from typing import Any, Callable, Dict, Optional, Tuple
 import pytest
 import torch
 
-from samcheck.guest.sam import checkpoints, pickles, variants, weights
-from samcheck.guest.sam.bad_checkpoints import (
+from samcheck.guest.models import checkpoints, pickles, variants, weights
+from samcheck.guest.models.bad_checkpoints import (
     BAD,
     HQ_HEAD,
     IMPORTING,

@@ -9,9 +9,9 @@ from typing import Any, Callable, Dict, List, Tuple
 import pytest
 import torch
 
+from samcheck.guest.models import pipeline, scenes
+from samcheck.guest.models.backends import compiled, or_skip, require_sam
 from samcheck.guest.oracle.comparison import relative_error
-from samcheck.guest.sam import pipeline, scenes
-from samcheck.guest.sam.backends import compiled, or_skip, require_sam
 
 GROUP = "backends"
 #: Compiling reorders sums; measured with inductor 9e-7, with aot_eager 0 (relative L2, CPU).

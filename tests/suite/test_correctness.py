@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from samcheck.guest import oracle
+from samcheck.guest.models import pipeline, precisions, scenes
 from samcheck.guest.pictures import of_masks
-from samcheck.guest.sam import pipeline, precisions, scenes
 
 #: Heights and widths: portrait, odd, very wide, the very input size, larger than it, smaller than a patch.
 SIZES = ((320, 240), (97, 61), (40, 333), (256, 256), (301, 400), (13, 11))

@@ -10,8 +10,8 @@ import pytest
 import torch
 
 from samcheck.guest import oracle
+from samcheck.guest.models import availability, pipeline, precisions
 from samcheck.guest.oracle.own_code import in_float64
-from samcheck.guest.sam import availability, pipeline, precisions
 
 DTYPES = {"half": torch.float16, "bfloat16": torch.bfloat16, "double": torch.float64}
 

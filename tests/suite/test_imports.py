@@ -77,7 +77,7 @@ def test_encoder_kernels(precision: str, device: str, defect) -> None:
 
     https://github.com/yatengLG/ISAT_with_segment_anything/issues/126
     """
-    from samcheck.guest.sam import availability, precisions
+    from samcheck.guest.models import availability, precisions
 
     missing = availability.unavailable(precisions.PRECISIONS[precision], device)
     if precision == "fp16" and device == "cpu":

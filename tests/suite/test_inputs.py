@@ -10,7 +10,7 @@ from typing import Any, Callable, Dict
 import numpy as np
 import pytest
 
-from samcheck.guest.sam import wrong_inputs
+from samcheck.guest.models import wrong_inputs
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from samcheck.guest.sam import stateful
+from samcheck.guest.models import predictor_states
 
 GROUP = "memory"
 WARM_UP, REPEATS = 3, 8
@@ -59,17 +59,17 @@ def test_use_keeps_nothing(what: str, plain: Any, measured: Dict[str, float]) ->
 
     https://github.com/facebookresearch/segment-anything/issues/743
     """
-    image = stateful.images()[0]
-    ready = stateful.with_image(plain, image)
-    automatic = stateful.generator(plain)
+    image = predictor_states.images()[0]
+    ready = predictor_states.with_image(plain, image)
+    automatic = predictor_states.generator(plain)
     uses: Dict[str, Callable[[], Any]] = {
         "image": lambda: ready.set_image(image),
-        "prompt": lambda: stateful.ask(ready),
+        "prompt": lambda: predictor_states.ask(ready),
         "automatic": lambda: automatic.generate(image),
     }
     kept_tensors, kept_arrays = growth(uses[what])
     measured.update(tensors_bytes=kept_tensors, arrays_bytes=kept_arrays)
     assert kept_tensors == 0
     # Tables of the interpreter grow by some kilobytes; one answer in each use would be far more.
-    smallest = min(np.asarray(each).nbytes for each in stateful.ask(ready)[:1])
+    smallest = min(np.asarray(each).nbytes for each in predictor_states.ask(ready)[:1])
     assert kept_arrays < min(smallest, 2**16)

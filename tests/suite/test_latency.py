@@ -11,11 +11,12 @@ from typing import Any, Callable, Dict, List
 import pytest
 import torch
 
-from samcheck.guest import latency, launch
+from samcheck.guest import launch
+from samcheck.guest.benchmark import latency
+from samcheck.guest.models import pipeline, precisions
+from samcheck.guest.models.backends import compiled, or_skip
+from samcheck.guest.models.variants import KNOWN_EVERYWHERE, VARIANTS
 from samcheck.guest.record import Series
-from samcheck.guest.sam import pipeline, precisions
-from samcheck.guest.sam.backends import compiled, or_skip
-from samcheck.guest.sam.variants import KNOWN_EVERYWHERE, VARIANTS
 
 MANY = 64
 
@@ -94,7 +95,7 @@ def test_encoder_share_of_peak(
 ) -> None:
     """The encoder's arithmetic in its time, over what plain matrix products of its precision reach here."""
     try:
-        from samcheck.guest import roofline
+        from samcheck.guest.benchmark import roofline
 
         size = model.image_encoder.img_size
         pixels = torch.rand(1, 3, size, size, device=device)
@@ -202,10 +203,10 @@ def test_fresh_process(
 
 @pytest.fixture(scope="session")
 def fresh(variant: str, device: str) -> Dict[str, float]:
-    """What a fresh process says of its start (`samcheck.guest.first_call`)."""
+    """What a fresh process says of its start (`samcheck.guest.benchmark.cold_start`)."""
     if variant not in KNOWN_EVERYWHERE:
         pytest.skip("{} was registered in this process only, and this needs another one".format(variant))
-    command = launch.command("samcheck.guest.first_call", "--device", device, "--variant", variant)
+    command = launch.command("samcheck.guest.benchmark.cold_start", "--device", device, "--variant", variant)
     environment = dict(os.environ, PYTHONPATH=os.pathsep.join(sys.path))
     said = subprocess.run(command, stdout=subprocess.PIPE, check=True, text=True, env=environment)
     found: Dict[str, float] = json.loads(said.stdout.splitlines()[-1])

@@ -6,7 +6,7 @@ from typing import Any, Callable, Dict
 
 import pytest
 
-from samcheck.guest.sam.variants import VARIANTS
+from samcheck.guest.models.variants import VARIANTS
 
 #: For each iteration. At most 0.8 was measured on the CPU, with a deviation of up to 7 KiB around the line,
 #: over torch 2.0.1, 2.4.1 and 2.15.0; the masks of one prompt at low resolution are 48. A GPU's allocator

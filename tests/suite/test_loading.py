@@ -8,8 +8,8 @@ from typing import Any, Dict
 import pytest
 import torch
 
-from samcheck.guest.sam import variants, weights
-from samcheck.guest.sam.bad_checkpoints import MakesFolder
+from samcheck.guest.models import variants, weights
+from samcheck.guest.models.bad_checkpoints import MakesFolder
 
 GROUP = "checkpoints"
 TINY = variants.VARIANTS["tiny"]

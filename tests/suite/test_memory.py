@@ -7,8 +7,8 @@ from typing import Any, Callable, Dict
 import pytest
 import torch
 
-from samcheck.guest import sizes
-from samcheck.guest.sam.variants import VARIANTS
+from samcheck.guest import memory_model
+from samcheck.guest.models.variants import VARIANTS
 
 #: A CPU's allocator keeps a few pages of its own: at most 0.5 MiB was measured for the small variant over
 #: torch 2.0.1 to 2.15.0, where the masks that did not fit had 384. A GPU's allocator counts exactly.
@@ -62,7 +62,7 @@ def place(request: pytest.FixtureRequest) -> str:
 @pytest.fixture
 def provoked(isolated: Callable[..., Any], place: str, variant: str) -> Any:
     """What was seen at the place; the small model's loading stands for that of all."""
-    from samcheck.guest.memory.places import Provoked
+    from samcheck.guest.memory.failure_points import Provoked
 
     if place == "loading" and VARIANTS[variant].tier != "fast":
         pytest.skip("SAM loads every size with the same lines, which the small variant tries")
@@ -76,7 +76,7 @@ def provoked(isolated: Callable[..., Any], place: str, variant: str) -> Any:
     return found
 
 
-@pytest.mark.variants(*sizes.SHAPES)  # a model of one's own may need its memory elsewhere
+@pytest.mark.variants(*memory_model.SHAPES)  # a model of one's own may need its memory elsewhere
 def test_fails_where_it_was_made_to(
     provoked: Any, place: str, variant: str, measured: Dict[str, float], settings: Dict[str, str]
 ) -> None:

@@ -7,7 +7,7 @@ from typing import Any, Callable, Dict, Sequence
 
 import pytest
 
-from samcheck.guest import sizes
+from samcheck.guest import memory_model
 
 #: What `samcheck memory` promises: a prediction is so near to what is measured.
 TOLERANCE = 0.10
@@ -20,7 +20,7 @@ FEATURES = 1e-4
 #: 2.15.0; less than the least would mean that nothing was measured.
 LEAST_SHARE, MOST_SHARE = 0.25, 3.0
 
-pytestmark = pytest.mark.variants(*sizes.SHAPES)
+pytestmark = pytest.mark.variants(*memory_model.SHAPES)
 
 
 class Scratchpad(Exception):
@@ -84,7 +84,7 @@ def test_largest_batch_is_as_counted(
 
 def test_parameters_are_as_counted(loaded: Any, variant: str) -> None:
     """`samcheck memory` knows the weights without having them."""
-    shape = sizes.SHAPES[variant]
+    shape = memory_model.SHAPES[variant]
     assert sum(each.numel() for each in loaded.parameters()) == shape.parameters
     assert sum(each.numel() for each in loaded.image_encoder.parameters()) == shape.encoder_parameters
 

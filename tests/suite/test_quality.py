@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from samcheck.guest import oracle
-from samcheck.guest.sam import pipeline, scenes
+from samcheck.guest.models import pipeline, scenes
 
-#: Unseen in training (`samcheck.guest.sam.training`) and of three shapes.
+#: Unseen in training (`samcheck.guest.training`) and of three shapes.
 SEEDS, SIZES = range(5_000_000, 5_000_006), ((256, 256), (240, 320), (320, 240))
 #: About 0.05 below what tests/bench/quality.py measured over many scenes; int8 costs more.
 LEAST_BOX_IOU, LEAST_POINT_IOU = 0.80, 0.72

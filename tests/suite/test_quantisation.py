@@ -8,7 +8,7 @@ from typing import Any, Dict
 import pytest
 import torch
 
-from samcheck.guest.sam import availability, precisions
+from samcheck.guest.models import availability, precisions
 
 GROUP = "dtype"
 pytestmark = pytest.mark.variants("tiny")

@@ -12,13 +12,13 @@ from typing import Any, Callable, Dict
 
 import pytest
 
+from samcheck.guest.models.backends import or_skip
+from samcheck.guest.models.export import Exports
+from samcheck.guest.models.variants import VARIANTS, sam_predictor
 from samcheck.guest.recipes import FIRST_REQUEST, LOADING, RECIPES
 from samcheck.guest.recipes.recipe import Context
 from samcheck.guest.recipes.trial import Trial
 from samcheck.guest.record import VARIANT_TIERS
-from samcheck.guest.sam.backends import or_skip
-from samcheck.guest.sam.export import Exports
-from samcheck.guest.sam.variants import VARIANTS, sam_predictor
 
 #: Sizes that a CPU encodes an image with in seconds; the others are for GPUs.
 FOR_CPUS = ("tiny", "vit_b")

@@ -13,10 +13,10 @@ import pytest
 import torch
 
 from samcheck.guest import oracle
+from samcheck.guest.memory.failure_points import digest_of_records
 from samcheck.guest.memory.failures import is_out_of_memory
-from samcheck.guest.memory.places import digest_of_records
 from samcheck.guest.memory.retry import GaveUp, halved, retry
-from samcheck.guest.sam import stateful
+from samcheck.guest.models import predictor_states
 
 pytestmark = [pytest.mark.variants("tiny"), pytest.mark.usefixtures("quick_collections")]
 
@@ -30,7 +30,7 @@ LEAST_MEDIAN_IOU = {"downscaled": 0.9, "tiled": 0.75}
 
 @pytest.fixture
 def comparison(isolated: Callable[..., Any]) -> Dict[str, Any]:
-    """All strategies under one limit: the fields of `samcheck.guest.memory.comparing.Comparison`."""
+    """All strategies under one limit: the fields of a `strategy_comparison.Comparison`."""
     found: Dict[str, Any] = isolated("strategies")
     assert found["masks"] > 0
     return found
@@ -41,7 +41,7 @@ def tried(
     comparison: Dict[str, Any], strategy: str, measured: Dict[str, float], settings: Dict[str, str]
 ) -> Any:
     """What came of one strategy; its numbers are stored."""
-    from samcheck.guest.memory.comparing import Tried
+    from samcheck.guest.memory.strategy_comparison import Tried
 
     found = Tried(**comparison["tried"][strategy])
     if found.unsupported:
@@ -211,7 +211,7 @@ def records(model: Any, batch: int) -> List[Dict[str, Any]]:
 
     keeping = {"pred_iou_thresh": 0.0, "stability_score_thresh": 0.0}
     made = SamAutomaticMaskGenerator(model, points_per_side=2, points_per_batch=batch, **keeping)
-    found: List[Dict[str, Any]] = made.generate(stateful.images()[0])
+    found: List[Dict[str, Any]] = made.generate(predictor_states.images()[0])
     return found
 
 

@@ -14,13 +14,21 @@ import numpy as np
 import pytest
 import torch
 
-from samcheck.guest.sam import stateful
-from samcheck.guest.sam.stateful import Answer, ProvokedError, ask, failing, generator, same, with_image
+from samcheck.guest.models import predictor_states
+from samcheck.guest.models.predictor_states import (
+    Answer,
+    ProvokedError,
+    ask,
+    failing,
+    generator,
+    same,
+    with_image,
+)
 
 
 @pytest.fixture(scope="module")
 def images() -> List[np.ndarray]:
-    return stateful.images()
+    return predictor_states.images()
 
 
 @pytest.fixture(scope="module")

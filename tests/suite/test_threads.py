@@ -12,16 +12,16 @@ import numpy as np
 import pytest
 import torch
 
-from samcheck.guest.sam import stateful
-from samcheck.guest.sam.stateful import WAIT, Answer, ask, same, together, with_image
-from samcheck.guest.sam.variants import sam_predictor
+from samcheck.guest.models import predictor_states
+from samcheck.guest.models.predictor_states import WAIT, Answer, ask, same, together, with_image
+from samcheck.guest.models.variants import sam_predictor
 
 GROUP = "state"
 
 
 @pytest.fixture(scope="module")
 def images() -> List[np.ndarray]:
-    return stateful.images()
+    return predictor_states.images()
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,6 @@
 """Texts that break careless reports, and results with such a text in every field that can hold one.
 
-Lone surrogates are no case: `samcheck.results.read` refuses them.
+Lone surrogates are no case: `samcheck.storage.results.read` refuses them.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ import requests
 from packaging.version import Version
 
 from samcheck.facts import Facts
-from samcheck.refresh.simple_index import Index
+from samcheck.facts.refresh.simple_index import Index
 
 HOST = "https://index.example"
 FILES = "https://files.example"

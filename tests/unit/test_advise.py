@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from samcheck import facts, hosts, results
-from samcheck.advice import (
+from samcheck import facts
+from samcheck.analysis.advise import (
     Answer,
     Question,
     advise,
@@ -21,16 +21,18 @@ from samcheck.advice import (
     ask,
     commands,
     evidence,
-    programs,
+    json_output,
     steps,
     text,
 )
 from samcheck.cells import Cell
 from samcheck.errors import CELLS_FAILED, NOTHING_KNOWN
+from samcheck.facts import gpu_support
+from samcheck.facts.gpu_support import NO_GPU, Host
 from samcheck.guest.record import CheckResult
-from samcheck.hosts import NO_GPU, Host
 from samcheck.matrix.history import NONE
-from samcheck.results import Stored
+from samcheck.storage import results
+from samcheck.storage.results import Stored
 
 FACTS = facts.load()
 OLD, NEW = Cell("2.4.1", "cu121", "3.11"), Cell("2.15.0", "cu132", "3.11")
@@ -193,7 +195,7 @@ def test_some_groups_of_checks_that_held_are_no_measurement() -> None:
 
 
 def test_a_result_of_another_machine_is_no_measurement() -> None:
-    h100 = hosts.host("H100", "", FACTS)
+    h100 = gpu_support.host("H100", "", FACTS)
     rows = [stored(NEW), stored(NEW, gpu="Tesla V100-SXM2-16GB", driver="580.95.05")]
     (advice,) = answered(asked(on=h100), rows).advices
     assert advice.basis == "predicted"
@@ -216,7 +218,7 @@ def test_drivers_by_their_branch() -> None:
     cell = Cell("2.6.0", "cu124", "3.12")
     rows = [stored(cell, gpu="NVIDIA H100 PCIe", driver=each) for each in ("550.54.14", "580.95.05")]
     for new, basis in (("580.95", "measured"), ("580.9", "predicted"), ("580", "measured")):
-        question = asked("driver", "550.54", new, hosts.host("H100", "", FACTS))
+        question = asked("driver", "550.54", new, gpu_support.host("H100", "", FACTS))
         (advice,) = answered(question, rows, [cell]).advices
         assert (advice.basis, len(advice.before)) == (basis, 1)
 
@@ -234,7 +236,7 @@ def test_drivers_by_their_branch() -> None:
     ],
 )
 def test_drivers_by_facts(gpu: str, old: str, new: str, cell: Cell, verdict: str) -> None:
-    question = asked("driver", old, new, hosts.host(gpu, "", FACTS))
+    question = asked("driver", old, new, gpu_support.host(gpu, "", FACTS))
     found = answered(question, (), [cell])
     (advice,) = found.advices
     assert advice.verdict == verdict
@@ -243,7 +245,7 @@ def test_drivers_by_facts(gpu: str, old: str, new: str, cell: Cell, verdict: str
 
 
 def test_what_puts_it_right_is_only_predicted() -> None:
-    found = answered(asked(on=hosts.host("H100", "550.54", FACTS)), ())
+    found = answered(asked(on=gpu_support.host("H100", "550.54", FACTS)), ())
     assert found.headline.startswith("YES, WITH driver 580.65.06 or newer (only predicted)")
     assert found.exit_code == CELLS_FAILED
     found = answered(asked("python", "3.11", "3.13"), ())
@@ -256,7 +258,7 @@ def test_what_puts_it_right_is_only_predicted() -> None:
 
 
 def test_a_build_without_code_for_the_gpu_has_no_remedy() -> None:
-    found = answered(asked("torch", "2.14.1", "2.15.0", hosts.host("V100", "", FACTS)), ())
+    found = answered(asked("torch", "2.14.1", "2.15.0", gpu_support.host("V100", "", FACTS)), ())
     assert found.headline.startswith("NO: it breaks (predicted from facts): the cu132 build")
     assert "could be (predicted): PyTorch 2.14.1" in found.headline
     assert found.advices[0].step.before.cuda == "cu126"  # the build that runs on it
@@ -339,7 +341,7 @@ def test_measured_means_that_there_is_a_result(rows: list[tuple[Cell, str, int]]
 
 def test_programs_are_told_the_same() -> None:
     found = answered(asked(), [stored(OLD), stored(NEW)])
-    shown = programs.as_json(found, ())
+    shown = json_output.as_json(found, ())
     assert shown["cells"][0]["basis"] == "measured"
     assert json.dumps(shown)
     assert shown["headline"] == found.headline

@@ -10,12 +10,12 @@ import made
 import pytest
 from click.testing import CliRunner, Result
 
-from samcheck import results
 from samcheck.__main__ import cli
 from samcheck.cells import Cell
 from samcheck.errors import CELLS_FAILED, BadInput
+from samcheck.facts.gpu_support import NO_GPU
 from samcheck.guest.record import CheckResult
-from samcheck.hosts import NO_GPU
+from samcheck.storage import results
 
 OLD, NEW = Cell("2.4.1", "cu121", "3.11"), Cell("2.15.0", "cu132", "3.11")
 
@@ -53,7 +53,7 @@ def test_questions_that_cannot_be(arguments: str, hint: str) -> None:
 
 @pytest.fixture(autouse=True)
 def _no_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("samcheck.machine.look", lambda: NO_GPU)
+    monkeypatch.setattr("samcheck.environments.machine.look", lambda: NO_GPU)
 
 
 def run(arguments: str, *more: str) -> Result:

@@ -13,14 +13,15 @@ from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
 
-from samcheck import facts, results
-from samcheck.against import contradictions
+from samcheck import facts
+from samcheck.analysis.contradictions import contradictions
 from samcheck.cells import Cell
 from samcheck.commands.facts import facts_command
 from samcheck.facts import Facts
+from samcheck.facts.compatibility import Obstacle
 from samcheck.guest.record import CELL_OUTCOMES, CheckResult
-from samcheck.results import Stored
-from samcheck.rules import Obstacle
+from samcheck.storage import results
+from samcheck.storage.results import Stored
 
 FACTS = facts.load()
 CELL = Cell("2.4.1", "cu121", "3.11")

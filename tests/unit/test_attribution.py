@@ -13,14 +13,15 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from made import RESULT, SEEN
 
-from samcheck import facts, results
-from samcheck.attribution import cases, groups, literals, search, text
-from samcheck.attribution.literals import Literal
+from samcheck import facts
+from samcheck.analysis.attribute import cases, groups, literals, search, text
+from samcheck.analysis.attribute.literals import Literal
 from samcheck.cells import Cell
 from samcheck.commands.attribute import attribute_command
 from samcheck.errors import BadInput, EmptySelection
 from samcheck.guest.record import CellResult, CheckResult
-from samcheck.results import Stored
+from samcheck.storage import results
+from samcheck.storage.results import Stored
 
 FACTS = facts.load()
 AXES = {

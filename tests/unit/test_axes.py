@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from samcheck import facts
-from samcheck.hosts import Host
+from samcheck.facts.gpu_support import Host
 from samcheck.matrix import axes
 
 FACTS = facts.load()

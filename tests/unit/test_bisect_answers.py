@@ -10,16 +10,19 @@ import pytest
 from click.testing import CliRunner
 from made import RESULT, SEEN
 
-from samcheck import facts, machine, requirements, results, session
-from samcheck.bisection import differing, reach, text, values
-from samcheck.bisection.hunt import Hunt, Question, Tried, hunt, stored
-from samcheck.bisection.search import Answer, Stuck
-from samcheck.bisection.values import Asked, Candidate
+from samcheck import facts, paths, version
+from samcheck.analysis.bisect import availability, candidate_values, confounders, text
+from samcheck.analysis.bisect.bisect import Hunt, Question, Tried, hunt, stored
+from samcheck.analysis.bisect.candidate_values import Asked, Candidate
+from samcheck.analysis.bisect.search import Answer, Stuck
 from samcheck.cells import Cell
 from samcheck.commands import bisect
+from samcheck.environments import machine
 from samcheck.errors import BadInput
+from samcheck.facts import requirements
+from samcheck.facts.gpu_support import NO_GPU
 from samcheck.guest.record import CellResult, CheckResult, EnvironmentRecord
-from samcheck.hosts import NO_GPU
+from samcheck.storage import results
 
 FACTS = facts.load()
 CHECK = "test_dtype.py::test_it"
@@ -32,7 +35,7 @@ def result(cell: Cell, outcome: str = "passed", reason: str = "", **packages: st
 
 
 def over(axis: str, good: str, bad: str, **held: str) -> tuple[Candidate, ...]:
-    return tuple(values.candidates(Asked(axis, good, bad, **held), FACTS)[0])  # type: ignore[arg-type]
+    return tuple(candidate_values.candidates(Asked(axis, good, bad, **held), FACTS)[0])  # type: ignore[arg-type]
 
 
 def known(question: Question, kept: Sequence[CellResult], end: Answer | Stuck) -> Hunt:
@@ -52,7 +55,7 @@ def test_numpy_that_a_cell_has_anyway_is_its_stored_result() -> None:
 def test_python_that_is_here_is_taken_among_equals() -> None:
     for python in ("3.12", "3.11"):
         asked = Asked("torch", "2.8.0", "2.9.1", present=(python, "3.8"))
-        found, _ = values.candidates(asked, FACTS)
+        found, _ = candidate_values.candidates(asked, FACTS)
         assert {each.cell.python for each in found} == {python}
 
 
@@ -86,7 +89,7 @@ def nothing_is_run(candidate: Candidate, _: int) -> Tried:
 def test_builds_out_of_reach_are_known_to_be_untestable() -> None:
     found = over("cuda", "cpu", "cu130", torch="2.9.1", python="3.11")
     ends = {found[0].cell, found[-1].cell}
-    missing = reach.away(found, FACTS, ready=ends.__contains__)
+    missing = availability.away(found, FACTS, ready=ends.__contains__)
     assert [found[at].value for at in missing] == ["cu126"]  # cu128 is what a plain installation takes
     assert "which cannot be reached" in missing[1][0].reason
     question = Question(CHECK, "cuda", found, repeat=1)
@@ -95,12 +98,12 @@ def test_builds_out_of_reach_are_known_to_be_untestable() -> None:
     assert done.end == Answer(0, 2, (1,))
     assert "could not be told: cu126" in "\n".join(text.conclusion(done))
     with pytest.raises(BadInput, match=r"--good cpu: the cpu build of PyTorch 2.9.1 .* is only at https"):
-        reach.away(found, FACTS, ready=lambda cell: False)
+        availability.away(found, FACTS, ready=lambda cell: False)
 
 
 def test_command_refuses_an_end_out_of_reach(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(session, "RUNS", tmp_path / "runs")
-    monkeypatch.setattr(session, "version", lambda: "0.1.0")
+    monkeypatch.setattr(paths, "RUNS", tmp_path / "runs")
+    monkeypatch.setattr(version, "version", lambda: "0.1.0")
     monkeypatch.setattr(machine, "device_name", lambda: "cpu AMD EPYC")
     monkeypatch.setattr(machine, "look", lambda: NO_GPU)
     monkeypatch.setattr(machine, "pytorch_index_answers", lambda: False)
@@ -141,7 +144,7 @@ def test_packages_that_differ_at_the_boundary_are_told() -> None:
         result(found[-1].cell, "failed", numpy="2.2.6", torch="2.3.0", nvidia_x="2", pillow="12"),
     ]
     done = known(question, kept, Answer(0, len(found) - 1))
-    assert differing.packages(done, Answer(0, 1)) == {
+    assert confounders.packages(done, Answer(0, 1)) == {
         "numpy": "(1.26.4, 2.2.6)",
         "setuptools": "(8, none)",
     }
@@ -151,8 +154,8 @@ def test_packages_that_differ_at_the_boundary_are_told() -> None:
     many = {f"p{number}": "1" for number in range(6)}
     kept[1] = result(found[-1].cell, "failed", numpy="2.2.6", **many)
     done = known(question, kept, Answer(0, len(found) - 1))
-    assert "p0 (none, 1), p1 (none, 1), p2" not in differing.told(done, Answer(0, len(found) - 1))
-    assert differing.told(done, Answer(0, len(found) - 1)).endswith(" and 5 more packages")
+    assert "p0 (none, 1), p1 (none, 1), p2" not in confounders.told(done, Answer(0, len(found) - 1))
+    assert confounders.told(done, Answer(0, len(found) - 1)).endswith(" and 5 more packages")
 
 
 def test_failures_that_count_as_good_are_told() -> None:
@@ -171,7 +174,7 @@ def test_what_the_axis_is_about_is_no_other_cause() -> None:
     found = over("numpy", "1.26.4", "2.0.2", torch="2.2.2", python="3.10")
     kept = [result(found[0].cell, numpy="1.26.4"), result(found[1].cell, "failed", numpy="2.0.2")]
     done = known(Question(CHECK, "numpy", found), kept, Answer(0, 1))
-    assert not differing.told(done, Answer(0, 1))
+    assert not confounders.told(done, Answer(0, 1))
     assert "also differ" not in "\n".join(text.conclusion(done))
 
 

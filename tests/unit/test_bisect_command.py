@@ -11,17 +11,19 @@ import pytest
 from click.testing import CliRunner, Result
 from made import RESULT, SEEN
 
-from samcheck import environments, machine, results, session
-from samcheck.bisection import noted
-from samcheck.bisection.hunt import Hunt, Question, Tried, hunt
-from samcheck.bisection.search import Answer
-from samcheck.bisection.trying import Trying
-from samcheck.bisection.values import Candidate
+from samcheck import paths, version
+from samcheck.analysis.bisect import state_file
+from samcheck.analysis.bisect.bisect import Hunt, Question, Tried, hunt
+from samcheck.analysis.bisect.candidate_values import Candidate
+from samcheck.analysis.bisect.probe import Trying
+from samcheck.analysis.bisect.search import Answer
 from samcheck.cells import Cell
 from samcheck.commands import bisect
+from samcheck.environments import machine
 from samcheck.errors import BadInput
+from samcheck.facts.gpu_support import NO_GPU
 from samcheck.guest.record import BAD_CHECK_OUTCOMES, CellResult, CheckResult
-from samcheck.hosts import NO_GPU
+from samcheck.storage import results, runs
 
 CHECK = "test_dtype.py::test_bfloat16_to_numpy"
 ENDS = ("--check", CHECK, "--good", "2.8.0", "--bad", "2.10.0", "--python", "3.12", "--environment", "venv")
@@ -31,8 +33,8 @@ OUTCOMES = {"2.8.0": "passed", "2.9.0": "passed", "2.9.1": "failed", "2.10.0": "
 
 @pytest.fixture(autouse=True)
 def _this_machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(session, "RUNS", tmp_path / "runs")
-    monkeypatch.setattr(session, "version", lambda: "0.1.0")
+    monkeypatch.setattr(paths, "RUNS", tmp_path / "runs")
+    monkeypatch.setattr(version, "version", lambda: "0.1.0")
     monkeypatch.setattr(machine, "device_name", lambda: "cpu AMD EPYC")
     monkeypatch.setattr(machine, "look", lambda: NO_GPU)
 
@@ -65,7 +67,7 @@ def test_everything_stored_builds_nothing(store: Path) -> None:
     assert "first bad: torch 2.9.1 (failed), last good: 2.9.0 (passed)" in done.output
     assert "0 environments built, 0 that were ready used; 0 runs of the check, 4 more taken" in done.output
     assert {path: path.read_bytes() for path in store.rglob("*.json")} == before
-    (kept,) = session.RUNS.glob("bisect-*/bisect.json")
+    (kept,) = paths.RUNS.glob("bisect-*/bisect.json")
     assert json.loads(kept.read_bytes())["answer"]["first_bad"] == "2.9.1"
 
 
@@ -127,7 +129,7 @@ def test_bad_input(store: Path, arguments: tuple[str, ...], said: str) -> None:
     done = command(store, *ENDS, *arguments)
     assert isinstance(done.exception, BadInput)
     assert said in str(done.exception)
-    assert not list(session.RUNS.glob("*"))
+    assert not list(paths.RUNS.glob("*"))
 
 
 def test_check_that_nothing_has_is_told_before_anything_is_built(
@@ -153,18 +155,18 @@ def question(check: str) -> Question:
 
 
 def test_only_the_same_unfinished_bisect_is_resumed(tmp_path: Path) -> None:
-    folder = noted.open_folder(tmp_path, question("a"), resume=False)
+    folder = state_file.open_folder(tmp_path, question("a"), resume=False)
     (tmp_path / "bisect-9999").mkdir()
-    (tmp_path / "bisect-9999" / noted.FILE).write_text("[")
-    assert noted.open_folder(tmp_path, question("a"), resume=True) == folder
+    (tmp_path / "bisect-9999" / runs.BISECT_FILE).write_text("[")
+    assert state_file.open_folder(tmp_path, question("a"), resume=True) == folder
     with pytest.raises(BadInput, match="no unfinished bisect of b"):
-        noted.open_folder(tmp_path, question("b"), resume=True)
+        state_file.open_folder(tmp_path, question("b"), resume=True)
     done = Hunt(question("a"))
     done.end = Answer(0, 1)
     done.seen = hunt_of_two()
-    noted.note(folder, done)
+    state_file.note(folder, done)
     with pytest.raises(BadInput, match="nothing to resume"):
-        noted.open_folder(tmp_path, question("a"), resume=True)
+        state_file.open_folder(tmp_path, question("a"), resume=True)
 
 
 def hunt_of_two() -> Any:
@@ -175,4 +177,4 @@ def hunt_of_two() -> Any:
 
 
 def test_suite_is_where_the_command_looks() -> None:
-    assert (environments.CHECKOUT / "tests" / "suite" / CHECK.partition("::")[0]).is_file()
+    assert (paths.CHECKOUT / "tests" / "suite" / CHECK.partition("::")[0]).is_file()

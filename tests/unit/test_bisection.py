@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from made import RESULT
 
 from samcheck import facts
-from samcheck.bisection import observing, search, text, values
-from samcheck.bisection.hunt import Hunt, Question, Tried, hunt, stored
-from samcheck.bisection.search import Answer, Probe, Stuck, Verdict
-from samcheck.bisection.values import Asked, Candidate
+from samcheck.analysis.bisect import candidate_values, observations, search, text
+from samcheck.analysis.bisect.bisect import Hunt, Question, Tried, hunt, stored
+from samcheck.analysis.bisect.candidate_values import Asked, Candidate
+from samcheck.analysis.bisect.search import Answer, Probe, Stuck, Verdict
 from samcheck.cells import Cell
 from samcheck.errors import BadInput
 from samcheck.guest.record import CellResult, CheckResult
@@ -122,8 +122,8 @@ def cell_result(cell: Cell, outcome: str, defect: str | None = None, reason: str
     return replace(RESULT, cell=cell.record(()), checks=[check])
 
 
-def observed(outcome: str, defect: str = "") -> observing.Observation:
-    return observing.Observation(outcome, defect, "", False, "0")
+def observed(outcome: str, defect: str = "") -> observations.Observation:
+    return observations.Observation(outcome, defect, "", False, "0")
 
 
 @pytest.mark.parametrize(
@@ -142,26 +142,26 @@ def observed(outcome: str, defect: str = "") -> observing.Observation:
         (observed(""), ("bad",), "untestable"),
     ],
 )
-def test_what_is_bad(seen: observing.Observation, bad: tuple[str, ...], expected: str) -> None:
-    assert observing.verdict(seen, observed("passed"), bad) == expected
+def test_what_is_bad(seen: observations.Observation, bad: tuple[str, ...], expected: str) -> None:
+    assert observations.verdict(seen, observed("passed"), bad) == expected
 
 
 def test_another_defect_is_another_outcome() -> None:
-    assert observing.verdict(observed("known", "x"), observed("known", "y"), ()) == "bad"
+    assert observations.verdict(observed("known", "x"), observed("known", "y"), ()) == "bad"
 
 
 def test_why_a_check_is_absent() -> None:
     cell = Cell("2.4.1", "cu121", "3.11")
     failed = replace(cell_result(cell, "passed"), outcome="build-failed", reason="no wheel", checks=[])
-    assert observing.observe(failed, CHECK, False).reason == "build-failed: no wheel"
+    assert observations.observe(failed, CHECK, False).reason == "build-failed: no wheel"
     broken = replace(failed, checks=[CheckResult("test_some.py", "some", "failed", reason="no module x")])
-    assert observing.observe(broken, CHECK, False).reason == "no module x"
+    assert observations.observe(broken, CHECK, False).reason == "no module x"
     other = replace(failed, checks=[CheckResult("test_other.py::test", "other", "passed")])
-    assert "not among the 1" in observing.observe(other, CHECK, False).reason
+    assert "not among the 1" in observations.observe(other, CHECK, False).reason
 
 
 def candidates(**fields: object) -> tuple[list[Candidate], list[object]]:
-    return values.candidates(Asked(**fields), FACTS)  # type: ignore[arg-type, return-value]
+    return candidate_values.candidates(Asked(**fields), FACTS)  # type: ignore[arg-type, return-value]
 
 
 def test_candidates_of_torch_hold_the_python() -> None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 from click.testing import CliRunner
 
-from samcheck import cards, facts
+from samcheck import facts
 from samcheck.__main__ import cli
 from samcheck.errors import BadInput
+from samcheck.facts import gpu_memory
 
 FACTS = facts.load()
 MIB, GIB = 2**20, 2**30
@@ -19,8 +20,8 @@ def test_what_is_reported_is_near_the_label(row: facts.Memory) -> None:
     assert FACTS.gpu(row.gpu) is not None
     assert bool(row.mib) == bool(row.by) == (row.status != "unverified")
     if row.mib:
-        assert 1 - cards.HELD_BACK <= row.mib / (row.labels[0] * 1024) <= 1
-    assert cards.card(f"{row.gpu} {row.labels[0]}GB", FACTS).size == (
+        assert 1 - gpu_memory.HELD_BACK <= row.mib / (row.labels[0] * 1024) <= 1
+    assert gpu_memory.card(f"{row.gpu} {row.labels[0]}GB", FACTS).size == (
         row.mib * MIB or int(row.labels[0] * GIB * 0.9)
     )
 
@@ -43,20 +44,20 @@ def test_what_is_reported_is_near_the_label(row: facts.Memory) -> None:
     ],
 )
 def test_names_that_people_and_drivers_write(text: str, name: str, mib: int) -> None:
-    found = cards.card(text, FACTS)
+    found = gpu_memory.card(text, FACTS)
     assert (found.name, found.size) == (name, mib * MIB)
     assert f"{mib} MiB, the least that " in found.told
 
 
 def test_what_nobody_has_looked_at_is_taken_for_less() -> None:
-    found = cards.card("GTX 1080", FACTS)
+    found = gpu_memory.card("GTX 1080", FACTS)
     assert found.size == int(7.2 * GIB)
     assert found.told == "8 GB less 10%, because what is reported for it is not known"
 
 
 def test_sizes() -> None:
-    assert cards.card("8GiB", FACTS) == cards.Card(8 * GIB)
-    assert cards.card("80GB", FACTS) == cards.Card(80 * 10**9)
+    assert gpu_memory.card("8GiB", FACTS) == gpu_memory.Card(8 * GIB)
+    assert gpu_memory.card("80GB", FACTS) == gpu_memory.Card(80 * 10**9)
 
 
 @pytest.mark.parametrize(
@@ -76,7 +77,7 @@ def test_sizes() -> None:
 )
 def test_what_could_be_another_card_is_asked_back(text: str, said: str) -> None:
     with pytest.raises(BadInput, match=said):
-        cards.card(text, FACTS)
+        gpu_memory.card(text, FACTS)
 
 
 def test_command() -> None:

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from samcheck import carrying, facts
-from samcheck.environments import here
+from samcheck import facts, paths
+from samcheck.environments import here, offline
 from samcheck.errors import BadInput
 
 FROZEN = """# a comment
@@ -19,14 +19,14 @@ Typing_Extensions==4.15.0
 
 
 def test_what_pip_freeze_says_bounds_and_is_not_collected() -> None:
-    wanted = carrying.wanted("3.12", FROZEN.splitlines(), facts.load())
+    wanted = offline.wanted("3.12", FROZEN.splitlines(), facts.load())
     assert [str(each) for each in wanted.has] == ["numpy==2.5.2", "my-torch", "Typing_Extensions==4.15.0"]
     pins = ["typing-extensions==4.15.0", "numpy==2.5.2", "rich==15.0.0", "torch==2.11.0"]
-    assert carrying.missing(pins, wanted.has) == ["rich==15.0.0"]
+    assert offline.missing(pins, wanted.has) == ["rich==15.0.0"]
 
 
 def test_sam_and_the_tools_are_for_the_suite() -> None:
-    wanted = carrying.wanted("3.12", [], facts.load())
+    wanted = offline.wanted("3.12", [], facts.load())
     assert "segment-anything==1.0" in wanted.guest
     assert "pytest-benchmark" in wanted.guest
     assert any(each.startswith("pydantic") for each in wanted.host)
@@ -35,12 +35,12 @@ def test_sam_and_the_tools_are_for_the_suite() -> None:
 
 def test_another_folder_is_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(BadInput, match="is not in the checkout"):
-        carrying._require(tmp_path / "new")
-    monkeypatch.setattr(carrying, "CHECKOUT", tmp_path)
+        offline._require(tmp_path / "new")
+    monkeypatch.setattr(paths, "CHECKOUT", tmp_path)
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis").touch()
     with pytest.raises(BadInput, match="holds something else"):
-        carrying._require(tmp_path / "mine")
+        offline._require(tmp_path / "mine")
     assert (tmp_path / "mine" / "thesis").exists()
 
 

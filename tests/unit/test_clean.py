@@ -11,25 +11,25 @@ from click.testing import CliRunner, Result
 from filelock import FileLock
 from played_engine import STEP, PlayedEngine, PlayedImage
 
-from samcheck import clean, disk, owned
-from samcheck.asking import index
-from samcheck.clean import Wanted
-from samcheck.commands.keeping import clean_command
-from samcheck.environments import docker, leftovers, stored, venv
+from samcheck import owned, paths
+from samcheck.commands.disk import clean_command
+from samcheck.environments import docker, engine_storage, orphans, venv
 from samcheck.errors import BadInput, EnvironmentUnavailable
+from samcheck.storage import clean, disk
+from samcheck.storage.clean import Wanted
+from samcheck.storage.index import index
 
 NOW = 1_800_000_000.0
 DAY = 86400
 #: A process number that Linux never gives.
-DEAD = leftovers.owner(2**22 + 1)
+DEAD = orphans.owner(2**22 + 1)
 
 
 @pytest.fixture(autouse=True)
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("SAMCHECK_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("SAMCHECK_CACHE", str(tmp_path / "oracle"))
-    for module in (disk, clean):
-        monkeypatch.setattr(module, "RUNS", tmp_path / "runs")
+    monkeypatch.setattr(paths, "RUNS", tmp_path / "runs")
     monkeypatch.setattr(disk, "TEMPORARY", ())
     monkeypatch.setattr(disk, "_commands", lambda: iter(()))
     return tmp_path
@@ -90,10 +90,10 @@ def removed(**wanted: object) -> set[str]:
 def test_alone_only_forgotten_containers_go(engine: PlayedEngine, home: Path) -> None:
     cell(engine, "a", 0)
     run = folder(home / "runs/1-1", 99)
-    for id, owner in (("dead", DEAD), ("alive", leftovers.owner(1)), ("unseen", "another boot 1")):
+    for id, owner in (("dead", DEAD), ("alive", orphans.owner(1)), ("unseen", "another boot 1")):
         engine.container(id, "a", kind="container", owner=owner)
     engine.container("inherits", "a", kind="image")
-    keep = {"foreign", "unseen", "inherits"} | ({"alive"} if leftovers.lives("1") else set())
+    keep = {"foreign", "unseen", "inherits"} | ({"alive"} if orphans.lives("1") else set())
     assert "container name-of-dead" in removed()
     assert keep <= {each.id for each in engine.made}
     assert run.exists()
@@ -212,7 +212,7 @@ def test_run_that_goes_on_keeps_its_folder(
     no_engine: None, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     on, over = folder(home / "runs/1-17", 20), folder(home / "runs/1-18", 20)
-    monkeypatch.setattr(leftovers, "lives", lambda pid: pid == "17")
+    monkeypatch.setattr(orphans, "lives", lambda pid: pid == "17")
     assert ("kept", "run 1-17: it goes on: process 17") in steps(runs=True)
     assert (on.exists(), over.exists()) == (True, False)
 
@@ -237,8 +237,10 @@ def test_a_container_that_came_in_between_keeps_its_image(
 ) -> None:
     """The engine itself refuses; samcheck never insists."""
     cell(engine, "a", 20)
-    look = stored.look
-    monkeypatch.setattr(stored, "look", lambda client: [*look(client), engine.container("new", "a")][:-1])
+    look = engine_storage.look
+    monkeypatch.setattr(
+        engine_storage, "look", lambda client: [*look(client), engine.container("new", "a")][:-1]
+    )
     assert ("kept", "image samcheck:a: image is being used by a container") in steps(environments=True)
 
 
@@ -307,7 +309,7 @@ def test_run_that_goes_on_is_not_removed(
     engine: PlayedEngine, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = folder(home / "runs/1-17", 0)
-    monkeypatch.setattr(leftovers, "lives", lambda pid: pid == "17")
+    monkeypatch.setattr(orphans, "lives", lambda pid: pid == "17")
     with pytest.raises(BadInput, match="--run 1-17: it goes on: process 17; stop it first"):
         steps(run="1-17")
     assert run.exists()

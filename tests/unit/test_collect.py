@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from samcheck import collect, judging
-from samcheck.collect import Attempt, Journal
 from samcheck.environments import Ended
 from samcheck.guest import journal as guest_journal
 from samcheck.guest.record import CheckResult
-from samcheck.intake import Intake
+from samcheck.run import judge, records
+from samcheck.run.intake import Intake
+from samcheck.run.records import Attempt, Journal
 
 ONE = CheckResult("test_a.py::test_one", "a", "not-run")
 TWO = CheckResult("test_a.py::test_two", "a", "not-run", variant="tiny")
@@ -45,7 +45,7 @@ def attempt(journal: Journal, ended: Ended | None, after: float = 1.0) -> Attemp
 
 
 def outcomes(*attempts: Attempt) -> dict[str, str]:
-    return {each.check: each.outcome for each in collect.verdicts(list(attempts), LIMIT)}
+    return {each.check: each.outcome for each in records.verdicts(list(attempts), LIMIT)}
 
 
 def test_a_complete_journal() -> None:
@@ -53,7 +53,7 @@ def test_a_complete_journal() -> None:
     done = attempt(journal, Ended(0))
     assert done.complete
     assert outcomes(done) == {ONE.check: "passed", TWO.check: "known"}
-    assert judging.judge([done], collect.verdicts([done], LIMIT)) == ("passed", "")
+    assert judge.judge([done], records.verdicts([done], LIMIT)) == ("passed", "")
     assert journal.weights == {"tiny": "random"}
 
 
@@ -61,7 +61,7 @@ def test_death_behind_the_last_check_is_not_green() -> None:
     journal = written(finish_two=True, end=True)[0]
     for ended in (Ended(None, "SIGSEGV"), Ended(120), Ended(None, "SIGKILL", "no progress")):
         died = attempt(journal, ended)
-        outcome, reason = judging.judge([died], collect.verdicts([died], LIMIT))
+        outcome, reason = judge.judge([died], records.verdicts([died], LIMIT))
         assert (outcome, str(ended) in reason) == ("crashed", True)
         assert outcomes(died) == {ONE.check: "passed", TWO.check: "known"}  # no check is blamed
 
@@ -69,15 +69,15 @@ def test_death_behind_the_last_check_is_not_green() -> None:
 def test_death_in_a_check_is_its_crash() -> None:
     died = attempt(written()[0], Ended(None, "SIGSEGV"))
     assert outcomes(died) == {ONE.check: "passed", TWO.check: "crashed"}
-    crash = collect.verdicts([died], LIMIT)[1]
+    crash = records.verdicts([died], LIMIT)[1]
     assert crash.reason == "the interpreter died: SIGSEGV"
     assert crash.details == "last words"
-    assert judging.judge([died], [crash])[0] == "crashed"
+    assert judge.judge([died], [crash])[0] == "crashed"
 
 
 def test_memory_limit_is_named() -> None:
     died = attempt(written()[0], Ended(None, "SIGKILL", "memory limit"))
-    assert collect.verdicts([died], LIMIT)[1].reason == "the interpreter died: memory limit"
+    assert records.verdicts([died], LIMIT)[1].reason == "the interpreter died: memory limit"
 
 
 @pytest.mark.parametrize(
@@ -90,7 +90,7 @@ def test_a_late_check_is_timed_out(ended: Ended, after: float) -> None:
 
 def test_killed_samcheck_blames_no_check() -> None:
     cut = attempt(written()[0], None)
-    assert list(collect.settled([cut], LIMIT)) == [ONE.check]
+    assert list(records.settled([cut], LIMIT)) == [ONE.check]
     assert outcomes(cut) == {ONE.check: "passed", TWO.check: "not-run"}
 
 
@@ -101,13 +101,13 @@ def test_the_second_attempt_completes_the_first() -> None:
     second.finished = {TWO.check: CheckResult(TWO.check, "a", "passed")}
     second.exit_status = 0
     both = [first, Attempt(second, Ended(0), 0.0, "")]
-    assert {each.outcome for each in collect.verdicts(both, LIMIT)} == {"passed"}
+    assert {each.outcome for each in records.verdicts(both, LIMIT)} == {"passed"}
 
 
 def test_a_torn_line_is_ignored(tmp_path: Path) -> None:
     _, whole = written(finish_two=True)
     (tmp_path / "j").write_bytes(whole[:-20])
-    journal = collect.read(tmp_path / "j")
+    journal = records.read(tmp_path / "j")
     assert set(journal.finished) == {ONE.check}
     assert journal.running is not None
     assert not journal.torn
@@ -118,9 +118,9 @@ def test_a_lost_line_is_noticed(tmp_path: Path) -> None:
     lines = record.splitlines(keepends=True)
     for number in range(len(lines) - 1):  # the last one is as if it had never been written
         (tmp_path / "j").write_bytes(b"".join(lines[:number] + lines[number + 1 :]))
-        assert collect.read(tmp_path / "j").torn
+        assert records.read(tmp_path / "j").torn
     (tmp_path / "j").write_bytes(record)
-    assert collect.read(tmp_path / "j") == journal
+    assert records.read(tmp_path / "j") == journal
 
 
 def test_a_module_that_cannot_be_imported_fails_the_cell() -> None:
@@ -140,9 +140,9 @@ def test_a_module_that_cannot_be_imported_fails_the_cell() -> None:
     ):
         intake.take(json.dumps(event).encode())
     tried = Attempt(intake.journal, Ended(1), 0.0, "")
-    checks = collect.verdicts([tried], LIMIT)
+    checks = records.verdicts([tried], LIMIT)
     assert checks[1].group == "dtype"
-    outcome, reason = judging.judge([tried], checks)
+    outcome, reason = judge.judge([tried], checks)
     assert outcome == "failed"
     assert "torchvision::nms" in reason
 
@@ -150,14 +150,14 @@ def test_a_module_that_cannot_be_imported_fails_the_cell() -> None:
 def test_nothing_ran_is_never_green() -> None:
     empty = Journal()
     empty.exit_status = 5
-    assert judging.judge([Attempt(empty, Ended(5), 0.0, "no tests ran")], [])[0] == "failed"
+    assert judge.judge([Attempt(empty, Ended(5), 0.0, "no tests ran")], [])[0] == "failed"
     done = Journal()
     done.exit_status = 0
     # Neither skipped checks nor those of the surroundings say anything about SAM.
     around = CheckResult("test_imports.py::test_x", "imports", "passed")
     skipped = CheckResult("test_a.py::test_y[tiny]", "a", "skipped", variant="tiny", reason="none")
     for checks in ([skipped], [around], [around, skipped]):
-        outcome, reason = judging.judge([Attempt(done, Ended(0), 0.0, "")], checks)
+        outcome, reason = judge.judge([Attempt(done, Ended(0), 0.0, "")], checks)
         assert outcome == "failed"
         assert reason.startswith("no check ran SAM itself")
 
@@ -168,8 +168,8 @@ def test_the_small_model_that_stands_for_all_is_sam_too() -> None:
     done.exit_status = 0
     tried = [Attempt(done, Ended(0), 0.0, "")]
     plain = CheckResult("test_inputs.py::test_x", "inputs", "known", reason="x", settings={"model": "tiny"})
-    assert judging.judge(tried, [plain])[0] == "passed"
-    assert judging.judge(tried, [replace(plain, outcome="skipped")])[0] == "failed"
+    assert judge.judge(tried, [plain])[0] == "passed"
+    assert judge.judge(tried, [replace(plain, outcome="skipped")])[0] == "failed"
 
 
 def test_the_end_of_an_attempt_is_read_from_its_file(tmp_path: Path) -> None:
@@ -177,8 +177,8 @@ def test_the_end_of_an_attempt_is_read_from_its_file(tmp_path: Path) -> None:
     note = {"exit_code": None, "signal": "SIGSEGV", "cause": "", "at": 12.5}
     (tmp_path / "e").write_text(json.dumps(note))
     (tmp_path / "o").write_text("x" * 10_000 + "the end")
-    read = collect.read_attempt(tmp_path / "j", tmp_path / "e", tmp_path / "o")
+    read = records.read_attempt(tmp_path / "j", tmp_path / "e", tmp_path / "o")
     assert read.ended == Ended(None, "SIGSEGV")
     assert read.output.endswith("the end")
-    assert len(read.output) == collect.DETAILS_LIMIT
-    assert collect.read_attempt(tmp_path / "j", tmp_path / "absent", tmp_path / "absent").ended is None
+    assert len(read.output) == records.DETAILS_LIMIT
+    assert records.read_attempt(tmp_path / "j", tmp_path / "absent", tmp_path / "absent").ended is None

@@ -13,12 +13,9 @@ import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
-from samcheck import results
-from samcheck.cells import Cell
-from samcheck.commands.comparing import compare_command, noise_command
-from samcheck.compare import compare, grouping, noise, verdicts
-from samcheck.compare.measures import LATENCY, Key, Measure
-from samcheck.compare.statistics import (
+from samcheck.analysis.compare import compare, grouping, noise, verdicts
+from samcheck.analysis.compare.measures import LATENCY, Key, Measure
+from samcheck.analysis.compare.statistics import (
     NOTHING_KNOWN,
     Noise,
     Variance,
@@ -29,9 +26,12 @@ from samcheck.compare.statistics import (
     size,
     within,
 )
-from samcheck.compare.text import headline, markdown
-from samcheck.compare.verdicts import Pair, decide
+from samcheck.analysis.compare.text import headline, markdown
+from samcheck.analysis.compare.verdicts import Pair, decide
+from samcheck.cells import Cell
+from samcheck.commands.compare import compare_command, noise_command
 from samcheck.guest.record import CellResult, CheckResult, Series
+from samcheck.storage import results
 
 QUIET = Noise(Variance(0.01**2, 40.0), Variance(0.005**2, 20.0))
 

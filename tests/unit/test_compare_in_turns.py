@@ -9,7 +9,7 @@ from dataclasses import replace
 import made
 import pytest
 
-from samcheck.compare import compare, verdicts
+from samcheck.analysis.compare import compare, verdicts
 from samcheck.guest.record import MET, CellResult, CheckResult, EnvironmentRecord, Series
 
 TURNS = 12

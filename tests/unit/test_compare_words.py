@@ -10,10 +10,10 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from made import RESULT, SEEN
 
-from samcheck.compare import compare, grouping, noise
-from samcheck.compare.measures import Key
-from samcheck.compare.statistics import Noise, Variance
-from samcheck.compare.text import markdown
+from samcheck.analysis.compare import compare, grouping, noise
+from samcheck.analysis.compare.measures import Key
+from samcheck.analysis.compare.statistics import Noise, Variance
+from samcheck.analysis.compare.text import markdown
 from samcheck.guest.record import CellResult, CheckResult
 
 

@@ -9,8 +9,8 @@ import pytest
 from hostile import TEXTS
 from rich.console import Console
 
-from samcheck import console
 from samcheck.guest.record import CheckResult
+from samcheck.run import progress
 from samcheck.streams import harmless
 
 RESULT = replace(
@@ -25,7 +25,7 @@ RESULT = replace(
 def shown(terminal: bool, width: int) -> str:
     stream = io.StringIO()
     target = Console(file=stream, force_terminal=terminal, width=width, color_system=None)
-    with console.display(target, 2) as display:
+    with progress.display(target, 2) as display:
         cell = display.cell("torch2.4.1-cu121-py3.11")
         cell.phase("prepare")
         cell.phase("run")
@@ -35,18 +35,18 @@ def shown(terminal: bool, width: int) -> str:
 
 
 def test_summary() -> None:
-    assert console.summary(RESULT) == (
+    assert progress.summary(RESULT) == (
         "torch2.4.1-cu121-py3.11: failed (1 failed, 1 passed) [prepare 1 s, run 21 s]: "
         "1 of 2 checks: [bold]x[/bold]"
     )
     bare = replace(RESULT, outcome="build-failed", reason="no Python", checks=[], phases={})
-    assert console.summary(bare) == "torch2.4.1-cu121-py3.11: build-failed: no Python"
+    assert progress.summary(bare) == "torch2.4.1-cu121-py3.11: build-failed: no Python"
 
 
 def test_plain_lines_outside_of_a_terminal() -> None:
     lines = shown(terminal=False, width=40).splitlines()
     assert lines[0] == "[1/2] torch2.4.1-cu121-py3.11: prepare"
-    assert lines[-1] == f"[1/2] {console.summary(RESULT)}"  # long lines are not broken
+    assert lines[-1] == f"[1/2] {progress.summary(RESULT)}"  # long lines are not broken
     assert not any("\x1b" in line for line in lines)
 
 
@@ -63,15 +63,15 @@ def test_live_on_a_terminal(width: int) -> None:
 def test_nothing_that_is_shown_is_obeyed(text: str, terminal: bool) -> None:
     """Names of checks, reasons, and whatever is printed; each line stays one."""
     stream = io.StringIO()
-    target = console.Terminal(file=stream, force_terminal=terminal, width=120, color_system=None)
-    with console.display(target, 2) as display:
+    target = progress.Terminal(file=stream, force_terminal=terminal, width=120, color_system=None)
+    with progress.display(target, 2) as display:
         cell = display.cell("torch2.4.1-cu121-py3.11")
         cell.checks(1, 2, f"test_a.py::test_{text}")
         cell.finished(replace(RESULT, reason=text))
         target.print(text, markup=False, highlight=False, soft_wrap=True)
     sent = re.sub(r"\x1b\[\?25[lh]|\x1b\[[0-9;]*[AKm]|\r(?=\x1b|\n|$)", "", stream.getvalue())
     assert {sign for sign in sent if not sign.isprintable()} <= {"\n", "\t"}
-    said = console.summary(replace(RESULT, reason=text))
+    said = progress.summary(replace(RESULT, reason=text))
     assert said.isprintable()
 
 

@@ -9,11 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from samcheck import facts, rules
+from samcheck import facts
 from samcheck.errors import BadInput
+from samcheck.facts import compatibility
+from samcheck.facts.compatibility import Constraint, Obstacle
 from samcheck.matrix import coverage, covering
 from samcheck.matrix.space import Pair, Space
-from samcheck.rules import Constraint, Obstacle
 
 NO = Obstacle("some-rule", "install", "these two do not go together", ("somewhere",))
 
@@ -113,7 +114,7 @@ def real(python: str = "") -> Space:
         "sam": tuple(f"sam{at}" for at in range(3)),
         "backend": tuple(f"backend{at}" for at in range(8)),
     }
-    return Space(axes, rules.constraints(world))
+    return Space(axes, compatibility.constraints(world))
 
 
 def test_a_million_combinations() -> None:

@@ -18,14 +18,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from played_engine import STEP, PlayedEngine, refusal
 
-from samcheck import disk, images, owned, usage
-from samcheck.asking import index
+from samcheck import owned, paths, units
 from samcheck.cells import Cell
-from samcheck.commands.keeping import disk_command
-from samcheck.environments import CHECKOUT, docker, leftovers, stored, venv
+from samcheck.commands.disk import disk_command
+from samcheck.environments import disk_items, docker, engine_storage, images, orphans, venv
+from samcheck.environments.disk_items import Item
 from samcheck.errors import BadInput, EnvironmentUnavailable
-from samcheck.requirements import NOTHING
-from samcheck.usage import Item
+from samcheck.facts.requirements import NOTHING
+from samcheck.storage import disk
+from samcheck.storage.index import index
 
 DAY = 86400.0
 
@@ -42,7 +43,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Folders of samcheck's own, all empty."""
     monkeypatch.setenv("SAMCHECK_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("SAMCHECK_CACHE", str(tmp_path / "oracle"))
-    monkeypatch.setattr(disk, "RUNS", tmp_path / "runs")
+    monkeypatch.setattr(paths, "RUNS", tmp_path / "runs")
     monkeypatch.setattr(disk, "TEMPORARY", ((tmp_path, "samcheck-build-*"),))
     monkeypatch.setattr(disk, "_commands", lambda: iter(()))
     return tmp_path
@@ -69,22 +70,22 @@ def item(name: str, used: float, **parts: int) -> Item:
 
 def test_shared_parts_count_once_and_free_nothing_alone() -> None:
     one, other = item("one", 1, base=10, own=1), item("other", 2, base=10, more=2)
-    assert usage.total([one, other]) == 13
-    assert usage.frees([one, other]) == [1, 2]
-    assert usage.freed([one], [other]) == 1
-    assert usage.freed([one, other], []) == 13
+    assert disk_items.total([one, other]) == 13
+    assert disk_items.frees([one, other]) == [1, 2]
+    assert disk_items.freed([one], [other]) == 1
+    assert disk_items.freed([one, other], []) == 13
 
 
 def test_oldest_goes_first_and_no_more_than_needed() -> None:
     items = [item("new", 3, a=10), item("old", 1, b=10), item("older", 0, c=10)]
-    assert [each.name for each in usage.excess(items, items, 20)] == ["older"]
-    assert [each.name for each in usage.excess(items, items, 19)] == ["older", "old"]
-    assert usage.excess(items, items, 30) == []
+    assert [each.name for each in disk_items.excess(items, items, 20)] == ["older"]
+    assert [each.name for each in disk_items.excess(items, items, 19)] == ["older", "old"]
+    assert disk_items.excess(items, items, 30) == []
 
 
 def test_what_cannot_go_is_counted_all_the_same() -> None:
     items = [item("held", 0, a=10), item("free", 1, b=10)]
-    assert [each.name for each in usage.excess(items, items[1:], 5)] == ["free"]
+    assert [each.name for each in disk_items.excess(items, items[1:], 5)] == ["free"]
 
 
 ITEMS = st.lists(
@@ -103,21 +104,21 @@ ITEMS = st.lists(
 @given(ITEMS, st.integers(0, 60), st.data())
 def test_excess_is_enough_and_in_order(items: list[Item], limit: int, data: st.DataObject) -> None:
     removable = [each for each in items if data.draw(st.booleans())]
-    chosen = usage.excess(items, removable, limit)
+    chosen = disk_items.excess(items, removable, limit)
     gone = {id(each) for each in chosen}
     left = [each for each in items if id(each) not in gone]
-    assert usage.total(left) <= limit or len(chosen) == len(removable)
+    assert disk_items.total(left) <= limit or len(chosen) == len(removable)
     assert [each.used for each in chosen] == sorted(each.used for each in removable)[: len(chosen)]
     if chosen:
-        assert usage.total([*left, chosen[-1]]) > limit
-    assert usage.total(items) - usage.total(left) == usage.freed(chosen, left)
+        assert disk_items.total([*left, chosen[-1]]) > limit
+    assert disk_items.total(items) - disk_items.total(left) == disk_items.freed(chosen, left)
 
 
 @pytest.mark.parametrize(
     ("text", "seconds"), [("90m", 5400), ("1h", 3600), ("14d", 14 * 86400), ("2w", 1209600)]
 )
 def test_ages(text: str, seconds: int) -> None:
-    assert usage.seconds(text) == seconds
+    assert units.seconds(text) == seconds
 
 
 @pytest.mark.parametrize(
@@ -125,14 +126,14 @@ def test_ages(text: str, seconds: int) -> None:
 )
 def test_what_is_no_age_is_said(text: str) -> None:
     with pytest.raises(BadInput, match="is no age: write a whole number"):
-        usage.seconds(text)
+        units.seconds(text)
 
 
 @pytest.mark.parametrize(
     ("text", "count"), [("20GiB", 20 * 2**30), ("1.5 gib", 3 * 2**29), ("500MB", 500_000_000), ("0B", 0)]
 )
 def test_sizes(text: str, count: int) -> None:
-    assert usage.size(text) == count
+    assert units.size(text) == count
 
 
 @pytest.mark.parametrize(
@@ -140,17 +141,17 @@ def test_sizes(text: str, count: int) -> None:
 )
 def test_what_is_no_size_is_said(text: str) -> None:
     with pytest.raises(BadInput, match="is no size: write a number and a unit"):
-        usage.size(text)
+        units.size(text)
 
 
 def test_bytes_and_ages_for_people() -> None:
-    assert [usage.readable(count) for count in (0, 1023, 2**20, 3 * 2**29)] == [
+    assert [units.readable(count) for count in (0, 1023, 2**20, 3 * 2**29)] == [
         "0 B",
         "1023 B",
         "1 MiB",
         "1.5 GiB",
     ]
-    assert [usage.ago(age) for age in (0, 60, 7200, 3 * DAY)] == ["just now", "1 minute", "2 hours", "3 days"]
+    assert [units.ago(age) for age in (0, 60, 7200, 3 * DAY)] == ["just now", "1 minute", "2 hours", "3 days"]
 
 
 # The engine.
@@ -158,11 +159,11 @@ def test_bytes_and_ages_for_people() -> None:
 
 def test_every_command_of_the_dockerfile_marks_its_cache() -> None:
     """What BuildKit calls the results of a recipe's steps is the text of the steps."""
-    recipe = (CHECKOUT / "dockerfiles" / images.DOCKERFILE).read_text(encoding="utf-8")
+    recipe = (paths.CHECKOUT / "dockerfiles" / images.DOCKERFILE).read_text(encoding="utf-8")
     steps = [step.partition("\n\n")[0] for step in recipe.replace("\\\n", " ").split("\nRUN ")[1:]]
     assert steps
     for step in steps:
-        assert stored.COMMAND.search(step.partition("\n")[0]), step
+        assert engine_storage.COMMAND.search(step.partition("\n")[0]), step
 
 
 def test_images_of_others_are_not_samchecks(engine: PlayedEngine) -> None:
@@ -175,11 +176,11 @@ def test_images_of_others_are_not_samchecks(engine: PlayedEngine) -> None:
     engine.image("6", "", {"base": 100, "torch": 50, "mine": 6}, labels=ours, step="/bin/sh -c make mine")
     engine.image("7", "", {"base": 100, "old": 40}, labels=ours)
     engine.image("8", "", {"base": 100, "mine": 6}, labels=base)
-    found = stored.look(engine)
+    found = engine_storage.look(engine)
     assert {each.key for each in found} == {"samcheck:cell-abc", "samcheck-base:bookworm", "7"}
-    assert usage.total(found) == 190
+    assert disk_items.total(found) == 190
     # What others built on it holds the layers: only that of the image without a name comes back.
-    assert usage.freed(found, []) == 40
+    assert disk_items.freed(found, []) == 40
 
 
 @pytest.mark.parametrize("step", [STEP, "ENV also made a layer, says this engine"])
@@ -187,30 +188,30 @@ def test_layers_without_bytes_do_not_shift_the_others(engine: PlayedEngine, step
     ours = {"samcheck.kind": "image"}
     engine.image("1", "samcheck:a", {"empty": 0, "base": 100, "torch": 50}, labels=ours, step=step)
     engine.image("2", "samcheck:b", {"empty": 0, "base": 100, "other": 30}, labels=ours, step=step)
-    found = stored.look(engine)
+    found = engine_storage.look(engine)
     assert [each.size for each in found] == [150, 130]
-    assert usage.total(found) == 180
+    assert disk_items.total(found) == 180
 
 
 def test_layers_without_bytes_may_lie_on_top(engine: PlayedEngine) -> None:
     engine.image("1", "samcheck:a", {"base": 100, "empty": 0}, labels={"samcheck.kind": "image"})
     engine.image("2", "mine:b", {"base": 100})
-    (found,) = stored.look(engine)
-    assert usage.freed([found], []) == 0
+    (found,) = engine_storage.look(engine)
+    assert disk_items.freed([found], []) == 0
 
 
 def test_a_base_is_used_when_an_image_on_it_is(engine: PlayedEngine) -> None:
     tagged = "2026-03-01T00:00:00.123456789Z"
     engine.image("1", "samcheck-base:trixie", {"base": 1}, labels={"samcheck.kind": "base"})
     engine.image("2", "samcheck:a", {"base": 1, "a": 2}, labels={"samcheck.kind": "image"}, tagged=tagged)
-    base, cell = stored.look(engine)
+    base, cell = engine_storage.look(engine)
     assert base.used == cell.used
 
 
 def test_a_name_that_somebody_gave_keeps_the_bytes(engine: PlayedEngine) -> None:
     engine.image("1", "samcheck:a mine:a", {"a": 2}, labels={"samcheck.kind": "image"})
-    (found,) = stored.look(engine)
-    assert (found.key, found.size, usage.freed([found], [])) == ("samcheck:a", 2, 0)
+    (found,) = engine_storage.look(engine)
+    assert (found.key, found.size, disk_items.freed([found], [])) == ("samcheck:a", 2, 0)
 
 
 def test_only_own_records_of_the_cache(engine: PlayedEngine) -> None:
@@ -222,7 +223,7 @@ def test_only_own_records_of_the_cache(engine: PlayedEngine) -> None:
     )
     engine.record("foreign", 5, "mount / from exec /bin/sh -c /opt/venv/bin/pip install x")
     engine.record("context", 6, "local source for context")
-    found = [each for each in stored.look(engine) if each.kind == "cache"]
+    found = [each for each in engine_storage.look(engine) if each.kind == "cache"]
     assert {(each.key, each.size, each.held) for each in found} == {
         ("old", 3, ""),
         ("wheels", 4, "a build uses it"),
@@ -241,25 +242,25 @@ def test_engine_that_measures_for_somebody_else_is_asked_again(
         return answer()
 
     monkeypatch.setattr(engine, "df", df)
-    monkeypatch.setattr(stored, "WAIT_SECONDS", 0)
-    assert stored.look(engine) == []
+    monkeypatch.setattr(engine_storage, "WAIT_SECONDS", 0)
+    assert engine_storage.look(engine) == []
     refusals.append(refusal("no space left on device"))
     with pytest.raises(APIError, match="no space left"):
-        stored.look(engine)
+        engine_storage.look(engine)
 
 
 def test_containers_hold_their_images_unless_they_are_forgotten(engine: PlayedEngine) -> None:
     for id in "12":
         engine.image(id, f"samcheck:{id}", {id: 1}, labels={"samcheck.kind": "image"})
     engine.container("of-others", "1")
-    engine.container("forgotten", "2", kind="container", owner=leftovers.owner(2**22 + 1), work="/runs/of/2")
-    found = {each.key: each for each in stored.look(engine)}
+    engine.container("forgotten", "2", kind="container", owner=orphans.owner(2**22 + 1), work="/runs/of/2")
+    found = {each.key: each for each in engine_storage.look(engine)}
     assert found["samcheck:1"].held == "a container uses it"
     assert not found["samcheck:2"].held
     assert (found["forgotten"].kind, found["forgotten"].size) == ("container", 7)
-    assert stored.working(engine) == []
+    assert engine_storage.working(engine) == []
     engine.container("at-work", "2", kind="container", owner="another boot 17", work="/runs/here")
-    assert stored.working(engine) == ["/runs/here"]
+    assert engine_storage.working(engine) == ["/runs/here"]
 
 
 # Folders.
@@ -274,10 +275,10 @@ def test_files_that_environments_share_count_once(home: Path) -> None:
         put(home / "home/venvs" / name / venv.COMPLETE, 0)
     one, two = disk.folders([])
     assert (one.kind, one.cell, two.cell) == ("venv", "one", "two")
-    assert usage.total([one, two]) == one.size + two.size - 8192
-    assert usage.outside([one, two]) == 8192
-    assert usage.freed([one, two], []) == usage.total([one, two]) - 8192
-    assert usage.freed([one], [two]) == one.size - 2 * 8192
+    assert disk_items.total([one, two]) == one.size + two.size - 8192
+    assert disk_items.outside([one, two]) == 8192
+    assert disk_items.freed([one, two], []) == disk_items.total([one, two]) - 8192
+    assert disk_items.freed([one], [two]) == one.size - 2 * 8192
 
 
 def test_use_is_the_time_of_the_marker_not_of_the_files(home: Path) -> None:
@@ -334,7 +335,7 @@ def test_what_is_at_work_is_held(home: Path, monkeypatch: pytest.MonkeyPatch) ->
         put(own(home / "runs" / name) / "run.json")
     python = f"{home}/home/venvs/cell-1a/bin/python -m pytest"
     monkeypatch.setattr(disk, "_commands", lambda: iter([python]))
-    monkeypatch.setattr(leftovers, "lives", lambda pid: pid == "2")
+    monkeypatch.setattr(orphans, "lives", lambda pid: pid == "2")
     with FileLock(f"{home}/home/venvs/cell-2b.lock"):
         found = disk.folders([f"{home}/runs/20260103-000000-3/cell/work"])
     assert {each.name: each.held for each in found} == {

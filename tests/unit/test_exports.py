@@ -15,14 +15,15 @@ import pytest
 from click.testing import CliRunner, Result
 from junitparser import JUnitXml
 
-from samcheck import results
+from samcheck import paths
 from samcheck.__main__ import cli
 from samcheck.cells import Cell
-from samcheck.environments import CHECKOUT
 from samcheck.errors import EmptySelection
 from samcheck.report import exports
-from samcheck.report.exports import badge, document, parquet
-from samcheck.report.exports.rows import COLUMNS, rows
+from samcheck.report.exports import badge, document
+from samcheck.storage import results
+from samcheck.storage.index import parquet
+from samcheck.storage.index.rows import COLUMNS, rows
 
 PASSED = replace(
     hostile.RESULT,
@@ -61,7 +62,7 @@ def export(store: Path, name: str) -> bytes:
 
 @pytest.mark.parametrize("name", sorted(document.SHAPES))
 def test_the_published_schema_is_that_of_the_dataclasses(name: str) -> None:
-    published = (CHECKOUT / "samcheck" / "schemas" / f"{name}.json").read_text()
+    published = (paths.CHECKOUT / "samcheck" / "schemas" / f"{name}.json").read_text()
     assert json.loads(published) == document.schema(name), f"write it with `samcheck schema {name}`"
     assert json.loads(run("schema", name).stdout) == json.loads(published)
     jsonschema.Draft202012Validator.check_schema(json.loads(published))
@@ -79,9 +80,9 @@ def test_json_has_everything_and_fits_its_schema(store: Path) -> None:
 
 def test_every_file_of_results_fits_its_schema(store: Path) -> None:
     schema = jsonschema.Draft202012Validator(document.schema("result"))
-    paths = [*store.glob("*/*/*.json"), *(CHECKOUT / "results").glob("*/*/*.json")]
-    assert len(paths) > 3
-    for path in paths:
+    every = [*store.glob("*/*/*.json"), *(paths.CHECKOUT / "results").glob("*/*/*.json")]
+    assert len(every) > 3
+    for path in every:
         schema.validate(json.loads(path.read_bytes()))
 
 

@@ -220,8 +220,8 @@ def test_rules_are_found_by_id() -> None:
 def named_rules() -> set[tuple[str, str]]:
     """Rule and kind of every obstacle that the program can raise by itself."""
     found = set()
-    for module in ("rules", "hosts"):
-        tree = ast.parse((facts.FOLDER.parent / f"{module}.py").read_text(encoding="utf-8"))
+    for module in ("compatibility", "gpu_support"):
+        tree = ast.parse((facts.FOLDER / f"{module}.py").read_text(encoding="utf-8"))
         for node in ast.walk(tree):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Obstacle":
                 words = [str(word.value) for word in node.args[:2] if isinstance(word, ast.Constant)]

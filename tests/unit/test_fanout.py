@@ -14,10 +14,10 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from jsonschema.validators import validator_for
 
-from samcheck import fanout
 from samcheck.errors import BadInput
-from samcheck.fanout import buildkite, github, gitlab
-from samcheck.fanout.pipeline import BOOTSTRAP, FOLDERS, MERGE, Job, Pipeline, command
+from samcheck.matrix import fanout
+from samcheck.matrix.fanout import buildkite, github, gitlab
+from samcheck.matrix.fanout.pipeline import BOOTSTRAP, FOLDERS, MERGE, Job, Pipeline, command
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 EXAMPLES = CHECKOUT / "examples" / "ci"

@@ -9,11 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from samcheck import results
-from samcheck.collect import Attempt, Journal
+from samcheck import paths
 from samcheck.environments import Ended
 from samcheck.errors import EmptySelection
 from samcheck.guest.record import CheckResult
+from samcheck.run.records import Attempt, Journal
+from samcheck.storage import results
 from tests.faults import patching, runs, seed, table, trial, verdict
 from tests.faults.__main__ import select
 from tests.faults.catalogue import FAULTS
@@ -101,7 +102,7 @@ def test_every_fault_says_what_it_is(fault) -> None:
 
 def test_suite_knows_of_no_fault() -> None:
     for folder in ("samcheck", "tests/suite"):
-        for path in (table.CHECKOUT / folder).rglob("*.py"):
+        for path in (paths.CHECKOUT / folder).rglob("*.py"):
             text = path.read_text(encoding="utf-8")
             assert not any(word in text for word in ("tests.faults", "tests/faults", seed.VARIABLE)), path
 

@@ -13,17 +13,18 @@ import pytest
 from click.testing import CliRunner
 from intruders import INTRUDERS, within
 
-from samcheck import collect, disk, files, matrix, merge, planning, report, results, session
+from samcheck import files, matrix, paths, report
 from samcheck.__main__ import cli
-from samcheck.asking import index
-from samcheck.bisection import noted
-from samcheck.compare import noise, sources
-from samcheck.environments import venv
+from samcheck.analysis.compare import noise, sources
 from samcheck.errors import BadInput
 from samcheck.facts import load
-from samcheck.hosts import Host
+from samcheck.facts.gpu_support import Host
+from samcheck.matrix import selection
 from samcheck.matrix.file import MAXIMUM_BYTES
-from samcheck.planning import Choice
+from samcheck.matrix.selection import Choice
+from samcheck.run import records
+from samcheck.storage import disk, left_out_cells, merge, results, runs
+from samcheck.storage.index import index
 
 each_intruder = pytest.mark.parametrize("intruder", INTRUDERS)
 
@@ -63,18 +64,18 @@ def test_what_is_no_file_is_one_sentence(intruder: str, reader: str, tmp_path: P
 @each_intruder
 def test_notes_that_cannot_be_read_are_as_if_there_were_none(intruder: str, tmp_path: Path) -> None:
     run, bisect, listed = (tmp_path / name / "note" for name in ("run", "bisect-1", "index"))
-    for path, name in ((run, "run.json"), (bisect, noted.FILE), (listed, index.LIST)):
+    for path, name in ((run, "run.json"), (bisect, runs.BISECT_FILE), (listed, index.LIST)):
         put(intruder, path.parent / name)
     with within():
-        assert session._noted(run.parent) is None
-        assert not session.noted_before(run.parent)
-        assert not noted.noted_before(bisect.parent)
+        assert runs._noted(run.parent) is None
+        assert not runs.is_run(run.parent)
+        assert not runs.is_bisect(bisect.parent)
         assert index._listed(listed.parent) == {}
         assert index.root_of(listed.parent) == ""
-        record = collect.read(run.parent / "run.json")  # as a record: a check may put anything there
+        record = records.read(run.parent / "run.json")  # as a record: a check may put anything there
         assert record.lines == 0 or record.torn
         assert not record.finished
-        assert len(collect.tail(run.parent / "run.json")) <= collect.DETAILS_LIMIT
+        assert len(records.tail(run.parent / "run.json")) <= records.DETAILS_LIMIT
 
 
 @each_intruder
@@ -111,7 +112,7 @@ def test_questions_about_results_with_something_else_among_them(
 @each_intruder
 def test_a_note_of_what_was_left_out(intruder: str, tmp_path: Path) -> None:
     results.store(tmp_path, made.RESULT, "x")
-    put(intruder, tmp_path / report.LEFT_OUT)
+    put(intruder, tmp_path / left_out_cells.LEFT_OUT)
     with within():
         text = report.write(tmp_path).read_text()
     assert intruder == "nothing" or "left-out.json: is not what a run writes" in text
@@ -159,7 +160,7 @@ def test_a_matrix_that_cannot_be(name: str, tmp_path: Path) -> None:
     content, said = MATRICES[name]
     (tmp_path / "x.toml").write_bytes(content)
     with within(), pytest.raises(BadInput) as refused:
-        planning.whole(Choice(tmp_path / "x.toml"), Host())
+        selection.whole(Choice(tmp_path / "x.toml"), Host())
     assert said in str(refused.value)
     assert all(line.startswith(("x.toml: ", str(tmp_path))) for line in str(refused.value).splitlines())
 
@@ -172,7 +173,7 @@ def test_decoration_is_no_key_of_many_parts() -> None:
 @pytest.mark.parametrize("path", ["..", "/", "/dev/null", "/proc/self/mem", "."])
 def test_a_matrix_that_is_no_file(path: str) -> None:
     with within(), pytest.raises(BadInput, match=f"{re.escape(path)}: cannot be read: "):
-        planning.whole(Choice(Path(path)), Host())
+        selection.whole(Choice(Path(path)), Host())
 
 
 @pytest.mark.parametrize(
@@ -227,5 +228,5 @@ def test_no_home(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name, raising=False)
     assert files.home() is None
     with pytest.raises(BadInput, match="no home folder: say by SAMCHECK_HOME"):
-        venv.home()
+        paths.home()
     assert disk.oracle_folder() == Path("~/.cache/samcheck/oracle")

@@ -9,11 +9,11 @@ from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from samcheck import fitting
 from samcheck.__main__ import cli
+from samcheck.analysis import memory
+from samcheck.analysis.memory import Question
 from samcheck.errors import BadInput
-from samcheck.fitting import Question
-from samcheck.guest.sizes import SHAPES, Work
+from samcheck.guest.memory_model import SHAPES, Work
 
 MIB, GIB = 2**20, 2**30
 
@@ -44,7 +44,7 @@ def test_the_largest_allocation_is_the_one_that_people_report(variant: str, mib:
 
 def test_an_answer_is_the_largest_that_fits() -> None:
     asked = question()
-    found = fitting.answer(asked)
+    found = memory.answer(asked)
     assert not asked.fits("automatic")
     most = found.points_per_batch
     assert question(points_per_batch=most).fits("automatic")
@@ -56,53 +56,53 @@ def test_an_answer_is_the_largest_that_fits() -> None:
 def test_an_image_that_no_batch_takes() -> None:
     """Its largest copy that fits does fit; the next larger does not."""
     huge = question(size=(30_000, 40_000))
-    found = fitting.answer(huge)
+    found = memory.answer(huge)
     assert found.points_per_batch == 0
     height, width = found.size
     assert question(size=(height, width), points_per_batch=1).fits("automatic")
     assert not question(size=(height + 30, width + 40), points_per_batch=1).fits("automatic")
-    assert f"scale the image down to {width} x {height}" in "\n".join(fitting.lines(huge))
+    assert f"scale the image down to {width} x {height}" in "\n".join(memory.lines(huge))
 
 
 def test_a_model_that_does_not_fit_names_the_precisions_that_do() -> None:
     small = Question("vit_h", "fp32", Work((1024, 1024)), card=5 * GIB)
-    said = "\n".join(fitting.lines(small))
+    said = "\n".join(memory.lines(small))
     assert "not even one image can be encoded: take fp16, bf16" in said
     tiny = Question("vit_h", "fp32", Work((1024, 1024)), card=1 * GIB)
-    assert "take a smaller variant" in "\n".join(fitting.lines(tiny))
+    assert "take a smaller variant" in "\n".join(memory.lines(tiny))
 
 
 def test_precisions_that_allow_more_are_named() -> None:
     """And no others; what they allow does fit, and one more does not."""
     asked = Question("vit_h", "fp32", Work((1024, 1024)), card=16 * GIB)
-    found = fitting.answer(asked)
-    said = [line for line in fitting.lines(asked) if line.startswith("in ")]
+    found = memory.answer(asked)
+    said = [line for line in memory.lines(asked) if line.startswith("in ")]
     most = found.by_precision["bf16"]
     points = most.points_per_batch
     assert f"in fp16, bf16: at most {most.images} images at once, points_per_batch={points}" in said
     assert not any("fp32" in line for line in said)
     assert most.images > found.images
-    assert found.by_precision["fp32"] == fitting.Most(found.images, found.points_per_batch)
+    assert found.by_precision["fp32"] == memory.Most(found.images, found.points_per_batch)
     for images, fits in ((most.images, True), (most.images + 1, False)):
         narrow = Question("vit_h", "bf16", Work((1024, 1024), images=images), card=16 * GIB)
         assert narrow.fits("encode") == fits
     narrow = Question("vit_h", "bf16", Work((1024, 1024)), card=16 * GIB)
-    assert not [line for line in fitting.lines(narrow) if line.startswith("in ")]
+    assert not [line for line in memory.lines(narrow) if line.startswith("in ")]
 
 
 def test_nonzero_limits_what_memory_would_not() -> None:
     """https://github.com/facebookresearch/segment-anything/issues/427"""
     big = Question("vit_b", "fp32", Work((3344, 3344)), card=200 * GIB)
-    found = fitting.answer(big)
+    found = memory.answer(big)
     assert found.nonzero_points == 64  # at 11.18 megapixels
     assert found.points_per_batch > 64
-    assert "points_per_batch=64" in "\n".join(fitting.lines(big))
+    assert "points_per_batch=64" in "\n".join(memory.lines(big))
 
 
 @settings(max_examples=60)
 @given(
     variant=st.sampled_from(sorted(SHAPES)),
-    precision=st.sampled_from(fitting.PRECISION_NAMES),
+    precision=st.sampled_from(memory.PRECISION_NAMES),
     height=st.integers(1, 6000),
     width=st.integers(1, 6000),
     count=st.integers(1, 200),
@@ -122,15 +122,15 @@ def test_more_never_needs_less(variant: str, precision: str, height: int, width:
 @pytest.mark.parametrize("text", ["4000", "4000x", "x3000", "-1x5", "0x5", "4000x3000x3", "999999x1", "a×b"])
 def test_a_size_that_is_none(text: str) -> None:
     with pytest.raises(BadInput, match="--image"):
-        fitting.image_size(text)
+        memory.image_size(text)
 
 
 def test_an_image_of_one_pixel() -> None:
-    assert fitting.answer(question(size=(1, 1))).points_per_batch > 0
+    assert memory.answer(question(size=(1, 1))).points_per_batch > 0
 
 
 def test_width_comes_first() -> None:
-    assert fitting.image_size("4000x3000") == fitting.image_size("4000×3000") == (3000, 4000)
+    assert memory.image_size("4000x3000") == memory.image_size("4000×3000") == (3000, 4000)
 
 
 def test_command() -> None:

@@ -8,8 +8,8 @@ from collections.abc import Callable
 
 import pytest
 
-from samcheck import gates
-from samcheck.gates import Gates, Slot, Stopped, side_by_side
+from samcheck.run import scheduler
+from samcheck.run.scheduler import Gates, Slot, Stopped, side_by_side
 
 
 class Watch:
@@ -106,7 +106,7 @@ def test_an_error_ends_everything() -> None:
 
 
 def test_who_waits_is_stopped_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gates, "POLL_SECONDS", 0.01)
+    monkeypatch.setattr(scheduler, "POLL_SECONDS", 0.01)
     shared = Gates()
     waiting = []
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from samcheck.guest import gauge
+from samcheck.guest.benchmark import disturbance
 
 
 class NVMLError(Exception): ...
@@ -39,9 +39,9 @@ class Nvml:
         return ask
 
 
-def measured(monkeypatch: pytest.MonkeyPatch, **answers: Any) -> gauge.Gauge:
+def measured(monkeypatch: pytest.MonkeyPatch, **answers: Any) -> disturbance.Gauge:
     monkeypatch.setitem(sys.modules, "pynvml", Nvml(**answers))  # type: ignore[arg-type]
-    found = gauge.Gauge("cuda")
+    found = disturbance.Gauge("cuda")
     found.before()
     found.during()
     found.after()
@@ -80,7 +80,7 @@ def test_without_a_driver_nothing_is_read(monkeypatch: pytest.MonkeyPatch) -> No
     nvml = Nvml()
     del nvml.answers["nvmlInit"]
     monkeypatch.setitem(sys.modules, "pynvml", nvml)  # type: ignore[arg-type]
-    found = gauge.Gauge("cuda")
+    found = disturbance.Gauge("cuda")
     assert found.gpu is None
 
 
@@ -97,20 +97,20 @@ def test_the_gpu_that_cuda_shows_first_is_read(
 ) -> None:
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", seen)
     nvml = Nvml(nvmlDeviceGetHandleByUUID="handle")
-    gauge._handle(nvml)
+    disturbance._handle(nvml)
     assert nvml.asked == [asked]
 
 
 def test_share_of_others() -> None:
-    assert gauge.others_share((10.0, 5.0), (12.0, 6.5)) == pytest.approx(0.25)
-    assert gauge.others_share((10.0, 5.0), (10.1, 5.0)) is None  # too short for the kernel's clock
-    assert gauge.others_share((10.0, 5.0), (11.0, 7.0)) == 0.0
+    assert disturbance.others_share((10.0, 5.0), (12.0, 6.5)) == pytest.approx(0.25)
+    assert disturbance.others_share((10.0, 5.0), (10.1, 5.0)) is None  # too short for the kernel's clock
+    assert disturbance.others_share((10.0, 5.0), (11.0, 7.0)) == 0.0
 
 
 def test_busy_cpu_is_marked(monkeypatch: pytest.MonkeyPatch) -> None:
     times = iter([(0.0, 0.0), (10.0, 8.0)])
-    monkeypatch.setattr(gauge, "cpu_seconds", lambda: next(times))
-    found = gauge.Gauge("cpu")
+    monkeypatch.setattr(disturbance, "cpu_seconds", lambda: next(times))
+    found = disturbance.Gauge("cpu")
     found.before()
     found.after()
     assert found.disturbed == ["other processes had over 10% of the CPU"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from samcheck.environments import gpu_access
+from samcheck.environments import gpu_errors
 
 # https://github.com/NVIDIA/nvidia-docker/issues/1642
 NO_TOOLKIT = 'could not select device driver "" with capabilities: [[gpu]]'
@@ -47,7 +47,7 @@ ERROR_804 = ERROR_803.partition("Error 803")[0] + (
     ],
 )
 def test_each_refusal_has_its_own_remedy(words: str, cause: str) -> None:
-    said = gpu_access.refusal(words)
+    said = gpu_errors.refusal(words)
     assert cause in said
     assert said.endswith(")")
     assert words.split(maxsplit=1)[0] in said  # the engine's own words stand behind
@@ -56,5 +56,5 @@ def test_each_refusal_has_its_own_remedy(words: str, cause: str) -> None:
 
 
 def test_unknown_words_are_passed_on() -> None:
-    assert gpu_access.refusal("no idea") == "the engine would not start the container: no idea"
-    assert gpu_access.lost("") == "PyTorch sees no GPU in an environment that was given one (no reason given)"
+    assert gpu_errors.refusal("no idea") == "the engine would not start the container: no idea"
+    assert gpu_errors.lost("") == "PyTorch sees no GPU in an environment that was given one (no reason given)"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from samcheck.guest.memory.holes import pieces
+from samcheck.guest.memory.fragmentation import pieces
 
 KIB, MIB = 2**10, 2**20
 

@@ -20,9 +20,8 @@ from click.testing import CliRunner
 from markdown_it import MarkdownIt
 from rich.console import Console
 
-from samcheck import repro, results
 from samcheck.__main__ import cli
-from samcheck.asking.answer import SHOWN
+from samcheck.analysis.query.output import SHOWN
 from samcheck.errors import BadInput
 from samcheck.facts import load
 from samcheck.guest.record import CELL_OUTCOMES, CHECK_OUTCOMES, CellResult
@@ -30,9 +29,11 @@ from samcheck.matrix import LeftOut
 from samcheck.report import exports, lookup, markdown, memory, recipes, terminal
 from samcheck.report.exports import document, workflow
 from samcheck.report.exports.csv_rows import FORMULA
-from samcheck.report.exports.rows import COLUMNS
-from samcheck.report.plain import visible
-from samcheck.results import Stored
+from samcheck.run import reproduce
+from samcheck.sanitize import visible
+from samcheck.storage import results
+from samcheck.storage.index.rows import COLUMNS
+from samcheck.storage.results import Stored
 
 #: For what does not hang on which of them it is.
 ALL = " ".join(text for name, text in hostile.TEXTS.items() if name != "huge")
@@ -284,11 +285,11 @@ def test_no_shell_line_is_made_of_it(text: str) -> None:
         environment = replace(planted.environment, kind=kind, details={"image": text, "interpreter": text})
         result = replace(planted, environment=environment, cell=hostile.RESULT.cell)
         with pytest.raises(BadInput):
-            repro.line(result, result.checks[0])
+            reproduce.line(result, result.checks[0])
         known = replace(result.checks[0], check="test_dtype.py::test_x")
         if kind != "venv":
             with pytest.raises(BadInput):
-                repro.line(result, known)
+                reproduce.line(result, known)
 
 
 def test_a_found_check_is_found_by_its_own_name() -> None:

@@ -2,16 +2,17 @@ from __future__ import annotations
 
 import pytest
 
-from samcheck import facts, hosts
+from samcheck import facts
 from samcheck.cells import Cell
 from samcheck.errors import BadInput
-from samcheck.hosts import Host
+from samcheck.facts import gpu_support
+from samcheck.facts.gpu_support import Host
 
 FACTS = facts.load()
 
 
 def against(torch: str, cuda: str, gpu: str, driver: str) -> dict[str, str]:
-    found = hosts.obstacles(Cell(torch, cuda, "3.11"), hosts.host(gpu, driver, FACTS), FACTS)
+    found = gpu_support.obstacles(Cell(torch, cuda, "3.11"), gpu_support.host(gpu, driver, FACTS), FACTS)
     return {obstacle.rule: obstacle.kind for obstacle in found}
 
 
@@ -57,12 +58,14 @@ def test_obstacles(torch: str, cuda: str, gpu: str, driver: str, expected: dict[
 
 
 def test_what_helps_is_named() -> None:
-    on = hosts.host("V100", "580.65.06", FACTS)
-    (found,) = hosts.obstacles(Cell("2.11.0", "cu130", "3.11"), on, FACTS)
+    on = gpu_support.host("V100", "580.65.06", FACTS)
+    (found,) = gpu_support.obstacles(Cell("2.11.0", "cu130", "3.11"), on, FACTS)
     assert "sm_70" in found.text
     assert "take its cu126 build" in found.text
     assert found.source
-    (found,) = hosts.obstacles(Cell("2.4.1", "cu121", "3.11"), hosts.host("B200", "", FACTS), FACTS)
+    (found,) = gpu_support.obstacles(
+        Cell("2.4.1", "cu121", "3.11"), gpu_support.host("B200", "", FACTS), FACTS
+    )
     assert "no build of this release has it" in found.text
 
 
@@ -78,12 +81,14 @@ def test_what_helps_is_named() -> None:
 )
 def test_nonsense_is_refused(gpu: str, driver: str, said: str) -> None:
     with pytest.raises(BadInput, match=said):
-        hosts.host(gpu, driver, FACTS)
+        gpu_support.host(gpu, driver, FACTS)
 
 
 def test_a_machine_in_words() -> None:
     assert str(Host()) == "a machine without a GPU"
-    assert str(hosts.host("4090", "", FACTS)).startswith("RTX 4090 (compute capability 8.9)")
-    assert hosts.host("sm_86", "", FACTS) == hosts.host("8.6", "", FACTS)
-    assert hosts.host("8.6", "", FACTS).gpus[0].capability == "8.6"
-    assert str(hosts.host("v100", "535.104", FACTS)) == "V100 (compute capability 7.0) with driver 535.104"
+    assert str(gpu_support.host("4090", "", FACTS)).startswith("RTX 4090 (compute capability 8.9)")
+    assert gpu_support.host("sm_86", "", FACTS) == gpu_support.host("8.6", "", FACTS)
+    assert gpu_support.host("8.6", "", FACTS).gpus[0].capability == "8.6"
+    assert (
+        str(gpu_support.host("v100", "535.104", FACTS)) == "V100 (compute capability 7.0) with driver 535.104"
+    )

@@ -10,13 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from samcheck import collect, judging
 from samcheck.cells import Cell
-from samcheck.collect import Attempt
 from samcheck.environments import Ended
+from samcheck.facts.requirements import NOTHING
 from samcheck.guest.record import CHECK_OUTCOMES, CheckResult, Fingerprint
-from samcheck.intake import Intake
-from samcheck.requirements import NOTHING
+from samcheck.run import judge, records
+from samcheck.run.intake import Intake
+from samcheck.run.records import Attempt
 
 CHECKS = [CheckResult(f"test_a.py::test_{name}", "a", "not-run", variant="tiny") for name in "abc"]
 A, B, C = (check.check for check in CHECKS)
@@ -45,7 +45,7 @@ def attempt(*events: object, ended: Ended | None = Ended(0)) -> Attempt:  # noqa
 
 
 def outcomes(seen: Attempt) -> list[str]:
-    found = {each.check: each.outcome for each in collect.verdicts([seen], 60.0)}
+    found = {each.check: each.outcome for each in records.verdicts([seen], 60.0)}
     return [found[check.check] for check in CHECKS]
 
 
@@ -155,13 +155,13 @@ def test_whatever_is_said_the_record_reads_back_as_it_was_believed(lines: list[b
     """And each check that was collected is in the result, none of them passed without its own events."""
     intake = Intake()
     record = b"".join(intake.take(line) for line in [json.dumps(COLLECTED).encode(), *lines])
-    again = collect.Journal()
+    again = records.Journal()
     for line in record.splitlines():
         again.feed(line)
     assert again == intake.journal
     assert not again.torn
     seen = Attempt(again, Ended(0), 1.0, "")
-    found = {each.check: each.outcome for each in collect.verdicts([seen], 60.0) if "::" in each.check}
+    found = {each.check: each.outcome for each in records.verdicts([seen], 60.0) if "::" in each.check}
     assert set(found) == {A, B, C}
     said = [json.loads(line) for line in record.splitlines()]
     for check, outcome in found.items():
@@ -199,14 +199,14 @@ def test_only_what_gets_on_counts_as_progress() -> None:
 
 def test_a_status_that_tells_of_failures_is_not_passed_over() -> None:
     seen = attempt(COLLECTED, *ran(A, B, C), {**ENDED, "exit_status": 1}, ended=Ended(1))
-    checks = collect.verdicts([seen], 60.0)
-    assert judging.judge([seen], checks)[0] == "failed"
+    checks = records.verdicts([seen], 60.0)
+    assert judge.judge([seen], checks)[0] == "failed"
 
 
 @pytest.mark.parametrize("torch", ["9" * 5000, "2." + "9" * 5000, "nightly!\x1b[2J"])
 def test_what_is_no_version_is_told_in_short(torch: str) -> None:
     seen = Fingerprint("3.11", "CPython", "", "", "", 1, 1, torch=torch)
-    (told,) = judging.compare(Cell("2.5.1", "cpu", "3.11"), NOTHING, seen)
+    (told,) = judge.compare(Cell("2.5.1", "cpu", "3.11"), NOTHING, seen)
     assert "not a version" in told
     assert told.isprintable()
     assert len(told) < 500

@@ -16,38 +16,19 @@ GUEST = PACKAGE / "guest"
 LAYERS = (
     ("samcheck.__main__",),
     ("samcheck.commands",),
-    ("samcheck.advice", "samcheck.carrying", "samcheck.clean", "samcheck.disk", "samcheck.planning"),
+    ("samcheck.analysis",),
+    ("samcheck.run",),
+    ("samcheck.report",),
+    ("samcheck.matrix",),
+    ("samcheck.storage",),
+    ("samcheck.environments",),
+    ("samcheck.facts",),
     (
-        "samcheck.session",
-        "samcheck.fanout",
-        "samcheck.against",
-        "samcheck.refresh",
-        "samcheck.bisection",
-        "samcheck.interleaving",
+        *("samcheck.cells", "samcheck.certificates", "samcheck.codec", "samcheck.errors", "samcheck.files"),
+        *("samcheck.git", "samcheck.owned", "samcheck.paths", "samcheck.sanitize", "samcheck.signals"),
+        *("samcheck.streams", "samcheck.units", "samcheck.version"),
     ),
-    ("samcheck.merge", "samcheck.repro", "samcheck.explain", "samcheck.fitting", "samcheck.attribution"),
-    ("samcheck.asking",),
-    ("samcheck.runner", "samcheck.report", "samcheck.console", "samcheck.compare", "samcheck.mishaps"),
-    ("samcheck.judging", "samcheck.starting"),
-    ("samcheck.course",),
-    ("samcheck.passes",),
-    ("samcheck.collect", "samcheck.intake", "samcheck.suite"),
-    ("samcheck.environments", "samcheck.results"),
-    ("samcheck.images", "samcheck.matrix"),
-    ("samcheck.machine",),
-    ("samcheck.hosts",),
-    ("samcheck.requirements", "samcheck.rules", "samcheck.cards"),
-    ("samcheck.cells", "samcheck.facts"),
-    (
-        "samcheck.files",
-        "samcheck.gates",
-        "samcheck.neighbours",
-        "samcheck.owned",
-        "samcheck.shapes",
-        "samcheck.usage",
-    ),
-    ("samcheck.errors", "samcheck.git", "samcheck.signals", "samcheck.streams"),
-    ("samcheck.guest.record", "samcheck.guest.sizes"),
+    ("samcheck.guest.record", "samcheck.guest.memory_model"),
 )
 
 
@@ -111,7 +92,7 @@ def test_noxfile_loads_with_what_its_script_block_names() -> None:
     allowed = {"covertable", "packaging", "pydantic", "pynvml", "nox", "samcheck"} | set(
         sys.stdlib_module_names
     )
-    start = ("matrix/__init__.py", "machine.py", "facts/__init__.py")
+    start = ("matrix/__init__.py", "environments/machine.py", "facts/__init__.py")
     seen, todo = set(), [PACKAGE / name for name in start]
     while todo:
         path = todo.pop()

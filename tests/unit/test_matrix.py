@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from samcheck import facts, matrix
 from samcheck.errors import BadInput, EmptySelection
-from samcheck.hosts import Gpu, Host, has_code_for
+from samcheck.facts.gpu_support import Gpu, Host, has_code_for
 
 FACTS = facts.load()
 BARE = Host()

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import made
 
-from samcheck import report, results
+from samcheck import report
 from samcheck.guest.record import CellResult, CheckResult
+from samcheck.storage import results
 
 
 def result(*checks: CheckResult) -> CellResult:

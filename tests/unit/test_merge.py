@@ -12,12 +12,13 @@ from click.testing import CliRunner, Result
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from samcheck import merge, report, results
+from samcheck import paths, report
 from samcheck.cells import Cell
 from samcheck.commands.merge import merge_command
 from samcheck.errors import BadInput
 from samcheck.guest.record import CellResult
 from samcheck.matrix import LeftOut
+from samcheck.storage import left_out_cells, merge, results
 
 SEEN = replace(made.SEEN, device="cuda", gpu="NVIDIA H200", driver="580.1")
 RESULT = replace(made.RESULT, observed=SEEN)
@@ -168,7 +169,7 @@ def test_results_may_be_one_of_the_folders(tmp_path: Path) -> None:
 
 
 def test_the_results_of_this_repository_can_be_merged(tmp_path: Path) -> None:
-    merged = merge.merge([results.CHECKOUT / "results"], tmp_path)
+    merged = merge.merge([paths.CHECKOUT / "results"], tmp_path)
     assert merged.taken
     assert not merged.problems
 
@@ -298,13 +299,13 @@ def test_what_was_left_out_before_is_replaced_by_runs_that_say_something_of_it(t
 def test_a_torn_note_of_what_was_left_out_is_a_problem(tmp_path: Path) -> None:
     one = noting(shard(tmp_path / "shard-1", RESULT), NEW)
     two = noting(shard(tmp_path / "shard-2", replace(RESULT, cell=OTHER)), OLD)
-    (two / report.LEFT_OUT).write_text('[{"id": 3')
+    (two / left_out_cells.LEFT_OUT).write_text('[{"id": 3')
     ended = run(one, two, "--results", tmp_path / "results")
     assert ended.exit_code == 2
-    assert f"samcheck: {two / report.LEFT_OUT}: is not what a run writes" in ended.stderr
+    assert f"samcheck: {two / left_out_cells.LEFT_OUT}: is not what a run writes" in ended.stderr
     assert len(section(tmp_path / "results")) == 1
-    (two / report.LEFT_OUT).unlink()
-    (two / report.LEFT_OUT).mkdir()
+    (two / left_out_cells.LEFT_OUT).unlink()
+    (two / left_out_cells.LEFT_OUT).mkdir()
     assert "is not what a run writes" in run(one, two, "--results", tmp_path / "results").stderr
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import made
 import pytest
 
-from samcheck.commands.running import variants_of
+from samcheck.commands.run import variants_of
 from samcheck.environments import here
 from samcheck.errors import BadInput, EnvironmentUnavailable
 from samcheck.guest.record import Fingerprint

@@ -11,15 +11,15 @@ from pathlib import Path
 
 import pytest
 
-from samcheck import machine, neighbours, runner, session
 from samcheck.cells import Cell
-from samcheck.course import Settings
-from samcheck.environments import Ended, Job, Need, Place, channel, docker
+from samcheck.environments import Ended, Job, Need, Place, channel, docker, gpu_processes, machine
 from samcheck.errors import BadInput
-from samcheck.gates import Gates
+from samcheck.facts.requirements import Requirements
 from samcheck.guest.record import CellResult
 from samcheck.matrix import PlannedCell
-from samcheck.requirements import Requirements
+from samcheck.run import cell_runner, scheduler
+from samcheck.run.context import Settings
+from samcheck.run.scheduler import Gates
 
 CELL = Cell("2.4.1", "cu121", "3.11")
 SEEN = {
@@ -69,14 +69,14 @@ class Silent:
 
 def run(tmp_path: Path, played: Played, gates: Gates) -> CellResult:
     settings = Settings("fast", played, "", 60.0, gates=gates)
-    return runner.run_cell(PlannedCell(CELL), settings, tmp_path / "cell", Silent())
+    return cell_runner.run_cell(PlannedCell(CELL), settings, tmp_path / "cell", Silent())
 
 
 @pytest.fixture
 def others(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Who else computes on any GPU."""
     found: list[str] = []
-    monkeypatch.setattr(neighbours, "on_gpu", lambda number: found)
+    monkeypatch.setattr(gpu_processes, "on_gpu", lambda number: found)
     return found
 
 
@@ -128,14 +128,14 @@ def test_a_container_gets_exactly_one_device(tmp_path: Path) -> None:
 
 
 def test_numbers_of_gpus() -> None:
-    assert session.gpus("", 2) == ("0", "1")
-    assert session.gpus("1", 2) == ("1",)
-    assert session.gpus("", 0) == ()
-    assert session.gpus("", 8, ("3",)) == ("3",)
-    assert session.gpus("1", 8, ("3",)) == ("1",)
+    assert scheduler.gpus("", 2) == ("0", "1")
+    assert scheduler.gpus("1", 2) == ("1",)
+    assert scheduler.gpus("", 0) == ()
+    assert scheduler.gpus("", 8, ("3",)) == ("3",)
+    assert scheduler.gpus("1", 8, ("3",)) == ("1",)
     for given in ("2", "0,0", "all", "-1", "0;1"):
         with pytest.raises(BadInput, match="--gpus: "):
-            session.gpus(given, 2)
+            scheduler.gpus(given, 2)
 
 
 @pytest.mark.parametrize(

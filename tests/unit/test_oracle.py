@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from samcheck.guest.models.pipeline import Prediction
 from samcheck.guest.oracle import TOLERANCES, comparison, layers, sam, store
 from samcheck.guest.record import PRECISION_NAMES
-from samcheck.guest.sam.pipeline import Prediction
 
 
 @given(st.lists(st.floats(-10, 10), min_size=1, max_size=50))

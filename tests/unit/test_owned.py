@@ -12,18 +12,19 @@ import pytest
 from click.testing import CliRunner
 from filelock import FileLock
 
-from samcheck import carrying, clean, disk, owned, session
-from samcheck.asking import index
-from samcheck.bisection import noted
+from samcheck import owned, paths
+from samcheck.analysis.bisect import state_file
 from samcheck.cells import Cell
-from samcheck.clean import Wanted
 from samcheck.commands import interleave
-from samcheck.commands.keeping import clean_command
-from samcheck.environments import docker, venv
+from samcheck.commands.disk import clean_command
+from samcheck.environments import docker, offline, venv
 from samcheck.errors import BadInput, BuildFailed, EnvironmentUnavailable
-from samcheck.requirements import NOTHING
+from samcheck.facts.requirements import NOTHING
+from samcheck.storage import clean, disk, runs
+from samcheck.storage.clean import Wanted
+from samcheck.storage.index import index
 
-RUN = session.Run("default", "venv", "fast", (), "0.1.0", ("torch2.4.1-cu121-py3.11",))
+RUN = runs.Run("default", "venv", "fast", (), "0.1.0", ("torch2.4.1-cu121-py3.11",))
 ALL = {"environments": True, "runs": True}
 
 
@@ -35,8 +36,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(docker, "connect", none)
     monkeypatch.setenv("SAMCHECK_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("SAMCHECK_CACHE", str(tmp_path / "home"))
-    for module in (disk, clean, session):
-        monkeypatch.setattr(module, "RUNS", tmp_path / "runs")
+    monkeypatch.setattr(paths, "RUNS", tmp_path / "runs")
     places = ((tmp_path / "tmp", pattern) for _, pattern in disk.TEMPORARY)
     monkeypatch.setattr(disk, "TEMPORARY", tuple(places))
     monkeypatch.setattr(disk, "_commands", lambda: iter(()))
@@ -107,7 +107,7 @@ def test_no_link_is_followed(home: Path) -> None:
         (marked / name).symlink_to(theirs / "file")
     assert disk.folders([]) == []
     assert removed(**ALL) == set()
-    run = session.open_folder(RUN, resume=False)
+    run = runs.open_folder(RUN, resume=False)
     (run / "to").symlink_to(theirs)
     (run / "to-a-file").symlink_to(theirs / "file")
     assert removed(**ALL) == {f"run {run.name}"}
@@ -116,7 +116,7 @@ def test_no_link_is_followed(home: Path) -> None:
 
 def test_what_is_mounted_in_a_folder_stays(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Also a part of the same file system, which the number of its device does not tell."""
-    run = session.open_folder(RUN, resume=False)
+    run = runs.open_folder(RUN, resume=False)
     kept = put(run / "a b" / "file")
     mounts = put(home / "mounts", f"36 35 98:0 / {run}/a\\040b rw - ext4 /dev/x rw\n")
     monkeypatch.setattr(owned, "MOUNTS", mounts)
@@ -151,11 +151,11 @@ def test_a_full_disk_keeps_no_folder_from_being_marked(home: Path, monkeypatch: 
 
 
 def test_a_run_behind_a_link_is_not_gone_on_with(home: Path) -> None:
-    there = session.open_folder(RUN, resume=False)
+    there = runs.open_folder(RUN, resume=False)
     there.rename(home / "moved")
     (home / "runs" / "20260101-000000-1").symlink_to(home / "moved")
     with pytest.raises(BadInput, match="nothing to resume"):
-        session.open_folder(RUN, resume=True)
+        runs.open_folder(RUN, resume=True)
 
 
 def test_one_run_that_is_not_its_own(home: Path) -> None:
@@ -169,12 +169,12 @@ def test_one_run_that_is_not_its_own(home: Path) -> None:
 
 def test_everything_that_is_made_is_its_own_at_once(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Also when it is killed right after."""
-    question = noted.Question("test_x.py::t", "torch", (), (), (), 1, "venv", "0.1.0")
+    question = state_file.Question("test_x.py::t", "torch", (), (), (), 1, "venv", "0.1.0")
     made = [
-        session.open_folder(RUN, resume=False),
-        noted.open_folder(session.RUNS, question, resume=False),
+        runs.open_folder(RUN, resume=False),
+        state_file.open_folder(paths.RUNS, question, resume=False),
     ]
-    monkeypatch.setattr(session, "new_name", lambda: "20260101-000000-7")
+    monkeypatch.setattr(runs, "new_name", lambda: "20260101-000000-7")
     made.append(interleave._folder(None))
     with index._alone(index.home() / "x-1") as folder:
         made.append(folder)
@@ -197,11 +197,11 @@ def test_everything_that_is_made_is_its_own_at_once(home: Path, monkeypatch: pyt
 
 
 def run_json(folder: Path) -> None:
-    put(folder / "run.json", session._RUN.dump_json(RUN).decode())
+    put(folder / "run.json", runs._RUN.dump_json(RUN).decode())
 
 
 def bisect_json(folder: Path) -> None:
-    put(folder / noted.FILE, json.dumps({"question": {"check": "x"}, "finished": True}))
+    put(folder / runs.BISECT_FILE, json.dumps({"question": {"check": "x"}, "finished": True}))
 
 
 def meeting(folder: Path) -> None:
@@ -236,7 +236,7 @@ def test_what_earlier_versions_left_is_known(kind: str, home: Path) -> None:
 def test_a_run_of_an_earlier_version_is_gone_on_with(home: Path) -> None:
     folder = home / "runs/20260101-000000-1"
     run_json(folder)
-    assert session.open_folder(RUN, resume=True) == folder
+    assert runs.open_folder(RUN, resume=True) == folder
     meeting(home / "runs/20260101-000000-2")
     assert interleave._folder("20260101-000000-2") == home / "runs/20260101-000000-2"
 
@@ -353,11 +353,11 @@ def test_only_what_the_oracle_wrote_is_counted_as_its_answers(home: Path) -> Non
 
 
 def test_carry_replaces_only_what_it_made(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(carrying, "CHECKOUT", home)
+    monkeypatch.setattr(paths, "CHECKOUT", home)
     theirs = put(home / "mine/__main__.py").parent
     (theirs / "guest").mkdir()
     with pytest.raises(BadInput, match="holds something else"):
-        carrying._require(theirs)
+        offline._require(theirs)
     assert (theirs / "__main__.py").exists()
     for earlier in (False, True):
         own = put(home / f"carried-{earlier}/__main__.py").parent
@@ -365,7 +365,7 @@ def test_carry_replaces_only_what_it_made(home: Path, monkeypatch: pytest.Monkey
             put(own / "version", f"0.1.0+1234567 {'0a' * 32}\n")
         else:
             owned.mark(own)
-        carrying._require(own)
+        offline._require(own)
         assert not own.exists()
 
 

@@ -16,12 +16,12 @@ import made
 import pytest
 from click.testing import CliRunner
 
-from samcheck import results
 from samcheck.__main__ import cli
 from samcheck.errors import BadInput
 from samcheck.guest.record import CellResult, CheckResult, Series
 from samcheck.report import html, memory_curves, page_data, page_size
-from samcheck.results import Stored
+from samcheck.storage import results
+from samcheck.storage.results import Stored
 
 CHECKS = [
     CheckResult(

@@ -10,13 +10,16 @@ from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from samcheck import explain, facts, hosts, machine, matrix, planning, rules
+from samcheck import facts, matrix
 from samcheck.__main__ import cli
+from samcheck.environments import machine
 from samcheck.errors import BadInput, EmptySelection
-from samcheck.hosts import Host
+from samcheck.facts import compatibility, gpu_support
+from samcheck.facts.gpu_support import Host
+from samcheck.matrix import explain, selection
 from samcheck.matrix import text as plan_text
 from samcheck.matrix.ranking import Budget
-from samcheck.planning import Choice
+from samcheck.matrix.selection import Choice
 
 FACTS = facts.load()
 MATRICES = Path(__file__).resolve().parents[2] / "matrices"
@@ -46,7 +49,7 @@ def files(draw: st.DrawFn) -> str:
     return text
 
 
-def plan(folder: Path, text: str, host: Host = hosts.NO_GPU, **options: object) -> matrix.Plan:
+def plan(folder: Path, text: str, host: Host = gpu_support.NO_GPU, **options: object) -> matrix.Plan:
     path = folder / "some.toml"
     path.write_text(text, encoding="utf-8")
     return matrix.plan(path, FACTS, host, **options)  # type: ignore[arg-type]
@@ -57,14 +60,14 @@ def plan(folder: Path, text: str, host: Host = hosts.NO_GPU, **options: object) 
 def test_planned_cells_can_exist(
     tmp_path_factory: pytest.TempPathFactory, text: str, gpu: str, driver: str
 ) -> None:
-    host = hosts.host(gpu, driver, FACTS)
+    host = gpu_support.host(gpu, driver, FACTS)
     whole = plan(tmp_path_factory.mktemp("plan"), text, host)
     ids = [row.cell.id for row in whole.cells]
     assert len(set(ids)) == len(ids)
     assert whole == plan(tmp_path_factory.mktemp("again"), text, host)
     for row in whole.cells:
-        assert rules.obstacles(row.cell, FACTS) == ()
-        assert hosts.hard(hosts.obstacles(row.cell, host, FACTS)) == ()
+        assert compatibility.obstacles(row.cell, FACTS) == ()
+        assert gpu_support.hard(gpu_support.obstacles(row.cell, host, FACTS)) == ()
         assert explain.find(row.cell.id, FACTS) == row.cell
         assert row.minutes > 0
         assert row.why
@@ -159,14 +162,14 @@ def test_problems_have_a_path(tmp_path: Path, text: str, said: str) -> None:
 @pytest.mark.parametrize("name", SHIPPED)
 def test_shipped(name: str) -> None:
     """Each plans to something, alone and for a GPU."""
-    for host in (hosts.NO_GPU, hosts.host("H200", "580.65.06", FACTS)):
+    for host in (gpu_support.NO_GPU, gpu_support.host("H200", "580.65.06", FACTS)):
         whole = matrix.plan(MATRICES / f"{name}.toml", FACTS, host)
         assert whole.cells
         assert all(explain.find(row.cell.id, FACTS) == row.cell for row in whole.cells)
 
 
 def test_drivers_has_both_ends_of_each_build() -> None:
-    whole = matrix.plan(MATRICES / "drivers.toml", FACTS, hosts.NO_GPU)
+    whole = matrix.plan(MATRICES / "drivers.toml", FACTS, gpu_support.NO_GPU)
     for tag in {row.cell.cuda for row in whole.cells}:
         mine = [row.cell.torch for row in whole.cells if row.cell.cuda == tag]
         having = [
@@ -178,7 +181,7 @@ def test_drivers_has_both_ends_of_each_build() -> None:
 
 
 def test_commands(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(machine, "look", lambda: hosts.NO_GPU)
+    monkeypatch.setattr(machine, "look", lambda: gpu_support.NO_GPU)
     run = CliRunner().invoke
     shown = run(cli, ["plan", str(MATRICES / "nightly.toml"), "--gpu", "V100", "--driver", "535.104"])
     assert shown.exit_code == 0
@@ -250,36 +253,36 @@ def test_hostile_values_reach_nothing(tmp_path: Path, place: str, value: str) ->
 def test_parts_of_a_plan() -> None:
     """Together they are the plan; a machine with another plan takes no part in it."""
     path = MATRICES / "nightly.toml"
-    whole = planning.plan(Choice(path), hosts.NO_GPU)
-    parts = [planning.plan(Choice(path, shard=f"{at}/4"), hosts.NO_GPU) for at in range(1, 5)]
+    whole = selection.plan(Choice(path), gpu_support.NO_GPU)
+    parts = [selection.plan(Choice(path, shard=f"{at}/4"), gpu_support.NO_GPU) for at in range(1, 5)]
     ids = [row.cell.id for part in parts for row in part.cells]
     assert sorted(ids) == sorted(row.cell.id for row in whole.cells)
-    minutes = [sum(planning.costs(part).values()) for part in parts]
+    minutes = [sum(selection.costs(part).values()) for part in parts]
     assert max(minutes) < 1.2 * min(minutes)
-    right = Choice(path, shard="1/4", expect_plan=planning.digest(whole))
-    assert planning.plan(right, hosts.NO_GPU) == parts[0]
+    right = Choice(path, shard="1/4", expect_plan=selection.digest(whole))
+    assert selection.plan(right, gpu_support.NO_GPU) == parts[0]
     with pytest.raises(BadInput, match="this machine plans other cells of nightly"):
-        planning.plan(right, hosts.host("V100", "535.104", FACTS))
+        selection.plan(right, gpu_support.host("V100", "535.104", FACTS))
     with pytest.raises(EmptySelection, match="only 1 cells; take fewer parts"):
-        planning.plan(Choice(path, cells=1, shard="2/2"), hosts.NO_GPU)
+        selection.plan(Choice(path, cells=1, shard="2/2"), gpu_support.NO_GPU)
 
 
 def test_spare_cells_are_in_no_part() -> None:
-    part = planning.plan(Choice(MATRICES / "default.toml", shard="1/1"), hosts.NO_GPU)
+    part = selection.plan(Choice(MATRICES / "default.toml", shard="1/1"), gpu_support.NO_GPU)
     assert len(part.cells) == 3
     assert part.left_out[-1].reason == "spare, and this is a part"
 
 
 def test_a_pipeline_names_files_of_the_checkout(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="outside of the checkout"):
-        planning.name_in_checkout(tmp_path / "mine.toml")
+        selection.name_in_checkout(tmp_path / "mine.toml")
     choice = Choice(MATRICES / "nightly.toml", tags=("nightly",), minutes=60)
-    made = planning.pipeline(planning.plan(choice, hosts.NO_GPU), choice, 3)
+    made = selection.pipeline(selection.plan(choice, gpu_support.NO_GPU), choice, 3)
     assert made.matrix == "matrices/nightly.toml"
     assert made.options[:4] == ("--tag", "nightly", "--minutes", "60")
     assert not any(job.needs_gpu for job in made.jobs)
-    on_gpu = hosts.host("H200", "580.65.06", FACTS)
-    assert all(job.needs_gpu for job in planning.pipeline(planning.plan(choice, on_gpu), choice, 3).jobs)
+    on_gpu = gpu_support.host("H200", "580.65.06", FACTS)
+    assert all(job.needs_gpu for job in selection.pipeline(selection.plan(choice, on_gpu), choice, 3).jobs)
 
 
 def test_rules_that_fit_nothing_are_named(tmp_path: Path) -> None:
@@ -303,7 +306,7 @@ def test_what_cannot_work_is_said_of_cells_declared_by_hand(tmp_path: Path) -> N
         '[[cell]]\ntorch = "2.2.2"\npython = "3.10"\nnumpy = "2.2.6"\n'
         '[[cell]]\ntorch = "2.15.0"\npython = "3.11"\ncuda = "cu130"\n'
     )
-    whole = plan(tmp_path, text, hosts.host("A100", "580.65.06", FACTS))
+    whole = plan(tmp_path, text, gpu_support.host("A100", "580.65.06", FACTS))
     said = "\n".join(plan_text.lines(whole, FACTS))
     assert "0 of 2 cells run without limits, 1 cannot work, 1 not certain" in said
     assert "numpy2-old-torch" in said
@@ -313,7 +316,7 @@ def test_what_cannot_work_is_said_of_cells_declared_by_hand(tmp_path: Path) -> N
 
 
 def test_a_plan_without_cells_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(machine, "look", lambda: hosts.NO_GPU)
+    monkeypatch.setattr(machine, "look", lambda: gpu_support.NO_GPU)
     path = tmp_path / "some.toml"
     path.write_text('strategy = "pairwise"\n[axes]\ntorch = ">=2.13"\npython = ["3.8", "3.9"]\n')
     shown = CliRunner().invoke(cli, ["plan", str(path)])
@@ -335,7 +338,7 @@ def test_a_plan_without_cells_says_why(tmp_path: Path, monkeypatch: pytest.Monke
     ],
 )
 def test_options_that_contradict(arguments: list[str], said: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(machine, "look", lambda: hosts.NO_GPU)
+    monkeypatch.setattr(machine, "look", lambda: gpu_support.NO_GPU)
     refused = CliRunner().invoke(cli, ["plan", "nightly", *arguments])
     assert isinstance(refused.exception, BadInput)
     assert said in str(refused.exception)
@@ -351,13 +354,13 @@ def test_options_that_contradict(arguments: list[str], said: str, monkeypatch: p
     ],
 )
 def test_what_to_take_instead(id: str, gpu: str, driver: str, instead: list[str]) -> None:
-    explained = explain.explain(id, hosts.host(gpu, driver, FACTS), FACTS)
+    explained = explain.explain(id, gpu_support.host(gpu, driver, FACTS), FACTS)
     assert not explained.possible
     assert set(instead) <= set(explained.instead)
 
 
 def test_onnx_is_asked_too() -> None:
-    explained = explain.explain("torch2.8.0-cu128-py3.10-numpy1.22.4", hosts.NO_GPU, FACTS)
+    explained = explain.explain("torch2.8.0-cu128-py3.10-numpy1.22.4", gpu_support.NO_GPU, FACTS)
     assert [obstacle.rule for obstacle in explained.against] == ["export-needs-numpy"]
 
 

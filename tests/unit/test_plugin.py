@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from samcheck import collect
-from samcheck.commands import running
+from samcheck.commands.run import _groups, variants_of
 from samcheck.errors import BadInput
-from samcheck.guest.groups import group_of
+from samcheck.guest.plugin.groups import group_of
 from samcheck.guest.record import GROUP_NAMES
-from samcheck.intake import Intake
+from samcheck.run import records
+from samcheck.run.intake import Intake
 
 CHECKS = """
 import pytest
@@ -64,7 +64,7 @@ def suite(pytester: pytest.Pytester) -> pytest.Pytester:
     return pytester
 
 
-def run(suite: pytest.Pytester, *arguments: str) -> collect.Journal:
+def run(suite: pytest.Pytester, *arguments: str) -> records.Journal:
     path = suite.path / "journal"
     path.unlink(missing_ok=True)
     suite.runpytest_inprocess(f"--samcheck-journal={path}", *arguments)
@@ -198,7 +198,7 @@ def test_unknown_variant_is_a_usage_error(suite: pytest.Pytester) -> None:
 
 
 def test_defect_symptoms_compile_and_have_links() -> None:
-    from samcheck.guest.defects import DEFECTS
+    from samcheck.guest.defects.watch import DEFECTS
 
     for defect in DEFECTS.values():
         assert defect.link.startswith("https://")
@@ -211,18 +211,16 @@ def test_the_suite_is_where_the_runner_looks() -> None:
 
 def test_groups_have_one_order_and_unknown_ones_are_refused() -> None:
     """So that one run has one file, however it was asked for."""
-    assert (
-        running._groups("recovery, peaks,peaks") == running._groups("peaks,recovery") == ("recovery", "peaks")
-    )
-    assert running._groups("") == ()
+    assert _groups("recovery, peaks,peaks") == _groups("peaks,recovery") == ("recovery", "peaks")
+    assert _groups("") == ()
     with pytest.raises(BadInput, match=r"no group of checks 'leek', 'peeks'; known: imports, .*peaks"):
-        running._groups("peeks,latency,leek")
+        _groups("peeks,latency,leek")
 
 
 def test_variants_named_in_another_order_are_the_same_run() -> None:
     expected = ("tiny", "vit_b", "mine", "yours")
     for given in ("tiny,vit_b,mine,yours", "yours, vit_b,mine,tiny,tiny"):
-        assert running.variants_of(given, "full", own=True) == expected
+        assert variants_of(given, "full", own=True) == expected
 
 
 def test_the_fast_tier_runs_first(pytester: pytest.Pytester) -> None:

@@ -19,15 +19,15 @@ from click.testing import CliRunner, Result
 from hypothesis import given
 from hypothesis import strategies as st
 
-from samcheck import results
 from samcheck.__main__ import cli
-from samcheck.asking import database, index, parts, questions, tables
-from samcheck.asking.parts import Pack, Stamp
+from samcheck.analysis.query import database, saved_queries
 from samcheck.cells import Cell
 from samcheck.errors import BadInput, EmptySelection
 from samcheck.guest.record import CellResult
-from samcheck.report.exports import parquet
-from samcheck.report.exports.rows import rows
+from samcheck.storage import results
+from samcheck.storage.index import index, parquet, parts, tables
+from samcheck.storage.index.parts import Pack, Stamp
+from samcheck.storage.index.rows import rows
 
 pytest.importorskip("duckdb")
 
@@ -525,11 +525,11 @@ def test_two_columns_of_one_name_are_no_object(store: Path) -> None:
 # Questions that are ready.
 
 
-@pytest.mark.parametrize("name", questions.ready())
+@pytest.mark.parametrize("name", saved_queries.ready())
 def test_every_ready_question_has_an_answer(name: str, store: Path) -> None:
-    assert questions.ready()[name].title in CliRunner().invoke(cli, ["query", "--list"]).stdout
+    assert saved_queries.ready()[name].title in CliRunner().invoke(cli, ["query", "--list"]).stdout
     assert ask(store, name)
-    assert query(store, name, "--sql").stdout == questions.ready()[name].sql
+    assert query(store, name, "--sql").stdout == saved_queries.ready()[name].sql
     assert ask(store, query(store, name, "--sql").stdout) == ask(store, name)
 
 

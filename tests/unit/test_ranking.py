@@ -32,8 +32,8 @@ def test_what_was_tried_is_worth_less() -> None:
     one, other = Cell("2.8.0", "cu128", "3.11"), Cell("2.8.0", "cu128", "3.12")
     tried = ranking.rank([one], NONE, FACTS)[0]
     assert tried.worth == 1
+    from samcheck.facts.compatibility import AXES, fields
     from samcheck.matrix.coverage import pairs_of
-    from samcheck.rules import AXES, fields
 
     seen = History(tried=pairs_of(fields(one), AXES))
     assert [each.cell for each in ranking.rank([one, other], seen, FACTS)] == [other, one]

@@ -7,11 +7,12 @@ from pathlib import Path
 import made
 import pytest
 
-from samcheck import report, results
+from samcheck import report
 from samcheck.cells import Cell
 from samcheck.facts import load
 from samcheck.guest.record import CellResult, CheckResult
 from samcheck.report import recipes
+from samcheck.storage import results
 
 SEEN = replace(made.SEEN, python="3.13.0", torch="2.15.0+cu132")
 HALF = {"recipe": "half", "title": "model.half()", "claim": "faster", "says": "recipe"}

@@ -20,8 +20,8 @@ from played_index import HOST, Played, index
 from samcheck import facts
 from samcheck.commands.facts import facts_command
 from samcheck.errors import BadInput
-from samcheck.refresh import proposal as refresh
-from samcheck.refresh import simple_index
+from samcheck.facts.refresh import proposal as refresh
+from samcheck.facts.refresh import simple_index
 
 FACTS = facts.load()
 TODAY = date(2030, 1, 2)

@@ -2,11 +2,12 @@ from __future__ import annotations
 
 import pytest
 
-from samcheck import facts, images, requirements
+from samcheck import facts
 from samcheck.cells import Cell
-from samcheck.environments import installing
+from samcheck.environments import images, uv_errors
+from samcheck.environments.images import image
 from samcheck.errors import BuildFailed
-from samcheck.images import image
+from samcheck.facts import requirements
 
 FACTS = facts.load()
 
@@ -108,11 +109,11 @@ UV_SAID = {
 
 @pytest.mark.parametrize("expected", sorted(UV_SAID))
 def test_installation_failures_are_explained(expected: str) -> None:
-    sentence = installing.explain(UV_SAID[expected])
+    sentence = uv_errors.explain(UV_SAID[expected])
     assert expected in sentence
     assert "\n" not in sentence
 
 
 def test_unknown_installation_failure_keeps_the_words() -> None:
-    assert installing.explain("error: something new\n") == "installation failed: error: something new"
-    assert installing.explain("") == "installation failed: it printed nothing"
+    assert uv_errors.explain("error: something new\n") == "installation failed: error: something new"
+    assert uv_errors.explain("") == "installation failed: it printed nothing"

@@ -8,14 +8,16 @@ from pathlib import Path
 import made
 import pytest
 
-from samcheck import judging, report, results
+from samcheck import paths, report
 from samcheck.cells import Cell
 from samcheck.errors import BadInput
 from samcheck.facts import load
+from samcheck.facts.requirements import resolve
 from samcheck.guest.record import CHECK_OUTCOMES, SCHEMA_VERSION, CheckResult, EnvironmentRecord
 from samcheck.matrix import LeftOut
 from samcheck.report import fields, markdown, rows
-from samcheck.requirements import resolve
+from samcheck.run import judge
+from samcheck.storage import results
 
 SEEN = replace(made.SEEN, torch_cuda="12.1", torchvision="0.19.1", numpy="2.4.6", segment_anything="1.0")
 CHECKS = [
@@ -111,7 +113,7 @@ def test_unwritable_results_are_found_out_first(tmp_path: Path) -> None:
 
 
 def test_own_folders_are_not_published(tmp_path: Path) -> None:
-    text = f"{Path.home()}/.cache/x.py:1 {results.CHECKOUT}/samcheck/y.py:2 /usr/lib/z.py:3"
+    text = f"{Path.home()}/.cache/x.py:1 {paths.CHECKOUT}/samcheck/y.py:2 /usr/lib/z.py:3"
     bad = replace(CHECKS[0], outcome="failed", reason="boom", details=text)
     path = results.store(tmp_path, replace(RESULT, outcome="failed", checks=[bad]), "unused")
     assert (
@@ -176,9 +178,9 @@ def test_a_failed_write_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.
 def test_misbuilt_is_told_by_field() -> None:
     cell = Cell("2.4.1", "cu121", "3.11")
     pins = resolve(cell, load())
-    assert list(judging.compare(cell, pins, SEEN)) == []
+    assert list(judge.compare(cell, pins, SEEN)) == []
     wrong = replace(SEEN, python="3.12.1", torch="2.4.0+cu118", torch_cuda="11.8", numpy=None)
-    assert list(judging.compare(cell, pins, wrong)) == [
+    assert list(judge.compare(cell, pins, wrong)) == [
         "Python: declared 3.11, observed 3.12",
         "PyTorch: declared 2.4.1, observed 2.4.0",
         "CUDA build: declared cu121, observed cu118",

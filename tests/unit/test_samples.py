@@ -13,11 +13,11 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from samcheck import results
 from samcheck.__main__ import cli
 from samcheck.guest.record import CHECK_OUTCOMES, SCHEMA_VERSION
 from samcheck.report import exports
-from samcheck.results import Stored
+from samcheck.storage import results
+from samcheck.storage.results import Stored
 
 SAMPLES = Path(__file__).parent / "samples"
 VERSIONS = range(results.OLDEST_SCHEMA, SCHEMA_VERSION + 1)

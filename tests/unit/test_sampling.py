@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from samcheck.guest import sampling
+from samcheck.guest.benchmark import sampling
 
 
 def test_warm_up_ends_when_times_no_longer_fall() -> None:

@@ -11,32 +11,34 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from samcheck import session
-from samcheck.course import Settings
+from samcheck import paths
 from samcheck.errors import BadInput
 from samcheck.matrix import Plan
+from samcheck.run import session
+from samcheck.run.context import Settings
+from samcheck.storage import runs
 
-RUN = session.Run(
+RUN = runs.Run(
     "default", "venv", "full", ("vit_h",), "0.1.0", ("torch2.4.1-cu121-py3.11",), groups=("peaks",)
 )
 
 
 def test_only_the_same_run_is_gone_on_with(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(session, "RUNS", tmp_path)
-    folder = session.open_folder(RUN, resume=False)
-    assert session.open_folder(RUN, resume=True) == folder
+    monkeypatch.setattr(paths, "RUNS", tmp_path)
+    folder = runs.open_folder(RUN, resume=False)
+    assert runs.open_folder(RUN, resume=True) == folder
     for other in ((), ("latency",), ("peaks", "latency")):
         with pytest.raises(BadInput, match="nothing to resume"):
-            session.open_folder(replace(RUN, groups=other), resume=True)
+            runs.open_folder(replace(RUN, groups=other), resume=True)
 
 
 def test_a_run_from_before_there_were_groups(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(session, "RUNS", tmp_path)
-    folder = session.open_folder(replace(RUN, groups=()), resume=False)
+    monkeypatch.setattr(paths, "RUNS", tmp_path)
+    folder = runs.open_folder(replace(RUN, groups=()), resume=False)
     noted = json.loads((folder / "run.json").read_text())
     del noted["groups"]
     (folder / "run.json").write_text(json.dumps(noted))
-    assert session.open_folder(replace(RUN, groups=()), resume=True) == folder
+    assert runs.open_folder(replace(RUN, groups=()), resume=True) == folder
 
 
 class Nowhere:

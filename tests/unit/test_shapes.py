@@ -13,12 +13,13 @@ from typing import Any
 import hostile
 import pytest
 
-from samcheck import results, shapes
+from samcheck import codec
 from samcheck.guest.record import CellResult
 from samcheck.report import exports, memory, page_data, recipes, rows
-from samcheck.results import Stored
+from samcheck.storage import results
+from samcheck.storage.results import Stored
 
-SHAPE = shapes.Shape(CellResult)
+SHAPE = codec.Shape(CellResult)
 #: With one check, which has everything that a check may have.
 WHOLE = hostile.planted(
     "x", dataclasses.replace(hostile.RESULT, checks=[each for each in hostile.CHECKS if each.series])
@@ -115,9 +116,9 @@ def test_what_is_no_json_is_said(content: bytes) -> None:
 def test_a_struct_is_the_dataclass_field_by_field() -> None:
     read = SHAPE.read(results.to_json(WHOLE))
     assert SHAPE.whole(read) == WHOLE
-    assert shapes.to_json(read) == shapes.to_json(WHOLE)
-    assert list(shapes.as_dict(read)) == list(shapes.as_dict(WHOLE))
-    assert SHAPE.whole(shapes.replace(read, tier="other")) == dataclasses.replace(WHOLE, tier="other")
+    assert codec.to_json(read) == codec.to_json(WHOLE)
+    assert list(codec.as_dict(read)) == list(codec.as_dict(WHOLE))
+    assert SHAPE.whole(codec.replace(read, tier="other")) == dataclasses.replace(WHOLE, tier="other")
 
 
 def test_the_collector_rests_while_results_are_read_and_not_longer(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from samcheck.errors import BadInput
-from samcheck.fanout import shards
+from samcheck.matrix.fanout import shards
 
 IDS = st.text("abcdefgh0123456789.-", min_size=1, max_size=6)
 COSTS = st.dictionaries(IDS, st.integers(0, 1000), max_size=40)

@@ -11,12 +11,14 @@ import made
 import pytest
 from click.testing import CliRunner, Result
 
-from samcheck import repro, results, session
+from samcheck import paths, version
 from samcheck.__main__ import cli
-from samcheck.environments import CHECKOUT, docker, venv
+from samcheck.environments import docker
 from samcheck.errors import BadInput
 from samcheck.guest.record import CheckResult, EnvironmentRecord
 from samcheck.report import lookup
+from samcheck.run import reproduce
+from samcheck.storage import results
 
 ID = hostile.RESULT.cell.id
 CHECK = CheckResult("test_dtype.py::test_naive_cast[tiny-point-half]", "dtype", "known", reason="x")
@@ -25,7 +27,7 @@ IMAGE = "samcheck:torch2.4.1-cu121-py3.11-ade489dd1731"
 
 @pytest.fixture
 def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr(session, "version", lambda: "0.1.0")
+    monkeypatch.setattr(version, "version", lambda: "0.1.0")
     monkeypatch.setenv("COLUMNS", "200")
     results.store(tmp_path, hostile.RESULT, "unused")
     results.store(tmp_path, replace(hostile.RESULT, variants=["vit_b"]), "unused")
@@ -105,7 +107,7 @@ def test_repro_in_a_container() -> None:
     """Words are words for the shell, and the image is never looked for in a registry."""
     environment = EnvironmentRecord("docker", details={"image": IMAGE})
     words = shlex.split(
-        repro.line(replace(hostile.RESULT, environment=environment, variants=["tiny"]), CHECK)
+        reproduce.line(replace(hostile.RESULT, environment=environment, variants=["tiny"]), CHECK)
     )
     assert words[:3] == ["docker", "run", "--rm"]
     assert {"--pull=never", "--network=none", "--read-only", "--cap-drop=ALL"} <= set(words)
@@ -118,22 +120,22 @@ def test_repro_in_a_container() -> None:
     assert f"{docker.SOURCE_MOUNT}/tests/suite/{CHECK.check}" in words
     assert "--samcheck-variants=tiny" in words
     on_gpu = replace(made.SEEN, device="cuda")
-    assert "--gpus=all" in repro.line(
+    assert "--gpus=all" in reproduce.line(
         replace(hostile.RESULT, environment=environment, observed=on_gpu), CHECK
     )
 
 
 def test_repro_in_an_interpreter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(venv, "home", lambda: tmp_path / "a home")
+    monkeypatch.setattr(paths, "home", lambda: tmp_path / "a home")
     with pytest.raises(BadInput, match=r"the venv environment of .* is not on this machine"):
-        repro.line(hostile.RESULT, CHECK)
+        reproduce.line(hostile.RESULT, CHECK)
     python = tmp_path / "a home" / "python"
     python.parent.mkdir()
     python.touch(mode=0o755)
     here = EnvironmentRecord("here", details={"interpreter": str(python)})
-    line = repro.line(replace(hostile.RESULT, environment=here), CHECK)
-    assert f"'{python}' {CHECKOUT}/samcheck/guest/launch.py pytest" in line
-    assert f"'{CHECKOUT}/tests/suite/{CHECK.check}'" in line
+    line = reproduce.line(replace(hostile.RESULT, environment=here), CHECK)
+    assert f"'{python}' {paths.CHECKOUT}/samcheck/guest/launch.py pytest" in line
+    assert f"'{paths.CHECKOUT}/tests/suite/{CHECK.check}'" in line
     assert "\n" not in line
 
 
@@ -141,7 +143,7 @@ def test_repro_in_an_interpreter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 def test_an_image_is_one_of_samchecks(image: str) -> None:
     environment = EnvironmentRecord("docker", details={"image": image})
     with pytest.raises(BadInput, match="does not say which image"):
-        repro.line(replace(hostile.RESULT, environment=environment), CHECK)
+        reproduce.line(replace(hostile.RESULT, environment=environment), CHECK)
 
 
 @pytest.mark.parametrize(
@@ -150,4 +152,4 @@ def test_an_image_is_one_of_samchecks(image: str) -> None:
 def test_a_check_is_one_of_this_suite(check: str) -> None:
     environment = EnvironmentRecord("docker", details={"image": IMAGE})
     with pytest.raises(BadInput):
-        repro.line(replace(hostile.RESULT, environment=environment), replace(CHECK, check=check))
+        reproduce.line(replace(hostile.RESULT, environment=environment), replace(CHECK, check=check))

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from played_index import JSON, Played, index
 
 from samcheck.errors import EnvironmentUnavailable, SamcheckError
-from samcheck.refresh import simple_index
-from samcheck.refresh.remote import NoMetadata
-from samcheck.refresh.simple_index import Index
+from samcheck.facts.refresh import simple_index
+from samcheck.facts.refresh.remote import NoMetadata
+from samcheck.facts.refresh.simple_index import Index
 
 Answer = Callable[[str], tuple[int, str, bytes]]
 

@@ -11,10 +11,11 @@ from pathlib import Path
 import made
 import pytest
 
-from samcheck import files, report, results
+from samcheck import files, paths, report
 from samcheck.errors import BadInput
 from samcheck.guest.record import CellRecord, CheckResult, Series
 from samcheck.matrix import LeftOut
+from samcheck.storage import left_out_cells, results
 
 GOOD = replace(made.RESULT, checks=[CheckResult("test_x.py::t", "x", "passed", metrics={"a_ms": 1.0})])
 
@@ -130,7 +131,7 @@ def test_a_home_that_is_not_utf8(at_home: Callable[[bytes], None]) -> None:
 
 
 def test_a_checkout_that_is_not_utf8(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(results, "CHECKOUT", Path(os.fsdecode(b"/srv/\xff")))
+    monkeypatch.setattr(paths, "CHECKOUT", Path(os.fsdecode(b"/srv/\xff")))
     results._private.cache_clear()
     try:
         assert details("/srv/\ufffd/samcheck/x.py") == "<checkout>/samcheck/x.py"
@@ -160,7 +161,9 @@ def test_a_home_behind_a_link(tmp_path: Path, at_home: Callable[[str], None]) ->
 def test_notes_beside_results_name_no_folders(tmp_path: Path, at_home: Callable[[str], None]) -> None:
     at_home('/home/a"b')
     report.write(tmp_path, [LeftOut("x", 'no disk at /home/a"b/cache')])
-    assert report.noted(tmp_path / report.LEFT_OUT)[0] == (LeftOut("x", "no disk at ~/cache"),)
+    assert left_out_cells.noted(tmp_path / left_out_cells.LEFT_OUT)[0] == (
+        LeftOut("x", "no disk at ~/cache"),
+    )
 
 
 # Names of files.

@@ -12,12 +12,13 @@ import pytest
 from click.testing import CliRunner, Result
 from intruders import within
 
-from samcheck import disk, files, report, results
+from samcheck import files, paths, report
 from samcheck.__main__ import cli
-from samcheck.asking import index
-from samcheck.compare import noise
-from samcheck.environments import docker, venv
+from samcheck.analysis.compare import noise
+from samcheck.environments import docker
 from samcheck.errors import BadInput, EnvironmentUnavailable
+from samcheck.storage import disk, results
+from samcheck.storage.index import index
 
 
 def invoked(*arguments: str | Path) -> Result:
@@ -118,7 +119,7 @@ def test_a_relative_home_is_the_same_from_every_folder(
     """Guests work in other folders; and to DuckDB a path that begins with ~ is in somebody's home."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("SAMCHECK_HOME", given)
-    assert venv.home() == tmp_path / given
+    assert paths.home() == tmp_path / given
 
 
 @pytest.mark.parametrize("content", [b"[]", b"[" * 100_000, b'{"currentContext": {"a": 1}}', None])

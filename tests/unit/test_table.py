@@ -12,7 +12,7 @@ import made
 import pytest
 from click.testing import CliRunner
 
-from samcheck import report, results
+from samcheck import report
 from samcheck.__main__ import cli
 from samcheck.cells import Cell
 from samcheck.facts import load
@@ -21,6 +21,7 @@ from samcheck.matrix import LeftOut
 from samcheck.report import markdown
 from samcheck.report.escaping import escape
 from samcheck.report.footnotes import Footnotes
+from samcheck.storage import left_out_cells, results
 
 
 def failed(name: str, reason: str) -> CheckResult:
@@ -185,14 +186,14 @@ def test_what_was_left_out_is_kept_until_the_next_run(tmp_path: Path) -> None:
     )
     first = (tmp_path / report.TABLE).read_text()
     assert "- torch1.13.1-cu117-py3.12: no wheel (python-no-wheel)" in first
-    assert str(Path.home()) + "/" not in (tmp_path / report.LEFT_OUT).read_text()
+    assert str(Path.home()) + "/" not in (tmp_path / left_out_cells.LEFT_OUT).read_text()
     report.write(tmp_path)
     assert (tmp_path / report.TABLE).read_text() == first
-    (tmp_path / report.LEFT_OUT).write_text("{")
+    (tmp_path / left_out_cells.LEFT_OUT).write_text("{")
     assert "left-out.json: is not what a run writes" in report.documents(tmp_path)[report.TABLE]
     report.write(tmp_path, [])
     assert "python-no-wheel" not in (tmp_path / report.TABLE).read_text()
-    assert not (tmp_path / report.LEFT_OUT).exists()
+    assert not (tmp_path / left_out_cells.LEFT_OUT).exists()
 
 
 def test_no_row_hangs_on_the_order_of_files() -> None:

@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from made import RESULT, SEEN
 
+from samcheck.analysis.compare import git_history
+from samcheck.analysis.compare.measures import LATENCY, OVERLAP
+from samcheck.analysis.compare.statistics import Noise, Variance
+from samcheck.analysis.compare.trend import levels, trends
 from samcheck.commands.history import history_command
-from samcheck.compare import past
-from samcheck.compare.measures import LATENCY, OVERLAP
-from samcheck.compare.statistics import Noise, Variance
-from samcheck.compare.trend import levels, trends
 from samcheck.guest.record import CellResult, CheckResult
 
 WOBBLE = (0.0, 0.004, -0.003, 0.002, -0.004, 0.001)
@@ -101,6 +101,6 @@ def test_history_knows_the_noise_of_its_own_cell_and_number() -> None:
 
 def test_nothing_changed_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     rows = [measured(day, 0.9) for day in range(1, 5)]
-    monkeypatch.setattr(past, "versions", lambda store, commits: rows)
+    monkeypatch.setattr(git_history, "versions", lambda store, commits: rows)
     said = CliRunner().invoke(history_command, ["--changed"]).output
     assert said == "none of 1 numbers changed its level\n"

@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from samcheck.guest import turns
-from samcheck.interleaving.referee import Referee, Seat
+from samcheck.analysis.interleave.turn_server import Referee, Seat
+from samcheck.guest.benchmark import turns
 
 
 @pytest.fixture

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from samcheck.guest.sam import variants
-from samcheck.guest.sam.variants import Variant
+from samcheck.guest.models import variants
+from samcheck.guest.models.variants import Variant
 
 CHECKS = """
 import pytest
@@ -26,7 +26,7 @@ def test_some(variant, precision):
 """
 
 REGISTERED = """
-from samcheck.guest.sam.variants import Variant, register
+from samcheck.guest.models.variants import Variant, register
 
 VARIANT = Variant("mine", 64, object, tier="fast")
 """

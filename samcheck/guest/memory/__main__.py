@@ -21,8 +21,17 @@ from typing import Any, Callable, Dict, List, Optional
 import segment_anything  # noqa: F401  # before the process is copied, so that no copy has to
 import torch
 
-from ..sam import precisions, variants, weights
-from . import batch, comparing, copies, elsewhere, leaks, narrowing, peaks, places
+from ..models import precisions, variants, weights
+from . import (
+    batch,
+    failure_points,
+    fork_server,
+    leaks,
+    narrow_encoder,
+    other_backends,
+    peaks,
+    strategy_comparison,
+)
 from .limits import steady_allocator
 
 
@@ -39,14 +48,14 @@ def tasks(variant: variants.Variant, device: str) -> Dict[str, Callable[..., Any
 
     return {
         "batch": steady(batch.recoveries),
-        "place": steady(places.provoke_at),
-        "strategies": steady(comparing.compare),
-        "retry": steady(comparing.retried),
+        "place": steady(failure_points.provoke_at),
+        "strategies": steady(strategy_comparison.compare),
+        "retry": steady(strategy_comparison.retried),
         "leaks": steady(leaks.course),
         "peaks": steady(peaks.peaks),
         "largest": steady(peaks.largest),
-        "elsewhere": steady(elsewhere.encoding),
-        "narrowed": steady(narrowing.encoding),
+        "elsewhere": steady(other_backends.encoding),
+        "narrowed": steady(narrow_encoder.encoding),
     }
 
 
@@ -69,7 +78,7 @@ def main(arguments: Optional[List[str]] = None) -> None:
             weights.keep(variants.VARIANTS[options.variant])
         answers = os.fdopen(os.dup(1), "w")
         os.dup2(2, 1)  # nothing that anybody prints gets between the answers
-        copies.serve(known, sys.stdin, answers)
+        fork_server.serve(known, sys.stdin, answers)
         return
     name, given = options.task
     json.dump(known[name](**(json.loads(given) if given else {"names": options.precision})), sys.stdout)

@@ -8,8 +8,8 @@ from typing import Any, List, Optional, Sequence, Tuple
 import numpy as np
 import torch
 
-from ..sam import availability, pipeline, precisions, scenes, weights
-from ..sam.variants import Variant
+from ..models import availability, pipeline, precisions, scenes, weights
+from ..models.variants import Variant
 from .failures import attempt, live_tensors, new_tensors
 from .limits import LIMITS, MIB, in_use, recover
 

@@ -1,6 +1,6 @@
 """Fixtures for what needs a process of its own, since a limit on memory holds for a whole process.
 
-PyTorch is not imported here: see `samcheck.guest.fixtures`.
+PyTorch is not imported here: see `samcheck.guest.plugin.fixtures`.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from typing import IO, Any, Callable, Dict, Iterator, Optional, Sequence
 import pytest
 
 from ..launch import command
+from ..models.variants import ENTRY_POINTS, KNOWN_EVERYWHERE, VARIANTS
 from ..record import PRECISION_NAMES
-from ..sam.variants import ENTRY_POINTS, KNOWN_EVERYWHERE, VARIANTS
 
 Ask = Callable[..., Any]
 

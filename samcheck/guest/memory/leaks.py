@@ -9,8 +9,8 @@ from typing import Any, Callable, Dict, List
 import numpy as np
 import torch
 
-from ..sam import pipeline, scenes, weights
-from ..sam.variants import Variant
+from ..models import pipeline, scenes, weights
+from ..models.variants import Variant
 from .batch import many_masks
 from .failures import attempt
 from .limits import LIMITS, in_use, need, recover

@@ -10,8 +10,8 @@ from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Optional
 
 import torch
 
-from .. import heap
-from . import holes
+from ..benchmark import heap
+from . import fragmentation
 
 MIB = 2**20
 
@@ -78,7 +78,7 @@ def filled() -> Iterator[None]:
     torch.cuda.empty_cache()
     before = torch.cuda.memory_allocated()
     with ExitStack() as taken:  # no tensors: those of the process are counted
-        for size in holes.pieces(torch.cuda.memory_snapshot()):
+        for size in fragmentation.pieces(torch.cuda.memory_snapshot()):
             taken.callback(torch.cuda.caching_allocator_delete, torch.cuda.caching_allocator_alloc(size))
         _FILLED.append(torch.cuda.memory_allocated() - before)
         taken.callback(_FILLED.pop)

@@ -1,4 +1,4 @@
-"""How much memory each step of SAM takes here, measured, beside what `samcheck.guest.sizes` counts.
+"""How much memory each step of SAM takes here, measured, beside what `samcheck.guest.memory_model` counts.
 
 On the CPU what tensors take is what PyTorch's profiler sees its allocator give out, and what the process
 takes is the kernel's mark of its highest resident memory; on a GPU both are the caching allocator's figures.
@@ -12,9 +12,9 @@ from typing import Any, Callable, Dict, List, Optional, Sequence
 
 import torch
 
-from .. import sizes
-from ..sam import availability, precisions, scenes, variants, weights
-from . import gauges
+from .. import memory_model
+from ..models import availability, precisions, scenes, variants, weights
+from . import peak_meter
 from .failures import attempt
 from .limits import LIMITS, MIB, recover
 
@@ -80,7 +80,7 @@ class Steps:
 
     def __init__(self, variant: variants.Variant, model: Any, precision: str, device: str) -> None:
         self.model, self.precision, self.device = model, precision, device
-        self.shape, self.large = sizes.SHAPES[variant.name], variant.tier != "fast"
+        self.shape, self.large = memory_model.SHAPES[variant.name], variant.tier != "fast"
         self.image = scenes.draw(7, *SIZE).image
         self.plain = variant.predictor(model)
 
@@ -123,9 +123,9 @@ class Steps:
         where = torch.rand(points, 2).numpy() * (width, height)
         generator._process_batch(where, SIZE, [0, 0, width, height], SIZE)
 
-    def counted(self, step: str, at_once: int) -> sizes.Need:
+    def counted(self, step: str, at_once: int) -> memory_model.Need:
         """What the shapes say."""
-        work = sizes.Work(
+        work = memory_model.Work(
             SIZE,
             prompts=at_once,
             points_per_batch=at_once,
@@ -133,20 +133,20 @@ class Steps:
             filtered=False,
             copying_resize=self.device == "cpu" and _resize_copies(),
         )
-        found = sizes.needs(self.shape, self.precision, self.device, work)
+        found = memory_model.needs(self.shape, self.precision, self.device, work)
         return next(need for need in found if need.step == step)
 
     def measured(self, step: str, at_once: int) -> Peak:
         run: Callable[[int], Any] = getattr(self, step)
         work, need = partial(run, at_once), self.counted(step, at_once)
         if self.large and step == "encode":
-            allocated, held = gauges.together(work, self.device)
+            allocated, held = peak_meter.together(work, self.device)
         else:
             run(1)  # threads, libraries and their tables, which are not small beside a small step
-            allocated, held = gauges.tensors(work, self.device), gauges.process(work, self.device)
+            allocated, held = peak_meter.tensors(work, self.device), peak_meter.process(work, self.device)
         counted, scratch = need.growth / MIB, 0.0
         if self.device == "cpu" and step == "encode" and allocated > 2 * counted:
-            scratch = gauges.largest_in(work, CONVOLUTION)
+            scratch = peak_meter.largest_in(work, CONVOLUTION)
         return Peak(
             self.precision,
             step,

@@ -11,8 +11,8 @@ from typing import Any, Callable, Dict, List, Optional, Tuple
 import numpy as np
 import torch
 
-from ..sam import availability, precisions
-from ..sam.variants import Variant
+from ..models import availability, precisions
+from ..models.variants import Variant
 from .failures import attempt
 from .limits import LIMITS, MIB, need, recover
 from .retry import Retried, halved, retry

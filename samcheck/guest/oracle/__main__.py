@@ -11,16 +11,16 @@ import argparse
 import json
 from typing import List, Optional
 
-from .. import sizes
-from ..sam import scenes, weights
-from ..sam.variants import VARIANTS
+from .. import memory_model
+from ..models import scenes, weights
+from ..models.variants import VARIANTS
 from . import store
 from .sam import Oracle
 
 
 def main(arguments: Optional[List[str]] = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m samcheck.guest.oracle")
-    parser.add_argument("variant", nargs="+", choices=sorted(sizes.SHAPES))
+    parser.add_argument("variant", nargs="+", choices=sorted(memory_model.SHAPES))
     image = scenes.draw(7, 240, 320).image  # the one that every prediction of the suite is about
     files = []
     for name in parser.parse_args(arguments).variant:

@@ -11,10 +11,10 @@ from typing import Any, List, Tuple
 
 import numpy as np
 
-from ..memory.gauges import tensors
+from ..memory.peak_meter import tensors
+from ..models import availability, pipeline, precisions
+from ..models.pipeline import Prediction, Prompt
 from ..oracle.comparison import TOLERANCES, deviation
-from ..sam import availability, pipeline, precisions
-from ..sam.pipeline import Prediction, Prompt
 from .measuring import sizes, times, weights_mib
 from .predictors import Predictors
 from .recipe import Context, Measured, Recipe, SilentlyWrong, mean_iou

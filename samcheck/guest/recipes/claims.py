@@ -13,8 +13,8 @@ from typing import List
 import numpy as np
 import torch
 
-from ..sam import pipeline
-from ..sam.backends import Unavailable
+from ..models import pipeline
+from ..models.backends import Unavailable
 from .recipe import Context, Contradicted, Measured, Recipe, SilentlyWrong, mean_iou
 
 #: IoU with the true mask of what the small model finds for a point inside of the front shape.

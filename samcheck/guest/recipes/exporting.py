@@ -8,11 +8,11 @@ from typing import Any, List
 
 import torch
 
-from ..sam import exported_decoder, onnx_graph, pipeline
-from ..sam.backends import Unavailable, onnx_runtime, tensor_rt
-from ..sam.export import ExportFailed
-from ..sam.exported_decoder import problems
-from ..sam.pipeline import Prediction
+from ..models import exported_decoder, onnx_graph, pipeline
+from ..models.backends import Unavailable, onnx_runtime, tensor_rt
+from ..models.export import ExportFailed
+from ..models.exported_decoder import problems
+from ..models.pipeline import Prediction
 from .measuring import times, weights_mib
 from .recipe import Context, Measured, Recipe, SilentlyWrong, mean_iou
 

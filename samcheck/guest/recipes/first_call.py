@@ -18,7 +18,7 @@ import numpy as np
 import torch
 
 from ..launch import command
-from ..sam import pipeline, scenes, variants, weights
+from ..models import pipeline, scenes, variants, weights
 from .measuring import once
 
 WARM_UPS = 3

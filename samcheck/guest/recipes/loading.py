@@ -8,8 +8,8 @@ from typing import Any, Dict
 
 import torch
 
-from ..memory.gauges import tensors
-from ..sam.variants import VARIANTS
+from ..memory.peak_meter import tensors
+from ..models.variants import VARIANTS
 from .measuring import MIB, once, weights_mib
 from .recipe import Context, Measured, Recipe, require_right
 

@@ -14,8 +14,8 @@ from typing import Any, Callable, List, Optional, Tuple
 
 import torch
 
-from ..latency import Synchronised
-from ..memory.gauges import tensors
+from ..benchmark.latency import Synchronised
+from ..memory.peak_meter import tensors
 from .recipe import Context, Measured, mean_iou, require_right
 
 Step = Callable[[], Any]

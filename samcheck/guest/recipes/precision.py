@@ -8,8 +8,8 @@ from typing import Any
 
 import torch
 
-from ..sam import availability, pipeline, precisions
-from ..sam.backends import Unavailable
+from ..models import availability, pipeline, precisions
+from ..models.backends import Unavailable
 from .measuring import compared
 from .recipe import Context, Measured, Recipe
 

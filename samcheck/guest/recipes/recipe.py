@@ -9,12 +9,12 @@ from typing import Any, Callable, Dict, Optional, Tuple
 
 import numpy as np
 
-from ..fixtures import SLOWEST
+from ..models import availability, pipeline
+from ..models.backends import Unavailable
+from ..models.pipeline import Prediction, Prompt
+from ..models.scenes import Scene
 from ..oracle.comparison import TOLERANCES, deviation, iou
-from ..sam import availability, pipeline
-from ..sam.backends import Unavailable
-from ..sam.pipeline import Prediction, Prompt
-from ..sam.scenes import Scene
+from ..plugin.fixtures import SLOWEST
 
 #: The guide, of 24 April 2026, that most of the recipes are from.
 GUIDE = "http://www.maplevalley.com.cn/news/2064736/"
@@ -51,7 +51,7 @@ class Context:
         predictor: makes a predictor from a model.
         scene: the image, and what to prompt for.
         device: ``cpu`` or ``cuda``.
-        exports: `samcheck.guest.sam.export.Exports` of the model on the CPU.
+        exports: `samcheck.guest.models.export.Exports` of the model on the CPU.
         variant: its name.
         fast: whether the model is a small one, that even emulated precisions are affordable for.
     """

@@ -9,8 +9,8 @@ from typing import Any, Callable, List
 import numpy as np
 import torch
 
-from ..sam import pipeline, stateful
-from ..sam.stateful import WAIT, Answer, ask, same
+from ..models import pipeline, predictor_states
+from ..models.predictor_states import WAIT, Answer, ask, same
 from . import first_call
 from .measuring import of_steps, times
 from .predictors import Predictors
@@ -57,7 +57,7 @@ def shared_predictor(context: Context) -> Measured:
     The threads meet between `set_image` and `predict`, as they do now and then by themselves: so that
     the outcome does not depend on luck.
     """
-    images = stateful.images()[:THREADS]
+    images = predictor_states.images()[:THREADS]
     expected = _serially(context, images)
     shared, meeting = context.predictor(context.model), threading.Barrier(THREADS, timeout=WAIT)
 
@@ -73,7 +73,7 @@ def shared_predictor(context: Context) -> Measured:
 
 def predictor_each(context: Context) -> Measured:
     """The same with a predictor for each image; they share the model."""
-    images = stateful.images()
+    images = predictor_states.images()
     expected = _serially(context, images)
 
     def process(image: np.ndarray) -> Answer:
@@ -115,7 +115,7 @@ def cached(context: Context) -> Measured:
 def cached_images(context: Context) -> Measured:
     """The same for images of several sizes that take turns: each keeps its features and its sizes."""
     predictors = Predictors(lambda: context.predictor(context.model))
-    images = [context.scene.image, stateful.images()[0]]
+    images = [context.scene.image, predictor_states.images()[0]]
     expected = _serially(context, images)
     for _ in range(2):  # the second time all of them come from the cache
         if not all(same(ask(predictors.of(image)), answer) for image, answer in zip(images, expected)):

@@ -6,7 +6,7 @@ from contextlib import nullcontext
 from typing import Any, Callable, Dict
 
 from ..fingerprint import one_line
-from ..sam.backends import Unavailable
+from ..models.backends import Unavailable
 from .recipe import Context, Measured, NoGain, Recipe
 
 AS_WRITTEN, CORRECTED = "as written", "corrected"

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import IO
 
-from samcheck.report.exports import badge, csv_rows, document, junit, parquet, workflow
-from samcheck.results import Stored
+from samcheck.report.exports import badge, csv_rows, document, junit, workflow
+from samcheck.storage.index import parquet
+from samcheck.storage.results import Stored
 
 #: Writes all of the results; reads `problems` when it has seen the last one.
 Export = Callable[[Iterable[Stored], list[str], IO[bytes]], None]

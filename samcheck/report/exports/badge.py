@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import IO
 from xml.etree import ElementTree
 
-from samcheck.results import Stored
+from samcheck.storage.results import Stored
 
 LABEL = "SAM"
 #: Dark enough for white text (contrast 4.5 and more).

@@ -9,9 +9,9 @@ from functools import lru_cache
 from typing import IO
 
 from samcheck.guest.record import CheckResult
-from samcheck.report.exports.rows import COLUMNS, OF_CHECK, Value, head
-from samcheck.report.plain import visible, visible_lines
-from samcheck.results import Stored
+from samcheck.sanitize import visible, visible_lines
+from samcheck.storage.index.rows import COLUMNS, OF_CHECK, Value, head
+from samcheck.storage.results import Stored
 
 #: What spreadsheets take for the beginning of a formula, in ASCII and full width:
 #: https://owasp.org/www-community/attacks/CSV_Injection

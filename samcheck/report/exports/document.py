@@ -9,10 +9,10 @@ from typing import IO, Any
 from pydantic import ConfigDict, TypeAdapter
 
 import samcheck
-from samcheck import shapes
+from samcheck import codec
 from samcheck.guest import record
 from samcheck.guest.record import CellResult
-from samcheck.results import OLDEST_SCHEMA, Stored
+from samcheck.storage.results import OLDEST_SCHEMA, Stored
 
 
 @dataclass(frozen=True)
@@ -56,8 +56,8 @@ def write(found: Iterable[Stored], problems: list[str], stream: IO[bytes]) -> No
     for number, each in enumerate(found):
         stream.write(b",\n" if number else b"\n")
         one = {"device": each.device, "driver": each.driver, "result": each.result}
-        stream.write(shapes.to_json(one))
-    stream.write(b'\n], "problems": ' + shapes.to_json(problems) + b"}\n")
+        stream.write(codec.to_json(one))
+    stream.write(b'\n], "problems": ' + codec.to_json(problems) + b"}\n")
 
 
 def schema(name: str) -> dict[str, Any]:

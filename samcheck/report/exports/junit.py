@@ -16,8 +16,8 @@ from xml.sax.saxutils import escape
 
 from samcheck.guest.record import BAD_CHECK_OUTCOMES, CellResult, CheckResult
 from samcheck.report.fields import reason_of
-from samcheck.report.plain import visible, visible_lines
-from samcheck.results import Stored
+from samcheck.sanitize import visible, visible_lines
+from samcheck.storage.results import Stored
 
 #: The case of a cell that ended badly without a bad check.
 CELL = "(cell)"

@@ -11,8 +11,8 @@ from typing import IO
 from samcheck.guest.record import BAD_CHECK_OUTCOMES, CellResult
 from samcheck.report.escaping import escape, grid
 from samcheck.report.fields import SEVERITY, reason_of
-from samcheck.report.plain import visible
-from samcheck.results import Stored
+from samcheck.sanitize import visible
+from samcheck.storage.results import Stored
 
 #: GitHub drops a whole summary that is larger than 1 MiB.
 SUMMARY_LIMIT = 1024 * 1024

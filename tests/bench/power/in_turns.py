@@ -13,10 +13,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median, pstdev
 
-from samcheck.compare import verdicts
-from samcheck.compare.measures import LATENCY, Key, Measure
-from samcheck.compare.statistics import NOTHING_KNOWN
-from samcheck.compare.verdicts import Pair
+from samcheck.analysis.compare import verdicts
+from samcheck.analysis.compare.measures import LATENCY, Key, Measure
+from samcheck.analysis.compare.statistics import NOTHING_KNOWN
+from samcheck.analysis.compare.verdicts import Pair
 from tests.bench.power.peers import Samples
 
 #: Pairs of processes of one table: the default of `samcheck interleave`.

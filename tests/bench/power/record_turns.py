@@ -13,17 +13,19 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
-from samcheck import explain, facts, passes, session
-from samcheck.course import Settings
-from samcheck.gates import Gates
+from samcheck import facts
+from samcheck.analysis.interleave import Meeting, meet
+from samcheck.environments import choice
 from samcheck.guest.record import CellResult
-from samcheck.interleaving import Meeting, meet
-from samcheck.matrix import PlannedCell
+from samcheck.matrix import PlannedCell, explain
+from samcheck.run import repetitions
+from samcheck.run.context import Settings
+from samcheck.run.scheduler import Gates
 from tests.bench.power.record import KEPT
 
 #: As in `record.py`.
 BENCHMARKS = tuple(
-    f"{passes.MODULE}::test_{name}"
+    f"{repetitions.MODULE}::test_{name}"
     for name in (
         *(
             f"{part}[tiny-{precision}]"
@@ -81,7 +83,7 @@ def main() -> None:
     parser.add_argument("file", type=Path)
     options = parser.parse_args()
     cell = PlannedCell(explain.find(options.cell, facts.load()))
-    chosen = session.choose_environment("venv")
+    chosen = choice.choose_environment("venv")
     settings = Settings(
         "fast",
         chosen.environment,

@@ -11,11 +11,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median, pstdev
 
-from samcheck.compare import noise, verdicts
-from samcheck.compare.measures import LATENCY, Key, Measure
-from samcheck.compare.noise import Run
-from samcheck.compare.statistics import Noise
-from samcheck.compare.verdicts import Pair
+from samcheck.analysis.compare import noise, verdicts
+from samcheck.analysis.compare.measures import LATENCY, Key, Measure
+from samcheck.analysis.compare.noise import Run
+from samcheck.analysis.compare.statistics import Noise
+from samcheck.analysis.compare.verdicts import Pair
 from tests.bench.power.peers import Samples
 
 #: Processes of one run: the default of the full tier, less where a series is too short for enough such runs.

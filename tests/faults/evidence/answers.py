@@ -36,7 +36,7 @@ def features() -> Any:
 @evidence
 def answers() -> Any:
     """Logits, scores and low-resolution logits for every kind of prompt."""
-    from samcheck.guest.sam import pipeline
+    from samcheck.guest.models import pipeline
 
     predictor, drawn = ready(), scene()
     found = {}
@@ -51,7 +51,7 @@ def answers() -> Any:
 @evidence
 def masks() -> Any:
     """Masks for a point."""
-    from samcheck.guest.sam import pipeline
+    from samcheck.guest.models import pipeline
 
     given = pipeline.prompt(scene(), "point")
     return [digest(each) for each in ready().predict(**given.arguments())]
@@ -60,7 +60,7 @@ def masks() -> Any:
 @evidence
 def square() -> Any:
     """Masks of a square picture."""
-    from samcheck.guest.sam import pipeline
+    from samcheck.guest.models import pipeline
 
     given = pipeline.prompt(scene(7, 90, 90), "point")
     return [digest(each) for each in ready(90, 90).predict(**given.arguments())]
@@ -89,7 +89,7 @@ def precisions() -> Any:
     """What the first linear layer of the encoder computes in, and features, per precision."""
     import torch
 
-    from samcheck.guest.sam import precisions as known
+    from samcheck.guest.models import precisions as known
 
     pixels = torch.full((1, 3, 256, 256), 0.5)
     pixels[..., ::3] = -1.0

@@ -36,13 +36,13 @@ def attempt(step: Callable[[], Any]) -> Any:
 
 
 def scene(seed: int = 7, height: int = 90, width: int = 123) -> Any:
-    from samcheck.guest.sam import scenes
+    from samcheck.guest.models import scenes
 
     return scenes.draw(seed, height, width)
 
 
 def model() -> Any:
-    from samcheck.guest.sam import variants, weights
+    from samcheck.guest.models import variants, weights
 
     return weights.load(variants.VARIANTS["tiny"])[0]
 

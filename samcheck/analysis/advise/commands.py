@@ -1,0 +1,58 @@
+"""What to type to measure what was not, and a matrix file for cells that no shipped one has (pure)."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Collection, Iterator, Sequence
+
+from samcheck.analysis.advise.summary import Answer, Run
+
+#: More cells are only counted.
+MOST = 5
+
+
+def commands(answer: Answer, shipped: Collection[str], file: str = "") -> Iterator[str]:
+    """Commands, the riskiest cell first.
+
+    Args:
+        shipped: ids that `nox -s cell` knows.
+        file: a matrix file with all cells to run, as `matrix_file` makes it; empty without one.
+    """
+    question = answer.question
+    if not answer.to_run:
+        return
+    if question.subject == "driver":
+        yield f"each on driver {question.old} before the change, and on {question.new} after it:"
+    elif question.after:
+        yield f"on {', '.join(gpu.name for gpu in question.after.gpus) or question.after}:"
+    if file:
+        yield f"nox -s matrix -- {shlex.quote(file)}"
+        return
+    yield from _cells(answer.to_run, shipped)
+    if question.subject != "driver":
+        yield from _cells([Run(cell, "what you have now, to compare") for cell in answer.to_compare], shipped)
+
+
+def _cells(runs: Sequence[Run], shipped: Collection[str]) -> Iterator[str]:
+    """What nox knows by its id, and how to run the others."""
+    known = [run for run in runs if run.cell.id in shipped]
+    for run in known[:MOST]:
+        yield f'nox -s "cell({run.cell.id})"' + (f"  # {run.remark}" if run.remark else "")
+    if len(known) > MOST:
+        yield f"... and {len(known) - MOST} more cells: --write FILE makes a matrix file of all"
+    others = [run.cell.id + (f" ({run.remark})" if run.remark else "") for run in runs if run not in known]
+    if others:
+        more = f" and {len(others) - MOST} more" if len(others) > MOST else ""
+        yield f"in no shipped matrix, --write FILE makes one: {', '.join(others[:MOST])}{more}"
+
+
+def matrix_file(answer: Answer) -> str:
+    """A matrix file (TOML) of the cells to run, in their order, with those to compare them with."""
+    cells = dict.fromkeys((*(run.cell for run in answer.to_run), *answer.to_compare))
+    parts = [f"description = {json.dumps(f'to be sure of {answer.question}'[:500], ensure_ascii=False)}\n"]
+    for cell in cells:
+        fields = {"torch": cell.torch, "python": cell.python, "cuda": cell.cuda, "numpy": cell.numpy}
+        rows = [f"{name} = {json.dumps(value)}\n" for name, value in fields.items() if value]
+        parts.append("\n[[cell]]\n" + "".join(rows))
+    return "".join(parts)

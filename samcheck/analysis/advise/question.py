@@ -1,0 +1,107 @@
+"""What somebody wants to change, from the words of the command line (pure)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from difflib import get_close_matches
+
+from samcheck.cells import Cell
+from samcheck.errors import BadInput, BuildFailed
+from samcheck.facts import Facts, compatibility, gpu_support
+from samcheck.facts.gpu_support import Host
+from samcheck.facts.requirements import resolve
+from samcheck.matrix import axes
+from samcheck.matrix.file import shown
+
+SUBJECTS = ("driver", "torch", "python", "numpy")
+TITLES = {
+    "driver": "driver",
+    "torch": "PyTorch",
+    "python": "Python",
+    "numpy": "NumPy",
+    "cuda": "CUDA build",
+    "sam": "SAM package",
+}
+_NUMPY = re.compile(r"[0-9]{1,3}(\.[0-9]{1,3}){2}")
+
+
+@dataclass(frozen=True)
+class Question:
+    """A change of one thing, on one machine.
+
+    Attributes:
+        subject: one of `SUBJECTS`.
+        old, new: its value now, and the wanted one.
+        at: values of other axes of cells that are asked about alone.
+        before, after: the machine; they differ where the driver is the subject.
+    """
+
+    subject: str
+    old: str
+    new: str
+    before: Host
+    after: Host
+    at: Mapping[str, str]
+
+    def __str__(self) -> str:
+        fixed = "".join(f", {TITLES[axis]} {value}" for axis, value in self.at.items())
+        where = self.after if self.subject != "driver" else replace(self.after, driver="")
+        on = f" on {where if where.driver else ', '.join(gpu.name for gpu in where.gpus)}" if where else ""
+        return f"{TITLES[self.subject]} {self.old} -> {self.new}{on}{fixed}"
+
+
+def ask(subject: str, old: str, new: str, machine: Host, at: Mapping[str, str], facts: Facts) -> Question:
+    """The question, if its values can be.
+
+    Raises:
+        BadInput: a value is not known, or nothing would change.
+    """
+    if subject in at:
+        raise BadInput(f"--at-{subject}: --{subject} with --from says that already: leave it out")
+    for axis, value in at.items():
+        _known(f"--at-{axis}", axis, value, facts)
+    before = after = machine
+    if not (old and new):
+        raise BadInput(f"--{subject}, --from: are empty; write versions, as --{subject} NEW --from OLD")
+    if subject == "driver":
+        new = gpu_support.driver_version(f"--{subject}", new)
+        old = gpu_support.driver_version("--from", old)
+        before, after = replace(machine, driver=old), replace(machine, driver=new)
+    else:
+        _known(f"--{subject}", subject, new, facts)
+        _known("--from", subject, old, facts)
+    if old == new:
+        raise BadInput(f"--from: {old} -> {new} changes nothing: --from is what you have now")
+    return Question(subject, old, new, before, after, at)
+
+
+def _known(option: str, axis: str, text: str, facts: Facts) -> None:
+    """Raises BadInput where the facts do not know a value; NumPy's patch releases are not all listed."""
+    values = axes.known(axis, facts) + (["cpu"] if axis == "cuda" else [])
+    if text in values or (axis == "numpy" and _NUMPY.fullmatch(text) and facts.series(text)):
+        return
+    near = [value for value in values if value.startswith(f"{text}.")][:1]
+    near = near or get_close_matches(text[:40], values, n=1)
+    hint = f"; did you mean {near[0]}?" if near else ""
+    listed = ", ".join(values) if len(values) <= 15 else f"{values[-1]} to {values[0]}"
+    raise BadInput(
+        f"{option}: the facts know no {TITLES[axis]} {shown(repr(text))}{hint} Known: {listed} "
+        "(samcheck/facts; `samcheck facts --refresh` proposes newer ones)"
+    )
+
+
+def numpy_of(cell: Cell, facts: Facts) -> str:
+    """The NumPy that a cell gets, also where it does not name one; empty where there is none for it."""
+    if cell.numpy:
+        return cell.numpy
+    try:
+        return resolve(cell, facts).numpy[0].partition("==")[2]
+    except BuildFailed:
+        return ""
+
+
+def values(cell: Cell, facts: Facts) -> dict[str, str]:
+    """A cell's value on each axis, with the NumPy that it gets."""
+    return {**compatibility.fields(cell), "numpy": numpy_of(cell, facts)}

@@ -1,0 +1,198 @@
+"""The values between a good and a bad one, each with the cell to try it in (pure)."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from difflib import get_close_matches
+
+from packaging.version import InvalidVersion, Version
+
+from samcheck.cells import Cell
+from samcheck.errors import BadInput, BuildFailed
+from samcheck.facts import Facts, compatibility
+from samcheck.facts.requirements import resolve
+from samcheck.matrix import LeftOut, axes
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What somebody wants to bisect.
+
+    Attributes:
+        values: in their order, where the facts do not know it (a package's); else empty.
+        torch, cuda, python, numpy, sam: what is held where it can be; empty for what suits.
+        any_python: also use `stored` results of other Pythons.
+        stored: cells that the check has a usable result of.
+        present: Pythons that need not be downloaded.
+    """
+
+    axis: str
+    good: str
+    bad: str
+    values: tuple[str, ...] = ()
+    torch: str = ""
+    cuda: str = ""
+    python: str = ""
+    numpy: str = ""
+    sam: str = ""
+    any_python: bool = False
+    stored: Collection[Cell] = field(default_factory=tuple)
+    present: Collection[str] = ()
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A value, and the cell that stands for it.
+
+    Attributes:
+        moved: what of the cell is not as it is held elsewhere, and why.
+        numpy: that was asked for; the cell does not name it where it has it anyway.
+    """
+
+    value: str
+    cell: Cell
+    moved: str = ""
+    numpy: str = ""
+
+
+def candidates(asked: Asked, facts: Facts) -> tuple[list[Candidate], list[LeftOut]]:
+    """The values from good to bad that can be installed, and those that cannot.
+
+    Raises:
+        BadInput: an end is not known, or cannot be installed.
+    """
+    values = _between(asked, facts)
+    if asked.axis != "python" and not asked.python:
+        asked = replace(asked, python=_python(asked, values, facts))
+    found: list[Candidate] = []
+    left_out: list[LeftOut] = []
+    for value in values:
+        each = _candidate(asked, value, facts)
+        if isinstance(each, Candidate):
+            found.append(each)
+        else:
+            left_out.append(each)
+    for name, end in (("--good", asked.good), ("--bad", asked.bad)):
+        reason = next((each.reason for each in left_out if each.id == end), "")
+        if reason:
+            raise BadInput(f"{name} {end}: {reason}")
+    return found, left_out
+
+
+def _between(asked: Asked, facts: Facts) -> list[str]:
+    """All values of the axis from good to bad, both included."""
+    values = list(asked.values) or _ordered(asked, facts)
+    for name, end in (("--good", asked.good), ("--bad", asked.bad)):
+        if end not in values:
+            near = get_close_matches(end, values, n=1, cutoff=0)
+            raise BadInput(f"{name}: no {asked.axis} {end!r} is known; one like it is {near[0]}")
+    first, last = values.index(asked.good), values.index(asked.bad)
+    if first == last:
+        raise BadInput(f"--good and --bad are both {asked.good}: there is nothing between them")
+    return values[first : last + 1] if first < last else values[last : first + 1][::-1]
+
+
+def _ordered(asked: Asked, facts: Facts) -> list[str]:
+    """What the facts know of the axis, oldest first; of NumPy and SAM also the ends themselves."""
+    ends = [asked.good, asked.bad]
+    if asked.axis == "sam":
+        return ends
+    values = axes.known(asked.axis, facts)
+    if asked.axis == "cuda":
+        return sorted([*values, "cpu"], key=lambda tag: axes.cuda_version(tag, facts))
+    if asked.axis == "numpy":
+        known = [end for end in ends if _is_version(end) and facts.series(end)]
+        values = list({*values, *known})
+    return sorted(values, key=Version)
+
+
+def _is_version(text: str) -> bool:
+    try:
+        Version(text)
+    except InvalidVersion:
+        return False
+    return True
+
+
+def _python(asked: Asked, values: Sequence[str], facts: Facts) -> str:
+    """The Python that most of the values can have; then that of most stored results, one that is here, the
+    newest."""
+    cells = {value: _cell(asked, value, facts) for value in values}
+
+    def worth(python: str) -> tuple[int, int, bool]:
+        mine = [replace(cell, python=python) for cell in cells.values()]
+        kept = sum(plain(cell, facts) in asked.stored for cell in mine)
+        return sum(not _against(cell, facts) for cell in mine), kept, python in asked.present
+
+    return max(axes.known("python", facts), key=worth)  # the first of equals, and the newest come first
+
+
+def _cell(asked: Asked, value: str, facts: Facts) -> Cell:
+    """The cell as it was asked for, with the build that a plain installation takes where none was."""
+    fields = {axis: getattr(asked, axis) for axis in compatibility.AXES}
+    fields[asked.axis] = value
+    if not fields["sam"]:
+        del fields["sam"]
+    return Cell(**{**fields, "cuda": fields["cuda"] or _default_build(fields["torch"], facts)})
+
+
+def _default_build(torch: str, facts: Facts) -> str:
+    release = facts.release(torch)
+    return release.default_build.tag if release else "cpu"
+
+
+def _candidate(asked: Asked, value: str, facts: Facts) -> Candidate | LeftOut:
+    """The nearest cell to what was asked for that can be installed."""
+    wanted = _cell(asked, value, facts)
+    reason = _against(wanted, facts)
+    if asked.any_python and plain(wanted, facts) not in asked.stored:
+        for cell in _other_pythons(wanted, facts):
+            if plain(cell, facts) in asked.stored:
+                moved = f"Python {cell.python} of a stored result, not {wanted.python}"
+                return Candidate(value, plain(cell, facts), moved, cell.numpy)
+    if not reason:
+        return Candidate(value, plain(wanted, facts), "", wanted.numpy)
+    for cell in _nearby(asked, wanted, facts):
+        if not _against(cell, facts):
+            changes = (("Python", cell.python, wanted.python), ("build", cell.cuda, wanted.cuda))
+            moved = ", ".join(f"{name} {new}, not {old}" for name, new, old in changes if new != old)
+            return Candidate(value, plain(cell, facts), f"{moved}: {reason}", cell.numpy)
+    return LeftOut(value, reason)
+
+
+def plain(cell: Cell, facts: Facts) -> Cell:
+    """The cell by its shorter name, under which its results are stored, where it has its NumPy anyway."""
+    shorter = replace(cell, numpy="")
+    try:
+        return shorter if f"numpy=={cell.numpy}" in resolve(shorter, facts).numpy else cell
+    except BuildFailed:
+        return cell
+
+
+def _nearby(asked: Asked, wanted: Cell, facts: Facts) -> Iterator[Cell]:
+    """Cells with the value on another Python, then with the default build."""
+    builds = [wanted.cuda]
+    if asked.axis != "cuda" and wanted.cuda != _default_build(wanted.torch, facts):
+        builds.append(_default_build(wanted.torch, facts))
+    for cuda in builds:
+        cell = replace(wanted, cuda=cuda)
+        yield cell
+        if asked.axis != "python":
+            yield from _other_pythons(cell, facts)
+
+
+def _other_pythons(cell: Cell, facts: Facts) -> list[Cell]:
+    """The cell on every other Python, the nearest first."""
+
+    def distance(python: str) -> int:
+        return abs(Version(python).minor - Version(cell.python).minor)
+
+    others = [each for each in axes.known("python", facts) if each != cell.python]
+    return [replace(cell, python=each) for each in sorted(others, key=distance)]
+
+
+def _against(cell: Cell, facts: Facts) -> str:
+    """Why a cell cannot be installed; one that can, and cannot work, may be the very thing that is sought."""
+    found = compatibility.obstacles(cell, facts)
+    return next((each.text for each in found if each.kind == "install"), "")

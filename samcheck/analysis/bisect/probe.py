@@ -1,0 +1,68 @@
+"""One check in one cell, for real; what an earlier start of the bisect has run is taken from its folder."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from samcheck import files
+from samcheck.analysis.bisect.bisect import Tried
+from samcheck.analysis.bisect.candidate_values import Candidate
+from samcheck.errors import BadInput, BuildFailed
+from samcheck.guest.record import CellResult
+from samcheck.matrix import PlannedCell
+from samcheck.run import cell_runner
+from samcheck.run.context import Settings
+from samcheck.run.progress import Display
+from samcheck.run.scheduler import side_by_side
+from samcheck.storage import results
+
+#: Outcomes whose cause may have been mended when a bisect is resumed.
+TRY_AGAIN = ("build-failed", "refused", "not-run")
+
+
+@dataclass(frozen=True)
+class Trying:
+    """A `Prober` (see `bisect`). `folder` keeps what was run: never the store of full results."""
+
+    settings: Settings
+    folder: Path
+    shown: Display
+
+    def __call__(self, candidate: Candidate, number: int) -> Tried:
+        folder = self.folder / candidate.cell.id / str(number)
+        kept = folder / "result.json"
+        result = _kept(kept, candidate)
+        if result is not None and result.outcome not in TRY_AGAIN:
+            return Tried(result, built=(folder / "built").exists(), resumed=True)
+        new = self._is_new(candidate)
+        if new:
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / "built").touch()  # before: a killed start has built it all the same
+        (result,) = side_by_side([self._run(candidate, folder)], self.settings.gates)
+        files.write_atomically(kept, results.to_json(result))
+        built = (folder / "built").exists() and result.outcome not in TRY_AGAIN
+        return Tried(result, built)
+
+    def _is_new(self, candidate: Candidate) -> bool:
+        try:
+            environment = self.settings.environment
+            pins = cell_runner.requirements_of(candidate.cell, environment)
+            return not environment.need(candidate.cell, pins).reused
+        except BuildFailed:
+            return False  # its result will say so
+
+    def _run(self, candidate: Candidate, folder: Path) -> Callable[[], CellResult]:
+        watched = self.shown.cell(candidate.cell.id)
+        return partial(cell_runner.run_cell, PlannedCell(candidate.cell), self.settings, folder, watched)
+
+
+def _kept(path: Path, candidate: Candidate) -> CellResult | None:
+    """The result of an earlier start; one of another cell says nothing of this one, wherever it lies."""
+    try:
+        result = results.read(path)
+    except BadInput:
+        return None
+    return result if result.cell.id == candidate.cell.id else None

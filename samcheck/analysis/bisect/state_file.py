@@ -1,0 +1,44 @@
+"""A bisect on disk: its question, so that an interrupted one is found again, and what came of it."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from pathlib import Path
+
+from samcheck import files, owned
+from samcheck.analysis.bisect.bisect import Hunt, Question
+from samcheck.analysis.bisect.text import as_json
+from samcheck.errors import BadInput
+from samcheck.storage import results
+from samcheck.storage.runs import BISECT_FILE, is_bisect, read_bisect
+
+
+def open_folder(root: Path, question: Question, resume: bool) -> Path:
+    """A new folder under `root`, or that of the newest unfinished bisect with the same question.
+
+    Raises:
+        BadInput: there is nothing to resume.
+    """
+    if not resume:
+        folder = root / f"bisect-{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}"
+        owned.make(folder)
+        note(folder, Hunt(question))
+        return folder
+    asked = results.anonymous(as_json(Hunt(question)))["question"]
+    for folder in sorted(root.glob("bisect-*/"), reverse=True):
+        kept = read_bisect(folder / BISECT_FILE) if owned.is_own(folder, is_bisect) else {}
+        if kept.get("question") == asked and not kept.get("finished"):
+            owned.mark(folder)
+            return folder
+    raise BadInput(
+        f"nothing to resume: {root} holds no unfinished bisect of {question.check} over these values in "
+        f"environment {question.environment} by samcheck {question.samcheck}; leave out --resume to start one"
+    )
+
+
+def note(folder: Path, hunt: Hunt) -> None:
+    """Write down all that is known so far."""
+    content = json.dumps(results.anonymous(as_json(hunt)), indent=1).encode() + b"\n"
+    files.write_atomically(folder / BISECT_FILE, content)

@@ -1,0 +1,76 @@
+"""What became of cells and checks: outcomes that changed (pure)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from samcheck.analysis.compare.pairs import Row
+from samcheck.guest.record import BAD_CHECK_OUTCOMES, CellResult, CheckResult
+
+#: From what matters most to what matters least.
+KINDS = ("broken", "defect met", "no longer tried", "mended", "defect gone", "now tried", "other")
+
+
+@dataclass(frozen=True)
+class Change:
+    """An outcome that is another one now.
+
+    Attributes:
+        check: empty where it is the cell's own outcome.
+        kind: one of `KINDS`.
+        reason: of the new outcome; of the base's, with ``before:``, where the new one needs none.
+    """
+
+    row: str
+    check: str
+    group: str
+    kind: str
+    base: str
+    new: str
+    reason: str
+
+    @property
+    def bad(self) -> bool:
+        return self.kind in ("broken", "defect met")
+
+
+def changes(row: Row) -> list[Change]:
+    """Every outcome of a pair that changed, the cell's own first where both were asked for the same."""
+    if row.base is None or row.new is None:
+        return []
+    found = []
+    if row.base.outcome != row.new.outcome and row.base.only == row.new.only:
+        kind = (
+            "broken" if row.base.outcome == "passed" else "mended" if row.new.outcome == "passed" else "other"
+        )
+        reason = _reason(row.base, row.new)
+        found.append(Change(row.name, "", "", kind, row.base.outcome, row.new.outcome, reason))
+    before = {check.check: check for check in row.base.checks}
+    for check in row.new.checks:
+        old = before.get(check.check)
+        if old is not None and old.outcome != check.outcome:
+            found.append(_change(row.name, old, check))
+    return found
+
+
+def _change(row: str, old: CheckResult, new: CheckResult) -> Change:
+    kind = _kind(old.outcome, new.outcome)
+    return Change(row, new.check, new.group, kind, old.outcome, new.outcome, _reason(old, new))
+
+
+def _reason(old: CheckResult | CellResult, new: CheckResult | CellResult) -> str:
+    return new.reason or (f"before: {old.reason}" if old.reason else "")
+
+
+def _kind(old: str, new: str) -> str:
+    if new in BAD_CHECK_OUTCOMES:
+        return "other" if old in BAD_CHECK_OUTCOMES else "broken"
+    if old in BAD_CHECK_OUTCOMES:
+        return "mended"
+    if new == "skipped":
+        return "no longer tried"
+    if old == "skipped":
+        return "now tried"
+    if new == "known":
+        return "defect met"
+    return "defect gone" if old == "known" else "other"

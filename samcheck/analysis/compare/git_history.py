@@ -1,0 +1,48 @@
+"""Earlier results of the same cells, out of the git history of a results folder."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+from samcheck.analysis.compare import git
+from samcheck.errors import BadInput
+from samcheck.guest.record import CellResult
+from samcheck.storage import results
+
+
+def versions(store: Path, limit: int) -> list[CellResult]:
+    """Every result that any of the last `limit` commits to `store` changed, and those that lie there now.
+
+    A result is there once, however many commits have it.
+
+    Raises:
+        BadInput: `store` is in no git repository.
+    """
+    found = {_same(each.result): each.result for each in results.load(store)[0]}
+    said = git.run(store, "log", f"--max-count={limit}", "--format=%H", "--", ".")
+    for revision in said.decode().split():
+        for each in _changed_in(store, revision):
+            found.setdefault(_same(each), each)
+    return list(found.values())
+
+
+def _same(result: CellResult) -> tuple[str, ...]:
+    return (results.device_of(result, ""), result.name, result.started)
+
+
+def _changed_in(store: Path, revision: str) -> Iterator[CellResult]:
+    """Results that a commit changed; what is none, or of a schema that is no longer read, is passed over."""
+    options = ("--root", "--no-commit-id", "-r", "-z", "--diff-filter=AM", "--name-only", "--relative")
+    said = git.run(store, "diff-tree", *options, revision, "--", ".")
+    names = [
+        name for name in os.fsdecode(said).split("\0") if name.count("/") == 2 and name.endswith(".json")
+    ]
+    if not names:
+        return
+    with git.extracted(store, revision, names) as folder:
+        for name in names:
+            with suppress(BadInput):
+                yield results.read(folder / name)

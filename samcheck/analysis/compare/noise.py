@@ -1,0 +1,178 @@
+"""How much numbers vary on a machine when nothing has changed: A/A runs, kept beside the results.
+
+A file ``<results>/noise/<device>--<driver>.json`` holds, for each cell and benchmark, the value of each
+process of each A/A run. `samcheck noise` adds to it.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pydantic import FiniteFloat, TypeAdapter, ValidationError
+
+from samcheck import files
+from samcheck.analysis.compare import pairs
+from samcheck.analysis.compare.measures import LATENCY, Key, Measure, family_of, measures
+from samcheck.analysis.compare.statistics import (
+    NOTHING_KNOWN,
+    Noise,
+    Variance,
+    between,
+    moderated,
+    size,
+    within,
+)
+from samcheck.errors import BadInput
+from samcheck.guest.record import CellResult
+from samcheck.storage import results
+
+FOLDER = "noise"
+#: Runs that are kept for a cell; older ones make room. 20 runs of 5 processes and 30 benchmarks take 60 KiB.
+KEPT = 20
+#: Fewer A/A runs say nothing about runs.
+FEWEST_RUNS = 3
+
+
+@dataclass(frozen=True)
+class Run:
+    """One A/A run of a cell: when, and by benchmark the value of each process on its family's scale."""
+
+    started: str
+    values: dict[str, list[FiniteFloat]]
+
+
+@dataclass(frozen=True)
+class MachineRuns:
+    """The A/A runs of one machine, by cell."""
+
+    device: str
+    driver: str
+    cells: dict[str, list[Run]] = field(default_factory=dict)
+
+
+_RUNS: TypeAdapter[MachineRuns] = TypeAdapter(MachineRuns)
+
+
+def place(root: Path, device: str, driver: str) -> Path:
+    return root / FOLDER / f"{results.slug(device)}--{results.slug(driver)}.json"
+
+
+def load(path: Path) -> MachineRuns | None:
+    """The A/A runs in a file; None if there is none.
+
+    Raises:
+        BadInput: it is something else.
+    """
+    try:
+        return _RUNS.validate_json(files.read(path))
+    except files.Missing:
+        return None
+    except ValidationError as error:
+        raise BadInput(f"{path}: not a file of A/A runs: {str(error).splitlines()[0]}") from None
+
+
+def run_of(result: CellResult) -> Run | None:
+    """A result as an A/A run; None where nothing in it was measured undisturbed."""
+    found = {str(each.key): [*each.values] for each in measures(result) if _varies(each)}
+    return Run(result.started, found) if found else None
+
+
+def _varies(measure: Measure) -> bool:
+    return bool(measure.values) and not measure.family.exact
+
+
+def added(kept: MachineRuns, found: Iterable[CellResult]) -> MachineRuns:
+    """With these results as further runs; the same run is there once, the newest `KEPT` stay."""
+    cells = dict(kept.cells)
+    for result in found:
+        run = run_of(result)
+        if run is not None:
+            others = [each for each in cells.get(result.cell.id, []) if each.started != run.started]
+            cells[result.cell.id] = sorted([*others, run], key=lambda each: each.started)[-KEPT:]
+    return MachineRuns(kept.device, kept.driver, cells)
+
+
+def count(runs: Sequence[Run]) -> int:
+    """How many runs there are of the number that has the most: some runs are of other variants."""
+    return max(Counter(name for run in runs for name in run.values).values(), default=0)
+
+
+def unlike(found: Sequence[CellResult]) -> Iterator[str]:
+    """What differs between results of a cell that are said to be A/A runs; samcheck's own version may."""
+    first: dict[str, CellResult] = {}
+    for result in found:
+        base = first.setdefault(result.cell.id, result)
+        changed = [each for each in pairs.differences(base, result) if not each.startswith("samcheck ")]
+        if changed:
+            yield f"{result.cell.id} of {base.started} and of {result.started} differ: {'; '.join(changed)}"
+
+
+def known_in(root: Path) -> Callable[[CellResult], Mapping[str, Noise]]:
+    """Looks up the noise of a result's benchmarks in the A/A runs under `root`."""
+
+    def known(result: CellResult) -> Mapping[str, Noise]:
+        kept = load(place(root, *machine(result)))
+        return of_runs(kept.cells.get(result.cell.id, [])) if kept else {}
+
+    return known
+
+
+def machine(result: CellResult) -> tuple[str, str]:
+    """The device and driver under which a result is stored."""
+    return results.machine_of(result, "unknown")
+
+
+def store(root: Path, kept: MachineRuns) -> Path:
+    path = place(root, kept.device, kept.driver)
+    files.write_atomically(path, _RUNS.dump_json(kept) + b"\n")
+    return path
+
+
+def of_runs(runs: Sequence[Run]) -> dict[str, Noise]:
+    """The noise of each number; nothing where there are too few runs to know.
+
+    Those of a kind are drawn towards each other: memory varies by a hundredth where times vary by a quarter.
+    """
+    if len(runs) < FEWEST_RUNS:
+        return {}
+    kinds: dict[str, list[str]] = {}
+    for name in sorted({name for run in runs for name in run.values}):
+        kinds.setdefault(_kind(name), []).append(name)
+    return {name: noise for names in kinds.values() for name, noise in _of_kind(runs, names).items()}
+
+
+def _of_kind(runs: Sequence[Run], names: Sequence[str]) -> dict[str, Noise]:
+    groups = [[run.values[name] for run in runs if run.values.get(name)] for name in names]
+    process = moderated([within(group) for group in groups])
+    run = moderated([between(group) for group in groups])
+    known = zip(names, groups, process, run, strict=True)
+    return {name: Noise(a, b, size(group)) for name, group, a, b in known if len(group) >= FEWEST_RUNS}
+
+
+def _kind(name: str) -> str:
+    """``latency`` or ``resident memory``, by what a number is called in the A/A runs."""
+    family = family_of(name.rpartition(" ")[2], None)
+    return family.name if family else LATENCY.name
+
+
+def typical(by_benchmark: Mapping[str, Noise]) -> Noise:
+    """For a number that the A/A runs lack: the noisier end of those that they have."""
+    if not by_benchmark:
+        return NOTHING_KNOWN
+    noises = [*by_benchmark.values()]
+    return Noise(
+        Variance(max(each.process.value for each in noises), min(each.process.degrees for each in noises)),
+        Variance(max(each.run.value for each in noises), min(each.run.degrees for each in noises)),
+        min(each.size for each in noises),
+        assumed=True,
+    )
+
+
+def lookup(by_benchmark: Mapping[str, Noise], key: Key) -> Noise:
+    """The noise of a number; of one that was never run twice, what those of its kind have."""
+    kind = _kind(str(key))
+    alike = {name: noise for name, noise in by_benchmark.items() if _kind(name) == kind}
+    return by_benchmark.get(str(key)) or typical(alike)

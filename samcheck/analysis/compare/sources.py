@@ -1,0 +1,55 @@
+"""Where results to compare come from: a folder, a file, or a git revision of either."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from samcheck.analysis.compare import git
+from samcheck.errors import BadInput
+from samcheck.guest.record import CellResult
+from samcheck.storage import results
+
+
+def read(text: str, default: Path) -> list[CellResult]:
+    """Every result at `text`: a path, ``REVISION`` (of `default`) or ``REVISION:PATH``.
+
+    Raises:
+        BadInput: nothing is there, or something in it is no result.
+    """
+    if not text.strip():
+        raise BadInput("an empty name means no results: give a folder, a file or a git revision")
+    path = Path(text)
+    if os.path.lexists(path):
+        return _at(path)
+    revision, _, inside = text.partition(":")
+    return _of_revision(revision, inside or default.name, default.parent, text)
+
+
+def _at(path: Path) -> list[CellResult]:
+    files = list(_files(path)) if path.is_dir() else [path]
+    if not files:
+        raise BadInput(f"{path}: holds no results (no <device>/<driver>/<cell>.json, no <cell>.json)")
+    return [results.read(file) for file in files]
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    """Results in a store, in one of its device or driver folders; the A/A runs beside them are none."""
+    for pattern in ("*/*/*.json", "*/*.json", "*.json"):
+        found = sorted(
+            path
+            for path in folder.glob(pattern)
+            if not {"noise", "faults", "power"} & {*path.relative_to(folder).parts}
+        )
+        if found:
+            yield from found
+            return
+
+
+def _of_revision(revision: str, inside: str, repository: Path, text: str) -> list[CellResult]:
+    try:
+        with git.extracted(repository, revision, [inside]) as folder:
+            return _at(folder / inside)
+    except BadInput as error:
+        raise BadInput(f"{text}: no file, no folder, and no git revision with {inside}: {error}") from None

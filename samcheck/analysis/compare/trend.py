@@ -1,0 +1,132 @@
+"""A benchmark over many results of one cell: where did its level change? (pure)"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from statistics import mean
+
+import numpy as np
+import ruptures
+
+from samcheck.analysis.compare.measures import Family, Key, Measure, measures
+from samcheck.analysis.compare.statistics import Noise, of_mean
+from samcheck.guest.record import CellResult
+from samcheck.storage.results import device_of
+
+#: Fewer results have no history.
+FEWEST = 3
+
+
+@dataclass(frozen=True)
+class Point:
+    """One result's value on the family's scale, and when it was measured."""
+
+    when: str
+    value: float
+
+
+@dataclass(frozen=True)
+class Level:
+    """Results between two changes.
+
+    Attributes:
+        first, last: of `Trend.points`, both included.
+        change: of the mean against the level before, on the family's scale; 0 for the first one.
+    """
+
+    first: int
+    last: int
+    mean: float
+    change: float
+
+
+@dataclass(frozen=True)
+class Trend:
+    """A number's history, oldest first, and its levels; one level where nothing changed."""
+
+    cell: str
+    key: Key
+    family: Family
+    points: tuple[Point, ...]
+    levels: tuple[Level, ...]
+
+    def plain(self, value: float) -> float:
+        """A value on the family's scale in the number's own unit."""
+        return math.exp(value) if self.family.ratio else value
+
+    def shown(self, value: float) -> str:
+        unit = self.key.metric.rpartition("_")[2]
+        return f"{self.plain(value):.4g} {unit if unit in ('ms', 'mib') else ''}".strip()
+
+
+def trends(
+    found: Sequence[CellResult], known: Callable[[CellResult], Mapping[str, Noise]] = lambda _: {}
+) -> list[Trend]:
+    """The history of every number that at least `FEWEST` results of a cell have.
+
+    Args:
+        known: the noise of a result's numbers, by their names, as far as A/A runs tell it.
+    """
+    rows: dict[tuple[str, Key], list[tuple[str, Measure]]] = {}
+    newest: dict[str, CellResult] = {}
+    names = _names(found)
+    for result in sorted(found, key=lambda each: each.started):
+        cell = names[_place(result)]
+        newest[cell] = result
+        for measure in measures(result):
+            if measure.values:
+                rows.setdefault((cell, measure.key), []).append((result.started, measure))
+    noises = {cell: known(result) for cell, result in newest.items()}
+    trends = (_trend(cell, row, noises[cell].get(str(key))) for (cell, key), row in rows.items())
+    return [each for each in trends if len(each.points) >= FEWEST]
+
+
+def _trend(cell: str, row: Sequence[tuple[str, Measure]], noise: Noise | None) -> Trend:
+    """Of the results that were measured like the newest: other weights or threads are another number."""
+    last = row[-1][1]
+    alike = [(when, each) for when, each in row if each.conditions == last.conditions]
+    points = [Point(when, mean(each.values)) for when, each in alike]
+    deviation = _deviation([len(each.values) for _, each in alike], noise) if noise else 0.0
+    found = levels([each.value for each in points], last.family, deviation) if len(points) >= FEWEST else []
+    return Trend(cell, last.key, last.family, tuple(points), tuple(found))
+
+
+def _deviation(counts: Sequence[int], noise: Noise) -> float:
+    """Typical standard deviation of means of so many processes, by what A/A runs say."""
+    return math.sqrt(mean(of_mean(count, noise.process.value, noise) for count in counts))
+
+
+def _place(result: CellResult) -> tuple[str, str]:
+    return result.name, device_of(result, "an unknown device")
+
+
+def _names(found: Sequence[CellResult]) -> dict[tuple[str, str], str]:
+    """A name for each cell on each device, which names the device where there are several."""
+    places = {_place(each) for each in found}
+    several = len({device for _, device in places}) > 1
+    return {(cell, device): f"{cell} on {device}" if several else cell for cell, device in places}
+
+
+def levels(values: Sequence[float], family: Family, deviation: float = 0.0) -> list[Level]:
+    """The levels of a series: PELT on its means, a change where it explains more than noise and margin.
+
+    R. Killick, P. Fearnhead, I. Eckley, "Optimal detection of changepoints with a linear computational cost",
+    JASA 107 (2012), as ruptures has it. The noise is that of neighbours, which a change hardly touches;
+    at least the standard `deviation` of A/A runs, since a few neighbours may be alike by chance.
+    """
+    series = np.array(values)
+    steps = np.abs(np.diff(series))
+    # The median of |differences| of normal noise is 0.954 of its standard deviation.
+    noise = float(np.median(steps)) / 0.954 if len(steps) else 0.0
+    least = max(noise, deviation, family.scaled_margin / 3)
+    penalty = 3 * math.log(len(series)) * least**2
+    found = ruptures.Pelt(model="l2", min_size=1, jump=1).fit(series.reshape(-1, 1)).predict(pen=penalty)
+    means = [float(series[first:end].mean()) for first, end in pairwise([0, *found])]
+    before = [means[0], *means[:-1]]
+    return [
+        Level(first, end - 1, middle, middle - old)
+        for (first, end), middle, old in zip(pairwise([0, *found]), means, before, strict=True)
+    ]

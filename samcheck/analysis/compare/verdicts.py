@@ -1,0 +1,193 @@
+"""Two measures of one number → a verdict, with false alarms controlled over the whole table (pure)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from samcheck.analysis.compare import statistics
+from samcheck.analysis.compare.measures import Family, Key, Measure
+from samcheck.analysis.compare.statistics import Difference, Noise, difference, significant
+
+#: In at most this share of the tables in which nothing has changed may anything be called changed.
+ALPHA = 0.01
+
+#: In the order in which they are told.
+VERDICTS = (
+    "regressed",  # worse, by more than noise
+    "improved",  # better, by more than noise
+    "ambiguous",  # cannot be told from noise, in either direction
+    "missing",  # measured in the base only
+    "new",  # measured in the new results only
+    "not comparable",  # measured under other conditions
+    "unchanged",  # certainly not changed by as much as matters
+)
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What became of one number.
+
+    Attributes:
+        row: of the pair of results that it is from.
+        verdict: one of `VERDICTS`.
+        reason: for what it is, where the numbers do not say it.
+        change: new against base on the family's scale; None where they were not compared.
+        interval: that holds it with `1 - ALPHA` confidence, for all numbers of the table together; of one
+            that changed, with the confidence at which that was tested, so that it does not hold 0.
+        assumed: whether the noise between runs was assumed, for want of A/A runs.
+    """
+
+    row: str
+    key: Key
+    family: Family
+    verdict: str
+    reason: str = ""
+    change: float | None = None
+    interval: tuple[float, float] | None = None
+    assumed: bool = False
+    variant: str = ""
+    precision: str = ""
+    backend: str = ""
+
+
+@dataclass(frozen=True)
+class Pair:
+    """The same number in the base and in the new results; None where one of them lacks it."""
+
+    row: str
+    base: Measure | None
+    new: Measure | None
+    noise: Noise
+    #: Why times of these two results say nothing about the software, if so.
+    apart: str = ""
+    #: Whether the two results were measured in turns.
+    met: bool = False
+
+    @property
+    def ratios(self) -> tuple[float, ...]:
+        """Of processes that took turns with each other; empty where they did not."""
+        if not self.met or self.base is None or self.new is None:
+            return ()
+        return statistics.ratios(self.base.turns, self.new.turns)
+
+    @property
+    def either(self) -> Measure:
+        found = self.base or self.new
+        assert found is not None
+        return found
+
+
+def decide(pairs: Sequence[Pair], alpha: float = ALPHA) -> list[Verdict]:
+    """A verdict for each pair, in their order."""
+    in_turns = _in_turns(pairs)
+    found = [_comparable(pair, in_turns.get(number)) for number, pair in enumerate(pairs)]
+    tested = [number for number, each in enumerate(found) if isinstance(each, Difference)]
+    ps = [each.p for each in found if isinstance(each, Difference)]
+    real = dict(zip(tested, significant(ps, alpha), strict=True))
+    changed = dict(zip(tested, _confidences(ps, alpha), strict=True))
+    confidence = 1 - alpha / max(len(tested), 1)
+    verdicts = []
+    for number, (pair, each) in enumerate(zip(pairs, found, strict=True)):
+        if isinstance(each, Verdict):
+            verdicts.append(each)
+        else:
+            sure = changed[number] if real[number] else None
+            verdicts.append(_judged(pair, each, confidence, sure))
+    return verdicts
+
+
+def _confidences(ps: Sequence[float], alpha: float) -> list[float]:
+    """At which Holm's procedure tests each: an interval of it holds no 0 where the change is real."""
+    ranks = {number: rank for rank, number in enumerate(sorted(range(len(ps)), key=ps.__getitem__))}
+    return [1 - alpha / (len(ps) - ranks[number]) for number in range(len(ps))]
+
+
+def _in_turns(pairs: Sequence[Pair]) -> dict[int, Difference]:
+    """The differences of those pairs, by their places, whose processes took turns."""
+    ratios = {number: each for number, pair in enumerate(pairs) if len(each := pair.ratios) > 1}
+    return dict(zip(ratios, statistics.in_turns([*ratios.values()]), strict=True))
+
+
+def _comparable(pair: Pair, in_turns: Difference | None) -> Difference | Verdict:
+    """The difference of a pair that can be weighed against noise, else what it is instead."""
+    base, new = pair.base, pair.new
+    if base is None or new is None:
+        return _verdict(pair, "new" if base is None else "missing")
+    apart = _apart(pair, base, new)
+    if apart:
+        return _verdict(pair, "not comparable", apart)
+    if in_turns:
+        return in_turns
+    for side, measure in (("base", base), ("new results", new)):
+        if not measure.values:
+            marks = "; ".join(measure.disturbed)
+            return _verdict(pair, "ambiguous", f"every process of the {side} was disturbed: {marks}")
+    change = new.values[0] - base.values[0]
+    if base.family.exact or base.values == new.values:
+        return _exact(pair, change)
+    unknown = "one process on each side and no A/A runs: nothing is known of the noise"
+    return difference(base.values, new.values, pair.noise) or replace(
+        _verdict(pair, "ambiguous", unknown, change), assumed=True
+    )
+
+
+def _apart(pair: Pair, base: Measure, new: Measure) -> str:
+    """Why the two numbers say nothing about each other, else empty."""
+    if pair.apart and not base.family.exact:
+        return pair.apart
+    before, after = dict(base.conditions), dict(new.conditions)
+    names = dict.fromkeys([*before, *after])
+    return "; ".join(
+        f"{name}: {before.get(name, 'unknown')} → {after.get(name, 'unknown')}"
+        for name in names
+        if before.get(name) != after.get(name)
+    )
+
+
+def _exact(pair: Pair, change: float) -> Verdict:
+    """A number without noise: any change that matters is real."""
+    family = pair.either.family
+    if abs(change) <= family.scaled_margin:
+        return _verdict(pair, "unchanged", change=change)
+    return _verdict(pair, _direction(family, change), change=change)
+
+
+def _direction(family: Family, change: float) -> str:
+    return "regressed" if change * family.worse > 0 else "improved"
+
+
+def _judged(pair: Pair, found: Difference, confidence: float, real: float | None) -> Verdict:
+    """Three-valued: changed, certainly not changed by as much as matters, or not to be told.
+
+    `real`: the confidence with which there is a change at all, None where there is not enough.
+    """
+    family = pair.either.family
+    low, high = found.interval(confidence)
+    inside = -family.scaled_margin <= low and high <= family.scaled_margin
+    if real is not None and not inside:
+        word, reason = _direction(family, found.change), ""
+        low, high = found.interval(real)
+    elif inside:
+        word, reason = "unchanged", ""
+    else:
+        word = "ambiguous"
+        reason = f"between {family.shown(low)} and {family.shown(high)}"
+    judged = _verdict(pair, word, reason, change=found.change)
+    return replace(judged, interval=(low, high), assumed=pair.noise.assumed and not pair.met)
+
+
+def _verdict(pair: Pair, verdict: str, reason: str = "", change: float | None = None) -> Verdict:
+    measure = pair.either
+    check = measure.check
+    return Verdict(
+        pair.row,
+        measure.key,
+        measure.family,
+        verdict,
+        reason,
+        change,
+        variant=(check and check.variant) or "",
+        precision=(check and check.precision) or "",
+        backend=(check and check.backend) or "",
+    )

@@ -1,0 +1,185 @@
+"""Two cells measured in turns: both are made, then pairs of fresh processes take turns.
+
+The n-th series of a benchmark on one side and the n-th on the other are of one pair of processes.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack, closing
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+from samcheck.analysis.interleave.turn_server import Referee
+from samcheck.environments import GIVEN, Ended, Place, scratch
+from samcheck.errors import BuildFailed, Refused
+from samcheck.guest.record import MET, CellResult
+from samcheck.matrix import PlannedCell
+from samcheck.run import cell_runner, judge, records, repetitions, suite_runner, unexpected
+from samcheck.run.context import Course, Settings, Watcher
+from samcheck.run.records import Attempt
+from samcheck.run.scheduler import Slot, side_by_side
+from samcheck.storage.runs import SIDES
+
+
+@dataclass(frozen=True)
+class Meeting:
+    """What two cells are measured with.
+
+    Attributes:
+        settings: `processes` of them are the pairs of processes.
+        folder: for everything that is kept; called again on it, a meeting goes on where it stopped.
+        cells: base and new; may be the same.
+    """
+
+    settings: Settings
+    folder: Path
+    cells: tuple[PlannedCell, PlannedCell]
+
+
+@dataclass
+class Side:
+    """One of the two."""
+
+    course: Course
+    place: Place | None = None
+    #: Why it cannot be measured: outcome and reason.
+    stopped: tuple[str, str] | None = None
+    told: list[str] = field(default_factory=list)
+
+    def stop(self, error: BaseException, doing: str) -> None:
+        """Note that it cannot be measured because of something that nobody foresaw."""
+        self.stopped = self.stopped or ("not-run", unexpected.told(error, self.course.folder, doing))
+
+    def result(self) -> CellResult:
+        """What became of it; where that cannot even be read, why."""
+        try:
+            return self._result()
+        except unexpected.ANY as error:
+            self.stop(error, "what it measured was read")
+            assert self.stopped is not None
+            return self.course.result(*self.stopped)
+
+    def _result(self) -> CellResult:
+        if self.told:
+            self.course.details["processes"] = "; ".join(self.told)
+        attempts = self._attempts()
+        outcome, reason = self.stopped or judge.judge(attempts, self.course.checks(attempts))
+        return self.course.result(outcome, reason, attempts)
+
+    def _attempts(self) -> list[Attempt]:
+        """The first process, to whose benchmarks `Course.checks` adds those of the others."""
+        folder = self.course.folder
+        if not repetitions.journal(folder, 1).exists():
+            return []
+        return [
+            records.read_attempt(
+                repetitions.journal(folder, 1), self.first_end, repetitions.output(folder, 1)
+            )
+        ]
+
+    @property
+    def first_end(self) -> Path:
+        return self.course.folder / "ended-1.json"
+
+
+def meet(meeting: Meeting, watchers: tuple[Watcher, Watcher]) -> tuple[CellResult, CellResult]:
+    """Measure both; what only concerns one of them is in its result."""
+    sides = [Side(_course(meeting, number, watchers[number])) for number in range(len(meeting.cells))]
+    for side in sides:
+        _prepare(side)
+    if any(side.stopped for side in sides):
+        for side in sides:
+            side.stopped = side.stopped or ("not-run", "the other side could not be measured")
+    else:
+        try:
+            _measure(meeting, sides)
+        except unexpected.ANY as error:  # what only concerns one of them is in it by now
+            for side in sides:
+                side.stop(error, "both were measured in turns")
+    base, new = (side.result() for side in sides)
+    return base, new
+
+
+def _course(meeting: Meeting, number: int, watcher: Watcher) -> Course:
+    folder = meeting.folder / SIDES[number]
+    course = Course(meeting.cells[number], meeting.settings, folder, watcher)
+    course.details[MET] = meeting.folder.name
+    gpus = meeting.settings.gates.gpus
+    if gpus and course.planned.cell.needs_gpu_build:
+        course.slot = Slot(gpus[0])
+    return course
+
+
+def _prepare(side: Side) -> None:
+    """Make the place of a side and look at what is in it."""
+    course = side.course
+    try:
+        course.folder.mkdir(parents=True, exist_ok=True)
+        scratch.sweep(course.folder)
+        pins, side.place = cell_runner.prepare(course)
+        unlike = cell_runner.look(course, pins, side.place)
+        side.stopped = ("misbuilt", unlike) if unlike else None
+    except BuildFailed as error:
+        side.stopped = ("build-failed", str(error))
+    except Refused as error:
+        side.stopped = ("refused", str(error))
+    except unexpected.ANY as error:
+        side.stop(error, "it was made and looked at")
+
+
+def _measure(meeting: Meeting, sides: Sequence[Side]) -> None:
+    with ExitStack() as stack:
+        for side in sides:
+            stack.enter_context(side.course.phase("run"))
+        for number in range(1, meeting.settings.passes + 1):
+            if not all(repetitions.finished(_journal(side, number)) for side in sides):
+                _pair(sides, number)
+
+
+def _journal(side: Side, number: int) -> Path:
+    return repetitions.journal(side.course.folder, number)
+
+
+def _pair(sides: Sequence[Side], number: int) -> None:
+    """One process of each side; where one ends early, the other goes on alone."""
+    gates = sides[0].course.settings.gates
+    with ExitStack() as stack:
+        given = [stack.enter_context(scratch.given(side.course.folder)) for side in sides]
+        referee = stack.enter_context(Referee(given, seed=number))
+        steps: list[Callable[[], None]] = [
+            partial(_one, side, number, given[index], partial(referee.left, index))
+            for index, side in enumerate(sides)
+        ]
+        with closing(side_by_side(steps, gates)) as ending:
+            for _ in ending:
+                pass
+    if number > 1 and not all(repetitions.finished(_journal(side, number)) for side in sides):
+        for side in sides:  # what one of them measured alone is no pair
+            _journal(side, number).unlink(missing_ok=True)
+
+
+def _one(side: Side, number: int, given: Path, left: Callable[[], None]) -> None:
+    """One process of one side; `left` tells the referee that it takes no more turns."""
+    try:
+        _start(side, number, given, left)
+    except Refused as error:
+        side.stopped = ("refused", str(error))
+    except unexpected.ANY as error:
+        side.stop(error, f"process {number} of the benchmarks ran")
+
+
+def _start(side: Side, number: int, given: Path, left: Callable[[], None]) -> None:
+    assert side.place is not None
+    started, turns = time.monotonic(), (f"--samcheck-turns={GIVEN}",)
+    try:
+        _journal(side, number).unlink(missing_ok=True)
+        ended: Ended = suite_runner.start_pass(side.course, side.place, number, given, turns)
+    finally:
+        left()
+    if number == 1:
+        suite_runner.note_end(side.first_end, ended, round(time.monotonic() - started, 3))
+    if not repetitions.finished(_journal(side, number)):
+        side.told.append(f"process {number} of the benchmarks ended with {ended}")

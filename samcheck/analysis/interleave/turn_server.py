@@ -1,0 +1,119 @@
+"""Who computes and who waits: the host's ends of two guests' FIFOs (`samcheck.guest.benchmark.turns`)."""
+
+from __future__ import annotations
+
+import os
+import random
+import select
+import threading
+from collections.abc import Sequence
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from samcheck.guest.record import TURN_FIFOS
+
+POLL_SECONDS = 0.2
+GO = b"go\n"
+#: Bytes of what a guest says at once: two numbers.
+LONGEST_LINE = 64
+
+#: Where a guest has got to: the number of its check, and of its turn in that.
+Position = tuple[int, int]
+
+
+@dataclass
+class Seat:
+    """One guest.
+
+    Attributes:
+        given: the folder with what the guest gets; the FIFOs are there.
+        position: where it waits; None while it computes, or has not begun.
+        gone: it has ended.
+    """
+
+    given: Path
+    position: Position | None = None
+    gone: bool = False
+    said: int = -1
+    heard: int = -1
+    rest: bytes = field(default=b"", repr=False)
+
+    def open(self, stack: ExitStack) -> None:
+        """Make new FIFOs and open both, for reading and writing: no end waits for, or loses, the guest's."""
+        handles = []
+        for name, mode in zip(TURN_FIFOS, (0o222, 0o444), strict=True):  # what it says, and what it hears
+            path = self.given / name
+            path.unlink(missing_ok=True)
+            os.mkfifo(path)
+            stack.callback(path.unlink, missing_ok=True)
+            handles.append(os.open(path, os.O_RDWR | os.O_NONBLOCK))
+            stack.callback(os.close, handles[-1])
+            path.chmod(mode)  # the guest may be another user, and gets no more rights than it needs
+        self.said, self.heard = handles
+
+    def listen(self) -> None:
+        """Take in what the guest has said: the last whole line counts."""
+        *lines, rest = (self.rest + os.read(self.said, 4096)).split(b"\n")
+        self.rest = rest[-LONGEST_LINE:]
+        for line in lines:
+            with suppress(ValueError):  # whatever a check may have written there
+                check, turn = map(int, line.split())
+                self.position = check, turn
+
+    def go(self) -> None:
+        """Let it on."""
+        self.position = None
+        with suppress(BlockingIOError):  # a guest that does not read what it hears has enough to read
+            os.write(self.heard, GO)
+
+
+class Referee:
+    """Lets one of the guests on at a time: the one that is behind, or by lot where they are level.
+
+    Use as a context, before the guests start; `left` says that one has ended.
+    """
+
+    def __init__(self, given: Sequence[Path], seed: int) -> None:
+        self._seats = [Seat(folder) for folder in given]
+        self._lot = random.Random(seed)  # noqa: S311  for fairness only
+        self._over = threading.Event()
+        self._stack = ExitStack()
+        self._thread = threading.Thread(target=self._go_on, name="referee", daemon=True)
+
+    def __enter__(self) -> Referee:
+        with ExitStack() as stack:
+            for seat in self._seats:
+                seat.open(stack)
+            self._stack = stack.pop_all()
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self._thread.join()
+        self._stack.close()
+
+    def left(self, number: int) -> None:
+        """The guest with this number has ended: the other one need not wait for it."""
+        self._seats[number].gone = True
+
+    def _go_on(self) -> None:
+        while not self._over.is_set():
+            here = [seat for seat in self._seats if not seat.gone]
+            ready, _, _ = select.select([seat.said for seat in here], [], [], POLL_SECONDS)
+            for seat in here:
+                if seat.said in ready:
+                    seat.listen()
+            chosen = self.next()
+            if chosen is not None:
+                chosen.go()
+
+    def next(self) -> Seat | None:
+        """Whose turn it is; nobody's while one computes."""
+        here = [seat for seat in self._seats if not seat.gone]
+        waiting = [seat for seat in here if seat.position is not None]
+        if not waiting or len(waiting) < len(here):
+            return None
+        behind = min(seat.position for seat in waiting if seat.position is not None)
+        return self._lot.choice([seat for seat in waiting if seat.position == behind])

@@ -1,0 +1,258 @@
+"""A variant, a precision, an image and a card → what fits, and what to set so that it does (pure)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from packaging.version import Version
+
+from samcheck.errors import BadInput
+from samcheck.guest.memory_model import INT_MAX, SHAPES, Need, Work, largest_batch_for_nonzero, needs
+from samcheck.guest.record import PRECISION_NAMES
+from samcheck.units import readable
+
+#: The suite holds predictions to a tenth of what it measures; who is nearer to the card's end is told so.
+ALLOWANCE = 0.10
+#: Of a CUDA context with the kernels of PyTorch, by reports 0.3 to 0.6 GiB; not measured by samcheck yet.
+CONTEXT = 600 * 2**20
+LONGEST_SIDE, MOST_POINTS, MOST_IMAGES = 100_000, 4096, 256
+ON_CARD = ("encode", "predict", "automatic")
+#: int8 of dynamic quantisation runs on CPUs only.
+ON_GPUS = tuple(name for name in PRECISION_NAMES if name != "int8-dynamic")
+#: The compute capability from which on GPUs have bfloat16 and TF32:
+#: https://docs.pytorch.org/docs/stable/generated/torch.cuda.is_bf16_supported.html
+AMPERE, OF_AMPERE = Version("8.0"), ("bf16", "autocast-bf16", "tf32")
+NONZERO_LINK = "https://github.com/pytorch/pytorch/pull/141592"
+
+
+@dataclass(frozen=True)
+class Question:
+    """What a user wants to run.
+
+    Attributes:
+        card: bytes of GPU memory; None where only the need is asked for.
+        gpu: whose memory that is, and where its size is from, for people; empty where only a size is known.
+        context: of them, bytes that CUDA takes for itself.
+        capability: of the GPU; empty where that is not known.
+    """
+
+    variant: str
+    precision: str
+    work: Work
+    card: int | None = None
+    context: int = CONTEXT
+    gpu: tuple[str, str] = ("", "")
+    capability: str = ""
+
+    def computes(self, precision: str) -> bool:
+        """Whether the GPU has units for a precision; PyTorch works without, slowly or in float32."""
+        older = bool(self.capability) and Version(self.capability) < AMPERE
+        return not (older and precision in OF_AMPERE)
+
+    @property
+    def needs(self) -> dict[str, Need]:
+        """By step."""
+        return {need.step: need for need in needs(SHAPES[self.variant], self.precision, "cuda", self.work)}
+
+    def verdict(self, need: Need) -> str:
+        """``fits``, ``tight`` (within the allowance) or ``does not fit``; empty without a card."""
+        if self.card is None or need.step not in ON_CARD:
+            return ""
+        free = self.card - self.context - need.weights
+        if need.growth * (1 + ALLOWANCE) <= free:
+            return "fits"
+        return "tight" if need.growth <= free else "does not fit"
+
+    def fits(self, step: str) -> bool:
+        return self.verdict(self.needs[step]) == "fits"
+
+
+@dataclass(frozen=True)
+class Most:
+    """The most images at once and points per batch that fit; 0 where not even one does."""
+
+    images: int
+    points_per_batch: int
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What fits.
+
+    Attributes:
+        points_per_batch: the most that fit; 0 if not even one does.
+        nonzero_points: the most whose masks `nonzero` takes.
+        images: the most that can be encoded at once.
+        size: height and width of the largest image of these proportions that the automatic generator takes
+            with one point per batch; the asked one where that fits.
+        precisions: in which the encoder fits.
+        by_precision: what fits in each.
+    """
+
+    question: Question
+    points_per_batch: int
+    nonzero_points: int
+    images: int
+    size: tuple[int, int]
+    precisions: tuple[str, ...]
+    by_precision: dict[str, Most]
+
+
+def image_size(text: str) -> tuple[int, int]:
+    """Height and width of ``4000x3000``, which is written with the width first.
+
+    Raises:
+        BadInput: it is no size.
+    """
+    width, _, height = text.lower().replace("×", "x").partition("x")
+    if not (width.isdigit() and height.isdigit()) or not 0 < max(int(width), int(height)) <= LONGEST_SIDE:
+        raise BadInput(f"--image: {text!r} is no size: write width x height in pixels, e.g. 4000x3000")
+    if not min(int(width), int(height)):
+        raise BadInput(f"--image: {text!r} has no pixels")
+    return int(height), int(width)
+
+
+def largest(most: int, fits: Callable[[int], bool]) -> int:
+    """The largest number from 1 to `most` that fits, by bisection; 0 if none does."""
+    low, high = 0, most
+    while low < high:
+        middle = (low + high + 1) // 2
+        low, high = (middle, high) if fits(middle) else (low, middle - 1)
+    return low
+
+
+def answer(question: Question) -> Answer:
+    """What fits on the card of the question, which must have one."""
+    height, width = question.work.size
+
+    def fits(step: str, **changed: Any) -> bool:
+        return _with(question, **changed).fits(step)
+
+    def scaled(percent: int) -> tuple[int, int]:
+        return max(1, height * percent // 1000), max(1, width * percent // 1000)
+
+    share = largest(1000, lambda part: fits("automatic", size=scaled(part), points_per_batch=1))
+    every = {name: _most(replace(question, precision=name)) for name in ON_GPUS}
+    own = every.get(question.precision) or _most(question)
+    return Answer(
+        question,
+        points_per_batch=own.points_per_batch,
+        nonzero_points=largest_batch_for_nonzero(question.work.size),
+        images=own.images,
+        size=scaled(share) if share else (0, 0),
+        precisions=tuple(name for name in ON_GPUS if replace(question, precision=name).fits("encode")),
+        by_precision=every,
+    )
+
+
+def _with(question: Question, **changed: Any) -> Question:
+    return replace(question, work=replace(question.work, **changed))
+
+
+def _most(question: Question) -> Most:
+    return Most(
+        largest(MOST_IMAGES, lambda count: _with(question, images=count).fits("encode")),
+        largest(MOST_POINTS, lambda count: _with(question, points_per_batch=count).fits("automatic")),
+    )
+
+
+def lines(question: Question) -> Iterator[str]:
+    """The answer for people."""
+    height, width = question.work.size
+    name, told = question.gpu
+    card = f" on {name or 'a card'} of {readable(question.card)}" if question.card is not None else ""
+    yield f"{question.variant} in {question.precision}{card}, image {width} x {height}"
+    if told:
+        yield f"{name}: {told}"
+    if not question.computes(question.precision):
+        yield (
+            f"{name} has no {question.precision} of its own (compute capability {question.capability}, "
+            f"{AMPERE} has): it works in float32 or slowly"
+        )
+    yield f"{'':10}{'weights':>10}{'peak':>10}  highest in"
+    for need in question.needs.values():
+        figures = f"{need.step:10}{readable(need.weights):>10}{readable(need.peak):>10}"
+        where = "in host memory" if need.step == "load" else question.verdict(need)
+        yield f"{figures}  {_work(question, need.step)}{need.at}{': ' if where else ''}{where}"
+    if question.card is not None:
+        yield f"beside that, {readable(question.context)} are left for CUDA itself (--context)"
+        yield from advice(answer(question))
+    yield "counted from the shapes of SAM's tensors; workspaces of CUDA's libraries and fragments come on top"
+
+
+def _work(question: Question, step: str) -> str:
+    work = question.work
+    amounts = {
+        "encode": (work.images, "image"),
+        "predict": (work.prompts, "prompt"),
+        "automatic": (work.points_per_batch, "point"),
+    }
+    if step not in amounts:
+        return ""
+    count, noun = amounts[step]
+    return f"{count} {noun}{'' if count == 1 else 's'} at once, "
+
+
+def advice(found: Answer) -> Iterator[str]:
+    """What to set."""
+    question = found.question
+    if not found.images:
+        others = ", ".join(found.precisions)
+        yield f"not even one image can be encoded: {'take ' + others if others else 'take a smaller variant'}"
+        return
+    yield f"encode at most {found.images} images at once"
+    if found.points_per_batch:
+        yield f"automatic generation: points_per_batch={min(found.points_per_batch, found.nonzero_points)}"
+        if found.points_per_batch > found.nonzero_points:
+            yield (
+                f"  memory would allow {found.points_per_batch}, but `nonzero` takes at most {INT_MAX} "
+                f"elements before {NONZERO_LINK}"
+            )
+    elif found.size != (0, 0):
+        yield (
+            f"automatic generation does not fit with one point per batch: scale the image down to "
+            f"{found.size[1]} x {found.size[0]}, or cut it into tiles of that size"
+        )
+    else:
+        yield "automatic generation fits at no size: take a lower precision or a smaller variant"
+    if not question.fits("predict"):
+        yield "fewer prompts at once; each holds the features of the image once more"
+    yield from _precisions(found)
+
+
+def _precisions(found: Answer) -> Iterator[str]:
+    """Those that allow more, a line for all that allow the same."""
+    alike: dict[Most, list[str]] = {}
+    for name, most in found.by_precision.items():
+        if not found.question.computes(name):
+            continue
+        if most.images > found.images or most.points_per_batch > found.points_per_batch:
+            alike.setdefault(most, []).append(name)
+    for most, names in alike.items():
+        points = min(most.points_per_batch, found.nonzero_points)
+        yield f"in {', '.join(names)}: at most {most.images} images at once, points_per_batch={points}"
+
+
+def as_json(question: Question) -> dict[str, Any]:
+    """The answer for programs: sizes in bytes, images as [height, width]."""
+    steps = [
+        {**asdict(need), "peak": need.peak, "verdict": question.verdict(need)}
+        for need in question.needs.values()
+    ]
+    made: dict[str, Any] = {
+        "variant": question.variant,
+        "precision": question.precision,
+        "work": asdict(question.work),
+        "card": question.card,
+        "gpu": question.gpu[0],
+        "card_from": question.gpu[1],
+        "context": question.context,
+        "steps": steps,
+    }
+    if question.card is not None:
+        found = asdict(answer(question))
+        del found["question"]
+        made["fits"] = found
+    return made

@@ -1,0 +1,149 @@
+"""DuckDB over an index: it answers one SELECT, and can open, write, load and change nothing."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, TypeVar
+
+from samcheck.analysis.query import limits
+from samcheck.errors import BadInput
+from samcheck.sanitize import visible, visible_lines
+from samcheck.storage.index import parquet, tables
+from samcheck.storage.index.index import Index
+
+T = TypeVar("T")
+#: Functions that a question may select from; the others of DuckDB read files, or change how it works.
+FUNCTIONS = ("unnest", "range", "generate_series")
+#: Columns of other reports that SQL has another use for.
+RESERVED = re.compile(r"\b(check|group(?!\s+by))\b", re.IGNORECASE)
+#: Rows that are fetched at once; each may have texts of megabytes.
+FETCHED = 100
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Names of columns, and rows one at a time."""
+
+    columns: Sequence[str]
+    rows: Iterator[Sequence[Any]]
+
+
+class Damaged(Exception):
+    """A file of the index is not what was written there."""
+
+
+@contextmanager
+def opened(index: Index, memory: int) -> Iterator[Any]:
+    """DuckDB with the tables of an index, and with nothing else within its reach.
+
+    Args:
+        index: what to ask about.
+        memory: bytes that DuckDB may take of what it counts, which is not all (`limits`);
+            nothing goes to the disk instead.
+
+    Raises:
+        Damaged: the files of the index are not what they should be.
+    """
+    duck = parquet.connected(memory_limit=f"{memory}B", temp_directory="")
+    with duck:
+        try:
+            for statement in tables.views(parquet.scan(index.cells), parquet.scan(index.checks)):
+                duck.execute(statement)
+        except duck_error() as error:
+            raise Damaged(str(error)) from None
+        readable = ", ".join(map(parquet.literal, (*index.cells, *index.checks)))
+        duck.execute(f"SET allowed_paths = [{readable}]")
+        duck.execute("SET enable_external_access = false")
+        duck.execute("SET lock_configuration = true")
+        yield duck
+
+
+def ask(duck: Any, sql: str, memory: str) -> Answer:
+    """The answer to one SELECT.
+
+    Raises:
+        BadInput: the text is something else, or DuckDB cannot answer it; where, is said.
+    """
+    try:
+        _require_question(duck, sql)
+        found = interruptible(duck, partial(duck.execute, sql))
+        columns = [column[0] for column in found.description]
+        return Answer(columns, _fetched(found, sql, memory))
+    except duck_error() as error:
+        raise _explained(error, sql, memory) from None
+
+
+def interruptible(duck: Any, step: Callable[[], T]) -> T:
+    """What a step of DuckDB gives; in a thread, since DuckDB may not look for Ctrl-C until it ends."""
+    with ThreadPoolExecutor(1, "question") as pool:
+        future = pool.submit(step)
+        try:
+            return future.result()
+        except KeyboardInterrupt:
+            duck.interrupt()
+            raise
+
+
+def _fetched(found: Any, sql: str, memory: str) -> Iterator[Sequence[Any]]:
+    try:
+        while some := interruptible(found, partial(found.fetchmany, FETCHED)):
+            yield from some
+    except duck_error() as error:
+        raise _explained(error, sql, memory) from None
+
+
+def _require_question(duck: Any, sql: str) -> None:
+    """Refuse what is not one SELECT over tables, before anything of it is done.
+
+    Raises:
+        BadInput: it is more than that.
+    """
+    statements = duck.extract_statements(sql)
+    if [each.type.name for each in statements] != ["SELECT"]:
+        raise BadInput(
+            f"a question is one SELECT over {', '.join(tables.ABOUT)}, and changes nothing: this is "
+            + (" and ".join(each.type.name for each in statements) or "none")
+        )
+    (parsed,) = duck.execute("SELECT json_serialize_sql(?)", [sql]).fetchone()
+    strange = sorted(set(_functions(json.loads(parsed))) - set(FUNCTIONS))
+    if strange:
+        raise BadInput(
+            f"{visible(', '.join(strange))}: a question selects from {', '.join(tables.ABOUT)}, "
+            f"and of functions from {', '.join(FUNCTIONS)} only"
+        )
+
+
+def _functions(node: Any) -> Iterator[str]:
+    """The functions that are selected from, anywhere in a parsed statement."""
+    if isinstance(node, dict):
+        if node.get("type") == "TABLE_FUNCTION":
+            yield str(node["function"]["function_name"])
+        node = list(node.values())
+    if isinstance(node, list):
+        for each in node:
+            yield from _functions(each)
+
+
+def _explained(error: Exception, sql: str, memory: str) -> BadInput:
+    import duckdb
+
+    if isinstance(error, duckdb.OutOfMemoryException):
+        return limits.exceeded(memory)
+    said = visible_lines(str(error))
+    if isinstance(error, duckdb.ParserException) and RESERVED.search(sql):
+        said += "\n\n`check` and `group` are words of SQL: the columns are check_id and check_group"
+    return BadInput(said)
+
+
+def duck_error() -> type[Exception]:
+    """What DuckDB raises, where it is installed at all."""
+    import duckdb
+
+    error: type[Exception] = duckdb.Error
+    return error

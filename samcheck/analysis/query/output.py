@@ -1,0 +1,95 @@
+"""An answer, for a terminal and for programs. What stands in it comes from results, and is foreign text."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Sequence
+from itertools import islice
+from typing import IO, Any
+
+from pydantic_core import to_jsonable_python
+from rich import box
+from rich.console import Group
+from rich.table import Table
+from rich.text import Text
+
+from samcheck.analysis.query.database import Answer
+from samcheck.errors import BadInput
+from samcheck.report.exports import csv_rows
+from samcheck.sanitize import visible
+from samcheck.storage.index.rows import Value
+
+#: Characters of one value that a terminal shows.
+SHOWN = 300
+_NUMBER = (int, float, type(None))
+
+
+def table(answer: Answer, most: int) -> Group:
+    """At most so many rows for a terminal, and a line that counts them."""
+    some: list[list[str]] = []
+    numbers = [True] * len(answer.columns)
+    for row in islice(answer.rows, most):  # of which only what is shown is kept
+        numbers = [all_ and isinstance(each, _NUMBER) for all_, each in zip(numbers, row, strict=True)]
+        some.append([visible(_text(value), SHOWN) for value in row])
+    shown = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, header_style="bold")
+    for name, right in zip(answer.columns, numbers, strict=True):
+        shown.add_column(Text(visible(name, SHOWN)), justify="right" if right else "left", overflow="fold")
+    for texts in some:
+        shown.add_row(*map(Text, texts))
+    more = sum(1 for _ in answer.rows)
+    counted = f"{len(some)} row{'s' if len(some) != 1 else ''}"
+    if more:
+        counted = (
+            f"the first {len(some)} of {len(some) + more} rows; --rows shows more, --csv and --json have all"
+        )
+    return Group(shown, Text(counted, style="dim"))
+
+
+def write_json(answer: Answer, stream: IO[bytes]) -> None:
+    """A list with an object for each row, one on a line, in ASCII.
+
+    Raises:
+        BadInput: two columns have one name.
+    """
+    twice = sorted({name for name in answer.columns if list(answer.columns).count(name) > 1})
+    if twice:
+        raise BadInput(f"several columns are called {visible(', '.join(twice))}: name them apart by AS")
+    stream.write(b"[")
+    for number, row in enumerate(answer.rows):
+        named = dict(zip(answer.columns, _plain(row), strict=True))
+        stream.write((",\n" if number else "\n").encode() + json.dumps(named, allow_nan=False).encode())
+    stream.write(b"\n]\n")
+
+
+def write_csv(answer: Answer, stream: IO[bytes]) -> None:
+    """CSV in UTF-8 with a row of names, which no spreadsheet takes for formulas."""
+    text = io.TextIOWrapper(stream, encoding="utf-8", newline="")
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow([csv_rows.field("", name) for name in answer.columns])
+    for row in answer.rows:
+        named = zip(answer.columns, row, strict=True)
+        writer.writerow([csv_rows.field(name, _field(value)) for name, value in named])
+    text.detach()
+
+
+def _plain(row: Sequence[Any]) -> list[Any]:
+    """Values as JSON has them; no number is NaN there."""
+    plain: list[Any] = to_jsonable_python(row, fallback=str, bytes_mode="base64", inf_nan_mode="null")
+    return plain
+
+
+def _field(value: Any) -> Value:
+    return value if value is None or isinstance(value, (str, float)) else _text(value)
+
+
+def _text(value: Any) -> str:
+    """One value as a person reads it."""
+    if value is None or isinstance(value, str):
+        return value or ""
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    if isinstance(value, (dict, list, tuple)):
+        return json.dumps(to_jsonable_python(value, fallback=str, bytes_mode="base64"), ensure_ascii=False)
+    return str(value)

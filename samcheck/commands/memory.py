@@ -1,0 +1,76 @@
+"""``samcheck memory``: what a variant needs and what fits a card, without a GPU."""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+from samcheck import facts, units
+from samcheck.analysis import memory
+from samcheck.commands.options import Number
+from samcheck.commands.plan import json_option
+from samcheck.facts import gpu_memory
+from samcheck.guest.memory_model import SHAPES, Work
+
+AT_ONCE = click.IntRange(1, memory.MOST_POINTS)
+
+
+@click.command("memory")
+@click.argument("variant", type=click.Choice(list(SHAPES)))
+@click.option(
+    "--gpu",
+    metavar="NAME|SIZE",
+    help='The card or its memory, e.g. H100, "A100 80GB" or 8GiB; without, only the need is shown.',
+)
+@click.option("--image", default="1024x1024", show_default=True, metavar="WxH", help="The original image.")
+@click.option("--precision", type=click.Choice(memory.ON_GPUS), default="fp32", show_default=True)
+@click.option("--points-per-batch", type=AT_ONCE, default=64, show_default=True)
+@click.option("--prompts", type=AT_ONCE, default=1, show_default=True, help="In one call of predict_torch.")
+@click.option(
+    "--images",
+    type=click.IntRange(1, memory.MOST_IMAGES),
+    default=1,
+    show_default=True,
+    help="Encoded at once.",
+)
+@click.option(
+    "--kept",
+    type=Number(0, 1),
+    default=1.0,
+    show_default=True,
+    help="Share of the automatic generator's masks that its thresholds leave; 1 is the worst.",
+)
+@click.option(
+    "--context", default="600MiB", show_default=True, metavar="SIZE", help="What CUDA takes for itself."
+)
+@json_option
+def memory_command(
+    variant: str,
+    gpu: str | None,
+    image: str,
+    precision: str,
+    points_per_batch: int,
+    prompts: int,
+    images: int,
+    kept: float,
+    context: str,
+    as_json: bool,
+) -> None:
+    """Say what SAM needs in GPU memory, what of it fits a card, and what to set."""
+    work = Work(memory.image_size(image), prompts, points_per_batch, images, kept)
+    card = gpu_memory.card(gpu, facts.load()) if gpu else None
+    question = memory.Question(
+        variant,
+        precision,
+        work,
+        card.size if card else None,
+        units.size(context),
+        (card.name, card.told) if card else ("", ""),
+        card.capability if card else "",
+    )
+    if as_json:
+        click.echo(json.dumps(memory.as_json(question), indent=1))
+    else:
+        for line in memory.lines(question):
+            click.echo(line)

@@ -1,0 +1,86 @@
+"""``samcheck plan`` and ``why``: what would run, what not and why, without running anything."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Any
+
+import click
+
+from samcheck import facts, matrix
+from samcheck.commands.options import CHOICE, Count, choice_options, host_options
+from samcheck.environments import machine
+from samcheck.errors import CELLS_FAILED, BadInput, EmptySelection
+from samcheck.facts import gpu_support
+from samcheck.facts.gpu_support import Host
+from samcheck.matrix import explain, fanout, selection
+from samcheck.matrix import text as plan_text
+from samcheck.matrix.selection import Choice
+
+json_option = click.option("--json", "as_json", is_flag=True, help="For programs.")
+
+
+@click.command("plan")
+@choice_options
+@host_options
+@click.option("--format", "engine", type=click.Choice(list(fanout.FORMATS)), help="As a pipeline for a CI.")
+@click.option("--shards", type=Count(), help="How many jobs; default: one per cell.")
+@click.option("--all", "everything", is_flag=True, help="All lines of long lists.")
+@json_option
+def plan_command(
+    gpu: str,
+    driver: str,
+    engine: str | None,
+    shards: int | None,
+    everything: bool,
+    as_json: bool,
+    **options: Any,
+) -> None:
+    """Show what a matrix file means: cells, what is left out and why, what is covered."""
+    choice = Choice(**{name: options[name] for name in CHOICE})
+    _refuse_together({"--format": engine, "--json": as_json}, {"--format": engine, "--shard": choice.shard})
+    if shards and not engine:
+        raise BadInput("--shards: says how many jobs a pipeline has; add --format")
+    plan = selection.whole(choice, _host(gpu, driver))
+    empty = not plan.cells  # shown all the same: what it leaves out says why
+    if not empty:
+        plan = selection.chosen(choice, plan)
+    if engine:
+        click.echo(fanout.FORMATS[engine](selection.pipeline(matrix.select(plan, ()), choice, shards)))
+    elif as_json:
+        click.echo(json.dumps(plan_text.as_json(plan, facts.load()), indent=1))
+    else:
+        for line in plan_text.lines(plan, facts.load(), everything):
+            click.echo(line)
+    if empty:
+        sys.exit(EmptySelection.exit_code)
+
+
+def _refuse_together(*pairs: dict[str, object]) -> None:
+    for pair in pairs:
+        if all(pair.values()):
+            raise BadInput(f"{' and '.join(pair)} do not go together: leave one out")
+
+
+@click.command("why")
+@click.argument("id")
+@host_options
+@json_option
+def why_command(id: str, gpu: str, driver: str, as_json: bool) -> None:
+    """Explain one cell: can it exist, what would be installed, does it run on a GPU and driver?
+
+    Ends with 1 where it cannot.
+    """
+    explained = explain.explain(id, _host(gpu, driver), facts.load())
+    if as_json:
+        click.echo(json.dumps(explain.as_json(explained), indent=1))
+    else:
+        for line in explain.lines(explained):
+            click.echo(line)
+    sys.exit(0 if explained.possible else CELLS_FAILED)
+
+
+def _host(gpu: str, driver: str) -> Host:
+    """The machine that is asked about; this one when none is."""
+    return gpu_support.host(gpu, driver, facts.load()) if gpu or driver else machine.look()

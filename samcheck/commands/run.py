@@ -1,0 +1,167 @@
+"""``samcheck matrix``, ``cell``, ``here`` and ``fast``: the commands that run the suite."""
+
+from __future__ import annotations
+
+import math
+import os
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import click
+
+from samcheck import certificates, facts, files, matrix, paths, version
+from samcheck.commands.options import (
+    CHOICE,
+    build_options,
+    choice_options,
+    parallel_options,
+    python_option,
+    run_options,
+    stop_option,
+    tier_option,
+)
+from samcheck.environments import choice, here, machine
+from samcheck.errors import BadInput
+from samcheck.guest.record import GROUP_NAMES, VARIANT_TIERS
+from samcheck.matrix import Plan, selection
+from samcheck.matrix.selection import Choice
+from samcheck.run import progress, scheduler, session
+from samcheck.run.context import Settings
+from samcheck.run.scheduler import Gates
+
+
+@click.command("matrix")
+@choice_options
+@build_options
+@parallel_options
+@run_options
+@python_option
+def matrix_command(**options: Any) -> None:
+    """Run a matrix file: build each cell, check SAM inside, write the table."""
+    choice = Choice(**{name: options.pop(name) for name in CHOICE})
+    _run(selection.plan(choice, machine.look()), {**options, "tier": choice.tier})
+
+
+@click.command("cell")
+@click.argument("id")
+@tier_option
+@build_options
+@run_options
+def cell_command(id: str, **options: object) -> None:
+    """Run one cell of the shipped matrices by its id."""
+    plans = matrix.shipped(paths.MATRICES, facts.load(), machine.look())
+    mine = [row for row in plans if any(each.cell.id == id for each in row.cells)]
+    if not mine:
+        every = [each for row in plans for each in row.cells]
+        matrix.select(Plan("(all)", "fast", tuple(every)), [id])  # raises, with a hint
+    _run(matrix.select(mine[0], (id,)), options)
+
+
+@click.command("here")
+@tier_option
+@run_options
+@stop_option
+@python_option
+def here_command(**options: object) -> None:
+    """Run the suite in an interpreter as it is, and file the result as the cell that it is."""
+    _run(Plan("here", "fast", ()), {**options, "environment": "here"})
+
+
+@click.command("fast", context_settings={"ignore_unknown_options": True})
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def fast_command(arguments: tuple[str, ...]) -> None:
+    """Run `pytest -m fast` in an environment made for it; arguments go to pytest."""
+    plan = matrix.plan(paths.MATRICES / "default.toml", facts.load(), machine.look())
+    sys.exit(session.fast(arguments, plan))
+
+
+def _run(plan: Plan, options: dict[str, object]) -> None:
+    begin = time.monotonic()
+    if options.get("ca_bundle"):
+        certificates.trust(str(options["ca_bundle"]))
+    _resolve_checkpoints()
+    python = str(options.get("python") or here.default_python())
+    if options["environment"] == "here":
+        plan = session.plan_here(plan, python)
+    chosen = choice.choose_environment(str(options["environment"]), python)
+    tier = str(options["tier"] or plan.tier)
+    settings = Settings(
+        tier=tier,
+        environment=chosen.environment,
+        why=chosen.why,
+        check_timeout=float(str(options["check_timeout"])),
+        variants=variants_of(str(options["variants"]), tier, own=chosen.environment.kind == "here"),
+        version=version.version(),
+        gates=_gates(options),
+        processes=int(str(options.get("processes") or 0)),
+        groups=_groups(str(options["groups"])),
+        deadline=begin + 60 * float(str(options.get("stop_after") or math.inf)),
+    )
+    store = options["results"]
+    assert isinstance(store, Path)
+    sys.exit(session.run(progress.terminal(), plan, settings, bool(options["resume"]), store))
+
+
+def _gates(options: dict[str, object]) -> Gates:
+    """Who may run at once: one cell per GPU, and on the CPU as many as were asked for."""
+    gpus = scheduler.gpus(str(options.get("gpus") or ""), len(machine.look().gpus), machine.allotted_gpus())
+    overlap = options.get("overlap")
+    return Gates(
+        jobs=int(str(options.get("jobs") or 1)),
+        gpus=gpus,
+        overlap=bool(gpus) if overlap is None else bool(overlap),
+        exclusive=bool(options.get("exclusive")),
+    )
+
+
+def variants_of(given: str, tier: str, own: bool) -> tuple[str, ...]:
+    """The names in a comma-separated list, which the tier must have, in one order: one run has one name.
+
+    An interpreter that is used as it is may have variants of its user's `own`; the guest knows them.
+    """
+    names = tuple(name.strip() for name in given.split(",") if name.strip())
+    for name in names:
+        if own:
+            _require_in_name(name)
+        if name not in VARIANT_TIERS and not own:
+            known = ", ".join(VARIANT_TIERS)
+            raise BadInput(f"--variants: there is no variant {name!r}; known: {known}")
+        if VARIANT_TIERS.get(name) == "full" and tier != "full":
+            raise BadInput(f"--variants: {name} is not part of the tier {tier}: add --tier full")
+    ours = [name for name in VARIANT_TIERS if name in names]
+    return (*ours, *sorted(set(names).difference(ours)))
+
+
+def _require_in_name(variant: str) -> None:
+    """Results are called after their variants, with a + before each and an @ before the groups.
+
+    Raises:
+        BadInput: a variant of this name would lead elsewhere, or be taken for something else.
+    """
+    files.require_name(variant, "--variants: the name")
+    if set("+@") & set(variant):
+        raise BadInput(f"--variants: the name {variant!r} holds a + or an @, by which results are named")
+
+
+def _groups(given: str) -> tuple[str, ...]:
+    """The names in a comma-separated list, in the order of the table, so that one run has one name."""
+    names = {name.strip() for name in given.split(",") if name.strip()}
+    unknown = sorted(names.difference(GROUP_NAMES))
+    if unknown:
+        raise BadInput(
+            f"--groups: there is no group of checks {', '.join(map(repr, unknown))}; "
+            f"known: {', '.join(GROUP_NAMES)}"
+        )
+    return tuple(name for name in GROUP_NAMES if name in names)
+
+
+def _resolve_checkpoints() -> None:
+    """Make $SAMCHECK_CHECKPOINTS absolute: guests run in other folders."""
+    folder = os.environ.get("SAMCHECK_CHECKPOINTS")
+    if not folder:
+        return
+    if not Path(folder).is_dir():
+        raise BadInput(f"SAMCHECK_CHECKPOINTS names {folder}, which is no folder")
+    os.environ["SAMCHECK_CHECKPOINTS"] = str(Path(folder).resolve())

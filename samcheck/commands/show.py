@@ -1,0 +1,45 @@
+"""``samcheck show`` and ``repro``: one result, and one check of it run again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from samcheck import version
+from samcheck.commands.options import results_option
+from samcheck.report import lookup, terminal
+from samcheck.run import progress as display
+from samcheck.run import reproduce
+
+
+@click.command("show")
+@click.argument("cell")
+@click.option("--check", metavar="GLOB", help="Everything about the checks whose id fits.")
+@results_option
+def show_command(cell: str, check: str | None, results: Path) -> None:
+    """Show a result: outcome, environment, groups of checks, reasons with their evidence.
+
+    CELL is a cell's id, or `<device>/<driver>/<id>` for one result of several.
+    """
+    console = display.terminal()
+    for stored in lookup.cells(results, cell):
+        if check is None:
+            terminal.show(console, terminal.cell(stored))
+            continue
+        for each in lookup.checks(stored, check):
+            terminal.show(console, terminal.check(each))
+
+
+@click.command("repro")
+@click.argument("cell")
+@click.argument("check", metavar="NODEID")
+@results_option
+def repro_command(cell: str, check: str, results: Path) -> None:
+    """Print the shell line that runs one check of a result again, in the same environment."""
+    stored = lookup.only(lookup.cells(results, cell))
+    wanted = lookup.check(stored, check)
+    click.echo(reproduce.line(stored.result, wanted))
+    here = version.version()
+    if stored.result.samcheck != here:
+        click.echo(f"samcheck: the result is by samcheck {stored.result.samcheck}, this is {here}", err=True)

@@ -1,0 +1,49 @@
+"""``samcheck list``, ``table``, ``disk`` and ``clean``: what is there, and what can go."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import click
+
+from samcheck import facts, matrix, paths, report
+from samcheck.commands.options import results_option
+from samcheck.environments import machine
+from samcheck.errors import CELLS_FAILED, BadInput
+from samcheck.sanitize import visible
+
+
+@click.command("list")
+@click.option("--json", "as_json", is_flag=True, help="For programs.")
+def list_command(as_json: bool) -> None:
+    """List the cells of the shipped matrices."""
+    rows = [
+        {"matrix": plan.name, "id": row.cell.id, "tags": list(row.tags)}
+        for plan in matrix.shipped(paths.MATRICES, facts.load(), machine.look())
+        for row in plan.cells
+    ]
+    if as_json:
+        click.echo(json.dumps(rows, indent=1))
+        return
+    for row in rows:
+        click.echo(f"{row['matrix']}: {row['id']} {' '.join(row['tags'])}".rstrip())
+
+
+@click.command("table")
+@click.option("--check", is_flag=True, help="Write nothing; exit with 1 and a difference if it is stale.")
+@results_option
+def table_command(results: Path, check: bool) -> None:
+    """Write the table from the results that are there."""
+    if not results.is_dir():
+        raise BadInput(f"there is no folder {results}")
+    if not check:
+        click.echo(report.write(results))
+        return
+    difference = report.stale(results)
+    for line in difference:
+        click.echo(visible(line))
+    if difference:
+        click.echo(f"samcheck: {results} has a stale table: `samcheck table` writes it anew", err=True)
+        sys.exit(CELLS_FAILED)

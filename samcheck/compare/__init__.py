@@ -1,7 +1,0 @@
-"""Two sets of results → what became better, worse, or cannot be told."""
-
-from samcheck.compare.comparison import Comparison, compare
-from samcheck.compare.noise import known_in
-from samcheck.compare.verdicts import VERDICTS, Verdict
-
-__all__ = ["VERDICTS", "Comparison", "Verdict", "compare", "known_in"]

@@ -1,0 +1,241 @@
+"""What samcheck keeps in a Docker engine: images, build cache, forgotten containers; and removing it.
+
+An engine may be shared with others. An image is samcheck's when it has samcheck's label (which images
+that others build on it inherit) and samcheck's name; a record of the build cache is when its
+description holds a command of samcheck's Dockerfile. What has no name of either is left alone.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Hashable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from docker.errors import APIError, ImageNotFound
+from docker.utils import version_lt
+
+from samcheck import facts
+from samcheck.environments import images, orphans
+from samcheck.environments.disk_items import Item
+
+#: In every RUN of samcheck's Dockerfile, and so in BuildKit's descriptions of what came of it.
+COMMAND = re.compile(
+    r"if \[ -s /run/ca\.crt \]; then export SSL_CERT_FILE=/run/ca\.crt; fi; +"
+    r"/run/uv (venv|pip install) .*/opt/venv"
+)
+#: Steps in an image's history that made no layer.
+WITHOUT_LAYER = re.compile(
+    r"(/bin/sh -c #\(nop\) +)?(ARG|CMD|ENTRYPOINT|ENV|EXPOSE|HEALTHCHECK|LABEL|MAINTAINER|ONBUILD|SHELL"
+    r"|STOPSIGNAL|USER|VOLUME)\b"
+)
+#: From here on an engine's build cache can be pruned by id; before, the filter was ignored.
+PRUNES_BY_ID = "1.41"
+PATIENCE_SECONDS = 1800.0
+WAIT_SECONDS = 0.5
+#: So many ids fit into the address of one request.
+IDS_AT_ONCE = 100
+
+
+def look(client: Any) -> list[Item]:
+    """Everything of samcheck's in the engine: images, cache that no image holds, forgotten containers."""
+    usage = measured(client)
+    forgotten = {container.id for container in orphans.made(client) if orphans.abandoned(container)}
+    containers = usage.get("Containers") or ()
+    busy = {each["ImageID"] for each in containers if each["Id"] not in forgotten}
+    return [
+        *_images(client, busy),
+        *_cache(usage.get("BuildCache") or ()),
+        *(_container(each) for each in containers if each["Id"] in forgotten),
+    ]
+
+
+def measured(client: Any) -> dict[str, Any]:
+    """What the engine says of the disk that it uses; it measures once at a time, and refuses others."""
+    end = time.monotonic() + PATIENCE_SECONDS
+    while True:
+        try:
+            with patience(client):
+                answer: dict[str, Any] = client.df()
+            return answer
+        except APIError as error:
+            if "already running" not in str(error.explanation) or time.monotonic() > end:
+                raise
+        time.sleep(WAIT_SECONDS)
+
+
+@contextmanager
+def patience(client: Any) -> Iterator[None]:
+    """More time for the engine to answer: it does so when gigabytes are counted, or removed."""
+    before, client.api.timeout = client.api.timeout, PATIENCE_SECONDS
+    try:
+        yield
+    finally:
+        client.api.timeout = before
+
+
+def working(client: Any) -> list[str]:
+    """The folders in which containers of a samcheck work that has not ended, as far as can be seen."""
+    return [
+        container.labels.get("samcheck.work", "")
+        for container in orphans.made(client)
+        if container.status == "running" and not orphans.abandoned(container)
+    ]
+
+
+def touch_image(client: Any, tag: str) -> None:
+    """Note that an image is used now: the engine keeps when an image was tagged last, and no other time."""
+    client.images.get(tag).tag(tag)
+
+
+def _images(client: Any, busy: set[str]) -> list[Item]:
+    """samcheck's images; `busy` are the ids of those that a container uses."""
+    everything = client.images.list()
+    own = [image for image in everything if _names(image) or _unnamed(image)]
+    ids = {image.id for image in own}
+    others: set[Hashable] = set()
+    for image in everything:
+        if image.id not in ids:
+            others.update(_chain(image))
+    items = [_image(image, others, image.id in busy) for image in own]
+    return [_used_with_what_is_built_on_it(item, items) for item in items]
+
+
+def _image(image: Any, others: set[Hashable], busy: bool) -> Item:
+    names, chain = _names(image), _chain(image)
+    parts = dict(zip(chain, _sizes(image.history(), len(chain)), strict=True))
+    foreign_name = len(names) < len(image.tags)
+    return Item(
+        kind="image",
+        name=", ".join(names) or f"{image.id} (without a name)",
+        key=" ".join(names) or image.id,
+        parts=parts,
+        used=max(_time(image.attrs["Created"]), _time(image.attrs.get("Metadata", {}).get("LastTagTime"))),
+        cell=image.labels.get("samcheck.cell", ""),
+        stays=frozenset(parts if foreign_name else others & parts.keys()),
+        held="a container uses it" if busy else "",
+    )
+
+
+def _names(image: Any) -> list[str]:
+    """The names of an image that samcheck gave it; none for what others built on one, or made."""
+    bases = {base.image for base in facts.load().bases if base.kind == "debian"}
+    kind = image.labels.get("samcheck.kind")
+    return [
+        tag
+        for tag in image.tags
+        for name in (tag.removeprefix("localhost/"),)  # as Podman puts before what is of no registry
+        if (kind == "image" and name.startswith(f"{images.REPOSITORY}:"))
+        or (kind == "base" and name in bases)
+    ]
+
+
+def _unnamed(image: Any) -> bool:
+    """Whether an image lost its name to a newer one, and nobody else built something on it."""
+    kind = image.labels.get("samcheck.kind")
+    if image.tags or kind not in ("image", "base"):
+        return False
+    if kind == "base":
+        return len(image.attrs["RootFS"]["Layers"]) == 1
+    newest = next((step["CreatedBy"] for step in image.history() if step["Size"]), "")
+    return COMMAND.search(newest) is not None
+
+
+def _chain(image: Any) -> list[Hashable]:
+    """Names of the layers, lowest first; a layer is the same one only on the same ones below."""
+    layers = image.attrs["RootFS"].get("Layers") or ()
+    return [tuple(layers[: count + 1]) for count in range(len(layers))]
+
+
+def _sizes(history: Sequence[dict[str, Any]], count: int) -> list[int]:
+    """The sizes of an image's `count` layers, lowest first; the history, newest first, has other steps too.
+
+    Where those cannot be told, layers without a byte are taken to be the lowest ones.
+    """
+    steps = list(reversed(history))
+    sizes = [int(step["Size"]) for step in steps if not WITHOUT_LAYER.match(step["CreatedBy"] or "")]
+    if len(sizes) != count:
+        sizes = [int(step["Size"]) for step in steps if step["Size"]][-count:]
+    return [0] * (count - len(sizes)) + sizes
+
+
+def _used_with_what_is_built_on_it(item: Item, items: Sequence[Item]) -> Item:
+    built_on_it = [each.used for each in items if item.parts.keys() <= each.parts.keys()]
+    return replace(item, used=max(built_on_it))
+
+
+def _cache(records: Iterable[dict[str, Any]]) -> list[Item]:
+    """samcheck's records of the build cache; the bytes of shared ones are those of an image."""
+    return [
+        Item(
+            kind="cache",
+            name="wheels that builds share"
+            if record["Type"] == "exec.cachemount"
+            else "layer of no present image",
+            key=record["ID"],
+            parts={("cache", record["ID"]): int(record["Size"])},
+            used=_time(record.get("LastUsedAt") or record.get("CreatedAt")),
+            held="a build uses it" if record["InUse"] else "",
+        )
+        for record in records
+        if not record["Shared"] and COMMAND.search(record["Description"])
+    ]
+
+
+def _container(record: dict[str, Any]) -> Item:
+    names = record.get("Names") or [record["Id"]]
+    return Item(
+        kind="container",
+        name=f"container {names[0].lstrip('/')} of a killed run",
+        key=record["Id"],
+        parts={("container", record["Id"]): int(record.get("SizeRw") or 0)},
+        used=float(record["Created"]),
+        cell=(record.get("Labels") or {}).get("samcheck.cell", ""),
+    )
+
+
+def _time(text: str | None) -> float:
+    """Seconds since 1970 of a time as engines write it; 0 for none."""
+    return datetime.fromisoformat(text).timestamp() if text else 0.0
+
+
+def remove_image(client: Any, key: str) -> str:
+    """Take samcheck's names off an image, with which it goes; why not, when that failed.
+
+    Never by force: a container that uses it, or a name that somebody else gave it, keeps it.
+    """
+    for reference in key.split():
+        try:
+            with patience(client):
+                client.images.remove(reference)
+        except ImageNotFound:
+            continue  # somebody else was faster
+        except APIError as error:
+            return str(error.explanation)
+    return ""
+
+
+def prunes_by_id(client: Any) -> bool:
+    """Whether the engine can remove single records of its build cache."""
+    return not version_lt(client.api.api_version, PRUNES_BY_ID)
+
+
+def remove_cache(client: Any, ids: Sequence[str]) -> set[str]:
+    """Remove records of the build cache, and no others; returns the ids of those that went.
+
+    One on which another is built goes after it: so again, until nothing goes any more.
+    """
+    gone: set[str] = set()
+    while True:
+        left = [id for id in ids if id not in gone]
+        before = len(gone)
+        for start in range(0, len(left), IDS_AT_ONCE):
+            pattern = "|".join(re.escape(id) for id in left[start : start + IDS_AT_ONCE])
+            with patience(client):
+                answer = client.api.prune_builds(filters={"id": f"^({pattern})$"})
+            gone.update(answer.get("CachesDeleted") or ())
+        if len(gone) == before:
+            return gone

@@ -1,0 +1,45 @@
+"""Cell → Dockerfile, build arguments and a tag that is a function of everything that goes in (pure)."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+
+from samcheck.cells import Cell
+from samcheck.facts.requirements import Requirements
+
+DOCKERFILE = "cell.Dockerfile"
+REPOSITORY = "samcheck"
+
+
+@dataclass(frozen=True)
+class Image:
+    """What to build.
+
+    Attributes:
+        tag: cell id and content hash, so that an unchanged cell builds nothing.
+        arguments: the Dockerfile's ``ARG`` values.
+        labels: how `samcheck clean` finds it.
+    """
+
+    tag: str
+    arguments: dict[str, str]
+    labels: dict[str, str]
+
+
+def image(cell: Cell, requirements: Requirements, base: str, base_id: str, recipe: str) -> Image:
+    """The image of a cell on `base` (whose content is `base_id`) by the Dockerfile text `recipe`."""
+    arguments = {
+        "BASE": base,
+        "PYTHON": cell.python,
+        "TOOLS": " ".join(requirements.tools),
+        "TORCH": " ".join((*requirements.torch, *requirements.numpy)),
+        "TORCH_INDEX": requirements.torch_index,
+        "EXPORT": " ".join((*requirements.export, *requirements.numpy)),
+        "SAM": requirements.sam,
+    }
+    content = json.dumps([recipe, base_id, arguments], sort_keys=True)
+    digest = hashlib.sha256(content.encode()).hexdigest()[:12]
+    labels = {"samcheck.kind": "image", "samcheck.cell": cell.id, "samcheck.content": digest}
+    return Image(f"{REPOSITORY}:{cell.id}-{digest}", arguments, labels)

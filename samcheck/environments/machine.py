@@ -1,0 +1,141 @@
+"""What this machine has: GPU and driver, Pythons, PyTorch's index, free disk.
+
+What plans depend on is data (`facts.gpu_support.Host`); the planner decides with it and nothing else.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import ssl
+import subprocess
+import urllib.error
+import urllib.request
+from functools import cache
+from itertools import takewhile
+from pathlib import Path
+
+from samcheck.certificates import ca_bundle
+from samcheck.facts.gpu_support import Gpu, Host
+from samcheck.facts.requirements import PYTORCH_INDEX
+
+PYTHONS = ("3.8", "3.9", "3.10", "3.11", "3.12", "3.13", "3.14", "3.15")
+
+
+@cache
+def look() -> Host:
+    """This machine. PyTorch's index is only asked where no GPU settles the build."""
+    gpus, driver = _nvidia()
+    return Host(gpus=gpus, driver=driver, pytorch_index=not gpus and _answers(PYTORCH_INDEX))
+
+
+def _nvidia() -> tuple[tuple[Gpu, ...], str]:
+    import pynvml
+
+    try:
+        pynvml.nvmlInit()
+    except pynvml.NVMLError:
+        return (), ""
+    try:
+        driver = str(pynvml.nvmlSystemGetDriverVersion())
+        return tuple(_gpu(pynvml, index) for index in range(pynvml.nvmlDeviceGetCount())), driver
+    finally:
+        pynvml.nvmlShutdown()
+
+
+def _gpu(pynvml: object, index: int) -> Gpu:
+    handle = pynvml.nvmlDeviceGetHandleByIndex(index)  # type: ignore[attr-defined]
+    major, minor = pynvml.nvmlDeviceGetCudaComputeCapability(handle)  # type: ignore[attr-defined]
+    return Gpu(str(pynvml.nvmlDeviceGetName(handle)), f"{major}.{minor}")  # type: ignore[attr-defined]
+
+
+def allotted_gpus() -> tuple[str, ...] | None:
+    """The GPUs that a scheduler has allotted to this process, by number or UUID; None if all of them.
+
+    As CUDA reads it, what follows something that is no GPU does not count: ``-1`` allots none.
+    """
+    given = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if given is None:
+        return None
+    names = (name.strip() for name in given.split(","))
+    return tuple(takewhile(re.compile(r"[0-9]+$|(GPU|MIG)-").match, names))
+
+
+@cache
+def pytorch_index_answers() -> bool:
+    """Whether builds that only PyTorch's own index has can be installed here."""
+    return _answers(PYTORCH_INDEX)
+
+
+def _answers(url: str, seconds: float = 3.0) -> bool:
+    """Whether a web address answers at all, with whatever status."""
+    request = urllib.request.Request(url, method="HEAD")  # noqa: S310  a constant
+    try:
+        trusted = ssl.create_default_context()
+        if ca_bundle():
+            trusted.load_verify_locations(ca_bundle())
+        with urllib.request.urlopen(request, timeout=seconds, context=trusted):  # noqa: S310
+            return True
+    except urllib.error.HTTPError:
+        return True
+    except OSError:
+        return False
+
+
+@cache
+def interpreter(python: str) -> str:
+    """Path of an interpreter of `python` (``3.12``) on this machine; empty when there is none.
+
+    Looks on PATH and among pyenv's versions. A pyenv shim on PATH may stand for a version that is
+    not active, so every candidate is asked for its version.
+    """
+    return next((path for path in _candidates(python) if _version(path) == python), "")
+
+
+def _candidates(python: str) -> list[str]:
+    folders = os.environ.get("PATH", "").split(os.pathsep)
+    on_path = [shutil.which(f"python{python}", path=folder) for folder in folders]
+    generic = [shutil.which("python3", path=folder) for folder in folders]
+    root = Path(os.environ.get("PYENV_ROOT") or os.path.expanduser("~/.pyenv")) / "versions"
+    versions = sorted(root.glob(f"{python}.*/bin/python{python}"), key=_natural, reverse=True)
+    found = [path for path in on_path if path] + [str(path) for path in versions]
+    return found + [path for path in generic if path]
+
+
+def _natural(path: Path) -> list[int]:
+    return [int(number) for number in re.findall(r"\d+", str(path))]
+
+
+@cache
+def _version(path: str) -> str:
+    question = "import sys; print('%d.%d' % sys.version_info[:2])"
+    try:
+        answer = subprocess.run(
+            [path, "-I", "-c", question], capture_output=True, text=True, timeout=20, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return answer.stdout.strip()
+
+
+def free_mib(folder: Path) -> int:
+    """Free disk space at `folder`, or at its nearest parent that exists."""
+    while not folder.exists():
+        folder = folder.parent
+    return shutil.disk_usage(folder).free // 2**20
+
+
+def device_name() -> str:
+    """The device that results of this machine are filed under: its GPU, else its processor."""
+    gpus = look().gpus
+    return gpus[0].name if gpus else f"cpu {_processor()}"
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return "unknown"
+    names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(names, "unknown")

@@ -1,0 +1,185 @@
+"""What another machine's Python lacks for `samcheck here`, in one folder: for machines without a network.
+
+Each package is unpacked into a folder of its own, so that `launch` can take exactly those that the other
+Python does not have; what was collected too much is left alone there.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+
+import uv
+from packaging.requirements import InvalidRequirement, Requirement
+
+from samcheck import certificates, files, owned, paths, version
+from samcheck.cells import DEFAULT_SAM
+from samcheck.environments import uv_errors
+from samcheck.environments.offline import launch
+from samcheck.errors import BadInput, BuildFailed
+from samcheck.facts import Facts
+
+#: Of samcheck's own requirements, those that `here` imports; it installs nothing and starts no engine.
+HOST = (
+    *("click", "filelock", "jinja2", "msgspec", "nvidia-ml-py", "packaging"),
+    *("platformdirs", "psutil", "pydantic", "PyYAML", "rich"),
+)
+#: What is tested, and what it brings: of the other machine, and never from here.
+TESTED = ("torch", "torchvision", "numpy", "triton")
+#: glibc of 2014, which every wheel of the above is also built for.
+PLATFORM = "x86_64-manylinux_2_17"
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What is collected, and for whom.
+
+    Attributes:
+        python: the other machine's, such as ``3.12``.
+        has: what it has, by ``pip freeze``.
+        host: requirements of samcheck itself.
+        guest: requirements of the suite.
+    """
+
+    python: str
+    has: tuple[Requirement, ...]
+    host: tuple[str, ...]
+    guest: tuple[str, ...]
+
+
+def wanted(python: str, has: Sequence[str], facts: Facts) -> Wanted:
+    """What `here` takes in a Python of another machine."""
+    own = [Requirement(text) for text in metadata.requires("samcheck") or ()]
+    names = {launch.key(name) for name in HOST}
+    host = tuple(str(each) for each in own if launch.key(each.name) in names and each.marker is None)
+    tools = [pin.partition("==")[0] for pin in facts.pin("tool", python)]
+    return Wanted(python, tuple(_frozen(has)), host, (*tools, DEFAULT_SAM))
+
+
+def _frozen(lines: Sequence[str]) -> Iterator[Requirement]:
+    """The packages of a ``pip freeze``; one that is installed from a folder or an address has no version."""
+    for line in lines:
+        try:
+            found = Requirement(line.partition(" @ ")[0])
+        except InvalidRequirement:
+            continue  # an option, a comment, a package in development
+        yield found
+
+
+def collect(wanted: Wanted, folder: Path) -> list[str]:
+    """Fill `folder`, which must be in the checkout and new or made by this; the names of what is in it.
+
+    Raises:
+        BadInput: another folder, or one that holds something else.
+        BuildFailed: a package cannot be had.
+    """
+    _require(folder)
+    owned.make(folder)
+    taken = []
+    for half, requirements in (("host", wanted.host), ("guest", wanted.guest)):
+        (folder / half).mkdir(parents=True)
+        for pin in missing(resolved(wanted, requirements), wanted.has):
+            name = launch.key(pin.partition("==")[0])
+            _uv(*_options(wanted), "--no-deps", "--target", str(folder / half / name), pin)
+            taken.append(pin)
+    shutil.copy(Path(launch.__file__), folder / "__main__.py")
+    (folder / "oracle").mkdir()
+    told = f"{version.version()} {launch.code(paths.CHECKOUT)}\n"
+    (folder / "version").write_text(told, encoding="utf-8")
+    (folder / ".gitignore").write_text("*\n", encoding="utf-8")
+    return sorted(set(taken))
+
+
+def _require(folder: Path) -> None:
+    """Make room: what an earlier call has made goes."""
+    if paths.CHECKOUT not in folder.resolve().parents:
+        raise BadInput(
+            f"{folder} is not in the checkout {paths.CHECKOUT}: there it is copied together with samcheck"
+        )
+    there = os.path.lexists(folder) and (not folder.is_dir() or any(folder.iterdir()))
+    if there and owned.remove(folder, _collected_before):
+        raise BadInput(f"{folder} holds something else: name a new folder")
+
+
+def _collected_before(folder: Path) -> bool:
+    """Whether a samcheck from before there were marks made this folder: it noted a digest of its code."""
+    if not owned.has_file(folder, "version") or not owned.has_file(folder, "__main__.py"):
+        return False
+    try:
+        return re.fullmatch(r"\S+ [0-9a-f]{64}\n", files.read_text(folder / "version")) is not None
+    except BadInput:
+        return False
+
+
+def resolved(wanted: Wanted, requirements: Sequence[str]) -> list[str]:
+    """``name==version`` of `requirements` and of what they need, to go with what the other machine has."""
+    with tempfile.TemporaryDirectory() as scratch:
+        given, bounds = Path(scratch, "wanted.in"), Path(scratch, "has.txt")
+        given.write_text("\n".join(requirements), encoding="utf-8")
+        bounds.write_text("\n".join(map(str, wanted.has)), encoding="utf-8")
+        output = _uv(
+            *("pip", "compile", "-q", "--no-header", "--no-annotate", "--constraints", str(bounds)),
+            *_for(wanted),
+            str(given),
+        )
+    return [line for line in output.splitlines() if "==" in line]
+
+
+def missing(pins: Sequence[str], has: Sequence[Requirement]) -> list[str]:
+    """Those that the other machine has in no version, without what is tested."""
+    left = {launch.key(name) for name in (*TESTED, *(each.name for each in has))}
+    return [pin for pin in pins if launch.key(pin.partition("==")[0]) not in left]
+
+
+def _for(wanted: Wanted) -> list[str]:
+    return ["--python-version", wanted.python, "--python-platform", PLATFORM, "--only-binary", ":all:"]
+
+
+def _options(wanted: Wanted) -> list[str]:
+    return ["pip", "install", "-q", *_for(wanted)]
+
+
+def _uv(*arguments: str) -> str:
+    """What uv prints.
+
+    Raises:
+        BuildFailed: it failed.
+    """
+    environment = dict(os.environ, UV_NO_PROGRESS="1")
+    if certificates.ca_bundle():
+        environment["SSL_CERT_FILE"] = certificates.ca_bundle()
+    done = subprocess.run(
+        [uv.find_uv_bin(), *arguments], capture_output=True, text=True, env=environment, check=False
+    )
+    if done.returncode != 0:
+        raise BuildFailed(uv_errors.explain(done.stdout + done.stderr))
+    return done.stdout
+
+
+def answers(python: str, variants: Sequence[str], folder: Path) -> None:
+    """The oracle's answers for `variants` into `folder`, by an interpreter that has PyTorch and SAM.
+
+    Raises:
+        BuildFailed: it could not compute them.
+    """
+    command = [python, "-m", "samcheck.guest.oracle", *variants]
+    environment = dict(os.environ, PYTHONPATH=str(paths.CHECKOUT))
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+    if done.returncode != 0:
+        last = (done.stderr.strip().splitlines() or ["it printed nothing"])[-1]
+        raise BuildFailed(f"{python} cannot compute the oracle's answers: {last}")
+    for path in json.loads(done.stdout.splitlines()[-1]):
+        shutil.copy(path, folder / "oracle")
+
+
+def size_mib(folder: Path) -> float:
+    """Of all files in it."""
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) / 2**20

@@ -1,0 +1,40 @@
+"""What an environment starts, as a command for a shell: the same confinement, the same settings."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from collections.abc import Iterable, Sequence
+
+from samcheck import paths
+from samcheck.environments import docker as engine
+from samcheck.environments import processes
+
+
+def process(python: str, arguments: Sequence[str]) -> str:
+    """As `processes.run`, in a new folder that is left behind."""
+    passed_on = " ".join(f'{name}="${name}"' for name in processes.PASSED_ON if name in os.environ)
+    own = quoted([f"PYTHONPATH={paths.CHECKOUT}", *(f"{name}=1" for name in processes.SWITCHED_ON)])
+    return f'(cd "$(mktemp -d)" && env -i {passed_on} {own} {quoted([python, *arguments])})'
+
+
+def docker(image: str, arguments: Sequence[str], on_gpu: bool = False) -> list[str]:
+    """As `docker.DockerPlace.run`; what the guest writes goes with it."""
+    limit = str(engine.memory_limit())
+    mounts = [f"--volume={path}:{to['bind']}:{to['mode']}" for path, to in engine.sources().items()]
+    mounts += [f"--tmpfs={folder}:{options}" for folder, options in engine.memory_folders().items()]
+    return [
+        *("docker", "run", "--rm", "--init", "--pull=never", "--network=none", "--ipc=private"),
+        *("--read-only", "--cap-drop=ALL", "--security-opt=no-new-privileges"),
+        *(f"--memory={limit}", f"--memory-swap={limit}", f"--pids-limit={engine.PIDS_LIMIT}"),
+        *("--ulimit=core=0", *mounts),
+        *(f"--user={engine.user()}", f"--workdir={engine.WORK_MOUNT}"),
+        *(f"--env={name}={value}" for name, value in engine.guest_environment().items()),
+        *(("--gpus=all",) if on_gpu else ()),
+        *(image, "python", *arguments),
+    ]
+
+
+def quoted(words: Iterable[str]) -> str:
+    """Words as a part of a shell line."""
+    return " ".join(shlex.quote(word) for word in words)

@@ -1,0 +1,159 @@
+"""What the configured package index has and the facts do not: proposed as a diff, written on request.
+
+Only what an index can say is proposed: releases, their Pythons, and the CUDA of the wheel that a plain
+``pip install`` takes. Which GPUs a build has code for is in no metadata and stays empty.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import re
+import tomllib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import tomlkit
+from packaging.version import Version
+from pydantic import ValidationError
+
+from samcheck import files
+from samcheck.errors import BadInput
+from samcheck.facts import FOLDER, TABLES
+from samcheck.facts.refresh import torch_releases
+from samcheck.facts.refresh.simple_index import PYTHONS, Index, Wheel
+
+FILES = ("torch", "packages", "numpy")
+
+
+@dataclass(frozen=True)
+class Change:
+    """A facts file as it is and as it would be."""
+
+    path: Path
+    old: str
+    new: str
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """Changes of the facts, and what a person should know or do by hand."""
+
+    changes: tuple[Change, ...]
+    notes: tuple[str, ...]
+
+    def diff(self) -> str:
+        """All changes as one unified diff; empty when there are none."""
+        return "".join(
+            line
+            for change in self.changes
+            for line in difflib.unified_diff(
+                change.old.splitlines(keepends=True),
+                change.new.splitlines(keepends=True),
+                f"a/{change.path.name}",
+                f"b/{change.path.name}",
+            )
+        )
+
+    def write(self) -> None:
+        """Make the files what the diff says.
+
+        Raises:
+            BadInput: a file changed since it was read, or cannot be written.
+        """
+        for change in self.changes:
+            if files.read_text(change.path) != change.old:
+                raise BadInput(f"{change.path} changed while the index was read: run this again")
+        for change in self.changes:
+            try:
+                files.write_atomically(change.path, change.new.encode())
+            except OSError as error:
+                raise BadInput(f"{change.path} cannot be written: {error.strerror}") from None
+
+
+def propose(index: Index, folder: Path = FOLDER, today: date | None = None) -> Proposal:
+    """Compare the facts in `folder` with `index`.
+
+    Raises:
+        EnvironmentUnavailable: the index cannot be reached, or what it answers makes no sense.
+        BadInput: a facts file cannot be read.
+    """
+    notes: list[str] = []
+    changes = []
+    for name, rewrite in zip(FILES, (torch_releases.add, _packages, _numpy), strict=True):
+        path = folder / f"{name}.toml"
+        try:
+            old = files.read_text(path)
+            new = rewrite(index, old, notes)
+        except (ValueError, RecursionError, KeyError, TypeError) as error:
+            raise BadInput(f"{path} is no facts file: {error}") from None
+        if new != old:
+            new = re.sub(r'^as_of = ".*"$', f'as_of = "{today or date.today()}"', new, flags=re.MULTILINE)
+            _validate(name, new)
+            changes.append(Change(path, old, new))
+    return Proposal(tuple(changes), tuple(notes))
+
+
+def _validate(name: str, text: str) -> None:
+    """A last look: what is proposed must load."""
+    content = tomllib.loads(text)
+    for file, key, model in TABLES.values():
+        for row in content[key] if file == name else ():
+            try:
+                model.model_validate(row)
+            except ValidationError as error:
+                first = error.errors()[0]
+                raise BadInput(
+                    f"the index led to a row in {name}.toml that is none: {first['loc']}: {first['msg']}"
+                ) from None
+
+
+def _packages(index: Index, text: str, notes: list[str]) -> str:
+    document: Any = tomlkit.parse(text)
+    for row in document["package"]:
+        wheels = index.releases(str(row["name"]))
+        if row["role"] == "numpy1":
+            wheels = {version: each for version, each in wheels.items() if version < Version("2")}
+        newer = dict(_newer(wheels, row["versions"]))
+        if row["role"] in ("tool", "numpy", "numpy1"):
+            row["versions"].update(newer)
+        elif newer:
+            which = ", ".join(f"{version} for Python {python}" for python, version in newer.items())
+            notes.append(
+                f"{row['name']} has newer releases ({which}): its pin is resolved together with others"
+            )
+    return tomlkit.dumps(document)
+
+
+def _newer(wheels: dict[Version, tuple[Wheel, ...]], pins: dict[str, str]) -> Iterator[tuple[str, str]]:
+    """Python and newest release, for the Pythons whose pin is older than it."""
+    for python, pinned in pins.items():
+        for version in sorted(wheels, reverse=True):
+            if version <= Version(pinned):
+                break
+            if any(wheel.fits(python) for wheel in wheels[version]):
+                yield python, str(version)
+                break
+
+
+def _numpy(index: Index, text: str, notes: list[str]) -> str:
+    document: Any = tomlkit.parse(text)
+    rows = {Version(row["series"]): row for row in document["numpy"]}
+    wheels = index.releases("numpy")
+    newest = {Version(f"{version.major}.{version.minor}"): version for version in sorted(wheels)}
+    added = ""
+    for series, version in sorted(newest.items()):
+        pythons = [python for python in PYTHONS if any(wheel.fits(python) for wheel in wheels[version])]
+        if series in rows and Version(rows[series]["newest"]) < version:
+            rows[series]["newest"] = str(version)
+            rows[series]["pythons"] = pythons
+        elif series > max(rows):
+            added += (
+                f'\n[[numpy]]\nseries = "{series}"\nnewest = "{version}"\npythons = {json.dumps(pythons)}\n'
+                'status = "verified"\nsource = ["pypi-links"]\n'
+            )
+            notes.append(f"NumPy {series} is a new series")
+    return str(tomlkit.dumps(document)) + added

@@ -1,0 +1,1 @@
+"""Measuring times, and what disturbs them."""

@@ -1,0 +1,65 @@
+"""How long do loading a variant and its first picture take in this process, which has done neither?
+
+    python -m samcheck.guest.benchmark.cold_start --device cpu --variant tiny
+
+Prints one line of JSON, in ms: ``import_ms`` (PyTorch and segment-anything), ``load_ms`` (until the model is
+on the device), ``first_call_ms`` and ``second_call_ms`` (picture to masks, both in host memory).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from time import perf_counter
+from typing import Any, Callable, Dict
+
+
+def course(variant_name: str, device: str) -> Dict[str, float]:
+    """Import, load and ask twice."""
+    found: Dict[str, float] = {}
+
+    def timed(name: str, step: Callable[[], Any]) -> Any:
+        begin = perf_counter()
+        result = step()
+        found[name] = (perf_counter() - begin) * 1e3
+        return result
+
+    torch = timed("import_ms", _import)
+    from ..models import pipeline, scenes, variants, weights
+
+    variants.discover()
+    variant = variants.VARIANTS[variant_name]
+    scene = scenes.draw(seed=7, height=240, width=320)
+    given = pipeline.prompt(scene, "point")
+
+    def synchronised(step: Callable[[], Any]) -> Any:
+        result = step()
+        if device == "cuda":
+            torch.cuda.synchronize()
+        return result
+
+    torch.set_grad_enabled(False)
+    model = timed("load_ms", lambda: synchronised(lambda: weights.load(variant)[0].to(device)))
+    for name in ("first_call_ms", "second_call_ms"):
+        masks = timed(name, lambda: synchronised(lambda: _ask(variant, model, scene, given, pipeline)))
+    found["masks"] = len(masks)
+    return found
+
+
+def _import() -> Any:
+    import segment_anything  # noqa: F401
+    import torch
+
+    return torch
+
+
+def _ask(variant: Any, model: Any, scene: Any, given: Any, pipeline: Any) -> Any:
+    return pipeline.segment(variant.predictor(model), scene, given).masks
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(prog="python -m samcheck.guest.benchmark.cold_start")
+    parser.add_argument("--device", choices=("cpu", "cuda"), required=True)
+    parser.add_argument("--variant", required=True)
+    options = parser.parse_args()
+    print(json.dumps(course(options.variant, options.device)))

@@ -1,0 +1,1 @@
+"""Upstream defects that the suite knows, and watching for them."""

@@ -1,0 +1,293 @@
+"""The catalogue of upstream defects that the suite knows by name, each with its symptom and its report."""
+
+from __future__ import annotations
+
+from typing import Dict
+
+from .backends import BACKEND_DEFECTS
+from .defect import Defect
+from .recipes import RECIPE_DEFECTS
+
+_ALL = (
+    Defect(
+        "prompt-encoder-float32",
+        "a model cast as a whole cannot predict: SAM's prompt encoder builds float32 coordinates "
+        "and multiplies them with a buffer that the cast converted",
+        (
+            r"RuntimeError: expected m1 and m2 to have the same dtype",
+            r"RuntimeError: mat1 and mat2 must have the same dtype",
+            r"RuntimeError: expected scalar type \w+ but found \w+",
+        ),
+        "https://github.com/pytorch/benchmark/pull/1764",
+    ),
+    Defect(
+        "mask-prompt-float32",
+        "a model cast as a whole does not take a mask as prompt: SAM does not cast it",
+        (r"RuntimeError: Input type \(.*\) and (bias|weight) type \(.*\) should be the same",),
+        "https://github.com/pytorch/benchmark/pull/1764",
+    ),
+    Defect(
+        "encoder-input-float32",
+        "an image encoder that is cast alone gets float32 pixels, which it does not cast",
+        (
+            r"RuntimeError: Input type \(.*\) and (bias|weight) type \(.*\) should be the same",
+            r"RuntimeError: expected scalar type \w+ but found \w+",
+        ),
+        "https://github.com/htcr/sam_road/issues/28",
+    ),
+    Defect(
+        "normalisation-rounded",
+        "casting a model rounds the mean and deviation that its pixels are normalised with",
+        (r"SilentlyWrong: pixel_mean is off",),
+        "https://github.com/facebookresearch/segment-anything/issues/540",
+    ),
+    Defect(
+        "autocast-numpy",
+        "under bfloat16 autocast the scores cannot become a NumPy array",
+        (r"TypeError: Got unsupported ScalarType BFloat16",),
+        "https://github.com/facebookresearch/segment-anything/pull/787",
+    ),
+    Defect(
+        "autocast-layer-norm",
+        "PyTorch before 2.0 has no layer norm on the CPU for what autocast hands to it: bfloat16 with "
+        "float32 weights",
+        (r"RuntimeError: expected scalar type BFloat16 but found Float",),
+        "https://github.com/pytorch/pytorch/pull/81851",
+    ),
+    Defect(
+        "onednn-amx-scratchpad",
+        "on CPUs with AMX, oneDNN takes a scratchpad for the patch embedding in bfloat16 that is larger than "
+        "everything else: about 190 MiB per thread for 256 pixels a side, 770 MiB for 1024",
+        (r"Scratchpad: \d+ MiB beside \d+ of SAM's tensors",),
+        "https://github.com/openvinotoolkit/openvino/pull/35801",
+    ),
+    Defect(
+        "autocast-narrow-scores",
+        "under float16 autocast scores and logits come back in float16",
+        (r"SilentlyWrong: scores come back as float16",),
+        "https://github.com/facebookresearch/segment-anything/pull/787",
+    ),
+    Defect(
+        "bfloat16-numpy",
+        "NumPy has no bfloat16, so such a tensor cannot become an array",
+        (r"TypeError: Got unsupported ScalarType BFloat16",),
+        "https://github.com/opengeos/segment-geospatial/issues/327",
+    ),
+    Defect(
+        "quantised-half",
+        "an int8 model cannot be cast further: its quantised layers take float32 only",
+        (
+            r"RuntimeError: expected scalar type Float but found Half",
+            r"RuntimeError: .*quantized::linear_dynamic",
+        ),
+        "https://github.com/pytorch/executorch/issues/22431",
+    ),
+    Defect(
+        "quantised-state",
+        "the state dict of an int8 model has other names than that of a plain one",
+        (r"RuntimeError: Error\(s\) in loading state_dict",),
+        "https://github.com/facebookresearch/segment-anything/issues/585",
+    ),
+    Defect(
+        "layernorm2d-overflow",
+        "SAM's LayerNorm2d overflows in float16 when activations pass 256: the features are finite and wrong",
+        (r"SilentlyWrong: features are finite and off by",),
+        "https://github.com/facebookresearch/segment-anything/issues/540",
+    ),
+    Defect(
+        "empty-mask-stability",
+        "the stability of an empty mask is NaN, which a threshold of 0 lets through",
+        (r"ValueError: the stability of an empty mask is NaN",),
+        "https://github.com/facebookresearch/segment-anything/issues/552",
+    ),
+    Defect(
+        "stability-int16",
+        "the stability of masks wider than 32767 pixels is counted in int16, which wraps",
+        (r"ValueError: the stability of a wide mask is",),
+        "https://github.com/facebookresearch/segment-anything/issues/554",
+    ),
+    Defect(
+        "integer-mask-boxes",
+        "the boxes of masks that are integers instead of bool are wrong, without an error",
+        (r"ValueError: the box of a uint8 mask is",),
+        "https://github.com/facebookresearch/segment-anything/issues/552",
+    ),
+    Defect(
+        "opencv-not-required",
+        "removing small regions needs OpenCV, which installing segment-anything does not bring",
+        (r"(ModuleNotFound|Import)Error: .*cv2",),
+        "https://github.com/opencv/opencv-python/issues/370",
+    ),
+    Defect(
+        "resize-tensor-axes",
+        "ResizeLongestSide.apply_image_torch takes the batch and the channels for height and width",
+        (r"ValueError: resized to",),
+        "https://github.com/facebookresearch/segment-anything/issues/218",
+    ),
+    Defect(
+        "cpu-half-kernels",
+        "this PyTorch has no float16 kernel on the CPU for a layer of the image encoder",
+        (r"RuntimeError: \"\w+\" not implemented for 'Half'",),
+        "https://github.com/yatengLG/ISAT_with_segment_anything/issues/126",
+    ),
+    Defect(
+        "input-not-finite",
+        "SAM computes with NaN or infinite input, and gives empty masks without a word",
+        (r"^SilentlyAccepted: (nan|infinite)-",),
+        "https://github.com/Project-MONAI/VISTA/issues/67",
+    ),
+    Defect(
+        "input-outside-image",
+        "SAM answers prompts that lie outside the image",
+        (r"^SilentlyAccepted: (point-outside|point-negative|box-outside):",),
+        "https://github.com/opengeos/segment-geospatial/issues/401",
+    ),
+    Defect(
+        "input-label",
+        "SAM takes point labels other than -1, 0 and 1: it truncates fractions, and leaves a point with "
+        "an unknown label without a meaning",
+        (r"^SilentlyAccepted: label-",),
+        "https://github.com/LibreYOLO/libreyolo/pull/395",
+    ),
+    Defect(
+        "input-no-prompt",
+        "SAM answers when there is no prompt, also when labels were given without points",
+        (r"^SilentlyAccepted: (no-prompt|points-empty|labels-without-points):",),
+        "https://github.com/LibreYOLO/libreyolo/pull/395",
+    ),
+    Defect(
+        "input-box",
+        "SAM answers boxes whose corners are swapped or coincide",
+        (r"^SilentlyAccepted: box-(corners-swapped|without-area):",),
+        "https://github.com/invoke-ai/InvokeAI/pull/6701",
+    ),
+    Defect(
+        "input-colour-order",
+        "nothing tells SAM that an image is BGR, as OpenCV reads it; the masks differ",
+        (r"^SilentlyAccepted: bgr-as-rgb:",),
+        "https://github.com/facebookresearch/segment-anything/pull/780",
+    ),
+    Defect(
+        "input-range",
+        "SAM does not notice that pixels lie between 0 and 1 instead of 0 and 255: it sees black",
+        (r"^SilentlyAccepted: (black-by-cast|tensor-to-1):",),
+        "https://github.com/pytorch/vision/issues/8782",
+    ),
+    Defect(
+        "input-float-image",
+        "torchvision from 0.17 on multiplies floating-point images by 255, so that those between 0 and 255 "
+        "overflow: SAM sees other colours",
+        (r"^SilentlyAccepted: float-image-to-255:",),
+        "https://github.com/pytorch/vision/issues/8782",
+    ),
+    Defect(
+        "input-tensor",
+        "set_image takes a CHW tensor, which it does not document, for an image of 3 rows: the masks have "
+        "a wrong shape",
+        (r"^SilentlyAccepted: tensor-chw:",),
+        "https://github.com/facebookresearch/segment-anything/issues/810",
+    ),
+    Defect(
+        "input-second-image",
+        "set_torch_image takes several images, of which one prompt is answered on the first only",
+        (r"^SilentlyAccepted: two-images:",),
+        "https://github.com/facebookresearch/segment-anything/issues/840",
+    ),
+    Defect(
+        "input-size",
+        "set_torch_image takes any original size, also (W, H): the masks have a wrong shape",
+        (r"^SilentlyAccepted: size-as-width-height:",),
+        "https://github.com/facebookresearch/segment-anything/issues/294",
+    ),
+    Defect(
+        "torch-load-ignores-damage",
+        "torch.load does not compare the checksums that torch.save wrote: a flipped bit goes unnoticed",
+        (r"^SilentlyDamaged: ",),
+        "https://github.com/pytorch/pytorch/issues/126952",
+    ),
+    Defect(
+        "torch-load-runs-code",
+        "segment_anything loads checkpoints with torch.load's default, which before PyTorch 2.6 runs code "
+        "that is in them",
+        (r"^CodeRan: ",),
+        "https://github.com/pytorch/pytorch/security/advisories/GHSA-53q9-r3pm-6pq6",
+    ),
+    Defect(
+        "shared-predictor",
+        "threads that share a SamPredictor get the masks of each other's images: it holds one image",
+        (r"^WrongImage: one thread got the masks of the other thread's image",),
+        "https://github.com/facebookresearch/segment-anything/issues/357",
+    ),
+    Defect(
+        "default-dtype-global",
+        "torch.set_default_dtype in one thread changes the default dtype of every thread",
+        (r"^LeakedDefault: ",),
+        "https://github.com/pytorch/pytorch/issues/144673",
+    ),
+    Defect(
+        "failed-set-image-size",
+        "SamPredictor takes over the size of an image before it has encoded it, also when that fails",
+        (r"^StaleState: original_size is ",),
+        "https://github.com/bingogome/samm/issues/55",
+    ),
+    Defect(
+        "reset-image-keeps-size",
+        "SamPredictor.reset_image clears four attributes that nothing uses, and not the sizes in use",
+        (r"^StaleState: reset_image kept ",),
+        "https://github.com/bingogome/samm/issues/55",
+    ),
+    Defect(
+        "generator-keeps-image",
+        "SamAutomaticMaskGenerator keeps the features of a crop when it fails half way",
+        (r"^StaleState: is_image_set is True",),
+        "https://github.com/facebookresearch/segment-anything/issues/357",
+    ),
+    Defect(
+        "nonzero-int32",
+        "CUDA's nonzero takes at most 2**31 - 1 elements, which run lengths of large masks exceed",
+        (r"^RuntimeError: nonzero is not supported for tensors with more than INT_MAX elements",),
+        "https://github.com/facebookresearch/segment-anything/issues/427",
+    ),
+    Defect(
+        "generator-float64",
+        "SamAutomaticMaskGenerator hands float64 coordinates to the model, which MPS cannot take",
+        (r"^DoublePrecision: torch\.float64",),
+        "https://github.com/facebookresearch/segment-anything/issues/94",
+    ),
+    Defect(
+        "import-sets-environment",
+        "importing torchvision sets TORCHINDUCTOR_CACHE_DIR in the environment, which children inherit and "
+        "who wants to set a default finds taken",
+        (r"^ChangedSetting: environment by importing: added TORCHINDUCTOR_CACHE_DIR=\w+$",),
+        "https://github.com/vllm-project/vllm/pull/39718",
+    ),
+    Defect(
+        "import-filters-warnings",
+        "importing torchvision puts filters for warnings before those of the user: SymPy's or those of "
+        "Requests, and in PyTorch 2.2 one of its own",
+        (
+            r"^ChangedSetting: warnings_filters by importing: added "
+            r"(\w+:(SymPyDeprecation|Dependency|Security|InsecurePlatform|FileMode|SNIMissing|User)"
+            r"Warning ?)+$",
+        ),
+        "https://github.com/sympy/sympy/issues/15130",
+    ),
+    Defect(
+        "cumsum-deterministic",
+        "SAM's position encoding uses cumsum, which has no deterministic kernel on CUDA",
+        (r"^RuntimeError: cumsum_cuda_kernel does not have a deterministic implementation",),
+        "https://github.com/pytorch/pytorch/issues/89492",
+    ),
+    Defect(
+        "default-dtype-float64",
+        "SAM's prompt encoder makes tensors of the default dtype: with float64 as the default a float32 "
+        "model cannot predict",
+        (
+            r"^RuntimeError: mat1 and mat2 must have the same dtype",
+            r"^RuntimeError: expected m1 and m2 to have the same dtype",
+        ),
+        "https://github.com/pytorch/pytorch/issues/144673",
+    ),
+)
+
+DEFECTS: Dict[str, Defect] = {defect.id: defect for defect in (*_ALL, *BACKEND_DEFECTS, *RECIPE_DEFECTS)}

@@ -1,0 +1,244 @@
+"""Where SAM runs out of memory, each place provoked by a limit that is set as SAM arrives there.
+
+What the place needs is measured first, in the same process; the limit leaves a share of it. A limit on
+the whole call would hit its largest step only, and on which that is, sizes and batches decide.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, Callable, Dict, Iterable, List, Optional, Tuple
+
+import numpy as np
+import torch
+
+from ..models import pipeline, scenes, weights
+from ..models.variants import Variant
+from .batch import many_masks
+from .failures import Failure, attempt, live_tensors, new_tensors
+from .limits import MIB, Step, gauged, in_use, limited, recover
+
+PROMPTS, POINTS_PER_SIDE = 32, 4
+#: How much of what a step needs it gets.
+SHARE = 0.4
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A call that fails at one place.
+
+    Attributes:
+        call: the whole call, as a user makes it; gives a digest of its answer.
+        step: the part of it in which the memory runs out.
+        predictor: whose state is looked at afterwards, None where there is none.
+        size: (H, W) of the image that the call is about.
+        sets_image: the call sets the image itself; else it needs the one that is set.
+    """
+
+    call: Callable[[], str]
+    step: Step
+    predictor: Any = None
+    size: Tuple[int, int] = (0, 0)
+    sets_image: bool = True
+
+
+@dataclass(frozen=True)
+class Provoked:
+    """What was seen around a failure at one place.
+
+    Attributes:
+        place: one of `PLACES`.
+        unsupported: why it does not exist in this model; the other fields are then empty.
+        error: ``TypeName: message``; empty when nothing failed.
+        failed_in: the innermost function of SAM's that was running.
+        resizing_to: (H, W) that was being interpolated to, None if nothing was.
+        need_mib: what the step needs beyond what was in use when it began, measured.
+        limit_mib: what it got.
+        growth_mib: memory in use after the recovery minus before.
+        leaked_tensors: tensors that exist after the recovery and did not before.
+        same_answer: the call's next answer is the one that it gave first in this process.
+        is_image_set: of the predictor after the failure; None where there is no predictor.
+        has_features: likewise.
+        original_size: likewise.
+        image_size: (H, W) of the image that the call was about.
+    """
+
+    place: str
+    unsupported: Optional[str] = None
+    error: str = ""
+    failed_in: str = ""
+    resizing_to: Optional[List[int]] = None
+    need_mib: float = 0.0
+    limit_mib: float = 0.0
+    growth_mib: float = 0.0
+    leaked_tensors: int = 0
+    same_answer: bool = False
+    is_image_set: Optional[bool] = None
+    has_features: Optional[bool] = None
+    original_size: Optional[List[int]] = None
+    image_size: Optional[List[int]] = None
+
+
+class NoSuchPlace(LookupError):
+    """This model has no such step."""
+
+
+def digest(arrays: Iterable[Any]) -> str:
+    """SHA-256 over the bytes of arrays and tensors."""
+    summary = hashlib.sha256()
+    for array in arrays:
+        host = array.cpu().numpy() if isinstance(array, torch.Tensor) else np.asarray(array)
+        summary.update(np.ascontiguousarray(host).tobytes())
+    return summary.hexdigest()
+
+
+def digest_of_records(records: List[Dict[str, Any]]) -> str:
+    """SHA-256 over masks, scores and boxes of the automatic generator."""
+    fields = ("segmentation", "predicted_iou", "stability_score", "bbox")
+    return digest(record[field] for record in records for field in fields)
+
+
+def _encoder(variant: Variant, model: Any) -> Trial:
+    """The matrix of a global attention: https://github.com/facebookresearch/segment-anything/issues/351"""
+    blocks = getattr(model.image_encoder, "blocks", ())
+    attentions = [block.attn for block in blocks if getattr(block, "window_size", 1) == 0]
+    if not attentions:
+        raise NoSuchPlace("the image encoder has no global attention like SAM's")
+    ready, scene = variant.predictor(model), scenes.draw(7, 240, 320)
+    given = pipeline.prompt(scene, "point")
+
+    def call() -> str:
+        answer = pipeline.segment(ready, scene, given)
+        return digest((answer.logits, answer.low_resolution, answer.scores))
+
+    return Trial(call, Step(attentions[0], "forward"), ready, scene.image.shape[:2])
+
+
+def _prompts(variant: Variant, model: Any) -> Trial:
+    """Many prompts at once: https://github.com/facebookresearch/segment-anything/issues/223"""
+    ready, scene = variant.predictor(model), scenes.draw(7, 240, 320)
+    ready.set_image(scene.image)
+    step = Step(model.mask_decoder, "forward")
+    call = lambda: digest(many_masks(ready, PROMPTS))  # noqa: E731
+    return Trial(call, step, ready, scene.image.shape[:2], sets_image=False)
+
+
+def _generator(model: Any, image: np.ndarray, step: Step, side: int = POINTS_PER_SIDE) -> Trial:
+    """The automatic generator with all of side x side points in one batch, keeping every mask."""
+    from segment_anything import SamAutomaticMaskGenerator
+
+    options = {"pred_iou_thresh": 0.0, "stability_score_thresh": 0.0}
+    made = SamAutomaticMaskGenerator(model, points_per_side=side, points_per_batch=side**2, **options)
+    return Trial(lambda: digest_of_records(made.generate(image)), step, made.predictor, image.shape[:2])
+
+
+def _first_upsample(variant: Variant, model: Any) -> Trial:
+    """To the size of the encoder's input: 768 MiB for 64 points where that is 1024.
+
+    https://github.com/facebookresearch/segment-anything/issues/351
+    """
+    return _generator(model, scenes.draw(7, 120, 160).image, Step(model, "postprocess_masks"))
+
+
+def _second_upsample(variant: Variant, model: Any) -> Trial:
+    """To the size of the original image, which counts and not the model's:
+    https://github.com/opengeos/segment-geospatial/issues/74
+    """
+    image = scenes.draw(7, 200, 300).image.repeat(8, 0).repeat(8, 1)  # so large that the first one fits
+    return _generator(model, image, Step(model, "postprocess_masks"), side=1)
+
+
+def _nonzero(variant: Variant, model: Any) -> Trial:
+    """Run lengths of all masks at once: https://github.com/facebookresearch/segment-anything/issues/427"""
+    from segment_anything import automatic_mask_generator
+
+    image = scenes.draw(7, 240, 320).image
+    return _generator(model, image, Step(automatic_mask_generator, "mask_to_rle_pytorch"))
+
+
+def _loading(folder: str) -> Trial:
+    """SAM's own loading of a checkpoint, for a small encoder with the official decoder.
+
+    https://github.com/facebookresearch/segment-anything/issues/174
+    """
+    from segment_anything.build_sam import _build_sam
+
+    build = partial(
+        _build_sam,
+        encoder_embed_dim=128,
+        encoder_depth=2,
+        encoder_num_heads=2,
+        encoder_global_attn_indexes=[1],
+    )
+    path = str(Path(folder, "checkpoint.pth"))
+    torch.save(build().state_dict(), path)
+    return Trial(lambda: digest(build(checkpoint=path).state_dict().values()), Step(torch, "load"))
+
+
+PLACES: Dict[str, Callable[[Variant, Any], Trial]] = {
+    "encoder": _encoder,
+    "prompts": _prompts,
+    "first-upsample": _first_upsample,
+    "second-upsample": _second_upsample,
+    "nonzero": _nonzero,
+}
+LOADING = "loading"
+
+
+def provoke_at(variant: Variant, device: str, place: str) -> Provoked:
+    """Let the memory run out at `place`, recover, and look around. Reads and writes no other place."""
+    if place == LOADING:
+        with tempfile.TemporaryDirectory() as folder:
+            return _provoke(place, _loading(folder), "cpu")  # into the host's memory, whatever the device
+    model = weights.load(variant)[0].to(device)
+    try:
+        trial = PLACES[place](variant, model)
+    except NoSuchPlace as error:
+        return Provoked(place, unsupported=str(error))
+    return _provoke(place, trial, device)
+
+
+def _provoke(place: str, trial: Trial, device: str) -> Provoked:
+    with gauged(trial.step, device) as gauge:
+        first = trial.call()
+    headroom = int(gauge.needed * SHARE)
+    if place == "encoder":  # an image whose size must not be mixed up with that of the one that fails
+        trial.predictor.set_image(scenes.draw(1, 120, 160).image)
+    recover(device)
+    tensors, used = live_tensors(), in_use(device)
+    with limited(trial.step, device, headroom):
+        failure = attempt(trial.call)[1] or Failure("", "")
+    state = _state(trial.predictor)
+    if trial.sets_image and trial.predictor is not None:
+        trial.predictor.reset_image()  # that a generator keeps its crop is a defect with a check of its own
+    recover(device)
+    leaked, growth = new_tensors(tensors), in_use(device) - used
+    return Provoked(
+        place=place,
+        error=failure.error,
+        failed_in=failure.place,
+        resizing_to=list(failure.resizing_to) if failure.resizing_to else None,
+        need_mib=gauge.needed / MIB,
+        limit_mib=headroom / MIB,
+        growth_mib=growth,
+        leaked_tensors=leaked,
+        same_answer=trial.call() == first,
+        image_size=list(trial.size),
+        **state,
+    )
+
+
+def _state(predictor: Any) -> Dict[str, Any]:
+    """What a predictor holds of an image."""
+    if predictor is None:
+        return {}
+    size = getattr(predictor, "original_size", None)
+    return {
+        "is_image_set": predictor.is_image_set,
+        "has_features": predictor.features is not None,
+        "original_size": None if size is None else list(size),
+    }

@@ -1,0 +1,73 @@
+"""Whether a large image encoder fits in a narrower precision where it does not in float32.
+
+With a large model the encoder needs more than a batch of points of an image of usual size, so that smaller
+batches are no help: https://github.com/facebookresearch/segment-anything/issues/174
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from time import perf_counter
+from typing import Any, Optional
+
+from ..models import availability, precisions, weights
+from ..models.variants import Variant
+from .failures import attempt
+from .limits import LIMITS, MIB, recover
+from .peaks import Steps
+
+#: Of what the encoder needs in float32; in bfloat16 it needs 0.5.
+SHARE = 0.65
+
+
+@dataclass(frozen=True)
+class Narrowed:
+    """One image encoded under one limit, in float32 and in a narrower precision.
+
+    Attributes:
+        unsupported: why the precision cannot run here; the other fields are then empty.
+        need_mib: what the encoder needs in float32, counted.
+        limit_mib: what it got.
+        wide_error, narrow_error: what it failed with in each; empty where it did not.
+        narrow_seconds: how long the narrower one took.
+        finite: the narrower one gave numbers.
+    """
+
+    unsupported: Optional[str] = None
+    need_mib: float = 0.0
+    limit_mib: float = 0.0
+    wide_error: str = ""
+    narrow_error: str = ""
+    narrow_seconds: float = 0.0
+    finite: bool = False
+
+
+def encoding(variant: Variant, device: str, precision: str) -> Narrowed:
+    """In float32, which is to fail, then in `precision`."""
+    wanted = precisions.PRECISIONS[precision]
+    missing = availability.unavailable(wanted, device)
+    if missing:
+        return Narrowed(unsupported=missing)
+    model: Any = weights.load(variant)[0].to(device)
+    wide = Steps(variant, model, "fp32", device)
+    need = wide.counted("encode", 1).growth
+    limit = int(need * SHARE)
+    failure = _under(limit, wide, device)[1]
+    narrow = Steps(variant, precisions.apply(model, wanted, device), precision, device)
+    begin = perf_counter()
+    finite, narrow_failure = _under(limit, narrow, device)
+    return Narrowed(
+        need_mib=need / MIB,
+        limit_mib=limit / MIB,
+        wide_error=failure.error if failure else "",
+        narrow_error=narrow_failure.error if narrow_failure else "",
+        narrow_seconds=perf_counter() - begin,
+        finite=bool(finite),
+    )
+
+
+def _under(limit: int, steps: Steps, device: str) -> Any:
+    recover(device)
+    with LIMITS[device](limit):
+        return attempt(partial(steps.encode, 1))

@@ -1,0 +1,114 @@
+"""The peak of encoding an image where something else than plain PyTorch computes the encoder.
+
+What another library takes no allocator of PyTorch sees, so that only the process as a whole can be measured:
+its resident memory on a CPU. That includes what the library keeps for later images.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Callable, Dict, Optional
+
+import numpy as np
+import torch
+
+from ..fingerprint import one_line
+from ..models import export, pipeline, precisions, scenes, variants, weights
+from ..models.backends import Unavailable, compiled, onnx_runtime, require_sam, tensor_rt
+from ..oracle.comparison import relative_error
+from . import peak_meter
+from .limits import MIB
+from .peaks import SIZE
+
+Encode = Callable[[torch.Tensor], Any]
+
+
+@dataclass(frozen=True)
+class Elsewhere:
+    """Encoding one image by one backend, beside plain PyTorch in the same process.
+
+    Attributes:
+        backend: one of `BACKENDS`.
+        unavailable: why it cannot be measured here; the other fields are then empty.
+        error: what the backend failed with, ``TypeName: message``; likewise.
+        held_mib: by how much the process grew at the peak.
+        plain_mib: the same for the encoder in plain PyTorch.
+        weights_mib: of the encoder, which a backend may hold once more.
+        off: of the features (relative L2), against those of plain PyTorch.
+    """
+
+    backend: str
+    unavailable: Optional[str] = None
+    error: str = ""
+    held_mib: float = 0.0
+    plain_mib: float = 0.0
+    weights_mib: float = 0.0
+    off: float = 0.0
+
+
+def _onnxruntime(model: Any, device: str, pixels: torch.Tensor, folder: str) -> Encode:
+    """Its first run: an arena keeps what that took, and later ones take nothing more."""
+    onnx_runtime.load()
+    if device == "cuda":
+        raise Unavailable("ONNX Runtime takes GPU memory beside PyTorch, whose figures do not show it")
+    path = os.path.join(folder, "encoder.onnx")
+    export.encoder(model, path)
+    session = onnx_runtime.plain_session(path, onnx_runtime.CPU)
+    return lambda given: session.run(None, {"pixels": given.numpy()})[0]
+
+
+def _compile(model: Any, device: str, pixels: torch.Tensor, folder: str) -> Encode:
+    """torch.compile with its default compiler, which has compiled by then."""
+    compiled.check_available("inductor")
+    from torch._inductor import config
+
+    config.compile_threads = 1  # in this process, which is a copy and has no workers
+    encoder = compiled.compiled(model.image_encoder)
+    encoder(pixels)
+    return encoder  # type: ignore[no-any-return]
+
+
+def _tensorrt(model: Any, device: str, pixels: torch.Tensor, folder: str) -> Encode:
+    tensor_rt.load(device)
+    raise Unavailable("TensorRT takes GPU memory beside PyTorch, whose figures do not show it")
+
+
+BACKENDS: Dict[str, Callable[[Any, str, torch.Tensor, str], Encode]] = {
+    "onnxruntime": _onnxruntime,
+    "compile": _compile,
+    "tensorrt": _tensorrt,
+}
+
+
+def encoding(variant: variants.Variant, device: str, backend: str) -> Elsewhere:
+    """Measure plain PyTorch, then `backend`, both in float32 as it is."""
+    with precisions.tf32(False):
+        return _encoding(variant, device, backend)
+
+
+def _encoding(variant: variants.Variant, device: str, backend: str) -> Elsewhere:
+    model = weights.load(variant)[0].to(device)
+    pixels = model.preprocess(pipeline.resized_tensor(model, scenes.draw(7, *SIZE).image))
+    expected = model.image_encoder(pixels).cpu().numpy()  # threads, libraries and their tables
+    plain = peak_meter.process(partial(model.image_encoder, pixels), device)
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            encode = BACKENDS[backend](require_sam(model), device, pixels, folder)
+        except Unavailable as reason:
+            return Elsewhere(backend, unavailable=str(reason))
+        except Exception as error:  # a compiler's own, for the check to judge
+            return Elsewhere(backend, error=one_line(error))
+        found = []
+        held = peak_meter.process(lambda: found.append(encode(pixels)), device)
+    features = np.asarray(found[0].cpu() if isinstance(found[0], torch.Tensor) else found[0])
+    parameters = sum(each.numel() * each.element_size() for each in model.image_encoder.parameters())
+    return Elsewhere(
+        backend,
+        held_mib=held,
+        plain_mib=plain,
+        weights_mib=parameters / MIB,
+        off=relative_error(features, expected),
+    )

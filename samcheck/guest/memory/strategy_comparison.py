@@ -1,0 +1,200 @@
+"""The strategies side by side under one limit, and ways to retry with what each leaves alive.
+
+The limit leaves a share of what the generator needs with all points in one batch, measured in the same
+process, so that nothing has to be known about the machine.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from functools import lru_cache, partial
+from time import perf_counter
+from typing import Any, Callable, Dict, List, Optional, Sequence
+
+import numpy as np
+
+from ..models import scenes, weights
+from ..models.variants import Variant
+from .failure_points import digest
+from .failures import attempt, live_tensors, new_tensors
+from .limits import LIMITS, MIB, Gauge, need, recover, steady_allocator
+from .retry import WAYS, GaveUp, halved
+from .strategies import STRATEGIES, Bench, Unsupported
+
+HEIGHT, WIDTH = 360, 480
+#: Half of the points fit into it, and all of them do not by far.
+SHARE = 0.65
+#: Ways to retry are compared with fewer points: a side of the grid, the first batch and the last.
+RETRY_GRID, RETRY_BATCH, LEAST_BATCH = 4, 16, 2
+
+
+@dataclass(frozen=True)
+class Tried:
+    """What came of one strategy.
+
+    Attributes:
+        name: one of `STRATEGIES`.
+        unsupported: why it cannot be tried here; the other fields are then empty.
+        recovers: it gave masks under the limit.
+        error: what it failed with otherwise.
+        seconds_ratio: how long it took, until it was done or failed, against the run without a limit.
+        limit_mib: how much could be allocated.
+        masks: how many it gave.
+        least_iou: of the masks of the run without a limit, the least that is matched by one of them.
+        median_iou: likewise, the median.
+        metrics: what else it measured.
+    """
+
+    name: str
+    unsupported: Optional[str] = None
+    recovers: bool = False
+    error: str = ""
+    seconds_ratio: float = 0.0
+    limit_mib: float = 0.0
+    masks: int = 0
+    least_iou: float = 0.0
+    median_iou: float = 0.0
+    metrics: Dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """All strategies, and the run without a limit that they are compared with.
+
+    Attributes:
+        need_mib: what the generator needs with all points in one batch.
+        limit_mib: what a strategy may allocate, if it does not say otherwise.
+        masks: how many it gives.
+        tried: one for each strategy, by its name.
+    """
+
+    need_mib: float
+    limit_mib: float
+    masks: int
+    tried: Dict[str, Tried]
+
+
+@dataclass(frozen=True)
+class Attempts:
+    """What one of the `WAYS` did under the limit.
+
+    Attributes:
+        way: its name.
+        settings: points in a batch, for each attempt.
+        leftovers: tensors of failed attempts that were alive when each attempt began.
+        gave_up: nothing fitted.
+        masks: how many came out.
+        same_masks: they are those of a run without a limit that started with the last setting.
+    """
+
+    way: str
+    settings: List[int]
+    leftovers: List[int]
+    gave_up: bool = False
+    masks: int = 0
+    same_masks: bool = False
+
+
+@dataclass(frozen=True)
+class Retries:
+    """What became of each of the `WAYS`."""
+
+    ways: Dict[str, Attempts]
+
+
+def _bench(variant: Variant, device: str, height: int, width: int) -> Bench:
+    model = weights.load(variant)[0].to(device)
+    bench = Bench(variant, device, model, scenes.draw(7, height, width).image)
+    bench.masks(points_per_side=1)  # what is made on first use is not counted
+    recover(device)
+    return bench
+
+
+def compare(variant: Variant, device: str) -> Comparison:
+    """Every strategy under the limit."""
+    if device == "cpu":
+        steady_allocator(2**16)  # the weights of an encoder that goes are such blocks
+    bench = _bench(variant, device, HEIGHT, WIDTH)
+    gauge, begin = Gauge(device), perf_counter()
+    gauge.start()
+    expected = bench.masks()
+    gauge.stop()
+    seconds = perf_counter() - begin
+    common = int(gauge.needed * SHARE)
+    tried = {}
+    for name in STRATEGIES:
+        recover(device)
+        bench.headroom, bench.metrics = common, {}
+        tried[name] = _try(name, bench, expected, seconds)
+    return Comparison(gauge.needed / MIB, common / MIB, len(expected), tried)
+
+
+def _try(name: str, bench: Bench, expected: Sequence[np.ndarray], seconds: float) -> Tried:
+    try:
+        run = STRATEGIES[name](bench)
+    except Unsupported as error:
+        return Tried(name, unsupported=str(error))
+    recover(bench.device)
+    begin = perf_counter()
+    with LIMITS[bench.device](bench.headroom):
+        found, failure = attempt(run)
+        taken = perf_counter() - begin
+    tried = Tried(
+        name=name,
+        recovers=failure is None,
+        error=failure.error if failure else "",
+        seconds_ratio=taken / seconds,
+        limit_mib=bench.headroom / MIB,
+        metrics=bench.metrics,
+    )
+    return _matched(tried, expected, [_decoded(mask) for mask in found]) if found else tried
+
+
+def _decoded(mask: Any) -> np.ndarray:
+    """Bool (H, W) of a mask or its run lengths."""
+    from segment_anything.utils.amg import rle_to_mask
+
+    decoded: np.ndarray = rle_to_mask(mask) if isinstance(mask, dict) else mask
+    return decoded
+
+
+def _matched(tried: Tried, expected: Sequence[np.ndarray], found: Sequence[np.ndarray]) -> Tried:
+    """`tried` with how well each expected mask is matched by the best of those that were found."""
+    rows, columns = (np.array([mask.ravel() for mask in each], np.float32) for each in (expected, found))
+    common = rows @ columns.T
+    either = rows.sum(1)[:, None] + columns.sum(1) - common
+    best = (common / np.maximum(either, 1)).max(1)
+    return replace(tried, masks=len(found), least_iou=float(best.min()), median_iou=float(np.median(best)))
+
+
+def retried(variant: Variant, device: str) -> Retries:
+    """The generator with fewer and fewer points in a batch under the limit until it fits, in each way."""
+    bench = _bench(variant, device, 120, 160)
+    masks = partial(bench.masks, points_per_side=RETRY_GRID)
+    headroom = int(need(partial(masks, points_per_batch=RETRY_BATCH), device) * SHARE)
+    expected = lru_cache(maxsize=None)(lambda count: digest(masks(points_per_batch=count)))
+    return Retries({way: _retried(device, way, headroom, masks, expected) for way in WAYS})
+
+
+def _retried(
+    device: str, way: str, headroom: int, masks: Callable[..., List[Any]], expected: Callable[[int], str]
+) -> Attempts:
+    settings: List[int] = []
+    leftovers: List[int] = []
+    recover(device)
+    before = live_tensors()
+
+    def step(count: int) -> Any:
+        settings.append(count)
+        leftovers.append(new_tensors(before))
+        return masks(points_per_batch=count)
+
+    found: Any = None
+    with LIMITS[device](headroom), suppress(GaveUp):
+        found = WAYS[way](step, halved(RETRY_BATCH, LEAST_BATCH), device)
+    if found is None:
+        return Attempts(way, settings, leftovers, gave_up=True)
+    result = getattr(found, "result", found)
+    same = digest(result) == expected(settings[-1])
+    return Attempts(way, settings, leftovers, masks=len(result), same_masks=same)

@@ -1,0 +1,132 @@
+"""Weights: trained here, seeded at random and the same everywhere, or from a verified checkpoint."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Dict, Tuple
+
+import numpy as np
+
+from . import checkpoints
+from .variants import Variant
+
+SEED = 20230405
+#: What the recipe in `samcheck.guest.training` gave, in NumPy's format: no pickle.
+TRAINED = Path(__file__).with_name("tiny.npz")
+TRAINED_SHA256 = "e460fe9c54f7c68bf442cd34b964cff63be1cf36fec5eca8ea8635cd6b36b561"
+
+
+@dataclass(frozen=True)
+class Weights:
+    """What a model carries.
+
+    Attributes:
+        kind: ``trained`` (by this project, for its own small model), ``official``, ``random``, or a word
+            of your own.
+        sha256: over the parameters, or of the file of an official checkpoint.
+    """
+
+    kind: str
+    sha256: str
+
+    def __str__(self) -> str:
+        return "{} (sha256 {})".format(self.kind, self.sha256[:12])
+
+
+def digest(model: Any) -> str:
+    """SHA-256 over names, shapes and float32 bytes of everything in the state dict."""
+    summary = hashlib.sha256()
+    for name, tensor in sorted(model.state_dict().items()):
+        summary.update("{}{}".format(name, tuple(tensor.shape)).encode())
+        summary.update(tensor.detach().contiguous().numpy().tobytes())
+    return summary.hexdigest()
+
+
+def _values(name: str, shape: Tuple[int, ...]) -> np.ndarray:
+    """Float32 values for one tensor, from its name alone.
+
+    Uniform bits of PCG64 scaled to the wanted spread: the same on every NumPy from 1.17 on, which
+    torch's own initialisers do not promise across releases.
+    """
+    seed = np.random.SeedSequence([SEED, zlib.crc32(name.encode())])
+    uniform = np.random.Generator(np.random.PCG64(seed)).random(shape, dtype=np.float32)
+    unit = (uniform * 2 - 1) * np.float32(math.sqrt(3))  # mean 0, variance 1
+    if name.endswith("gaussian_matrix"):
+        return unit
+    if len(shape) == 1:
+        is_scale = name.endswith("weight")
+        return (1 + unit * np.float32(0.1)) if is_scale else unit * np.float32(0.05)
+    if "pos_embed" in name or "rel_pos" in name:
+        return unit * np.float32(0.2)
+    if ("embed" in name and len(shape) == 2) or name.endswith("_token.weight"):
+        return unit
+    # A transposed convolution with stride 2 and kernel 2 sums over its input channels only, and its
+    # weight is laid out (in, out, 2, 2).
+    fan_in = shape[0] if "output_upscaling" in name else int(np.prod(shape[1:]))
+    return unit * np.float32(1 / math.sqrt(fan_in))
+
+
+def fill_random(model: Any) -> Weights:
+    """Overwrite every parameter and buffer of `model` with seeded values, in place."""
+    import torch
+
+    with torch.no_grad():
+        for name, tensor in model.state_dict().items():
+            values = _values(name, tuple(tensor.shape))
+            tensor.copy_(torch.from_numpy(np.ascontiguousarray(values)))
+    return Weights("random", digest(model))
+
+
+def load_trained(model: Any) -> Weights:
+    """Fill the small model with the weights that `samcheck.guest.training` made.
+
+    Raises:
+        CheckpointRefused: the file beside this module is not the one that was measured.
+    """
+    import torch
+
+    with np.load(TRAINED, allow_pickle=False) as archive:
+        model.load_state_dict({name: torch.from_numpy(archive[name]) for name in archive.files})
+    found = digest(model)
+    if found != TRAINED_SHA256:
+        raise checkpoints.CheckpointRefused(
+            "wrong-digest",
+            str(TRAINED),
+            "its parameters have SHA-256 {}, not {}".format(found, TRAINED_SHA256),
+        )
+    return Weights("trained", found)
+
+
+#: What `keep` has loaded, by variant.
+_KEPT: Dict[str, "Tuple[Any, Weights]"] = {}
+
+
+def keep(variant: Variant) -> None:
+    """Load `variant` for this process and all its copies: the largest takes 10 s of a processor each time."""
+    _KEPT[variant.name] = load(variant)
+
+
+def load(variant: Variant) -> "Tuple[Any, Weights]":
+    """Build `variant` with its own weights or its official checkpoint, else with seeded weights.
+
+    Returns the model (float32, CPU, eval mode) and what it carries.
+
+    Raises:
+        CheckpointRefused: the checkpoint in ``$SAMCHECK_CHECKPOINTS`` is not the official file.
+    """
+    if variant.name in _KEPT:
+        return _KEPT.pop(variant.name)  # whoever gets it may move and change it
+    model = variant.build()
+    if variant.weights is not None:
+        return model, variant.weights(model)
+    path = checkpoints.checkpoint_path(variant)
+    if path is None:
+        return model, fill_random(model)
+    assert variant.checkpoint is not None
+    shapes = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
+    model.load_state_dict(checkpoints.read(path, shapes, variant.checkpoint).parameters)
+    return model, Weights("official", variant.checkpoint.sha256)

@@ -1,0 +1,162 @@
+"""Fixtures of the suite: the device, and models and references that are made once per session.
+
+torch is imported inside the functions, so that an environment in which it cannot be imported still
+runs the checks that say so.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any, Callable, Dict, Iterator, Tuple
+
+import pytest
+
+from ..models.variants import VARIANTS
+
+#: The slow-down of a matrix product against fp32 above which a CPU is taken to emulate a precision. It was
+#: 8 for fp16 where the whole encoder of vit_b took 177 s an image; 0.1 to 0.4 for bf16.
+SLOWEST = 5.0
+
+
+@pytest.fixture(scope="session")
+def device(request: pytest.FixtureRequest) -> str:
+    """``cuda`` where this build of PyTorch reaches a GPU, else ``cpu``; --samcheck-device decides."""
+    import torch
+
+    torch.set_grad_enabled(False)
+    wanted = request.config.getoption("--samcheck-device")
+    if wanted == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    if wanted == "cuda":
+        torch.cuda.init()  # raises PyTorch's own reason: no silent fallback
+    return str(wanted)
+
+
+@pytest.fixture(scope="session")
+def exact_float32(device: str) -> Iterator[None]:
+    """float32 means float32: no TF32 in convolutions, which PyTorch switches on by default."""
+    from ..models.precisions import tf32
+
+    with tf32(False):
+        yield
+
+
+@pytest.fixture(scope="session")
+def scene() -> Any:
+    """One landscape picture, 320 x 240, whose front shape is prompted for."""
+    from ..models import scenes
+
+    return scenes.draw(seed=7, height=240, width=320)
+
+
+@pytest.fixture(scope="session")
+def loaded(request: pytest.FixtureRequest, variant: str) -> Any:
+    """The model of `variant` in float32 on the CPU; never changed, only copied."""
+    from ..models import weights
+
+    model, carried = weights.load(VARIANTS[variant])
+    model.carried = carried
+    writer = request.config.pluginmanager.get_plugin("samcheck-journal")
+    if writer is not None:
+        writer.journal.weights(variant, str(carried))
+    return model
+
+
+@pytest.fixture(scope="session")
+def plain(device: str, exact_float32: None) -> Any:
+    """The small model in float32 on the device, for checks that do not depend on the size."""
+    from ..models import weights
+
+    return weights.load(VARIANTS["tiny"])[0].to(device)
+
+
+@pytest.fixture(scope="session")
+def oracle_model(loaded: Any, variant: str) -> Any:
+    """The oracle with the weights of `loaded`."""
+    return VARIANTS[variant].oracle(loaded)
+
+
+@pytest.fixture(scope="session")
+def reference(oracle_model: Any, loaded: Any, scene: Any) -> Callable[[str], Any]:
+    """The oracle's prediction for a kind of prompt on the scene, computed once."""
+    from ..models import pipeline
+
+    encoded = oracle_model.encode(scene.image)
+    made: Dict[str, Any] = {}
+
+    def get(kind: str) -> Any:
+        if kind not in made:
+            side = loaded.image_encoder.img_size
+            made[kind] = oracle_model.predict(encoded, pipeline.prompt(scene, kind, side))
+        return made[kind]
+
+    return get
+
+
+@pytest.fixture(scope="session")
+def affordable(variant: str, precision: str, device: str) -> None:
+    """Skips a large variant in a precision that this CPU only emulates: it would take hours."""
+    from ..models import availability, precisions
+
+    if VARIANTS[variant].tier == "fast" or device != "cpu":
+        return
+    wanted = precisions.PRECISIONS[precision]
+    if availability.unavailable(wanted, device):
+        return  # for others to tell
+    slower = availability.slowdown(wanted.dtype)
+    if slower > SLOWEST:
+        pytest.skip(
+            "{} products are {:.0f} times slower than fp32 on this CPU, more than {:.0f}: only the "
+            "small variant is run in it".format(precision, slower, SLOWEST)
+        )
+
+
+@pytest.fixture(scope="session")
+def model(loaded: Any, affordable: None, precision: str, device: str, exact_float32: None) -> Any:
+    """The model on the device, on the safe path of `precision`; skips where it cannot run."""
+    from ..models import availability, precisions
+
+    wanted = precisions.PRECISIONS[precision]
+    reason = availability.unavailable(wanted, device, loaded.image_encoder)
+    if reason:
+        pytest.skip("no {} on {}: {}".format(precision, device, reason))
+    return precisions.apply(loaded, wanted, device)
+
+
+@pytest.fixture(scope="session")
+def new_predictor(variant: str) -> Callable[[Any], Any]:
+    """Makes a predictor from a model of this variant."""
+    return VARIANTS[variant].predictor
+
+
+@pytest.fixture(scope="session")
+def encoded(model: Any, new_predictor: Callable[[Any], Any], scene: Any) -> "Tuple[Any, str]":
+    """A predictor with the scene's image encoded, and what its encoder really computed in."""
+    from ..models import precisions
+
+    predictor = new_predictor(model)
+    return predictor, precisions.computing(model, lambda: predictor.set_image(scene.image))
+
+
+@pytest.fixture(scope="session")
+def ready(encoded: "Tuple[Any, str]") -> Any:
+    """A predictor of the model with the scene's image encoded, for checks that only ask it."""
+    return encoded[0]
+
+
+@pytest.fixture
+def turns(request: pytest.FixtureRequest, settings: Dict[str, str]) -> Any:
+    """Paces a benchmark in which another process takes part (`samcheck.analysis.interleave`); else None."""
+    from ..benchmark.turns import HEAP_KEPT, PARTNER, Paced
+
+    partner = request.config.stash.get(PARTNER, None)
+    if partner is None:
+        return None
+    settings["heap"] = "keeps what is freed" if request.config.stash[HEAP_KEPT] else "as it is"
+    return partial(Paced, partner, request.session.items.index(request.node))
+
+
+@pytest.fixture(scope="session")
+def computed_in(encoded: "Tuple[Any, str]") -> str:
+    """What the encoder of `ready` really computed in."""
+    return encoded[1]

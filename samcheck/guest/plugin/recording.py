@@ -1,0 +1,67 @@
+"""Fixtures by which a check says more than whether it held; `plugin` stores what they collected."""
+
+from __future__ import annotations
+
+from typing import Any, Dict, List
+
+import pytest
+
+from ..defects.watch import DefectWatch
+from ..record import Series
+
+WATCH = pytest.StashKey["DefectWatch"]()
+METRICS = pytest.StashKey["Dict[str, float]"]()
+SETTINGS = pytest.StashKey["Dict[str, str]"]()
+SERIES = pytest.StashKey["List[Series]"]()
+PICTURES = pytest.StashKey["Dict[str, str]"]()
+#: The fixture of the small model, for checks that do not depend on the size.
+PLAIN = "plain"
+
+
+@pytest.fixture
+def defect(request: pytest.FixtureRequest) -> DefectWatch:
+    """``with defect("some-id"): ...`` around a step that a catalogued upstream defect may break."""
+    watch = DefectWatch()
+    request.node.stash[WATCH] = watch
+    return watch
+
+
+@pytest.fixture
+def measured(request: pytest.FixtureRequest) -> Dict[str, float]:
+    """Numbers to store with this check; the unit is the suffix of the name."""
+    metrics: Dict[str, float] = request.node.stash.setdefault(METRICS, {})
+    return metrics
+
+
+@pytest.fixture
+def settings(request: pytest.FixtureRequest) -> Dict[str, str]:
+    """What really ran, read back from live objects, to store with this check."""
+    settings: Dict[str, str] = request.node.stash.setdefault(SETTINGS, {})
+    return settings
+
+
+@pytest.fixture
+def series(request: pytest.FixtureRequest) -> List[Series]:
+    """The raw samples to store with this check: what this process measured."""
+    series: List[Series] = request.node.stash.setdefault(SERIES, [])
+    return series
+
+
+@pytest.fixture
+def pictures(request: pytest.FixtureRequest) -> Dict[str, str]:
+    """Pictures to store with this check if it fails, as `samcheck.guest.pictures` makes them."""
+    pictures: Dict[str, str] = request.node.stash.setdefault(PICTURES, {})
+    return pictures
+
+
+def noted(item: pytest.Item, failed: bool) -> Dict[str, Any]:
+    """What a check has collected, as fields of its result."""
+    settings = item.stash.get(SETTINGS, {})
+    if PLAIN in getattr(item, "fixturenames", ()):  # it runs SAM, whatever variants were asked for
+        settings = dict(settings, model="tiny")
+    return {
+        "metrics": item.stash.get(METRICS, {}),
+        "settings": settings,
+        "series": item.stash.get(SERIES, []),
+        "pictures": item.stash.get(PICTURES, {}) if failed else {},
+    }

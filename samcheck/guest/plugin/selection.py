@@ -1,0 +1,72 @@
+"""Which checks a start of the suite runs: by their groups, and by lists of their names."""
+
+from __future__ import annotations
+
+import os
+from typing import List, Optional, Set
+
+import pytest
+
+from ..journal import storable
+from ..record import GROUP_NAMES
+from .groups import group_of
+
+
+def require_groups(config: pytest.Config) -> None:
+    """Refuse groups that there are not, of which no check would run."""
+    unknown = sorted(_groups(config) - set(GROUP_NAMES))
+    if unknown:
+        raise pytest.UsageError(
+            "--samcheck-groups: no group {}; known: {}".format(", ".join(unknown), ", ".join(GROUP_NAMES))
+        )
+
+
+def _groups(config: pytest.Config) -> Set[str]:
+    given = config.getoption("--samcheck-groups")
+    return set(given.split(",")) if given else set()
+
+
+def of_other_groups(config: pytest.Config, path: str) -> bool:
+    """Whether a file holds checks that were not asked for; it is then not even imported."""
+    name = os.path.basename(path)
+    wanted = _groups(config)
+    return bool(wanted) and name.startswith("test_") and name.endswith(".py") and group_of(path) not in wanted
+
+
+def choose(config: pytest.Config, items: List[pytest.Item]) -> None:
+    """Leave out what one list names, and what another does not."""
+    skipped = _listed(config, "--samcheck-skip-listed") or set()
+    only = _listed(config, "--samcheck-only")
+
+    def wanted(item: pytest.Item) -> bool:
+        check = check_id(item.nodeid)
+        return check not in skipped and (only is None or check in only)
+
+    gone = [item for item in items if not wanted(item)]
+    if gone:
+        items[:] = [item for item in items if wanted(item)]
+        config.hook.pytest_deselected(items=gone)
+
+
+def is_skipped(config: pytest.Config, path: str) -> bool:
+    """Whether a whole module is to be left out, because the interpreter died while it was imported."""
+    return os.path.basename(path) in (_listed(config, "--samcheck-skip-listed") or ())
+
+
+def _listed(config: pytest.Config, option: str) -> Optional[Set[str]]:
+    """The lines of the file that an option names; None without one."""
+    path = config.getoption(option)
+    if path is None:
+        return None
+    with open(path, encoding="utf-8") as stream:
+        return {line.rstrip("\n") for line in stream}
+
+
+def check_id(nodeid: str) -> str:
+    """A node id without the folders in front of the module: the same wherever the suite is mounted.
+
+    It is as the host has it, and takes one line in a list, also where pytest leaves ids as they are.
+    """
+    path, separator, rest = nodeid.partition("::")
+    name: str = storable(os.path.basename(path) + separator + rest)
+    return name.replace("\n", "\\n").replace("\r", "\\r")

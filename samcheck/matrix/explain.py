@@ -1,0 +1,184 @@
+"""One cell explained: whether it can exist, what is installed for it, what a machine makes of it (pure)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Any
+
+from samcheck.cells import Cell
+from samcheck.errors import BadInput, BuildFailed
+from samcheck.facts import Facts, compatibility, gpu_support, requirements, version_of
+from samcheck.facts.compatibility import Obstacle
+from samcheck.facts.gpu_support import Host
+from samcheck.matrix import axes
+from samcheck.matrix.text import obstacle_json
+
+
+@dataclass(frozen=True)
+class Explained:
+    """What the facts say of a cell.
+
+    Attributes:
+        against: what keeps it from existing.
+        on_host: what keeps it from the machine's GPU, or limits it there.
+        installs: exact pins, empty where it cannot be installed.
+        instead: ids of the nearest cells that nothing is against.
+    """
+
+    cell: Cell
+    host: Host
+    against: tuple[Obstacle, ...]
+    on_host: tuple[Obstacle, ...]
+    installs: tuple[str, ...]
+    instead: tuple[str, ...]
+
+    @property
+    def possible(self) -> bool:
+        return not self.against and not gpu_support.hard(self.on_host)
+
+
+def explain(id: str, host: Host, facts: Facts) -> Explained:
+    """What the facts say of the cell with this id, on a machine.
+
+    Raises:
+        BadInput: no cell has that id, possible or not.
+    """
+    return about(find(id, facts), host, facts)
+
+
+def about(cell: Cell, host: Host, facts: Facts) -> Explained:
+    """What the facts say of a cell, on a machine."""
+    against = compatibility.obstacles(cell, facts)
+    on_host = gpu_support.obstacles(cell, host, facts)
+    possible = not against and not gpu_support.hard(on_host)
+    instead = () if possible else tuple(_instead(cell, host, facts))
+    return Explained(cell, host, against, on_host, _installs(cell, facts), instead)
+
+
+def find(id: str, facts: Facts) -> Cell:
+    """The cell with an id, found by writing the ids of all that there could be: an id is never parsed.
+
+    Raises:
+        BadInput: none has it; with one that is like it.
+    """
+    mine = [torch for torch in axes.known("torch", facts) if id.startswith(f"torch{torch}-")]
+    if not mine:
+        known = f"{facts.releases[0].version} to {facts.releases[-1].version}"
+        like = _default(facts)[-1].id
+        raise BadInput(f"no cell is called {id[:80]!r}: ids are like {like}, with a PyTorch from {known}")
+    every = [cell for torch in mine for cell in _of(torch, facts)]
+    found = next((cell for cell in every if cell.id == id), None)
+    if found is not None:
+        return found
+    possible = [cell.id for cell in every if not cell.numpy and not compatibility.obstacles(cell, facts)]
+    (near,) = get_close_matches(id, possible, n=1, cutoff=0)
+    raise BadInput(f"no cell is called {id[:80]!r}; one that can be is {near}")
+
+
+def _of(torch: str, facts: Facts) -> Iterator[Cell]:
+    """Every cell of a PyTorch release that can be named, possible or not."""
+    tags = (*axes.known("cuda", facts), "cpu")
+    numpys = ("", *axes.known("numpy", facts))
+    for cuda in tags:
+        for python in axes.known("python", facts):
+            for numpy in numpys:
+                yield Cell(torch, cuda, python, numpy)
+
+
+def _default(facts: Facts) -> list[Cell]:
+    return [Cell(row.version, row.default_build.tag, row.pythons[-1]) for row in facts.releases]
+
+
+def _installs(cell: Cell, facts: Facts) -> tuple[str, ...]:
+    if any(obstacle.kind == "install" for obstacle in compatibility.obstacles(cell, facts)):
+        return ()
+    try:
+        return requirements.resolve(cell, facts).all
+    except BuildFailed:
+        return ()
+
+
+def _instead(cell: Cell, host: Host, facts: Facts) -> Iterator[str]:
+    """The nearest cells with nothing against them: with another build, Python or PyTorch; and the newest."""
+    found = {other.id: None for other in nearest(cell, host, facts)}
+    newest = (each for torch in axes.known("torch", facts) for each in _of(torch, facts) if not each.numpy)
+    for other in newest:
+        if other.python == cell.python and other.needs_gpu_build and _fine(other, host, facts):
+            found[other.id] = None
+            break
+    yield from found
+
+
+def nearest(cell: Cell, host: Host, facts: Facts) -> Iterator[Cell]:
+    """For its build, its Python and its PyTorch: the nearest cell that differs in that alone and can run."""
+    for axis in ("cuda", "python", "torch"):
+        own = compatibility.fields(cell)[axis]
+        values = [value for value in axes.known(axis, facts) if value != own]
+        for value in sorted(values, key=lambda value: _distance(axis, value, own, facts)):
+            other = Cell(**{**compatibility.fields(cell), axis: value})
+            if _fine(other, host, facts):
+                yield other
+                break
+
+
+def _fine(cell: Cell, host: Host, facts: Facts) -> bool:
+    return not compatibility.obstacles(cell, facts) and not gpu_support.hard(
+        gpu_support.obstacles(cell, host, facts)
+    )
+
+
+def _distance(axis: str, value: str, own: str, facts: Facts) -> tuple[int, ...]:
+    """How far a value is: by major and minor version; of those of one minor, the newest is the nearest."""
+
+    def number(text: str) -> tuple[int, ...]:
+        version = axes.cuda_version(text, facts) if axis == "cuda" else version_of(text)
+        return (*version.release, 0, 0)[:3]
+
+    one, other = number(value), number(own)
+    return (abs(one[0] - other[0]), abs(one[1] - other[1]), -one[2])
+
+
+def lines(explained: Explained) -> Iterator[str]:
+    """For people."""
+    yield f"{explained.cell.id}: {verdict(explained)}"
+    for obstacle in explained.against:
+        yield f"  {obstacle.kind}: {obstacle}"
+    for obstacle in explained.on_host:
+        yield f"  {obstacle.kind}: {obstacle}"
+    for other in explained.instead:
+        yield f"  instead: {other}"
+    if explained.installs:
+        yield f"  installs: {' '.join(explained.installs)}"
+
+
+def verdict(explained: Explained) -> str:
+    """The answer in a few words; the worst obstacle decides."""
+    kinds = {obstacle.kind for obstacle in explained.against}
+    for kind, words in (
+        ("install", "cannot be installed"),
+        ("run", "can be installed, and cannot work"),
+        ("doubt", "may not exist"),
+    ):
+        if kind in kinds:
+            return words
+    if not explained.host:
+        return "can be installed"
+    if not explained.possible:
+        return f"cannot run on {explained.host}"
+    doubtful = any(obstacle.kind == "doubt" for obstacle in explained.on_host)
+    return f"{'may' if doubtful else 'can'} run on {explained.host}"
+
+
+def as_json(explained: Explained) -> dict[str, Any]:
+    """For programs."""
+    return {
+        "id": explained.cell.id,
+        "possible": explained.possible,
+        "verdict": verdict(explained),
+        "against": [obstacle_json(each) for each in explained.against],
+        "on_host": [obstacle_json(each) for each in explained.on_host],
+        "installs": list(explained.installs),
+        "instead": list(explained.instead),
+    }

@@ -1,0 +1,42 @@
+"""GitHub Actions: a matrix for `fromJSON`, which the workflow in examples/ci/github.yml fans out over."""
+
+from __future__ import annotations
+
+import json
+import math
+
+from samcheck.errors import BadInput
+from samcheck.matrix.fanout.pipeline import Job, Pipeline, arguments
+
+#: "A matrix will generate a maximum of 256 jobs per workflow run" (GitHub's workflow reference).
+MAXIMUM_JOBS = 256
+
+
+def render(pipeline: Pipeline) -> str:
+    """One line of JSON.
+
+    In an entry, `arguments` stands behind the ``--`` of the job's command, quoted for a shell; `folder` gets
+    its results, and names its artifact; `runner` has the labels for ``runs-on``; `limit` is for
+    ``timeout-minutes``. `shard`, `cells` and the estimated `minutes` are for people.
+
+    Raises:
+        BadInput: more jobs than GitHub takes.
+    """
+    if len(pipeline.jobs) > MAXIMUM_JOBS:
+        raise BadInput(
+            f"{pipeline.matrix}: {len(pipeline.jobs)} jobs, GitHub takes {MAXIMUM_JOBS} at once: "
+            f"give --shards {MAXIMUM_JOBS} or less"
+        )
+    return json.dumps({"include": [_entry(pipeline, job) for job in pipeline.jobs]})
+
+
+def _entry(pipeline: Pipeline, job: Job) -> dict[str, object]:
+    return {
+        "shard": job.name,
+        "arguments": arguments(pipeline, job),
+        "cells": " ".join(job.cells),
+        "minutes": math.ceil(job.minutes),
+        "limit": job.limit,
+        "folder": job.folder,
+        "runner": ["self-hosted", "gpu"] if job.needs_gpu else ["ubuntu-latest"],
+    }

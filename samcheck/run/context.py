@@ -1,0 +1,133 @@
+"""What is the same for all cells of a run, and what is known of one while it runs."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Protocol
+
+import samcheck
+from samcheck.environments import Environment
+from samcheck.guest.record import (
+    SCHEMA_VERSION,
+    CellResult,
+    CheckResult,
+    EnvironmentRecord,
+    Fingerprint,
+)
+from samcheck.matrix import PlannedCell
+from samcheck.run import pytest_arguments, records, repetitions
+from samcheck.run.records import Attempt
+from samcheck.run.scheduler import ON_CPU, Gates, Slot
+
+
+class Watcher(Protocol):
+    """Who is told how a cell gets on."""
+
+    def phase(self, name: str) -> None: ...
+
+    def checks(self, done: int, total: int, current: str) -> None: ...
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What is the same for all cells of a run.
+
+    Attributes:
+        why: why this kind of environment was chosen, for the table.
+        check_timeout: seconds after which a check is stopped.
+        version: of samcheck, with the commit where that is known.
+        variants, groups: names; empty for all that the tier has.
+        suite: folder of the checks, as the guest sees it.
+        processes: that measure each benchmark; 0 for what the tier has.
+        seconds: of measuring a benchmark in one process, and of warming up; 0 for what the tier has.
+        gates: what the cells of the run share: who may build, who may run, and whether all shall end.
+        only: the checks to run, by their node ids; empty for all of the tier.
+        deadline: when to stop, on `time.monotonic`'s clock; what is finished by then is the result.
+    """
+
+    tier: str
+    environment: Environment
+    why: str
+    check_timeout: float
+    variants: tuple[str, ...] = ()
+    suite: str = pytest_arguments.SUITE
+    version: str = samcheck.__version__
+    gates: Gates = field(default_factory=Gates)
+    only: tuple[str, ...] = ()
+    processes: int = 0
+    seconds: float = 0.0
+    groups: tuple[str, ...] = ()
+    deadline: float = math.inf
+
+    @property
+    def late(self) -> bool:
+        """Whether the time is over that the user has for the run."""
+        return time.monotonic() > self.deadline
+
+    @property
+    def benchmark_seconds(self) -> float:
+        return self.seconds or repetitions.SECONDS[self.tier]
+
+    @property
+    def passes(self) -> int:
+        return self.processes or repetitions.PROCESSES[self.tier]
+
+
+def now() -> str:
+    """The time, as results have it."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+@dataclass
+class Course:
+    """What is known of a cell while it runs."""
+
+    planned: PlannedCell
+    settings: Settings
+    folder: Path
+    watcher: Watcher
+    started: str = field(default_factory=now)
+    phases: dict[str, float] = field(default_factory=dict)
+    details: dict[str, str] = field(default_factory=dict)
+    observed: Fingerprint | None = None
+    slot: Slot = ON_CPU
+
+    @contextmanager
+    def phase(self, name: str) -> Iterator[None]:
+        self.watcher.phase(name)
+        begin = time.monotonic()
+        try:
+            yield
+        finally:
+            self.phases[name] = round(time.monotonic() - begin, 3)
+
+    def result(self, outcome: str, reason: str, attempts: Sequence[Attempt] = ()) -> CellResult:
+        weights = {name: said for attempt in attempts for name, said in attempt.journal.weights.items()}
+        return CellResult(
+            schema_version=SCHEMA_VERSION,
+            cell=self.planned.cell.record(self.planned.tags),
+            outcome=outcome,
+            reason=reason,
+            environment=EnvironmentRecord(self.settings.environment.kind, self.settings.why, self.details),
+            tier=self.settings.tier,
+            started=self.started,
+            finished=now(),
+            samcheck=self.settings.version,
+            observed=self.observed,
+            variants=list(self.settings.variants),
+            weights=weights,
+            phases=self.phases,
+            checks=self.checks(attempts) if attempts else [],
+            groups=list(self.settings.groups),
+        )
+
+    def checks(self, attempts: Sequence[Attempt]) -> list[CheckResult]:
+        """What became of each check, with what all processes measured."""
+        found = records.verdicts(attempts, self.settings.check_timeout)
+        return repetitions.joined(found, self.folder, self.settings.passes)

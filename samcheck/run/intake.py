@@ -1,0 +1,249 @@
+"""What a guest says → the events that the host believes (pure but for the clock).
+
+A check runs in the process that reports on it, so it can lie about itself. It must not be able to take back
+what was reported before it, to end another check, or to report one twice. Whatever a guest sends, what comes
+out here is well-formed and in order, and every check that was started has an end:
+
+- what was ``collected`` stays so: a later list adds to it, and ends the check that runs meanwhile;
+- a check is started only if it was collected, and ended only while it is the one that runs;
+- a second report on a check fails it, because one of the two is not pytest's, also behind the end;
+- times are the host's, from its monotonic clock: no check took longer than it was seen to run.
+
+What cannot be found out from outside: whether the events of a check that has not yet run come from pytest, or
+from an earlier check that imitates it and then ends the process. See docs/trust.md.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, replace
+from typing import Any
+
+from samcheck.codec import Shape
+from samcheck.guest.record import CHECK_OUTCOMES, GROUP_NAMES, CheckResult, Series
+from samcheck.run.records import Journal, group_of_check
+
+#: What a check can have come to when its end is reported.
+ENDS = frozenset(CHECK_OUTCOMES) - {"not-run"}
+#: Of pytest: https://docs.pytest.org/en/stable/reference/exit-codes.html
+EXIT_STATUSES = range(6)
+#: Characters of a name that are kept.
+NAME_LIMIT = 1000
+#: What is measured is smaller by far, and squares and sums of it are still finite.
+NUMBER_LIMIT = 1e100
+_CHECK = Shape(CheckResult)
+
+Event = dict[str, Any]
+
+
+class Intake:
+    """Takes the lines of one start of the suite.
+
+    Attributes:
+        journal: what was believed so far.
+        unsound: nothing more is believed, because the guest did not report how a check ended, or collects
+            while one runs.
+        advanced: when the suite last got on, on `time.monotonic`'s clock. What merely is said does not count.
+    """
+
+    def __init__(self) -> None:
+        self.journal = Journal()
+        self.unsound = False
+        self._begun = self.advanced = time.monotonic()
+        self._number = 0
+        self._suspicions: dict[str, str] = {}
+
+    @property
+    def seconds(self) -> float:
+        """Since the start."""
+        return round(time.monotonic() - self._begun, 3)
+
+    def take(self, line: bytes) -> bytes:
+        """The lines to record for one of the guest's; often one, none if it says nothing that is believed."""
+        said = _parsed(line)
+        return b"".join(self._recorded(event) for event in self._believed(said))
+
+    def _recorded(self, event: Event) -> bytes:
+        event = {**event, "at": self.seconds, "n": self._number}
+        self._number += 1
+        content = json.dumps(event, allow_nan=False).encode()
+        before = self.journal.standing
+        self.journal.feed(content)
+        if self.journal.standing != before:
+            self.advanced = time.monotonic()
+        return content + b"\n"
+
+    def _believed(self, said: Event) -> Iterator[Event]:
+        if self.unsound:
+            return
+        over = self.journal.exit_status is not None
+        match said.get("event"):
+            case "importing" if not self.journal.collected:
+                yield from _importing(said.get("module"))
+            case "collected":
+                yield from self._collected(said)
+            case "not-collected" if self.journal.running is None:
+                yield from _not_collected(said)
+            case "started":
+                yield from self._repeated(said.get("check")) if over else self._started(said.get("check"))
+            case "finished":
+                yield from self._repeated(_name(said)) if over else self._finished(said.get("result"))
+            case "weights" if not over:
+                yield from self._weights(said)
+            case "ended" if not over and _is_status(said.get("exit_status")):
+                yield {"event": "ended", "exit_status": int(said["exit_status"])}
+
+    def _collected(self, said: Event) -> Iterator[Event]:
+        if not isinstance(said.get("checks"), list):
+            return
+        named = (result for each in said["checks"] if (result := _result(each)) is not None)
+        new = {each.check: _bare(each) for each in named if each.check not in self.journal.collected}
+        if new or not self.journal.collected:
+            checks = {**self.journal.collected, **new}
+            yield {"event": "collected", "checks": [asdict(each) for each in checks.values()]}
+        if new and self.journal.running is not None:
+            self.unsound = True
+            yield self._failed(self.journal.running[0], "crashed", "it reported a collection, as pytest does")
+
+    def _started(self, check: object) -> Iterator[Event]:
+        if not isinstance(check, str) or check not in self.journal.collected:
+            return
+        if self.journal.running is not None:
+            # Whatever keeps the guest from reporting ends would keep it from reporting the next one's, too.
+            self.unsound = True
+            yield self._failed(
+                self.journal.running[0], "crashed", "the guest went on without reporting its end"
+            )
+            return
+        yield from self._repeated(check)
+        yield {"event": "started", "check": check}
+
+    def _finished(self, reported: object) -> Iterator[Event]:
+        name = _name({"result": reported})
+        running, since = self.journal.running or (None, 0.0)
+        if name != running and isinstance(name, str) and name in self.journal.collected:
+            yield from self._repeated(name)
+            if running is not None:
+                self._suspicions[running] = f"it reported the end of another check, {name[:NAME_LIMIT]}"
+            return
+        if running is None or name != running:
+            return
+        result = _result(reported)
+        if result is None or result.outcome not in ENDS:
+            yield self._failed(running, "failed", "what the guest reported of it is not a result")
+        elif running in self._suspicions:
+            yield self._failed(running, "failed", self._suspicions[running])
+        else:
+            seen = max(0.0, min(result.seconds, self.seconds - since))
+            result = replace(_as_collected(result, self.journal), seconds=round(seen, 4))
+            yield {"event": "finished", "result": asdict(result)}
+
+    def _repeated(self, check: object) -> Iterator[Event]:
+        """Fail a check that has an end already, once."""
+        if not isinstance(check, str) or check not in self.journal.finished:
+            return
+        reason = "it was reported twice, so that one of the reports is not pytest's: another check wrote it"
+        if self._suspicions.get(check) != reason:
+            self._suspicions[check] = reason
+            yield self._failed(check, "failed", reason)
+
+    def _failed(self, check: str, outcome: str, reason: str) -> Event:
+        result = replace(self.journal.collected[check], outcome=outcome, reason=reason)
+        return {"event": "finished", "result": asdict(result)}
+
+    def _weights(self, said: Event) -> Iterator[Event]:
+        variant, description = said.get("variant"), said.get("description")
+        if isinstance(variant, str) and isinstance(description, str) and variant not in self.journal.weights:
+            yield {"event": "weights", "variant": _text(variant), "description": _text(description)}
+
+
+def _parsed(line: bytes) -> Event:
+    """The event in a line; empty for what is none."""
+    try:
+        said = json.loads(line)
+    except (ValueError, RecursionError):
+        return {}
+    return said if isinstance(said, dict) else {}
+
+
+def _is_status(value: object) -> bool:
+    return type(value) is int and value in EXIT_STATUSES
+
+
+def _name(said: Event) -> object:
+    """The check that a result is said to be of."""
+    result = said.get("result")
+    return result.get("check") if isinstance(result, dict) else None
+
+
+def _result(value: object) -> CheckResult | None:
+    """The result in what a guest said; None if it is none, or could not be stored, read again and used."""
+    try:
+        result = _CHECK.taken(value)
+        result = _CHECK.whole(_CHECK.read(json.dumps(asdict(result), allow_nan=False).encode()))
+    except (ValueError, TypeError, OverflowError, RecursionError):
+        return None
+    return result if _usable(result) else None
+
+
+def _usable(result: CheckResult) -> bool:
+    """Whether its name fits on a line of a list, and its numbers can be reckoned with."""
+    one_line = not {"\n", "\r"} & set(result.check)
+    return one_line and _moderate(result.metrics.values()) and all(map(_measured, result.series))
+
+
+def _measured(series: Series) -> bool:
+    samples = series.samples.values()
+    return bool(series.samples.get("wall_ms")) and all(map(_moderate, (*samples, series.readings.values())))
+
+
+def _moderate(numbers: Iterable[float]) -> bool:
+    return all(abs(number) < NUMBER_LIMIT for number in numbers)
+
+
+def _bare(check: CheckResult) -> CheckResult:
+    """What is known of a check before it runs; what else is said of it would be repeated with each blame."""
+    return CheckResult(
+        check.check,
+        check.group,
+        "not-run",
+        variant=check.variant,
+        precision=check.precision,
+        backend=check.backend,
+    )
+
+
+def _as_collected(result: CheckResult, journal: Journal) -> CheckResult:
+    """With the group, variant and so on under which the check was collected."""
+    known = journal.collected[result.check]
+    return replace(
+        result,
+        group=known.group,
+        variant=known.variant,
+        precision=known.precision,
+        backend=known.backend,
+    )
+
+
+def _importing(module: object) -> Iterator[Event]:
+    if isinstance(module, str) and module.isprintable() and group_of_check(module):
+        yield {"event": "importing", "module": _text(module)}
+
+
+def _not_collected(said: Event) -> Iterator[Event]:
+    module, reason, details = (said.get(name) for name in ("module", "reason", "details"))
+    if isinstance(module, str) and group_of_check(module):
+        group = said.get("group")
+        shown = {
+            "group": group if group in GROUP_NAMES else group_of_check(module),
+            "reason": _text(reason),
+            "details": _text(details, 4 * NAME_LIMIT),
+        }
+        yield {"event": "not-collected", "module": _text(module), **shown}
+
+
+def _text(value: object, most: int = NAME_LIMIT) -> str:
+    """The beginning of a text, without the halves of characters that JSON can hold and UTF-8 cannot."""
+    return value[:most].encode("utf-8", "replace").decode() if isinstance(value, str) else ""

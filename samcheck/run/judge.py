@@ -1,0 +1,83 @@
+"""What became of a cell: is it what was declared, and did its checks hold? (pure)"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from packaging.version import Version
+
+from samcheck.cells import Cell
+from samcheck.facts.requirements import Requirements
+from samcheck.files import printable
+from samcheck.guest.record import BAD_CHECK_OUTCOMES, CheckResult, Fingerprint
+from samcheck.run.records import Attempt
+
+
+def compare(cell: Cell, pins: Requirements, seen: Fingerprint) -> Iterator[str]:
+    """Where the environment is not what the cell declares."""
+    try:
+        torch = Version(seen.torch) if seen.torch else None
+    except ValueError:  # `InvalidVersion`, or digits by the thousand
+        said = printable(repr(seen.torch))
+        yield f"PyTorch: declared {cell.torch}, observed {said}, which is not a version"
+        return
+    build = "cu" + seen.torch_cuda.replace(".", "") if seen.torch_cuda else "cpu"
+    pairs = [
+        ("Python", cell.python, ".".join(seen.python.split(".")[:2])),
+        ("PyTorch", cell.torch, torch.public if torch else "absent"),
+        # A torch that cannot be imported does not tell its build; that is for the suite to report.
+        ("CUDA build", cell.cuda, cell.cuda if "torch" in seen.import_errors else build),
+    ]
+    observed = {
+        "torchvision": seen.torchvision,
+        "numpy": seen.numpy,
+        "segment-anything": seen.segment_anything,
+    }
+    for pin in filter(None, (*pins.torch[1:], *pins.numpy, pins.sam)):
+        name, _, version = pin.partition("==")
+        wanted = version.partition("+")[0]
+        pairs.append((name, wanted, (observed[name] or "absent").partition("+")[0]))
+    for name, declared, found in pairs:
+        if declared != found:
+            yield f"{name}: declared {declared}, observed {printable(found)}"
+
+
+def judge(attempts: list[Attempt], checks: list[CheckResult], stopped: bool = False) -> tuple[str, str]:
+    """Outcome and reason of a cell from its checks and from how the suite ended, or was `stopped`."""
+    bad = [check for check in checks if check.outcome in BAD_CHECK_OUTCOMES]
+    if stopped and not attempts[-1].complete and all(check.outcome == "not-run" for check in bad):
+        ran = len(checks) - len(bad)
+        return "timed-out", f"stopped by --stop-after: {ran} of {len(checks)} checks ran; --resume goes on"
+    if bad:
+        kinds = {check.outcome for check in bad}
+        # What cannot be imported explains everything behind it; what did not run explains nothing.
+        first = min(bad, key=lambda check: (check.outcome == "not-run", check.group != "imports"))
+        outcome = next((kind for kind in ("crashed", "timed-out") if kind in kinds), "failed")
+        return outcome, f"{len(bad)} of {len(checks)} checks: {first.check}: {first.reason}"
+    wrong = _wrong_with_all(attempts[-1], checks)
+    return wrong or ("passed", "")
+
+
+def _wrong_with_all(last: Attempt, checks: list[CheckResult]) -> tuple[str, str] | None:
+    """Outcome and reason of a cell of which no check is bad, but the whole is."""
+    if not last.complete:
+        return "crashed", f"the suite ended outside of a check: {last.ended}{_said(last)}"
+    if last.died_at_exit:
+        return "crashed", f"the interpreter died behind the last check: {last.ended}{_said(last)}"
+    if not checks:
+        return "failed", f"no check ran (pytest status {last.journal.exit_status}){_said(last)}"
+    if last.journal.exit_status == 1:
+        return "failed", f"pytest says that checks failed, and none was reported{_said(last)}"
+    if not any(_ran_sam(check) for check in checks):
+        return "failed", f"no check ran SAM itself: {len(checks)} checks of its surroundings held"
+    return None
+
+
+def _ran_sam(check: CheckResult) -> bool:
+    """Whether a check was run on a model: that of its variant, or the small one that stands for all."""
+    return bool(check.variant or "model" in check.settings) and check.outcome != "skipped"
+
+
+def _said(attempt: Attempt) -> str:
+    lines = attempt.output.strip().splitlines()
+    return f": {lines[-1][:200]}" if lines else ""

@@ -1,0 +1,187 @@
+"""What a person sees while a matrix runs: a live display on a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Protocol
+
+from rich.console import Console, ConsoleOptions, RenderableType
+from rich.markup import escape
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.segment import Segment
+from rich.table import Column
+
+from samcheck import streams
+from samcheck.guest.record import CellResult
+from samcheck.sanitize import visible
+
+#: Of the bar of one cell, the part for making the environment; the rest goes to its checks.
+PREPARE_SHARE = 40.0
+CELL_SHARE = 100.0
+LINE_SECONDS = 15.0
+
+STYLES = {"passed": "green", "build-failed": "yellow", "not-run": "yellow", "refused": "yellow"}
+
+
+#: Characters of the name of a check that are shown.
+NAME = 200
+
+
+class Terminal(Console):
+    """A console on which text is only text: what a guest has printed does not move the cursor, say.
+
+    rich itself does that, in segments of their own.
+    """
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+        for each in super().render(renderable, options):
+            yield each if each.control else each._replace(text=streams.harmless(each.text))
+
+
+def terminal(stderr: bool = False, width: int | None = None) -> Terminal:
+    """The console on standard output, or on standard error; colours and bars go past what cleans text."""
+    stream = sys.stderr if stderr else sys.stdout
+    past = stream.past() if isinstance(stream, streams.Stream) else None
+    return Terminal(file=past, stderr=stderr, width=width)  # type: ignore[arg-type]
+
+
+class Watched(Protocol):
+    """How one cell shows itself."""
+
+    def phase(self, name: str) -> None: ...
+
+    def checks(self, done: int, total: int, current: str) -> None: ...
+
+    def finished(self, result: CellResult) -> None: ...
+
+
+class Display(Protocol):
+    """How a run shows itself; cells may go on side by side."""
+
+    def cell(self, id: str) -> Watched: ...
+
+
+@contextmanager
+def display(console: Console, cells: int) -> Iterator[Display]:
+    """The live one on a terminal, else plain lines."""
+    if not console.is_terminal:
+        yield Lines(console, cells)
+        return
+    live = Live(console, cells)
+    with live.bar:
+        yield live
+
+
+def summary(result: CellResult) -> str:
+    """One line for a finished cell: outcome, counts by outcome, time, reason; nothing in it is obeyed."""
+    counts: dict[str, int] = {}
+    for check in result.checks:
+        counts[check.outcome] = counts.get(check.outcome, 0) + 1
+    parts = [f"{number} {outcome}" for outcome, number in sorted(counts.items())]
+    times = ", ".join(f"{name} {seconds:.0f} s" for name, seconds in result.phases.items())
+    text = f"{result.cell.id}: {result.outcome}"
+    if parts:
+        text += f" ({', '.join(parts)})"
+    if times:
+        text += f" [{times}]"
+    return visible(f"{text}: {result.reason}" if result.reason else text)
+
+
+class Lines:
+    """One line per step, and one every few seconds while checks run."""
+
+    def __init__(self, console: Console, cells: int) -> None:
+        self.console = console
+        self.cells = cells
+        self._begun = 0
+
+    def cell(self, id: str) -> Watched:
+        self._begun += 1
+        return _LinesOfCell(self, self._begun, id)
+
+
+class _LinesOfCell:
+    def __init__(self, lines: Lines, number: int, id: str) -> None:
+        self._lines = lines
+        self._head = f"[{number}/{lines.cells}] "
+        self._id = id
+        self._last = 0.0
+
+    def _say(self, text: str) -> None:
+        self._last = time.monotonic()
+        self._lines.console.print(self._head + text, markup=False, highlight=False, soft_wrap=True)
+
+    def phase(self, name: str) -> None:
+        self._say(f"{self._id}: {name}")
+
+    def checks(self, done: int, total: int, current: str) -> None:
+        if time.monotonic() - self._last > LINE_SECONDS:
+            now = f", now {visible(current, NAME)}" if current else ""
+            self._say(f"{self._id}: {done}/{total} checks{now}")
+
+    def finished(self, result: CellResult) -> None:
+        self._say(summary(result))
+
+
+class Live:
+    """A bar over all cells with the current check and the time left."""
+
+    def __init__(self, console: Console, cells: int) -> None:
+        self.console = console
+        self.cells = cells
+        self._shares: dict[int, float] = {}
+        self.bar = Progress(
+            TextColumn("{task.description}", table_column=Column(no_wrap=True)),
+            BarColumn(bar_width=12),
+            TimeElapsedColumn(table_column=Column(no_wrap=True)),
+            TextColumn("left"),
+            TimeRemainingColumn(table_column=Column(no_wrap=True)),
+            # Only the name of the check gives way on a narrow terminal.
+            TextColumn(
+                "[dim]{task.fields[now]}",
+                table_column=Column(ratio=1, no_wrap=True, overflow="ellipsis"),
+            ),
+            console=console,
+            expand=True,
+        )
+        self._task = self.bar.add_task("", total=cells * CELL_SHARE, now="")
+
+    def cell(self, id: str) -> Watched:
+        watched = _LiveCell(self, len(self._shares) + 1, id)
+        watched.at(0.0, "")
+        return watched
+
+    def update(self, number: int, id: str, share: float, now: str) -> None:
+        """Show where one cell is; the bar is over all."""
+        self._shares[number] = share
+        self.bar.update(
+            self._task,
+            description=f"{number}/{self.cells} {escape(id)}",
+            completed=sum(self._shares.values()),
+            now=escape(visible(now, NAME)),
+        )
+
+
+class _LiveCell:
+    def __init__(self, live: Live, number: int, id: str) -> None:
+        self._live = live
+        self._number = number
+        self._id = id
+
+    def at(self, share: float, now: str) -> None:
+        self._live.update(self._number, self._id, share, now)
+
+    def phase(self, name: str) -> None:
+        self.at(PREPARE_SHARE if name != "prepare" else 0.0, name)
+
+    def checks(self, done: int, total: int, current: str) -> None:
+        share = PREPARE_SHARE + (CELL_SHARE - PREPARE_SHARE) * done / max(total, 1)
+        self.at(share, f"{done}/{total} {current.partition('::test_')[2]}")
+
+    def finished(self, result: CellResult) -> None:
+        self.at(CELL_SHARE, "")
+        style = STYLES.get(result.outcome, "red")
+        self._live.console.print(summary(result), style=style, markup=False, highlight=False)

@@ -1,0 +1,75 @@
+"""One check of one result → the shell line that runs it again, in the environment of that result."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+from pathlib import Path
+
+from samcheck import facts, paths
+from samcheck.cells import Cell
+from samcheck.environments import docker, shell_command, substitute, venv
+from samcheck.errors import BadInput
+from samcheck.facts import requirements
+from samcheck.guest.record import CellResult, CheckResult
+from samcheck.run import pytest_arguments
+
+_IMAGE = re.compile(r"samcheck:[A-Za-z0-9_][A-Za-z0-9_.+-]*")
+
+
+def line(result: CellResult, check: CheckResult) -> str:
+    """The line, for a POSIX shell.
+
+    Raises:
+        BadInput: the check is not in this checkout's suite, or the environment is not on this machine;
+            the message says how to make it.
+    """
+    _require_in_suite(check.check)
+    words = pytest_arguments.arguments(
+        pytest_arguments.SUITE, result.tier, tuple(result.variants), f"{pytest_arguments.SUITE}/{check.check}"
+    )
+    if result.environment.kind == "docker":
+        on_gpu = result.observed is not None and result.observed.device == "cuda"
+        inside = substitute(words, docker.SOURCE_MOUNT, docker.GIVEN_MOUNT, docker.WORK_MOUNT)
+        made = shell_command.quoted(shell_command.docker(_image(result), inside, on_gpu=on_gpu))
+    else:
+        made = shell_command.process(_python(result), substitute(words, str(paths.CHECKOUT), ".", "."))
+    if not made.isprintable():  # a result file that somebody else wrote
+        raise BadInput("a name in this result has characters that no command line should hold")
+    return made
+
+
+def _require_in_suite(check: str) -> None:
+    module = check.partition("::")[0]
+    if not re.fullmatch(r"[\w-]+\.py", module) or not (paths.CHECKOUT / "tests" / "suite" / module).is_file():
+        raise BadInput(
+            f"{check[:200]!r} is not in this checkout's tests/suite: check out the samcheck of the result"
+        )
+
+
+def _image(result: CellResult) -> str:
+    image = result.environment.details.get("image", "")
+    if not _IMAGE.fullmatch(image):
+        raise BadInput(
+            f"the result of {result.cell.id} does not say which image it ran in: run the cell again"
+        )
+    return image
+
+
+def _python(result: CellResult) -> str:
+    """The interpreter of a result that ran in a virtual environment, or in one as it is."""
+    if result.environment.kind == "here":
+        stored = result.environment.details.get("interpreter", "")
+        python = Path(os.path.expanduser(stored.replace("<checkout>", str(paths.CHECKOUT))))
+    else:
+        was = result.cell
+        cell = Cell(was.torch, was.cuda, was.python, was.numpy, was.sam)
+        folder = venv.Venv().folder(cell, requirements.resolve(cell, facts.load()))
+        python = folder / "bin" / "python"
+    if not python.is_absolute() or not os.access(python, os.X_OK):
+        raise BadInput(
+            f"the {result.environment.kind} environment of {result.cell.id} is not on this machine "
+            f"({python}): run its matrix here, or `samcheck cell {shlex.quote(result.cell.id)}`"
+        )
+    return str(python)

@@ -1,0 +1,202 @@
+"""The suite, started in a prepared place until every check is settled, and its benchmarks again."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from contextlib import nullcontext
+from dataclasses import asdict, replace
+from functools import partial
+from pathlib import Path
+from typing import IO
+
+from samcheck import files
+from samcheck.environments import GIVEN, TOO_MUCH, Ended, Job, Place, channel, scratch
+from samcheck.errors import Refused
+from samcheck.guest.record import CheckResult
+from samcheck.run import pytest_arguments, records, repetitions
+from samcheck.run.context import Course, Settings
+from samcheck.run.intake import Intake
+from samcheck.run.records import Attempt, Journal
+
+#: A cell whose guest dies more often than this is given up; the rest of its checks are not-run.
+MAXIMUM_DEATHS = 10
+#: For an interpreter to end when the suite is over; a thread that a check has left may keep it alive.
+EXIT_SECONDS = 60.0
+#: For the guest to stop a check at its time limit by itself, before the host does.
+GRACE_SECONDS = 60.0
+#: Lists of checks for the guest: those to leave out, and, where only some are wanted, those.
+SKIPPED, ONLY = "skip.txt", "only.txt"
+STOPPED = "the time that --stop-after gives"
+
+
+def measured(course: Course, place: Place) -> list[Attempt]:
+    """Run the suite, then its benchmarks in further processes."""
+    attempts = run_suite(course, place)
+    benchmarked = any(check.series for attempt in attempts for check in attempt.journal.finished.values())
+    if attempts[-1].complete and benchmarked:
+        told = repetitions.run(course.folder, course.settings.passes, lambda n: start_pass(course, place, n))
+        if told:
+            course.details["processes"] = "; ".join(told)
+    return attempts
+
+
+def run_suite(course: Course, place: Place) -> list[Attempt]:
+    """Start the suite until every check is settled, the guest dies too often, or the time is over."""
+    timeout = course.settings.check_timeout
+    attempts = attempts_in(course.folder)
+    while not (attempts and (attempts[-1].complete or _given_up(attempts, timeout))):
+        attempts.append(_start(course, place, len(attempts) + 1, records.settled(attempts, timeout)))
+        if course.settings.late:
+            break
+    return attempts
+
+
+def _given_up(attempts: list[Attempt], check_timeout: float) -> bool:
+    """Whether starting again would not help: the guest died outside of any check, or too often."""
+    deaths = [each for each in attempts if each.ended is not None]
+    if not deaths or deaths[-1] is not attempts[-1]:
+        return False
+    return deaths[-1].blamed(check_timeout) is None or len(deaths) > MAXIMUM_DEATHS
+
+
+def attempts_in(folder: Path) -> list[Attempt]:
+    """The attempts of an earlier samcheck, from their files."""
+    numbers = range(1, len(list(folder.glob("output-*.log"))) + 1)
+    return [
+        records.read_attempt(record(folder, n), folder / f"ended-{n}.json", folder / f"output-{n}.log")
+        for n in numbers
+    ]
+
+
+def record(folder: Path, number: int) -> Path:
+    """What the guest reported in its start with this number."""
+    return folder / f"journal-{number}.jsonl"
+
+
+def _start(course: Course, place: Place, number: int, done: dict[str, CheckResult]) -> Attempt:
+    """One start of the suite; its end is noted only if samcheck lives to see it, and did not stop it."""
+    output = course.folder / f"output-{number}.log"
+    files.clear_way(output)
+    output.touch()
+    lists = {SKIPPED: done, ONLY: course.settings.only}
+    settings = course.settings
+    arguments = (*_pytest(settings, settings.suite), f"--samcheck-skip-listed={GIVEN}/{SKIPPED}")
+    with scratch.given(course.folder) as given:
+        for name, checks in lists.items():
+            (given / name).write_text("".join(f"{check}\n" for check in checks), encoding="utf-8")
+        guest = Guest(course, place, given, output, settled=len(done))
+        ended = guest.run(arguments, record(course.folder, number))
+    if course.settings.late:
+        return Attempt(guest.journal, None, 0.0, records.tail(output))
+    note_end(course.folder / f"ended-{number}.json", ended, guest.seconds)
+    return Attempt(guest.journal, ended, guest.seconds, records.tail(output))
+
+
+def note_end(path: Path, ended: Ended, seconds: float) -> None:
+    """Note how a guest ended, and when: in seconds since its start."""
+    files.write_atomically(path, json.dumps({**asdict(ended), "at": seconds}).encode())
+
+
+def start_pass(
+    course: Course, place: Place, number: int, given: Path | None = None, more: tuple[str, ...] = ()
+) -> Ended:
+    """One process that measures nothing but the benchmarks.
+
+    Args:
+        given: the folder with what it gets; by default a new one.
+        more: arguments for it.
+    """
+    settings = course.settings
+    if settings.late:
+        return Ended(None, cause=STOPPED)
+    arguments = (*_pytest(settings, f"{settings.suite}/{repetitions.MODULE}"), *more)
+    output = repetitions.output(course.folder, number)
+    with nullcontext(given) if given else scratch.given(course.folder) as folder:
+        if settings.only:
+            (folder / ONLY).write_text("".join(f"{check}\n" for check in settings.only), encoding="utf-8")
+        guest = Guest(course, place, folder, output)
+        return guest.run(arguments, repetitions.journal(course.folder, number))
+
+
+class Guest:
+    """One start of the suite, or of a part of it.
+
+    Attributes:
+        seconds: how long it took, once it has ended.
+    """
+
+    def __init__(self, course: Course, place: Place, given: Path, output: Path, settled: int = 0) -> None:
+        self._course, self._place, self._given, self._output = course, place, given, output
+        self._settled = settled
+        self._intake = Intake()
+        self._told = 0
+        self.seconds = 0.0
+
+    @property
+    def journal(self) -> Journal:
+        return self._intake.journal
+
+    def run(self, arguments: tuple[str, ...], record: Path) -> Ended:
+        """Run pytest with these arguments, and keep what it reports in `record`.
+
+        Raises:
+            Refused: that cannot be kept.
+            Stopped: the run ends; who was ended with it has not died of a check.
+        """
+        arguments = (*arguments, f"--samcheck-journal={GIVEN}/{channel.NAME}")
+        files.clear_way(record)
+        files.clear_way(self._output)
+        job = partial(Job, arguments, self._given, output=self._output, gpu=self._course.slot.gpu)
+        with record.open("wb") as kept, channel.Channel(self._given, partial(self._keep, kept)) as heard:
+            with scratch.work(self._course.folder) as work:
+                ended = self._place.run(job(work=work, alive=partial(self._alive, heard)))
+            self.seconds = self._intake.seconds
+        heard.check()
+        self._course.settings.gates.check()
+        return replace(ended, cause=TOO_MUCH) if heard.flooded else ended
+
+    def _keep(self, kept: IO[bytes], line: bytes) -> None:
+        believed = self._intake.take(line)
+        if not believed:
+            return
+        try:
+            kept.write(believed)
+            kept.flush()
+            os.fsync(kept.fileno())
+        except OSError as error:
+            raise Refused(
+                f"what the checks report cannot be kept in {kept.name} ({error.strerror}): make that "
+                "possible, then --resume goes on from here"
+            ) from None
+
+    def _alive(self, heard: channel.Channel) -> bool:
+        """Tell the watcher what is new, and say whether the guest still gets on.
+
+        The guest stops a check at its time limit by itself; a minute later the host does, whatever the guest
+        says meanwhile, unless the suite gets on.
+        """
+        heard.check()
+        self._course.settings.gates.check()
+        if self._course.settings.late or heard.flooded or self._intake.unsound:
+            return False
+        journal = self.journal
+        if journal.lines != self._told:
+            self._told = journal.lines
+            done, known = (self._settled + len(each) for each in (journal.finished, journal.collected))
+            self._course.watcher.checks(done, known, journal.running[0] if journal.running else "")
+        over = journal.exit_status is not None
+        patience = EXIT_SECONDS if over else self._course.settings.check_timeout + GRACE_SECONDS
+        return time.monotonic() - self._intake.advanced < patience
+
+
+def _pytest(settings: Settings, what: str) -> tuple[str, ...]:
+    """Python's arguments that run a part of the suite, or all of it."""
+    return (
+        *pytest_arguments.arguments(settings.suite, settings.tier, settings.variants, what, settings.groups),
+        "--continue-on-collection-errors",
+        f"--samcheck-check-timeout={settings.check_timeout}",
+        f"--samcheck-benchmark-seconds={settings.benchmark_seconds}",
+        *((f"--samcheck-only={GIVEN}/{ONLY}",) if settings.only else ()),
+    )

@@ -1,0 +1,1 @@
+"""What is kept: results, runs, and an index of them."""

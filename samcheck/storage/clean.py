@@ -1,0 +1,249 @@
+"""Removing what samcheck keeps on a machine, and nothing else."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from samcheck import owned, paths, units
+from samcheck.environments import disk_items, orphans, venv
+from samcheck.environments.disk_items import Item
+from samcheck.errors import BadInput, EnvironmentUnavailable
+from samcheck.storage import disk
+from samcheck.storage.index import index
+
+#: What was done where something would not go.
+FAILED = "could not remove"
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What is to go beside containers of killed runs.
+
+    Attributes:
+        environments: images, their build cache, virtual environments, and indexes of results.
+        runs: folders of runs.
+        older_than: only what was not used for so many seconds; without a kind, of all kinds.
+        keep_under: only, oldest first, until all that samcheck keeps takes so many bytes.
+        run: the one run with this id, and its containers.
+        dry_run: say what would go, and remove nothing.
+    """
+
+    environments: bool = False
+    runs: bool = False
+    older_than: int | None = None
+    keep_under: int | None = None
+    run: str | None = None
+    dry_run: bool = False
+
+    @property
+    def limited(self) -> bool:
+        return self.older_than is not None or self.keep_under is not None
+
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """The kinds of things that may go; with a limit alone, all."""
+        all_of_them = self.limited and not (self.environments or self.runs)
+        return (
+            *(disk_items.ENVIRONMENTS if self.environments or all_of_them else ()),
+            *(disk_items.RUNS if self.runs or all_of_them else ()),
+        )
+
+
+@dataclass(frozen=True)
+class Step:
+    """What was done (``removed``, ``would remove``, ``kept``, ``frees``, ...), and to what."""
+
+    done: str
+    what: str
+
+
+def clean(wanted: Wanted, now: float | None = None) -> Iterator[Step]:
+    """Remove leftover containers, and what is wanted; a step for each thing.
+
+    What a running samcheck or a container uses is kept, and said.
+
+    Raises:
+        BadInput: there is no such run, or it still goes on.
+    """
+    client, no_engine = _engine()
+    done = "would remove" if wanted.dry_run else "removed"
+    if wanted.run is not None:
+        folder = _run_folder(wanted.run, client)
+        yield from (Step(done, what) for what in _one_run(folder, client, wanted.dry_run))
+    if client is not None:
+        yield from (Step(done, f"container {name}") for name in _forgotten(client, wanted.dry_run))
+    if no_engine and "image" in wanted.kinds:
+        yield Step("did not look", f"for images and build cache: {no_engine}")
+    if wanted.kinds:
+        yield from _by_kind(wanted, client, time.time() if now is None else now)
+
+
+def _engine() -> tuple[Any, str]:
+    """The engine's client; None where no engine answers, and why."""
+    from samcheck.environments import docker  # slow to import
+
+    try:
+        return docker.connect(), ""
+    except EnvironmentUnavailable as error:
+        return None, error.what
+
+
+def _forgotten(client: Any, dry_run: bool) -> list[str]:
+    if not dry_run:
+        return orphans.remove_abandoned(client)
+    return [str(each.name) for each in orphans.made(client) if orphans.abandoned(each)]
+
+
+def _run_folder(id: str, client: Any) -> Path:
+    known = sorted(path.name for path in paths.RUNS.iterdir() if path.is_dir()) if paths.RUNS.is_dir() else []
+    if id not in known:
+        newest = f"; the newest are {', '.join(known[-3:])}" if known else ": there is none at all"
+        raise BadInput(f"--run {id}: no such run in {paths.RUNS}{newest}")
+    if not disk.is_run(paths.RUNS / id):
+        raise BadInput(f"--run {id}: {paths.RUNS / id} is not marked as made by samcheck: remove it by hand")
+    held = disk.run(paths.RUNS / id, _working(client)).held
+    if held:
+        raise BadInput(f"--run {id}: {held}; stop it first")
+    return paths.RUNS / id
+
+
+def _working(client: Any) -> list[str]:
+    if client is None:
+        return []
+    from samcheck.environments import engine_storage
+
+    return engine_storage.working(client)
+
+
+def _one_run(folder: Path, client: Any, dry_run: bool) -> Iterator[str]:
+    """Remove a run's containers, then its folder."""
+    for container in orphans.made(client) if client is not None else ():
+        if container.labels.get("samcheck.work", "").startswith(f"{folder}/"):
+            yield f"container {container.name if dry_run else orphans.remove_one(container)}"
+    obstacle = "" if dry_run else owned.remove(folder, disk.run_before)
+    if obstacle:
+        raise BadInput(f"--run {folder.name}: {obstacle}")
+    yield f"run {folder.name}"
+
+
+def _by_kind(wanted: Wanted, client: Any, now: float) -> Iterator[Step]:
+    everything = _look(client)
+    yield from (Step("left alone", each) for each in disk.foreign(wanted.kinds))
+    chosen = choose(everything, wanted, now)
+    removable = [item for item in chosen if not item.held]
+    yield from (Step("kept", f"{_title(item)}: {item.held}") for item in chosen if item.held)
+    if wanted.dry_run:
+        yield from (Step("would remove", what) for what in _titles(removable))
+    else:
+        removable = yield from _remove(removable, client)
+        if client is not None and "image" in wanted.kinds:
+            yield from _remove_orphans(everything, client)
+    gone = {id(item) for item in removable}
+    left = [item for item in everything if id(item) not in gone]
+    yield Step("frees", units.readable(disk_items.freed(removable, left)) + _stays(removable))
+    if wanted.keep_under is not None and disk_items.total(left) > wanted.keep_under:
+        yield Step("leaves", f"{units.readable(disk_items.total(left))}, in use or not asked for")
+
+
+def _stays(gone: Sequence[Item]) -> str:
+    size = disk_items.outside(gone)
+    return f"; {units.readable(size)} stay, held by others such as uv's cache of wheels" if size else ""
+
+
+def _look(client: Any) -> list[Item]:
+    if client is None:
+        return disk.folders([])
+    from samcheck.environments import engine_storage
+
+    return [*engine_storage.look(client), *disk.folders(engine_storage.working(client))]
+
+
+def choose(items: Sequence[Item], wanted: Wanted, now: float) -> list[Item]:
+    """What of `items` is to go; of those that are held, the ones that else would."""
+    candidates = [item for item in items if item.kind in wanted.kinds]
+    if not wanted.limited:
+        return candidates
+    chosen = disk_items.older(candidates, now - wanted.older_than) if wanted.older_than is not None else []
+    if wanted.keep_under is not None:
+        gone = {id(item) for item in chosen if not item.held}
+        left = [item for item in items if id(item) not in gone]
+        free = [item for item in candidates if id(item) not in gone and not item.held]
+        chosen += disk_items.excess(left, free, wanted.keep_under)
+    return chosen
+
+
+def _title(item: Item) -> str:
+    return f"{item.kind} {item.name}"
+
+
+def _titles(items: Iterable[Item]) -> list[str]:
+    """Titles in order; a number behind what is there several times, as layers in the build cache are."""
+    counted = Counter(map(_title, items))
+    return [title if count == 1 else f"{title} ({count})" for title, count in counted.items()]
+
+
+def _remove(items: Sequence[Item], client: Any) -> Generator[Step, None, list[Item]]:
+    """Remove each, the build cache last, because images hold it; returns what really went."""
+    gone = []
+    for item in items:
+        if item.kind == "cache":
+            continue
+        try:
+            obstacle = _remove_image(item, client) if item.kind == "image" else _remove_folder(item)
+        except (OSError, BadInput) as error:  # the others go all the same
+            yield Step(FAILED, f"{_title(item)}: {error}")
+            continue
+        if obstacle:
+            yield Step("kept", f"{_title(item)}: {obstacle}")
+        else:
+            gone.append(item)
+            yield Step("removed", _title(item))
+    return gone + (yield from _remove_cache([item for item in items if item.kind == "cache"], client))
+
+
+def _remove_image(item: Item, client: Any) -> str:
+    from samcheck.environments import engine_storage
+
+    return engine_storage.remove_image(client, item.key)
+
+
+def _remove_folder(item: Item) -> str:
+    """Remove a folder, a venv or an index with its lock held; why not, when that cannot be had."""
+    folder = Path(item.key)
+    if item.kind == "run":
+        return owned.remove(folder, disk.run_before)
+    if item.kind == "index":
+        return index.remove(folder)
+    return (
+        venv.remove(folder) if folder.parent == venv.folders() else owned.remove(folder, disk.killed_before)
+    )
+
+
+def _remove_orphans(before: Sequence[Item], client: Any) -> Iterator[Step]:
+    """What images that are gone now were built from: it takes their place in the build cache."""
+    from samcheck.environments import engine_storage
+
+    known = {item.key for item in before if item.kind == "cache"}
+    now = [item for item in engine_storage.look(client) if item.kind == "cache"]
+    yield from _remove_cache([item for item in now if item.key not in known], client)
+
+
+def _remove_cache(items: Sequence[Item], client: Any) -> Generator[Step, None, list[Item]]:
+    from samcheck.environments import engine_storage
+
+    if not items:
+        return []
+    if not engine_storage.prunes_by_id(client):
+        yield Step("kept", "build cache: this engine is too old to remove single records of it")
+        return []
+    ids = engine_storage.remove_cache(client, [item.key for item in items])
+    gone = [item for item in items if item.key in ids]
+    needed = [item for item in items if item.key not in ids]
+    yield from (Step("removed", what) for what in _titles(gone))
+    yield from (Step("kept", f"{what}: the engine still needs it") for what in _titles(needed))
+    return gone

@@ -1,0 +1,306 @@
+"""What samcheck keeps on this machine, how large it is, and when it was used last."""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from samcheck import owned, paths, units
+from samcheck.environments import disk_items, orphans, venv
+from samcheck.environments.disk_items import Item
+from samcheck.errors import EnvironmentUnavailable
+from samcheck.sanitize import visible
+from samcheck.storage import runs
+from samcheck.storage.index import index, parquet
+
+#: Kinds of things, in the order of the text, and what a group of them is called.
+GROUPS = {
+    "image": "images",
+    "cache": "build cache",
+    "venv": "virtual environments",
+    "run": "runs",
+    "oracle": "answers of the oracle",
+    "index": "indexes of results",
+    "container": "containers of killed runs",
+    "unfinished": "unfinished builds",
+}
+
+
+def _temporary_place() -> Path:
+    """Where folders for a moment are made, also while none can be: on a full disk `clean` is needed most."""
+    with suppress(FileNotFoundError):
+        return Path(tempfile.gettempdir())
+    return Path(os.environ.get("TMPDIR") or "/tmp")  # noqa: S108
+
+
+#: Folders that are made for a moment, and left by what is killed meanwhile.
+TEMPORARY = (
+    (_temporary_place(), "samcheck-build-*"),
+    (_temporary_place(), f"{parquet.TEMPORARY}*"),
+    (Path("/var/tmp"), "samcheck-base.*"),  # noqa: S108
+)
+BLOCK = 512
+
+
+@dataclass(frozen=True)
+class Usage:
+    """What is there, and why the engine's share is not among it (empty where it is)."""
+
+    items: tuple[Item, ...]
+    no_engine: str = ""
+
+
+def look() -> Usage:
+    """Everything that samcheck keeps, in the engine and in folders."""
+    from samcheck.environments import docker, engine_storage  # slow to import
+
+    try:
+        client = docker.connect()
+    except EnvironmentUnavailable as error:
+        return Usage(tuple(folders([])), error.what)
+    return Usage((*engine_storage.look(client), *folders(engine_storage.working(client))))
+
+
+def folders(working: Collection[str]) -> list[Item]:
+    """Everything that samcheck keeps in folders; containers are at work in the folders `working`."""
+    busy = _busy(working)
+    found = [
+        *_settled([_venv(path, busy) for path in _inside(venv.folders()) if _is_venv(path)]),
+        *(_run(path, busy) for path in _inside(paths.RUNS) if is_run(path)),
+        *_settled([_folder("unfinished", path, busy) for path in _temporary()]),
+    ]
+    found += [_index(path) for path in _inside(index.home()) if _is_index(path)]
+    if any(_answers()):
+        found += _settled([_folder("oracle", oracle_folder(), "", _answers())])
+    return found
+
+
+def foreign(kinds: Collection[str]) -> Iterator[str]:
+    """Where folders lie among samcheck's that are not its own, of these kinds."""
+    places: tuple[tuple[str, Callable[[], Path], Callable[[Path], bool]], ...] = (
+        ("venv", venv.folders, _is_venv),
+        ("run", lambda: paths.RUNS, is_run),
+        ("index", index.home, _is_index),
+    )
+    for kind, place, own in places:
+        names = [path.name for path in _inside(place()) if kind in kinds and not own(path)]
+        if names:
+            some = ", ".join(map(visible, names[:3])) + (", …" if len(names) > 3 else "")
+            yield f"what is not marked as made by samcheck in {visible(str(place()))}: {some}"
+
+
+def _is_venv(folder: Path) -> bool:
+    return owned.is_own(folder, venv.completed)
+
+
+def _is_index(folder: Path) -> bool:
+    return owned.is_own(folder, index.listed_before)
+
+
+def is_run(folder: Path) -> bool:
+    """Whether samcheck has made the folder of a run."""
+    return owned.is_own(folder, run_before)
+
+
+def run_before(folder: Path) -> bool:
+    """Whether a samcheck from before there were marks made the folder of a run, of whatever command."""
+    return any(made(folder) for made in (runs.is_run, runs.is_bisect, runs.is_meeting))
+
+
+def killed_before(folder: Path) -> bool:
+    """Whether a samcheck from before there were marks left a folder that it made for a moment."""
+    if re.fullmatch(r"samcheck-build-[a-z0-9_]{8}", folder.name):
+        return all(owned.has_file(folder, name) for name in ("Dockerfile", "uv"))
+    base = re.fullmatch(r"samcheck-base\.[A-Za-z0-9]{6}", folder.name)
+    return base is not None and owned.is_own(folder / "debootstrap", lambda _: True)
+
+
+def run(folder: Path, working: Collection[str]) -> Item:
+    """The folder of one run; containers are at work in the folders `working`."""
+    return _run(folder, _busy(working))
+
+
+def oracle_folder() -> Path:
+    """Where the guest keeps the oracle's answers; it stands alone, and so this rule stands twice."""
+    home = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
+    return Path(os.environ.get("SAMCHECK_CACHE") or Path(home) / "samcheck" / "oracle")
+
+
+def _answers() -> Iterator[Path]:
+    """The oracle's answers: named by a digest, they are known wherever $SAMCHECK_CACHE points to."""
+    for path in oracle_folder().glob("*.npz"):
+        if re.fullmatch(r"[0-9a-f]{64}\.npz", path.name) and owned.has_file(path.parent, path.name):
+            yield path
+
+
+def _inside(folder: Path) -> Iterator[Path]:
+    if folder.is_dir():
+        yield from sorted(path for path in folder.iterdir() if path.is_dir() and not path.is_symlink())
+
+
+def _temporary() -> Iterator[Path]:
+    """What killed builds of this user left; another user's cannot be removed."""
+    for place, name in TEMPORARY:
+        for path in sorted(place.glob(name)):
+            if owned.is_own(path, killed_before) and path.lstat().st_uid == os.getuid():
+                yield path
+
+
+def _busy(working: Collection[str]) -> str:
+    """Text in which a folder is named that a process or a container works in."""
+    return "\n".join([*_commands(), *working])
+
+
+def _commands() -> Iterator[str]:
+    """The command lines of the other processes that can be seen from here."""
+    for process in psutil.process_iter(["cmdline"]):
+        if process.pid != os.getpid():
+            yield " ".join(process.info["cmdline"] or ())
+
+
+@dataclass(frozen=True)
+class _Folder:
+    """A folder, and of its files with several names (hard links) how many are in it, and are at all."""
+
+    item: Item
+    inside: Mapping[Hashable, int]
+    anywhere: Mapping[Hashable, int]
+
+
+def _settled(found: Sequence[_Folder]) -> list[Item]:
+    """The folders' items, with the files noted that something outside of them has a name for too."""
+    inside: Counter[Hashable] = Counter()
+    for folder in found:
+        inside.update(folder.inside)
+    return [
+        replace(
+            folder.item,
+            stays=frozenset(file for file, count in folder.anywhere.items() if inside[file] < count),
+        )
+        for folder in found
+    ]
+
+
+def _venv(folder: Path, busy: str) -> _Folder:
+    """A virtual environment; its marker has the time of its last use."""
+    marker = folder / venv.COMPLETE
+    found = _folder("venv" if venv.completed(folder) else "unfinished", folder, busy)
+    item = replace(found.item, cell=folder.name.rpartition("-")[0])
+    if venv.completed(folder):
+        item = replace(item, used=marker.stat().st_mtime)
+    if not item.held and venv.is_locked(folder):
+        item = replace(item, held="it is being built")
+    return replace(found, item=item)
+
+
+def _index(folder: Path) -> Item:
+    """An index; the list in it has the time of its last use."""
+    (item,) = _settled([_folder("index", folder, "")])
+    root = index.root_of(folder)
+    held = index.IN_USE if index.in_use(folder) else ""
+    return replace(item, name=f"{item.name}{f', of {root}' if root else ''}", held=held)
+
+
+def _run(folder: Path, busy: str) -> Item:
+    (item,) = _settled([_folder("run", folder, busy)])
+    started_by = folder.name.rpartition("-")[2]
+    if not item.held and started_by.isdigit() and orphans.lives(started_by):
+        item = replace(item, held=f"it goes on: process {started_by}")
+    return item
+
+
+def _folder(kind: str, folder: Path, busy: str, of: Iterable[Path] | None = None) -> _Folder:
+    """A folder with all that is in it, or with some files `of` it; `busy` names what something works in."""
+    parts: dict[Hashable, int] = {}
+    inside: Counter[Hashable] = Counter()
+    anywhere: dict[Hashable, int] = {}
+    devices, newest = set(), 0.0
+    for status in _files(folder) if of is None else _stats(map(str, of)):
+        inode = (status.st_dev, status.st_ino)
+        parts[inode] = status.st_blocks * BLOCK
+        if status.st_nlink > 1 and not stat.S_ISDIR(status.st_mode):
+            inside[inode] += 1
+            anywhere[inode] = status.st_nlink
+        devices.add(status.st_dev)
+        newest = max(newest, status.st_mtime)
+    held = "a process works in it" if str(folder) in busy else ""
+    if len(devices) > 1 or owned.has_mounts(folder):
+        held = owned.MOUNTED  # as by a killed debootstrap
+    return _Folder(Item(kind, folder.name, str(folder), parts, newest, held=held), inside, anywhere)
+
+
+def _files(folder: Path) -> Iterator[os.stat_result]:
+    """What the file system says of everything below a folder; what goes meanwhile is not missed."""
+    for where, _, names in os.walk(folder):
+        yield from _stats((where, *(os.path.join(where, name) for name in names)))
+
+
+def _stats(paths: Iterable[str]) -> Iterator[os.stat_result]:
+    for path in paths:
+        with suppress(FileNotFoundError):
+            yield os.lstat(path)
+
+
+def as_json(seen: Usage, now: float) -> dict[str, Any]:
+    """For programs: everything, and the sums of the groups and in all, in bytes."""
+    freed = disk_items.frees(seen.items)
+    return {
+        "no_engine": seen.no_engine,
+        "bytes": disk_items.total(seen.items),
+        "bytes_also_elsewhere": disk_items.outside(seen.items),
+        "groups": {
+            kind: disk_items.total(each for each in seen.items if each.kind == kind) for kind in GROUPS
+        },
+        "items": [
+            {
+                "kind": item.kind,
+                "name": item.name,
+                "cell": item.cell,
+                "bytes": item.size,
+                "bytes_freed_alone": alone,
+                "last_used": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(item.used)),
+                "age_seconds": round(now - item.used),
+                "held": item.held,
+            }
+            for item, alone in zip(seen.items, freed, strict=True)
+        ],
+    }
+
+
+def lines(seen: Usage, now: float) -> Iterator[str]:
+    """For people: groups with their sums, and in each the newest first."""
+    freed = dict(zip(map(id, seen.items), disk_items.frees(seen.items), strict=True))
+    if seen.no_engine:
+        yield f"images, build cache and containers: unknown, {seen.no_engine}"
+    for kind, title in GROUPS.items():
+        group = sorted((each for each in seen.items if each.kind == kind), key=lambda each: -each.used)
+        if not group:
+            continue
+        yield f"{title}: {units.readable(disk_items.total(group))}"
+        for item in group:
+            yield _line(item, freed[id(item)], now)
+    yield f"in all: {units.readable(disk_items.total(seen.items))}, what several share counted once"
+    stays = disk_items.outside(seen.items)
+    if stays:
+        yield (
+            f"of that {units.readable(stays)} stay when all of it goes: they are also in images or folders "
+            "that are not samcheck's, such as uv's cache of wheels"
+        )
+
+
+def _line(item: Item, alone: int, now: float) -> str:
+    freed = "" if alone == item.size else f", frees {units.readable(alone)}"
+    held = f" [{item.held}]" if item.held else ""
+    name = item.name if item.cell in item.name else f"{item.name} of {item.cell}"
+    return f"  {units.readable(item.size):>9}  {units.ago(now - item.used):>10}  {name}{freed}{held}"

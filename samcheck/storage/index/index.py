@@ -1,0 +1,293 @@
+"""The index of a results folder: Parquet parts in the cache folder, kept up to date.
+
+A part is never changed: a new one takes its place, and then a new list of parts that of the old one. So a
+kill at any moment leaves an index that is right as far as it goes. Whoever brings one up to date is alone in
+it; whoever asks keeps parts that are no longer listed from being removed meanwhile.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+import time
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import astuple, dataclass
+from pathlib import Path
+from typing import Any
+
+from samcheck import codec, files, owned, paths
+from samcheck.errors import BadInput
+from samcheck.files import InUse
+from samcheck.guest import record
+from samcheck.storage import results
+from samcheck.storage.index import parquet, parts, rows, tables
+from samcheck.storage.index.parts import Parts, Stamp
+
+LIST, READERS, COMPLETE = "index.json", "readers", ".parquet"
+#: How the names of all that is made in the folder of an index end, but for these two and the mark.
+MADE = (COMPLETE, ".ndjson", files.DRAFT)
+#: Of what an index is made: where one of these changes, it is made anew.
+MAKERS = (tables, parquet, rows, results, codec, record)
+#: A file may change again without a sign of it for so long: the clock of file systems ticks.
+TICK_SECONDS = 0.1
+#: A stamp that no file has.
+UNREADABLE = Stamp(-1, 0, 0)
+#: Bytes of the list, which names every file.
+LARGEST = 256 * 2**20
+IN_USE = "a question is being asked of it"
+#: How to lock what nobody else may have locked.
+NOBODY = fcntl.LOCK_EX | fcntl.LOCK_NB
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Index:
+    """An index that is up to date.
+
+    Attributes:
+        cells, checks: its files, with `samcheck.storage.index.tables.CELLS` and `CHECKS`.
+        problems: a sentence for each file that is no result.
+        results: how many are in it.
+    """
+
+    cells: Sequence[Path]
+    checks: Sequence[Path]
+    problems: Sequence[str]
+    results: int
+
+
+def home() -> Path:
+    """Where the indexes are."""
+    return paths.home() / "index"
+
+
+def folder_of(root: Path) -> Path:
+    """Where the index of one results folder is."""
+    whole = root.resolve()
+    name = hashlib.sha256(os.fsencode(whole)).hexdigest()[:12]
+    return home() / f"{results.slug(whole.name)[:40]}-{name}"
+
+
+@contextmanager
+def current(root: Path, say: Say) -> Iterator[Index]:
+    """The index of `root`, brought up to date first; its files stay as long as this is open.
+
+    Raises:
+        BadInput: there is no such folder, or DuckDB is not installed.
+    """
+    if not root.is_dir():
+        raise BadInput(f"there is no folder {root}")
+    folder = folder_of(root)
+    with ExitStack() as reading:
+        with _alone(folder):
+            held, problems = _updated(folder, root, say)
+            _sweep(folder, held)
+            reading.enter_context(_reading(folder))
+        cells, checks = ([_file(folder, name, of) for name in held] for of in ("cells", "checks"))
+        yield Index(cells, checks, problems, sum(map(len, held.values())))
+
+
+def forget(root: Path) -> None:
+    """Have the index of `root` made anew, because it was found damaged."""
+    with _alone(folder_of(root)) as folder:
+        (folder / LIST).unlink(missing_ok=True)
+
+
+def remove(folder: Path) -> str:
+    """Remove an index; why not, when somebody uses it."""
+    try:
+        with files.locked(folder, wait=False), _reading(folder, NOBODY):
+            return owned.remove(folder, listed_before)
+    except (InUse, BlockingIOError):
+        return IN_USE
+    except FileNotFoundError:  # somebody else was faster
+        return ""
+
+
+def listed_before(folder: Path) -> bool:
+    """Whether a samcheck from before there were marks made an index: it noted of which results it is.
+
+    And called it after them, or any folder with such a list would be taken for one.
+    """
+    root = root_of(folder) if owned.has_file(folder, LIST) else ""
+    return os.path.isabs(root) and folder_of(Path(root)).name == folder.name
+
+
+def in_use(folder: Path) -> bool:
+    """Whether somebody brings an index up to date, or asks it."""
+    try:
+        with files.locked(folder, wait=False), _reading(folder, NOBODY):
+            return False
+    except (InUse, BlockingIOError):
+        return True
+
+
+def root_of(folder: Path) -> str:
+    """Of which results folder an index is; empty where it does not say."""
+    try:
+        return str(files.parsed_json(files.read(folder / LIST, LARGEST))["root"])
+    except (BadInput, ValueError, KeyError, TypeError):
+        return ""
+
+
+@contextmanager
+def _alone(folder: Path, wait: bool = True) -> Iterator[Path]:
+    """Alone in an index's folder, which is there."""
+    while True:
+        with ExitStack() as lock, suppress(FileNotFoundError):  # removed while we waited: again
+            owned.make(folder, listed_before)
+            before = folder.stat().st_ino
+            lock.enter_context(files.locked(folder, wait))
+            if folder.stat().st_ino == before:
+                held = lock.pop_all()
+                break
+    with held:
+        yield folder
+
+
+@contextmanager
+def _reading(folder: Path, how: int = fcntl.LOCK_SH) -> Iterator[None]:
+    """Keep parts from being removed; with another `how`, see to it that nobody does."""
+    handle = os.open(folder / READERS, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    with open(handle, "rb", buffering=0) as stream:
+        fcntl.flock(stream, how)
+        yield
+
+
+def _updated(folder: Path, root: Path, say: Say) -> tuple[Parts, list[str]]:
+    """Bring the index up to date; its parts, and a sentence for each file that is no result."""
+    held, there = _listed(folder), _there(root)
+    stay, packs = parts.settled(held, there)
+    todo = parts.unread(held, there)
+    if packs or todo or len(stay) < len(held):
+        with parquet.connected() as duck:
+            kept = {name: held[name] for name in stay}
+            try:
+                kept |= {_joined(folder, duck, pack): pack.files for pack in packs}
+            except OSError:  # a part is damaged: all are made anew
+                kept, todo = {}, sorted(there)
+            _list(folder, root, kept)
+            return _read_all(folder, root, todo, there, kept, duck, say)
+    return held, []
+
+
+def _read_all(
+    folder: Path, root: Path, todo: Sequence[str], there: parts.Files, held: Parts, duck: Any, say: Say
+) -> tuple[Parts, list[str]]:
+    """Read files into new parts, each of which is noted before the next is begun."""
+    problems: list[str] = []
+    if len(todo) > parts.PART:
+        say(f"reading {len(todo)} new or changed results of {root} into an index ({folder})")
+    for start in range(0, len(todo), parts.PART):
+        some = todo[start : start + parts.PART]
+        name, good, bad = _part(folder, root, some, duck)
+        problems += bad
+        if good:
+            held = {**held, name: {file: _noted(there[file]) for file in good}}
+            _list(folder, root, held)
+    return held, problems
+
+
+def _noted(stamp: Stamp) -> Stamp:
+    """A stamp to know a file by, which it does not have where it may still change within the same tick."""
+    settled = time.time() - stamp.changed_ns / 1e9 > TICK_SECONDS
+    return stamp if settled else Stamp(-1, stamp.modified_ns, stamp.changed_ns)
+
+
+def _part(folder: Path, root: Path, some: Sequence[str], duck: Any) -> tuple[str, list[str], list[str]]:
+    """Make a part of some files: its name, those that are results, a sentence for each of the others."""
+    name, cells, good, bad = uuid.uuid4().hex, [], [], []
+
+    def checks() -> Iterator[dict[str, Any]]:
+        for file in some:
+            path = root / file
+            try:
+                found = results.stored(path, results.read(path))
+            except BadInput as problem:
+                bad.append(files.named(str(problem)))
+                continue
+            good.append(file)
+            cells.append(tables.cell(Path(file), found))
+            yield from tables.checks(Path(file), found)
+
+    parquet.write_rows(duck, checks(), tables.CHECKS, _file(folder, name, "checks"))
+    parquet.write_rows(duck, cells, tables.CELLS, _file(folder, name, "cells"))
+    return name, good, bad
+
+
+def _joined(folder: Path, duck: Any, pack: parts.Pack) -> str:
+    """Make one part of several; its name."""
+    name = uuid.uuid4().hex
+    files = ", ".join(parquet.literal(tables.name_of(Path(file))) for file in pack.files)
+    for of in ("checks", "cells"):
+        old = [_file(folder, part, of) for part in pack.parts]
+        parquet.copy(duck, f"FROM {parquet.scan(old)} WHERE file IN ({files})", _file(folder, name, of))
+    return name
+
+
+def _file(folder: Path, name: str, of: str) -> Path:
+    return folder / f"{name}-{of}{COMPLETE}"
+
+
+def _there(root: Path) -> dict[str, Stamp]:
+    """What may be results: the same files that the table is made from."""
+    found = {}
+    for path in root.glob("*/*/*.json"):
+        try:
+            seen = path.stat()
+            stamp = Stamp(seen.st_size, seen.st_mtime_ns, seen.st_ctime_ns)
+        except OSError:
+            if not path.is_symlink():  # gone meanwhile
+                continue
+            stamp = UNREADABLE  # it leads nowhere, or in a circle: reading it says so
+        found[str(path.relative_to(root))] = stamp
+    return found
+
+
+def _maker() -> str:
+    """Tells apart the code that makes rows of results."""
+    code = hashlib.sha256()
+    for module in MAKERS:
+        code.update(Path(str(module.__file__)).read_bytes())
+    return code.hexdigest()
+
+
+def _list(folder: Path, root: Path, held: Parts) -> None:
+    listed = {name: {file: astuple(stamp) for file, stamp in of.items()} for name, of in held.items()}
+    content = {"maker": _maker(), "root": str(root.resolve()), "parts": listed}
+    files.write_atomically(folder / LIST, json.dumps(content).encode())
+
+
+def _listed(folder: Path) -> Parts:
+    """The parts as they were noted; none where that was by other code, or cannot be read."""
+    try:
+        content = files.parsed_json(files.read(folder / LIST, LARGEST))
+        if content["maker"] != _maker():
+            return {}
+        os.utime(folder / LIST)  # at each use: `samcheck clean` goes by its time
+        return {
+            name: {file: Stamp(*stamp) for file, stamp in of.items()}
+            for name, of in content["parts"].items()
+            # DuckDB would wait for what a FIFO says.
+            if all(_is_part(_file(folder, name, of)) for of in ("cells", "checks"))
+        }
+    except (BadInput, OSError, ValueError, KeyError, TypeError, AttributeError):
+        return {}
+
+
+def _is_part(path: Path) -> bool:
+    return owned.has_file(path.parent, path.name)
+
+
+def _sweep(folder: Path, held: Parts) -> None:
+    """Remove what is not listed: parts that others took the place of, and what was killed half way."""
+    listed = {_file(folder, name, of) for name in held for of in ("cells", "checks")}
+    stale = [path for path in folder.iterdir() if path not in listed and path.name.endswith(MADE)]
+    with suppress(BlockingIOError), _reading(folder, NOBODY):
+        for path in stale:
+            path.unlink(missing_ok=True)

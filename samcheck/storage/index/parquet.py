@@ -1,0 +1,122 @@
+"""Results as Parquet, one row for each check, with types.
+
+By DuckDB, which `samcheck query` needs too. Rows go to it as lines of JSON, with their types said. Rows with
+maps it would else take by way of pyarrow only, which is more than twice as large as DuckDB is.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain, islice
+from pathlib import Path
+from typing import IO, Any
+
+from pydantic_core import to_json
+
+from samcheck import owned
+from samcheck.errors import BadInput
+from samcheck.storage.index.rows import COLUMNS, Value, rows
+from samcheck.storage.results import Stored
+
+#: Rows that are written at once.
+BATCH = 20_000
+TEXT, NUMBER = "VARCHAR", "DOUBLE"
+TEXTS, NUMBERS = f"MAP({TEXT}, {TEXT})", f"MAP({TEXT}, {NUMBER})"
+KINDS = dict.fromkeys(COLUMNS, TEXT) | {"seconds": NUMBER, "metrics": NUMBERS, "settings": TEXTS}
+#: Folders that a killed export leaves.
+TEMPORARY = "samcheck-export-"
+#: DuckDB's own limit for one row in JSON; more is asked for where a row is longer.
+LONGEST = 16 * 2**20
+#: Nothing of the user's, nothing from the network, no variable of this program taken for a table.
+ALONE = {
+    "autoinstall_known_extensions": "false",
+    "autoload_known_extensions": "false",
+    "allow_community_extensions": "false",
+    "python_enable_replacements": "false",
+    "memory_limit": "1GiB",
+}
+
+
+def write(found: Iterable[Stored], problems: list[str], stream: IO[bytes]) -> None:
+    """Parquet; `metrics` and `settings` are maps.
+
+    Raises:
+        BadInput: DuckDB is not installed.
+    """
+    with connected() as duck, tempfile.TemporaryDirectory(prefix=TEMPORARY) as folder:
+        owned.mark(Path(folder))
+        parts: list[Path] = []
+        for some in _batches(chain.from_iterable(map(rows, found))):
+            parts.append(Path(folder) / f"{len(parts)}.parquet")
+            write_rows(duck, some, KINDS, parts[-1])
+        if not parts:
+            parts.append(Path(folder) / "none.parquet")
+            write_rows(duck, (), KINDS, parts[0])
+        whole = Path(folder) / "whole.parquet"
+        copy(duck, f"FROM {scan(parts)}", whole)
+        with whole.open("rb") as written:
+            shutil.copyfileobj(written, stream)
+
+
+def _batches(every: Iterator[dict[str, Value]]) -> Iterator[list[dict[str, Value]]]:
+    while some := list(islice(every, BATCH)):
+        yield some
+
+
+def connected(**settings: str) -> Any:
+    """A DuckDB in memory, by itself but for `settings`.
+
+    Raises:
+        BadInput: DuckDB is not installed.
+    """
+    try:
+        import duckdb
+    except ImportError:
+        raise BadInput(
+            "this needs DuckDB: install samcheck's extra, `pip install -e '.[query]'`, or export csv"
+        ) from None
+    return duckdb.connect(":memory:", config={**ALONE, **settings})
+
+
+def write_rows(duck: Any, some: Iterable[Mapping[str, Any]], kinds: Mapping[str, str], path: Path) -> None:
+    """Make a Parquet file of rows, whose columns are `kinds`; it is on the disk when this returns."""
+    with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".ndjson") as lines:
+        longest = 0
+        for row in some:
+            longest = max(longest, lines.write(to_json(row, inf_nan_mode="constants") + b"\n"))
+        lines.flush()
+        columns = ", ".join(f"{literal(name)}: {literal(kind)}" for name, kind in kinds.items())
+        options = (
+            f"columns={{{columns}}}, format='newline_delimited', maximum_object_size={longest + LONGEST}"
+        )
+        copy(duck, f"FROM read_json({literal(lines.name)}, {options})", path)
+
+
+def copy(duck: Any, query: str, path: Path) -> None:
+    """Make a Parquet file of what a query gives; it is on the disk when this returns.
+
+    Raises:
+        OSError: with `path`: it cannot be written, or what the query reads is damaged.
+    """
+    from duckdb import Error
+
+    try:
+        duck.execute(f"COPY ({query}) TO {literal(path)} (FORMAT parquet, COMPRESSION zstd)")
+    except Error as error:
+        raise OSError(errno.EIO, str(error).partition("\n")[0], str(path)) from None
+    with path.open("rb") as written:
+        os.fsync(written)
+
+
+def scan(paths: Sequence[Path]) -> str:
+    """All of the files, as a table in a query."""
+    return f"read_parquet([{', '.join(map(literal, paths))}])"
+
+
+def literal(text: str | Path) -> str:
+    """A text as it stands in SQL."""
+    return "'" + str(text).replace("'", "''") + "'"

@@ -1,0 +1,37 @@
+"""The cells that a run left out, noted beside the results."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from pydantic import TypeAdapter, ValidationError
+
+from samcheck import files
+from samcheck.cells import LeftOut
+from samcheck.errors import BadInput
+from samcheck.storage import results
+
+#: What the last run of a matrix left out, so that the table can be written again without it.
+LEFT_OUT = "left-out.json"
+
+_LEFT_OUT = TypeAdapter(tuple[LeftOut, ...])
+
+
+def note_left_out(path: Path, left_out: Sequence[LeftOut]) -> None:
+    if left_out:
+        content = json.dumps(results.anonymous(_LEFT_OUT.dump_python(tuple(left_out), mode="json")), indent=1)
+        files.write_atomically(path, content.encode() + b"\n")
+    else:
+        path.unlink(missing_ok=True)
+
+
+def noted(path: Path) -> tuple[tuple[LeftOut, ...], list[str]]:
+    """What a run noted that it left out, and a sentence where that cannot be read."""
+    try:
+        return _LEFT_OUT.validate_json(files.read(path)), []
+    except files.Missing:
+        return (), []
+    except (BadInput, ValidationError):
+        return (), [f"{path}: is not what a run writes: remove it, the next run of a matrix writes it anew"]

@@ -1,0 +1,214 @@
+"""Folders of results → one, as when the shards of a fan-out come back.
+
+Each folder is laid out like ``results/``: ``<device>/<driver>/<cell>.json``. What wins does not depend on
+the order of the folders, and doing it again changes nothing.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path, PurePosixPath
+
+from samcheck import files
+from samcheck.cells import LeftOut
+from samcheck.errors import BadInput
+from samcheck.guest.record import CellResult
+from samcheck.storage import left_out_cells, results
+
+#: Tiers from the one with the fewest checks; another is no less than the last.
+TIERS = ("fast", "full")
+
+_SHARD = re.compile(r"shard-([0-9]{1,6})-of-([0-9]{1,6})")
+
+
+@dataclass(frozen=True)
+class Merged:
+    """What a merge did.
+
+    Attributes:
+        taken: results that were not there before, by their paths under the merged folder.
+        replaced: those that took the place of an older one.
+        kept: those that were there already and stayed, being the same, newer, or of a larger tier.
+        notes: a sentence for each cell of which a run was passed over for one of a larger tier.
+        problems: a sentence, with a path, for each file that was left out because it cannot be used.
+        failed: results in the folders that did not pass, the newest of each cell and tier.
+        left_out: cells that the runs of the folders left out and none of them ran, each once; None where no
+            folder says anything of that.
+    """
+
+    taken: tuple[PurePosixPath, ...] = ()
+    replaced: tuple[PurePosixPath, ...] = ()
+    kept: tuple[PurePosixPath, ...] = ()
+    notes: tuple[str, ...] = ()
+    problems: tuple[str, ...] = ()
+    failed: tuple[PurePosixPath, ...] = ()
+    left_out: tuple[LeftOut, ...] | None = None
+
+
+@dataclass(frozen=True)
+class _Candidate:
+    """One file that is a result, and its `place` under the folder it was found in."""
+
+    place: PurePosixPath
+    result: CellResult
+    finished: datetime
+    content: bytes
+
+    @property
+    def size(self) -> int:
+        """How large its tier is."""
+        return TIERS.index(self.result.tier) if self.result.tier in TIERS else len(TIERS)
+
+    @property
+    def rank(self) -> tuple[int, datetime, bytes]:
+        """The greatest wins; the content decides where nothing else does, so that order never does."""
+        return self.size, self.finished, self.content
+
+
+def merge(folders: Sequence[Path], into: Path) -> Merged:
+    """Join the results in `folders` and those already in `into`, there.
+
+    Of several results with one place, that of the larger tier wins, then the one that finished last. Files
+    are copied byte for byte, each as a whole. What cannot be read is reported and left out; where such a
+    file stands in `into`, it is not overwritten.
+
+    A shard that died early leaves an empty folder or none: the others are joined all the same, and it is a
+    problem.
+
+    Raises:
+        BadInput: a folder is missing, or none holds a result; results cannot be stored in `into`.
+    """
+    problems = _without_results(folders)
+    if len(problems) == len(folders) or not all(folder.is_dir() for folder in folders):
+        raise BadInput("\n".join(problems))
+    results.require_writable(into)
+    arriving, unreadable = _read_all(folders)
+    left_out, torn = _left_out(folders, {each.result.cell.id for each in arriving})
+    problems += [*unreadable, *_missing(folders), *torn]
+    standing, unusable = _read_all([into])
+    best = _best([*standing, *arriving])
+    there = _best(standing)
+    in_the_way = {path.relative_to(into) for path in _files(into)} - {Path(place) for place in there}
+    done: dict[str, list[PurePosixPath]] = {"taken": [], "replaced": [], "kept": []}
+    for place in sorted({each.place for each in arriving}):
+        if Path(place) in in_the_way:
+            problems.append(f"{into / place}: stands in the way of a result: move it away and merge again")
+        elif place in there and there[place].content == best[place].content:
+            done["kept"].append(place)
+        else:
+            files.write_atomically(into / place, best[place].content)
+            done["replaced" if place in there else "taken"].append(place)
+    return Merged(
+        **{word: tuple(places) for word, places in done.items()},
+        notes=tuple(_passed_over([*standing, *arriving], best)),
+        problems=tuple(sorted({*problems, *unusable})),
+        failed=tuple(_failed(arriving)),
+        left_out=left_out,
+    )
+
+
+def _left_out(folders: Sequence[Path], ran: Collection[str]) -> tuple[tuple[LeftOut, ...] | None, list[str]]:
+    """What the runs of the folders left out and none of them `ran`, and a sentence for each torn note.
+
+    Parts of one plan all leave out the same; those of machines that differ may have several reasons.
+    """
+    found = [
+        left_out_cells.noted(path)
+        for folder in folders
+        if (path := folder / left_out_cells.LEFT_OUT).exists()
+    ]
+    reasons: dict[str, set[str]] = {}
+    for left_out, _ in found:
+        for each in left_out:
+            if each.id not in ran:
+                reasons.setdefault(each.id, set()).add(each.reason)
+    joined = tuple(LeftOut(id, "; ".join(sorted(reasons[id]))) for id in sorted(reasons))
+    torn = [problem for _, problems in found for problem in problems]
+    return (joined if len(found) > len(torn) else None), torn
+
+
+def _missing(folders: Sequence[Path]) -> Iterator[str]:
+    """Shards whose folders did not come, by the names ``shard-<i>-of-<n>`` of those that did."""
+    named = [found for folder in folders if (found := _SHARD.fullmatch(folder.resolve().name))]
+    for count in sorted({int(found[2]) for found in named}):
+        there = {int(found[1]) for found in named if int(found[2]) == count}
+        for index in sorted(set(range(1, count + 1)) - there):
+            yield f"shard-{index}-of-{count}: is missing: its cells are not in the table"
+
+
+def _without_results(folders: Sequence[Path]) -> list[str]:
+    problems = []
+    for folder in folders:
+        if not folder.is_dir():
+            problems.append(f"{folder}: is no folder: give the --results folder of each shard")
+        elif not any(_files(folder)):
+            problems.append(
+                f"{folder}: holds no result (<device>/<driver>/<cell>.json): did its shard come so far, "
+                "and was this folder its --results?"
+            )
+    return problems
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    """What may be results: the same files that the table is made from."""
+    yield from sorted(folder.glob("*/*/*.json"))
+
+
+def _read_all(folders: Iterable[Path]) -> tuple[list[_Candidate], list[str]]:
+    """Every result in `folders`, and a sentence for each file that is none."""
+    found, problems = [], []
+    for folder in folders:
+        for path in _files(folder):
+            try:
+                found.append(_read(folder, path))
+            except BadInput as problem:
+                problems.append(files.named(str(problem)))
+    return found, problems
+
+
+def _read(folder: Path, path: Path) -> _Candidate:
+    content = files.read(path, results.LARGEST)
+    result = results.parsed(content, str(path))
+    # A file under another name would stand for another cell, and push that one's result out.
+    expected = results.place(folder, result, path.parent.parent.name)
+    if expected != path:
+        raise BadInput(f"{path}: is the result of {expected.relative_to(folder)}: give it back that name")
+    try:
+        finished = datetime.fromisoformat(result.finished)
+    except ValueError:
+        raise BadInput(f"{path}: finished: {result.finished!r} is not a time in ISO 8601") from None
+    if finished.tzinfo is None:
+        finished = finished.replace(tzinfo=UTC)
+    return _Candidate(PurePosixPath(path.relative_to(folder)), result, finished, content)
+
+
+def _best(candidates: Iterable[_Candidate]) -> dict[PurePosixPath, _Candidate]:
+    best: dict[PurePosixPath, _Candidate] = {}
+    for each in candidates:
+        if each.place not in best or each.rank > best[each.place].rank:
+            best[each.place] = each
+    return best
+
+
+def _passed_over(candidates: Iterable[_Candidate], best: dict[PurePosixPath, _Candidate]) -> Iterator[str]:
+    """What a larger tier won over, be it older or newer: the table will not show it."""
+    smaller = (each for each in candidates if each.size < best[each.place].size)
+    newest = _best(smaller)
+    for place, loser in sorted(newest.items()):
+        winner = best[place].result
+        yield (
+            f"{place}: the {winner.tier} result of {winner.finished} stands, not the {loser.result.tier} one "
+            f"of {loser.result.finished} ({loser.result.outcome})"
+        )
+
+
+def _failed(arriving: Iterable[_Candidate]) -> Iterator[PurePosixPath]:
+    """A failure in one tier is not hidden by a pass in another."""
+    tiers: dict[int, list[_Candidate]] = {}
+    for each in arriving:
+        tiers.setdefault(each.size, []).append(each)
+    newest = [each for same in tiers.values() for each in _best(same).values()]
+    yield from sorted({each.place for each in newest if each.result.outcome != "passed"})

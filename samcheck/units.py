@@ -1,0 +1,62 @@
+"""Sizes and times as people write and read them."""
+
+from __future__ import annotations
+
+import re
+
+from pydantic import ByteSize, TypeAdapter, ValidationError
+
+from samcheck.errors import BadInput
+
+#: The whole of it: of ``1,5GiB`` pydantic would read the one, and nothing behind it.
+_SIZE = re.compile(r"\s*\d*\.?\d+\s*[a-z]+\s*", re.ASCII | re.IGNORECASE)
+
+SECONDS = {"m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
+
+
+def seconds(text: str) -> int:
+    """An age such as ``14d`` in seconds.
+
+    Raises:
+        BadInput: it is not a whole number with one of the units.
+    """
+    found = re.fullmatch(r"([1-9]\d{0,5})([mhdw])", text)
+    if found is None:
+        raise BadInput(
+            f"{text!r} is no age: write a whole number and m, h, d or w (minutes, hours, days, weeks), "
+            "e.g. 14d"
+        )
+    return int(found[1]) * SECONDS[found[2]]
+
+
+def size(text: str) -> int:
+    """A size such as ``20GiB`` in bytes.
+
+    Raises:
+        BadInput: it is not a number with a unit; without one, 20 would mean twenty bytes.
+    """
+    try:
+        if _SIZE.fullmatch(text):
+            return int(TypeAdapter(ByteSize).validate_python(text))
+    except ValidationError:
+        pass
+    raise BadInput(f"{text!r} is no size: write a number and a unit, e.g. 20GiB, 500MB or 0B")
+
+
+def readable(count: int) -> str:
+    """Bytes for people: ``5.4 GiB``."""
+    amount = float(count)
+    for unit in ("B", "KiB", "MiB"):
+        if amount < 1024:
+            return f"{amount:.0f} {unit}"
+        amount /= 1024
+    return f"{amount:.1f} GiB"
+
+
+def ago(passed: float) -> str:
+    """How long ago for people: ``3 days``."""
+    for unit, length in (("day", 86400), ("hour", 3600), ("minute", 60)):
+        count = int(passed // length)
+        if count:
+            return f"{count} {unit}{'s' if count > 1 else ''}"
+    return "just now"
