@@ -6,24 +6,20 @@ adds ``--samcheck-journal`` and reads the outcomes from there, never from pytest
 
 from __future__ import annotations
 
-import faulthandler
 import os
 import sys
-from dataclasses import replace
-from functools import partial
 from pathlib import Path
-from typing import Any, Dict, Generator, List, Optional, Tuple
+from typing import Any, Generator, List, Optional, Tuple
 
 import pytest
 
 from ..benchmark import heap
 from ..benchmark.turns import HEAP_KEPT, PARTNER, START, Turns
-from ..fitness import UNFIT, Fitness
 from ..journal import Journal
 from ..models.variants import VARIANTS, discover
-from ..record import PRECISION_NAMES, CheckResult
-from . import forked
-from .groups import group_of
+from ..record import PRECISION_NAMES
+from .journal_writer import JournalWriter
+from .outcome import REPORTS, RESULT, describe, parameters, verdict
 from .recording import WATCH, defect, measured, noted, pictures, series, settings  # noqa: F401  # fixtures
 from .selection import check_id, choose, is_skipped, of_other_groups, require_groups
 
@@ -32,10 +28,6 @@ ENVIRONMENT = dict(os.environ)
 
 #: A median over 0.3 s is steady to a few per cent; the usual second would cost the fast tier 15 s more.
 BENCHMARK_SECONDS = 0.3
-DETAILS_LIMIT = 4000  # characters of traceback kept per check
-
-REPORTS = pytest.StashKey["List[pytest.TestReport]"]()
-RESULT = pytest.StashKey["Optional[CheckResult]"]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -137,19 +129,14 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
             metafunc.parametrize(name, chosen, scope="session")
 
 
-def _parameters(item: pytest.Item) -> Dict[str, Any]:
-    callspec = getattr(item, "callspec", None)
-    return dict(callspec.params) if callspec else {}
-
-
 @pytest.hookimpl(hookwrapper=True)  # around pytest, which applies -m and keeps those of one model together
 def pytest_collection_modifyitems(
     config: pytest.Config, items: List[pytest.Item]
 ) -> Generator[None, Any, None]:
     # What is not for any of the chosen variants is left with a placeholder for its parameter.
-    items[:] = [item for item in items if isinstance(_parameters(item).get("variant", ""), str)]
+    items[:] = [item for item in items if isinstance(parameters(item).get("variant", ""), str)]
     for item in items:
-        variant = _parameters(item).get("variant")
+        variant = parameters(item).get("variant")
         fast = variant is None or VARIANTS[variant].tier == "fast"
         if not item.get_closest_marker("full"):
             item.add_marker("fast" if fast else "full")
@@ -159,63 +146,24 @@ def pytest_collection_modifyitems(
     items.sort(key=lambda item: item.get_closest_marker("fast") is None)
 
 
-def describe(item: pytest.Item, outcome: str, **fields: Any) -> CheckResult:
-    """A result for `item` with everything filled in that its name and parameters tell."""
-    parameters = _parameters(item)
-    return CheckResult(
-        check=check_id(item.nodeid),
-        group=group_of(str(item.path)),
-        variant=parameters.get("variant"),
-        precision=parameters.get("precision"),
-        backend=parameters.get("backend", "eager" if "variant" in parameters else None),
-        outcome=outcome,
-        **fields,
-    )
-
-
-def _verdict(item: pytest.Item, reports: List[pytest.TestReport]) -> Tuple[str, str, str]:
-    """Outcome, one-line reason and details of a check, from its set-up, call and tear-down."""
-    for report in reports:
-        if report.failed:
-            crash = getattr(report.longrepr, "reprcrash", None)
-            message = crash.message if crash else str(report.longrepr)
-            where = "" if report.when == "call" else " (in {})".format(report.when)
-            return "failed", first_line(message) + where, str(report.longrepr)[-DETAILS_LIMIT:]
-        if report.skipped:
-            longrepr = report.longrepr
-            text = longrepr[2] if isinstance(longrepr, tuple) else str(longrepr)
-            return "skipped", first_line(text.replace("Skipped: ", "", 1)), ""
-    watch = item.stash.get(WATCH, None)
-    if watch is not None and watch.outcome is not None:
-        return watch.outcome, first_line(watch.reason), ""
-    return "passed", "", ""
-
-
-def first_line(text: str) -> str:
-    """The first line with something on it, at most 500 characters."""
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    return lines[0][:500] if lines else "no message"
-
-
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Generator[None, Any, None]:
     """Collect the three phases of a check; the last one settles its outcome."""
-    outcome = yield
-    report = outcome.get_result()
+    report = (yield).get_result()
     reports = item.stash.setdefault(REPORTS, [])
     reports.append(report)
     if report.when != "teardown":
         return
-    verdict, reason, details = _verdict(item, reports)
+    outcome, reason, details = verdict(item, reports)
     watch = item.stash.get(WATCH, None)
     item.stash[RESULT] = describe(
         item,
-        verdict,
+        outcome,
         reason=reason,
         details=details,
-        defect=watch.defect if watch is not None and verdict in ("known", "fixed") else None,
+        defect=watch.defect if watch is not None and outcome in ("known", "fixed") else None,
         seconds=round(sum(each.duration for each in reports), 4),
-        **noted(item, verdict == "failed"),
+        **noted(item, outcome == "failed"),
     )
 
 
@@ -244,66 +192,3 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
             terminalreporter.section("{} upstream defects".format(outcome))
         for report in reports:
             terminalreporter.line(check_id(report.nodeid))
-
-
-class JournalWriter:
-    """Writes the journal and stops a check at its time limit."""
-
-    def __init__(self, journal: Journal, timeout: float, root: str) -> None:
-        self.journal = journal
-        self.root = root
-        self.timeout = timeout
-        # pytest redirects file descriptor 2 while a check runs; the stacks must reach the host.
-        self.stderr = os.dup(2)
-        self.fitness = Fitness()
-        self.all_imported = False
-
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_make_collect_report(self, collector: pytest.Collector) -> None:
-        if isinstance(collector, pytest.Module):
-            self.journal.importing(collector.path.name)
-
-    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
-        if report.failed:
-            crash = getattr(report.longrepr, "reprcrash", None)
-            text = str(report.longrepr)
-            last = [line for line in text.splitlines() if line.startswith("E ")]
-            reason = crash.message if crash else (last[-1][1:] if last else text)
-            path = os.path.join(self.root, report.nodeid)
-            self.journal.not_collected(
-                os.path.basename(path), group_of(path), first_line(reason), text[-DETAILS_LIMIT:]
-            )
-
-    def pytest_collection_modifyitems(self) -> None:
-        self.all_imported = True
-
-    def pytest_collection_finish(self, session: pytest.Session) -> None:
-        if self.all_imported:  # else a module has ended pytest
-            self.journal.collected([describe(item, "not-run") for item in session.items])
-
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_runtest_logstart(self, nodeid: str) -> None:
-        self.journal.started(check_id(nodeid))
-
-    @pytest.hookimpl(hookwrapper=True)
-    def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, Any, None]:
-        # The limit is kept by a thread, which an exhausted container cannot start.
-        forked.make_room(
-            partial(faulthandler.dump_traceback_later, self.timeout, exit=True, file=self.stderr)
-        )
-        yield
-        self.journal.require_original()  # first: a copy waits for ever for the thread that it does not have
-        faulthandler.cancel_dump_traceback_later()
-        result = item.stash.get(RESULT, None)
-        if result is None:  # pytest itself came to grief in it: the host blames the check
-            return
-        damage = self.fitness.damage()
-        if damage and result.outcome != "failed":
-            reason = "left the interpreter unfit for other checks: {}".format(damage)
-            result = replace(result, outcome="failed", reason=reason, defect=None)
-        self.journal.finished(result)
-        if damage:
-            os._exit(UNFIT)  # the host starts the suite again, behind this check
-
-    def pytest_sessionfinish(self, exitstatus: int) -> None:
-        self.journal.ended(int(exitstatus))

@@ -1,0 +1,81 @@
+"""The journal of a session: what pytest does, told to the host as it happens."""
+
+from __future__ import annotations
+
+import faulthandler
+import os
+from dataclasses import replace
+from functools import partial
+from typing import Any, Generator
+
+import pytest
+
+from ..fitness import UNFIT, Fitness
+from ..journal import Journal
+from . import forked
+from .groups import group_of
+from .outcome import DETAILS_LIMIT, RESULT, describe, first_line
+from .selection import check_id
+
+
+class JournalWriter:
+    """Writes the journal and stops a check at its time limit."""
+
+    def __init__(self, journal: Journal, timeout: float, root: str) -> None:
+        self.journal = journal
+        self.root = root
+        self.timeout = timeout
+        # pytest redirects file descriptor 2 while a check runs; the stacks must reach the host.
+        self.stderr = os.dup(2)
+        self.fitness = Fitness()
+        self.all_imported = False
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_make_collect_report(self, collector: pytest.Collector) -> None:
+        if isinstance(collector, pytest.Module):
+            self.journal.importing(collector.path.name)
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        if report.failed:
+            crash = getattr(report.longrepr, "reprcrash", None)
+            text = str(report.longrepr)
+            last = [line for line in text.splitlines() if line.startswith("E ")]
+            reason = crash.message if crash else (last[-1][1:] if last else text)
+            path = os.path.join(self.root, report.nodeid)
+            self.journal.not_collected(
+                os.path.basename(path), group_of(path), first_line(reason), text[-DETAILS_LIMIT:]
+            )
+
+    def pytest_collection_modifyitems(self) -> None:
+        self.all_imported = True
+
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        if self.all_imported:  # else a module has ended pytest
+            self.journal.collected([describe(item, "not-run") for item in session.items])
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_logstart(self, nodeid: str) -> None:
+        self.journal.started(check_id(nodeid))
+
+    @pytest.hookimpl(hookwrapper=True)
+    def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, Any, None]:
+        # The limit is kept by a thread, which an exhausted container cannot start.
+        forked.make_room(
+            partial(faulthandler.dump_traceback_later, self.timeout, exit=True, file=self.stderr)
+        )
+        yield
+        self.journal.require_original()  # first: a copy waits for ever for the thread that it does not have
+        faulthandler.cancel_dump_traceback_later()
+        result = item.stash.get(RESULT, None)
+        if result is None:  # pytest itself came to grief in it: the host blames the check
+            return
+        damage = self.fitness.damage()
+        if damage and result.outcome != "failed":
+            reason = "left the interpreter unfit for other checks: {}".format(damage)
+            result = replace(result, outcome="failed", reason=reason, defect=None)
+        self.journal.finished(result)
+        if damage:
+            os._exit(UNFIT)  # the host starts the suite again, behind this check
+
+    def pytest_sessionfinish(self, exitstatus: int) -> None:
+        self.journal.ended(int(exitstatus))

@@ -1,0 +1,62 @@
+"""What became of a check, from the phases that pytest ran of it."""
+
+from __future__ import annotations
+
+from typing import Any, Dict, List, Optional, Tuple  # noqa: F401  # in a quoted type
+
+import pytest
+
+from ..record import CheckResult
+from .groups import group_of
+from .recording import WATCH
+from .selection import check_id
+
+#: Characters of traceback that are kept of a check.
+DETAILS_LIMIT = 4000
+
+REPORTS = pytest.StashKey["List[pytest.TestReport]"]()
+RESULT = pytest.StashKey["Optional[CheckResult]"]()
+
+
+def parameters(item: pytest.Item) -> Dict[str, Any]:
+    """What a check was parametrised with, by name."""
+    callspec = getattr(item, "callspec", None)
+    return dict(callspec.params) if callspec else {}
+
+
+def describe(item: pytest.Item, outcome: str, **fields: Any) -> CheckResult:
+    """A result for `item` with everything filled in that its name and parameters tell."""
+    given = parameters(item)
+    return CheckResult(
+        check=check_id(item.nodeid),
+        group=group_of(str(item.path)),
+        variant=given.get("variant"),
+        precision=given.get("precision"),
+        backend=given.get("backend", "eager" if "variant" in given else None),
+        outcome=outcome,
+        **fields,
+    )
+
+
+def verdict(item: pytest.Item, reports: List[pytest.TestReport]) -> Tuple[str, str, str]:
+    """Outcome, one-line reason and details of a check, from its set-up, call and tear-down."""
+    for report in reports:
+        if report.failed:
+            crash = getattr(report.longrepr, "reprcrash", None)
+            message = crash.message if crash else str(report.longrepr)
+            where = "" if report.when == "call" else " (in {})".format(report.when)
+            return "failed", first_line(message) + where, str(report.longrepr)[-DETAILS_LIMIT:]
+        if report.skipped:
+            longrepr = report.longrepr
+            text = longrepr[2] if isinstance(longrepr, tuple) else str(longrepr)
+            return "skipped", first_line(text.replace("Skipped: ", "", 1)), ""
+    watch = item.stash.get(WATCH, None)
+    if watch is not None and watch.outcome is not None:
+        return watch.outcome, first_line(watch.reason), ""
+    return "passed", "", ""
+
+
+def first_line(text: str) -> str:
+    """The first line with something on it, at most 500 characters."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return lines[0][:500] if lines else "no message"
