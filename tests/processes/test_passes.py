@@ -81,7 +81,15 @@ def test_failure_in_another_process_counts(tmp_path: Path) -> None:
     assert benchmark(checks).reason.startswith("in another process: AssertionError: too slow")
 
 
-@pytest.mark.parametrize("body", ["if number == 2: os._exit(3)", "if number == 2: os.kill(os.getpid(), 9)"])
+@pytest.mark.parametrize(
+    "body",
+    [
+        "if number == 2: os._exit(3)",
+        "if number == 2: os.kill(os.getpid(), 9)",
+        "if number == 2: raise KeyboardInterrupt",  # pytest ends in order, and has not run all
+        "if number == 2: os.close(1)",  # and with an internal error
+    ],
+)
 def test_death_of_a_process_is_told(tmp_path: Path, body: str) -> None:
     checks, known = run(tmp_path, body)
     assert benchmark(checks).outcome == "passed"
