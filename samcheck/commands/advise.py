@@ -19,7 +19,7 @@ from samcheck.commands.plan import json_option
 from samcheck.environments import machine
 from samcheck.errors import BadInput
 from samcheck.facts import Facts, gpu_support
-from samcheck.facts.gpu_support import Host
+from samcheck.facts.gpu_support import Machine
 from samcheck.matrix import history, selection
 from samcheck.matrix.ranking import NO_LIMIT
 from samcheck.storage import results
@@ -108,7 +108,7 @@ def _subject(options: dict[str, str | None]) -> tuple[str, str]:
     return given[0]
 
 
-def _machine(subject: str, gpu: str, driver: str, known: Facts) -> Host:
+def _machine(subject: str, gpu: str, driver: str, known: Facts) -> Machine:
     """The machine that is asked about; this one when none is."""
     if subject == "driver" and driver:
         raise BadInput("--at-driver: --driver with --from says that already: leave it out")

@@ -13,7 +13,7 @@ from samcheck.commands.options import CHOICE, Count, choice_options, host_option
 from samcheck.environments import machine
 from samcheck.errors import CELLS_FAILED, BadInput, EmptySelection
 from samcheck.facts import gpu_support
-from samcheck.facts.gpu_support import Host
+from samcheck.facts.gpu_support import Machine
 from samcheck.matrix import explain, fanout, selection
 from samcheck.matrix import text as plan_text
 from samcheck.matrix.selection import Choice
@@ -81,6 +81,6 @@ def why_command(id: str, gpu: str, driver: str, as_json: bool) -> None:
     sys.exit(0 if explained.possible else CELLS_FAILED)
 
 
-def _host(gpu: str, driver: str) -> Host:
+def _host(gpu: str, driver: str) -> Machine:
     """The machine that is asked about; this one when none is."""
     return gpu_support.host(gpu, driver, facts.load()) if gpu or driver else machine.look()

@@ -1,6 +1,6 @@
 """What this machine has: GPU and driver, Pythons, PyTorch's index, free disk.
 
-What plans depend on is data (`facts.gpu_support.Host`); the planner decides with it and nothing else.
+What plans depend on is data (`facts.gpu_support.Machine`); the planner decides with it and nothing else.
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ from itertools import takewhile
 from pathlib import Path
 
 from samcheck.certificates import ca_bundle
-from samcheck.facts.gpu_support import Gpu, Host
+from samcheck.facts.gpu_support import Gpu, Machine
 from samcheck.facts.requirements import PYTORCH_INDEX
 
 PYTHONS = ("3.8", "3.9", "3.10", "3.11", "3.12", "3.13", "3.14", "3.15")
 
 
 @cache
-def look() -> Host:
+def look() -> Machine:
     """This machine. PyTorch's index is only asked where no GPU settles the build."""
     gpus, driver = _nvidia()
-    return Host(gpus=gpus, driver=driver, pytorch_index=not gpus and _answers(PYTORCH_INDEX))
+    return Machine(gpus=gpus, driver=driver, pytorch_index=not gpus and _answers(PYTORCH_INDEX))
 
 
 def _nvidia() -> tuple[tuple[Gpu, ...], str]:

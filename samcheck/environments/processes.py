@@ -37,12 +37,12 @@ SWITCHED_ON = ("PYTHONUNBUFFERED", "PYTHONSAFEPATH")
 #: In the environment of everything that belongs to one start of a guest.
 MARK = "SAMCHECK_START"
 POLL_SECONDS = 0.1
-#: The longest that a keeper takes to end what it keeps, and some more.
+#: The longest that a supervisor takes to end what it keeps, and some more.
 STOP_SECONDS = supervisor.GRACE_SECONDS + supervisor.HELPERS_SECONDS + 2 * supervisor.UNKILLABLE_SECONDS + 5.0
 
 
 def run(python: str, job: Job, packages: Sequence[str] = ()) -> Ended:
-    """Run `job` with the interpreter `python`, in a session of its own, under a keeper.
+    """Run `job` with the interpreter `python`, in a session of its own, under a supervisor.
 
     `packages` are folders with what the interpreter itself lacks.
     """
@@ -74,7 +74,7 @@ def run(python: str, job: Job, packages: Sequence[str] = ()) -> Ended:
 
 
 def _end_marked(mark: str) -> None:
-    """End what the guest has started and its keeper has not ended, because the guest had ended the keeper."""
+    """End what the guest has started and nobody else will end, because the guest ended its supervisor."""
     for process in psutil.process_iter():
         with suppress(psutil.Error, OSError):
             if mark.encode() in Path(f"/proc/{process.pid}/environ").read_bytes().split(b"\0"):
@@ -95,7 +95,7 @@ def installed(command: Sequence[str], log: Path, environment: dict[str, str]) ->
 
 
 def kept(command: Sequence[str], output: Path) -> list[str]:
-    """`command` under a keeper: nothing of it outlives this process; what it prints goes to `output`."""
+    """`command` under a supervisor: nothing of it outlives this process; what it prints goes to `output`."""
     return [sys.executable, "-I", "-S", supervisor.__file__, str(os.getpid()), str(output), *command]
 
 
@@ -110,7 +110,7 @@ def _wait(guest: subprocess.Popen[bytes], job: Job) -> Ended:
 
 
 def _end(guest: subprocess.Popen[bytes]) -> None:
-    """Have the keeper end its guest and all that it started."""
+    """Have the supervisor end its guest and all that it started."""
     guest.terminate()
     try:
         guest.wait(STOP_SECONDS)

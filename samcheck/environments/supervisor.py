@@ -1,6 +1,6 @@
 """Keeps one guest: bounds what it prints, and ends its whole family, also when samcheck is killed.
 
-    python -I -S keeper.py PARENT OUTPUT COMMAND...
+    python -I -S supervisor.py PARENT OUTPUT COMMAND...
 
 It is a process of its own because a killed samcheck ends nothing any more, and because processes whose
 parent died are only found by whoever adopts them. It ends the way the guest ended.
@@ -51,7 +51,7 @@ class Output:
         self._stream.write(b"[what was printed before was left out]\n" + kept)
 
 
-class Keeper:
+class Supervisor:
     """The guest, what it prints, and everything that it started."""
 
     def __init__(self, parent: int, output: Output, command: list[str]) -> None:
@@ -163,12 +163,12 @@ def _signals() -> int:
 
 
 def _become(command: list[str], writing: int) -> None:
-    """Turn this child into the guest; the kernel ends it with its keeper."""
-    keeper = os.getppid()
+    """Turn this child into the guest; the kernel ends it with its supervisor."""
+    supervisor = os.getppid()
     try:
         os.setsid()
         _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-        if os.getppid() != keeper:
+        if os.getppid() != supervisor:
             os._exit(0)
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a crash is not to leave hundreds of MB
         for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGCHLD, signal.SIGPIPE):
@@ -208,7 +208,7 @@ def _end_like(status: int) -> None:
 
 def main() -> None:
     parent, output, *command = sys.argv[1:]
-    _end_like(Keeper(int(parent), Output(output), command).keep())
+    _end_like(Supervisor(int(parent), Output(output), command).keep())
 
 
 if __name__ == "__main__":

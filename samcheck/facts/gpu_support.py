@@ -27,7 +27,7 @@ class Gpu:
 
 
 @dataclass(frozen=True)
-class Host:
+class Machine:
     """A machine, as far as plans depend on it.
 
     Attributes:
@@ -53,10 +53,10 @@ class Host:
         return bool(self.gpus or self.driver)
 
 
-NO_GPU = Host()
+NO_GPU = Machine()
 
 
-def host(gpu: str, driver: str, facts: Facts) -> Host:
+def host(gpu: str, driver: str, facts: Facts) -> Machine:
     """The machine that somebody asks about.
 
     Raises:
@@ -64,13 +64,13 @@ def host(gpu: str, driver: str, facts: Facts) -> Host:
     """
     driver = driver_version("--driver", driver)
     if not gpu:
-        return Host(driver=driver)
+        return Machine(driver=driver)
     row = facts.gpu(gpu) or facts.gpu(f"RTX {gpu}") or facts.gpu(f"GTX {gpu}")
     if row is None:
-        return Host((_by_capability(gpu, facts),), driver)
+        return Machine((_by_capability(gpu, facts),), driver)
     if row.host != "x86_64":
         raise BadInput(f"--gpu: {row.name} comes with an Arm CPU; samcheck's facts are about x86_64 machines")
-    return Host((Gpu(row.name, row.capability),), driver)
+    return Machine((Gpu(row.name, row.capability),), driver)
 
 
 def driver_version(option: str, text: str) -> str:
@@ -116,7 +116,7 @@ def _below(driver: str, needed: str) -> bool:
     return Version(driver) < Version(".".join(needed.split(".")[:parts]))
 
 
-def obstacles(cell: Cell, on: Host, facts: Facts) -> tuple[Obstacle, ...]:
+def obstacles(cell: Cell, on: Machine, facts: Facts) -> tuple[Obstacle, ...]:
     """What keeps a cell from using the GPU of a machine; ``soft`` ones only limit it."""
     release = facts.release(cell.torch)
     build = release.build(cell.cuda) if release else None
@@ -133,7 +133,7 @@ def hard(found: Sequence[Obstacle]) -> tuple[Obstacle, ...]:
     return tuple(obstacle for obstacle in found if obstacle.kind not in ("soft", "doubt"))
 
 
-def _driver(build: Build, on: Host, facts: Facts) -> Iterator[Obstacle]:
+def _driver(build: Build, on: Machine, facts: Facts) -> Iterator[Obstacle]:
     if not on.driver:
         return
     floor = facts.floor(build.cuda)
@@ -155,14 +155,14 @@ def _driver(build: Build, on: Host, facts: Facts) -> Iterator[Obstacle]:
         yield Obstacle("driver-needs-exact", "soft", text, toolkit.source)
 
 
-def _forward(build: Build, on: Host, facts: Facts) -> bool:
+def _forward(build: Build, on: Machine, facts: Facts) -> bool:
     """Whether a forward-compatibility package exists; it works on data-center GPUs only."""
     rows = [facts.gpu(gpu.name) for gpu in on.gpus]
     suits = bool(rows) and all(row is not None and row.kind == "datacenter" for row in rows)
     return suits and facts.forward_for(build.cuda, on.driver) == "supported"
 
 
-def _gpu(torch: str, build: Build, gpu: Gpu, on: Host, facts: Facts) -> Iterator[Obstacle]:
+def _gpu(torch: str, build: Build, gpu: Gpu, on: Machine, facts: Facts) -> Iterator[Obstacle]:
     architecture = facts.architecture(gpu.capability)
     branch = int(on.driver.partition(".")[0]) if on.driver else 0
     if architecture is not None and architecture.last_branch and branch > architecture.last_branch:
@@ -208,7 +208,7 @@ def has_code_for(archs: Sequence[str], capability: str) -> bool:
     return any(pair[0] == major and pair[1] <= minor for pair in pairs)
 
 
-def _by_ptx(build: Build, gpu: Gpu, on: Host, facts: Facts) -> bool:
+def _by_ptx(build: Build, gpu: Gpu, on: Machine, facts: Facts) -> bool:
     """Whether the driver can compile the build's PTX for the GPU, which needs a driver as new as its CUDA."""
     toolkit = facts.first_toolkit(build.cuda)
     if not build.ptx or Version(build.ptx) > Version(gpu.capability) or toolkit is None or not toolkit.driver:
@@ -216,7 +216,7 @@ def _by_ptx(build: Build, gpu: Gpu, on: Host, facts: Facts) -> bool:
     return bool(on.driver) and not _below(on.driver, toolkit.driver)
 
 
-def best_build(release: Release, facts: Facts, on: Host) -> str:
+def best_build(release: Release, facts: Facts, on: Machine) -> str:
     """The build for ``cuda = "auto"``.
 
     With a GPU: the default build where its driver and GPU run it, else the newest that they do run, else the

@@ -15,7 +15,7 @@ from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.version import InvalidVersion, Version
 
 from samcheck.facts import Facts, Release
-from samcheck.facts.gpu_support import Host, best_build
+from samcheck.facts.gpu_support import Machine, best_build
 
 WORDS = ("minors", "newest", "oldest")
 
@@ -62,7 +62,7 @@ def select(axis: str, specs: Sequence[str], facts: Facts) -> tuple[str, ...]:
     return tuple(value for value in ("", *values) if value in chosen)
 
 
-def builds(specs: Sequence[str], release: Release, facts: Facts, host: Host) -> tuple[str, ...]:
+def builds(specs: Sequence[str], release: Release, facts: Facts, host: Machine) -> tuple[str, ...]:
     """The builds of one release that `specs` mean; also those that it does not have, if named.
 
     Raises:
@@ -93,7 +93,7 @@ def fits(axis: str, specs: Sequence[str], value: str, facts: Facts) -> bool:
     """
     if axis == "cuda":
         release = [each for each in facts.releases if each.build(value)]
-        tags = {tag for each in release for tag in builds(specs, each, facts, Host())}
+        tags = {tag for each in release for tag in builds(specs, each, facts, Machine())}
         return value in tags or (value == "cpu" and "cpu" in specs)
     return value in select(axis, specs, facts) or value in specs
 

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from samcheck.cells import Cell, matches
 from samcheck.facts import Facts, compatibility, gpu_support
 from samcheck.facts.compatibility import AXES, Constraint, Obstacle
-from samcheck.facts.gpu_support import Host
+from samcheck.facts.gpu_support import Machine
 from samcheck.matrix import axes
 from samcheck.matrix.file import SPEC, TABLES, CellTable, Conditions, MatrixFile
 from samcheck.matrix.space import Space
@@ -25,7 +25,7 @@ class World:
     """What a file is read against: the facts, and the machine that the plan is for."""
 
     facts: Facts
-    host: Host
+    host: Machine
 
 
 def impossible(raw: Mapping[str, Any], facts: Facts) -> Iterator[str]:
@@ -76,7 +76,7 @@ def _bad_specs(table: object, facts: Facts) -> Iterator[str]:
                 continue  # that is said already
             try:
                 if axis == "cuda":
-                    axes.builds([spec], facts.releases[-1], facts, Host())
+                    axes.builds([spec], facts.releases[-1], facts, Machine())
                 else:
                     axes.select(axis, [spec], facts)
             except axes.BadSpec as problem:

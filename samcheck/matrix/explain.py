@@ -11,7 +11,7 @@ from samcheck.cells import Cell
 from samcheck.errors import BadInput, BuildFailed
 from samcheck.facts import Facts, compatibility, gpu_support, requirements, version_of
 from samcheck.facts.compatibility import Obstacle
-from samcheck.facts.gpu_support import Host
+from samcheck.facts.gpu_support import Machine
 from samcheck.matrix import axes
 from samcheck.matrix.text import obstacle_json
 
@@ -28,7 +28,7 @@ class Explained:
     """
 
     cell: Cell
-    host: Host
+    host: Machine
     against: tuple[Obstacle, ...]
     on_host: tuple[Obstacle, ...]
     installs: tuple[str, ...]
@@ -39,7 +39,7 @@ class Explained:
         return not self.against and not gpu_support.hard(self.on_host)
 
 
-def explain(id: str, host: Host, facts: Facts) -> Explained:
+def explain(id: str, host: Machine, facts: Facts) -> Explained:
     """What the facts say of the cell with this id, on a machine.
 
     Raises:
@@ -48,7 +48,7 @@ def explain(id: str, host: Host, facts: Facts) -> Explained:
     return about(find(id, facts), host, facts)
 
 
-def about(cell: Cell, host: Host, facts: Facts) -> Explained:
+def about(cell: Cell, host: Machine, facts: Facts) -> Explained:
     """What the facts say of a cell, on a machine."""
     against = compatibility.obstacles(cell, facts)
     on_host = gpu_support.obstacles(cell, host, facts)
@@ -100,7 +100,7 @@ def _installs(cell: Cell, facts: Facts) -> tuple[str, ...]:
         return ()
 
 
-def _instead(cell: Cell, host: Host, facts: Facts) -> Iterator[str]:
+def _instead(cell: Cell, host: Machine, facts: Facts) -> Iterator[str]:
     """The nearest cells with nothing against them: with another build, Python or PyTorch; and the newest."""
     found = {other.id: None for other in nearest(cell, host, facts)}
     newest = (each for torch in axes.known("torch", facts) for each in _of(torch, facts) if not each.numpy)
@@ -111,7 +111,7 @@ def _instead(cell: Cell, host: Host, facts: Facts) -> Iterator[str]:
     yield from found
 
 
-def nearest(cell: Cell, host: Host, facts: Facts) -> Iterator[Cell]:
+def nearest(cell: Cell, host: Machine, facts: Facts) -> Iterator[Cell]:
     """For its build, its Python and its PyTorch: the nearest cell that differs in that alone and can run."""
     for axis in ("cuda", "python", "torch"):
         own = compatibility.fields(cell)[axis]
@@ -123,7 +123,7 @@ def nearest(cell: Cell, host: Host, facts: Facts) -> Iterator[Cell]:
                 break
 
 
-def _fine(cell: Cell, host: Host, facts: Facts) -> bool:
+def _fine(cell: Cell, host: Machine, facts: Facts) -> bool:
     return not compatibility.obstacles(cell, facts) and not gpu_support.hard(
         gpu_support.obstacles(cell, host, facts)
     )

@@ -14,7 +14,7 @@ from pathlib import Path
 from samcheck.cells import Cell, LeftOut, matches
 from samcheck.errors import BadInput, EmptySelection
 from samcheck.facts import Facts, compatibility, gpu_support
-from samcheck.facts.gpu_support import NO_GPU, Host
+from samcheck.facts.gpu_support import NO_GPU, Machine
 from samcheck.matrix import coverage, covering, declared, file, ranking
 from samcheck.matrix.coverage import Coverage
 from samcheck.matrix.declared import World
@@ -61,11 +61,13 @@ class Plan:
     strategy: str = "listed"
     budget: Budget = NO_LIMIT
     coverage: Coverage | None = None
-    host: Host = NO_GPU
+    host: Machine = NO_GPU
     notes: tuple[str, ...] = ()
 
 
-def plan(path: Path, facts: Facts, host: Host, history: History = NONE, budget: Budget | None = None) -> Plan:
+def plan(
+    path: Path, facts: Facts, host: Machine, history: History = NONE, budget: Budget | None = None
+) -> Plan:
     """What the matrix at `path` means on `host`; `budget` stands in for the file's.
 
     Raises:
@@ -113,7 +115,7 @@ def read(path: Path, facts: Facts) -> MatrixFile:
     return MatrixFile.model_validate(raw)
 
 
-def shipped(folder: Path, facts: Facts, host: Host) -> list[Plan]:
+def shipped(folder: Path, facts: Facts, host: Machine) -> list[Plan]:
     """The plans of all matrix files in `folder` without their budgets, ``default`` first."""
     paths = sorted(folder.glob("*.toml"), key=lambda path: (path.stem != "default", path.stem))
     return [plan(path, facts, host, budget=NO_LIMIT) for path in paths]
@@ -211,6 +213,6 @@ def _coverage(space: Space, chosen: Sequence[PlannedCell]) -> Coverage | None:
     return coverage.measure(space, [compatibility.fields(row.cell) for row in chosen])
 
 
-def against(row: PlannedCell, host: Host, facts: Facts) -> tuple[compatibility.Obstacle, ...]:
+def against(row: PlannedCell, host: Machine, facts: Facts) -> tuple[compatibility.Obstacle, ...]:
     """What speaks against a planned cell: that it works at all, and that it does on a machine."""
     return (*compatibility.obstacles(row.cell, facts), *gpu_support.obstacles(row.cell, host, facts))

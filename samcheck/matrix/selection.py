@@ -10,7 +10,7 @@ from pathlib import Path
 
 from samcheck import facts, matrix, paths
 from samcheck.errors import BadInput, EmptySelection
-from samcheck.facts.gpu_support import Host
+from samcheck.facts.gpu_support import Machine
 from samcheck.matrix import LeftOut, Plan, fanout, history
 from samcheck.matrix.fanout import Pipeline, shards
 from samcheck.matrix.ranking import Budget
@@ -57,7 +57,7 @@ class Choice:
         return tuple(word for option in several for word in option)
 
 
-def plan(choice: Choice, host: Host) -> Plan:
+def plan(choice: Choice, host: Machine) -> Plan:
     """The cells to run on `host`.
 
     Raises:
@@ -67,7 +67,7 @@ def plan(choice: Choice, host: Host) -> Plan:
     return chosen(choice, whole(choice, host))
 
 
-def whole(choice: Choice, host: Host) -> Plan:
+def whole(choice: Choice, host: Machine) -> Plan:
     """What the file means on `host`, before options choose among its cells; it may have none.
 
     Raises:

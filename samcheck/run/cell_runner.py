@@ -27,7 +27,7 @@ from samcheck.files import printable
 from samcheck.guest.record import CellResult, Fingerprint
 from samcheck.matrix import PlannedCell
 from samcheck.run import judge, records, suite_runner, unexpected
-from samcheck.run.context import Course, Settings, Watcher
+from samcheck.run.context import CellRun, Settings, Watcher
 
 
 def run_cell(planned: PlannedCell, settings: Settings, folder: Path, watcher: Watcher) -> CellResult:
@@ -38,116 +38,116 @@ def run_cell(planned: PlannedCell, settings: Settings, folder: Path, watcher: Wa
     Raises:
         Stopped: the whole run ends.
     """
-    course = Course(planned, settings, folder, watcher)
+    cell_run = CellRun(planned, settings, folder, watcher)
     try:
-        return _foreseen(course)
+        return _foreseen(cell_run)
     except unexpected.ANY as error:
-        return unforeseen(course, error)
+        return unforeseen(cell_run, error)
 
 
-def _foreseen(course: Course) -> CellResult:
+def _foreseen(cell_run: CellRun) -> CellResult:
     """The result of a cell in which nothing goes wrong but what does so now and then."""
-    gates = course.settings.gates
+    gates = cell_run.settings.gates
     try:
-        course.folder.mkdir(parents=True, exist_ok=True)
-        scratch.sweep(course.folder)
-        pins, place = prepare(course)
+        cell_run.folder.mkdir(parents=True, exist_ok=True)
+        scratch.sweep(cell_run.folder)
+        pins, place = prepare(cell_run)
         gates.check()
-        with gates.run(course.planned.cell.needs_gpu_build) as course.slot:
-            return _in_its_place(course, pins, place)
+        with gates.run(cell_run.planned.cell.needs_gpu_build) as cell_run.slot:
+            return _in_its_place(cell_run, pins, place)
     except BuildFailed as error:
-        return course.result("build-failed", str(error))
+        return cell_run.result("build-failed", str(error))
     except Refused as error:  # also in the middle of its checks: those that are finished are kept
-        return course.result("refused", str(error), suite_runner.attempts_in(course.folder))
+        return cell_run.result("refused", str(error), suite_runner.attempts_in(cell_run.folder))
 
 
-def unforeseen(course: Course, error: BaseException) -> CellResult:
+def unforeseen(cell_run: CellRun, error: BaseException) -> CellResult:
     """The result of a cell in which something was raised that says nothing of it.
 
     With the checks that are finished, where those can be read: that may be the very thing that fails.
     """
-    reason = unexpected.told(error, course.folder, _doing(course))
+    reason = unexpected.told(error, cell_run.folder, _doing(cell_run))
     try:
-        return course.result("not-run", reason, suite_runner.attempts_in(course.folder))
+        return cell_run.result("not-run", reason, suite_runner.attempts_in(cell_run.folder))
     except unexpected.ANY:
-        return course.result("not-run", reason)
+        return cell_run.result("not-run", reason)
 
 
-def _doing(course: Course) -> str:
+def _doing(cell_run: CellRun) -> str:
     """The step that the cell was in, or had just ended."""
-    step = next(reversed(course.phases), "")
+    step = next(reversed(cell_run.phases), "")
     return f"this cell was in its step {step}" if step else "this cell was about to begin"
 
 
-def prepare(course: Course) -> tuple[Requirements, Place]:
+def prepare(cell_run: CellRun) -> tuple[Requirements, Place]:
     """Make the environment of a cell, or find it.
 
     Raises:
         BuildFailed: that cannot be done.
         Refused: the engine failed under it.
     """
-    cell, settings = course.planned.cell, course.settings
+    cell, settings = cell_run.planned.cell, cell_run.settings
     pins = requirements_of(cell, settings.environment)
-    with settings.gates.build(), course.phase("prepare"):
+    with settings.gates.build(), cell_run.phase("prepare"):
         _check_disk(cell, pins, settings.environment)
-        place = settings.environment.prepare(cell, pins, course.folder / "build.log")
-    course.details |= place.details
+        place = settings.environment.prepare(cell, pins, cell_run.folder / "build.log")
+    cell_run.details |= place.details
     return pins, place
 
 
-def _in_its_place(course: Course, pins: Requirements, place: Place) -> CellResult:
+def _in_its_place(cell_run: CellRun, pins: Requirements, place: Place) -> CellResult:
     """What is left once the environment is made and a GPU, or the CPU, is free for it.
 
     Raises:
         BuildFailed, Refused: as `look` does.
     """
-    gates = course.settings.gates
-    unlike = look(course, pins, place)
+    gates = cell_run.settings.gates
+    unlike = look(cell_run, pins, place)
     if unlike:
-        return course.result("misbuilt", unlike)
+        return cell_run.result("misbuilt", unlike)
     builds = gates.builds
-    with course.phase("run"):
-        attempts = suite_runner.measured(course, place)
+    with cell_run.phase("run"):
+        attempts = suite_runner.measured(cell_run, place)
     if gates.builds != builds:  # who compares latencies wants to know
-        course.details["beside"] = "other cells were built meanwhile"
-    if course.settings.late and (not attempts[-1].complete or "processes" in course.details):
-        course.details["stopped"] = "by --stop-after"
-    outcome, reason = judge.judge(attempts, course.checks(attempts), "stopped" in course.details)
-    return course.result(outcome, reason, attempts)
+        cell_run.details["beside"] = "other cells were built meanwhile"
+    if cell_run.settings.late and (not attempts[-1].complete or "processes" in cell_run.details):
+        cell_run.details["stopped"] = "by --stop-after"
+    outcome, reason = judge.judge(attempts, cell_run.checks(attempts), "stopped" in cell_run.details)
+    return cell_run.result(outcome, reason, attempts)
 
 
-def look(course: Course, pins: Requirements, place: Place) -> str:
-    """What is really there, noted in `course`; gives where that is not what the cell declares.
+def look(cell_run: CellRun, pins: Requirements, place: Place) -> str:
+    """What is really there, noted in `cell_run`; gives where that is not what the cell declares.
 
     Raises:
         BuildFailed: the probe could not run.
         Refused: the engine would not start it, or the GPU is not there, or not free.
     """
-    _look_at_gpu(course)
-    with course.phase("probe"):
-        course.observed = _probe(course, place)
-    differences = "; ".join(judge.compare(course.planned.cell, pins, course.observed))
-    if not differences and course.slot.gpu and course.observed.device != "cuda":
-        raise Refused(gpu_errors.lost(course.observed.cuda_unavailable or ""))
+    _look_at_gpu(cell_run)
+    with cell_run.phase("probe"):
+        cell_run.observed = _probe(cell_run, place)
+    differences = "; ".join(judge.compare(cell_run.planned.cell, pins, cell_run.observed))
+    if not differences and cell_run.slot.gpu and cell_run.observed.device != "cuda":
+        raise Refused(gpu_errors.lost(cell_run.observed.cuda_unavailable or ""))
     return differences
 
 
-def _look_at_gpu(course: Course) -> None:
+def _look_at_gpu(cell_run: CellRun) -> None:
     """Note who else computes on the cell's GPU.
 
     Raises:
         Refused: somebody does, and the GPU was to be this cell's alone.
     """
-    if not course.slot.gpu:
+    if not cell_run.slot.gpu:
         return
-    course.details["gpu"] = course.slot.gpu
-    foreign = gpu_processes.on_gpu(course.slot.gpu)
+    cell_run.details["gpu"] = cell_run.slot.gpu
+    foreign = gpu_processes.on_gpu(cell_run.slot.gpu)
     if foreign:
-        course.details["foreign_processes"] = ", ".join(foreign)
-        if course.settings.gates.exclusive:
+        cell_run.details["foreign_processes"] = ", ".join(foreign)
+        if cell_run.settings.gates.exclusive:
             raise Refused(
-                f"GPU {course.slot.gpu} is used by {', '.join(foreign)}: end them, take another with --gpus, "
-                "or leave out --exclusive"
+                f"GPU {cell_run.slot.gpu} is used by {', '.join(foreign)}: end them, take another with "
+                "--gpus, or leave out --exclusive"
             )
 
 
@@ -171,16 +171,16 @@ def _check_disk(cell: Cell, pins: Requirements, environment: Environment) -> Non
         )
 
 
-def _probe(course: Course, place: Place) -> Fingerprint:
+def _probe(cell_run: CellRun, place: Place) -> Fingerprint:
     """What the environment really holds.
 
     Raises:
         BuildFailed: not even that could be found out.
     """
-    gates, output = course.settings.gates, course.folder / "probe.log"
+    gates, output = cell_run.settings.gates, cell_run.folder / "probe.log"
     output.unlink(missing_ok=True)
     arguments = (LAUNCH, "samcheck.guest.fingerprint", f"{GIVEN}/{channel.NAME}")
-    end = time.monotonic() + course.settings.check_timeout  # an import can hang
+    end = time.monotonic() + cell_run.settings.check_timeout  # an import can hang
     said: list[bytes] = []
 
     def alive() -> bool:
@@ -188,11 +188,11 @@ def _probe(course: Course, place: Place) -> Fingerprint:
         return time.monotonic() < end
 
     with (
-        scratch.given(course.folder) as given,
-        scratch.work(course.folder) as work,
+        scratch.given(cell_run.folder) as given,
+        scratch.work(cell_run.folder) as work,
         channel.Channel(given, said.append),
     ):
-        ended = place.run(Job(arguments, given, work, output, alive, course.slot.gpu))
+        ended = place.run(Job(arguments, given, work, output, alive, cell_run.slot.gpu))
     gates.check()
     try:
         return fingerprint.as_fingerprint(said[0] if said else b"")

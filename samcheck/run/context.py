@@ -85,7 +85,7 @@ def now() -> str:
 
 
 @dataclass
-class Course:
+class CellRun:
     """What is known of a cell while it runs."""
 
     planned: PlannedCell

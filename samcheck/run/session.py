@@ -19,7 +19,7 @@ from samcheck.guest.record import CellResult, restriction, result_name
 from samcheck.matrix import LeftOut, Plan, PlannedCell
 from samcheck.run import cell_runner, unexpected
 from samcheck.run import progress as display
-from samcheck.run.context import Course, Settings
+from samcheck.run.context import CellRun, Settings
 from samcheck.run.scheduler import side_by_side
 from samcheck.sanitize import visible
 from samcheck.storage import results
@@ -208,7 +208,7 @@ def _storable(
         return result
     except unexpected.ANY as error:
         why = unexpected.told(error, own, "its result was made a JSON file")
-        return Course(row, settings, own, watched).result("not-run", why)
+        return CellRun(row, settings, own, watched).result("not-run", why)
 
 
 def _again(result: CellResult) -> bool:

@@ -16,7 +16,7 @@ from samcheck.environments import GIVEN, TOO_MUCH, Ended, Job, Place, channel, s
 from samcheck.errors import Refused
 from samcheck.guest.record import CheckResult
 from samcheck.run import pytest_arguments, records, repetitions
-from samcheck.run.context import Course, Settings
+from samcheck.run.context import CellRun, Settings
 from samcheck.run.intake import Intake
 from samcheck.run.records import Attempt, Journal
 
@@ -31,24 +31,26 @@ SKIPPED, ONLY = "skip.txt", "only.txt"
 STOPPED = "the time that --stop-after gives"
 
 
-def measured(course: Course, place: Place) -> list[Attempt]:
+def measured(cell_run: CellRun, place: Place) -> list[Attempt]:
     """Run the suite, then its benchmarks in further processes."""
-    attempts = run_suite(course, place)
+    attempts = run_suite(cell_run, place)
     benchmarked = any(check.series for attempt in attempts for check in attempt.journal.finished.values())
     if attempts[-1].complete and benchmarked:
-        told = repetitions.run(course.folder, course.settings.passes, lambda n: start_pass(course, place, n))
+        told = repetitions.run(
+            cell_run.folder, cell_run.settings.passes, lambda n: start_pass(cell_run, place, n)
+        )
         if told:
-            course.details["processes"] = "; ".join(told)
+            cell_run.details["processes"] = "; ".join(told)
     return attempts
 
 
-def run_suite(course: Course, place: Place) -> list[Attempt]:
+def run_suite(cell_run: CellRun, place: Place) -> list[Attempt]:
     """Start the suite until every check is settled, the guest dies too often, or the time is over."""
-    timeout = course.settings.check_timeout
-    attempts = attempts_in(course.folder)
+    timeout = cell_run.settings.check_timeout
+    attempts = attempts_in(cell_run.folder)
     while not (attempts and (attempts[-1].complete or _given_up(attempts, timeout))):
-        attempts.append(_start(course, place, len(attempts) + 1, records.settled(attempts, timeout)))
-        if course.settings.late:
+        attempts.append(_start(cell_run, place, len(attempts) + 1, records.settled(attempts, timeout)))
+        if cell_run.settings.late:
             break
     return attempts
 
@@ -75,22 +77,22 @@ def record(folder: Path, number: int) -> Path:
     return folder / f"journal-{number}.jsonl"
 
 
-def _start(course: Course, place: Place, number: int, done: dict[str, CheckResult]) -> Attempt:
+def _start(cell_run: CellRun, place: Place, number: int, done: dict[str, CheckResult]) -> Attempt:
     """One start of the suite; its end is noted only if samcheck lives to see it, and did not stop it."""
-    output = course.folder / f"output-{number}.log"
+    output = cell_run.folder / f"output-{number}.log"
     files.clear_way(output)
     output.touch()
-    lists = {SKIPPED: done, ONLY: course.settings.only}
-    settings = course.settings
+    lists = {SKIPPED: done, ONLY: cell_run.settings.only}
+    settings = cell_run.settings
     arguments = (*_pytest(settings, settings.suite), f"--samcheck-skip-listed={GIVEN}/{SKIPPED}")
-    with scratch.given(course.folder) as given:
+    with scratch.given(cell_run.folder) as given:
         for name, checks in lists.items():
             (given / name).write_text("".join(f"{check}\n" for check in checks), encoding="utf-8")
-        guest = Guest(course, place, given, output, settled=len(done))
-        ended = guest.run(arguments, record(course.folder, number))
-    if course.settings.late:
+        guest = Guest(cell_run, place, given, output, settled=len(done))
+        ended = guest.run(arguments, record(cell_run.folder, number))
+    if cell_run.settings.late:
         return Attempt(guest.journal, None, 0.0, records.tail(output))
-    note_end(course.folder / f"ended-{number}.json", ended, guest.seconds)
+    note_end(cell_run.folder / f"ended-{number}.json", ended, guest.seconds)
     return Attempt(guest.journal, ended, guest.seconds, records.tail(output))
 
 
@@ -100,7 +102,7 @@ def note_end(path: Path, ended: Ended, seconds: float) -> None:
 
 
 def start_pass(
-    course: Course, place: Place, number: int, given: Path | None = None, more: tuple[str, ...] = ()
+    cell_run: CellRun, place: Place, number: int, given: Path | None = None, more: tuple[str, ...] = ()
 ) -> Ended:
     """One process that measures nothing but the benchmarks.
 
@@ -108,16 +110,16 @@ def start_pass(
         given: the folder with what it gets; by default a new one.
         more: arguments for it.
     """
-    settings = course.settings
+    settings = cell_run.settings
     if settings.late:
         return Ended(None, cause=STOPPED)
     arguments = (*_pytest(settings, f"{settings.suite}/{repetitions.MODULE}"), *more)
-    output = repetitions.output(course.folder, number)
-    with nullcontext(given) if given else scratch.given(course.folder) as folder:
+    output = repetitions.output(cell_run.folder, number)
+    with nullcontext(given) if given else scratch.given(cell_run.folder) as folder:
         if settings.only:
             (folder / ONLY).write_text("".join(f"{check}\n" for check in settings.only), encoding="utf-8")
-        guest = Guest(course, place, folder, output)
-        return guest.run(arguments, repetitions.journal(course.folder, number))
+        guest = Guest(cell_run, place, folder, output)
+        return guest.run(arguments, repetitions.journal(cell_run.folder, number))
 
 
 class Guest:
@@ -127,8 +129,8 @@ class Guest:
         seconds: how long it took, once it has ended.
     """
 
-    def __init__(self, course: Course, place: Place, given: Path, output: Path, settled: int = 0) -> None:
-        self._course, self._place, self._given, self._output = course, place, given, output
+    def __init__(self, cell_run: CellRun, place: Place, given: Path, output: Path, settled: int = 0) -> None:
+        self._cell_run, self._place, self._given, self._output = cell_run, place, given, output
         self._settled = settled
         self._intake = Intake()
         self._told = 0
@@ -148,13 +150,13 @@ class Guest:
         arguments = (*arguments, f"--samcheck-journal={GIVEN}/{channel.NAME}")
         files.clear_way(record)
         files.clear_way(self._output)
-        job = partial(Job, arguments, self._given, output=self._output, gpu=self._course.slot.gpu)
+        job = partial(Job, arguments, self._given, output=self._output, gpu=self._cell_run.slot.gpu)
         with record.open("wb") as kept, channel.Channel(self._given, partial(self._keep, kept)) as heard:
-            with scratch.work(self._course.folder) as work:
+            with scratch.work(self._cell_run.folder) as work:
                 ended = self._place.run(job(work=work, alive=partial(self._alive, heard)))
             self.seconds = self._intake.seconds
         heard.check()
-        self._course.settings.gates.check()
+        self._cell_run.settings.gates.check()
         return replace(ended, cause=TOO_MUCH) if heard.flooded else ended
 
     def _keep(self, kept: IO[bytes], line: bytes) -> None:
@@ -178,16 +180,16 @@ class Guest:
         says meanwhile, unless the suite gets on.
         """
         heard.check()
-        self._course.settings.gates.check()
-        if self._course.settings.late or heard.flooded or self._intake.unsound:
+        self._cell_run.settings.gates.check()
+        if self._cell_run.settings.late or heard.flooded or self._intake.unsound:
             return False
         journal = self.journal
         if journal.lines != self._told:
             self._told = journal.lines
             done, known = (self._settled + len(each) for each in (journal.finished, journal.collected))
-            self._course.watcher.checks(done, known, journal.running[0] if journal.running else "")
+            self._cell_run.watcher.checks(done, known, journal.running[0] if journal.running else "")
         over = journal.exit_status is not None
-        patience = EXIT_SECONDS if over else self._course.settings.check_timeout + GRACE_SECONDS
+        patience = EXIT_SECONDS if over else self._cell_run.settings.check_timeout + GRACE_SECONDS
         return time.monotonic() - self._intake.advanced < patience
 
 

@@ -7,7 +7,7 @@ from tempfile import TemporaryDirectory
 
 from samcheck import facts, matrix, paths
 from samcheck.errors import BadInput
-from samcheck.facts.gpu_support import Host
+from samcheck.facts.gpu_support import Machine
 from tests.fuzz import require
 from tests.fuzz.mutating import changed_lines
 
@@ -37,7 +37,7 @@ def take(content: bytes) -> None:
     path = Path(_FOLDER.name, "x.toml")
     path.write_bytes(content)
     try:
-        matrix.plan(path, facts.load(), Host())
+        matrix.plan(path, facts.load(), Machine())
     except BadInput as refused:
         lines = str(refused).split("\n")
         require(all(line.startswith(("x.toml: ", str(path))) and line.isprintable() for line in lines), lines)

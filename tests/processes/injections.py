@@ -142,7 +142,7 @@ INJECTIONS = {
     "raises SystemExit": Injection("sys.exit(0)", "failed", "SystemExit"),
     "becomes another program": Injection("os.execv('/bin/true', ['true'])", "crashed", "exit status 0"),
     "kills itself": Injection("os.kill(os.getpid(), signal.SIGKILL)", "crashed", "SIGKILL"),
-    "ends its keeper": Injection(
+    "ends its supervisor": Injection(
         "os.kill(os.getppid(), signal.SIGTERM); time.sleep(20)", "crashed", "SIGTERM"
     ),
     "forgets all modules": Injection("sys.modules.clear()", "crashed", "ended behind it"),

@@ -11,13 +11,13 @@ from rig import INI
 from trial import Silent
 
 from samcheck.analysis.compare import compare
-from samcheck.analysis.interleave import Meeting, meet
+from samcheck.analysis.interleave import PairedRun, meet
 from samcheck.cells import Cell
 from samcheck.environments import Ended, Place, here
 from samcheck.guest.record import CellResult
 from samcheck.matrix import PlannedCell
 from samcheck.run import repetitions, suite_runner
-from samcheck.run.context import Course, Settings
+from samcheck.run.context import CellRun, Settings
 from samcheck.run.scheduler import Gates
 
 #: A benchmark of which each turn takes what the machine does at that time to whoever computes; the new side
@@ -104,7 +104,7 @@ def meet_in(folder: Path, chosen: Settings, factor: float) -> tuple[CellResult, 
         (folder / "run" / side).mkdir(parents=True, exist_ok=True)
         (folder / "run" / side / "factor").write_text(str(its))
     cell = PlannedCell(CELL)
-    return meet(Meeting(chosen, folder / "run", (cell, cell)), (Silent(), Silent()))
+    return meet(PairedRun(chosen, folder / "run", (cell, cell)), (Silent(), Silent()))
 
 
 pytestmark = pytest.mark.usefixtures("as_declared")
@@ -166,7 +166,7 @@ def raises(*_: object, **__: object) -> None:
 
 @pytest.mark.parametrize(
     "broken",
-    ["cell_runner.prepare", "cell_runner.look", "suite_runner.start_pass", "Referee", "judge.judge"],
+    ["cell_runner.prepare", "cell_runner.look", "suite_runner.start_pass", "TurnServer", "judge.judge"],
 )
 def test_what_nobody_foresaw_is_in_the_result(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, broken: str
@@ -184,10 +184,10 @@ def test_what_nobody_foresaw_on_one_side_does_not_end_the_other(
     """Which goes on alone; what it measured before is kept."""
     real = suite_runner.start_pass
 
-    def start(course: Course, place: Place, number: int, given: Path, more: tuple[str, ...]) -> Ended:
-        if course.folder.name == "new" and number == 2:
+    def start(cell_run: CellRun, place: Place, number: int, given: Path, more: tuple[str, ...]) -> Ended:
+        if cell_run.folder.name == "new" and number == 2:
             raises()
-        return real(course, place, number, given, more)
+        return real(cell_run, place, number, given, more)
 
     monkeypatch.setattr(suite_runner, "start_pass", start)
     base, new = met(tmp_path, 1.0, processes=3)

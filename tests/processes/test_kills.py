@@ -95,7 +95,7 @@ def test_a_killed_samcheck_takes_its_installer_with_it(tmp_path: Path) -> None:
 
 
 def test_a_kill_before_the_guest_is_there_starts_none(tmp_path: Path) -> None:
-    """The keeper asks the kernel to be told of samcheck's end; it may come too late for that."""
+    """The supervisor asks the kernel to be told of samcheck's end; it may come too late for that."""
     output = tmp_path / "output"
     command = [
         sys.executable,

@@ -30,7 +30,7 @@ OTHER = "def test_other(): open('../other', 'a').write('x')\n"
 
 def run(
     folder: Path, body: str, count: int = 3, groups: tuple[str, ...] = ()
-) -> tuple[list[CheckResult], context.Course]:
+) -> tuple[list[CheckResult], context.CellRun]:
     suite = folder / "suite"
     suite.mkdir(parents=True, exist_ok=True)
     (suite / "pytest.ini").write_text(INI)
@@ -47,7 +47,7 @@ def run(
         processes=count,
         groups=groups,
     )
-    known = context.Course(PlannedCell(Cell("0.0.0", "cpu", "3.11")), settings, folder / "cell", Silent())
+    known = context.CellRun(PlannedCell(Cell("0.0.0", "cpu", "3.11")), settings, folder / "cell", Silent())
     known.folder.mkdir(exist_ok=True)
     attempts = suite_runner.measured(known, here.HerePlace(sys.executable))
     return known.checks(attempts), known
@@ -69,9 +69,9 @@ def test_each_process_is_a_fresh_one(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("group", "starts"), [("latency", 3), ("peaks", 1)])
 def test_groups_without_benchmarks_need_no_other_process(tmp_path: Path, group: str, starts: int) -> None:
-    checks, course = run(tmp_path, "", groups=(group,))
+    checks, cell_run = run(tmp_path, "", groups=(group,))
     assert [check.group for check in checks] == [group]
-    assert course.result("passed", "").groups == [group]
+    assert cell_run.result("passed", "").groups == [group]
     assert len(list((tmp_path / "cell").glob("pass-*.log"))) == starts - 1
 
 

@@ -67,7 +67,7 @@ def test_a_terminal_that_goes_away_ends_the_run(tmp_path: Path) -> None:
     interrupted(rig, orchestrator.wait(20))
 
 
-#: Does not end when it is asked to, and its child neither: the keeper waits some seconds before it kills.
+#: Does not end when it is asked to, and its child neither: the supervisor waits some seconds before it kills.
 DEAF = """
 import os, signal, subprocess, sys, time
 def test_it(variant):

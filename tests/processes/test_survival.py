@@ -129,8 +129,8 @@ def test_copies_that_a_check_forks_end_with_the_check(trial: Trial) -> None:
     assert (trial.folder / "cell" / "left").read_text() == "0"
 
 
-def test_a_guest_whose_keeper_is_killed_ends(trial: Trial) -> None:
-    """And so does what it has started, which the keeper would have ended."""
+def test_a_guest_whose_supervisor_is_killed_ends(trial: Trial) -> None:
+    """And so does what it has started, which the supervisor would have ended."""
     kill = "import os, signal; os.kill(os.getppid(), signal.SIGKILL)"
     trial.write(AROUND.format(f"{DAEMON}; {kill}; import time; time.sleep(600)"))
     result = trial.run()
@@ -174,7 +174,7 @@ def test_killed_samcheck_loses_nothing_and_repeats_nothing(trial: Trial, tmp_pat
     orchestrator.send_signal(signal.SIGKILL)
     orchestrator.wait()
     _, left = psutil.wait_procs(guests, timeout=5)
-    assert len(guests) == 2  # the keeper and the guest
+    assert len(guests) == 2  # the supervisor and the guest
     assert not left
     begun = log.read_text().split()
 

@@ -14,7 +14,7 @@ from samcheck.environments import Place, here
 from samcheck.guest.record import CellResult
 from samcheck.matrix import PlannedCell
 from samcheck.run import judge, records, suite_runner
-from samcheck.run.context import Course, Settings
+from samcheck.run.context import CellRun, Settings
 from samcheck.storage import results
 
 
@@ -45,11 +45,11 @@ class Trial:
         suite = self.suite or str(self.folder / "suite")
         settings = Settings("fast", here.Here(sys.executable), "", self.check_timeout, suite=suite)
         planned = PlannedCell(Cell("0.0.0", "cpu", "3.11"))
-        course = Course(planned, settings, self.folder / "cell", Silent())
-        course.folder.mkdir(exist_ok=True)
-        attempts = suite_runner.run_suite(course, self.place)
+        cell_run = CellRun(planned, settings, self.folder / "cell", Silent())
+        cell_run.folder.mkdir(exist_ok=True)
+        attempts = suite_runner.run_suite(cell_run, self.place)
         checks = records.verdicts(attempts, self.check_timeout)
-        return course.result(*judge.judge(attempts, checks), attempts)
+        return cell_run.result(*judge.judge(attempts, checks), attempts)
 
     def table(self, result: CellResult) -> str:
         """What people read of a result."""

@@ -28,7 +28,7 @@ from samcheck.analysis.advise import (
 from samcheck.cells import Cell
 from samcheck.errors import CELLS_FAILED, NOTHING_KNOWN
 from samcheck.facts import gpu_support
-from samcheck.facts.gpu_support import NO_GPU, Host
+from samcheck.facts.gpu_support import NO_GPU, Machine
 from samcheck.guest.record import CheckResult
 from samcheck.matrix.history import NONE
 from samcheck.storage import results
@@ -67,7 +67,7 @@ def stored(
 
 
 def asked(
-    subject: str = "torch", old: str = "2.4.1", new: str = "2.15.0", on: Host = NO_GPU, **at: str
+    subject: str = "torch", old: str = "2.4.1", new: str = "2.15.0", on: Machine = NO_GPU, **at: str
 ) -> Question:
     return ask(subject, old, new, on, at, FACTS)
 

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from samcheck import facts
-from samcheck.facts.gpu_support import Host
+from samcheck.facts.gpu_support import Machine
 from samcheck.matrix import axes
 
 FACTS = facts.load()
@@ -44,7 +44,7 @@ def test_select(axis: str, specs: list[str], expected: list[str]) -> None:
 )
 def test_builds(specs: list[str], expected: list[str]) -> None:
     assert RELEASE is not None
-    assert list(axes.builds(specs, RELEASE, FACTS, Host())) == expected
+    assert list(axes.builds(specs, RELEASE, FACTS, Machine())) == expected
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from samcheck.__main__ import cli
 from samcheck.analysis.compare import noise, sources
 from samcheck.errors import BadInput
 from samcheck.facts import load
-from samcheck.facts.gpu_support import Host
+from samcheck.facts.gpu_support import Machine
 from samcheck.matrix import selection
 from samcheck.matrix.file import MAXIMUM_BYTES
 from samcheck.matrix.selection import Choice
@@ -41,7 +41,7 @@ READERS: dict[str, Callable[[Path], object]] = {
     "result": results.read,
     "A/A runs": noise.load,
     "results to compare": lambda path: sources.read(str(path), path.parent),
-    "matrix": lambda path: matrix.plan(path, load(), Host()),
+    "matrix": lambda path: matrix.plan(path, load(), Machine()),
 }
 
 
@@ -160,7 +160,7 @@ def test_a_matrix_that_cannot_be(name: str, tmp_path: Path) -> None:
     content, said = MATRICES[name]
     (tmp_path / "x.toml").write_bytes(content)
     with within(), pytest.raises(BadInput) as refused:
-        selection.whole(Choice(tmp_path / "x.toml"), Host())
+        selection.whole(Choice(tmp_path / "x.toml"), Machine())
     assert said in str(refused.value)
     assert all(line.startswith(("x.toml: ", str(tmp_path))) for line in str(refused.value).splitlines())
 
@@ -173,7 +173,7 @@ def test_decoration_is_no_key_of_many_parts() -> None:
 @pytest.mark.parametrize("path", ["..", "/", "/dev/null", "/proc/self/mem", "."])
 def test_a_matrix_that_is_no_file(path: str) -> None:
     with within(), pytest.raises(BadInput, match=f"{re.escape(path)}: cannot be read: "):
-        selection.whole(Choice(Path(path)), Host())
+        selection.whole(Choice(Path(path)), Machine())
 
 
 @pytest.mark.parametrize(

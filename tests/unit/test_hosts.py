@@ -6,7 +6,7 @@ from samcheck import facts
 from samcheck.cells import Cell
 from samcheck.errors import BadInput
 from samcheck.facts import gpu_support
-from samcheck.facts.gpu_support import Host
+from samcheck.facts.gpu_support import Machine
 
 FACTS = facts.load()
 
@@ -85,7 +85,7 @@ def test_nonsense_is_refused(gpu: str, driver: str, said: str) -> None:
 
 
 def test_a_machine_in_words() -> None:
-    assert str(Host()) == "a machine without a GPU"
+    assert str(Machine()) == "a machine without a GPU"
     assert str(gpu_support.host("4090", "", FACTS)).startswith("RTX 4090 (compute capability 8.9)")
     assert gpu_support.host("sm_86", "", FACTS) == gpu_support.host("8.6", "", FACTS)
     assert gpu_support.host("8.6", "", FACTS).gpus[0].capability == "8.6"

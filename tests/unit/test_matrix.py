@@ -9,13 +9,13 @@ from hypothesis import strategies as st
 
 from samcheck import facts, matrix
 from samcheck.errors import BadInput, EmptySelection
-from samcheck.facts.gpu_support import Gpu, Host, has_code_for
+from samcheck.facts.gpu_support import Gpu, Machine, has_code_for
 
 FACTS = facts.load()
-BARE = Host()
+BARE = Machine()
 
 
-def plan(tmp_path: Path, text: str, machine: Host = BARE) -> matrix.Plan:
+def plan(tmp_path: Path, text: str, machine: Machine = BARE) -> matrix.Plan:
     path = tmp_path / "some.toml"
     path.write_text(text, encoding="utf-8")
     return matrix.plan(path, FACTS, machine)
@@ -38,16 +38,16 @@ def test_shipped_matrices_are_valid() -> None:
 @pytest.mark.parametrize(
     ("machine", "expected"),
     [
-        (Host(), "cu121"),
-        (Host(pytorch_index=True), "cpu"),
-        (Host(gpus=(Gpu("NVIDIA H200", "9.0"),), driver="580.159.03"), "cu121"),
+        (Machine(), "cu121"),
+        (Machine(pytorch_index=True), "cpu"),
+        (Machine(gpus=(Gpu("NVIDIA H200", "9.0"),), driver="580.159.03"), "cu121"),
         # A driver too old for CUDA 12: the CUDA 11.8 build of the same release.
-        (Host(gpus=(Gpu("Tesla T4", "7.5"),), driver="470.82.01"), "cu118"),
+        (Machine(gpus=(Gpu("Tesla T4", "7.5"),), driver="470.82.01"), "cu118"),
         # Nothing has code for this GPU: the default, whose failure is then on record.
-        (Host(gpus=(Gpu("NVIDIA B200", "10.0"),), driver="580.95.05"), "cu121"),
+        (Machine(gpus=(Gpu("NVIDIA B200", "10.0"),), driver="580.95.05"), "cu121"),
     ],
 )
-def test_auto_build(tmp_path: Path, machine: Host, expected: str) -> None:
+def test_auto_build(tmp_path: Path, machine: Machine, expected: str) -> None:
     assert ids(plan(tmp_path, CELL, machine)) == [f"torch2.4.1-{expected}-py3.11"]
 
 

@@ -15,7 +15,7 @@ from samcheck.__main__ import cli
 from samcheck.environments import machine
 from samcheck.errors import BadInput, EmptySelection
 from samcheck.facts import compatibility, gpu_support
-from samcheck.facts.gpu_support import Host
+from samcheck.facts.gpu_support import Machine
 from samcheck.matrix import explain, selection
 from samcheck.matrix import text as plan_text
 from samcheck.matrix.ranking import Budget
@@ -49,7 +49,7 @@ def files(draw: st.DrawFn) -> str:
     return text
 
 
-def plan(folder: Path, text: str, host: Host = gpu_support.NO_GPU, **options: object) -> matrix.Plan:
+def plan(folder: Path, text: str, host: Machine = gpu_support.NO_GPU, **options: object) -> matrix.Plan:
     path = folder / "some.toml"
     path.write_text(text, encoding="utf-8")
     return matrix.plan(path, FACTS, host, **options)  # type: ignore[arg-type]

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from samcheck.analysis.interleave.turn_server import Referee, Seat
+from samcheck.analysis.interleave.turn_server import Seat, TurnServer
 from samcheck.guest.benchmark import turns
 
 
@@ -50,14 +50,14 @@ def played(
         Guest(work, each, noted, name)
         for work, each, name in zip(works, (base, new), ("base", "new"), strict=True)
     ]
-    with Referee(works, seed=1) as referee:
+    with TurnServer(works, seed=1) as turn_server:
         for guest in guests:
             guest.start()
         while any(guest.is_alive() for guest in guests):
             for number, guest in enumerate(guests):
                 guest.join(0.01)
                 if not guest.is_alive():
-                    referee.left(number)
+                    turn_server.left(number)
     return noted  # type: ignore[return-value]
 
 

@@ -12,7 +12,7 @@ from samcheck.analysis.advise.steps import Step
 from samcheck.cells import Cell
 from samcheck.errors import BuildFailed
 from samcheck.facts import Facts, compatibility, gpu_support
-from samcheck.facts.gpu_support import Host
+from samcheck.facts.gpu_support import Machine
 from samcheck.facts.requirements import resolve
 from samcheck.matrix import explain
 
@@ -98,14 +98,14 @@ def instead(step: Step, question: Question, facts: Facts) -> Iterator[str]:
         yield f"{TITLES[axis]} {compatibility.fields(found[axis])[axis]}"
 
 
-def _single(cell: Cell, on: Host, facts: Facts) -> Iterator[tuple[str, Cell]]:
+def _single(cell: Cell, on: Machine, facts: Facts) -> Iterator[tuple[str, Cell]]:
     """The nearest cells that can be, by the one axis that they differ in."""
     for other in explain.nearest(cell, on, facts):
         here, there = compatibility.fields(cell), compatibility.fields(other)
         yield next(axis for axis in here if here[axis] != there[axis]), other
 
 
-def _with_build(cell: Cell, on: Host, facts: Facts, newer: bool) -> Iterator[tuple[str, Cell]]:
+def _with_build(cell: Cell, on: Machine, facts: Facts, newer: bool) -> Iterator[tuple[str, Cell]]:
     """The next newer or older PyTorch that can be, with a build of its own."""
     own, rows = Version(cell.torch), facts.releases
     towards = [row for row in rows if Version(row.version) > own]
@@ -119,7 +119,7 @@ def _with_build(cell: Cell, on: Host, facts: Facts, newer: bool) -> Iterator[tup
             return
 
 
-def _fine(cell: Cell, on: Host, facts: Facts) -> bool:
+def _fine(cell: Cell, on: Machine, facts: Facts) -> bool:
     return not compatibility.obstacles(cell, facts) and not gpu_support.hard(
         gpu_support.obstacles(cell, on, facts)
     )

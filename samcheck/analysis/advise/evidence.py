@@ -11,7 +11,7 @@ from samcheck.analysis.advise.question import TITLES, Question, values
 from samcheck.cells import Cell
 from samcheck.facts import Facts
 from samcheck.facts.compatibility import AXES
-from samcheck.facts.gpu_support import Host
+from samcheck.facts.gpu_support import Machine
 from samcheck.guest.record import CellResult
 from samcheck.storage.results import Stored
 
@@ -46,7 +46,7 @@ class Evidence:
         return any(each.result.outcome != self.result.outcome for each in self.overruled)
 
 
-def find(cell: Cell, host: Host, stored: Sequence[Stored], facts: Facts) -> tuple[Evidence, ...]:
+def find(cell: Cell, host: Machine, stored: Sequence[Stored], facts: Facts) -> tuple[Evidence, ...]:
     """The newest result of the cell on each device that fits the machine, and on each for its variants."""
     by_device: dict[tuple[str, tuple[str, ...]], list[Stored]] = {}
     for row in stored:
@@ -88,7 +88,7 @@ def cell_of(result: CellResult, named: bool = True) -> Cell:
     return Cell(was.torch, was.cuda, was.python, numpy, was.sam)
 
 
-def on(row: Stored, host: Host, facts: Facts) -> bool:
+def on(row: Stored, host: Machine, facts: Facts) -> bool:
     """Whether a result is from a machine like `host`; one without a GPU or driver asks for none."""
     if not host:
         return True

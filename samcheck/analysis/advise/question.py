@@ -10,7 +10,7 @@ from difflib import get_close_matches
 from samcheck.cells import Cell
 from samcheck.errors import BadInput, BuildFailed
 from samcheck.facts import Facts, compatibility, gpu_support
-from samcheck.facts.gpu_support import Host
+from samcheck.facts.gpu_support import Machine
 from samcheck.facts.requirements import resolve
 from samcheck.matrix import axes
 from samcheck.matrix.file import shown
@@ -41,8 +41,8 @@ class Question:
     subject: str
     old: str
     new: str
-    before: Host
-    after: Host
+    before: Machine
+    after: Machine
     at: Mapping[str, str]
 
     def __str__(self) -> str:
@@ -52,7 +52,7 @@ class Question:
         return f"{TITLES[self.subject]} {self.old} -> {self.new}{on}{fixed}"
 
 
-def ask(subject: str, old: str, new: str, machine: Host, at: Mapping[str, str], facts: Facts) -> Question:
+def ask(subject: str, old: str, new: str, machine: Machine, at: Mapping[str, str], facts: Facts) -> Question:
     """The question, if its values can be.
 
     Raises:

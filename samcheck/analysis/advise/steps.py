@@ -10,7 +10,7 @@ from samcheck.analysis.advise.question import Question, values
 from samcheck.cells import Cell
 from samcheck.errors import BadInput
 from samcheck.facts import Facts, Release, compatibility, gpu_support
-from samcheck.facts.gpu_support import Host
+from samcheck.facts.gpu_support import Machine
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ def _is(cell: Cell, wanted: dict[str, str], facts: Facts) -> bool:
     return all(has[axis] == value for axis, value in wanted.items())
 
 
-def _moved(candidates: Iterable[Cell], wanted: dict[str, str], on: Host, facts: Facts) -> list[Cell]:
+def _moved(candidates: Iterable[Cell], wanted: dict[str, str], on: Machine, facts: Facts) -> list[Cell]:
     found: dict[Cell, None] = {}
     against: Counter[str] = Counter()
     for cell in candidates:
@@ -61,7 +61,7 @@ def _moved(candidates: Iterable[Cell], wanted: dict[str, str], on: Host, facts: 
     return list(found)
 
 
-def _with(cell: Cell, wanted: dict[str, str], on: Host, facts: Facts) -> Cell:
+def _with(cell: Cell, wanted: dict[str, str], on: Machine, facts: Facts) -> Cell:
     """A cell with other values, and the best build for the machine where its own does not go with them."""
     moved = replace(cell, **wanted)
     release = facts.release(moved.torch)
@@ -81,6 +81,6 @@ def _after(before: Cell, question: Question, facts: Facts) -> Cell:
     return replace(after, cuda=_best(release, question.after, facts))
 
 
-def _best(release: Release, on: Host, facts: Facts) -> str:
+def _best(release: Release, on: Machine, facts: Facts) -> str:
     """What is installed for a machine; without a GPU what a plain ``pip install torch`` takes."""
     return gpu_support.best_build(release, facts, replace(on, pytorch_index=False))

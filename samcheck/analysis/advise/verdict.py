@@ -18,7 +18,7 @@ from samcheck.analysis.compare.statistics import Noise
 from samcheck.cells import Cell
 from samcheck.facts import Facts, compatibility, gpu_support
 from samcheck.facts.compatibility import Obstacle
-from samcheck.facts.gpu_support import Host
+from samcheck.facts.gpu_support import Machine
 from samcheck.guest.record import CellResult
 from samcheck.storage.results import Stored
 
@@ -154,7 +154,7 @@ def _predicted(before: Sequence[Obstacle], after: Sequence[Obstacle]) -> str:
     return "works, with limits" if new else "works"
 
 
-def _against(cell: Cell, host: Host, facts: Facts) -> tuple[Obstacle, ...]:
+def _against(cell: Cell, host: Machine, facts: Facts) -> tuple[Obstacle, ...]:
     found = (*compatibility.obstacles(cell, facts), *gpu_support.obstacles(cell, host, facts))
     newest = max(facts.branches, key=lambda row: row.number)
     branch = Version(host.driver).major if host.driver else 0

@@ -12,20 +12,20 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-from samcheck.analysis.interleave.turn_server import Referee
+from samcheck.analysis.interleave.turn_server import TurnServer
 from samcheck.environments import GIVEN, Ended, Place, scratch
 from samcheck.errors import BuildFailed, Refused
 from samcheck.guest.record import MET, CellResult
 from samcheck.matrix import PlannedCell
 from samcheck.run import cell_runner, judge, records, repetitions, suite_runner, unexpected
-from samcheck.run.context import Course, Settings, Watcher
+from samcheck.run.context import CellRun, Settings, Watcher
 from samcheck.run.records import Attempt
 from samcheck.run.scheduler import Slot, side_by_side
 from samcheck.storage.runs import SIDES
 
 
 @dataclass(frozen=True)
-class Meeting:
+class PairedRun:
     """What two cells are measured with.
 
     Attributes:
@@ -43,7 +43,7 @@ class Meeting:
 class Side:
     """One of the two."""
 
-    course: Course
+    cell_run: CellRun
     place: Place | None = None
     #: Why it cannot be measured: outcome and reason.
     stopped: tuple[str, str] | None = None
@@ -51,7 +51,7 @@ class Side:
 
     def stop(self, error: BaseException, doing: str) -> None:
         """Note that it cannot be measured because of something that nobody foresaw."""
-        self.stopped = self.stopped or ("not-run", unexpected.told(error, self.course.folder, doing))
+        self.stopped = self.stopped or ("not-run", unexpected.told(error, self.cell_run.folder, doing))
 
     def result(self) -> CellResult:
         """What became of it; where that cannot even be read, why."""
@@ -60,18 +60,18 @@ class Side:
         except unexpected.ANY as error:
             self.stop(error, "what it measured was read")
             assert self.stopped is not None
-            return self.course.result(*self.stopped)
+            return self.cell_run.result(*self.stopped)
 
     def _result(self) -> CellResult:
         if self.told:
-            self.course.details["processes"] = "; ".join(self.told)
+            self.cell_run.details["processes"] = "; ".join(self.told)
         attempts = self._attempts()
-        outcome, reason = self.stopped or judge.judge(attempts, self.course.checks(attempts))
-        return self.course.result(outcome, reason, attempts)
+        outcome, reason = self.stopped or judge.judge(attempts, self.cell_run.checks(attempts))
+        return self.cell_run.result(outcome, reason, attempts)
 
     def _attempts(self) -> list[Attempt]:
-        """The first process, to whose benchmarks `Course.checks` adds those of the others."""
-        folder = self.course.folder
+        """The first process, to whose benchmarks `CellRun.checks` adds those of the others."""
+        folder = self.cell_run.folder
         if not repetitions.journal(folder, 1).exists():
             return []
         return [
@@ -82,12 +82,12 @@ class Side:
 
     @property
     def first_end(self) -> Path:
-        return self.course.folder / "ended-1.json"
+        return self.cell_run.folder / "ended-1.json"
 
 
-def meet(meeting: Meeting, watchers: tuple[Watcher, Watcher]) -> tuple[CellResult, CellResult]:
+def meet(meeting: PairedRun, watchers: tuple[Watcher, Watcher]) -> tuple[CellResult, CellResult]:
     """Measure both; what only concerns one of them is in its result."""
-    sides = [Side(_course(meeting, number, watchers[number])) for number in range(len(meeting.cells))]
+    sides = [Side(_cell_run(meeting, number, watchers[number])) for number in range(len(meeting.cells))]
     for side in sides:
         _prepare(side)
     if any(side.stopped for side in sides):
@@ -103,24 +103,24 @@ def meet(meeting: Meeting, watchers: tuple[Watcher, Watcher]) -> tuple[CellResul
     return base, new
 
 
-def _course(meeting: Meeting, number: int, watcher: Watcher) -> Course:
+def _cell_run(meeting: PairedRun, number: int, watcher: Watcher) -> CellRun:
     folder = meeting.folder / SIDES[number]
-    course = Course(meeting.cells[number], meeting.settings, folder, watcher)
-    course.details[MET] = meeting.folder.name
+    cell_run = CellRun(meeting.cells[number], meeting.settings, folder, watcher)
+    cell_run.details[MET] = meeting.folder.name
     gpus = meeting.settings.gates.gpus
-    if gpus and course.planned.cell.needs_gpu_build:
-        course.slot = Slot(gpus[0])
-    return course
+    if gpus and cell_run.planned.cell.needs_gpu_build:
+        cell_run.slot = Slot(gpus[0])
+    return cell_run
 
 
 def _prepare(side: Side) -> None:
     """Make the place of a side and look at what is in it."""
-    course = side.course
+    cell_run = side.cell_run
     try:
-        course.folder.mkdir(parents=True, exist_ok=True)
-        scratch.sweep(course.folder)
-        pins, side.place = cell_runner.prepare(course)
-        unlike = cell_runner.look(course, pins, side.place)
+        cell_run.folder.mkdir(parents=True, exist_ok=True)
+        scratch.sweep(cell_run.folder)
+        pins, side.place = cell_runner.prepare(cell_run)
+        unlike = cell_runner.look(cell_run, pins, side.place)
         side.stopped = ("misbuilt", unlike) if unlike else None
     except BuildFailed as error:
         side.stopped = ("build-failed", str(error))
@@ -130,27 +130,27 @@ def _prepare(side: Side) -> None:
         side.stop(error, "it was made and looked at")
 
 
-def _measure(meeting: Meeting, sides: Sequence[Side]) -> None:
+def _measure(meeting: PairedRun, sides: Sequence[Side]) -> None:
     with ExitStack() as stack:
         for side in sides:
-            stack.enter_context(side.course.phase("run"))
+            stack.enter_context(side.cell_run.phase("run"))
         for number in range(1, meeting.settings.passes + 1):
             if not all(repetitions.finished(_journal(side, number)) for side in sides):
                 _pair(sides, number)
 
 
 def _journal(side: Side, number: int) -> Path:
-    return repetitions.journal(side.course.folder, number)
+    return repetitions.journal(side.cell_run.folder, number)
 
 
 def _pair(sides: Sequence[Side], number: int) -> None:
     """One process of each side; where one ends early, the other goes on alone."""
-    gates = sides[0].course.settings.gates
+    gates = sides[0].cell_run.settings.gates
     with ExitStack() as stack:
-        given = [stack.enter_context(scratch.given(side.course.folder)) for side in sides]
-        referee = stack.enter_context(Referee(given, seed=number))
+        given = [stack.enter_context(scratch.given(side.cell_run.folder)) for side in sides]
+        turn_server = stack.enter_context(TurnServer(given, seed=number))
         steps: list[Callable[[], None]] = [
-            partial(_one, side, number, given[index], partial(referee.left, index))
+            partial(_one, side, number, given[index], partial(turn_server.left, index))
             for index, side in enumerate(sides)
         ]
         with closing(side_by_side(steps, gates)) as ending:
@@ -162,7 +162,7 @@ def _pair(sides: Sequence[Side], number: int) -> None:
 
 
 def _one(side: Side, number: int, given: Path, left: Callable[[], None]) -> None:
-    """One process of one side; `left` tells the referee that it takes no more turns."""
+    """One process of one side; `left` tells the turn server that it takes no more turns."""
     try:
         _start(side, number, given, left)
     except Refused as error:
@@ -176,7 +176,7 @@ def _start(side: Side, number: int, given: Path, left: Callable[[], None]) -> No
     started, turns = time.monotonic(), (f"--samcheck-turns={GIVEN}",)
     try:
         _journal(side, number).unlink(missing_ok=True)
-        ended: Ended = suite_runner.start_pass(side.course, side.place, number, given, turns)
+        ended: Ended = suite_runner.start_pass(side.cell_run, side.place, number, given, turns)
     finally:
         left()
     if number == 1:

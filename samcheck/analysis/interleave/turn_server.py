@@ -68,7 +68,7 @@ class Seat:
             os.write(self.heard, GO)
 
 
-class Referee:
+class TurnServer:
     """Lets one of the guests on at a time: the one that is behind, or by lot where they are level.
 
     Use as a context, before the guests start; `left` says that one has ended.
@@ -79,9 +79,9 @@ class Referee:
         self._lot = random.Random(seed)  # noqa: S311  for fairness only
         self._over = threading.Event()
         self._stack = ExitStack()
-        self._thread = threading.Thread(target=self._go_on, name="referee", daemon=True)
+        self._thread = threading.Thread(target=self._go_on, name="turn server", daemon=True)
 
-    def __enter__(self) -> Referee:
+    def __enter__(self) -> TurnServer:
         with ExitStack() as stack:
             for seat in self._seats:
                 seat.open(stack)
