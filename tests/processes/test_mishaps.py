@@ -16,7 +16,7 @@ import pytest
 from rich.console import Console
 from rig import Rig, write_suite
 
-from samcheck import paths, report
+from samcheck import files, paths, report
 from samcheck.cells import Cell
 from samcheck.environments import Ended, Job, Need, Place, machine
 from samcheck.errors import BuildFailed
@@ -162,16 +162,16 @@ def test_what_is_raised_is_the_cells(rig: Rig, step: str, error: BaseException, 
 
 def test_the_place_of_a_fault_of_samchecks_own_is_named(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
     """As of one in judging: type, message, and the line of samcheck that it came from."""
-    real = cell_runner.judging.compare
+    real = cell_runner.judge.compare
 
     def broken(cell: Cell, *others: Any) -> Any:
         return real(cell, *others) if cell.id == GOOD else iter([1 // (cell.cuda == "cu")])
 
-    monkeypatch.setattr(cell_runner.judging, "compare", broken)
+    monkeypatch.setattr(cell_runner.judge, "compare", broken)
     assert run(rig)[0] == 1
     reason = rig.results()[BAD].reason
     assert re.search(
-        r"in its step probe, with ZeroDivisionError: .* \(samcheck/runner\.py:\d+, in look\)", reason
+        r"in its step probe, with ZeroDivisionError: .* \(samcheck/run/cell_runner\.py:\d+, in look\)", reason
     )
     monkeypatch.undo()
     monkeypatch.setattr(paths, "RUNS", rig.folder / "runs")
@@ -238,8 +238,8 @@ def test_a_result_that_cannot_be_stored(rig: Rig, monkeypatch: pytest.MonkeyPatc
 
 def test_a_result_that_cannot_be_kept(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
     """It is stored all the same; and once more when the run is resumed."""
-    write = no_room(results.write_atomically, lambda path, _: path.parts[-2:] == (GOOD, "result.json"))
-    monkeypatch.setattr(results, "write_atomically", write)
+    write = no_room(files.write_atomically, lambda path, _: path.parts[-2:] == (GOOD, "result.json"))
+    monkeypatch.setattr(files, "write_atomically", write)
     code, said = run(rig)
     assert code == 1
     assert rig.results()[GOOD].outcome == "passed"
