@@ -127,7 +127,7 @@ def run_suite(bed: Bed, name: str, setting: Setting) -> Attempt:
     )
     intake, output = Intake(), folder / "output.log"
     with channel.Channel(folder, lambda line: _kept(folder, intake.take(line))) as heard:
-        ended = bed.place.run(Job(arguments, folder, folder, output, _alive(bed, heard)))
+        ended = bed.place.run(Job(arguments, folder, folder, output, _alive(bed, intake)))
     heard.check()
     _require_seeded(setting.fault, ended, output)
     return Attempt(intake.journal, ended, intake.seconds, records.tail(output))
@@ -138,11 +138,11 @@ def _kept(folder: Path, lines: bytes) -> None:
         stream.write(lines)
 
 
-def _alive(bed: Bed, heard: channel.Channel) -> Callable[[], bool]:
+def _alive(bed: Bed, intake: Intake) -> Callable[[], bool]:
     """The guest stops a check at its limit by itself; half a minute later this does."""
 
     def alive() -> bool:
-        return not bed.stop.is_set() and time.monotonic() - heard.heard < bed.check_timeout + 30
+        return not bed.stop.is_set() and time.monotonic() - intake.advanced < bed.check_timeout + 30
 
     return alive
 
