@@ -255,7 +255,10 @@ def test_nothing_of_a_guest_reaches_the_terminal(tmp_path: Path, where: str) -> 
     rig = Rig(tmp_path)
     # What was printed last is told; what was raised, from its first line on.
     text = f"{LINES} {HOSTILE}" if where == "outside a check" else f"{HOSTILE} {LINES}"
-    write_suite(tmp_path / "suite", SUITES[where].format(text=text))
+    body = SUITES[where].format(text=text)
+    write_suite(tmp_path / "suite", body)
+    if where == "outside a check":  # nor in a module, which would be blamed
+        (tmp_path / "suite" / "conftest.py").write_text(body)
     code, sent = on_a_terminal(rig)
     assert code == 1
     assert obeyed(sent) == set()
