@@ -49,7 +49,7 @@ STOP_SECONDS = 5
 #: Inside a container.
 SOURCE_MOUNT, GIVEN_MOUNT, CHECKPOINTS_MOUNT = "/samcheck", "/given", "/checkpoints"
 #: Where it works: memory of the container's own, which ends with it.
-WORK_MOUNT = "/work"
+WORK_MOUNT = "/scratch"
 SCRATCH_MOUNT = "/tmp"  # noqa: S108  a tmpfs of the container's own
 SCRATCH_OPTIONS = "size=1g,mode=1777,exec,nosuid,nodev"
 #: For containers of a samcheck that runs as root: some user without rights.

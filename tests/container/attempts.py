@@ -138,7 +138,7 @@ ATTEMPTS = {
     "a setuid binary": setuid_binary,
     "root in a user namespace": lambda: check(LIBC.unshare(CLONE_NEWUSER)),
     "mounting a disk of memory": lambda: check(LIBC.mount(b"x", b"/tmp", b"tmpfs", 0, None)),
-    "mounting a folder": lambda: check(LIBC.mount(b"/tmp", b"/work", None, MS_BIND, None)),
+    "mounting a folder": lambda: check(LIBC.mount(b"/tmp", b"/scratch", None, MS_BIND, None)),
     "making a device": devices,
     "another root folder": lambda: os.chroot("/tmp"),
     "another host name": lambda: socket.sethostname("samcheck-test"),

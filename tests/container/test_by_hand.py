@@ -58,6 +58,6 @@ def test_it_runs_without_a_folder_and_leaves_nothing(guest: Guest) -> None:
     code = "open('made', 'w').write('x'); print(open('made').read(), __import__('os').getcwd())"
     command = shell_command.docker(guest.place.image, ["-c", code])
     done = subprocess.run(command, capture_output=True, text=True, check=True)
-    assert done.stdout == "x /work\n"
+    assert done.stdout == "x /scratch\n"
     mine = guest.place.client.containers.list(all=True, filters={"ancestor": guest.place.image})
     assert mine == []

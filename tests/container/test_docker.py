@@ -29,7 +29,7 @@ FORBIDDEN = {
     "checkout": "open('/samcheck/samcheck/x', 'w')",
     "suite": "open('/samcheck/tests/suite/x', 'w')",
     "what it is given": "open('/given/x', 'w')",
-    "a device in memory": "import os; os.mknod('/work/x', 0o020666, os.makedev(1, 3))",
+    "a device in memory": "import os; os.mknod('/scratch/x', 0o020666, os.makedev(1, 3))",
     "being root": "import os; os.setuid(0)",
     "changing owner": "import os; open('/tmp/x', 'w'); os.chown('/tmp/x', 0, 0)",
     "mounting": "import ctypes as c; call = c.CDLL(None, use_errno=True).mount\n"

@@ -78,7 +78,7 @@ def test_no_core_file_and_no_proxy(trial: Trial, tmp_path: Path, monkeypatch: py
     assert "secret" not in (trial.folder / "cell" / "output-1.log").read_text()
 
 
-@pytest.mark.parametrize("folder", ["/work", "/tmp", "/dev/shm"])
+@pytest.mark.parametrize("folder", ["/scratch", "/tmp", "/dev/shm"])
 def test_a_full_folder_is_not_left_to_other_checks(trial: Trial, folder: str) -> None:
     """The next ones have a new container, with room."""
     body = (
