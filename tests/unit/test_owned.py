@@ -68,7 +68,7 @@ THEIRS = (
     *(
         "tmp/samcheck-base.a1B2c3/notes",
         "home/venvs/link-target/x",
-        "runs/20260101-000000-2/base/work/file",
+        str(Path("runs/20260101-000000-2/base/work", "file")),
     ),
 )
 
@@ -245,7 +245,7 @@ def test_a_run_of_an_earlier_version_is_gone_on_with(home: Path) -> None:
 def test_interleave_goes_on_with_its_own_runs_only(name: str, home: Path) -> None:
     run_json(home / "runs/20260101-000000-1")
     put(home / "runs/mine/base/x")
-    put(home / "x/base/work/file")
+    put(home / "x/base/work" / "file")
     if name:
         with pytest.raises(BadInput, match="holds no run"):
             interleave._folder(name)
