@@ -14,7 +14,7 @@ from contextlib import suppress
 from dataclasses import asdict, replace
 from typing import Any, Dict, List, Optional, Tuple
 
-from .record import CheckResult
+from .record import CheckOutcome, CheckResult
 
 #: Exit status of a guest whose events reach nobody (EX_IOERR of sysexits.h).
 LOST = 74
@@ -88,9 +88,10 @@ class Journal:
             reason = "what the check stored cannot be written: {}: {}".format(type(error).__name__, error)
             bare = replace(
                 result,
-                outcome="failed",
+                outcome=CheckOutcome.FAILED,
                 reason=reason[:500],
                 defect=None,
+                evidence="",
                 metrics={},
                 settings={},
                 series=[],

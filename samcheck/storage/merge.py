@@ -15,7 +15,7 @@ from pathlib import Path, PurePosixPath
 from samcheck import files
 from samcheck.cells import LeftOut
 from samcheck.errors import BadInput
-from samcheck.guest.record import CellResult
+from samcheck.guest.record import CellOutcome, CellResult
 from samcheck.storage import left_out_cells, results
 
 #: Tiers from the one with the fewest checks; another is no less than the last.
@@ -211,4 +211,4 @@ def _failed(arriving: Iterable[_Candidate]) -> Iterator[PurePosixPath]:
     for each in arriving:
         tiers.setdefault(each.size, []).append(each)
     newest = [each for same in tiers.values() for each in _best(same).values()]
-    yield from sorted({each.place for each in newest if each.result.outcome != "passed"})
+    yield from sorted({each.place for each in newest if each.result.outcome is not CellOutcome.PASSED})

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from samcheck.guest import pictures
-from samcheck.guest.record import CheckResult
+from samcheck.guest.record import CheckOutcome, CheckResult
 from samcheck.report import page_data
 
 
@@ -40,7 +40,7 @@ def test_pictures_are_small(height: int, width: int) -> None:
     assert sum(map(len, found.values())) < 20 * 1024
 
 
-HELD = CheckResult("test_a.py::test_b", "a", "failed", pictures=made())
+HELD = CheckResult("test_a.py::test_b", "a", CheckOutcome.FAILED, pictures=made())
 
 
 def test_page_takes_what_the_guest_makes() -> None:

@@ -12,6 +12,7 @@ import pytest
 
 from ..fitness import UNFIT, Fitness
 from ..journal import Journal
+from ..record import CheckOutcome
 from . import forked
 from .groups import group_of
 from .outcome import DETAILS_LIMIT, RESULT, describe, first_line
@@ -51,7 +52,7 @@ class JournalWriter:
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         if self.all_imported:  # else a module has ended pytest
-            self.journal.collected([describe(item, "not-run") for item in session.items])
+            self.journal.collected([describe(item, CheckOutcome.NOT_RUN) for item in session.items])
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logstart(self, nodeid: str) -> None:
@@ -70,9 +71,9 @@ class JournalWriter:
         if result is None:  # pytest itself came to grief in it: the host blames the check
             return
         damage = self.fitness.damage()
-        if damage and result.outcome != "failed":
+        if damage and result.outcome is not CheckOutcome.FAILED:
             reason = "left the interpreter unfit for other checks: {}".format(damage)
-            result = replace(result, outcome="failed", reason=reason, defect=None)
+            result = replace(result, outcome=CheckOutcome.FAILED, reason=reason, defect=None, evidence="")
         self.journal.finished(result)
         if damage:
             os._exit(UNFIT)  # the host starts the suite again, behind this check
