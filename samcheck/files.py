@@ -182,8 +182,8 @@ def require_name(name: str, what: str) -> str:
 
 def home() -> Path | None:
     """The user's home; None for one who has none, such as a user without a line in /etc/passwd."""
-    found = Path(os.path.expanduser("~"))
-    return found if found.is_absolute() else None
+    folder = Path(os.path.expanduser("~"))
+    return folder if folder.is_absolute() else None
 
 
 def clear_way(path: Path) -> None:

@@ -26,5 +26,5 @@ def visible_lines(text: str, longest: int = LONGEST) -> str:
 
 
 def _shown(text: str, length: int, longest: int) -> str:
-    kept = _UNPRINTABLE.sub(lambda found: spelled(found[0]), text[:longest])
+    kept = _UNPRINTABLE.sub(lambda sign: spelled(sign[0]), text[:longest])
     return f"{kept} … ({length} characters in all)" if length > longest else kept

@@ -38,7 +38,7 @@ def harmless(text: str) -> str:
 
     Line breaks and tabs stay. A terminal obeys nothing of what is left, in whichever encoding it is written.
     """
-    return text if text.isprintable() else _UNPRINTABLE.sub(lambda found: spelled(found[0]), text)
+    return text if text.isprintable() else _UNPRINTABLE.sub(lambda sign: spelled(sign[0]), text)
 
 
 def spelled(sign: str) -> str:

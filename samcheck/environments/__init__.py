@@ -80,7 +80,9 @@ LAUNCH = f"{SOURCE}/samcheck/guest/launch.py"
 def substitute(arguments: tuple[str, ...], source: str, given: str, work: str) -> list[str]:
     """The arguments with the guest's own paths."""
     paths = {SOURCE: source, GIVEN: given, WORK: work}
-    return [reduce(lambda text, name: text.replace(name, paths[name]), paths, each) for each in arguments]
+    return [
+        reduce(lambda text, name: text.replace(name, paths[name]), paths, argument) for argument in arguments
+    ]
 
 
 class Place(Protocol):

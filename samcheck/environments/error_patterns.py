@@ -18,7 +18,7 @@ class Cause:
 def explain(causes: Iterable[Cause], words: str) -> str:
     """The sentence of the first cause whose sign is in the words; empty for words that are not known."""
     for cause in causes:
-        found = re.search(cause.sign, words, re.IGNORECASE)
-        if found:
-            return cause.sentence.format(**found.groupdict())
+        match = re.search(cause.sign, words, re.IGNORECASE)
+        if match:
+            return cause.sentence.format(**match.groupdict())
     return ""

@@ -99,8 +99,8 @@ def _candidates(python: str) -> list[str]:
     generic = [shutil.which("python3", path=folder) for folder in folders]
     root = Path(os.environ.get("PYENV_ROOT") or os.path.expanduser("~/.pyenv")) / "versions"
     versions = sorted(root.glob(f"{python}.*/bin/python{python}"), key=_natural, reverse=True)
-    found = [path for path in on_path if path] + [str(path) for path in versions]
-    return found + [path for path in generic if path]
+    exact = [path for path in on_path if path] + [str(path) for path in versions]
+    return exact + [path for path in generic if path]
 
 
 def _natural(path: Path) -> list[int]:

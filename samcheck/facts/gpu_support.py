@@ -101,7 +101,7 @@ def _by_capability(text: str, facts: Facts) -> Gpu:
     for row in facts.architectures:
         if row.capability.replace(".", "") == wanted:
             return Gpu(f"a GPU of compute capability {row.capability}", row.capability)
-    names = [each.name for each in facts.gpus if each.host == "x86_64"]
+    names = [row.name for row in facts.gpus if row.host == "x86_64"]
     near = get_close_matches(text.upper(), names, n=3, cutoff=0.4)
     hint = f"; like it are {', '.join(near)}" if near else f"; known are {', '.join(names)}"
     raise BadInput(
@@ -122,15 +122,15 @@ def obstacles(cell: Cell, on: Machine, facts: Facts) -> tuple[Obstacle, ...]:
     build = release.build(cell.cuda) if release else None
     if build is None:  # a CPU build runs everywhere, and what does not exist is no matter of the host
         return ()
-    found = [*_driver(build, on, facts)]
+    against = [*_driver(build, on, facts)]
     for gpu in on.gpus:
-        found += [*_gpu(cell.torch, build, gpu, on, facts)]
-    return tuple(found)
+        against += [*_gpu(cell.torch, build, gpu, on, facts)]
+    return tuple(against)
 
 
-def hard(found: Sequence[Obstacle]) -> tuple[Obstacle, ...]:
+def hard(obstacles: Sequence[Obstacle]) -> tuple[Obstacle, ...]:
     """Those that nothing gets around."""
-    return tuple(obstacle for obstacle in found if obstacle.kind not in ("soft", "doubt"))
+    return tuple(obstacle for obstacle in obstacles if obstacle.kind not in ("soft", "doubt"))
 
 
 def _driver(build: Build, on: Machine, facts: Facts) -> Iterator[Obstacle]:
@@ -183,15 +183,15 @@ def _no_kernel(torch: str, build: Build, gpu: Gpu, facts: Facts) -> Obstacle:
     wanted = f"sm_{gpu.capability.replace('.', '')}"
     text = f"the {build.tag} build of PyTorch {torch} has no {wanted} code, which {gpu.name} needs"
     release = facts.release(torch)
-    others = [each.tag for each in release.builds if runs_on(each, gpu.capability)] if release else []
+    others = [other.tag for other in release.builds if runs_on(other, gpu.capability)] if release else []
     if others:
         text += f": take its {' or '.join(others)} build"
     else:
         newest = [
-            f"PyTorch {row.version}: {each.tag}"
+            f"PyTorch {row.version}: {other.tag}"
             for row in facts.releases
-            for each in row.builds
-            if runs_on(each, gpu.capability)
+            for other in row.builds
+            if runs_on(other, gpu.capability)
         ]
         text += f": no build of this release has it (newest that has: {newest[-1]})" if newest else ""
     return Obstacle("gpu-no-kernel", "host", text, build.source)
@@ -229,9 +229,11 @@ def best_build(release: Release, facts: Facts, on: Machine) -> str:
     others = sorted(release.builds, key=lambda build: Version(build.cuda), reverse=True)
 
     def runs(build: Build) -> bool:
-        found = [*_driver(build, on, facts)]
-        found += [each for gpu in on.gpus for each in _gpu(release.version, build, gpu, on, facts)]
-        doubtful = any(each.kind in ("host", "doubt") for each in found)
+        obstacles = [*_driver(build, on, facts)]
+        obstacles += [
+            obstacle for gpu in on.gpus for obstacle in _gpu(release.version, build, gpu, on, facts)
+        ]
+        doubtful = any(obstacle.kind in ("host", "doubt") for obstacle in obstacles)
         return build.status != "unverified" and not doubtful
 
     return next((build.tag for build in (default, *others) if runs(build)), default.tag)

@@ -116,8 +116,8 @@ def digest(whole: Plan) -> str:
 
 def past(store: Path) -> history.History:
     """What the results under `store` tell; those that cannot be read tell nothing."""
-    found, _ = results.load(store)
-    return history.of(each.result for each in found)
+    stored, _ = results.load(store)
+    return history.of(entry.result for entry in stored)
 
 
 def part(whole: Plan, text: str) -> Plan:

@@ -96,7 +96,7 @@ def _engine() -> tuple[Any, str]:
 def _forgotten(client: Any, dry_run: bool) -> list[str]:
     if not dry_run:
         return orphans.remove_abandoned(client)
-    return [str(each.name) for each in orphans.made(client) if orphans.abandoned(each)]
+    return [str(container.name) for container in orphans.made(client) if orphans.abandoned(container)]
 
 
 def _run_folder(id: str, client: Any) -> Path:
@@ -133,7 +133,7 @@ def _one_run(folder: Path, client: Any, dry_run: bool) -> Iterator[str]:
 
 def _by_kind(wanted: Wanted, client: Any, now: float) -> Iterator[Step]:
     everything = _look(client)
-    yield from (Step("left alone", each) for each in disk.foreign(wanted.kinds))
+    yield from (Step("left alone", sentence) for sentence in disk.foreign(wanted.kinds))
     chosen = choose(everything, wanted, now)
     removable = [item for item in chosen if not item.held]
     yield from (Step("kept", f"{_title(item)}: {item.held}") for item in chosen if item.held)

@@ -75,15 +75,15 @@ def look() -> Usage:
 def folders(working: Collection[str]) -> list[Item]:
     """Everything that samcheck keeps in folders; containers are at work in the folders `working`."""
     busy = _busy(working)
-    found = [
+    items = [
         *_settled([_venv(path, busy) for path in _inside(venv.folders()) if _is_venv(path)]),
         *(_run(path, busy) for path in _inside(paths.RUNS) if is_run(path)),
         *_settled([_folder("unfinished", path, busy) for path in _temporary()]),
     ]
-    found += [_index(path) for path in _inside(index.home()) if _is_index(path)]
+    items += [_index(path) for path in _inside(index.home()) if _is_index(path)]
     if any(_answers()):
-        found += _settled([_folder("oracle", oracle_folder(), "", _answers())])
-    return found
+        items += _settled([_folder("oracle", oracle_folder(), "", _answers())])
+    return items
 
 
 def foreign(kinds: Collection[str]) -> Iterator[str]:
@@ -178,30 +178,30 @@ class _Folder:
     anywhere: Mapping[Hashable, int]
 
 
-def _settled(found: Sequence[_Folder]) -> list[Item]:
+def _settled(folders: Sequence[_Folder]) -> list[Item]:
     """The folders' items, with the files noted that something outside of them has a name for too."""
     inside: Counter[Hashable] = Counter()
-    for folder in found:
+    for folder in folders:
         inside.update(folder.inside)
     return [
         replace(
             folder.item,
             stays=frozenset(file for file, count in folder.anywhere.items() if inside[file] < count),
         )
-        for folder in found
+        for folder in folders
     ]
 
 
 def _venv(folder: Path, busy: str) -> _Folder:
     """A virtual environment; its marker has the time of its last use."""
     marker = folder / venv.COMPLETE
-    found = _folder("venv" if venv.completed(folder) else "unfinished", folder, busy)
-    item = replace(found.item, cell=folder.name.rpartition("-")[0])
+    whole = _folder("venv" if venv.completed(folder) else "unfinished", folder, busy)
+    item = replace(whole.item, cell=folder.name.rpartition("-")[0])
     if venv.completed(folder):
         item = replace(item, used=marker.stat().st_mtime)
     if not item.held and venv.is_locked(folder):
         item = replace(item, held="it is being built")
-    return replace(found, item=item)
+    return replace(whole, item=item)
 
 
 def _index(folder: Path) -> Item:
@@ -260,7 +260,7 @@ def as_json(seen: Usage, now: float) -> dict[str, Any]:
         "bytes": disk_items.total(seen.items),
         "bytes_also_elsewhere": disk_items.outside(seen.items),
         "groups": {
-            kind: disk_items.total(each for each in seen.items if each.kind == kind) for kind in GROUPS
+            kind: disk_items.total(item for item in seen.items if item.kind == kind) for kind in GROUPS
         },
         "items": [
             {
@@ -284,7 +284,7 @@ def lines(seen: Usage, now: float) -> Iterator[str]:
     if seen.no_engine:
         yield f"images, build cache and containers: unknown, {seen.no_engine}"
     for kind, title in GROUPS.items():
-        group = sorted((each for each in seen.items if each.kind == kind), key=lambda each: -each.used)
+        group = sorted((item for item in seen.items if item.kind == kind), key=lambda item: -item.used)
         if not group:
             continue
         yield f"{title}: {units.readable(disk_items.total(group))}"

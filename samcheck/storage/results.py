@@ -98,8 +98,8 @@ def anonymous(value: Any) -> Any:
                 value = begins.sub(rf"\g<before>{name}/", value)
         return value
     if isinstance(value, dict):
-        return {anonymous(key): anonymous(each) for key, each in value.items()}
-    return [anonymous(each) for each in value] if isinstance(value, list | tuple) else value
+        return {anonymous(key): anonymous(part) for key, part in value.items()}
+    return [anonymous(part) for part in value] if isinstance(value, list | tuple) else value
 
 
 @cache
@@ -295,8 +295,8 @@ def stored(path: Path, result: CellResult) -> Stored:
 def load(root: Path) -> tuple[list[Stored], list[str]]:
     """All results under `root`, in a stable order, and a sentence for each file that is none."""
     problems: list[str] = []
-    found = stream(root, problems)
-    return [replace(each, result=_RESULT.whole(each.result)) for each in found], problems
+    structs = stream(root, problems)
+    return [replace(entry, result=_RESULT.whole(entry.result)) for entry in structs], problems
 
 
 def stream(root: Path, problems: list[str]) -> Iterator[Stored]:

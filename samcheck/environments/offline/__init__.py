@@ -59,7 +59,11 @@ def wanted(python: str, has: Sequence[str], facts: Facts) -> Wanted:
     """What `here` takes in a Python of another machine."""
     own = [Requirement(text) for text in metadata.requires("samcheck") or ()]
     names = {launch.key(name) for name in HOST}
-    host = tuple(str(each) for each in own if launch.key(each.name) in names and each.marker is None)
+    host = tuple(
+        str(requirement)
+        for requirement in own
+        if launch.key(requirement.name) in names and requirement.marker is None
+    )
     tools = [pin.partition("==")[0] for pin in facts.pin("tool", python)]
     return Wanted(python, tuple(_frozen(has)), host, (*tools, DEFAULT_SAM))
 
@@ -68,10 +72,10 @@ def _frozen(lines: Sequence[str]) -> Iterator[Requirement]:
     """The packages of a ``pip freeze``; one that is installed from a folder or an address has no version."""
     for line in lines:
         try:
-            found = Requirement(line.partition(" @ ")[0])
+            package = Requirement(line.partition(" @ ")[0])
         except InvalidRequirement:
             continue  # an option, a comment, a package in development
-        yield found
+        yield package
 
 
 def collect(wanted: Wanted, folder: Path) -> list[str]:
@@ -135,7 +139,7 @@ def resolved(wanted: Wanted, requirements: Sequence[str]) -> list[str]:
 
 def missing(pins: Sequence[str], has: Sequence[Requirement]) -> list[str]:
     """Those that the other machine has in no version, without what is tested."""
-    left = {launch.key(name) for name in (*TESTED, *(each.name for each in has))}
+    left = {launch.key(name) for name in (*TESTED, *(package.name for package in has))}
     return [pin for pin in pins if launch.key(pin.partition("==")[0]) not in left]
 
 

@@ -116,7 +116,7 @@ def _packages(index: Index, text: str, notes: list[str]) -> str:
     for row in document["package"]:
         wheels = index.releases(str(row["name"]))
         if row["role"] == "numpy1":
-            wheels = {version: each for version, each in wheels.items() if version < Version("2")}
+            wheels = {version: of_version for version, of_version in wheels.items() if version < Version("2")}
         newer = dict(_newer(wheels, row["versions"]))
         if row["role"] in ("tool", "numpy", "numpy1"):
             row["versions"].update(newer)

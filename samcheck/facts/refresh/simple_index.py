@@ -117,10 +117,10 @@ class Index:
             raise self._unreachable(project, error) from None
         except (ValueError, TypeError, KeyError, pypi_simple.UnsupportedRepoVersionError) as error:
             raise self._nonsense(project, type(error).__name__) from None
-        found = tuple(_wheels(project, page.packages))
-        if not found:
+        wheels = tuple(_wheels(project, page.packages))
+        if not wheels:
             raise self._nonsense(project, "no wheel for Linux x86_64")
-        return found
+        return wheels
 
     def releases(self, project: str) -> dict[Version, tuple[Wheel, ...]]:
         """The same, by version.
@@ -128,10 +128,10 @@ class Index:
         Raises:
             EnvironmentUnavailable: as `wheels` does.
         """
-        found: dict[Version, list[Wheel]] = {}
+        releases: dict[Version, list[Wheel]] = {}
         for wheel in self.wheels(project):
-            found.setdefault(wheel.version, []).append(wheel)
-        return {version: tuple(each) for version, each in found.items()}
+            releases.setdefault(wheel.version, []).append(wheel)
+        return {version: tuple(wheels) for version, wheels in releases.items()}
 
     def requirements(self, wheel: Wheel) -> list[Requirement]:
         """What a wheel requires: from its metadata file, or from the end of the wheel itself.
@@ -206,7 +206,10 @@ def _wheels(project: str, packages: list[pypi_simple.DistributionPackage]) -> It
             project,
             version,
             tuple(sorted({(tag.interpreter, tag.abi) for tag in fitting})),
-            next((each for each in platforms if re.fullmatch(r"manylinux_\d+_\d+", each)), platforms[0]),
+            next(
+                (platform for platform in platforms if re.fullmatch(r"manylinux_\d+_\d+", platform)),
+                platforms[0],
+            ),
             package.requires_python or "",
             package.upload_time,
             package,

@@ -55,17 +55,19 @@ class _Partner:
 
 def _partners(index: Index, known: set[Version], notes: list[str]) -> list[_Partner]:
     """The torchvision releases that a new torch may belong to: those without one yet, and the newest."""
-    found = []
+    partners = []
     for version, wheels in sorted(index.releases("torchvision").items()):
         if version < min(known) or (version in known and version < max(known)):
             continue
         try:
-            required = [each for each in index.requirements(wheels[0]) if each.name == "torch"]
+            required = [
+                requirement for requirement in index.requirements(wheels[0]) if requirement.name == "torch"
+            ]
         except NoMetadata as why:
             notes.append(f"torchvision {version} is left out, the index does not give its metadata: {why}")
             continue
-        found += [_Partner(wheels, each) for each in required]
-    return found
+        partners += [_Partner(wheels, requirement) for requirement in required]
+    return partners
 
 
 def _release(index: Index, wheels: tuple[Wheel, ...], partners: list[_Partner], notes: list[str]) -> str:
@@ -85,11 +87,11 @@ def _release(index: Index, wheels: tuple[Wheel, ...], partners: list[_Partner], 
 
 def _partner(torch: Wheel, partners: list[_Partner], notes: list[str]) -> tuple[Wheel, ...] | None:
     """The torchvision of a torch: the one that pins it, else the one that came out nearest to it."""
-    fitting = [each for each in partners if torch.version in each.torch.specifier]
-    pinning = [each for each in fitting if str(each.torch.specifier) == f"=={torch.version}"]
+    fitting = [partner for partner in partners if torch.version in partner.torch.specifier]
+    pinning = [partner for partner in fitting if str(partner.torch.specifier) == f"=={torch.version}"]
     if pinning:
         return pinning[-1].wheels
-    names = ", ".join(str(each.wheels[0].version) for each in fitting)
+    names = ", ".join(str(partner.wheels[0].version) for partner in fitting)
     if not fitting:
         notes.append(f"torch {torch.version} is left out: no torchvision on the index accepts it")
         return None
@@ -97,7 +99,7 @@ def _partner(torch: Wheel, partners: list[_Partner], notes: list[str]) -> tuple[
         why = f"torchvision {names} accept it, and the index has no dates to choose by"
         notes.append(f"torch {torch.version} is left out: {why}")
         return None
-    chosen = min(fitting, key=lambda each: _apart(torch, each.wheels[0])).wheels
+    chosen = min(fitting, key=lambda partner: _apart(torch, partner.wheels[0])).wheels
     near = f"{chosen[0].version} was uploaded nearest to it"
     notes.append(f"torch {torch.version}: no torchvision pins it, {names} would do; {near}")
     return chosen
@@ -111,7 +113,7 @@ def _apart(one: Wheel, other: Wheel) -> float:
 
 
 def _pinned(required: list[Requirement], name: re.Pattern[str]) -> str:
-    pins = [str(each.specifier) for each in required if name.fullmatch(each.name)]
+    pins = [str(requirement.specifier) for requirement in required if name.fullmatch(requirement.name)]
     return next((pin.removeprefix("==") for pin in pins if re.fullmatch(r"==[\d.]+", pin)), "")
 
 

@@ -105,5 +105,5 @@ def columns(name: str) -> list[str]:
     return (
         every
         if name == "checks"
-        else [*(each for each in every if each not in NOT_OF_NUMBERS), "metric", "value"]
+        else [*(column for column in every if column not in NOT_OF_NUMBERS), "metric", "value"]
     )
