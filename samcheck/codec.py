@@ -22,8 +22,8 @@ import msgspec
 T = TypeVar("T")
 
 
-class Shape(Generic[T]):
-    """A dataclass of the guest's, to be read."""
+class RecordDecoder(Generic[T]):
+    """Reads one dataclass of the guest's."""
 
     def __init__(self, record: type[T]) -> None:
         self._record, self._struct = record, _struct(record)

@@ -46,7 +46,7 @@ def spelled(sign: str) -> str:
     return sign if sign.isprintable() or sign == "\n" else sign.encode("unicode_escape").decode()
 
 
-class _State:
+class _StreamState:
     """What both streams share."""
 
     def __init__(self) -> None:
@@ -58,7 +58,7 @@ class _State:
         self.streams: list[Stream] = []
 
 
-_state = _State()
+_state = _StreamState()
 
 
 class Stream(io.TextIOBase):

@@ -60,7 +60,7 @@ def clean_command(
     Of the engine only what samcheck made goes: images with its label and name, and those records of the
     build cache that its Dockerfile left. What a container, a build or a run still uses is kept.
     """
-    wanted = clean.Wanted(
+    request = clean.CleanRequest(
         environments=environments,
         runs=runs,
         older_than=_read("--older-than", older_than, units.seconds),
@@ -69,7 +69,7 @@ def clean_command(
         dry_run=dry_run,
     )
     count, failed = 0, False
-    for step in clean.clean(wanted):
+    for step in clean.clean(request):
         click.echo(f"{step.done} {step.what}")
         count += step.done in ("removed", "would remove")
         failed |= step.done == clean.FAILED

@@ -21,7 +21,7 @@ KINDS = ("docker", "venv", "here")
 
 
 @dataclass(frozen=True)
-class Need:
+class DiskNeed:
     """What preparing a cell will take, in MiB; nothing when the place of an earlier run is reused."""
 
     download_mib: int
@@ -50,7 +50,7 @@ class Ended:
 
 
 @dataclass(frozen=True)
-class Job:
+class GuestJob:
     """One run of Python inside a place.
 
     Attributes:
@@ -92,7 +92,7 @@ class Place(Protocol):
     def details(self) -> dict[str, str]:
         """How it was made, for the result: image, base, interpreter, ..."""
 
-    def run(self, job: Job) -> Ended:
+    def run(self, job: GuestJob) -> Ended:
         """Run Python; returns when it ended, and leaves nothing of it behind, also when interrupted."""
 
 
@@ -106,7 +106,7 @@ class Environment(Protocol):
     def installs(self) -> bool:
         """Whether it installs the cell's exact requirements, which can then be checked."""
 
-    def need(self, cell: Cell, requirements: Requirements) -> Need:
+    def need(self, cell: Cell, requirements: Requirements) -> DiskNeed:
         """What `prepare` will take."""
 
     def storage(self) -> Path:

@@ -24,9 +24,9 @@ from samcheck import facts, files, paths
 from samcheck.cells import Cell
 from samcheck.environments import (
     NO_PROGRESS,
+    DiskNeed,
     Ended,
-    Job,
-    Need,
+    GuestJob,
     Place,
     base_images,
     buildkit,
@@ -131,13 +131,13 @@ class Docker:
         return folder if folder.exists() else Path("/")  # a remote engine's disk is not seen
 
     @engine_loss.refused()
-    def need(self, cell: Cell, requirements: Requirements) -> Need:
+    def need(self, cell: Cell, requirements: Requirements) -> DiskNeed:
         base = base_images.present(self.client, cell.python)
         if base is not None and self._exists(self._image(cell, requirements, base).tag):
-            return Need(0, 0, reused=True)
+            return DiskNeed(0, 0, reused=True)
         size = facts.load().size(cell.cuda)
         # The layer, and the same files once more in BuildKit's cache mount of wheels.
-        return Need(size.download_mib, 2 * size.installed_mib, reused=False)
+        return DiskNeed(size.download_mib, 2 * size.installed_mib, reused=False)
 
     @engine_loss.refused()
     def prepare(self, cell: Cell, requirements: Requirements, log: Path) -> Place:
@@ -205,14 +205,14 @@ class DockerPlace:
     details: dict[str, str] = field(default_factory=dict)
     mounts: dict[str, dict[str, str]] = field(default_factory=sources)
 
-    def run(self, job: Job) -> Ended:
+    def run(self, job: GuestJob) -> Ended:
         try:
             return self._run(job)
         except engine_loss.ERRORS as error:
             engine_loss.clean_up(self.client, job.given)
             raise Refused(engine_loss.sentence(error)) from None
 
-    def _run(self, job: Job) -> Ended:
+    def _run(self, job: GuestJob) -> Ended:
         with self._container(job) as container:
             try:
                 container.start()
@@ -226,7 +226,7 @@ class DockerPlace:
                 _save_output(container, job.output)
 
     @contextmanager
-    def _container(self, job: Job) -> Iterator[Container]:
+    def _container(self, job: GuestJob) -> Iterator[Container]:
         # One of a samcheck that was killed may still hold the GPU.
         orphans.remove_of(self.client, job.given.parent)
         container = self.client.containers.create(
@@ -280,11 +280,11 @@ def memory_limit() -> int:
     return total * 9 // 10
 
 
-def _gpu_request(job: Job) -> list[DeviceRequest]:
+def _gpu_request(job: GuestJob) -> list[DeviceRequest]:
     return [DeviceRequest(device_ids=[job.gpu], capabilities=[["gpu"]])] if job.gpu else []
 
 
-def _wait(container: Container, job: Job) -> Ended:
+def _wait(container: Container, job: GuestJob) -> Ended:
     """Wait for the end, or make it when the guest no longer gets on."""
     while True:
         container.reload()

@@ -6,7 +6,7 @@ from samcheck import codec, files
 from samcheck.errors import BadInput
 from samcheck.guest.record import Fingerprint
 
-_FINGERPRINT = codec.Shape(Fingerprint)
+_FINGERPRINT = codec.RecordDecoder(Fingerprint)
 
 
 def as_fingerprint(content: bytes) -> Fingerprint:

@@ -8,7 +8,7 @@ from difflib import get_close_matches
 
 from samcheck import units
 from samcheck.errors import BadInput
-from samcheck.facts import Facts, Gpu, Memory
+from samcheck.facts import Facts, GpuModel, Memory
 
 MIB, GIB = 2**20, 2**30
 #: Of its label, what a card may hold back of which nobody is known to have looked: a sixteenth for error
@@ -59,7 +59,7 @@ def card(text: str, facts: Facts) -> Card:
     return Card(int(label * GIB * (1 - HELD_BACK)), f"{gpu.name} {label}GB", told, gpu.capability)
 
 
-def _gpu(text: str, facts: Facts) -> Gpu | None:
+def _gpu(text: str, facts: Facts) -> GpuModel | None:
     """By its name, with ``RTX`` or ``GTX`` left out or not."""
     return next((gpu for brand in ("", "RTX ", "GTX ") if (gpu := facts.gpu(brand + text))), None)
 
@@ -77,7 +77,7 @@ def _labels(text: str) -> list[int]:
     return [int(label) for label in _LABEL.findall(text)]
 
 
-def _row(text: str, gpu: Gpu, sizes: tuple[Memory, ...]) -> Memory:
+def _row(text: str, gpu: GpuModel, sizes: tuple[Memory, ...]) -> Memory:
     """The size that a name tells, or the only one.
 
     Raises:

@@ -11,7 +11,7 @@ from samcheck.environments import (
     GIVEN,
     LAUNCH,
     Environment,
-    Job,
+    GuestJob,
     Place,
     channel,
     fingerprint,
@@ -192,7 +192,7 @@ def _probe(cell_run: CellRun, place: Place) -> Fingerprint:
         scratch.work(cell_run.folder) as work,
         channel.Channel(given, said.append),
     ):
-        ended = place.run(Job(arguments, given, work, output, alive, cell_run.slot.gpu))
+        ended = place.run(GuestJob(arguments, given, work, output, alive, cell_run.slot.gpu))
     gates.check()
     try:
         return fingerprint.as_fingerprint(said[0] if said else b"")

@@ -27,7 +27,7 @@ LARGEST = 256 * 2**20
 LONGEST_SLUG = 80
 #: Results of all schemas since this one are read.
 OLDEST_SCHEMA = 1
-_RESULT = codec.Shape(CellResult)
+_RESULT = codec.RecordDecoder(CellResult)
 _CHECK_OUTCOMES = frozenset(record.CHECK_OUTCOMES)
 _BAD_CHECK_OUTCOMES = frozenset(record.BAD_CHECK_OUTCOMES)
 _outcome = attrgetter("outcome")
@@ -216,7 +216,7 @@ def _foreign(where: str, version: int) -> str:
     )
 
 
-def _validated(shape: codec.Shape[T], content: bytes, where: str) -> T:
+def _validated(shape: codec.RecordDecoder[T], content: bytes, where: str) -> T:
     try:
         return shape.read(content)
     except ValueError as error:

@@ -93,12 +93,12 @@ import signal
 import sys
 from pathlib import Path
 from samcheck.cells import Cell
-from samcheck.environments import Job, docker
+from samcheck.environments import GuestJob, docker
 # A shell that starts something in the background has it ignore Ctrl-C.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 place = docker.DockerPlace(docker.connect(), sys.argv[1], Cell("0.0.0", "cpu", "3.11"))
 given = Path(sys.argv[2])
-place.run(Job(("-c", "import time; time.sleep(300)"), given, given, given.with_suffix(".out")))
+place.run(GuestJob(("-c", "import time; time.sleep(300)"), given, given, given.with_suffix(".out")))
 """
 
 

@@ -12,7 +12,7 @@ from rig import CONFTEST, INI
 from trial import Silent
 
 from samcheck.analysis.interleave import PairedRun, meet
-from samcheck.environments import Need, Place, docker, images
+from samcheck.environments import DiskNeed, Place, docker, images
 from samcheck.matrix import PlannedCell
 from samcheck.run import repetitions
 from samcheck.run.context import Settings
@@ -45,8 +45,8 @@ class Light:
     kind: str = "docker"
     installs: bool = False
 
-    def need(self, *_: object) -> Need:
-        return Need(0, 0, reused=True)
+    def need(self, *_: object) -> DiskNeed:
+        return DiskNeed(0, 0, reused=True)
 
     def storage(self) -> Path:
         return Path("/")

@@ -16,7 +16,7 @@ from samcheck.commands.disk import clean_command
 from samcheck.environments import docker, engine_storage, orphans, venv
 from samcheck.errors import BadInput, EnvironmentUnavailable
 from samcheck.storage import clean, disk
-from samcheck.storage.clean import Wanted
+from samcheck.storage.clean import CleanRequest
 from samcheck.storage.index import index
 
 NOW = 1_800_000_000.0
@@ -80,7 +80,7 @@ def folder(path: Path, days: float, file: str = "run.json", size: int = 0) -> Pa
 
 
 def steps(**wanted: object) -> list[tuple[str, str]]:
-    return [(step.done, step.what) for step in clean.clean(Wanted(**wanted), NOW)]  # type: ignore[arg-type]
+    return [(step.done, step.what) for step in clean.clean(CleanRequest(**wanted), NOW)]  # type: ignore[arg-type]
 
 
 def removed(**wanted: object) -> set[str]:

@@ -21,10 +21,10 @@ from samcheck.environments import docker, offline, venv
 from samcheck.errors import BadInput, BuildFailed, EnvironmentUnavailable
 from samcheck.facts.requirements import NOTHING
 from samcheck.storage import clean, disk, runs
-from samcheck.storage.clean import Wanted
+from samcheck.storage.clean import CleanRequest
 from samcheck.storage.index import index
 
-RUN = runs.Run("default", "venv", "fast", (), "0.1.0", ("torch2.4.1-cu121-py3.11",))
+RUN = runs.RunManifest("default", "venv", "fast", (), "0.1.0", ("torch2.4.1-cu121-py3.11",))
 ALL = {"environments": True, "runs": True}
 
 
@@ -50,7 +50,7 @@ def put(path: Path, content: str = "mine") -> Path:
 
 
 def steps(**wanted: object) -> list[tuple[str, str]]:
-    return [(step.done, step.what) for step in clean.clean(Wanted(**wanted), 2e9)]  # type: ignore[arg-type]
+    return [(step.done, step.what) for step in clean.clean(CleanRequest(**wanted), 2e9)]  # type: ignore[arg-type]
 
 
 def removed(**wanted: object) -> set[str]:

@@ -39,7 +39,7 @@ PLATFORM = "x86_64-manylinux_2_17"
 
 
 @dataclass(frozen=True)
-class Wanted:
+class BundleSpec:
     """What is collected, and for whom.
 
     Attributes:
@@ -55,7 +55,7 @@ class Wanted:
     guest: tuple[str, ...]
 
 
-def wanted(python: str, has: Sequence[str], facts: Facts) -> Wanted:
+def bundle_spec(python: str, has: Sequence[str], facts: Facts) -> BundleSpec:
     """What `here` takes in a Python of another machine."""
     own = [Requirement(text) for text in metadata.requires("samcheck") or ()]
     names = {launch.key(name) for name in HOST}
@@ -65,7 +65,7 @@ def wanted(python: str, has: Sequence[str], facts: Facts) -> Wanted:
         if launch.key(requirement.name) in names and requirement.marker is None
     )
     tools = [pin.partition("==")[0] for pin in facts.pin("tool", python)]
-    return Wanted(python, tuple(_frozen(has)), host, (*tools, DEFAULT_SAM))
+    return BundleSpec(python, tuple(_frozen(has)), host, (*tools, DEFAULT_SAM))
 
 
 def _frozen(lines: Sequence[str]) -> Iterator[Requirement]:
@@ -78,7 +78,7 @@ def _frozen(lines: Sequence[str]) -> Iterator[Requirement]:
         yield package
 
 
-def collect(wanted: Wanted, folder: Path) -> list[str]:
+def collect(spec: BundleSpec, folder: Path) -> list[str]:
     """Fill `folder`, which must be in the checkout and new or made by this; the names of what is in it.
 
     Raises:
@@ -88,11 +88,11 @@ def collect(wanted: Wanted, folder: Path) -> list[str]:
     _require(folder)
     owned.make(folder)
     taken = []
-    for half, requirements in (("host", wanted.host), ("guest", wanted.guest)):
+    for half, requirements in (("host", spec.host), ("guest", spec.guest)):
         (folder / half).mkdir(parents=True)
-        for pin in missing(resolved(wanted, requirements), wanted.has):
+        for pin in missing(resolved(spec, requirements), spec.has):
             name = launch.key(pin.partition("==")[0])
-            _uv(*_options(wanted), "--no-deps", "--target", str(folder / half / name), pin)
+            _uv(*_options(spec), "--no-deps", "--target", str(folder / half / name), pin)
             taken.append(pin)
     shutil.copy(Path(launch.__file__), folder / "__main__.py")
     (folder / "oracle").mkdir()
@@ -123,15 +123,15 @@ def _collected_before(folder: Path) -> bool:
         return False
 
 
-def resolved(wanted: Wanted, requirements: Sequence[str]) -> list[str]:
+def resolved(spec: BundleSpec, requirements: Sequence[str]) -> list[str]:
     """``name==version`` of `requirements` and of what they need, to go with what the other machine has."""
     with tempfile.TemporaryDirectory() as scratch:
         given, bounds = Path(scratch, "wanted.in"), Path(scratch, "has.txt")
         given.write_text("\n".join(requirements), encoding="utf-8")
-        bounds.write_text("\n".join(map(str, wanted.has)), encoding="utf-8")
+        bounds.write_text("\n".join(map(str, spec.has)), encoding="utf-8")
         output = _uv(
             *("pip", "compile", "-q", "--no-header", "--no-annotate", "--constraints", str(bounds)),
-            *_for(wanted),
+            *_for(spec),
             str(given),
         )
     return [line for line in output.splitlines() if "==" in line]
@@ -143,12 +143,12 @@ def missing(pins: Sequence[str], has: Sequence[Requirement]) -> list[str]:
     return [pin for pin in pins if launch.key(pin.partition("==")[0]) not in left]
 
 
-def _for(wanted: Wanted) -> list[str]:
-    return ["--python-version", wanted.python, "--python-platform", PLATFORM, "--only-binary", ":all:"]
+def _for(spec: BundleSpec) -> list[str]:
+    return ["--python-version", spec.python, "--python-platform", PLATFORM, "--only-binary", ":all:"]
 
 
-def _options(wanted: Wanted) -> list[str]:
-    return ["pip", "install", "-q", *_for(wanted)]
+def _options(spec: BundleSpec) -> list[str]:
+    return ["pip", "install", "-q", *_for(spec)]
 
 
 def _uv(*arguments: str) -> str:

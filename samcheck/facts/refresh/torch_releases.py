@@ -11,7 +11,7 @@ from packaging.requirements import Requirement
 from packaging.version import Version
 
 from samcheck.facts.refresh.remote import NoMetadata
-from samcheck.facts.refresh.simple_index import PYTHONS, Index, Wheel
+from samcheck.facts.refresh.simple_index import PYTHONS, PackageIndex, Wheel
 
 _CUDA = re.compile(r"nvidia-cuda-runtime(-cu\d+)?|cuda-toolkit")
 _CUDNN = re.compile(r"nvidia-cudnn(-cu\d+)?")
@@ -20,7 +20,7 @@ _NUMPY_2 = Version("2.3")
 _BY_HAND = "and their builds on PyTorch's own index, are in no metadata: add them by hand with a source"
 
 
-def add(index: Index, text: str, notes: list[str]) -> str:
+def add(index: PackageIndex, text: str, notes: list[str]) -> str:
     """The text of torch.toml with the releases of `index` that it lacks; `notes` gets what to know of them.
 
     Releases older than the oldest one in the file stay out.
@@ -53,7 +53,7 @@ class _Partner:
     torch: Requirement
 
 
-def _partners(index: Index, known: set[Version], notes: list[str]) -> list[_Partner]:
+def _partners(index: PackageIndex, known: set[Version], notes: list[str]) -> list[_Partner]:
     """The torchvision releases that a new torch may belong to: those without one yet, and the newest."""
     partners = []
     for version, wheels in sorted(index.releases("torchvision").items()):
@@ -70,7 +70,9 @@ def _partners(index: Index, known: set[Version], notes: list[str]) -> list[_Part
     return partners
 
 
-def _release(index: Index, wheels: tuple[Wheel, ...], partners: list[_Partner], notes: list[str]) -> str:
+def _release(
+    index: PackageIndex, wheels: tuple[Wheel, ...], partners: list[_Partner], notes: list[str]
+) -> str:
     """The block of a torch release; empty, with a note, where it cannot be completed."""
     version = wheels[0].version
     required = index.requirements(wheels[0])

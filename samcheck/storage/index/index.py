@@ -46,7 +46,7 @@ Say = Callable[[str], None]
 
 
 @dataclass(frozen=True)
-class Index:
+class ResultsIndex:
     """An index that is up to date.
 
     Attributes:
@@ -74,7 +74,7 @@ def folder_of(root: Path) -> Path:
 
 
 @contextmanager
-def current(root: Path, say: Say) -> Iterator[Index]:
+def current(root: Path, say: Say) -> Iterator[ResultsIndex]:
     """The index of `root`, brought up to date first; its files stay as long as this is open.
 
     Raises:
@@ -89,7 +89,7 @@ def current(root: Path, say: Say) -> Iterator[Index]:
             _sweep(folder, held)
             reading.enter_context(_reading(folder))
         cells, checks = ([_file(folder, name, table) for name in held] for table in ("cells", "checks"))
-        yield Index(cells, checks, problems, sum(map(len, held.values())))
+        yield ResultsIndex(cells, checks, problems, sum(map(len, held.values())))
 
 
 def forget(root: Path) -> None:
