@@ -14,7 +14,7 @@ from packaging.version import InvalidVersion, Version
 
 from samcheck import facts, files, paths
 from samcheck.cells import DEFAULT_SAM, Cell
-from samcheck.environments import DiskNeed, Ended, GuestJob, Place, fingerprint, processes
+from samcheck.environments import DiskNeed, Ended, GuestJob, Place, fingerprint_reader, processes
 from samcheck.errors import BuildFailed, EnvironmentUnavailable
 from samcheck.facts.requirements import Requirements, resolve
 
@@ -55,7 +55,7 @@ class Here:
 
 
 def carried_packages() -> list[str]:
-    """Folders with what the interpreter at hand gets beside its own packages: `offline.launch`."""
+    """Folders with what the interpreter at hand gets beside its own packages: `offline.bundle_main`."""
     return [folder for folder in os.environ.get("SAMCHECK_PACKAGES", "").split(os.pathsep) if folder]
 
 
@@ -87,7 +87,7 @@ def cell_of(python: str) -> Cell:
         if not path.exists():
             said = output or f"it ended with status {status}"
             raise EnvironmentUnavailable(f"{python} does not run samcheck's probe", said)
-        seen = fingerprint.as_fingerprint(files.read(path))
+        seen = fingerprint_reader.as_fingerprint(files.read(path))
     if not seen.torch:
         raise EnvironmentUnavailable(
             f"{python} has no torch",

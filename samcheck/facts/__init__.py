@@ -13,7 +13,7 @@ from pydantic import TypeAdapter
 
 from samcheck import files
 from samcheck.errors import BadInput
-from samcheck.facts.rows import (
+from samcheck.facts.schema import (
     Architecture,
     Base,
     Branch,

@@ -13,7 +13,7 @@ from samcheck.facts import Facts, compatibility, gpu_support, requirements, vers
 from samcheck.facts.compatibility import Obstacle
 from samcheck.facts.gpu_support import Machine
 from samcheck.matrix import axes
-from samcheck.matrix.text import obstacle_json
+from samcheck.matrix.plan_text import obstacle_json
 
 
 @dataclass(frozen=True)

@@ -15,12 +15,12 @@ from samcheck.cells import Cell, LeftOut, matches
 from samcheck.errors import BadInput, EmptySelection
 from samcheck.facts import Facts, compatibility, gpu_support
 from samcheck.facts.gpu_support import NO_GPU, Machine
-from samcheck.matrix import coverage, covering, declared, file, ranking
-from samcheck.matrix.coverage import Coverage
+from samcheck.matrix import covering, declared, file, pair_coverage, ranking
 from samcheck.matrix.declared import World
 from samcheck.matrix.file import MatrixFile, Tier
-from samcheck.matrix.history import NONE, History
+from samcheck.matrix.pair_coverage import Coverage
 from samcheck.matrix.ranking import NO_LIMIT, Budget
+from samcheck.matrix.run_history import NONE, History
 from samcheck.matrix.space import Space
 
 
@@ -188,7 +188,7 @@ def _within(
 ) -> tuple[list[PlannedCell], list[LeftOut]]:
     """Those within the budget: cells declared by hand first, then the others by their worth."""
     history, facts, tier = ground
-    covered = (coverage.pairs_of(compatibility.fields(row.cell), compatibility.AXES) for row in by_hand)
+    covered = (pair_coverage.pairs_of(compatibility.fields(row.cell), compatibility.AXES) for row in by_hand)
     history = replace(history, tried=history.tried.union(*covered))
     rows = [replace(row, minutes=history.minutes(row.cell, tier)) for row in by_hand]
     rows += [
@@ -212,7 +212,7 @@ def _tagged(row: PlannedCell, given: MatrixFile, facts: Facts) -> PlannedCell:
 def _coverage(space: Space, chosen: Sequence[PlannedCell]) -> Coverage | None:
     if not space.axes:
         return None
-    return coverage.measure(space, [compatibility.fields(row.cell) for row in chosen])
+    return pair_coverage.measure(space, [compatibility.fields(row.cell) for row in chosen])
 
 
 def against(row: PlannedCell, host: Machine, facts: Facts) -> tuple[compatibility.Obstacle, ...]:

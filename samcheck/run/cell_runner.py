@@ -14,7 +14,7 @@ from samcheck.environments import (
     GuestJob,
     Place,
     channel,
-    fingerprint,
+    fingerprint_reader,
     gpu_errors,
     gpu_processes,
     machine,
@@ -195,7 +195,7 @@ def _probe(cell_run: CellRun, place: Place) -> Fingerprint:
         ended = place.run(GuestJob(arguments, given, work, output, alive, cell_run.slot.gpu))
     gates.check()
     try:
-        return fingerprint.as_fingerprint(said[0] if said else b"")
+        return fingerprint_reader.as_fingerprint(said[0] if said else b"")
     except BadInput as error:
         last = records.tail(output).strip().splitlines()
         reason = last[-1] if last and not said else str(error)

@@ -13,7 +13,7 @@ from samcheck import owned, paths, units
 from samcheck.environments import disk_items, orphans, venv
 from samcheck.environments.disk_items import Item
 from samcheck.errors import BadInput, EnvironmentUnavailable
-from samcheck.storage import disk
+from samcheck.storage import disk_usage
 from samcheck.storage.index import index
 
 #: What was done where something would not go.
@@ -104,9 +104,9 @@ def _run_folder(id: str, client: Any) -> Path:
     if id not in known:
         newest = f"; the newest are {', '.join(known[-3:])}" if known else ": there is none at all"
         raise BadInput(f"--run {id}: no such run in {paths.RUNS}{newest}")
-    if not disk.is_run(paths.RUNS / id):
+    if not disk_usage.is_run(paths.RUNS / id):
         raise BadInput(f"--run {id}: {paths.RUNS / id} is not marked as made by samcheck: remove it by hand")
-    held = disk.run(paths.RUNS / id, _working(client)).held
+    held = disk_usage.run(paths.RUNS / id, _working(client)).held
     if held:
         raise BadInput(f"--run {id}: {held}; stop it first")
     return paths.RUNS / id
@@ -125,7 +125,7 @@ def _one_run(folder: Path, client: Any, dry_run: bool) -> Iterator[str]:
     for container in orphans.made(client) if client is not None else ():
         if container.labels.get("samcheck.work", "").startswith(f"{folder}/"):
             yield f"container {container.name if dry_run else orphans.remove_one(container)}"
-    obstacle = "" if dry_run else owned.remove(folder, disk.run_before)
+    obstacle = "" if dry_run else owned.remove(folder, disk_usage.run_before)
     if obstacle:
         raise BadInput(f"--run {folder.name}: {obstacle}")
     yield f"run {folder.name}"
@@ -133,7 +133,7 @@ def _one_run(folder: Path, client: Any, dry_run: bool) -> Iterator[str]:
 
 def _by_kind(request: CleanRequest, client: Any, now: float) -> Iterator[CleanStep]:
     everything = _look(client)
-    yield from (CleanStep("left alone", sentence) for sentence in disk.foreign(request.kinds))
+    yield from (CleanStep("left alone", sentence) for sentence in disk_usage.foreign(request.kinds))
     chosen = choose(everything, request, now)
     removable = [item for item in chosen if not item.held]
     yield from (CleanStep("kept", f"{_title(item)}: {item.held}") for item in chosen if item.held)
@@ -157,10 +157,10 @@ def _stays(gone: Sequence[Item]) -> str:
 
 def _look(client: Any) -> list[Item]:
     if client is None:
-        return disk.folders([])
+        return disk_usage.folders([])
     from samcheck.environments import engine_storage
 
-    return [*engine_storage.look(client), *disk.folders(engine_storage.working(client))]
+    return [*engine_storage.look(client), *disk_usage.folders(engine_storage.working(client))]
 
 
 def choose(items: Sequence[Item], request: CleanRequest, now: float) -> list[Item]:
@@ -216,12 +216,12 @@ def _remove_folder(item: Item) -> str:
     """Remove a folder, a venv or an index with its lock held; why not, when that cannot be had."""
     folder = Path(item.key)
     if item.kind == "run":
-        return owned.remove(folder, disk.run_before)
+        return owned.remove(folder, disk_usage.run_before)
     if item.kind == "index":
         return index.remove(folder)
-    return (
-        venv.remove(folder) if folder.parent == venv.folders() else owned.remove(folder, disk.killed_before)
-    )
+    if folder.parent == venv.folders():
+        return venv.remove(folder)
+    return owned.remove(folder, disk_usage.killed_before)
 
 
 def _remove_orphans(before: Sequence[Item], client: Any) -> Iterator[CleanStep]:

@@ -21,7 +21,7 @@ from light import light
 
 from samcheck import owned, paths
 from samcheck.environments import base_images, buildkit, disk_items, docker, engine_storage, images
-from samcheck.storage import clean, disk
+from samcheck.storage import clean, disk_usage
 from samcheck.storage.clean import CleanRequest
 
 OWN, FOREIGN = "samcheck-clean-test", "foreign-clean-test"
@@ -98,7 +98,7 @@ def own(
     monkeypatch.setenv("SAMCHECK_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("SAMCHECK_CACHE", str(tmp_path / "oracle"))
     monkeypatch.setattr(paths, "RUNS", tmp_path / "runs")
-    monkeypatch.setattr(disk, "TEMPORARY", ())
+    monkeypatch.setattr(disk_usage, "TEMPORARY", ())
     owned.make(tmp_path / "runs/20260101-000000-1")
     owned.make(tmp_path / "home/venvs/cell-1a")
     (tmp_path / "home/venvs/mine").mkdir()

@@ -1,6 +1,6 @@
 """What another machine's Python lacks for `samcheck here`, in one folder: for machines without a network.
 
-Each package is unpacked into a folder of its own, so that `launch` can take exactly those that the other
+Each package is unpacked into a folder of its own, so that `bundle_main` can take exactly those that the other
 Python does not have; what was collected too much is left alone there.
 """
 
@@ -23,7 +23,7 @@ from packaging.requirements import InvalidRequirement, Requirement
 from samcheck import certificates, files, owned, paths, version
 from samcheck.cells import DEFAULT_SAM
 from samcheck.environments import uv_errors
-from samcheck.environments.offline import launch
+from samcheck.environments.offline import bundle_main
 from samcheck.errors import BadInput, BuildFailed
 from samcheck.facts import Facts
 
@@ -58,11 +58,11 @@ class BundleSpec:
 def bundle_spec(python: str, has: Sequence[str], facts: Facts) -> BundleSpec:
     """What `here` takes in a Python of another machine."""
     own = [Requirement(text) for text in metadata.requires("samcheck") or ()]
-    names = {launch.key(name) for name in HOST}
+    names = {bundle_main.key(name) for name in HOST}
     host = tuple(
         str(requirement)
         for requirement in own
-        if launch.key(requirement.name) in names and requirement.marker is None
+        if bundle_main.key(requirement.name) in names and requirement.marker is None
     )
     tools = [pin.partition("==")[0] for pin in facts.pin("tool", python)]
     return BundleSpec(python, tuple(_frozen(has)), host, (*tools, DEFAULT_SAM))
@@ -91,12 +91,12 @@ def collect(spec: BundleSpec, folder: Path) -> list[str]:
     for half, requirements in (("host", spec.host), ("guest", spec.guest)):
         (folder / half).mkdir(parents=True)
         for pin in missing(resolved(spec, requirements), spec.has):
-            name = launch.key(pin.partition("==")[0])
+            name = bundle_main.key(pin.partition("==")[0])
             _uv(*_options(spec), "--no-deps", "--target", str(folder / half / name), pin)
             taken.append(pin)
-    shutil.copy(Path(launch.__file__), folder / "__main__.py")
+    shutil.copy(Path(bundle_main.__file__), folder / "__main__.py")
     (folder / "oracle").mkdir()
-    told = f"{version.version()} {launch.code(paths.CHECKOUT)}\n"
+    told = f"{version.version()} {bundle_main.code(paths.CHECKOUT)}\n"
     (folder / "version").write_text(told, encoding="utf-8")
     (folder / ".gitignore").write_text("*\n", encoding="utf-8")
     return sorted(set(taken))
@@ -139,8 +139,8 @@ def resolved(spec: BundleSpec, requirements: Sequence[str]) -> list[str]:
 
 def missing(pins: Sequence[str], has: Sequence[Requirement]) -> list[str]:
     """Those that the other machine has in no version, without what is tested."""
-    left = {launch.key(name) for name in (*TESTED, *(package.name for package in has))}
-    return [pin for pin in pins if launch.key(pin.partition("==")[0]) not in left]
+    left = {bundle_main.key(name) for name in (*TESTED, *(package.name for package in has))}
+    return [pin for pin in pins if bundle_main.key(pin.partition("==")[0]) not in left]
 
 
 def _for(spec: BundleSpec) -> list[str]:

@@ -24,14 +24,14 @@ from samcheck.errors import BadInput
 from samcheck.files import InUse
 from samcheck.guest import record
 from samcheck.storage import results
-from samcheck.storage.index import parquet, parts, rows, tables
+from samcheck.storage.index import check_rows, parquet, parts, tables
 from samcheck.storage.index.parts import Parts, Stamp
 
 LIST, READERS, COMPLETE = "index.json", "readers", ".parquet"
 #: How the names of all that is made in the folder of an index end, but for these two and the mark.
 MADE = (COMPLETE, ".ndjson", files.DRAFT)
 #: Of what an index is made: where one of these changes, it is made anew.
-MAKERS = (tables, parquet, rows, results, codec, record)
+MAKERS = (tables, parquet, check_rows, results, codec, record)
 #: A file may change again without a sign of it for so long: the clock of file systems ticks.
 TICK_SECONDS = 0.1
 #: A stamp that no file has.

@@ -19,7 +19,7 @@ from pydantic_core import to_json
 
 from samcheck import owned
 from samcheck.errors import BadInput
-from samcheck.storage.index.rows import COLUMNS, Value, rows
+from samcheck.storage.index.check_rows import COLUMNS, Value, rows
 from samcheck.storage.results import Stored
 
 #: Rows that are written at once.

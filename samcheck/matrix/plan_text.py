@@ -8,7 +8,7 @@ from typing import Any
 
 from samcheck.facts import Facts
 from samcheck.facts.compatibility import Obstacle
-from samcheck.matrix.coverage import Coverage
+from samcheck.matrix.pair_coverage import Coverage
 from samcheck.matrix.planner import Plan, PlannedCell, against
 from samcheck.matrix.space import Pair
 
