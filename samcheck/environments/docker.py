@@ -30,30 +30,21 @@ from samcheck.environments import (
     Place,
     base_images,
     buildkit,
+    confinement,
     engine_loss,
     engine_storage,
     gpu_errors,
     images,
     orphans,
-    processes,
     substitute,
 )
 from samcheck.errors import BadInput, EnvironmentUnavailable, Refused
 from samcheck.facts.requirements import Requirements
 
-PIDS_LIMIT = 512
 POLL_SECONDS = 0.25
 #: Two files, because a full one is emptied: a guest's last words must not go with its first.
 LOG_LIMITS = {"max-size": "8m", "max-file": "2"}
 STOP_SECONDS = 5
-#: Inside a container.
-SOURCE_MOUNT, GIVEN_MOUNT, CHECKPOINTS_MOUNT = "/samcheck", "/given", "/checkpoints"
-#: Where it works: memory of the container's own, which ends with it.
-WORK_MOUNT = "/scratch"
-SCRATCH_MOUNT = "/tmp"  # noqa: S108  a tmpfs of the container's own
-SCRATCH_OPTIONS = "size=1g,mode=1777,exec,nosuid,nodev"
-#: For containers of a samcheck that runs as root: some user without rights.
-UNPRIVILEGED = "65534:65534"
 SIGNALS = {
     132: "SIGILL",
     134: "SIGABRT",
@@ -168,33 +159,6 @@ class Docker:
         return True
 
 
-def guest_environment() -> dict[str, str]:
-    """The variables of every guest."""
-    return {
-        "HOME": SCRATCH_MOUNT,
-        "LOGNAME": "samcheck",  # the image may have no name for this user, and inductor asks for it
-        "PYTHONPATH": SOURCE_MOUNT,
-        "PYTHONDONTWRITEBYTECODE": "1",
-        **dict.fromkeys(processes.SWITCHED_ON, "1"),
-        **({"SAMCHECK_CHECKPOINTS": CHECKPOINTS_MOUNT} if _checkpoints() else {}),
-    }
-
-
-def sources() -> dict[str, dict[str, str]]:
-    """What every guest reads of the host, and where it finds that."""
-    mounts = {
-        str(paths.CHECKOUT / "samcheck"): {"bind": f"{SOURCE_MOUNT}/samcheck", "mode": "ro"},
-        str(paths.CHECKOUT / "tests/suite"): {"bind": f"{SOURCE_MOUNT}/tests/suite", "mode": "ro"},
-    }
-    if _checkpoints():
-        mounts[_checkpoints()] = {"bind": CHECKPOINTS_MOUNT, "mode": "ro"}
-    return mounts
-
-
-def _checkpoints() -> str:
-    return os.environ.get("SAMCHECK_CHECKPOINTS", "")
-
-
 @dataclass(frozen=True)
 class DockerPlace:
     """A built image; each run is a container of its own."""
@@ -203,7 +167,7 @@ class DockerPlace:
     image: str
     cell: Cell
     details: dict[str, str] = field(default_factory=dict)
-    mounts: dict[str, dict[str, str]] = field(default_factory=sources)
+    mounts: dict[str, dict[str, str]] = field(default_factory=confinement.sources)
 
     def run(self, job: GuestJob) -> Ended:
         try:
@@ -231,11 +195,11 @@ class DockerPlace:
         orphans.remove_of(self.client, job.given.parent)
         container = self.client.containers.create(
             self.image,
-            ["python", *substitute(job.arguments, SOURCE_MOUNT, GIVEN_MOUNT, WORK_MOUNT)],
-            user=user(),
-            working_dir=WORK_MOUNT,
-            environment=guest_environment(),
-            volumes={**self.mounts, str(job.given): {"bind": GIVEN_MOUNT, "mode": "ro"}},
+            ["python", *substitute(job.arguments, *confinement.MOUNTS)],
+            user=confinement.user(),
+            working_dir=confinement.WORK_MOUNT,
+            environment=confinement.guest_environment(),
+            volumes={**self.mounts, str(job.given): {"bind": confinement.GIVEN_MOUNT, "mode": "ro"}},
             labels={
                 "samcheck.kind": "container",
                 "samcheck.cell": self.cell.id,
@@ -244,12 +208,12 @@ class DockerPlace:
             },
             network_mode="none",
             read_only=True,
-            tmpfs=memory_folders(),
+            tmpfs=confinement.memory_folders(),
             cap_drop=["ALL"],
             security_opt=["no-new-privileges"],
-            mem_limit=memory_limit(),
-            memswap_limit=memory_limit(),  # memory and swap together: no guest is to fill the swap
-            pids_limit=PIDS_LIMIT,
+            mem_limit=confinement.memory_limit(),
+            memswap_limit=confinement.memory_limit(),  # both together: no guest is to fill the swap
+            pids_limit=confinement.PIDS_LIMIT,
             ulimits=[Ulimit(name="core", soft=0, hard=0)],  # a crash is not to leave hundreds of MB
             use_config_proxy=False,  # a proxy's address may hold a password, and results are published
             init=True,  # else PID 1 ignores signals and a segfault has no exit code of its own
@@ -261,23 +225,6 @@ class DockerPlace:
             yield container
         finally:
             orphans.remove_one(container)
-
-
-def user() -> str:
-    """The user of the guest: this one, or nobody when samcheck runs as root."""
-    return f"{os.getuid()}:{os.getgid()}" if os.getuid() else UNPRIVILEGED
-
-
-def memory_folders() -> dict[str, str]:
-    """What a guest can write to, by path, with the options of the mount."""
-    uid, gid = user().split(":")  # the engine makes a working folder 755, whatever the mode
-    return {SCRATCH_MOUNT: SCRATCH_OPTIONS, WORK_MOUNT: f"{SCRATCH_OPTIONS},uid={uid},gid={gid}"}
-
-
-def memory_limit() -> int:
-    """Nine tenths of the machine, so that a guest dies before the machine does."""
-    total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    return total * 9 // 10
 
 
 def _gpu_request(job: GuestJob) -> list[DeviceRequest]:

@@ -23,11 +23,11 @@ from samcheck.environments import (
 from samcheck.errors import BadInput, BuildFailed, Refused
 from samcheck.facts import requirements
 from samcheck.facts.requirements import Requirements
-from samcheck.files import printable
 from samcheck.guest.record import CellResult, Fingerprint
 from samcheck.matrix import PlannedCell
 from samcheck.run import judge, records, suite_runner, unexpected
 from samcheck.run.context import CellRun, Settings, Watcher
+from samcheck.sanitize import printable
 
 
 def run_cell(planned: PlannedCell, settings: Settings, folder: Path, watcher: Watcher) -> CellResult:

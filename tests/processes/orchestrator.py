@@ -49,11 +49,11 @@ class StandIn:
             processes.installed(["sleep", "600"], log, dict(os.environ))
         if not self.image:
             return here.HerePlace(sys.executable)
-        from samcheck.environments import docker
+        from samcheck.environments import confinement, docker
 
         if "BUILD" in os.environ:
             _build(self.image, log)
-        mounts = {**docker.sources(), str(self.folder / "suite"): {"bind": SUITE_MOUNT, "mode": "ro"}}
+        mounts = {**confinement.sources(), str(self.folder / "suite"): {"bind": SUITE_MOUNT, "mode": "ro"}}
         return docker.DockerPlace(docker.connect(), self.image, cell, mounts=mounts)
 
 
