@@ -17,7 +17,7 @@ from rich.table import Table
 from samcheck import facts
 from samcheck.analysis import contradictions
 from samcheck.errors import CELLS_FAILED, BadInput
-from samcheck.facts import TABLES, Facts, Gpu, Row
+from samcheck.facts import TABLES, Fact, Facts, GpuModel
 from samcheck.run import progress as display
 from samcheck.storage import results
 
@@ -60,24 +60,24 @@ def facts_command(
         _summary(facts.load(), as_json)
 
 
-def _rows(known: Facts, name: str) -> list[tuple[dict[str, object], Row]]:
+def _rows(known: Facts, name: str) -> list[tuple[dict[str, object], Fact]]:
     """The rows of a table with their columns; builds, which are within releases, are a table of their own."""
     if name == "builds":
         builds = ((release.version, build) for release in known.releases for build in release.builds)
         return [({"torch": version, **_columns(build)}, build) for version, build in builds]
     if name == "gpus":
         return [(_sized(gpu, known), gpu) for gpu in known.gpus]
-    rows: tuple[Row, ...] = getattr(known, name)
+    rows: tuple[Fact, ...] = getattr(known, name)
     return [(_columns(row), row) for row in rows]
 
 
-def _sized(gpu: Gpu, known: Facts) -> dict[str, object]:
+def _sized(gpu: GpuModel, known: Facts) -> dict[str, object]:
     """A GPU with the GB that it is sold with; what of them can be had is in the table `memory`."""
     sizes = tuple(row.labels[0] for row in known.sizes_of(gpu))
     return {"name": gpu.name, "aliases": gpu.aliases, "memory_gb": sizes, **_columns(gpu)}
 
 
-def _columns(row: Row) -> dict[str, object]:
+def _columns(row: Fact) -> dict[str, object]:
     """The fields of a row; how sure it is, and from where, come last."""
     own = {key: value for key, value in row if key not in ("builds", "status", "source")}
     return {**own, "status": row.status, "source": row.source}
@@ -179,7 +179,7 @@ def _refresh(write: bool, as_json: bool) -> None:
     from samcheck.facts.refresh import simple_index
     from samcheck.facts.refresh.proposal import propose
 
-    proposal = propose(simple_index.Index(simple_index.configured()))
+    proposal = propose(simple_index.PackageIndex(simple_index.configured()))
     if write:
         proposal.write()
     if as_json:

@@ -20,7 +20,7 @@ KINDS = ("docker", "venv", "here")
 
 
 @dataclass(frozen=True)
-class Need:
+class DiskNeed:
     """What preparing a cell will take, in MiB; nothing when the place of an earlier run is reused."""
 
     download_mib: int
@@ -58,7 +58,7 @@ class Ended:
 
 
 @dataclass(frozen=True)
-class Job:
+class GuestJob:
     """One run of Python inside a place.
 
     Attributes:
@@ -88,7 +88,9 @@ LAUNCH = f"{SOURCE}/samcheck/guest/launch.py"
 def substitute(arguments: tuple[str, ...], source: str, given: str, work: str) -> list[str]:
     """The arguments with the guest's own paths."""
     paths = {SOURCE: source, GIVEN: given, WORK: work}
-    return [reduce(lambda text, name: text.replace(name, paths[name]), paths, each) for each in arguments]
+    return [
+        reduce(lambda text, name: text.replace(name, paths[name]), paths, argument) for argument in arguments
+    ]
 
 
 class Place(Protocol):
@@ -98,7 +100,7 @@ class Place(Protocol):
     def details(self) -> dict[str, str]:
         """How it was made, for the result: image, base, interpreter, ..."""
 
-    def run(self, job: Job) -> Ended:
+    def run(self, job: GuestJob) -> Ended:
         """Run Python; returns when it ended, and leaves nothing of it behind, also when interrupted."""
 
 
@@ -112,7 +114,7 @@ class Environment(Protocol):
     def installs(self) -> bool:
         """Whether it installs the cell's exact requirements, which can then be checked."""
 
-    def need(self, cell: Cell, requirements: Requirements) -> Need:
+    def need(self, cell: Cell, requirements: Requirements) -> DiskNeed:
         """What `prepare` will take."""
 
     def storage(self) -> Path:

@@ -42,9 +42,9 @@ def obtain(client: Any, python: str, log: Path) -> Present:
     Raises:
         BuildFailed: with what stood in the way of each.
     """
-    found = present(client, python)
-    if found is not None:
-        return found
+    there = present(client, python)
+    if there is not None:
+        return there
     obstacles = []
     for base in facts.load().bases_for(python):
         obstacle = _pull(client, base.image) if base.kind == "official" else _make(base, log)

@@ -66,8 +66,8 @@ def find_podman() -> Builder:
 
 def _clients() -> list[str]:
     folders = [*os.environ.get("PATH", "").split(os.pathsep), "/usr/bin"]
-    found = (shutil.which("docker", path=folder) for folder in folders)
-    return list(dict.fromkeys(path for path in found if path))
+    clients = (shutil.which("docker", path=folder) for folder in folders)
+    return list(dict.fromkeys(path for path in clients if path))
 
 
 def _output(*command: str) -> str:

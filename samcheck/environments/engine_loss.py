@@ -85,7 +85,7 @@ def _restarted(client: Any, container: str) -> bool:
     """Whether an engine that remembers all of its events does not remember the start of this container."""
     now = datetime.fromisoformat(client.info()["SystemTime"])  # by the engine's own clock
     events = list(client.api.events(since=0, until=f"{now.timestamp():.6f}", decode=True))
-    begun = any(each.get("id") == container and each.get("Action") == "start" for each in events)
+    begun = any(event.get("id") == container and event.get("Action") == "start" for event in events)
     return len(events) < EVENTS_KEPT and not begun
 
 

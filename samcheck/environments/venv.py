@@ -11,7 +11,7 @@ from filelock import FileLock, Timeout
 
 from samcheck import certificates, facts, owned, paths
 from samcheck.cells import Cell
-from samcheck.environments import Ended, Job, Need, machine, processes, uv_errors
+from samcheck.environments import DiskNeed, Ended, GuestJob, machine, processes, uv_errors
 from samcheck.errors import BadInput, BuildFailed
 from samcheck.facts.requirements import Requirements
 from samcheck.guest.record import FailureCause
@@ -82,7 +82,7 @@ class VenvPlace:
     def python(self) -> str:
         return str(self.folder / "bin" / "python")
 
-    def run(self, job: Job) -> Ended:
+    def run(self, job: GuestJob) -> Ended:
         return processes.run(self.python, job)
 
 
@@ -101,11 +101,11 @@ class Venv:
         content = "\n".join((cell.python, requirements.torch_index, *requirements.all))
         return folders() / f"{cell.id}-{hashlib.sha256(content.encode()).hexdigest()[:12]}"
 
-    def need(self, cell: Cell, requirements: Requirements) -> Need:
+    def need(self, cell: Cell, requirements: Requirements) -> DiskNeed:
         if completed(self.folder(cell, requirements)):
-            return Need(0, 0, reused=True)
+            return DiskNeed(0, 0, reused=True)
         size = facts.load().size(cell.cuda)
-        return Need(size.download_mib, size.installed_mib, reused=False)
+        return DiskNeed(size.download_mib, size.installed_mib, reused=False)
 
     def prepare(self, cell: Cell, requirements: Requirements, log: Path) -> VenvPlace:
         folder = self.folder(cell, requirements)

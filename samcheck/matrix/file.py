@@ -35,9 +35,9 @@ Spec = Annotated[str, Field(pattern=SPEC)]
 
 def _listed(value: Any) -> Any:
     """One value is a list of one; a bare number would lose its last zero: 3.10 is 3.1 to TOML."""
-    for each in value if isinstance(value, list) else [value]:
-        if isinstance(each, int | float):
-            raise ValueError(f"put it in quotes, as in {shown(repr(_text(each)))}")
+    for entry in value if isinstance(value, list) else [value]:
+        if isinstance(entry, int | float):
+            raise ValueError(f"put it in quotes, as in {shown(repr(_text(entry)))}")
     return [value] if isinstance(value, str) else value
 
 

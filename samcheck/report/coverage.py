@@ -8,8 +8,8 @@ from itertools import combinations
 from samcheck.cells import Cell
 from samcheck.facts import Facts, compatibility
 from samcheck.guest.record import CellResult
-from samcheck.matrix import coverage
-from samcheck.matrix.coverage import Coverage
+from samcheck.matrix import pair_coverage
+from samcheck.matrix.pair_coverage import Coverage
 from samcheck.matrix.space import Pair, Space
 from samcheck.report.escaping import escape, grid
 
@@ -29,7 +29,7 @@ def section(results: Sequence[CellResult], facts: Facts | None) -> list[str]:
     axes = {axis: values for axis, values in axes.items() if len(values) > 1}
     if len(axes) < 2:
         return []
-    seen = coverage.measure(Space(axes, compatibility.constraints(facts) if facts else ()), done)
+    seen = pair_coverage.measure(Space(axes, compatibility.constraints(facts) if facts else ()), done)
     heads = ["axes", "pairs tried", "possible and not tried", "impossible"]
     return [
         "### Which combinations were tried",

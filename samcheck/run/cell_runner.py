@@ -11,10 +11,10 @@ from samcheck.environments import (
     GIVEN,
     LAUNCH,
     Environment,
-    Job,
+    GuestJob,
     Place,
     channel,
-    fingerprint,
+    fingerprint_reader,
     gpu_errors,
     gpu_processes,
     machine,
@@ -23,11 +23,11 @@ from samcheck.environments import (
 from samcheck.errors import BadInput, BuildFailed, CellError, Misbuilt, Refused
 from samcheck.facts import requirements
 from samcheck.facts.requirements import Requirements
-from samcheck.files import printable
 from samcheck.guest.record import CellOutcome, CellResult, FailureCause, Fingerprint
 from samcheck.matrix import PlannedCell
 from samcheck.run import judge, records, suite_runner, unexpected
 from samcheck.run.context import CellRun, Settings, Watcher
+from samcheck.sanitize import printable
 
 
 def run_cell(planned: PlannedCell, settings: Settings, folder: Path, watcher: Watcher) -> CellResult:
@@ -197,10 +197,10 @@ def _probe(cell_run: CellRun, place: Place) -> Fingerprint:
         scratch.work(cell_run.folder) as work,
         channel.Channel(given, said.append),
     ):
-        ended = place.run(Job(arguments, given, work, output, alive, cell_run.slot.gpu))
+        ended = place.run(GuestJob(arguments, given, work, output, alive, cell_run.slot.gpu))
     gates.check()
     try:
-        return fingerprint.as_fingerprint(said[0] if said else b"")
+        return fingerprint_reader.as_fingerprint(said[0] if said else b"")
     except BadInput as error:
         last = records.tail(output).strip().splitlines()
         reason = last[-1] if last and not said else str(error)

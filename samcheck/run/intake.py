@@ -21,7 +21,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import asdict, replace
 from typing import Any
 
-from samcheck.codec import Shape
+from samcheck.codec import RecordDecoder
 from samcheck.guest.record import GROUP_NAMES, CheckOutcome, CheckResult, Series
 from samcheck.run.records import Journal, group_of_check
 
@@ -33,7 +33,7 @@ EXIT_STATUSES = range(6)
 NAME_LIMIT = 1000
 #: What is measured is smaller by far, and squares and sums of it are still finite.
 NUMBER_LIMIT = 1e100
-_CHECK = Shape(CheckResult)
+_CHECK = RecordDecoder(CheckResult)
 
 Event = dict[str, Any]
 

@@ -8,9 +8,9 @@ from packaging.version import Version
 
 from samcheck.cells import Cell
 from samcheck.facts.requirements import Requirements
-from samcheck.files import printable
 from samcheck.guest.record import CellOutcome, CheckOutcome, CheckResult, Fingerprint
 from samcheck.run.records import Attempt
+from samcheck.sanitize import printable
 
 
 def compare(cell: Cell, pins: Requirements, seen: Fingerprint) -> Iterator[str]:

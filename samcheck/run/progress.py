@@ -16,7 +16,7 @@ from rich.table import Column
 
 from samcheck import streams
 from samcheck.guest.record import CellOutcome, CellResult
-from samcheck.sanitize import visible
+from samcheck.sanitize import harmless, visible
 
 #: Of the bar of one cell, the part for making the environment; the rest goes to its checks.
 PREPARE_SHARE = 40.0
@@ -43,7 +43,7 @@ class Terminal(Console):
 
     def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
         for each in super().render(renderable, options):
-            yield each if each.control else each._replace(text=streams.harmless(each.text))
+            yield each if each.control else each._replace(text=harmless(each.text))
 
 
 def terminal(stderr: bool = False, width: int | None = None) -> Terminal:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from samcheck import files
-from samcheck.codec import Shape
+from samcheck.codec import RecordDecoder
 from samcheck.environments import EndCause, Ended, channel
 from samcheck.errors import BadInput
 from samcheck.guest.record import CheckOutcome, CheckResult, module_of
@@ -25,7 +25,7 @@ LARGEST_RECORD = 2 * channel.TOTAL_LIMIT
 ALL_RAN = (0, 1, 5)
 #: The host hears of a check's start a little after the guest's own clock for the time limit was set.
 TIMEOUT_SLACK = 0.9
-_CHECK = Shape(CheckResult)
+_CHECK = RecordDecoder(CheckResult)
 
 
 @dataclass

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from samcheck import facts, paths
 from samcheck.cells import Cell
-from samcheck.environments import docker, shell_command, substitute, venv
+from samcheck.environments import confinement, shell_command, substitute, venv
 from samcheck.errors import BadInput
 from samcheck.facts import requirements
 from samcheck.guest.record import CellResult, CheckResult, module_of
@@ -31,7 +31,7 @@ def line(result: CellResult, check: CheckResult) -> str:
     )
     if result.environment.kind == "docker":
         on_gpu = result.observed is not None and result.observed.device == "cuda"
-        inside = substitute(words, docker.SOURCE_MOUNT, docker.GIVEN_MOUNT, docker.WORK_MOUNT)
+        inside = substitute(words, *confinement.MOUNTS)
         made = shell_command.quoted(shell_command.docker(_image(result), inside, on_gpu=on_gpu))
     else:
         made = shell_command.process(_python(result), substitute(words, str(paths.CHECKOUT), ".", "."))

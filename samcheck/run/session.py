@@ -23,7 +23,7 @@ from samcheck.run.context import CellRun, Settings
 from samcheck.run.scheduler import side_by_side
 from samcheck.sanitize import visible
 from samcheck.storage import results
-from samcheck.storage.runs import Run, note_run, open_folder
+from samcheck.storage.runs import RunManifest, note_run, open_folder
 
 
 def plan_here(plan: Plan, python: str) -> Plan:
@@ -96,7 +96,7 @@ def run(console: Console, plan: Plan, settings: Settings, resume: bool, store: P
 
     What goes wrong in a cell is that cell's; what cannot be stored or tabulated is said at the end.
     """
-    noted = Run(
+    noted = RunManifest(
         plan.name,
         settings.environment.kind,
         settings.tier,

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import IO
 
 from samcheck import files
-from samcheck.environments import GIVEN, EndCause, Ended, Job, Place, channel, scratch
+from samcheck.environments import GIVEN, EndCause, Ended, GuestJob, Place, channel, scratch
 from samcheck.errors import Refused
 from samcheck.guest.record import CheckResult, FailureCause
 from samcheck.run import pytest_arguments, records, repetitions
@@ -147,7 +147,7 @@ class Guest:
         arguments = (*arguments, f"--samcheck-journal={GIVEN}/{channel.NAME}")
         files.clear_way(record)
         files.clear_way(self._output)
-        job = partial(Job, arguments, self._given, output=self._output, gpu=self._cell_run.slot.gpu)
+        job = partial(GuestJob, arguments, self._given, output=self._output, gpu=self._cell_run.slot.gpu)
         with record.open("wb") as kept, channel.Channel(self._given, partial(self._keep, kept)) as heard:
             with scratch.work(self._cell_run.folder) as work:
                 ended = self._place.run(job(work=work, alive=partial(self._alive, heard)))

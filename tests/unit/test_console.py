@@ -11,7 +11,7 @@ from rich.console import Console
 
 from samcheck.guest.record import CellOutcome, CheckOutcome, CheckResult
 from samcheck.run import progress
-from samcheck.streams import harmless
+from samcheck.sanitize import harmless
 
 RESULT = replace(
     made.RESULT,

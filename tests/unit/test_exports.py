@@ -24,7 +24,7 @@ from samcheck.report import exports
 from samcheck.report.exports import badge, document
 from samcheck.storage import results
 from samcheck.storage.index import parquet
-from samcheck.storage.index.rows import COLUMNS, rows
+from samcheck.storage.index.check_rows import COLUMNS, rows
 
 PASSED = replace(
     hostile.RESULT,

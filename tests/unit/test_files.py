@@ -23,7 +23,7 @@ from samcheck.matrix import selection
 from samcheck.matrix.file import MAXIMUM_BYTES
 from samcheck.matrix.selection import Choice
 from samcheck.run import records
-from samcheck.storage import disk, left_out_cells, merge, results, runs
+from samcheck.storage import disk_usage, left_out_cells, merge, results, runs
 from samcheck.storage.index import index
 
 each_intruder = pytest.mark.parametrize("intruder", INTRUDERS)
@@ -229,4 +229,4 @@ def test_no_home(monkeypatch: pytest.MonkeyPatch) -> None:
     assert files.home() is None
     with pytest.raises(BadInput, match="no home folder: say by SAMCHECK_HOME"):
         paths.home()
-    assert disk.oracle_folder() == Path("~/.cache/samcheck/oracle")
+    assert disk_usage.oracle_folder() == Path("~/.cache/samcheck/oracle")

@@ -32,7 +32,7 @@ from samcheck.report.exports.csv_rows import FORMULA
 from samcheck.run import reproduce
 from samcheck.sanitize import visible
 from samcheck.storage import results
-from samcheck.storage.index.rows import COLUMNS
+from samcheck.storage.index.check_rows import COLUMNS
 from samcheck.storage.results import Stored
 
 #: For what does not hang on which of them it is.

@@ -1,9 +1,11 @@
-"""Imports point one way; the guest stands alone and runs on Python 3.8."""
+"""Imports point one way; the guest stands alone and runs on Python 3.8; a name means one thing."""
 
 from __future__ import annotations
 
 import ast
 import sys
+from collections import defaultdict
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -109,3 +111,41 @@ def test_noxfile_loads_with_what_its_script_block_names() -> None:
             whole = (CHECKOUT / Path(*parts[:count]) for count in (2, 3))
             own = [each for path in whole for each in (path.with_suffix(".py"), path / "__init__.py")]
             todo += [each for each in own if each.exists() and each not in seen]
+
+
+#: Names of classes, and of modules, that mean more than one thing still. None is to be added.
+SHARED_CLASSES = {
+    *("Answer", "Bench", "Case", "Comparison", "Gauge", "Journal", "Question", "Row", "Run", "Shape"),
+    *("Step", "Trial", "Tried"),
+}
+SHARED_STEMS = {
+    *("availability", "comparison", "fixtures", "groups", "limits", "memory", "pipeline", "recipes"),
+    *("search", "selection", "steps", "text"),
+}
+
+
+def shared(names: Iterable[tuple[str, Path]]) -> dict[str, list[str]]:
+    """The names that stand in more than one place, with these."""
+    places = defaultdict(list)
+    for name, path in names:
+        places[name].append(str(path.relative_to(CHECKOUT)))
+    return {name: paths for name, paths in places.items() if len(paths) > 1}
+
+
+def test_a_class_name_stands_for_one_class() -> None:
+    classes = shared(
+        (node.name, path)
+        for path in sorted(PACKAGE.rglob("*.py"))
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.ClassDef)
+    )
+    assert {name: paths for name, paths in classes.items() if name not in SHARED_CLASSES} == {}
+    assert set(classes) >= SHARED_CLASSES, "strike out what is shared no longer"
+
+
+def test_a_module_name_stands_for_one_module() -> None:
+    """But for the modules of commands, each of which has the name of its command."""
+    paths = [path for path in sorted(PACKAGE.rglob("*.py")) if path.parent.name != "commands"]
+    stems = shared((path.stem, path) for path in paths if path.stem not in ("__init__", "__main__"))
+    assert {stem: paths for stem, paths in stems.items() if stem not in SHARED_STEMS} == {}
+    assert set(stems) >= SHARED_STEMS, "strike out what is shared no longer"

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from samcheck import facts, matrix
 from samcheck.errors import BadInput, EmptySelection
-from samcheck.facts.gpu_support import Gpu, Machine, has_code_for
+from samcheck.facts.gpu_support import GpuDevice, Machine, has_code_for
 
 FACTS = facts.load()
 BARE = Machine()
@@ -40,11 +40,11 @@ def test_shipped_matrices_are_valid() -> None:
     [
         (Machine(), "cu121"),
         (Machine(pytorch_index=True), "cpu"),
-        (Machine(gpus=(Gpu("NVIDIA H200", "9.0"),), driver="580.159.03"), "cu121"),
+        (Machine(gpus=(GpuDevice("NVIDIA H200", "9.0"),), driver="580.159.03"), "cu121"),
         # A driver too old for CUDA 12: the CUDA 11.8 build of the same release.
-        (Machine(gpus=(Gpu("Tesla T4", "7.5"),), driver="470.82.01"), "cu118"),
+        (Machine(gpus=(GpuDevice("Tesla T4", "7.5"),), driver="470.82.01"), "cu118"),
         # Nothing has code for this GPU: the default, whose failure is then on record.
-        (Machine(gpus=(Gpu("NVIDIA B200", "10.0"),), driver="580.95.05"), "cu121"),
+        (Machine(gpus=(GpuDevice("NVIDIA B200", "10.0"),), driver="580.95.05"), "cu121"),
     ],
 )
 def test_auto_build(tmp_path: Path, machine: Machine, expected: str) -> None:

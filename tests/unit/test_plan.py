@@ -16,8 +16,7 @@ from samcheck.environments import machine
 from samcheck.errors import BadInput, EmptySelection
 from samcheck.facts import compatibility, gpu_support
 from samcheck.facts.gpu_support import Machine
-from samcheck.matrix import explain, selection
-from samcheck.matrix import text as plan_text
+from samcheck.matrix import explain, plan_text, selection
 from samcheck.matrix.ranking import Budget
 from samcheck.matrix.selection import Choice
 

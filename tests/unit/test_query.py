@@ -26,8 +26,8 @@ from samcheck.errors import BadInput, EmptySelection
 from samcheck.guest.record import CellOutcome, CellResult, CheckOutcome
 from samcheck.storage import results
 from samcheck.storage.index import index, parquet, parts, tables
+from samcheck.storage.index.check_rows import rows
 from samcheck.storage.index.parts import Pack, Stamp
-from samcheck.storage.index.rows import rows
 
 pytest.importorskip("duckdb")
 

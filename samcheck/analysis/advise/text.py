@@ -12,7 +12,7 @@ from samcheck.analysis.advise.summary import Answer
 from samcheck.analysis.advise.verdict import VERDICTS, Advice
 from samcheck.facts import Facts, gpu_support
 from samcheck.facts.compatibility import Obstacle
-from samcheck.facts.gpu_support import Gpu
+from samcheck.facts.gpu_support import GpuDevice
 from samcheck.guest.record import CellOutcome, CheckOutcome
 from samcheck.matrix.file import shown
 from samcheck.report.escaping import escape
@@ -169,7 +169,7 @@ def _branch(driver: str, facts: Facts) -> str:
     return f"R{row.number}: {row.kind}, {row.state}{until} (source: {', '.join(row.source)})"
 
 
-def _last(gpu: Gpu, facts: Facts) -> Iterator[str]:
+def _last(gpu: GpuDevice, facts: Facts) -> Iterator[str]:
     row = facts.architecture(gpu.capability)
     if row is not None and row.last_branch:
         yield f"R{row.last_branch} is the last branch for {gpu.name} (source: {', '.join(row.source)})"

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from samcheck.analysis.compare import git
+from samcheck.analysis.compare import git_archive
 from samcheck.errors import BadInput
 from samcheck.guest.record import CellResult
 from samcheck.storage import results
@@ -49,7 +49,7 @@ def _files(folder: Path) -> Iterator[Path]:
 
 def _of_revision(revision: str, inside: str, repository: Path, text: str) -> list[CellResult]:
     try:
-        with git.extracted(repository, revision, [inside]) as folder:
+        with git_archive.extracted(repository, revision, [inside]) as folder:
             return _at(folder / inside)
     except BadInput as error:
         raise BadInput(f"{text}: no file, no folder, and no git revision with {inside}: {error}") from None

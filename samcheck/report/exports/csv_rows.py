@@ -10,7 +10,7 @@ from typing import IO
 
 from samcheck.guest.record import CheckResult
 from samcheck.sanitize import visible, visible_lines
-from samcheck.storage.index.rows import COLUMNS, OF_CHECK, Value, head
+from samcheck.storage.index.check_rows import COLUMNS, OF_CHECK, Value, head
 from samcheck.storage.results import Stored
 
 #: What spreadsheets take for the beginning of a formula, in ASCII and full width:

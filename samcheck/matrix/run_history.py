@@ -9,7 +9,7 @@ from statistics import median
 from samcheck.cells import Cell
 from samcheck.facts.compatibility import AXES
 from samcheck.guest.record import CellOutcome, CellResult
-from samcheck.matrix.coverage import pairs_of
+from samcheck.matrix.pair_coverage import pairs_of
 from samcheck.matrix.space import Pair
 
 #: Minutes where nothing was measured: to make an environment from a wheel cache, and to run a tier in it,
