@@ -21,7 +21,8 @@ from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
 from .models import scenes
-from .models.variants import VARIANTS, sam_predictor
+from .models.variant import sam_predictor
+from .models.variants import VARIANTS
 from .oracle.sam import MEAN
 
 SIZE = VARIANTS["tiny"].image_size

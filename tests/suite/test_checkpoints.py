@@ -25,6 +25,7 @@ from samcheck.guest.models.bad_checkpoints import (
     on_gpu,
     other_variant,
 )
+from samcheck.guest.models.variant import Checkpoint, Variant
 
 TINY = variants.VARIANTS["tiny"]
 
@@ -49,10 +50,10 @@ def good(state: State, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def described(path: Path, size: Optional[int] = None) -> variants.Checkpoint:
+def described(path: Path, size: Optional[int] = None) -> Checkpoint:
     """The file as an official one would be described."""
     content = path.read_bytes()
-    return variants.Checkpoint(path.name, size or len(content), hashlib.sha256(content).hexdigest())
+    return Checkpoint(path.name, size or len(content), hashlib.sha256(content).hexdigest())
 
 
 def same(left: State, right: State) -> bool:
@@ -285,7 +286,7 @@ def test_loader_reads_checkpoints_so(
 
     https://github.com/pytorch/pytorch/issues/126952
     """
-    variant = variants.Variant("tiny", TINY.image_size, TINY.build, described(good))
+    variant = Variant("tiny", TINY.image_size, TINY.build, described(good))
     monkeypatch.setenv(checkpoints.CHECKPOINTS_VARIABLE, str(good.parent))
     model, carried = weights.load(variant)
     assert carried.kind == "official"

@@ -14,7 +14,8 @@ import pytest
 
 from samcheck.guest.models.backends import or_skip
 from samcheck.guest.models.export import Exports
-from samcheck.guest.models.variants import VARIANTS, sam_predictor
+from samcheck.guest.models.variant import sam_predictor
+from samcheck.guest.models.variants import VARIANTS
 from samcheck.guest.recipes import FIRST_REQUEST, LOADING, RECIPES
 from samcheck.guest.recipes.recipe import Context
 from samcheck.guest.recipes.trial import Trial

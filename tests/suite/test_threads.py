@@ -14,7 +14,7 @@ import torch
 
 from samcheck.guest.models import predictor_states
 from samcheck.guest.models.predictor_states import WAIT, Answer, ask, same, together, with_image
-from samcheck.guest.models.variants import sam_predictor
+from samcheck.guest.models.variant import sam_predictor
 
 GROUP = "state"
 

@@ -22,6 +22,7 @@ import segment_anything  # noqa: F401  # before the process is copied, so that n
 import torch
 
 from ..models import precisions, variants, weights
+from ..models.variant import Variant
 from . import (
     batch,
     failure_points,
@@ -35,7 +36,7 @@ from . import (
 from .limits import steady_allocator
 
 
-def tasks(variant: variants.Variant, device: str) -> Dict[str, Callable[..., Any]]:
+def tasks(variant: Variant, device: str) -> Dict[str, Callable[..., Any]]:
     """What can be asked for; every answer is made of dictionaries, lists, words and numbers."""
 
     def steady(work: Callable[..., Any]) -> Callable[..., Any]:

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from ..models import availability, pipeline, precisions, scenes, weights
-from ..models.variants import Variant
+from ..models.variant import Variant
 from .failures import attempt, live_tensors, new_tensors
 from .limits import LIMITS, MIB, in_use, recover
 

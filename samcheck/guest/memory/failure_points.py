@@ -17,7 +17,7 @@ import numpy as np
 import torch
 
 from ..models import pipeline, scenes, weights
-from ..models.variants import Variant
+from ..models.variant import Variant
 from .batch import many_masks
 from .failures import Failure, attempt, live_tensors, new_tensors
 from .limits import MIB, Step, gauged, in_use, limited, recover

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from ..models import pipeline, scenes, weights
-from ..models.variants import Variant
+from ..models.variant import Variant
 from .batch import many_masks
 from .failures import attempt
 from .limits import LIMITS, in_use, need, recover

@@ -12,7 +12,7 @@ from time import perf_counter
 from typing import Any, Optional
 
 from ..models import availability, precisions, weights
-from ..models.variants import Variant
+from ..models.variant import Variant
 from .failures import attempt
 from .limits import LIMITS, MIB, recover
 from .peaks import Steps

@@ -16,8 +16,9 @@ import numpy as np
 import torch
 
 from ..fingerprint import one_line
-from ..models import export, pipeline, precisions, scenes, variants, weights
+from ..models import export, pipeline, precisions, scenes, weights
 from ..models.backends import Unavailable, compiled, onnx_runtime, require_sam, tensor_rt
+from ..models.variant import Variant
 from ..oracle.comparison import relative_error
 from . import peak_meter
 from .limits import MIB
@@ -83,13 +84,13 @@ BACKENDS: Dict[str, Callable[[Any, str, torch.Tensor, str], Encode]] = {
 }
 
 
-def encoding(variant: variants.Variant, device: str, backend: str) -> Elsewhere:
+def encoding(variant: Variant, device: str, backend: str) -> Elsewhere:
     """Measure plain PyTorch, then `backend`, both in float32 as it is."""
     with precisions.tf32(False):
         return _encoding(variant, device, backend)
 
 
-def _encoding(variant: variants.Variant, device: str, backend: str) -> Elsewhere:
+def _encoding(variant: Variant, device: str, backend: str) -> Elsewhere:
     model = weights.load(variant)[0].to(device)
     pixels = model.preprocess(pipeline.resized_tensor(model, scenes.draw(7, *SIZE).image))
     expected = model.image_encoder(pixels).cpu().numpy()  # threads, libraries and their tables

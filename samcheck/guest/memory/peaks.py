@@ -13,7 +13,8 @@ from typing import Any, Callable, Dict, List, Optional, Sequence
 import torch
 
 from .. import memory_model
-from ..models import availability, precisions, scenes, variants, weights
+from ..models import availability, precisions, scenes, weights
+from ..models.variant import Variant
 from . import peak_meter
 from .failures import attempt
 from .limits import LIMITS, MIB, recover
@@ -78,7 +79,7 @@ class Largest:
 class Steps:
     """The steps of `sizes.STEPS` behind loading, on one picture."""
 
-    def __init__(self, variant: variants.Variant, model: Any, precision: str, device: str) -> None:
+    def __init__(self, variant: Variant, model: Any, precision: str, device: str) -> None:
         self.model, self.precision, self.device = model, precision, device
         self.shape, self.large = memory_model.SHAPES[variant.name], variant.tier != "fast"
         self.image = scenes.draw(7, *SIZE).image
@@ -164,7 +165,7 @@ def _resize_copies() -> bool:
     return torch.get_num_threads() == 1 and int(torch.__version__.partition(".")[0]) >= 2
 
 
-def peaks(variant: variants.Variant, device: str, wanted: Sequence[str]) -> List[Peak]:
+def peaks(variant: Variant, device: str, wanted: Sequence[str]) -> List[Peak]:
     """The encoder in every wanted precision; in fp32 the other steps too, which no precision changes."""
     found = [
         Peak(name, unsupported=availability.unavailable(precisions.PRECISIONS[name], device))
@@ -187,7 +188,7 @@ def peaks(variant: variants.Variant, device: str, wanted: Sequence[str]) -> List
     return found
 
 
-def largest(variant: variants.Variant, device: str) -> Largest:
+def largest(variant: Variant, device: str) -> Largest:
     """The most points per batch on a card that, counted, holds those of `CARD_POINTS`.
 
     By bisection up to a quarter below and above: whoever is farther off comes out at these ends.

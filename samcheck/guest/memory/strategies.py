@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from ..models import availability, precisions
-from ..models.variants import Variant
+from ..models.variant import Variant
 from .failures import attempt
 from .limits import LIMITS, MIB, need, recover
 from .retry import Retried, halved, retry

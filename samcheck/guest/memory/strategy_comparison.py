@@ -15,7 +15,7 @@ from typing import Any, Callable, Dict, List, Optional, Sequence
 import numpy as np
 
 from ..models import scenes, weights
-from ..models.variants import Variant
+from ..models.variant import Variant
 from .failure_points import digest
 from .failures import attempt, live_tensors, new_tensors
 from .limits import LIMITS, MIB, Gauge, need, recover, steady_allocator

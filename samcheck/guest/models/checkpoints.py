@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Dict, Mapping, Optional, Set, Tuple
 
 from . import pickles
-from .variants import Checkpoint, Variant
+from .variant import Checkpoint, Variant
 
 CHECKPOINTS_VARIABLE = "SAMCHECK_CHECKPOINTS"
 

@@ -12,7 +12,7 @@ from typing import Any, Dict, Tuple
 import numpy as np
 
 from . import checkpoints
-from .variants import Variant
+from .variant import Variant
 
 SEED = 20230405
 #: What the recipe in `samcheck.guest.training` gave, in NumPy's format: no pickle.

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from .scenes import Scene
-from .variants import sam_predictor
+from .variant import sam_predictor
 
 SAME_IOU = 0.98
 
