@@ -79,7 +79,7 @@ def test_masks_are_the_oracles(
 
     https://github.com/facebookresearch/segment-anything/issues/752
     """
-    from samcheck.guest.models.pipeline import Prompt
+    from samcheck.guest.models.inference import Prompt
 
     encoded = oracle_model.encode(scene.image)
     ious = []
@@ -128,7 +128,7 @@ class Candidate(NamedTuple):
 
 def candidates(oracle_model: Any, image: np.ndarray) -> "Iterator[Candidate]":
     """All masks of all points that are not empty."""
-    from samcheck.guest.models.pipeline import Prompt
+    from samcheck.guest.models.inference import Prompt
 
     encoded = oracle_model.encode(image)
     for row in range(GRID):

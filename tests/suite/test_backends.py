@@ -12,11 +12,11 @@ from typing import Any, Callable, Dict
 import numpy as np
 import pytest
 
-from samcheck.guest.models import export, onnx_graph
+from samcheck.guest.models import onnx_export, onnx_graph
 from samcheck.guest.models.backends import onnx_runtime, or_skip, require_sam, tensor_rt
 from samcheck.guest.models.backends.bench import Bench
 from samcheck.guest.models.exported_decoder import problems
-from samcheck.guest.oracle.comparison import Tolerance, deviation, relative_error
+from samcheck.guest.oracle.tolerances import Tolerance, deviation, relative_error
 
 #: Dynamic int8 of the decoder's products; measured 7.3e-3 (relative L2) and 1.6e-3 for the trained tiny,
 #: 1.8e-2 and 1.5e-2 for a vit_b with random weights.
@@ -29,7 +29,7 @@ SIZE = TRACED_SIZES[0]
 
 with_onnxruntime = pytest.mark.parametrize("backend", ["onnxruntime"])
 with_tensorrt = pytest.mark.parametrize("backend", ["tensorrt"])
-each_exporter = pytest.mark.parametrize("exporter", export.EXPORTERS)
+each_exporter = pytest.mark.parametrize("exporter", onnx_export.EXPORTERS)
 
 
 class SilentlyWrong(Exception):
@@ -72,10 +72,10 @@ def test_official_recipe(
 
     https://github.com/pytorch/pytorch/issues/165748
     """
-    path, settings["exporter"] = tmp_path / "decoder.onnx", export.official_exporter()
+    path, settings["exporter"] = tmp_path / "decoder.onnx", onnx_export.official_exporter()
     with or_skip(), watching(defect, "onnx-official-recipe", settings["exporter"] == "dynamo"):
         try:
-            export.official(bench.model, str(path))
+            onnx_export.official(bench.model, str(path))
         finally:  # the script opens the file before it exports
             measured["file_bytes"] = path.stat().st_size
         assert onnx_graph.read(str(path)).inputs["point_coords"] == (1, "num_points", 2)
@@ -116,8 +116,8 @@ def test_requested_opset(backend: str, exporter: str, bench: Bench, defect: Any)
         bench.session(exporter)
     found = onnx_graph.read(bench.exports.get(exporter)).opset
     with watching(defect, "onnx-opset-raised", exporter == "dynamo"):
-        if found != export.OPSET:
-            raise SilentlyWrong("asked for opset {}, got {}".format(export.OPSET, found))
+        if found != onnx_export.OPSET:
+            raise SilentlyWrong("asked for opset {}, got {}".format(onnx_export.OPSET, found))
 
 
 @with_onnxruntime

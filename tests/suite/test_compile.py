@@ -9,9 +9,9 @@ from typing import Any, Callable, Dict, List, Tuple
 import pytest
 import torch
 
-from samcheck.guest.models import pipeline, scenes
+from samcheck.guest.models import inference, scenes
 from samcheck.guest.models.backends import compiled, or_skip, require_sam
-from samcheck.guest.oracle.comparison import relative_error
+from samcheck.guest.oracle.tolerances import relative_error
 
 GROUP = "backends"
 #: Compiling reorders sums; measured with inductor 9e-7, with aot_eager 0 (relative L2, CPU).
@@ -43,7 +43,7 @@ def whole(loaded: Any, device: str, exact_float32: None) -> Any:
 def pixels(model: Any) -> torch.Tensor:
     """(1, 3, S, S), as the encoder gets them: a scene, normalised and padded."""
     scene = scenes.draw(7, *SIZE)
-    prepared: torch.Tensor = model.preprocess(pipeline.resized_tensor(model, scene.image))
+    prepared: torch.Tensor = model.preprocess(inference.resized_tensor(model, scene.image))
     return prepared
 
 

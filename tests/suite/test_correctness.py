@@ -9,14 +9,14 @@ import pytest
 import torch
 
 from samcheck.guest import oracle
-from samcheck.guest.models import pipeline, precisions, scenes
+from samcheck.guest.models import inference, precisions, scenes
 from samcheck.guest.pictures import of_masks
 
 #: Heights and widths: portrait, odd, very wide, the very input size, larger than it, smaller than a patch.
 SIZES = ((320, 240), (97, 61), (40, 333), (256, 256), (301, 400), (13, 11))
 
 
-@pytest.mark.parametrize("kind", pipeline.PROMPT_KINDS)
+@pytest.mark.parametrize("kind", inference.PROMPT_KINDS)
 def test_prediction_matches_reference(
     ready: Any,
     computed_in: str,
@@ -33,8 +33,8 @@ def test_prediction_matches_reference(
     https://github.com/facebookresearch/segment-anything/issues/540 is what this must never miss.
     """
     tolerance = oracle.TOLERANCES[precision]
-    given = pipeline.prompt(scene, kind, ready.model.image_encoder.img_size)
-    found, wanted = pipeline.predict(ready, given), reference(kind)
+    given = inference.prompt(scene, kind, ready.model.image_encoder.img_size)
+    found, wanted = inference.predict(ready, given), reference(kind)
     seen = oracle.deviation(found, wanted, tolerance)
     best = int(wanted.scores.argmax())
     pictures.update(of_masks(scene.image, wanted.masks[best], found.masks[best]))
@@ -50,7 +50,7 @@ def test_prediction_matches_reference(
     assert not seen.problems(tolerance)
 
 
-@pytest.mark.parametrize("kind", pipeline.PROMPT_KINDS)
+@pytest.mark.parametrize("kind", inference.PROMPT_KINDS)
 def test_reference_decides_something(variant: str, reference: Callable[[str], Any], kind: str) -> None:
     """The oracle's masks hold both foreground and background, so that comparing them means something.
 
@@ -66,14 +66,14 @@ def test_repeat_is_identical(model: Any, new_predictor: Any, precision: str, sce
 
     https://github.com/facebookresearch/segment-anything/issues/751
     """
-    given = pipeline.prompt(scene, "point")
+    given = inference.prompt(scene, "point")
     ready = new_predictor(model)
     ready.set_image(scene.image)
-    first = pipeline.predict(ready, given)
+    first = inference.predict(ready, given)
     ready.set_image(np.ascontiguousarray(scene.image[:, ::-1]))
-    mirrored = pipeline.predict(ready, given)
+    mirrored = inference.predict(ready, given)
     ready.set_image(scene.image)
-    second = pipeline.predict(ready, given)
+    second = inference.predict(ready, given)
     assert np.array_equal(first.low_resolution, second.low_resolution)
     assert np.array_equal(first.scores, second.scores)
     assert not np.array_equal(first.low_resolution, mirrored.low_resolution)
@@ -109,9 +109,9 @@ def test_image_sizes(model: Any, new_predictor: Any, oracle_model: Any, size: An
     ready = new_predictor(model)
     ready.set_image(scene.image)
     for kind in ("point", "box"):
-        given = pipeline.prompt(scene, kind)
+        given = inference.prompt(scene, kind)
         expected = oracle_model.predict(oracle_model.encode(scene.image), given)
-        seen = oracle.deviation(pipeline.predict(ready, given), expected, oracle.TOLERANCES["fp32"])
+        seen = oracle.deviation(inference.predict(ready, given), expected, oracle.TOLERANCES["fp32"])
         assert not seen.problems(oracle.TOLERANCES["fp32"])
 
 
@@ -121,10 +121,10 @@ def test_thresholded_masks(ready: Any, scene: Any, reference: Callable[[str], An
 
     https://github.com/facebookresearch/segment-anything/issues/552
     """
-    given = pipeline.prompt(scene, "box")
+    given = inference.prompt(scene, "box")
     masks, _, _ = ready.predict(**given.arguments())
     assert masks.dtype == np.bool_
-    assert np.array_equal(masks, pipeline.predict(ready, given).logits > 0)
+    assert np.array_equal(masks, inference.predict(ready, given).logits > 0)
 
 
 @pytest.mark.precisions("fp32")
@@ -165,8 +165,8 @@ def test_several_boxes(ready: Any, scene: Any, oracle_model: Any) -> None:
     encoded = oracle_model.encode(scene.image)
     for index, box in enumerate(boxes):
         answer = (logits[index], low[index], scores[index])
-        found = pipeline.Prediction(*(part.cpu().numpy() for part in answer))
-        expected = oracle_model.predict(encoded, pipeline.Prompt(box=box))
+        found = inference.Prediction(*(part.cpu().numpy() for part in answer))
+        expected = oracle_model.predict(encoded, inference.Prompt(box=box))
         seen = oracle.deviation(found, expected, oracle.TOLERANCES["fp32"])
         assert not seen.problems(oracle.TOLERANCES["fp32"])
 
@@ -179,7 +179,7 @@ def test_model_called_with_a_list(model: Any, oracle_model: Any) -> None:
     https://github.com/facebookresearch/segment-anything/issues/223
     """
     pictures = [scenes.draw(12, 240, 320), scenes.draw(13, 200, 120)]
-    given = [pipeline.prompt(scene, "box") for scene in pictures]
+    given = [inference.prompt(scene, "box") for scene in pictures]
     answers = model([as_input(model, scene, each) for scene, each in zip(pictures, given)], True)
     for scene, each, answer in zip(pictures, given, answers):
         expected = oracle_model.predict(oracle_model.encode(scene.image), each)
@@ -241,7 +241,7 @@ def grid(size: Any, side: int) -> np.ndarray:
     return np.stack(np.meshgrid(xs, ys), axis=-1).reshape(-1, 2)
 
 
-def as_input(model: Any, scene: Any, given: pipeline.Prompt) -> Dict[str, Any]:
+def as_input(model: Any, scene: Any, given: inference.Prompt) -> Dict[str, Any]:
     """An element of the list that `Sam.forward` takes."""
     from segment_anything.utils.transforms import ResizeLongestSide
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from samcheck.guest import oracle
-from samcheck.guest.models.pipeline import Prompt
+from samcheck.guest.models.inference import Prompt
 
 GROUP = "automatic"
 pytestmark = [pytest.mark.variants("tiny"), pytest.mark.precisions("fp32")]

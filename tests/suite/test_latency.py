@@ -13,7 +13,7 @@ import torch
 
 from samcheck.guest import launch
 from samcheck.guest.benchmark import latency
-from samcheck.guest.models import pipeline, precisions
+from samcheck.guest.models import inference, precisions
 from samcheck.guest.models.backends import compiled, or_skip
 from samcheck.guest.models.variants import KNOWN_EVERYWHERE, VARIANTS
 from samcheck.guest.record import Series
@@ -84,8 +84,8 @@ def test_encoder(timed: Callable[..., Any], model: Any, device: str, measured: D
 
 def test_decoder(timed: Callable[..., Any], ready: Any, scene: Any) -> None:
     """One prompt on an image that is already encoded, until the masks are in host memory."""
-    given = pipeline.prompt(scene, "point")
-    assert len(timed(lambda: pipeline.predict(ready, given)).masks) == 3
+    given = inference.prompt(scene, "point")
+    assert len(timed(lambda: inference.predict(ready, given)).masks) == 3
 
 
 @pytest.mark.full
@@ -155,23 +155,23 @@ def test_end_to_end(
     timed: Callable[..., Any], model: Any, new_predictor: Any, scene: Any, measured: Dict[str, float]
 ) -> None:
     """From a picture in host memory to masks in host memory, nothing cached."""
-    given = pipeline.prompt(scene, "point")
-    assert len(timed(lambda: pipeline.segment(new_predictor(model), scene, given)).masks) == 3
+    given = inference.prompt(scene, "point")
+    assert len(timed(lambda: inference.segment(new_predictor(model), scene, given)).masks) == 3
     per_second(measured)
 
 
 @only_float32
 def test_cached(timed: Callable[..., Any], model: Any, ready: Any, new_predictor: Any, scene: Any) -> None:
     """The same with the embedding kept in host memory from an earlier visit to the picture."""
-    given, features = pipeline.prompt(scene, "point"), ready.features.cpu()
+    given, features = inference.prompt(scene, "point"), ready.features.cpu()
 
     def step() -> Any:
         predictor = new_predictor(model)
         predictor.original_size, predictor.input_size = ready.original_size, ready.input_size
         predictor.features, predictor.is_image_set = features.to(model.device), True
-        return pipeline.predict(predictor, given)
+        return inference.predict(predictor, given)
 
-    assert (timed(step).masks == pipeline.predict(ready, given).masks).all()
+    assert (timed(step).masks == inference.predict(ready, given).masks).all()
 
 
 @only_float32

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from samcheck.guest import oracle
-from samcheck.guest.models import pipeline, scenes
+from samcheck.guest.models import inference, scenes
 
 #: Unseen in training (`samcheck.guest.training`) and of three shapes.
 SEEDS, SIZES = range(5_000_000, 5_000_006), ((256, 256), (240, 320), (320, 240))
@@ -24,9 +24,9 @@ class Asked:
         self.ready = predictor
         self.ready.set_image(self.scene.image)
 
-    def best(self, shape: Any, given: pipeline.Prompt) -> Tuple[float, float]:
+    def best(self, shape: Any, given: inference.Prompt) -> Tuple[float, float]:
         """IoU with `shape` of the best mask, and what SAM itself thinks of that mask."""
-        found = pipeline.predict(self.ready, given)
+        found = inference.predict(self.ready, given)
         ious = [oracle.iou(mask, shape.mask) for mask in found.masks]
         index = int(np.argmax(ious))
         return ious[index], float(found.scores[index])
@@ -46,7 +46,7 @@ def test_box_finds_the_shape(asked: Sequence[Asked], measured: Any) -> None:
     https://github.com/facebookresearch/segment-anything/issues/696
     """
     found = [
-        each.best(shape, pipeline.Prompt(box=np.array(shape.box, dtype=float), multimask=False))
+        each.best(shape, inference.Prompt(box=np.array(shape.box, dtype=float), multimask=False))
         for each in asked
         for shape in each.scene.shapes
     ]
@@ -62,7 +62,7 @@ def test_point_finds_the_shape(asked: Sequence[Asked], measured: Any) -> None:
     https://github.com/facebookresearch/segment-anything/issues/540
     """
     ious = [
-        each.best(shape, pipeline.Prompt(np.array([shape.point], dtype=float), np.array([1])))[0]
+        each.best(shape, inference.Prompt(np.array([shape.point], dtype=float), np.array([1])))[0]
         for each in asked
         for shape in each.scene.shapes
     ]
@@ -81,7 +81,7 @@ def test_negative_point_excludes(asked: Sequence[Asked], measured: Any) -> None:
         points = np.array([front.point, other.point], dtype=float)
         at = other.point[1], other.point[0]
         both, one = (
-            pipeline.predict(each.ready, pipeline.Prompt(points, np.array([1, label]), multimask=False))
+            inference.predict(each.ready, inference.Prompt(points, np.array([1, label]), multimask=False))
             for label in (1, 0)
         )
         falls.append(float(both.logits[0][at] - one.logits[0][at]))

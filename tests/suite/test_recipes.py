@@ -13,7 +13,7 @@ from typing import Any, Callable, Dict
 import pytest
 
 from samcheck.guest.models.backends import or_skip
-from samcheck.guest.models.export import Exports
+from samcheck.guest.models.onnx_export import Exports
 from samcheck.guest.models.variant import sam_predictor
 from samcheck.guest.models.variants import VARIANTS
 from samcheck.guest.recipes import FIRST_REQUEST, LOADING, RECIPES

@@ -5,7 +5,7 @@
     python -m samcheck.guest.memory --device cpu --variant tiny --serve
 
 The first prints a list of `Recovery` as JSON, one per precision, the second what one of `tasks` gives.
-The last reads tasks from its input (`copies.serve`). It runs in a process of its own, since an
+The last reads tasks from its input (`fork_server.serve`). It runs in a process of its own, since an
 address-space limit holds for a whole process; on the CPU set MALLOC_ARENA_MAX=1 as the fixtures do.
 """
 
@@ -33,7 +33,7 @@ from . import (
     peaks,
     strategy_comparison,
 )
-from .limits import steady_allocator
+from .process_memory import steady_allocator
 
 
 def tasks(variant: Variant, device: str) -> Dict[str, Callable[..., Any]]:

@@ -16,11 +16,11 @@ from typing import Any, Callable, Dict, Iterable, List, Optional, Tuple
 import numpy as np
 import torch
 
-from ..models import pipeline, scenes, weights
+from ..models import inference, scenes, weights
 from ..models.variant import Variant
 from .batch import many_masks
 from .failures import Failure, attempt, live_tensors, new_tensors
-from .limits import MIB, Step, gauged, in_use, limited, recover
+from .process_memory import MIB, Step, gauged, in_use, limited, recover
 
 PROMPTS, POINTS_PER_SIDE = 32, 4
 #: How much of what a step needs it gets.
@@ -109,10 +109,10 @@ def _encoder(variant: Variant, model: Any) -> Trial:
     if not attentions:
         raise NoSuchPlace("the image encoder has no global attention like SAM's")
     ready, scene = variant.predictor(model), scenes.draw(7, 240, 320)
-    given = pipeline.prompt(scene, "point")
+    given = inference.prompt(scene, "point")
 
     def call() -> str:
-        answer = pipeline.segment(ready, scene, given)
+        answer = inference.segment(ready, scene, given)
         return digest((answer.logits, answer.low_resolution, answer.scores))
 
     return Trial(call, Step(attentions[0], "forward"), ready, scene.image.shape[:2])

@@ -9,11 +9,11 @@ from typing import Any, Callable, Dict, List
 import numpy as np
 import torch
 
-from ..models import pipeline, scenes, weights
+from ..models import inference, scenes, weights
 from ..models.variant import Variant
 from .batch import many_masks
 from .failures import attempt
-from .limits import LIMITS, in_use, need, recover
+from .process_memory import LIMITS, in_use, need, recover
 
 WARM_UP = 5
 #: Prompts in the batch that fails, over and over.
@@ -67,7 +67,7 @@ def _images(variant: Variant, device: str) -> Loop:
     def step(_: Loop) -> Any:
         turn.append(None)
         scene = drawn[len(turn) % len(drawn)]
-        pipeline.segment(ready, scene, pipeline.prompt(scene, "point"))
+        inference.segment(ready, scene, inference.prompt(scene, "point"))
         return ready.features
 
     return Loop(step)
@@ -85,7 +85,7 @@ def _failures(variant: Variant, device: str) -> Loop:
         with LIMITS[device](headroom):
             loop.failures += attempt(lambda: many_masks(ready, PROMPTS))[1] is not None
         recover(device)
-        answer = pipeline.predict(ready, pipeline.prompt(scene, "point"))
+        answer = inference.predict(ready, inference.prompt(scene, "point"))
         return torch.as_tensor(answer.low_resolution, device=device).clone()
 
     return Loop(step)

@@ -16,13 +16,13 @@ import numpy as np
 import torch
 
 from ..fingerprint import one_line
-from ..models import export, pipeline, precisions, scenes, weights
+from ..models import inference, onnx_export, precisions, scenes, weights
 from ..models.backends import Unavailable, compiled, onnx_runtime, require_sam, tensor_rt
 from ..models.variant import Variant
-from ..oracle.comparison import relative_error
+from ..oracle.tolerances import relative_error
 from . import peak_meter
-from .limits import MIB
 from .peaks import SIZE
+from .process_memory import MIB
 
 Encode = Callable[[torch.Tensor], Any]
 
@@ -56,7 +56,7 @@ def _onnxruntime(model: Any, device: str, pixels: torch.Tensor, folder: str) -> 
     if device == "cuda":
         raise Unavailable("ONNX Runtime takes GPU memory beside PyTorch, whose figures do not show it")
     path = os.path.join(folder, "encoder.onnx")
-    export.encoder(model, path)
+    onnx_export.encoder(model, path)
     session = onnx_runtime.plain_session(path, onnx_runtime.CPU)
     return lambda given: session.run(None, {"pixels": given.numpy()})[0]
 
@@ -92,7 +92,7 @@ def encoding(variant: Variant, device: str, backend: str) -> Elsewhere:
 
 def _encoding(variant: Variant, device: str, backend: str) -> Elsewhere:
     model = weights.load(variant)[0].to(device)
-    pixels = model.preprocess(pipeline.resized_tensor(model, scenes.draw(7, *SIZE).image))
+    pixels = model.preprocess(inference.resized_tensor(model, scenes.draw(7, *SIZE).image))
     expected = model.image_encoder(pixels).cpu().numpy()  # threads, libraries and their tables
     plain = peak_meter.process(partial(model.image_encoder, pixels), device)
     with tempfile.TemporaryDirectory() as folder:

@@ -8,7 +8,7 @@ from typing import Any, Callable, List, Tuple
 import torch
 from torch.profiler import ProfilerActivity, profile
 
-from .limits import MIB, recover, status_kib
+from .process_memory import MIB, recover, status_kib
 
 
 def together(step: Callable[[], Any], device: str) -> Tuple[float, float]:

@@ -13,11 +13,11 @@ from typing import Any, Callable, Dict, List, Optional, Sequence
 import torch
 
 from .. import memory_model
-from ..models import availability, precisions, scenes, weights
+from ..models import precision_support, precisions, scenes, weights
 from ..models.variant import Variant
 from . import peak_meter
 from .failures import attempt
-from .limits import LIMITS, MIB, recover
+from .process_memory import LIMITS, MIB, recover
 
 #: Of an image that is neither square nor small: the masks are not the smallest part.
 SIZE = (480, 640)
@@ -40,7 +40,7 @@ class Peak:
         allocated_mib: by tensors at the peak, above what was there before.
         held_mib: by the process at the peak, above what was there before: resident on the CPU, reserved by
             the caching allocator on a GPU.
-        counted_mib: what `sizes.needs` says of `allocated_mib`.
+        counted_mib: what `memory_model.needs` says of `allocated_mib`.
         scratch_mib: of `allocated_mib`, what oneDNN took for one convolution to work with, where that is
             more than SAM's own tensors are.
         at: the part of SAM that has the counted peak.
@@ -64,7 +64,7 @@ class Largest:
 
     Attributes:
         card_mib: what could be allocated beyond what was there.
-        counted, found: points per batch: by `sizes.needs`, and by trying, with real failures.
+        counted, found: points per batch: by `memory_model.needs`, and by trying, with real failures.
         tries: how many batches were tried.
         error: of the smallest batch that did not fit.
     """
@@ -77,7 +77,7 @@ class Largest:
 
 
 class Steps:
-    """The steps of `sizes.STEPS` behind loading, on one picture."""
+    """The steps of `memory_model.STEPS` behind loading, on one picture."""
 
     def __init__(self, variant: Variant, model: Any, precision: str, device: str) -> None:
         self.model, self.precision, self.device = model, precision, device
@@ -161,21 +161,21 @@ class Steps:
 
 
 def _resize_copies() -> bool:
-    """See `sizes.Prompts.copied`."""
+    """See `memory_model.Prompts.copied`."""
     return torch.get_num_threads() == 1 and int(torch.__version__.partition(".")[0]) >= 2
 
 
 def peaks(variant: Variant, device: str, wanted: Sequence[str]) -> List[Peak]:
     """The encoder in every wanted precision; in fp32 the other steps too, which no precision changes."""
     found = [
-        Peak(name, unsupported=availability.unavailable(precisions.PRECISIONS[name], device))
+        Peak(name, unsupported=precision_support.unavailable(precisions.PRECISIONS[name], device))
         for name in wanted
     ]
     if all(each.unsupported for each in found):
         return found  # loading the largest variant takes long
     model, found = weights.load(variant)[0], []
     for name in wanted:
-        missing = availability.unavailable(precisions.PRECISIONS[name], device, model.image_encoder)
+        missing = precision_support.unavailable(precisions.PRECISIONS[name], device, model.image_encoder)
         if missing:
             found.append(Peak(name, unsupported=missing))
             continue

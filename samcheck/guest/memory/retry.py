@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional, Tuple
 
 from .failures import attempt, is_out_of_memory
-from .limits import recover
+from .process_memory import recover
 
 
 class GaveUp(RuntimeError):

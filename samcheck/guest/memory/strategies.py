@@ -11,10 +11,10 @@ from typing import Any, Callable, Dict, List, Optional, Tuple
 import numpy as np
 import torch
 
-from ..models import availability, precisions
+from ..models import precision_support, precisions
 from ..models.variant import Variant
 from .failures import attempt
-from .limits import LIMITS, MIB, need, recover
+from .process_memory import LIMITS, MIB, need, recover
 from .retry import Retried, halved, retry
 
 #: Points in a row, points in a batch, thresholds: some candidates are kept and others dropped.
@@ -115,7 +115,7 @@ def _narrow_encoder(bench: Bench) -> Prepared:
     """
     for name in ("bf16", "fp16"):
         precision = precisions.PRECISIONS[name]
-        if availability.unavailable(precision, bench.device, bench.model.image_encoder) is None:
+        if precision_support.unavailable(precision, bench.device, bench.model.image_encoder) is None:
             break
     else:
         raise Unsupported("neither bf16 nor fp16 on {}".format(bench.device))

@@ -18,7 +18,7 @@ from ..models import scenes, weights
 from ..models.variant import Variant
 from .failure_points import digest
 from .failures import attempt, live_tensors, new_tensors
-from .limits import LIMITS, MIB, Gauge, need, recover, steady_allocator
+from .process_memory import LIMITS, MIB, Gauge, need, recover, steady_allocator
 from .retry import WAYS, GaveUp, halved
 from .strategies import STRATEGIES, Bench, Unsupported
 

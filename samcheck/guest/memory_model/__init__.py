@@ -7,8 +7,8 @@ the peak is exact for what PyTorch's allocator is asked for, and the part of SAM
 
 from .automatic import INT_MAX, largest_batch_for_nonzero
 from .decoder import Prompts
+from .estimate import STEPS, Need, Work, needs, weights
 from .shapes import SHAPES, Shape
-from .steps import STEPS, Need, Work, needs, weights
 
 __all__ = [
     "INT_MAX",

@@ -12,7 +12,7 @@ from typing import Any, Dict, List, Optional
 
 import numpy as np
 
-from .pipeline import Prediction, Prompt, predict
+from .inference import Prediction, Prompt, predict
 
 INPUTS = (
     "image_embeddings",

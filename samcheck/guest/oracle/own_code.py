@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ..models.pipeline import Prediction, Prompt, predict
+from ..models.inference import Prediction, Prompt, predict
 
 
 class OwnCode:

@@ -13,7 +13,7 @@ from typing import Any, List, Optional, Tuple
 
 import numpy as np
 
-from ..models.pipeline import Prediction, Prompt
+from ..models.inference import Prediction, Prompt
 from . import layers, store
 from .layers import Weights, layer_norm, linear
 

@@ -18,10 +18,10 @@ from ..benchmark.turns import HEAP_KEPT, PARTNER, START, Turns
 from ..journal import Journal
 from ..models.variants import VARIANTS, discover
 from ..record import PRECISION_NAMES
+from .check_selection import check_id, choose, is_skipped, of_other_groups, require_groups
 from .journal_writer import JournalWriter
 from .outcome import REPORTS, RESULT, describe, parameters, verdict
 from .recording import WATCH, defect, measured, noted, pictures, series, settings  # noqa: F401  # fixtures
-from .selection import check_id, choose, is_skipped, of_other_groups, require_groups
 
 #: Of this process, before anything under test was imported and could change it.
 ENVIRONMENT = dict(os.environ)

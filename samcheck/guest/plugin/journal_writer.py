@@ -13,9 +13,9 @@ import pytest
 from ..fitness import UNFIT, Fitness
 from ..journal import Journal
 from . import forked
-from .groups import group_of
+from .check_groups import group_of
+from .check_selection import check_id
 from .outcome import DETAILS_LIMIT, RESULT, describe, first_line
-from .selection import check_id
 
 
 class JournalWriter:

@@ -12,9 +12,9 @@ from typing import Any, List, Tuple
 import numpy as np
 
 from ..memory.peak_meter import tensors
-from ..models import availability, pipeline, precisions
-from ..models.pipeline import Prediction, Prompt
-from ..oracle.comparison import TOLERANCES, deviation
+from ..models import inference, precision_support, precisions
+from ..models.inference import Prediction, Prompt
+from ..oracle.tolerances import TOLERANCES, deviation
 from .measuring import sizes, times, weights_mib
 from .predictors import Predictors
 from .recipe import Context, Measured, Recipe, SilentlyWrong, mean_iou
@@ -31,16 +31,16 @@ def precision_for(context: Context) -> str:
     """The narrow precision that this device computes at least as fast as float32, else ``fp32``."""
     for name in CANDIDATES:
         precision = precisions.PRECISIONS[name]
-        if availability.unavailable(precision, context.device, context.model.image_encoder):
+        if precision_support.unavailable(precision, context.device, context.model.image_encoder):
             continue
-        if context.device == "cuda" or availability.slowdown(precision.dtype) <= 1:
+        if context.device == "cuda" or precision_support.slowdown(precision.dtype) <= 1:
             return name
     return "fp32"
 
 
 def requests(context: Context) -> List[Request]:
     """Four prompts on each of two pictures: the scene, and its mirror image."""
-    given = [pipeline.prompt(context.scene, kind) for kind in KINDS]
+    given = [inference.prompt(context.scene, kind) for kind in KINDS]
     images = (context.scene.image, np.ascontiguousarray(context.scene.image[::-1]))
     return [(image, prompt) for image in images for prompt in given]
 
@@ -51,13 +51,13 @@ def naively(context: Context, asked: List[Request]) -> List[Prediction]:
     for image, prompt in asked:
         ready = context.predictor(context.model)
         ready.set_image(image)
-        found.append(pipeline.predict(ready, prompt))
+        found.append(inference.predict(ready, prompt))
     return found
 
 
 def _answer(predictors: Predictors, request: Request) -> Prediction:
     image, prompt = request
-    return pipeline.predict(predictors.of(image), prompt)
+    return inference.predict(predictors.of(image), prompt)
 
 
 def in_threads(context: Context, model: Any, asked: List[Request]) -> List[Prediction]:

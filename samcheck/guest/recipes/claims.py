@@ -13,7 +13,7 @@ from typing import List
 import numpy as np
 import torch
 
-from ..models import pipeline
+from ..models import inference
 from ..models.backends import Unavailable
 from .recipe import Context, Contradicted, Measured, Recipe, SilentlyWrong, mean_iou
 
@@ -30,7 +30,7 @@ def _works(context: Context) -> float:
     Raises:
         SilentlyWrong: it is too low for SAM to work here.
     """
-    found = pipeline.segment(context.predictor(context.model), context.scene, context.prompt)
+    found = inference.segment(context.predictor(context.model), context.scene, context.prompt)
     best = found.masks[int(np.argmax(found.scores))]
     quality = mean_iou(best[None], context.scene.shapes[-1].mask[None])
     if not quality >= LEAST_QUALITY:

@@ -8,11 +8,11 @@ from typing import Any, List
 
 import torch
 
-from ..models import exported_decoder, onnx_graph, pipeline
+from ..models import exported_decoder, inference, onnx_graph
 from ..models.backends import Unavailable, onnx_runtime, tensor_rt
-from ..models.export import ExportFailed
 from ..models.exported_decoder import problems
-from ..models.pipeline import Prediction
+from ..models.inference import Prediction
+from ..models.onnx_export import ExportFailed
 from .measuring import times, weights_mib
 from .recipe import Context, Measured, Recipe, SilentlyWrong, mean_iou
 
@@ -100,7 +100,7 @@ def _compared(context: Context, use: Any) -> Measured:
     ready = context.predictor(context.model)
 
     def plain() -> Prediction:
-        return pipeline.segment(ready, context.scene, context.prompt)
+        return inference.segment(ready, context.scene, context.prompt)
 
     found = use()
     plain()
@@ -157,7 +157,7 @@ def engine(context: Context) -> Measured:
         raise SilentlyWrong("logits are off by {:.2g} (relative), {:.2g} allowed".format(off, TENSORRT_FP16))
     iou = mean_iou(found.low_resolution > 0, expected.low_resolution > 0)
     decoding = times(
-        lambda: built.predict(feed), lambda: pipeline.predict(ready, context.prompt), context.device
+        lambda: built.predict(feed), lambda: inference.predict(ready, context.prompt), context.device
     )
     return {**decoding, "iou": iou}
 

@@ -18,7 +18,7 @@ import numpy as np
 import torch
 
 from ..launch import command
-from ..models import pipeline, scenes, variants, weights
+from ..models import inference, scenes, variants, weights
 from .measuring import once
 
 WARM_UPS = 3
@@ -57,10 +57,10 @@ def main(arguments: Optional[List[str]] = None) -> None:
     variant = variants.VARIANTS[options.variant]
     ready = variant.predictor(weights.load(variant)[0].to(options.device))
     scene = scenes.draw(seed=7, height=240, width=320)
-    given = pipeline.prompt(scene, "point")
+    given = inference.prompt(scene, "point")
 
     def request() -> Any:
-        return pipeline.segment(ready, scene, given)
+        return inference.segment(ready, scene, given)
 
     first = once(request, options.device)
     warm_up(ready, scene.image.shape)

@@ -7,9 +7,9 @@ from typing import Any, Callable, Dict, Tuple
 
 import numpy as np
 
-from .. import exported_decoder, pipeline, scenes
-from ..export import ExportFailed, Exports, example
-from ..pipeline import Prediction, Prompt
+from .. import exported_decoder, inference, scenes
+from ..inference import Prediction, Prompt
+from ..onnx_export import ExportFailed, Exports, example
 from . import Unavailable, onnx_runtime, require_sam
 
 Size = Tuple[int, int]  # (H, W)
@@ -19,7 +19,7 @@ def prompt(kind: str, size: Size, side: int = 0) -> Prompt:
     """A prompt by its number of points, or by its kind, for the scene of `size`."""
     scene = scenes.draw(7, *size)
     if not kind.isdigit():
-        return pipeline.prompt(scene, kind, side)
+        return inference.prompt(scene, kind, side)
     random = np.random.Generator(np.random.PCG64(int(kind)))
     points = random.uniform((0, 0), size[::-1], (int(kind), 2))
     points[0] = scene.shapes[-1].point

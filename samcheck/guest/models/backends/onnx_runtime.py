@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import Any, Dict, Iterator, Tuple
 
 from ..exported_decoder import OUTPUTS
-from ..pipeline import Prediction
+from ..inference import Prediction
 from . import module
 
 CPU, CUDA = "CPUExecutionProvider", "CUDAExecutionProvider"

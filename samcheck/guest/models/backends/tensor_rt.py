@@ -7,7 +7,7 @@ from typing import Any, Dict, List
 
 import torch
 
-from ..pipeline import Prediction
+from ..inference import Prediction
 from . import Unavailable, module
 
 WORKSPACE_BYTES = 1 << 30

@@ -12,8 +12,8 @@ import torch
 from torch.utils.checkpoint import checkpoint
 from torch.utils.data import DataLoader
 
-from ..models import pipeline
-from ..oracle.comparison import relative_error
+from ..models import inference
+from ..oracle.tolerances import relative_error
 from .measuring import compared, of_steps
 from .recipe import Context, Measured, NoGain, Recipe, SilentlyWrong, mean_iou, require_right
 
@@ -108,7 +108,7 @@ def _require_gain(found: Measured, why: str) -> None:
 def checkpointed_training(context: Context) -> Measured:
     """The same where gradients are computed: as in fine-tuning, by one step backwards through the encoder."""
     plain, saving = context.copy(), _checkpointed(context)
-    pixels = plain.preprocess(pipeline.resized_tensor(plain, context.scene.image))
+    pixels = plain.preprocess(inference.resized_tensor(plain, context.scene.image))
 
     def gradient(model: Any) -> np.ndarray:
         model.zero_grad(set_to_none=True)
@@ -133,7 +133,7 @@ def pinned(context: Context) -> Measured:
         ready = context.predictor(context.model)
         for image in loader:
             ready.set_image(image)
-        return pipeline.predict(ready, context.prompt)
+        return inference.predict(ready, context.prompt)
 
     require_right(use(pin_memory=False), context.plain)
     found = of_steps(partial(use, pin_memory=False), use, context.device)

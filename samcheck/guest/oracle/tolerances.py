@@ -7,7 +7,7 @@ from typing import Dict
 
 import numpy as np
 
-from ..models.pipeline import Prediction
+from ..models.inference import Prediction
 
 #: A mask may differ from the oracle's, off the decision boundary, in one pixel of a thousand.
 MASK_IOU = 0.999

@@ -1,6 +1,6 @@
 """Fixtures for what needs a process of its own, since a limit on memory holds for a whole process.
 
-PyTorch is not imported here: see `samcheck.guest.plugin.fixtures`.
+PyTorch is not imported here: see `samcheck.guest.plugin.session_fixtures`.
 """
 
 from __future__ import annotations
