@@ -20,7 +20,7 @@ from .record import CheckResult
 LOST = 74
 
 
-class Journal:
+class EventWriter:
     """Writes events.
 
     Events: ``importing`` (a module that checks are collected from), ``collected`` (the checks about to run),

@@ -30,7 +30,7 @@ LEAST_MEDIAN_IOU = {"downscaled": 0.9, "tiled": 0.75}
 
 @pytest.fixture
 def comparison(isolated: Callable[..., Any]) -> Dict[str, Any]:
-    """All strategies under one limit: the fields of a `strategy_comparison.Comparison`."""
+    """All strategies under one limit: the fields of a `strategy_comparison.StrategyComparison`."""
     found: Dict[str, Any] = isolated("strategies")
     assert found["masks"] > 0
     return found
@@ -41,9 +41,9 @@ def tried(
     comparison: Dict[str, Any], strategy: str, measured: Dict[str, float], settings: Dict[str, str]
 ) -> Any:
     """What came of one strategy; its numbers are stored."""
-    from samcheck.guest.memory.strategy_comparison import Tried
+    from samcheck.guest.memory.strategy_comparison import StrategyResult
 
-    found = Tried(**comparison["tried"][strategy])
+    found = StrategyResult(**comparison["tried"][strategy])
     if found.unsupported:
         pytest.skip(found.unsupported)
     measured.update(found.metrics, seconds_ratio=found.seconds_ratio, limit_mib=found.limit_mib)

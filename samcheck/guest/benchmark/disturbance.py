@@ -25,7 +25,7 @@ OTHERS_SHARE = 0.1
 POLL_SECONDS = 0.1
 
 
-class Gauge:
+class DisturbanceMonitor:
     """Reads before, during and after a benchmark.
 
     Use: `before()`, then `during()` between rounds as often as wanted, then `after()`. What is computed
@@ -36,7 +36,7 @@ class Gauge:
     """
 
     def __init__(self, device: str, expected: int = 1) -> None:
-        self.gpu: Optional[Gpu] = Gpu.open() if device == "cuda" else None
+        self.gpu: Optional[NvmlDevice] = NvmlDevice.open() if device == "cuda" else None
         self.readings: Dict[str, float] = {}
         self.disturbed: List[str] = []
         self._expected = expected
@@ -111,21 +111,21 @@ def others_share(before: "tuple[float, float]", after: "tuple[float, float]") ->
     return max(0.0, used - own) / used
 
 
-class Gpu:
+class NvmlDevice:
     """The first GPU that this process sees, through NVML; what a driver does not tell is left out."""
 
     def __init__(self, nvml: Any, handle: Any) -> None:
         self._nvml, self._handle = nvml, handle
 
     @staticmethod
-    def open() -> "Optional[Gpu]":
+    def open() -> "Optional[NvmlDevice]":
         try:
             import pynvml
         except ImportError:
             return None
         try:
             pynvml.nvmlInit()
-            return Gpu(pynvml, _handle(pynvml))
+            return NvmlDevice(pynvml, _handle(pynvml))
         except pynvml.NVMLError:
             return None
 

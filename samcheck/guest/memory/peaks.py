@@ -124,7 +124,7 @@ class Steps:
         where = torch.rand(points, 2).numpy() * (width, height)
         generator._process_batch(where, SIZE, [0, 0, width, height], SIZE)
 
-    def counted(self, step: str, at_once: int) -> memory_model.Need:
+    def counted(self, step: str, at_once: int) -> memory_model.MemoryRequirement:
         """What the shapes say."""
         work = memory_model.Work(
             SIZE,

@@ -25,7 +25,7 @@ class SilentlyAccepted(Exception):
     """SAM answered although the input was wrong; the message begins with the id of the input."""
 
 
-class Bench:
+class InputHarness:
     """A model with one scene: hands it inputs, right or wrong, and returns SAM's answer.
 
     Attributes:
@@ -102,22 +102,22 @@ class WrongInput:
     """
 
     id: str
-    ask: Callable[[Bench], Any]
+    ask: Callable[[InputHarness], Any]
     refusals: Tuple[Type[Exception], ...] = ()
     accepted: Optional[str] = None
 
 
-def hand_over(bench: Bench, case: WrongInput) -> Happened:
+def hand_over(harness: InputHarness, case: WrongInput) -> Happened:
     """Try one input; an exception that no release is known to raise for it goes through."""
     try:
-        masks, scores, _ = case.ask(bench)
+        masks, scores, _ = case.ask(harness)
     except Exception as error:
         if type(error) not in (case.refusals or REFUSING):
             raise
         reason = (str(error).splitlines() or [""])[0][:200]
-        return Happened(True, False, "{} by {}: {}".format(type(error).__name__, bench.step, reason))
+        return Happened(True, False, "{} by {}: {}".format(type(error).__name__, harness.step, reason))
     finite = bool(np.isfinite(scores).all())
-    as_right = finite and _same_masks(masks, bench.answer[0])
+    as_right = finite and _same_masks(masks, harness.answer[0])
     text = "answered with masks {}, {:.0%} of the pixels set, scores {}".format(
         masks.shape, masks.mean(), "finite" if finite else "not finite"
     )
@@ -132,35 +132,35 @@ def _same_masks(found: np.ndarray, right: np.ndarray) -> bool:
     return bool((both >= SAME_IOU * either).all())
 
 
-def _chw(bench: Bench) -> torch.Tensor:
-    return torch.as_tensor(bench.scene.image).permute(2, 0, 1)
+def _chw(harness: InputHarness) -> torch.Tensor:
+    return torch.as_tensor(harness.scene.image).permute(2, 0, 1)
 
 
-def _rgba(bench: Bench) -> np.ndarray:
-    image = bench.scene.image
+def _rgba(harness: InputHarness) -> np.ndarray:
+    image = harness.scene.image
     return np.concatenate([image, np.full_like(image[..., :1], 255)], axis=2)
 
 
-def _pil(bench: Bench) -> Any:
+def _pil(harness: InputHarness) -> Any:
     from torchvision.transforms.functional import to_pil_image
 
-    return to_pil_image(bench.scene.image)
+    return to_pil_image(harness.scene.image)
 
 
-def _nan_mask(bench: Bench) -> np.ndarray:
-    return np.full((1, *bench.model.prompt_encoder.mask_input_size), np.nan)
+def _nan_mask(harness: InputHarness) -> np.ndarray:
+    return np.full((1, *harness.model.prompt_encoder.mask_input_size), np.nan)
 
 
-def _before_set_image(bench: Bench) -> Any:
-    bench.step = "predict"
-    return bench.fresh().predict(**bench.given)
+def _before_set_image(harness: InputHarness) -> Any:
+    harness.step = "predict"
+    return harness.fresh().predict(**harness.given)
 
 
-def _two_images_two_prompts(bench: Bench) -> Any:
-    predictor = bench.fresh()
-    predictor.set_torch_image(bench.resized().repeat(2, 1, 1, 1).to(bench.model.device), bench.size)
-    bench.step = "predict_torch"
-    points = torch.as_tensor(bench.point, dtype=torch.float, device=bench.model.device)
+def _two_images_two_prompts(harness: InputHarness) -> Any:
+    predictor = harness.fresh()
+    predictor.set_torch_image(harness.resized().repeat(2, 1, 1, 1).to(harness.model.device), harness.size)
+    harness.step = "predict_torch"
+    points = torch.as_tensor(harness.point, dtype=torch.float, device=harness.model.device)
     labels = torch.ones(2, 1, device=points.device)
     return [each.cpu().numpy() for each in predictor.predict_torch(points.repeat(2, 1, 1), labels)]
 

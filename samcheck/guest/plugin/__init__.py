@@ -15,7 +15,7 @@ import pytest
 
 from ..benchmark import heap
 from ..benchmark.turns import HEAP_KEPT, PARTNER, START, Turns
-from ..journal import Journal
+from ..journal import EventWriter
 from ..models.variants import VARIANTS, discover
 from ..record import PRECISION_NAMES
 from .check_selection import check_id, choose, is_skipped, of_other_groups, require_groups
@@ -64,7 +64,7 @@ def pytest_configure(config: pytest.Config) -> None:
     if path is None:
         _require_torch()
         return
-    journal = Journal(path)
+    journal = EventWriter(path)
     timeout = config.getoption("--samcheck-check-timeout")
     config.pluginmanager.register(JournalWriter(journal, timeout, str(config.rootpath)), "samcheck-journal")
     folder = config.getoption("--samcheck-turns")

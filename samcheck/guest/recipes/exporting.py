@@ -80,7 +80,9 @@ def runtime(context: Context) -> Measured:
     """Encoder and decoder in ONNX Runtime, SAM's own code between them."""
     _require_small(context)
     path, side = context.exports.get("encoder"), context.model.image_encoder.img_size
-    decoder = onnx_runtime.Session(context.exports.get("legacy"), onnx_runtime.provider_for(context.device))
+    decoder = onnx_runtime.DecoderSession(
+        context.exports.get("legacy"), onnx_runtime.provider_for(context.device)
+    )
     model = context.copy()
     model.image_encoder = RuntimeEncoder(path, context.device, side)
     ready = context.predictor(model)

@@ -63,7 +63,7 @@ def plain_session(path: str, provider: str) -> Any:
         )
 
 
-class Session:
+class DecoderSession:
     """An exported decoder that runs on `provider`, or not at all.
 
     Raises:
