@@ -26,8 +26,8 @@ def installed_packages() -> Dict[str, str]:
     """Name to version of every installed distribution, as ``pip freeze`` would know it."""
     from importlib import metadata
 
-    found = ((dist.metadata["Name"], dist.version) for dist in metadata.distributions())
-    return {name: version for name, version in sorted(found, key=str) if name}
+    installed = ((dist.metadata["Name"], dist.version) for dist in metadata.distributions())
+    return {name: version for name, version in sorted(installed, key=str) if name}
 
 
 def cpu_model() -> str:

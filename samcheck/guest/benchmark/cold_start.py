@@ -16,12 +16,12 @@ from typing import Any, Callable, Dict
 
 def course(variant_name: str, device: str) -> Dict[str, float]:
     """Import, load and ask twice."""
-    found: Dict[str, float] = {}
+    measured: Dict[str, float] = {}
 
     def timed(name: str, step: Callable[[], Any]) -> Any:
         begin = perf_counter()
         result = step()
-        found[name] = (perf_counter() - begin) * 1e3
+        measured[name] = (perf_counter() - begin) * 1e3
         return result
 
     torch = timed("import_ms", _import)
@@ -45,8 +45,8 @@ def course(variant_name: str, device: str) -> Dict[str, float]:
     model = timed("load_ms", lambda: synchronised(lambda: weights.load(variant)[0].to(device)))
     for name in ("first_call_ms", "second_call_ms"):
         masks = timed(name, lambda: synchronised(segment))
-    found["masks"] = len(masks)
-    return found
+    measured["masks"] = len(masks)
+    return measured
 
 
 def _import() -> Any:

@@ -149,11 +149,11 @@ class NvmlDevice:
             "mig_mode": lambda: nvml.nvmlDeviceGetMigMode(handle)[0],
             "persistence_mode": lambda: nvml.nvmlDeviceGetPersistenceMode(handle),
         }
-        found = {}
+        readings = {}
         for name, ask in asked.items():
             with suppress(nvml.NVMLError):
-                found[name] = float(ask())
-        return found
+                readings[name] = float(ask())
+        return readings
 
     def throttled(self) -> List[str]:
         reasons = self._reasons()

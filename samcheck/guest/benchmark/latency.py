@@ -96,7 +96,7 @@ class Timing:
         monitor.readings["page_faults_per_round"] = round((heap.page_faults() - faults) / rounds, 1)
         monitor.after()
         if benchmark.stats is not None:
-            self.wall_ms = [each * 1e3 for each in benchmark.stats.stats.data]
+            self.wall_ms = [sample * 1e3 for sample in benchmark.stats.stats.data]
             self.series = self._series(timed.device_ms, paced, monitor, len(warm))
 
     def _series(
@@ -125,7 +125,7 @@ class Timing:
 
 def _stored(samples: List[float]) -> List[float]:
     """Thinned out, with the six digits that a clock of nanoseconds and its noise can give."""
-    return [float("{:.6g}".format(each)) for each in sampling.thinned(samples)]
+    return [float("{:.6g}".format(sample)) for sample in sampling.thinned(samples)]
 
 
 def plain_ms(step: Callable[[], Any], device: str, seconds: float = 1.0) -> float:

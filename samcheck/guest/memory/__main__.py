@@ -40,12 +40,12 @@ def tasks(variant: Variant, device: str) -> Dict[str, Callable[..., Any]]:
     """What can be asked for; every answer is made of dictionaries, lists, words and numbers."""
 
     def steady(work: Callable[..., Any]) -> Callable[..., Any]:
-        def found(**given: Any) -> Any:
+        def task(**given: Any) -> Any:
             steady_allocator()
-            answer = work(variant, device, **given)
-            return [asdict(each) for each in answer] if isinstance(answer, list) else asdict(answer)
+            records = work(variant, device, **given)
+            return [asdict(record) for record in records] if isinstance(records, list) else asdict(records)
 
-        return found
+        return task
 
     return {
         "batch": steady(batch.recoveries),

@@ -49,13 +49,13 @@ def many_masks(ready: Any, count: int) -> Tuple[Any, Any, Any]:
     coordinates = np.random.Generator(np.random.PCG64(0)).random((count, 1, 2)) * size[::-1]
     points = ready.transform.apply_coords(coordinates, size)
     device = ready.device
-    found: Tuple[Any, Any, Any] = ready.predict_torch(
+    answer: Tuple[Any, Any, Any] = ready.predict_torch(
         torch.as_tensor(points, dtype=torch.float32, device=device),
         torch.ones((count, 1), dtype=torch.int, device=device),
         multimask_output=True,
         return_logits=True,
     )
-    return found
+    return answer
 
 
 def provoke(ready: Any, precision: str, device: str) -> Recovery:
@@ -98,16 +98,16 @@ def provoke(ready: Any, precision: str, device: str) -> Recovery:
 def recoveries(variant: Variant, device: str, names: Sequence[str]) -> List[Recovery]:
     """One for each of the precisions `names`."""
     model: Any = weights.load(variant)[0]
-    found = []
+    rows = []
     for index, name in enumerate(names):
         precision = precisions.PRECISIONS[name]
         missing = precision_support.unavailable(precision, device)
         if missing:
-            found.append(Recovery(name, unsupported=missing))
+            rows.append(Recovery(name, unsupported=missing))
             continue
         applied = precisions.apply(model, precision, device)
         if index == len(names) - 1:
             model = None  # 2.5 GiB for the largest variant
-        found.append(provoke(variant.predictor(applied), name, device))
+        rows.append(provoke(variant.predictor(applied), name, device))
         del applied
-    return found
+    return rows

@@ -99,7 +99,7 @@ def _loads(variant: Variant, device: str) -> Loop:
         model = variant.build()
         model.load_state_dict(state)
         model.to(device)
-        return max(model.mask_decoder.parameters(), key=lambda each: each.numel())
+        return max(model.mask_decoder.parameters(), key=lambda parameter: parameter.numel())
 
     return Loop(step)
 
@@ -113,9 +113,9 @@ def course(variant: Variant, device: str, loop: str, iterations: int, leaking: b
     kept: List[Any] = []
 
     def iterate() -> None:
-        found = running.step(running)
+        tensor = running.step(running)
         if leaking:
-            kept.append(found)
+            kept.append(tensor)
 
     for _ in range(WARM_UP):
         iterate()

@@ -102,14 +102,14 @@ def _encoding(variant: Variant, device: str, backend: str) -> Elsewhere:
             return Elsewhere(backend, unavailable=str(reason))
         except Exception as error:  # a compiler's own, for the check to judge
             return Elsewhere(backend, error=one_line(error))
-        found = []
-        held = peak_meter.process(lambda: found.append(encode(pixels)), device)
-    features = np.asarray(found[0].cpu() if isinstance(found[0], torch.Tensor) else found[0])
-    parameters = sum(each.numel() * each.element_size() for each in model.image_encoder.parameters())
+        answers = []
+        held = peak_meter.process(lambda: answers.append(encode(pixels)), device)
+    features = np.asarray(answers[0].cpu() if isinstance(answers[0], torch.Tensor) else answers[0])
+    weights_bytes = sum(tensor.numel() * tensor.element_size() for tensor in model.image_encoder.parameters())
     return Elsewhere(
         backend,
         held_mib=held,
         plain_mib=plain,
-        weights_mib=parameters / MIB,
+        weights_mib=weights_bytes / MIB,
         off=relative_error(features, expected),
     )

@@ -16,9 +16,9 @@ def together(step: Callable[[], Any], device: str) -> Tuple[float, float]:
 
     The process then holds the profiler's notes too: some MiB.
     """
-    found = []
-    held = process(lambda: found.append(tensors(step, device)), device)
-    return found[0], held
+    taken = []
+    held = process(lambda: taken.append(tensors(step, device)), device)
+    return taken[0], held
 
 
 def tensors(step: Callable[[], Any], device: str) -> float:

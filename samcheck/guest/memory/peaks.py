@@ -134,8 +134,8 @@ class Steps:
             filtered=False,
             copying_resize=self.device == "cpu" and _resize_copies(),
         )
-        found = memory_model.needs(self.shape, self.precision, self.device, work)
-        return next(need for need in found if need.step == step)
+        requirements = memory_model.needs(self.shape, self.precision, self.device, work)
+        return next(need for need in requirements if need.step == step)
 
     def measured(self, step: str, at_once: int) -> Peak:
         run: Callable[[int], Any] = getattr(self, step)
@@ -167,25 +167,25 @@ def _resize_copies() -> bool:
 
 def peaks(variant: Variant, device: str, wanted: Sequence[str]) -> List[Peak]:
     """The encoder in every wanted precision; in fp32 the other steps too, which no precision changes."""
-    found = [
+    rows = [
         Peak(name, unsupported=precision_support.unavailable(precisions.PRECISIONS[name], device))
         for name in wanted
     ]
-    if all(each.unsupported for each in found):
-        return found  # loading the largest variant takes long
-    model, found = weights.load(variant)[0], []
+    if all(row.unsupported for row in rows):
+        return rows  # loading the largest variant takes long
+    model, rows = weights.load(variant)[0], []
     for name in wanted:
         missing = precision_support.unavailable(precisions.PRECISIONS[name], device, model.image_encoder)
         if missing:
-            found.append(Peak(name, unsupported=missing))
+            rows.append(Peak(name, unsupported=missing))
             continue
         steps = Steps(variant, precisions.apply(model, precisions.PRECISIONS[name], device), name, device)
-        found += [
+        rows += [
             steps.measured(step, count)
             for step, count in AT_ONCE[variant.tier].items()
             if step == "encode" or name == "fp32"
         ]
-    return found
+    return rows
 
 
 def largest(variant: Variant, device: str) -> Largest:

@@ -40,7 +40,7 @@ class Tasks:
         answer = self.known[line]
         if "error" in answer:
             pytest.fail("{} {}: {}".format(task, given or "", answer["error"]), pytrace=False)
-        return answer["found"]
+        return answer["result"]
 
     def _answer(self, line: str) -> Any:
         if self.process is None or self.process.poll() is not None:
@@ -113,8 +113,8 @@ def recovery(isolated: Ask, asked_with: Callable[[str], Sequence[str]]) -> Calla
     from .batch import Recovery
 
     def get(precision: str) -> Any:
-        found = isolated("batch", names=asked_with(precision))
-        return next(Recovery(**each) for each in found if each["precision"] == precision)
+        rows = isolated("batch", names=asked_with(precision))
+        return next(Recovery(**row) for row in rows if row["precision"] == precision)
 
     return get
 

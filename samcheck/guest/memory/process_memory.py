@@ -163,9 +163,9 @@ def _watched(step: PatchTarget, begin: Callable[[], Any], end: Callable[[], Any]
             return original(*given, **named)
         first.clear()
         begin()
-        found = original(*given, **named)
+        result = original(*given, **named)
         end()
-        return found
+        return result
 
     setattr(step.owner, step.name, watched)
     try:

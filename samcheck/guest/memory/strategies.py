@@ -97,15 +97,15 @@ def _tiled(context: StrategyContext) -> Prepared:
     """A quarter of the points in each of four tiles, one after the other: other pixels, other masks."""
 
     def run() -> List[Any]:
-        found = []
+        masks = []
         for top, bottom in _tiles(context.image.shape[0]):
             for left, right in _tiles(context.image.shape[1]):
                 tile = np.ascontiguousarray(context.image[top:bottom, left:right])
                 for mask in context.masks(tile, points_per_side=GRID // 2):
                     whole = np.zeros(context.image.shape[:2], bool)
                     whole[top:bottom, left:right] = mask
-                    found.append(whole)
-        return found
+                    masks.append(whole)
+        return masks
 
     return run
 
@@ -151,7 +151,7 @@ def _encoder_dropped(context: StrategyContext) -> Prepared:
     hook = lean.image_encoder.register_forward_pre_hook(lambda _, given: seen.append(given[0]))
     context.variant.predictor(lean).set_image(context.image)
     hook.remove()
-    freed = sum(each.numel() * each.element_size() for each in lean.image_encoder.parameters())
+    freed = sum(parameter.numel() * parameter.element_size() for parameter in lean.image_encoder.parameters())
     context.metrics["freed_mib"] = freed / MIB
 
     def run() -> List[Any]:

@@ -140,7 +140,7 @@ def _try(
     recover(context.device)
     begin = perf_counter()
     with LIMITS[context.device](context.headroom):
-        found, failure = attempt(run)
+        masks, failure = attempt(run)
         taken = perf_counter() - begin
     tried = StrategyResult(
         name=name,
@@ -150,7 +150,7 @@ def _try(
         limit_mib=context.headroom / MIB,
         metrics=context.metrics,
     )
-    return _matched(tried, expected, [_decoded(mask) for mask in found]) if found else tried
+    return _matched(tried, expected, [_decoded(mask) for mask in masks]) if masks else tried
 
 
 def _decoded(mask: Any) -> np.ndarray:
@@ -162,14 +162,14 @@ def _decoded(mask: Any) -> np.ndarray:
 
 
 def _matched(
-    tried: StrategyResult, expected: Sequence[np.ndarray], found: Sequence[np.ndarray]
+    tried: StrategyResult, expected: Sequence[np.ndarray], masks: Sequence[np.ndarray]
 ) -> StrategyResult:
     """`tried` with how well each expected mask is matched by the best of those that were found."""
-    rows, columns = (np.array([mask.ravel() for mask in each], np.float32) for each in (expected, found))
+    rows, columns = (np.array([mask.ravel() for mask in group], np.float32) for group in (expected, masks))
     common = rows @ columns.T
     either = rows.sum(1)[:, None] + columns.sum(1) - common
     best = (common / np.maximum(either, 1)).max(1)
-    return replace(tried, masks=len(found), least_iou=float(best.min()), median_iou=float(np.median(best)))
+    return replace(tried, masks=len(masks), least_iou=float(best.min()), median_iou=float(np.median(best)))
 
 
 def retried(variant: Variant, device: str) -> Retries:
@@ -194,11 +194,11 @@ def _retried(
         leftovers.append(new_tensors(before))
         return masks(points_per_batch=count)
 
-    found: Any = None
+    answer: Any = None
     with LIMITS[device](headroom), suppress(GaveUp):
-        found = WAYS[way](step, halved(RETRY_BATCH, LEAST_BATCH), device)
-    if found is None:
+        answer = WAYS[way](step, halved(RETRY_BATCH, LEAST_BATCH), device)
+    if answer is None:
         return Attempts(way, settings, leftovers, gave_up=True)
-    result = getattr(found, "result", found)
+    result = getattr(answer, "result", answer)
     same = digest(result) == expected(settings[-1])
     return Attempts(way, settings, leftovers, masks=len(result), same_masks=same)

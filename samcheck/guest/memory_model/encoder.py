@@ -84,20 +84,20 @@ def _attention(ledger: Ledger, shape: ModelShape, how: Computing, batch: int, si
     in two steps, so that three of them are alive at once.
     """
     tokens = side**2
-    one = batch * tokens * shape.width * how.width
+    activation = batch * tokens * shape.width * how.width
     scores = batch * shape.heads * tokens**2 * how.width
     positions = batch * shape.heads * tokens * side * how.width
     if how.cast:
-        ledger.pass_by(one)
-    ledger.take("qkv", 3 * one)
+        ledger.pass_by(activation)
+    ledger.take("qkv", 3 * activation)
     if batch > 1:  # the merged dimensions are not neighbours in memory any more
-        ledger.take("q, k, v", 3 * one)
-    ledger.take("scaled q", one)
+        ledger.take("q, k, v", 3 * activation)
+    ledger.take("scaled q", activation)
     ledger.take("scores", scores)
     ledger.give_back("scaled q")
-    ledger.pass_by(one)
+    ledger.pass_by(activation)
     ledger.take("rel_h", positions)
-    ledger.pass_by(one)
+    ledger.pass_by(activation)
     ledger.take("rel_w", positions)
     ledger.take("with height", scores)
     ledger.take("with width", scores)
@@ -106,8 +106,8 @@ def _attention(ledger: Ledger, shape: ModelShape, how: Computing, batch: int, si
     ledger.give_back("with width")
     if how.wide_softmax:
         ledger.take("cast", scores)
-    ledger.take("values", one)
-    ledger.take("joined", one)
+    ledger.take("values", activation)
+    ledger.take("joined", activation)
     ledger.give_back("softmax", "values", "joined", "qkv", *(["q, k, v"] if batch > 1 else []))
     if how.wide_softmax:
         ledger.give_back("cast")

@@ -79,24 +79,24 @@ def all_masks(ready: Any, given: Prompt) -> Prediction:
 LOGITS, FULL, SCORES = 1e-5, 1e-4, 1e-5
 
 
-def problems(found: Prediction, expected: Prediction, full: bool = True) -> str:
+def problems(actual: Prediction, expected: Prediction, full: bool = True) -> str:
     """How an answer differs from the predictor's beyond rounding, in words; empty when it does not.
 
     `full` False leaves out the masks at the size of the image.
     """
     largest = float(np.abs(expected.low_resolution).max())
     compared = [
-        ("low-resolution logits", found.low_resolution, expected.low_resolution, LOGITS * largest),
-        ("scores", found.scores, expected.scores, SCORES),
+        ("low-resolution logits", actual.low_resolution, expected.low_resolution, LOGITS * largest),
+        ("scores", actual.scores, expected.scores, SCORES),
     ]
     if full:
-        compared.append(("logits", found.logits, expected.logits, FULL * largest))
+        compared.append(("logits", actual.logits, expected.logits, FULL * largest))
     return "; ".join(filter(None, (_problem(*each) for each in compared)))
 
 
-def _problem(name: str, found: np.ndarray, expected: np.ndarray, limit: float) -> Optional[str]:
-    if found.shape != expected.shape:
-        return "{} have the shape {}, not {}".format(name, found.shape, expected.shape)
-    off = float(np.abs(found - expected).max())
+def _problem(name: str, actual: np.ndarray, expected: np.ndarray, limit: float) -> Optional[str]:
+    if actual.shape != expected.shape:
+        return "{} have the shape {}, not {}".format(name, actual.shape, expected.shape)
+    off = float(np.abs(actual - expected).max())
     # not (off <= limit), so that NaN is a problem
     return "{} are off by {:.2g}, {:.2g} allowed".format(name, off, limit) if not off <= limit else None

@@ -159,15 +159,15 @@ def discover() -> None:
     every: Any = metadata.entry_points()
     points = every.select(group=ENTRY_POINTS) if hasattr(every, "select") else every.get(ENTRY_POINTS, ())
     for point in points:
-        found = point.load()
-        if not isinstance(found, Variant):
+        variant = point.load()
+        if not isinstance(variant, Variant):
             raise ValueError(
                 "the entry point {} = {!r} of the group {} gives a {}, not a Variant".format(
-                    point.name, point.value, ENTRY_POINTS, type(found).__name__
+                    point.name, point.value, ENTRY_POINTS, type(variant).__name__
                 )
             )
-        register(found)
-        KNOWN_EVERYWHERE.add(found.name)
+        register(variant)
+        KNOWN_EVERYWHERE.add(variant.name)
 
 
 for _variant in _ALL:

@@ -91,14 +91,14 @@ def load_trained(model: Any) -> Weights:
 
     with np.load(TRAINED, allow_pickle=False) as archive:
         model.load_state_dict({name: torch.from_numpy(archive[name]) for name in archive.files})
-    found = digest(model)
-    if found != TRAINED_SHA256:
+    sha256 = digest(model)
+    if sha256 != TRAINED_SHA256:
         raise checkpoints.CheckpointRefused(
             "wrong-digest",
             str(TRAINED),
-            "its parameters have SHA-256 {}, not {}".format(found, TRAINED_SHA256),
+            "its parameters have SHA-256 {}, not {}".format(sha256, TRAINED_SHA256),
         )
-    return Weights("trained", found)
+    return Weights("trained", sha256)
 
 
 #: What `keep` has loaded, by variant.

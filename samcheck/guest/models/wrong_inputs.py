@@ -124,11 +124,11 @@ def hand_over(harness: InputHarness, case: WrongInput) -> Happened:
     return Happened(False, as_right, text + (", as for the right input" if as_right else ""))
 
 
-def _same_masks(found: np.ndarray, right: np.ndarray) -> bool:
+def _same_masks(masks: np.ndarray, right: np.ndarray) -> bool:
     """Whether every mask is the right one, but for a few pixels: a grey level may be lost on the way."""
-    if found.shape != right.shape:
+    if masks.shape != right.shape:
         return False
-    both, either = (found & right).sum((1, 2)), (found | right).sum((1, 2))
+    both, either = (masks & right).sum((1, 2)), (masks | right).sum((1, 2))
     return bool((both >= SAME_IOU * either).all())
 
 
@@ -162,7 +162,7 @@ def _two_images_two_prompts(harness: InputHarness) -> Any:
     harness.step = "predict_torch"
     points = torch.as_tensor(harness.point, dtype=torch.float, device=harness.model.device)
     labels = torch.ones(2, 1, device=points.device)
-    return [each.cpu().numpy() for each in predictor.predict_torch(points.repeat(2, 1, 1), labels)]
+    return [tensor.cpu().numpy() for tensor in predictor.predict_torch(points.repeat(2, 1, 1), labels)]
 
 
 _ASSERT, _ATTRIBUTE, _INDEX = (AssertionError,), (AttributeError,), (IndexError,)

@@ -175,7 +175,7 @@ class Oracle:
     ) -> Tuple[np.ndarray, np.ndarray]:
         """All masks (M, 4 * tokens, 4 * tokens) and their scores (M,), the unambiguous one first."""
         name = "mask_decoder."
-        own = [layers.wide(self._weights, name + each + ".weight") for each in ("iou_token", "mask_tokens")]
+        own = [layers.wide(self._weights, name + token + ".weight") for token in ("iou_token", "mask_tokens")]
         queries = np.concatenate((*own, sparse))
         keys = (features + dense).reshape(-1, features.shape[-1])
         queries, keys = self._two_way(queries, keys)
@@ -204,8 +204,8 @@ class Oracle:
         """Attention with projections; the values are the keys unless given."""
         value = key if value is None else value
         query, key, value = (
-            linear(self._weights, name + which, x)
-            for which, x in ((".q_proj", query), (".k_proj", key), (".v_proj", value))
+            linear(self._weights, name + projection, x)
+            for projection, x in ((".q_proj", query), (".k_proj", key), (".v_proj", value))
         )
         mixed = layers.attention(query, key, value, self._heads)
         return linear(self._weights, name + ".out_proj", mixed)

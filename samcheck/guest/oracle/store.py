@@ -72,6 +72,6 @@ def _write(path: Path, array: np.ndarray) -> None:
     with os.fdopen(handle, "wb") as stream:
         np.savez(stream, features=array)
     os.replace(draft, path)
-    by_age = sorted(path.parent.glob("*.npz"), key=lambda each: each.stat().st_mtime, reverse=True)
+    by_age = sorted(path.parent.glob("*.npz"), key=lambda stored: stored.stat().st_mtime, reverse=True)
     for old in by_age[KEPT:]:
         old.unlink()

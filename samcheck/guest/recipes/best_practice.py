@@ -47,12 +47,12 @@ def requests(context: Context) -> List[Request]:
 
 def naively(context: Context, asked: List[Request]) -> List[Prediction]:
     """Every request with a predictor of its own."""
-    found = []
+    predictions = []
     for image, prompt in asked:
         ready = context.predictor(context.model)
         ready.set_image(image)
-        found.append(inference.predict(ready, prompt))
-    return found
+        predictions.append(inference.predict(ready, prompt))
+    return predictions
 
 
 def _answer(predictors: Predictors, request: Request) -> Prediction:
@@ -78,9 +78,10 @@ def everything(context: Context) -> Measured:
     name, asked = precision_for(context), requests(context)
     model = precisions.apply(context.model, precisions.PRECISIONS[name], context.device)
     best, naive = partial(in_threads, context, model, asked), partial(naively, context, asked)
-    expected, found = naive(), best()  # warmed up by this
-    for one, other in zip(found, expected):
-        wrong = deviation(one, other, TOLERANCES[name]).problems(TOLERANCES[name])
+    expected, actual = naive(), best()  # warmed up by this
+    pairs = list(zip(actual, expected))
+    for prediction, truth in pairs:
+        wrong = deviation(prediction, truth, TOLERANCES[name]).problems(TOLERANCES[name])
         if wrong:
             raise SilentlyWrong(wrong)
     most = weights_mib(model) + tensors(partial(in_order, context, model, asked), context.device)
@@ -88,7 +89,7 @@ def everything(context: Context) -> Measured:
     return {
         **times(best, naive, context.device),
         **sizes(most, without),
-        "iou": float(np.mean([mean_iou(one.masks, other.masks) for one, other in zip(found, expected)])),
+        "iou": float(np.mean([mean_iou(prediction.masks, truth.masks) for prediction, truth in pairs])),
         "encoder_share": encoder_share(context),
     }
 

@@ -72,8 +72,8 @@ class RuntimeEncoder(torch.nn.Module):  # type: ignore[misc]
 
     def forward(self, pixels: torch.Tensor) -> torch.Tensor:
         """(1, 3, S, S) float32 pixels to (1, C, S/16, S/16) float32 features."""
-        found = self.session.run(None, {"pixels": pixels.cpu().numpy()})[0]
-        return torch.from_numpy(found).to(pixels.device)
+        features = self.session.run(None, {"pixels": pixels.cpu().numpy()})[0]
+        return torch.from_numpy(features).to(pixels.device)
 
 
 def runtime(context: Context) -> Measured:
@@ -104,13 +104,13 @@ def _compared(context: Context, use: Any) -> Measured:
     def plain() -> Prediction:
         return inference.segment(ready, context.scene, context.prompt)
 
-    found = use()
+    actual = use()
     plain()
     expected = exported_decoder.all_masks(ready, context.prompt)
-    wrong = problems(found, expected, full=False)
+    wrong = problems(actual, expected, full=False)
     if wrong:
         raise SilentlyWrong(wrong)
-    iou = mean_iou(found.low_resolution > 0, expected.low_resolution > 0)
+    iou = mean_iou(actual.low_resolution > 0, expected.low_resolution > 0)
     return {**times(use, plain, context.device), "iou": iou}
 
 
@@ -153,11 +153,11 @@ def engine(context: Context) -> Measured:
     ready = context.predictor(context.model)
     ready.set_image(context.scene.image)
     feed = exported_decoder.feed(ready, context.prompt)
-    found, expected = built.predict(feed), exported_decoder.all_masks(ready, context.prompt)
-    off = (expected.low_resolution - found.low_resolution).std() / expected.low_resolution.std()
+    actual, expected = built.predict(feed), exported_decoder.all_masks(ready, context.prompt)
+    off = (expected.low_resolution - actual.low_resolution).std() / expected.low_resolution.std()
     if not off <= TENSORRT_FP16:
         raise SilentlyWrong("logits are off by {:.2g} (relative), {:.2g} allowed".format(off, TENSORRT_FP16))
-    iou = mean_iou(found.low_resolution > 0, expected.low_resolution > 0)
+    iou = mean_iou(actual.low_resolution > 0, expected.low_resolution > 0)
     decoding = times(
         lambda: built.predict(feed), lambda: inference.predict(ready, context.prompt), context.device
     )

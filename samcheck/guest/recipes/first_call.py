@@ -36,8 +36,8 @@ def measured(variant: str, device: str) -> Dict[str, float]:
     if done.returncode != 0:
         last = (done.stderr.strip().splitlines() or ["it printed nothing"])[-1]
         raise RuntimeError("the new process ended with status {}: {}".format(done.returncode, last))
-    found: Dict[str, float] = json.loads(done.stdout)
-    return dict(found, time_ratio=found["time_ms"] / found["plain_ms"])
+    times: Dict[str, float] = json.loads(done.stdout)
+    return dict(times, time_ratio=times["time_ms"] / times["plain_ms"])
 
 
 def warm_up(ready: Any, shape: Any) -> None:

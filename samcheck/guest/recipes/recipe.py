@@ -150,7 +150,7 @@ class Recipe:
     source: str = GUIDE
 
 
-def require_right(found: Prediction, expected: Prediction, precision: str = "fp32") -> None:
+def require_right(actual: Prediction, expected: Prediction, precision: str = "fp32") -> None:
     """Make sure that an answer is the float32 one, to within what rounding at `precision` explains.
 
     Off the decision boundary masks must agree to an IoU of 0.999, and logits and scores to within
@@ -159,16 +159,16 @@ def require_right(found: Prediction, expected: Prediction, precision: str = "fp3
     Raises:
         SilentlyWrong: it is not.
     """
-    if found.logits.shape != expected.logits.shape:
-        raise SilentlyWrong("masks are {}, not {}".format(found.logits.shape, expected.logits.shape))
-    if found.scores.dtype != np.float32:
-        raise SilentlyWrong("scores come back as {}".format(found.scores.dtype))
+    if actual.logits.shape != expected.logits.shape:
+        raise SilentlyWrong("masks are {}, not {}".format(actual.logits.shape, expected.logits.shape))
+    if actual.scores.dtype != np.float32:
+        raise SilentlyWrong("scores come back as {}".format(actual.scores.dtype))
     tolerance = TOLERANCES[precision]
-    wrong = deviation(found, expected, tolerance).problems(tolerance)
+    wrong = deviation(actual, expected, tolerance).problems(tolerance)
     if wrong:
         raise SilentlyWrong(wrong)
 
 
-def mean_iou(found: np.ndarray, expected: np.ndarray) -> float:
+def mean_iou(actual: np.ndarray, expected: np.ndarray) -> float:
     """Of masks, bool (M, H, W), each with the one in its place."""
-    return float(np.mean([iou(one, other) for one, other in zip(found, expected)]))
+    return float(np.mean([iou(mask, truth) for mask, truth in zip(actual, expected)]))

@@ -67,8 +67,8 @@ def shared_predictor(context: Context) -> Measured:
         return ask(shared)
 
     with ThreadPoolExecutor(THREADS) as pool:
-        found = list(pool.map(process, images))
-    return _in_threads(context, images, found, expected, process)
+        actual = list(pool.map(process, images))
+    return _in_threads(context, images, actual, expected, process)
 
 
 def predictor_each(context: Context) -> Measured:
@@ -80,19 +80,19 @@ def predictor_each(context: Context) -> Measured:
         return ask(_set(context.predictor(context.model), image))
 
     with ThreadPoolExecutor(THREADS) as pool:
-        found = list(pool.map(process, images))
-    return _in_threads(context, images, found, expected, process)
+        actual = list(pool.map(process, images))
+    return _in_threads(context, images, actual, expected, process)
 
 
 def _in_threads(
     context: Context,
     images: List[np.ndarray],
-    found: List[Answer],
+    actual: List[Answer],
     expected: List[Answer],
     process: Callable[[np.ndarray], Answer],
 ) -> Measured:
     """All images in threads against one after the other, once the answers are known to be right."""
-    wrong = sum(not same(one, other) for one, other in zip(found, expected))
+    wrong = sum(not same(answer, right) for answer, right in zip(actual, expected))
     if wrong:
         raise SilentlyWrong("{} of {} images got the masks of another one".format(wrong, len(images)))
 

@@ -81,11 +81,11 @@ class DecoderSession:
 
     def predict(self, feed: Dict[str, Any]) -> Prediction:
         """All four masks for one prompt; those of a decoder without resizing at low resolution only."""
-        taken = {each.name: feed[each.name] for each in self._session.get_inputs()}
-        given = [each.name for each in self._session.get_outputs()]
-        found = {name: value[0] for name, value in zip(given, self._session.run(given, taken))}
-        found.setdefault("masks", found["low_res_masks"])
-        logits, scores, low = (found[name] for name in OUTPUTS)
+        taken = {node.name: feed[node.name] for node in self._session.get_inputs()}
+        names = [node.name for node in self._session.get_outputs()]
+        outputs = {name: value[0] for name, value in zip(names, self._session.run(names, taken))}
+        outputs.setdefault("masks", outputs["low_res_masks"])
+        logits, scores, low = (outputs[name] for name in OUTPUTS)
         return Prediction(logits, low, scores)
 
 
