@@ -19,7 +19,7 @@ def of_masks(image: Any, expected: Any, actual: Any) -> Dict[str, str]:
 
     Args:
         image: (H, W, 3) uint8.
-        expected, actual: (H, W) bool. In the difference, red is only expected, blue only actual, grey is both.
+        expected, actual: (H, W) bool. In the difference red is expected only, blue actual only, grey both.
     """
     difference = np.zeros(image.shape, np.uint8)
     difference[expected & actual] = 128

@@ -203,7 +203,7 @@ def restriction(variants: Sequence[str], groups: Sequence[str]) -> str:
 
 def result_name(cell: str, variants: Sequence[str], groups: Sequence[str]) -> str:
     """``<cell>+<variant>@<group>``."""
-    return cell + "".join(["+" + each for each in variants] + ["@" + each for each in groups])
+    return cell + "".join(["+" + name for name in variants] + ["@" + name for name in groups])
 
 
 @dataclass(frozen=True)

@@ -62,9 +62,9 @@ def example(seed: int) -> Example:
     return Example(scene.image, np.stack([shape.mask for shape in scene.shapes]))
 
 
-def _turned(given: Example, random: np.random.Generator) -> Example:
+def _turned(example: Example, random: np.random.Generator) -> Example:
     """One of eight turns and mirrors, with colours swapped and scaled."""
-    image, masks = given
+    image, masks = example
     turns = int(random.integers(4))
     image, masks = np.rot90(image, turns), np.rot90(masks, turns, axes=(1, 2))
     if random.random() < 0.5:
@@ -139,28 +139,28 @@ def _losses(logits: torch.Tensor, scores: torch.Tensor, target: torch.Tensor) ->
     return 20 * focal + dice + (scores - _iou(logits > 0, target > 0.5)) ** 2
 
 
-def loss(model: Any, given: Batch) -> torch.Tensor:
+def loss(model: Any, batch: Batch) -> torch.Tensor:
     """Mean over prompts: one mask for boxes and for corrected masks, the best of three for points."""
     encode = model.prompt_encoder
     with torch.autocast("cpu", torch.bfloat16):
-        features = model.image_encoder((given.images - model.pixel_mean) / model.pixel_std)
+        features = model.image_encoder((batch.images - model.pixel_mean) / model.pixel_std)
         features = features.repeat_interleave(PROMPTS, dim=0)
-        labels = torch.ones(len(given.points), 3)
+        labels = torch.ones(len(batch.points), 3)
         labels[:, 2] = 0
-        point, dense = encode(points=(given.points[:, :1], labels[:, :1]), boxes=None, masks=None)
-        box, _ = encode(points=None, boxes=given.boxes, masks=None)
+        point, dense = encode(points=(batch.points[:, :1], labels[:, :1]), boxes=None, masks=None)
+        box, _ = encode(points=None, boxes=batch.boxes, masks=None)
         twice = (torch.cat((tensor, tensor)) for tensor in (features, dense))
         repeated, empty = twice
         logits, scores = _decode(model, repeated, torch.cat((point, box)), empty)
         # One shape of each image again, with all its points and the mask that the box gave.
         some = slice(None, None, PROMPTS)
         earlier = logits[len(point) :, :1].detach()[some]
-        more, dense = encode(points=(given.points[some], labels[some]), boxes=None, masks=earlier)
+        more, dense = encode(points=(batch.points[some], labels[some]), boxes=None, masks=earlier)
         corrected, sure = _decode(model, features[some], more, dense)
     by_point, by_box = logits[: len(point)], logits[len(point) :]
-    of_three = _losses(by_point[:, 1:], scores[: len(point), 1:], given.masks)
-    total = _losses(by_box[:, :1], scores[len(point) :, :1], given.masks).mean()
-    total = total + _losses(corrected[:, :1], sure[:, :1], given.masks[some]).mean() / PROMPTS
+    of_three = _losses(by_point[:, 1:], scores[: len(point), 1:], batch.masks)
+    total = _losses(by_box[:, :1], scores[len(point) :, :1], batch.masks).mean()
+    total = total + _losses(corrected[:, :1], sure[:, :1], batch.masks[some]).mean() / PROMPTS
     # The other two masks get a small share, so that none of them is ever forgotten.
     return total + of_three.min(1).values.mean() + 0.05 * of_three.mean()
 

@@ -102,7 +102,7 @@ def test_export(
         points = graph.inputs["point_coords"][1]
         assert isinstance(points, str)  # a name: it is free
         assert graph.inputs == harness.input_sizes(points)
-        assert graph.size > 4 * sum(each.numel() for each in harness.model.mask_decoder.parameters())
+        assert graph.size > 4 * sum(tensor.numel() for tensor in harness.model.mask_decoder.parameters())
 
 
 @with_onnxruntime
@@ -114,10 +114,10 @@ def test_requested_opset(backend: str, exporter: str, harness: BackendHarness, d
     """
     with or_skip():
         harness.session(exporter)
-    found = onnx_graph.read(harness.exports.get(exporter)).opset
+    opset = onnx_graph.read(harness.exports.get(exporter)).opset
     with watching(defect, "onnx-opset-raised", exporter == "dynamo"):
-        if found != onnx_export.OPSET:
-            raise SilentlyWrong("asked for opset {}, got {}".format(onnx_export.OPSET, found))
+        if opset != onnx_export.OPSET:
+            raise SilentlyWrong("asked for opset {}, got {}".format(onnx_export.OPSET, opset))
 
 
 @with_onnxruntime
@@ -145,11 +145,11 @@ def test_other_proportions(backend: str, exporter: str, harness: BackendHarness,
     https://github.com/facebookresearch/segment-anything/issues/56
     """
     with or_skip():
-        found = harness.session(exporter).predict(harness.feed("1", OTHER_SIZE))
+        actual = harness.session(exporter).predict(harness.feed("1", OTHER_SIZE))
     expected = harness.eager("1", OTHER_SIZE)
-    assert not problems(found, expected, full=False)
+    assert not problems(actual, expected, full=False)
     with watching(defect, "onnx-proportions", exporter == "legacy"):
-        wrong = problems(found, expected)
+        wrong = problems(actual, expected)
         if wrong:
             raise SilentlyWrong("in other proportions {}".format(wrong))
 
@@ -257,9 +257,9 @@ def test_graph_for_tensorrt(
         operators = set(onnx_graph.read(harness.exports.get("legacy")).operators)
         without = set(onnx_graph.read(harness.exports.get("for-tensorrt")).operators)
     assert not {"OneHot", "Tile"} & without
-    found = sorted({"OneHot", "Tile"} & operators)
-    settings["operators"] = " and ".join(found) or "none"
-    if found:  # PyTorch before 2.1 wrote others
+    unsupported = sorted({"OneHot", "Tile"} & operators)
+    settings["operators"] = " and ".join(unsupported) or "none"
+    if unsupported:  # PyTorch before 2.1 wrote others
         with defect("tensorrt-onehot"):
             raise NotForTensorRT("the graph has {}".format(settings["operators"]))
 
@@ -296,8 +296,8 @@ def test_engine_matches(
     measured["half_layers"] = engine.half_layers
     assert (engine.half_layers > 0) == (precision == "fp16")
     for kind in ("1", "5", "box"):
-        found, expected = engine.predict(harness.feed(kind, SIZE)), harness.eager(kind, SIZE)
-        logits = relative_error(found.low_resolution, expected.low_resolution)
+        actual, expected = engine.predict(harness.feed(kind, SIZE)), harness.eager(kind, SIZE)
+        logits = relative_error(actual.low_resolution, expected.low_resolution)
         measured["logits_relative_l2"] = max(logits, measured.get("logits_relative_l2", 0.0))
         assert logits <= TENSORRT[precision][0]
-        assert float(np.abs(found.scores - expected.scores).max()) <= TENSORRT[precision][1]
+        assert float(np.abs(actual.scores - expected.scores).max()) <= TENSORRT[precision][1]

@@ -120,10 +120,10 @@ def test_good_file_is_read(
     wrapper, make, options = GOOD[name]
     path = tmp_path / "checkpoint.pth"
     torch.save(make(state), path, **options)
-    found = checkpoints.read(str(path), shapes)
-    settings["left_alone"] = ", ".join(found.others) or "nothing"
-    assert found.wrapper == wrapper
-    assert same(found.parameters, state)
+    contents = checkpoints.read(str(path), shapes)
+    settings["left_alone"] = ", ".join(contents.others) or "nothing"
+    assert contents.wrapper == wrapper
+    assert same(contents.parameters, state)
 
 
 def test_checksums_may_be_missing(state: State, shapes: Any, tmp_path: Path) -> None:
@@ -241,10 +241,10 @@ def test_every_import_of_a_pickle_is_seen(name: str, tmp_path: Path, settings: D
     path = tmp_path / "checkpoint.pth"
     path.write_bytes(IMPORTING[name])
     with path.open("rb") as stream:
-        found = pickles.foreign(pickles.imported(stream))
-    settings["found"] = ", ".join(found)
-    assert found
-    assert not pickles.only_data(found)
+        names = pickles.foreign(pickles.imported(stream))
+    settings["found"] = ", ".join(names)
+    assert names
+    assert not pickles.only_data(names)
 
 
 def test_file_saved_on_a_gpu(

@@ -34,7 +34,7 @@ def test_wrong_input(
                 raise wrong_inputs.SilentlyAccepted("{}: {}".format(case.id, happened.text))
     else:
         assert happened.refused or happened.as_right, happened.text
-    assert all(map(np.array_equal, harness.answer, harness.prompt(**harness.given)))
+    assert all(map(np.array_equal, harness.answer, harness.prompt(**harness.right_prompt)))
 
 
 #: Unusual objects that the documentation allows.
@@ -99,8 +99,8 @@ def test_smallest_images(harness: wrong_inputs.InputHarness, shape: Any) -> None
 def test_arguments_are_left_alone(harness: wrong_inputs.InputHarness) -> None:
     """Neither the image nor the prompt that the caller holds is changed."""
     image, point, label = harness.scene.image.copy(), harness.point.copy(), np.array([1])
-    low = harness.prompt(**harness.given)[2][:1].copy()
-    kept = [each.copy() for each in (image, point, label, low, harness.box)]
+    low = harness.prompt(**harness.right_prompt)[2][:1].copy()
+    kept = [array.copy() for array in (image, point, label, low, harness.box)]
     harness.image(image)
     harness.prompt(point_coords=point, point_labels=label, box=harness.box, mask_input=low)
     assert all(map(np.array_equal, kept, (image, point, label, low, harness.box)))

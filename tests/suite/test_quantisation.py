@@ -41,7 +41,7 @@ def test_weights_are_rounded_not_cut(loaded: Any, quantised: Any, measured: Dict
         step = 2 * weight.abs().max() / 255
         steps.append(float((layer.weight().dequantize() - weight).abs().max() / step))
     measured["largest_error_steps"] = max(steps)
-    assert len(steps) == sum(isinstance(each, torch.nn.Linear) for each in originals.values())
+    assert len(steps) == sum(isinstance(original, torch.nn.Linear) for original in originals.values())
     assert max(steps) <= 0.51
 
 

@@ -30,7 +30,7 @@ def course(variant_name: str, device: str) -> Dict[str, float]:
     variants.discover()
     variant = variants.VARIANTS[variant_name]
     scene = scenes.draw(seed=7, height=240, width=320)
-    given = inference.prompt(scene, "point")
+    prompt = inference.prompt(scene, "point")
 
     def synchronised(step: Callable[[], Any]) -> Any:
         result = step()
@@ -39,7 +39,7 @@ def course(variant_name: str, device: str) -> Dict[str, float]:
         return result
 
     def segment() -> Any:
-        return inference.segment(variant.predictor(model), scene, given).masks
+        return inference.segment(variant.predictor(model), scene, prompt).masks
 
     torch.set_grad_enabled(False)
     model = timed("load_ms", lambda: synchronised(lambda: weights.load(variant)[0].to(device)))

@@ -40,9 +40,9 @@ def tasks(variant: Variant, device: str) -> Dict[str, Callable[..., Any]]:
     """What can be asked for; every answer is made of dictionaries, lists, words and numbers."""
 
     def steady(work: Callable[..., Any]) -> Callable[..., Any]:
-        def task(**given: Any) -> Any:
+        def task(**arguments: Any) -> Any:
             steady_allocator()
-            records = work(variant, device, **given)
+            records = work(variant, device, **arguments)
             return [asdict(record) for record in records] if isinstance(records, list) else asdict(records)
 
         return task
@@ -81,8 +81,9 @@ def main(arguments: Optional[List[str]] = None) -> None:
         os.dup2(2, 1)  # nothing that anybody prints gets between the answers
         fork_server.serve(known, sys.stdin, answers)
         return
-    name, given = options.task
-    json.dump(known[name](**(json.loads(given) if given else {"names": options.precision})), sys.stdout)
+    name, text = options.task
+    task_arguments = json.loads(text) if text else {"names": options.precision}
+    json.dump(known[name](**task_arguments), sys.stdout)
 
 
 if __name__ == "__main__":

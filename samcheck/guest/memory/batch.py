@@ -65,14 +65,14 @@ def provoke(ready: Any, precision: str, device: str) -> Recovery:
     depend on how full the machine is.
     """
     scene = scenes.draw(7, 240, 320)
-    given = inference.prompt(scene, "point")
+    prompt = inference.prompt(scene, "point")
     side = ready.model.image_encoder.img_size
     count = 64 if side >= 1024 else 512
     wanted = count * 3 * side**2 * 4
 
     ready.set_image(scene.image)
     many_masks(ready, 8)  # warm the allocator and the thread pool, so that they are in the baseline
-    before = inference.predict(ready, given)
+    before = inference.predict(ready, prompt)
     recover(device)
     tensors, used = live_tensors(), in_use(device)
     with LIMITS[device](wanted // 4):
@@ -80,7 +80,7 @@ def provoke(ready: Any, precision: str, device: str) -> Recovery:
         recover(device)
         leaked = new_tensors(tensors)
         growth = in_use(device) - used
-        after = inference.predict(ready, given)
+        after = inference.predict(ready, prompt)
     return Recovery(
         precision=precision,
         error=failure.error if failure else "",

@@ -109,10 +109,10 @@ def _encoder(variant: Variant, model: Any) -> FailurePoint:
     if not attentions:
         raise NoSuchPlace("the image encoder has no global attention like SAM's")
     ready, scene = variant.predictor(model), scenes.draw(7, 240, 320)
-    given = inference.prompt(scene, "point")
+    prompt = inference.prompt(scene, "point")
 
     def call() -> str:
-        answer = inference.segment(ready, scene, given)
+        answer = inference.segment(ready, scene, prompt)
         return digest((answer.logits, answer.low_resolution, answer.scores))
 
     return FailurePoint(call, PatchTarget(attentions[0], "forward"), ready, scene.image.shape[:2])
@@ -132,9 +132,9 @@ def _generator(model: Any, image: np.ndarray, step: PatchTarget, side: int = POI
     from segment_anything import SamAutomaticMaskGenerator
 
     options = {"pred_iou_thresh": 0.0, "stability_score_thresh": 0.0}
-    made = SamAutomaticMaskGenerator(model, points_per_side=side, points_per_batch=side**2, **options)
+    generator = SamAutomaticMaskGenerator(model, points_per_side=side, points_per_batch=side**2, **options)
     return FailurePoint(
-        lambda: digest_of_records(made.generate(image)), step, made.predictor, image.shape[:2]
+        lambda: digest_of_records(generator.generate(image)), step, generator.predictor, image.shape[:2]
     )
 
 

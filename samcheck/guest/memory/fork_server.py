@@ -18,7 +18,7 @@ TASK_SECONDS = 3600
 
 
 def serve(tasks: Dict[str, Callable[..., Any]], requests: TextIO, answers: TextIO) -> None:
-    """Do one task per line, ``{"task": NAME, "given": {...}}``, each in a copy of this process.
+    """Do one task per line, ``{"task": NAME, "arguments": {...}}``, each in a copy of this process.
 
     Answers with a line each, ``{"result": ...}`` or ``{"error": TEXT}``. Nothing of PyTorch may have run
     in this process with more than one thread: a copy has none of the threads of its original.
@@ -26,9 +26,9 @@ def serve(tasks: Dict[str, Callable[..., Any]], requests: TextIO, answers: TextI
     gc.collect()
     gc.freeze()  # a copy need not look through what was there before it
     for line in requests:
-        wanted = json.loads(line)
-        task = tasks[wanted["task"]]
-        answers.write(in_a_copy(lambda task=task, given=wanted["given"]: task(**given)) + "\n")  # type: ignore[misc]
+        request = json.loads(line)
+        task = tasks[request["task"]]
+        answers.write(in_a_copy(lambda task=task, arguments=request["arguments"]: task(**arguments)) + "\n")  # type: ignore[misc]
         answers.flush()
 
 

@@ -58,7 +58,7 @@ def _onnxruntime(model: Any, device: str, pixels: torch.Tensor, folder: str) -> 
     path = os.path.join(folder, "encoder.onnx")
     onnx_export.encoder(model, path)
     session = onnx_runtime.plain_session(path, onnx_runtime.CPU)
-    return lambda given: session.run(None, {"pixels": given.numpy()})[0]
+    return lambda image: session.run(None, {"pixels": image.numpy()})[0]
 
 
 def _compile(model: Any, device: str, pixels: torch.Tensor, folder: str) -> Encode:

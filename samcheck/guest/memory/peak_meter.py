@@ -62,13 +62,13 @@ def _length(event: Any) -> int:
     return int(event.duration_ns() if hasattr(event, "duration_ns") else event.duration_us())
 
 
-def _requested(which: str) -> Callable[[], int]:
+def _requested(statistic: str) -> Callable[[], int]:
     """Reads the bytes that tensors asked for; where PyTorch does not count them, those that they got."""
 
     def read() -> int:
         stats = torch.cuda.memory_stats()
-        given = stats.get("allocated_bytes.all." + which, 0)
-        return int(stats.get("requested_bytes.all." + which, given))
+        allocated = stats.get("allocated_bytes.all." + statistic, 0)
+        return int(stats.get("requested_bytes.all." + statistic, allocated))
 
     return read
 

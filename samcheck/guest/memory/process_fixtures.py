@@ -26,20 +26,20 @@ class Tasks:
     """Another process that does tasks on memory, each in a fresh copy of it; started when first asked."""
 
     def __init__(self, device: str, variant: str) -> None:
-        given = ("--serve", "--device", device, "--variant", variant)
-        self.command = command("samcheck.guest.memory", *given)
+        arguments = ("--serve", "--device", device, "--variant", variant)
+        self.command = command("samcheck.guest.memory", *arguments)
         self.process: Optional["subprocess.Popen[str]"] = None
         self.log: IO[str] = tempfile.TemporaryFile("w+")  # noqa: SIM115  # as long as the process
         self.known: Dict[str, Any] = {}
 
-    def ask(self, task: str, **given: Any) -> Any:
+    def ask(self, task: str, **arguments: Any) -> Any:
         """What the task gives; it is done once only."""
-        line = json.dumps({"task": task, "given": given}, sort_keys=True)
+        line = json.dumps({"task": task, "arguments": arguments}, sort_keys=True)
         if line not in self.known:
             self.known[line] = self._answer(line)
         answer = self.known[line]
         if "error" in answer:
-            pytest.fail("{} {}: {}".format(task, given or "", answer["error"]), pytrace=False)
+            pytest.fail("{} {}: {}".format(task, arguments or "", answer["error"]), pytrace=False)
         return answer["result"]
 
     def _answer(self, line: str) -> Any:

@@ -158,12 +158,12 @@ def _watched(step: PatchTarget, begin: Callable[[], Any], end: Callable[[], Any]
     original, own = getattr(step.owner, step.name), step.name in vars(step.owner)
     first = [True]
 
-    def watched(*given: Any, **named: Any) -> Any:
+    def watched(*arguments: Any, **named: Any) -> Any:
         if not first:
-            return original(*given, **named)
+            return original(*arguments, **named)
         first.clear()
         begin()
-        result = original(*given, **named)
+        result = original(*arguments, **named)
         end()
         return result
 

@@ -47,9 +47,9 @@ class StrategyContext:
     def generator(self, model: Any = None, **options: Any) -> Any:
         from segment_anything import SamAutomaticMaskGenerator
 
-        given = {"points_per_side": GRID, "points_per_batch": BATCH, "pred_iou_thresh": SCORE}
-        given.update(stability_score_thresh=STABILITY, **options)
-        return SamAutomaticMaskGenerator(self.model if model is None else model, **given)
+        arguments = {"points_per_side": GRID, "points_per_batch": BATCH, "pred_iou_thresh": SCORE}
+        arguments.update(stability_score_thresh=STABILITY, **options)
+        return SamAutomaticMaskGenerator(self.model if model is None else model, **arguments)
 
     def masks(self, image: Optional[np.ndarray] = None, model: Any = None, **options: Any) -> List[Any]:
         """Masks of the generator, each bool (H, W) or as run lengths."""
@@ -148,7 +148,7 @@ def _encoder_dropped(context: StrategyContext) -> Prepared:
     """The encoder first, and the decoder once it is gone: its weights are what that frees, no more."""
     seen: List[Any] = []
     lean = precisions.apply(context.model, precisions.PRECISIONS["fp32"], context.device)
-    hook = lean.image_encoder.register_forward_pre_hook(lambda _, given: seen.append(given[0]))
+    hook = lean.image_encoder.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
     context.variant.predictor(lean).set_image(context.image)
     hook.remove()
     freed = sum(parameter.numel() * parameter.element_size() for parameter in lean.image_encoder.parameters())
@@ -184,13 +184,13 @@ def _kept_on_device(context: StrategyContext) -> Prepared:
     """Small batches whose logits stay on the device until all of them are there: a control, no cure."""
 
     def run() -> List[Any]:
-        made = context.generator()
-        ready, size = made.predictor, context.image.shape[:2]
+        generator = context.generator()
+        ready, size = generator.predictor, context.image.shape[:2]
         ready.set_image(context.image)
-        points = ready.transform.apply_coords(made.point_grids[0] * np.array(size)[::-1], size)
-        given = torch.as_tensor(points, dtype=torch.float32, device=context.device)[:, None]
-        labels = torch.ones((len(given), 1), dtype=torch.int, device=context.device)
-        batches = zip(given.split(FEW), labels.split(FEW))
+        points = ready.transform.apply_coords(generator.point_grids[0] * np.array(size)[::-1], size)
+        coordinates = torch.as_tensor(points, dtype=torch.float32, device=context.device)[:, None]
+        labels = torch.ones((len(coordinates), 1), dtype=torch.int, device=context.device)
+        batches = zip(coordinates.split(FEW), labels.split(FEW))
         kept = [ready.predict_torch(*batch, return_logits=True)[0] for batch in batches]
         return list((torch.cat(kept).flatten(0, 1) > 0).cpu().numpy())
 

@@ -27,13 +27,13 @@ OUTPUTS = ("masks", "iou_predictions", "low_res_masks")
 PADDING, BOX_LABELS = -1, (2, 3)
 
 
-def feed(ready: Any, given: Prompt, padded: bool = True) -> Dict[str, np.ndarray]:
-    """What the exported decoder takes where `ready`, a predictor with an image, would take `given`.
+def feed(ready: Any, prompt: Prompt, padded: bool = True) -> Dict[str, np.ndarray]:
+    """What the exported decoder takes where `ready`, a predictor with an image, would take `prompt`.
 
     `padded` False leaves out the padding point.
     """
-    points, labels = _points(ready, given, padded)
-    mask = given.mask
+    points, labels = _points(ready, prompt, padded)
+    mask = prompt.mask
     if mask is None:
         mask = np.zeros((1, *ready.model.prompt_encoder.mask_input_size))
     values = (
@@ -41,21 +41,21 @@ def feed(ready: Any, given: Prompt, padded: bool = True) -> Dict[str, np.ndarray
         np.concatenate(points)[None],
         np.concatenate(labels)[None],
         mask[None],
-        np.array([given.mask is not None]),
+        np.array([prompt.mask is not None]),
         np.array(ready.original_size),
     )
     return {name: np.ascontiguousarray(value, dtype=np.float32) for name, value in zip(INPUTS, values)}
 
 
-def _points(ready: Any, given: Prompt, padded: bool) -> "tuple[List[np.ndarray], List[np.ndarray]]":
+def _points(ready: Any, prompt: Prompt, padded: bool) -> "tuple[List[np.ndarray], List[np.ndarray]]":
     """Coordinates (N, 2) and labels (N,) in parts: the points, the box, the padding."""
     points: List[np.ndarray] = []
     labels: List[np.ndarray] = []
-    if given.points is not None and given.labels is not None:
-        points.append(ready.transform.apply_coords(given.points, ready.original_size))
-        labels.append(given.labels)
-    if given.box is not None:
-        points.append(ready.transform.apply_boxes(given.box[None], ready.original_size).reshape(2, 2))
+    if prompt.points is not None and prompt.labels is not None:
+        points.append(ready.transform.apply_coords(prompt.points, ready.original_size))
+        labels.append(prompt.labels)
+    if prompt.box is not None:
+        points.append(ready.transform.apply_boxes(prompt.box[None], ready.original_size).reshape(2, 2))
         labels.append(np.array(BOX_LABELS))
     elif padded:
         points.append(np.zeros((1, 2)))
@@ -63,9 +63,9 @@ def _points(ready: Any, given: Prompt, padded: bool) -> "tuple[List[np.ndarray],
     return points, labels
 
 
-def all_masks(ready: Any, given: Prompt) -> Prediction:
+def all_masks(ready: Any, prompt: Prompt) -> Prediction:
     """The predictor's own answer, with all four masks as the exported decoder gives them."""
-    single, several = (predict(ready, replace(given, multimask=multimask)) for multimask in (False, True))
+    single, several = (predict(ready, replace(prompt, multimask=multimask)) for multimask in (False, True))
     return Prediction(
         np.concatenate((single.logits, several.logits)),
         np.concatenate((single.low_resolution, several.low_resolution)),
@@ -91,7 +91,7 @@ def problems(actual: Prediction, expected: Prediction, full: bool = True) -> str
     ]
     if full:
         compared.append(("logits", actual.logits, expected.logits, FULL * largest))
-    return "; ".join(filter(None, (_problem(*each) for each in compared)))
+    return "; ".join(filter(None, (_problem(*pair) for pair in compared)))
 
 
 def _problem(name: str, actual: np.ndarray, expected: np.ndarray, limit: float) -> Optional[str]:

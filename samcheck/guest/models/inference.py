@@ -111,13 +111,13 @@ def resized_tensor(model: Any, image: np.ndarray) -> Any:
     return torch.as_tensor(pixels.transpose(2, 0, 1).copy(), device=model.device)[None]
 
 
-def predict(ready: Any, given: Prompt) -> Prediction:
+def predict(ready: Any, prompt: Prompt) -> Prediction:
     """Ask a predictor that has its image set."""
-    logits, scores, low = ready.predict(return_logits=True, **given.arguments())
+    logits, scores, low = ready.predict(return_logits=True, **prompt.arguments())
     return Prediction(logits, low, scores)
 
 
-def segment(ready: Any, scene: Scene, given: Prompt) -> Prediction:
+def segment(ready: Any, scene: Scene, prompt: Prompt) -> Prediction:
     """From an image to masks."""
     ready.set_image(scene.image)
-    return predict(ready, given)
+    return predict(ready, prompt)

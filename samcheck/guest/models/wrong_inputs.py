@@ -29,7 +29,7 @@ class InputHarness:
     """A model with one scene: hands it inputs, right or wrong, and returns SAM's answer.
 
     Attributes:
-        given: a right prompt; `point` (1, 2) and `box` (4,) are right too.
+        right_prompt: `point` (1, 2) and `box` (4,) are right too.
         size: of the image, (H, W).
         step: the method that was called last, so that a refusal can be placed.
         answer: to the right prompt on the right image.
@@ -39,12 +39,12 @@ class InputHarness:
         self.model, self.scene = model, scene
         self.point: np.ndarray = np.array([scene.shapes[-1].point], dtype=float)
         self.box: np.ndarray = np.array(scene.shapes[-1].box, dtype=float)
-        self.given = {"point_coords": self.point, "point_labels": np.array([1])}
+        self.right_prompt = {"point_coords": self.point, "point_labels": np.array([1])}
         self.size: Tuple[int, ...] = scene.image.shape[:2]
         self.ready = self.fresh()
         self.ready.set_image(scene.image)
         self.step = ""
-        self.answer = self.prompt(**self.given)
+        self.answer = self.prompt(**self.right_prompt)
 
     def fresh(self) -> Any:
         """A predictor without an image."""
@@ -55,18 +55,18 @@ class InputHarness:
         predictor = self.fresh()
         self.step = "set_image"
         predictor.set_image(image, image_format)
-        return self._predict(predictor, self.given)
+        return self._predict(predictor, self.right_prompt)
 
     def tensor(self, tensor: torch.Tensor, size: Optional[Tuple[int, ...]] = None) -> Any:
         """The same, past the resizing: with `set_torch_image`."""
         predictor = self.fresh()
         self.step = "set_torch_image"
         predictor.set_torch_image(tensor.to(self.model.device), size or self.size)
-        return self._predict(predictor, self.given)
+        return self._predict(predictor, self.right_prompt)
 
-    def prompt(self, **given: Any) -> Any:
+    def prompt(self, **arguments: Any) -> Any:
         """The right image, with this prompt."""
-        return self._predict(self.ready, given)
+        return self._predict(self.ready, arguments)
 
     def points(self, points: Any, labels: Any = (1,)) -> Any:
         return self.prompt(point_coords=points, point_labels=np.array(labels))
@@ -76,9 +76,9 @@ class InputHarness:
         pixels = torch.as_tensor(self.ready.transform.apply_image(self.scene.image))
         return pixels.permute(2, 0, 1).contiguous()[None]
 
-    def _predict(self, predictor: Any, given: Dict[str, Any]) -> Any:
+    def _predict(self, predictor: Any, arguments: Dict[str, Any]) -> Any:
         self.step = "predict"
-        return predictor.predict(**given)
+        return predictor.predict(**arguments)
 
 
 @dataclass(frozen=True)
@@ -153,7 +153,7 @@ def _nan_mask(harness: InputHarness) -> np.ndarray:
 
 def _before_set_image(harness: InputHarness) -> Any:
     harness.step = "predict"
-    return harness.fresh().predict(**harness.given)
+    return harness.fresh().predict(**harness.right_prompt)
 
 
 def _two_images_two_prompts(harness: InputHarness) -> Any:

@@ -125,11 +125,11 @@ class Oracle:
             result[:, part] = layers.softmax(score.reshape(side * side, -1)) @ value
         return linear(self._weights, name + "proj", result).reshape(side, side, channels)
 
-    def predict(self, encoded: Encoded, given: Prompt) -> Prediction:
+    def predict(self, encoded: Encoded, prompt: Prompt) -> Prediction:
         """Masks for one prompt, as `SamPredictor.predict` orders them."""
-        sparse, dense = self._sparse(encoded, given), self._dense(given)
+        sparse, dense = self._sparse(encoded, prompt), self._dense(prompt)
         low, scores = self._decode(encoded.features, sparse, dense)
-        chosen = slice(1, None) if given.multimask else slice(0, 1)
+        chosen = slice(1, None) if prompt.multimask else slice(0, 1)
         height, width = encoded.resized
         full = layers.resized(low[chosen], (self.side, self.side))[:, :height, :width]
         return Prediction(layers.resized(full, encoded.original), low[chosen], scores[chosen])
@@ -143,28 +143,28 @@ class Oracle:
     def _kind(self, index: int) -> np.ndarray:
         return layers.wide(self._weights, "prompt_encoder.point_embeddings.{}.weight".format(index))[0]
 
-    def _sparse(self, encoded: Encoded, given: Prompt) -> np.ndarray:
+    def _sparse(self, encoded: Encoded, prompt: Prompt) -> np.ndarray:
         """(N, C): points, then either the corners of the box or the one that stands for no box."""
         scale = np.array(encoded.resized[::-1]) / np.array(encoded.original[::-1])
         tokens: List[np.ndarray] = []
         nothing = layers.wide(self._weights, "prompt_encoder.not_a_point_embed.weight")[0]
-        if given.points is not None and given.labels is not None:
-            places = self._position((given.points * scale + 0.5) / self.side)
-            for place, label in zip(places, given.labels):
+        if prompt.points is not None and prompt.labels is not None:
+            places = self._position((prompt.points * scale + 0.5) / self.side)
+            for place, label in zip(places, prompt.labels):
                 tokens.append(nothing if label == -1 else place + self._kind(int(label)))
-        if given.box is not None:
-            corners = self._position((given.box.reshape(2, 2) * scale + 0.5) / self.side)
+        if prompt.box is not None:
+            corners = self._position((prompt.box.reshape(2, 2) * scale + 0.5) / self.side)
             tokens += [corners[0] + self._kind(2), corners[1] + self._kind(3)]
         elif tokens:
             tokens.append(nothing)
         return np.array(tokens)
 
-    def _dense(self, given: Prompt) -> np.ndarray:
+    def _dense(self, prompt: Prompt) -> np.ndarray:
         """(tokens, tokens, C), from the mask of the prompt, or the vector that stands for none."""
         name = "prompt_encoder.mask_downscaling."
-        if given.mask is None:
+        if prompt.mask is None:
             return layers.wide(self._weights, "prompt_encoder.no_mask_embed.weight")[0]
-        x = given.mask[0][..., None].astype(np.float64)
+        x = prompt.mask[0][..., None].astype(np.float64)
         for index in (0, 3):
             x = layers.strided_convolution(self._weights, name + str(index), x)
             x = layers.gelu(layer_norm(self._weights, name + str(index + 1), x, ENCODER_EPSILON))

@@ -25,9 +25,9 @@ _CODE = hashlib.sha256(
 @lru_cache(maxsize=1)
 def folder() -> Path:
     """``$SAMCHECK_CACHE``, else one in the user's cache, else, where that cannot be written, a new one."""
-    given = os.environ.get(CACHE_VARIABLE)
+    chosen = os.environ.get(CACHE_VARIABLE)
     home = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
-    path = Path(given or os.path.join(home, "samcheck", "oracle"))
+    path = Path(chosen or os.path.join(home, "samcheck", "oracle"))
     try:
         path.mkdir(parents=True, exist_ok=True)
         if os.access(path, os.W_OK):

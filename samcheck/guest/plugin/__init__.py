@@ -125,7 +125,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     for name, every in (("variant", _variants(metafunc.config)), ("precision", PRECISION_NAMES)):
         if name in metafunc.fixturenames:
             only = metafunc.definition.get_closest_marker(name + "s")
-            chosen = [each for each in every if only is None or each in only.args]
+            chosen = [value for value in every if only is None or value in only.args]
             metafunc.parametrize(name, chosen, scope="session")
 
 
@@ -162,7 +162,7 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
         reason=reason,
         details=details,
         defect=watch.defect if watch is not None and outcome in ("known", "fixed") else None,
-        seconds=round(sum(each.duration for each in reports), 4),
+        seconds=round(sum(phase.duration for phase in reports), 4),
         **noted(item, outcome == "failed"),
     )
 

@@ -40,9 +40,9 @@ def precision_for(context: Context) -> str:
 
 def requests(context: Context) -> List[Request]:
     """Four prompts on each of two pictures: the scene, and its mirror image."""
-    given = [inference.prompt(context.scene, kind) for kind in KINDS]
+    prompts = [inference.prompt(context.scene, kind) for kind in KINDS]
     images = (context.scene.image, np.ascontiguousarray(context.scene.image[::-1]))
-    return [(image, prompt) for image in images for prompt in given]
+    return [(image, prompt) for image in images for prompt in prompts]
 
 
 def naively(context: Context, asked: List[Request]) -> List[Prediction]:

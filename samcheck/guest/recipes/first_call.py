@@ -57,10 +57,10 @@ def main(arguments: Optional[List[str]] = None) -> None:
     variant = variants.VARIANTS[options.variant]
     ready = variant.predictor(weights.load(variant)[0].to(options.device))
     scene = scenes.draw(seed=7, height=240, width=320)
-    given = inference.prompt(scene, "point")
+    prompt = inference.prompt(scene, "point")
 
     def request() -> Any:
-        return inference.segment(ready, scene, given)
+        return inference.segment(ready, scene, prompt)
 
     first = once(request, options.device)
     warm_up(ready, scene.image.shape)

@@ -149,8 +149,8 @@ def _prompts(context: Context, ready: Any) -> Tuple[Any, Any]:
     """`BATCH` prompts of one point each, in the model's pixels."""
     height, width = context.scene.image.shape[:2]
     points = np.random.Generator(np.random.PCG64(0)).random((BATCH, 1, 2)) * (width, height)
-    given = ready.transform.apply_coords(points, (height, width))
-    coordinates = torch.as_tensor(given, dtype=torch.float32, device=ready.device)
+    transformed = ready.transform.apply_coords(points, (height, width))
+    coordinates = torch.as_tensor(transformed, dtype=torch.float32, device=ready.device)
     return coordinates, torch.ones((BATCH, 1), dtype=torch.int, device=ready.device)
 
 
