@@ -47,7 +47,7 @@ def memory_mib() -> int:
     return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2**20
 
 
-def import_all() -> "tuple[Dict[str, Any], Dict[str, str]]":
+def import_all() -> tuple[Dict[str, Any], Dict[str, str]]:
     """Import what SAM needs; returns modules by name and, for those that failed, the error.
 
     A package that is absent is in neither.

@@ -126,7 +126,7 @@ class Candidate(NamedTuple):
     mask: np.ndarray
 
 
-def candidates(oracle_model: Any, image: np.ndarray) -> "Iterator[Candidate]":
+def candidates(oracle_model: Any, image: np.ndarray) -> Iterator[Candidate]:
     """All masks of all points that are not empty."""
     from samcheck.guest.models.inference import Prompt
 

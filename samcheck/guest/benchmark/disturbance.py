@@ -88,7 +88,7 @@ class DisturbanceMonitor:
             self.disturbed.append(reason)
 
 
-def cpu_seconds() -> "tuple[float, float]":
+def cpu_seconds() -> tuple[float, float]:
     """CPU time so far of the whole machine, idle not counted, and of this process, in seconds.
 
     Steal, what a virtual machine's host gave to others, counts as used by others.
@@ -103,7 +103,7 @@ def cpu_seconds() -> "tuple[float, float]":
     return (sum(fields) - idle) / os.sysconf("SC_CLK_TCK"), own.user + own.system
 
 
-def others_share(before: "tuple[float, float]", after: "tuple[float, float]") -> Optional[float]:
+def others_share(before: tuple[float, float], after: tuple[float, float]) -> Optional[float]:
     """The CPU time that other processes used, over what this one used and they together; None if unknown."""
     used, own = after[0] - before[0], after[1] - before[1]
     if used <= 0.2:  # the kernel counts in hundredths of a second
@@ -118,7 +118,7 @@ class NvmlDevice:
         self._nvml, self._handle = nvml, handle
 
     @staticmethod
-    def open() -> "Optional[NvmlDevice]":
+    def open() -> Optional[NvmlDevice]:
         try:
             import pynvml
         except ImportError:

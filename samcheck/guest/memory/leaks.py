@@ -54,7 +54,7 @@ class Loop:
         failures: allocations that failed so far.
     """
 
-    step: Callable[["Loop"], Any]
+    step: Callable[[Loop], Any]
     failures: int = 0
 
 

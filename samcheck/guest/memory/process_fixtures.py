@@ -28,7 +28,7 @@ class Tasks:
     def __init__(self, device: str, variant: str) -> None:
         arguments = ("--serve", "--device", device, "--variant", variant)
         self.command = command("samcheck.guest.memory", *arguments)
-        self.process: Optional["subprocess.Popen[str]"] = None
+        self.process: Optional[subprocess.Popen[str]] = None
         self.log: IO[str] = tempfile.TemporaryFile("w+")  # noqa: SIM115  # as long as the process
         self.known: Dict[str, Any] = {}
 
@@ -55,7 +55,7 @@ class Tasks:
             answer = ""
         return json.loads(answer) if answer else {"error": self._ended()}
 
-    def _start(self) -> "subprocess.Popen[str]":
+    def _start(self) -> subprocess.Popen[str]:
         pipe = subprocess.PIPE
         environment = dict(os.environ, PYTHONPATH=os.pathsep.join(sys.path))
         # Where a thread once had an arena of its own, glibc turns to its 64 MiB of reserved addresses when

@@ -47,7 +47,7 @@ def feed(ready: Any, prompt: Prompt, padded: bool = True) -> Dict[str, np.ndarra
     return {name: np.ascontiguousarray(value, dtype=np.float32) for name, value in zip(INPUTS, values)}
 
 
-def _points(ready: Any, prompt: Prompt, padded: bool) -> "tuple[List[np.ndarray], List[np.ndarray]]":
+def _points(ready: Any, prompt: Prompt, padded: bool) -> tuple[List[np.ndarray], List[np.ndarray]]:
     """Coordinates (N, 2) and labels (N,) in parts: the points, the box, the padding."""
     points: List[np.ndarray] = []
     labels: List[np.ndarray] = []

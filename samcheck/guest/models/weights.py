@@ -102,7 +102,7 @@ def load_trained(model: Any) -> Weights:
 
 
 #: What `keep` has loaded, by variant.
-_KEPT: Dict[str, "Tuple[Any, Weights]"] = {}
+_KEPT: Dict[str, Tuple[Any, Weights]] = {}
 
 
 def keep(variant: Variant) -> None:
@@ -110,7 +110,7 @@ def keep(variant: Variant) -> None:
     _KEPT[variant.name] = load(variant)
 
 
-def load(variant: Variant) -> "Tuple[Any, Weights]":
+def load(variant: Variant) -> Tuple[Any, Weights]:
     """Build `variant` with its own weights or its official checkpoint, else with seeded weights.
 
     Returns the model (float32, CPU, eval mode) and what it carries.

@@ -50,7 +50,7 @@ class Oracle:
         self.side = self.tokens * self._patch
 
     @classmethod
-    def of(cls, model: Any, digest: str = "") -> "Oracle":
+    def of(cls, model: Any, digest: str = "") -> Oracle:
         """The oracle for a `Sam` in float32 on the CPU; its memory is shared, not copied."""
         weights = {name: tensor.numpy() for name, tensor in model.state_dict().items()}
         return cls(weights, model.mask_decoder.transformer.num_heads, digest)

@@ -56,7 +56,7 @@ def features(weights_digest: str, pixels: np.ndarray, compute: Callable[[], np.n
     return stored
 
 
-def _read(path: Path) -> "Optional[np.ndarray]":
+def _read(path: Path) -> Optional[np.ndarray]:
     try:
         with np.load(path, allow_pickle=False) as archive:
             array: np.ndarray = archive["features"]

@@ -111,7 +111,7 @@ def _require_torch() -> None:
         )
 
 
-def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> "Optional[bool]":
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> Optional[bool]:
     path = str(collection_path)
     return of_other_groups(config, path) or is_skipped(config, path) or None  # None: others may say
 
@@ -168,7 +168,7 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
 
 
 @pytest.hookimpl(tryfirst=True)
-def pytest_report_teststatus(report: Any) -> "Optional[Tuple[str, str, str]]":
+def pytest_report_teststatus(report: Any) -> Optional[Tuple[str, str, str]]:
     """Show ``known`` and ``fixed`` by their names in pytest's own output."""
     outcome = dict(getattr(report, "user_properties", ())).get("samcheck-outcome")
     if report.when == "call" and report.passed and outcome in ("known", "fixed"):

@@ -130,7 +130,7 @@ def new_predictor(variant: str) -> Callable[[Any], Any]:
 
 
 @pytest.fixture(scope="session")
-def encoded(model: Any, new_predictor: Callable[[Any], Any], scene: Any) -> "Tuple[Any, str]":
+def encoded(model: Any, new_predictor: Callable[[Any], Any], scene: Any) -> Tuple[Any, str]:
     """A predictor with the scene's image encoded, and what its encoder really computed in."""
     from ..models import precisions
 
@@ -139,7 +139,7 @@ def encoded(model: Any, new_predictor: Callable[[Any], Any], scene: Any) -> "Tup
 
 
 @pytest.fixture(scope="session")
-def ready(encoded: "Tuple[Any, str]") -> Any:
+def ready(encoded: Tuple[Any, str]) -> Any:
     """A predictor of the model with the scene's image encoded, for checks that only ask it."""
     return encoded[0]
 
@@ -157,6 +157,6 @@ def turns(request: pytest.FixtureRequest, settings: Dict[str, str]) -> Any:
 
 
 @pytest.fixture(scope="session")
-def computed_in(encoded: "Tuple[Any, str]") -> str:
+def computed_in(encoded: Tuple[Any, str]) -> str:
     """What the encoder of `ready` really computed in."""
     return encoded[1]
