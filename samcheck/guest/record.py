@@ -21,7 +21,7 @@ from typing import Dict, List, Optional, Sequence
 SCHEMA_VERSION = 4
 
 
-class Word(str, Enum):  # noqa: UP042  Python 3.8
+class Word(str, Enum):
     """A word of a closed set, written as itself. `enum.StrEnum` does the same from Python 3.11 on."""
 
     def __str__(self) -> str:
@@ -329,7 +329,7 @@ def restriction(variants: Sequence[str], groups: Sequence[str]) -> str:
 
 def result_name(cell: str, variants: Sequence[str], groups: Sequence[str]) -> str:
     """``<cell>+<variant>@<group>``."""
-    return cell + "".join(["+" + each for each in variants] + ["@" + each for each in groups])
+    return cell + "".join(["+" + name for name in variants] + ["@" + name for name in groups])
 
 
 @dataclass(frozen=True)

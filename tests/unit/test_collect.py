@@ -25,7 +25,7 @@ def written(*, finish_two: bool = False, end: bool = False) -> tuple[Journal, by
     intake = Intake()
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "journal"
-        writer = guest_journal.Journal(str(path))
+        writer = guest_journal.EventWriter(str(path))
         writer.weights("tiny", "random")
         writer.collected([ONE, TWO])
         writer.started(ONE.check)

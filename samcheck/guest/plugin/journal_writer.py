@@ -11,18 +11,18 @@ from typing import Any, Generator
 import pytest
 
 from ..fitness import UNFIT, Fitness
-from ..journal import Journal
+from ..journal import EventWriter
 from ..record import CheckOutcome
 from . import forked
-from .groups import group_of
+from .check_groups import group_of
+from .check_selection import check_id
 from .outcome import DETAILS_LIMIT, RESULT, describe, first_line
-from .selection import check_id
 
 
 class JournalWriter:
     """Writes the journal and stops a check at its time limit."""
 
-    def __init__(self, journal: Journal, timeout: float, root: str) -> None:
+    def __init__(self, journal: EventWriter, timeout: float, root: str) -> None:
         self.journal = journal
         self.root = root
         self.timeout = timeout

@@ -7,9 +7,9 @@ from typing import Any, Dict, List, Optional, Tuple  # noqa: F401  # in a quoted
 import pytest
 
 from ..record import CheckOutcome, CheckResult
-from .groups import group_of
+from .check_groups import group_of
+from .check_selection import check_id
 from .recording import WATCH
-from .selection import check_id
 
 #: Characters of traceback that are kept of a check.
 DETAILS_LIMIT = 4000
