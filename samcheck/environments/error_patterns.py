@@ -19,17 +19,17 @@ class ErrorPattern:
 
 
 @dataclass(frozen=True)
-class Explanation:
+class Diagnosis:
     """Why a program failed, and what to do."""
 
     cause: FailureCause
     sentence: str
 
 
-def explain(patterns: Iterable[ErrorPattern], output: str) -> Explanation | None:
+def explain(patterns: Iterable[ErrorPattern], output: str) -> Diagnosis | None:
     """What the first pattern that fits the output says; None where none does."""
     for known in patterns:
         match = re.search(known.pattern, output, re.IGNORECASE)
         if match:
-            return Explanation(known.cause, known.sentence.format(**match.groupdict()))
+            return Diagnosis(known.cause, known.sentence.format(**match.groupdict()))
     return None

@@ -6,7 +6,7 @@ were read. None could be tried here, for want of a GPU.
 
 from __future__ import annotations
 
-from samcheck.environments.error_patterns import ErrorPattern, Explanation, explain
+from samcheck.environments.error_patterns import Diagnosis, ErrorPattern, explain
 from samcheck.guest.record import FailureCause
 
 _PATTERNS = (
@@ -64,18 +64,18 @@ _PATTERNS = (
 )
 
 
-def refusal(words: str) -> Explanation:
+def refusal(words: str) -> Diagnosis:
     """Why the engine would not start a container, with its own words behind."""
     known = explain(_PATTERNS, words)
     short = " ".join(words.split())[:300]
     if known is None:
-        return Explanation(FailureCause.ENGINE, f"the engine would not start the container: {short}")
-    return Explanation(known.cause, f"{known.sentence} ({short})")
+        return Diagnosis(FailureCause.ENGINE, f"the engine would not start the container: {short}")
+    return Diagnosis(known.cause, f"{known.sentence} ({short})")
 
 
-def lost(words: str) -> Explanation:
+def lost(words: str) -> Diagnosis:
     """Why a guest that was given a GPU does not see it, with PyTorch's words behind."""
     short = " ".join(words.split())[:300] or "no reason given"
-    unseen = Explanation(FailureCause.GPU, "PyTorch sees no GPU in an environment that was given one")
+    unseen = Diagnosis(FailureCause.GPU, "PyTorch sees no GPU in an environment that was given one")
     known = explain(_PATTERNS, words) or unseen
-    return Explanation(known.cause, f"{known.sentence} ({short})")
+    return Diagnosis(known.cause, f"{known.sentence} ({short})")

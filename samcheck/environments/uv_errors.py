@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from samcheck.environments.error_patterns import ErrorPattern, Explanation, explain
+from samcheck.environments.error_patterns import Diagnosis, ErrorPattern, explain
 from samcheck.guest.record import FailureCause
 
 # In the order of trust: a full disk also breaks downloads.
@@ -46,13 +46,13 @@ _PATTERNS = (
 )
 
 
-def explained(output: str) -> Explanation:
+def explained(output: str) -> Diagnosis:
     """Cause and remedy for the output of a failed uv, with its own words behind."""
     words = _own_words(output)
     known = explain(_PATTERNS, output)
     if known is None:
-        return Explanation(FailureCause.INSTALLER, f"installation failed: {words}")
-    return Explanation(known.cause, f"{known.sentence} ({words})")
+        return Diagnosis(FailureCause.INSTALLER, f"installation failed: {words}")
+    return Diagnosis(known.cause, f"{known.sentence} ({words})")
 
 
 def _own_words(output: str) -> str:
