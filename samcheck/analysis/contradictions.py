@@ -58,7 +58,7 @@ def contradictions(
     """
     found = []
     for row in stored:
-        cell = _cell(row.result)
+        cell = Cell.of(row.result.cell)
         for rule, fact, source, seen in _of(cell, row.result, facts, obstacles(cell, facts)):
             found.append(Contradiction(cell.id, row.device, row.driver, rule, fact, source, seen))
     return found
@@ -79,11 +79,6 @@ def _of(cell: Cell, result: CellResult, facts: Facts, against: tuple[Obstacle, .
         source = (*(release.source if release else ()), *(build.source if build else ()))
         yield "", "the facts have nothing against it", tuple(dict.fromkeys(source)), seen
     yield from _archs(cell, result, facts)
-
-
-def _cell(result: CellResult) -> Cell:
-    was = result.cell
-    return Cell(was.torch, was.cuda, was.python, was.numpy, was.sam)
 
 
 def _works(result: CellResult, kind: str) -> str:

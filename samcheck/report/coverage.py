@@ -21,7 +21,7 @@ TRIED = ("passed", "failed", "crashed", "timed-out", "misbuilt")
 
 def section(results: Sequence[CellResult], facts: Facts | None) -> list[str]:
     """A row for each two axes: how many of the possible pairs of the values in these results were tried."""
-    every = [compatibility.fields(_cell(result)) for result in results]
+    every = [compatibility.fields(Cell.of(result.cell)) for result in results]
     done = [
         values
         for values, result in zip(every, results, strict=True)
@@ -41,11 +41,6 @@ def section(results: Sequence[CellResult], facts: Facts | None) -> list[str]:
         *grid(heads, _rows(axes, seen)),
         "",
     ]
-
-
-def _cell(result: CellResult) -> Cell:
-    was = result.cell
-    return Cell(was.torch, was.cuda, was.python, was.numpy, was.sam)
 
 
 def _rows(axes: dict[str, tuple[str, ...]], seen: Coverage) -> Iterator[list[str]]:

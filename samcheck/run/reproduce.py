@@ -63,8 +63,7 @@ def _python(result: CellResult) -> str:
         stored = result.environment.details.get("interpreter", "")
         python = Path(os.path.expanduser(stored.replace("<checkout>", str(paths.CHECKOUT))))
     else:
-        was = result.cell
-        cell = Cell(was.torch, was.cuda, was.python, was.numpy, was.sam)
+        cell = Cell.of(result.cell)
         folder = venv.Venv().folder(cell, requirements.resolve(cell, facts.load()))
         python = folder / "bin" / "python"
     if not python.is_absolute() or not os.access(python, os.X_OK):

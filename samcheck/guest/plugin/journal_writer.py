@@ -12,9 +12,10 @@ import pytest
 
 from ..fitness import UNFIT, Fitness
 from ..journal import Journal
+from ..record import DETAILS_LIMIT
 from . import forked
 from .groups import group_of
-from .outcome import DETAILS_LIMIT, RESULT, describe, first_line
+from .outcome import RESULT, describe, first_line
 from .selection import check_id
 
 

@@ -6,13 +6,10 @@ from typing import Any, Dict, List, Optional, Tuple  # noqa: F401  # in a quoted
 
 import pytest
 
-from ..record import CheckResult
+from ..record import DETAILS_LIMIT, CheckResult
 from .groups import group_of
 from .recording import WATCH
 from .selection import check_id
-
-#: Characters of traceback that are kept of a check.
-DETAILS_LIMIT = 4000
 
 REPORTS = pytest.StashKey["List[pytest.TestReport]"]()
 RESULT = pytest.StashKey["Optional[CheckResult]"]()
