@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Collection
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +29,7 @@ from samcheck.run import progress as display
 from samcheck.run.context import Settings
 from samcheck.sanitize import visible
 from samcheck.storage import results
+from samcheck.suggestions import similar
 
 HELD = {
     "torch": "The PyTorch, where another axis is bisected.",
@@ -227,7 +227,7 @@ def _unknown(check: str, found: list[CellResult]) -> str:
     known = {each.check for result in found for each in result.checks}
     if not known or check in known:
         return ""
-    near = get_close_matches(check, sorted(known), n=3, cutoff=0)
+    near = similar(check, sorted(known), most=3, cutoff=0)
     return f"--check: none of {len(found)} stored results has {check}; like it are {', '.join(near)}"
 
 

@@ -6,7 +6,6 @@ import json
 import sys
 from collections import Counter
 from dataclasses import asdict
-from difflib import get_close_matches
 from pathlib import Path
 
 import click
@@ -20,6 +19,7 @@ from samcheck.errors import CELLS_FAILED, BadInput
 from samcheck.facts import TABLES, Fact, Facts, GpuModel
 from samcheck.run import progress as display
 from samcheck.storage import results
+from samcheck.suggestions import did_you_mean
 
 STATUSES = ("verified", "stored", "unverified")
 #: Table → the file that it is in.
@@ -106,8 +106,8 @@ def _tables(known: Facts, wanted: str, as_json: bool) -> None:
     """One table by its name, or all of a file by the file's."""
     names = [wanted] if wanted in FILES else [name for name, file in FILES.items() if file == wanted]
     if not names:
-        near = get_close_matches(wanted, [*FILES, *FILES.values(), "sources"], n=1)
-        hint = f"did you mean {near[0]}?" if near else f"known: {', '.join([*FILES, 'sources'])}"
+        hint = did_you_mean(wanted, [*FILES, *FILES.values(), "sources"])
+        hint = hint or f"known: {', '.join([*FILES, 'sources'])}"
         raise BadInput(f"there is no table {wanted!r}: {hint}")
     if as_json:
         rows = {name: [columns for columns, _ in _rows(known, name)] for name in names}
@@ -138,8 +138,7 @@ def _text(value: object) -> str:
 
 def _sources(known: Facts, id: str, as_json: bool) -> None:
     if id and id not in known.sources:
-        near = get_close_matches(id, known.sources, n=1)
-        hint = f"did you mean {near[0]}?" if near else "`samcheck facts sources` lists all"
+        hint = did_you_mean(id, known.sources) or "`samcheck facts sources` lists all"
         raise BadInput(f"there is no source {id!r}: {hint}")
     chosen = {id: known.sources[id]} if id else known.sources
     if as_json:

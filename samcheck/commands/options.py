@@ -11,6 +11,7 @@ import click
 
 from samcheck import paths
 from samcheck.environments import KINDS
+from samcheck.guest.record import CHECK_SECONDS
 from samcheck.run.pytest_arguments import TIERS
 
 #: Of anything that is counted: nobody has more, and each takes its time and memory.
@@ -54,7 +55,7 @@ python_option = click.option(
 timeout_option = click.option(
     "--check-timeout",
     type=Number(min=1),
-    default=900,
+    default=CHECK_SECONDS,
     show_default=True,
     help="Seconds after which a check is stopped.",
 )

@@ -15,8 +15,8 @@ from packaging.version import InvalidVersion, Version
 from samcheck import facts, files, paths
 from samcheck.cells import DEFAULT_SAM, Cell
 from samcheck.environments import DiskNeed, Ended, GuestJob, Place, fingerprint_reader, processes
-from samcheck.errors import BuildFailed, EnvironmentUnavailable
-from samcheck.facts.requirements import Requirements, resolve
+from samcheck.errors import EnvironmentUnavailable
+from samcheck.facts.requirements import Requirements, numpy_of
 
 #: For an interpreter to say what it has: PyTorch comes slowly from a disk far away.
 PROBE_SECONDS = 300.0
@@ -103,7 +103,7 @@ def cell_of(python: str) -> Cell:
         sam=f"segment-anything=={sam}" if sam else DEFAULT_SAM,
     )
     numpy = says("numpy", seen.numpy)
-    return cell if _default_numpy(cell) == numpy else replace(cell, numpy=numpy)
+    return cell if numpy_of(cell, facts.load()) == numpy else replace(cell, numpy=numpy)
 
 
 def _ended(command: list[str], environment: dict[str, str], log: Path) -> tuple[int, str]:
@@ -146,12 +146,3 @@ def _version(python: str, package: str, said: str | None) -> str:
             "install it again there, or name another interpreter with --python",
         ) from None
     return said.strip()
-
-
-def _default_numpy(cell: Cell) -> str:
-    """The NumPy that an id without one stands for; nothing where the facts do not know this PyTorch."""
-    try:
-        pin = resolve(cell, facts.load()).numpy[0]
-    except BuildFailed:
-        return ""
-    return pin.partition("==")[2]

@@ -156,6 +156,10 @@ class Facts:
         names = ((row, own) for row in self.gpus for own in (row.name, *row.aliases))
         return next((row for row, own in names if wanted and _words(own) == wanted), None)
 
+    def gpu_called(self, name: str) -> GpuModel | None:
+        """As `gpu`, also of a name without its ``RTX`` or ``GTX``, as people write it: ``4090``."""
+        return next((row for brand in ("", "RTX ", "GTX ") if (row := self.gpu(brand + name))), None)
+
     def sizes_of(self, gpu: GpuModel) -> tuple[Memory, ...]:
         """The sizes of memory that a GPU is sold with; none where it has no memory of its own."""
         return tuple(row for row in self.memory if row.gpu == gpu.name)

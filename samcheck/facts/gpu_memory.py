@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from difflib import get_close_matches
 
 from samcheck import units
 from samcheck.errors import BadInput
 from samcheck.facts import Facts, GpuModel, Memory
+from samcheck.suggestions import did_you_mean
 
 MIB, GIB = 2**20, 2**30
 #: Of its label, what a card may hold back of which nobody is known to have looked: a sixteenth for error
@@ -45,7 +45,7 @@ def card(text: str, facts: Facts) -> Card:
         BadInput: the facts do not know the GPU, or it is sold with several sizes and the name does not tell
             which; or a size that cannot be read.
     """
-    gpu = _gpu(text, facts)
+    gpu = facts.gpu_called(text)
     if gpu is None and _SIZE.fullmatch(text.strip()):
         return Card(units.size(text))
     if gpu is None:
@@ -59,14 +59,9 @@ def card(text: str, facts: Facts) -> Card:
     return Card(int(label * GIB * (1 - HELD_BACK)), f"{gpu.name} {label}GB", told, gpu.capability)
 
 
-def _gpu(text: str, facts: Facts) -> GpuModel | None:
-    """By its name, with ``RTX`` or ``GTX`` left out or not."""
-    return next((gpu for brand in ("", "RTX ", "GTX ") if (gpu := facts.gpu(brand + text))), None)
-
-
 def _unknown(text: str, facts: Facts) -> str:
-    near = get_close_matches(text.upper(), [row.name for row in facts.gpus], n=2)
-    hint = f"did you mean {' or '.join(near)}? Else " if near else ""
+    hint = did_you_mean(text.upper(), [row.name for row in facts.gpus], most=2)
+    hint += " Else " if hint else ""
     return (
         f"{text!r} is neither a size nor a GPU that the facts know: {hint}give its memory, e.g. 8GiB, or one "
         "of the names in `samcheck facts memory`"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 
 from packaging.version import Version
 
@@ -13,6 +12,7 @@ from samcheck.cells import Cell
 from samcheck.errors import BadInput
 from samcheck.facts import Build, Facts, Release
 from samcheck.facts.compatibility import Obstacle
+from samcheck.suggestions import similar
 
 #: Versions of drivers begin with their branch; no PyTorch that is known runs on an older one.
 OLDEST_BRANCH = 300
@@ -65,7 +65,7 @@ def host(gpu: str, driver: str, facts: Facts) -> Machine:
     driver = driver_version("--driver", driver)
     if not gpu:
         return Machine(driver=driver)
-    row = facts.gpu(gpu) or facts.gpu(f"RTX {gpu}") or facts.gpu(f"GTX {gpu}")
+    row = facts.gpu_called(gpu)
     if row is None:
         return Machine((_by_capability(gpu, facts),), driver)
     if row.host != "x86_64":
@@ -102,7 +102,7 @@ def _by_capability(text: str, facts: Facts) -> GpuDevice:
         if row.capability.replace(".", "") == wanted:
             return GpuDevice(f"a GPU of compute capability {row.capability}", row.capability)
     names = [row.name for row in facts.gpus if row.host == "x86_64"]
-    near = get_close_matches(text.upper(), names, n=3, cutoff=0.4)
+    near = similar(text.upper(), names, most=3)
     hint = f"; like it are {', '.join(near)}" if near else f"; known are {', '.join(names)}"
     raise BadInput(
         f"--gpu: the facts do not know {text!r} by that name{hint}. Its compute capability, as in --gpu 8.6, "

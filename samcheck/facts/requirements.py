@@ -66,6 +66,16 @@ def resolve(cell: Cell, facts: Facts) -> Requirements:
     )
 
 
+def numpy_of(cell: Cell, facts: Facts) -> str:
+    """The NumPy that a cell gets, also where it names none; empty where the facts know none for it."""
+    if cell.numpy:
+        return cell.numpy
+    try:
+        return resolve(cell, facts).numpy[0].partition("==")[2]
+    except BuildFailed:
+        return ""
+
+
 def _source(cell: Cell, release: Release) -> tuple[str, str]:
     """Index and local version suffix of the wanted build."""
     if cell.cuda == release.default_build.tag:

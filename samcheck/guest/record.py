@@ -170,6 +170,15 @@ GROUP_NAMES = (
 TURN_FIFOS = ("turns-said", "turns-heard")
 
 
+#: Seconds after which a check is stopped, unless other ones are asked for.
+CHECK_SECONDS = 900.0
+#: By tier: seconds that one benchmark may take for warming up, and again for its samples. A median over 0.3 s
+#: is steady to a few per cent; a second would cost the fast tier 15 s more.
+BENCHMARK_SECONDS = {"fast": 0.3, "full": 1.0}
+#: Characters of a traceback, or of what a guest printed, that are kept of a check.
+DETAILS_LIMIT = 4000
+
+
 @dataclass(frozen=True)
 class Series:
     """What one process measured in one benchmark, in the order of time.

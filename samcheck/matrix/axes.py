@@ -9,13 +9,13 @@ or ``auto`` (what suits the machine); a NumPy is also ``auto``, the newest that 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from difflib import get_close_matches
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.version import InvalidVersion, Version
 
 from samcheck.facts import Facts, Release
 from samcheck.facts.gpu_support import Machine, best_build
+from samcheck.suggestions import did_you_mean
 
 WORDS = ("minors", "newest", "oldest")
 
@@ -131,7 +131,4 @@ def _not_understood(text: str, values: list[str]) -> str:
         Version(text)
     except InvalidVersion:
         return f"neither a value, nor like '>=2.4', 'all', {', '.join(map(repr, WORDS))}"
-    near = [value for value in values if value.startswith(f"{text}.")]
-    near += get_close_matches(text, values, n=1)
-    hint = f"; did you mean {near[0]!r}?" if near else ""
-    return f"not known, {values[-1]} to {values[0]} are{hint}"
+    return f"not known, {values[-1]} to {values[0]} are{did_you_mean(text, values, lead='; ')}"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import Any
 
 from samcheck.cells import Cell
@@ -14,6 +13,7 @@ from samcheck.facts.compatibility import Obstacle
 from samcheck.facts.gpu_support import Machine
 from samcheck.matrix import axes
 from samcheck.matrix.plan_text import obstacle_json
+from samcheck.suggestions import similar
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ def find(id: str, facts: Facts) -> Cell:
     if named is not None:
         return named
     possible = [cell.id for cell in every if not cell.numpy and not compatibility.obstacles(cell, facts)]
-    (near,) = get_close_matches(id, possible, n=1, cutoff=0)
+    (near,) = similar(id, possible, cutoff=0)
     raise BadInput(f"no cell is called {id[:80]!r}; one that can be is {near}")
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from difflib import get_close_matches
 from pathlib import Path
 
 from samcheck.cells import Cell, LeftOut, matches
@@ -22,6 +21,7 @@ from samcheck.matrix.pair_coverage import Coverage
 from samcheck.matrix.ranking import NO_LIMIT, Budget
 from samcheck.matrix.run_history import NONE, History
 from samcheck.matrix.space import Space
+from samcheck.suggestions import did_you_mean
 
 
 @dataclass(frozen=True)
@@ -143,13 +143,12 @@ def select(whole: Plan, patterns: Sequence[str], tags: Sequence[str] = ()) -> Pl
 
 def _nothing_selected(whole: Plan, patterns: Sequence[str], tags: Sequence[str]) -> str:
     ids = [row.cell.id for row in whole.cells]
-    near = [close for pattern in patterns for close in get_close_matches(pattern, ids, cutoff=0.5)]
-    hint = f" Did you mean {near[0]}?" if near else ""
+    hint = next(filter(None, (did_you_mean(pattern, ids, lead="; ") for pattern in patterns)), ".")
     wanted = ", ".join((*patterns, *(f"tag {tag}" for tag in tags)))
     if not ids:
         reason = f": {whole.left_out[0].reason}" if whole.left_out else ""
         return f"matrix {whole.name}: no cell is left on {whole.host}{reason}; `samcheck plan` says more"
-    return f"matrix {whole.name}: no cell fits {wanted}.{hint} Its cells: {', '.join(ids)}"
+    return f"matrix {whole.name}: no cell fits {wanted}{hint} Its cells: {', '.join(ids)}"
 
 
 def _listed(given: MatrixFile, world: World) -> list[PlannedCell]:

@@ -14,6 +14,7 @@ from typing import Protocol
 import samcheck
 from samcheck.environments import Environment
 from samcheck.guest.record import (
+    BENCHMARK_SECONDS,
     SCHEMA_VERSION,
     CellOutcome,
     CellResult,
@@ -74,7 +75,7 @@ class Settings:
 
     @property
     def benchmark_seconds(self) -> float:
-        return self.seconds or repetitions.SECONDS[self.tier]
+        return self.seconds or BENCHMARK_SECONDS[self.tier]
 
     @property
     def passes(self) -> int:

@@ -16,9 +16,8 @@ from samcheck import files
 from samcheck.codec import RecordDecoder
 from samcheck.environments import EndCause, Ended, channel
 from samcheck.errors import BadInput
-from samcheck.guest.record import CheckOutcome, CheckResult, module_of
+from samcheck.guest.record import DETAILS_LIMIT, CheckOutcome, CheckResult, module_of
 
-DETAILS_LIMIT = 4000
 #: Bytes of one start's record: what a guest may say in it, and what is noted beside that.
 LARGEST_RECORD = 2 * channel.TOTAL_LIMIT
 #: Of pytest: it ran all that it had to run: some, with success or not, or none.

@@ -19,8 +19,6 @@ from samcheck.run import records
 MODULE, GROUP = "test_latency.py", "latency"
 #: How many processes a tier has by default; `fast` has no time for a second one.
 PROCESSES = {"fast": 1, "full": 5}
-#: Seconds that one benchmark may take for warming up, and again for its samples.
-SECONDS = {"fast": 0.3, "full": 1.0}
 
 Start = Callable[[int], Ended]
 

@@ -91,7 +91,8 @@ def merge(folders: Sequence[Path], into: Path) -> Merged:
     standing, unusable = _read_all([into])
     best = _best([*standing, *arriving])
     there = _best(standing)
-    in_the_way = {path.relative_to(into) for path in _files(into)} - {Path(place) for place in there}
+    lying = {path.relative_to(into) for path in results.result_files(into)}
+    in_the_way = lying - {Path(place) for place in there}
     done: dict[str, list[PurePosixPath]] = {"taken": [], "replaced": [], "kept": []}
     for place in sorted({candidate.place for candidate in arriving}):
         if Path(place) in in_the_way:
@@ -144,7 +145,7 @@ def _without_results(folders: Sequence[Path]) -> list[str]:
     for folder in folders:
         if not folder.is_dir():
             problems.append(f"{folder}: is no folder: give the --results folder of each shard")
-        elif not any(_files(folder)):
+        elif not results.result_files(folder):
             problems.append(
                 f"{folder}: holds no result (<device>/<driver>/<cell>.json): did its shard come so far, "
                 "and was this folder its --results?"
@@ -152,16 +153,11 @@ def _without_results(folders: Sequence[Path]) -> list[str]:
     return problems
 
 
-def _files(folder: Path) -> Iterator[Path]:
-    """What may be results: the same files that the table is made from."""
-    yield from sorted(folder.glob("*/*/*.json"))
-
-
 def _read_all(folders: Iterable[Path]) -> tuple[list[_Candidate], list[str]]:
     """Every result in `folders`, and a sentence for each file that is none."""
     candidates, problems = [], []
     for folder in folders:
-        for path in _files(folder):
+        for path in results.result_files(folder):
             try:
                 candidates.append(_read(folder, path))
             except BadInput as problem:

@@ -6,6 +6,7 @@ import hashlib
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from fnmatch import fnmatchcase
 from operator import attrgetter
 from pathlib import Path
 from typing import Annotated
@@ -22,6 +23,8 @@ from samcheck.storage import older_schemas, private_paths
 
 #: Bytes that a result may have: some thousand checks with long tracebacks, pictures and samples.
 LARGEST = 256 * 2**20
+#: Where a result lies in a store: by device, driver and cell.
+LAYOUT = ("*", "*", "*.json")
 #: Characters of a device's or driver's name that stand in a folder's.
 LONGEST_SLUG = 80
 #: Results of all schemas since this one are read.
@@ -169,6 +172,11 @@ def device_of(result: CellResult, fallback: str) -> str:
     return seen.gpu if seen.device == "cuda" and seen.gpu else f"cpu {seen.cpu}"
 
 
+def numpy_of(result: CellResult) -> str:
+    """The NumPy that was there, rather than the one asked for, which is most often none in particular."""
+    return (result.observed.numpy if result.observed else None) or result.cell.numpy
+
+
 def machine_of(result: CellResult, fallback_device: str) -> tuple[str, str]:
     """The folders of the device and of its driver that `result` belongs into."""
     on_gpu = result.observed is not None and result.observed.device == "cuda"
@@ -232,9 +240,15 @@ def stream(root: Path, problems: list[str]) -> Iterator[Stored]:
     return read_all(result_files(root), problems)
 
 
-def result_files(root: Path) -> list[Path]:
-    """What may be results under `root`, in a stable order."""
-    return sorted(root.glob("*/*/*.json"))
+def result_files(root: Path, below: int = 0) -> list[Path]:
+    """What may be results under `root`, in a stable order; it lies so many levels `below` a store."""
+    return sorted(root.glob("/".join(LAYOUT[below:])))
+
+
+def may_be_result(name: str) -> bool:
+    """Whether a path relative to a store is one of a result."""
+    parts = name.split("/")
+    return len(parts) == len(LAYOUT) and all(map(fnmatchcase, parts, LAYOUT))
 
 
 def read_all(paths: Iterable[Path], problems: list[str]) -> Iterator[Stored]:

@@ -9,7 +9,7 @@ import pytest
 
 from samcheck.environments import EndCause, Ended
 from samcheck.guest import journal as guest_journal
-from samcheck.guest.record import CheckOutcome, CheckResult
+from samcheck.guest.record import DETAILS_LIMIT, CheckOutcome, CheckResult
 from samcheck.run import judge, records
 from samcheck.run.intake import Intake
 from samcheck.run.records import Attempt, Journal
@@ -184,5 +184,5 @@ def test_the_end_of_an_attempt_is_read_from_its_file(tmp_path: Path) -> None:
     read = records.read_attempt(tmp_path / "j", tmp_path / "e", tmp_path / "o")
     assert read.ended == Ended(None, "SIGSEGV")
     assert read.output.endswith("the end")
-    assert len(read.output) == records.DETAILS_LIMIT
+    assert len(read.output) == DETAILS_LIMIT
     assert records.read_attempt(tmp_path / "j", tmp_path / "absent", tmp_path / "absent").ended is None

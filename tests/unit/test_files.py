@@ -19,6 +19,7 @@ from samcheck.analysis.compare import noise, sources
 from samcheck.errors import BadInput
 from samcheck.facts import load
 from samcheck.facts.gpu_support import Machine
+from samcheck.guest.record import DETAILS_LIMIT
 from samcheck.matrix import selection
 from samcheck.matrix.file import MAXIMUM_BYTES
 from samcheck.matrix.selection import Choice
@@ -75,7 +76,7 @@ def test_notes_that_cannot_be_read_are_as_if_there_were_none(intruder: str, tmp_
         record = records.read(run.parent / "run.json")  # as a record: a check may put anything there
         assert record.lines == 0 or record.torn
         assert not record.finished
-        assert len(records.tail(run.parent / "run.json")) <= records.DETAILS_LIMIT
+        assert len(records.tail(run.parent / "run.json")) <= DETAILS_LIMIT
 
 
 @each_intruder

@@ -30,7 +30,7 @@ LAYERS = (
     (
         *("samcheck.cells", "samcheck.certificates", "samcheck.codec", "samcheck.errors", "samcheck.files"),
         *("samcheck.git", "samcheck.owned", "samcheck.paths", "samcheck.sanitize", "samcheck.signals"),
-        *("samcheck.streams", "samcheck.units", "samcheck.version"),
+        *("samcheck.streams", "samcheck.suggestions", "samcheck.units", "samcheck.version"),
     ),
     ("samcheck.guest.record", "samcheck.guest.memory_model"),
 )

@@ -77,9 +77,9 @@ def test_all_problems_in_one_report(tmp_path: Path) -> None:
         plan(tmp_path, text)
     lines = str(caught.value).splitlines()
     for expected in (
-        "some.toml: tire: unknown key; did you mean 'tier'?",
+        "some.toml: tire: unknown key; did you mean tier?",
         "some.toml: cell[0].torch: '2.4.9' is not known, 1.12.1 to 2.15.0 are; did you mean",
-        "some.toml: cell[1].torhc: unknown key; did you mean 'torch'?",
+        "some.toml: cell[1].torhc: unknown key; did you mean torch?",
         "some.toml: cell[1].torch: is missing",
         "some.toml: cell[1].python: ",
         "some.toml: cell[2].python: PyTorch 2.4.1 with torchvision 0.19.1 has wheels for Python",
@@ -130,7 +130,7 @@ def test_selection(tmp_path: Path) -> None:
     whole = plan(tmp_path, CELL + '[[cell]]\ntorch = "2.0.1"\npython = "3.9"\n')
     assert ids(matrix.select(whole, ["torch2.4*"])) == ["torch2.4.1-cu121-py3.11"]
     assert matrix.select(whole, []).cells == whole.cells
-    with pytest.raises(EmptySelection, match=r"Did you mean torch2\.4\.1-cu121-py3\.11\?"):
+    with pytest.raises(EmptySelection, match=r"did you mean torch2\.4\.1-cu121-py3\.11\?"):
         matrix.select(whole, ["torch2.4.1-cu121-py3.12"])
 
 

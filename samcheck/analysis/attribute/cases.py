@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from samcheck.cells import Cell
-from samcheck.errors import BadInput, BuildFailed
-from samcheck.facts import Facts, requirements
+from samcheck.errors import BadInput
+from samcheck.facts import Facts
+from samcheck.facts.requirements import numpy_of
 from samcheck.guest.record import CellOutcome, CellResult, CheckOutcome, CheckResult
 from samcheck.storage.results import Stored
 
@@ -48,16 +49,6 @@ def _case(row: Stored, facts: Facts) -> Case:
     checks = {check.check: check for check in row.result.checks}
     known = {axis: value for axis, value in values.items() if value}
     return Case(cell.id, cell, known, {**checks, ENVIRONMENT.check: _environment(row.result)})
-
-
-def numpy_of(cell: Cell, facts: Facts) -> str:
-    """The NumPy that would be installed for a cell; empty where that is not known."""
-    if cell.numpy:
-        return cell.numpy
-    try:
-        return requirements.resolve(cell, facts).numpy[0].partition("==")[2]
-    except BuildFailed:
-        return ""
 
 
 def _environment(result: CellResult) -> CheckResult:

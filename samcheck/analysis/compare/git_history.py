@@ -37,9 +37,7 @@ def _changed_in(store: Path, revision: str) -> Iterator[CellResult]:
     """Results that a commit changed; what is none, or of a schema that is no longer read, is passed over."""
     options = ("--root", "--no-commit-id", "-r", "-z", "--diff-filter=AM", "--name-only", "--relative")
     said = git_archive.run(store, "diff-tree", *options, revision, "--", ".")
-    names = [
-        name for name in os.fsdecode(said).split("\0") if name.count("/") == 2 and name.endswith(".json")
-    ]
+    names = list(filter(results.may_be_result, os.fsdecode(said).split("\0")))
     if not names:
         return
     with git_archive.extracted(store, revision, names) as folder:

@@ -36,14 +36,14 @@ def _at(path: Path) -> list[CellResult]:
 
 def _files(folder: Path) -> Iterator[Path]:
     """Results in a store, in one of its device or driver folders; the A/A runs beside them are none."""
-    for pattern in ("*/*/*.json", "*/*.json", "*.json"):
-        found = sorted(
+    for below in range(len(results.LAYOUT)):
+        paths = [
             path
-            for path in folder.glob(pattern)
+            for path in results.result_files(folder, below)
             if not {"noise", "faults", "power"} & {*path.relative_to(folder).parts}
-        )
-        if found:
-            yield from found
+        ]
+        if paths:
+            yield from paths
             return
 
 

@@ -17,7 +17,7 @@ from ..benchmark import heap
 from ..benchmark.turns import HEAP_KEPT, PARTNER, START, Turns
 from ..journal import EventWriter
 from ..models.variants import VARIANTS, discover
-from ..record import PRECISION_NAMES
+from ..record import BENCHMARK_SECONDS, CHECK_SECONDS, PRECISION_NAMES
 from .check_selection import check_id, choose, is_skipped, of_other_groups, require_groups
 from .journal_writer import JournalWriter
 from .outcome import REPORTS, RESULT, describe, parameters, verdict
@@ -25,9 +25,6 @@ from .recording import WATCH, defect, measured, noted, pictures, series, setting
 
 #: Of this process, before anything under test was imported and could change it.
 ENVIRONMENT = dict(os.environ)
-
-#: A median over 0.3 s is steady to a few per cent; the usual second would cost the fast tier 15 s more.
-BENCHMARK_SECONDS = 0.3
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -43,14 +40,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--samcheck-benchmark-seconds",
         type=float,
-        default=BENCHMARK_SECONDS,
+        default=BENCHMARK_SECONDS["fast"],
         metavar="SECONDS",
         help="at most so long is one benchmark measured, once for warming up and once for the samples",
     )
     group.addoption(
         "--samcheck-turns", metavar="FOLDER", help="take turns with another process, by the FIFOs there"
     )
-    group.addoption("--samcheck-check-timeout", type=float, default=600.0, metavar="SECONDS")
+    group.addoption("--samcheck-check-timeout", type=float, default=CHECK_SECONDS, metavar="SECONDS")
 
 
 def pytest_configure(config: pytest.Config) -> None:

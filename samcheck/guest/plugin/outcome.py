@@ -6,13 +6,10 @@ from typing import Any, Dict, List, Optional, Tuple  # noqa: F401  # in a quoted
 
 import pytest
 
-from ..record import CheckOutcome, CheckResult
+from ..record import DETAILS_LIMIT, CheckOutcome, CheckResult
 from .check_groups import group_of
 from .check_selection import check_id
 from .recording import WATCH
-
-#: Characters of traceback that are kept of a check.
-DETAILS_LIMIT = 4000
 
 REPORTS = pytest.StashKey["List[pytest.TestReport]"]()
 RESULT = pytest.StashKey["Optional[CheckResult]"]()

@@ -237,7 +237,7 @@ def _file(folder: Path, name: str, table: str) -> Path:
 def _there(root: Path) -> dict[str, Stamp]:
     """What may be results: the same files that the table is made from."""
     stamps = {}
-    for path in root.glob("*/*/*.json"):
+    for path in results.result_files(root):
         try:
             seen = path.stat()
             stamp = Stamp(seen.st_size, seen.st_mtime_ns, seen.st_ctime_ns)
