@@ -136,14 +136,8 @@ def test_noxfile_loads_with_what_its_script_block_names() -> None:
 
 
 #: Names of classes, and of modules, that mean more than one thing still. None is to be added.
-SHARED_CLASSES = {
-    *("Answer", "Bench", "Case", "Comparison", "Gauge", "Journal", "Question", "Row", "Run", "Shape"),
-    *("Step", "Trial", "Tried"),
-}
-SHARED_STEMS = {
-    *("availability", "comparison", "fixtures", "groups", "limits", "memory", "pipeline", "recipes"),
-    *("search", "selection", "steps", "text"),
-}
+SHARED_CLASSES = {"Answer", "Case", "Question", "Row", "Run", "Tried"}
+SHARED_STEMS = {"comparison", "memory", "search", "text"}
 
 
 def shared(names: Iterable[tuple[str, Path]]) -> dict[str, list[str]]:

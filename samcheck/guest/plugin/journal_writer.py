@@ -16,7 +16,7 @@ from ..record import DETAILS_LIMIT, CheckOutcome
 from . import forked
 from .check_groups import group_of
 from .check_selection import check_id
-from .outcome import DETAILS_LIMIT, RESULT, describe, first_line
+from .outcome import RESULT, describe, first_line
 
 
 class JournalWriter:
