@@ -71,7 +71,7 @@ HELD = {
     "--results",
     type=click.Path(file_okay=False, path_type=Path),
     default=paths.RESULTS,
-    help="Stored results to use, which are not changed; default: results/ of the checkout.",
+    help="Stored results to use, which are not changed; default: ./results.",
 )
 def bisect_command(listed: str, as_json: bool, resume: bool, **options: Any) -> None:
     """Find the first value of an axis with which a check goes another way.
@@ -213,7 +213,7 @@ def _check(given: str) -> str:
     """
     path, separator, rest = given.partition("::")
     module = Path(path).name
-    suite = paths.CHECKOUT / "tests" / "suite"
+    suite = paths.SUITE
     if not separator or not (suite / module).is_file():
         known = ", ".join(each.name for each in sorted(suite.glob("test_*.py")))
         raise BadInput(
