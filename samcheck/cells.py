@@ -31,6 +31,11 @@ class Cell:
     numpy: str = ""
     sam: str = DEFAULT_SAM
 
+    @classmethod
+    def of(cls, record: CellRecord) -> Cell:
+        """The cell that was stored with a result."""
+        return cls(record.torch, record.cuda, record.python, record.numpy, record.sam)
+
     @property
     def id(self) -> str:
         """The key of image tag, file, nox session, log heading and table row."""
@@ -56,11 +61,6 @@ class Cell:
             sam=self.sam,
             tags=list(tags),
         )
-
-    @classmethod
-    def of(cls, record: CellRecord) -> Cell:
-        """The cell that a result says it is of."""
-        return cls(record.torch, record.cuda, record.python, record.numpy, record.sam)
 
 
 def matches(cell: Cell, pattern: str) -> bool:

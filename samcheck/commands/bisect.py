@@ -23,7 +23,7 @@ from samcheck.commands.options import Count, build_options, resume_option, timeo
 from samcheck.environments import Environment, choice, machine
 from samcheck.errors import CELLS_FAILED, BadInput
 from samcheck.facts.compatibility import AXES
-from samcheck.guest.record import CHECK_OUTCOMES, CellResult
+from samcheck.guest.record import CellResult, CheckOutcome
 from samcheck.run import cell_runner, session
 from samcheck.run import progress as display
 from samcheck.run.context import Settings
@@ -238,8 +238,8 @@ def _outcomes(given: tuple[str, ...]) -> tuple[str, ...]:
         BadInput: there is no such outcome.
     """
     for name in given:
-        if name.partition(":")[0] not in (*CHECK_OUTCOMES, "bad"):
-            raise BadInput(f"--bad-outcome: {name!r} is none of {', '.join(CHECK_OUTCOMES)}, bad")
+        if name.partition(":")[0] not in (*CheckOutcome, "bad"):
+            raise BadInput(f"--bad-outcome: {name!r} is none of {', '.join(CheckOutcome)}, bad")
     return given
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from enum import StrEnum
 from functools import reduce
 from pathlib import Path
 from typing import Protocol
@@ -15,8 +16,6 @@ from typing import Protocol
 from samcheck.cells import Cell
 from samcheck.facts.requirements import Requirements
 
-#: Why a guest was ended that no longer got on, or said far too much.
-NO_PROGRESS, TOO_MUCH = "no progress", "it reported more than there is room for"
 KINDS = ("docker", "venv", "here")
 
 
@@ -29,6 +28,15 @@ class DiskNeed:
     reused: bool
 
 
+class EndCause(StrEnum):
+    """Why samcheck or the engine ended a guest."""
+
+    MEMORY_LIMIT = "memory limit"
+    NO_PROGRESS = "no progress"
+    TOO_MUCH = "it reported more than there is room for"
+    STOPPED = "the time that --stop-after gives"
+
+
 @dataclass(frozen=True)
 class Ended:
     """How a guest process ended.
@@ -36,16 +44,16 @@ class Ended:
     Attributes:
         exit_code: None when a signal ended it.
         signal: name of that signal, e.g. ``SIGSEGV``.
-        cause: why samcheck or the engine ended it (``memory limit``, ``no progress``), else empty.
+        cause: why samcheck or the engine ended it; None where it ended by itself.
     """
 
     exit_code: int | None
     signal: str = ""
-    cause: str = ""
+    cause: EndCause | None = None
 
     def __str__(self) -> str:
         if self.cause:
-            return self.cause
+            return str(self.cause)
         return self.signal or f"exit status {self.exit_code}"
 
 

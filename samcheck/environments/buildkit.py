@@ -87,7 +87,8 @@ def build(builder: Builder, image: images.Image, log: Path) -> None:
         environment = dict(os.environ, DOCKER_BUILDKIT="1", BUILDKIT_PROGRESS="plain")
         status, printed = processes.installed(command, log, environment)
     if status != 0:
-        raise BuildFailed(uv_errors.explain(_errors(printed)))
+        known = uv_errors.explained(_errors(printed))
+        raise BuildFailed(known.cause, known.sentence)
 
 
 @contextmanager

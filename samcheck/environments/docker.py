@@ -23,8 +23,8 @@ from docker.utils.config import find_config_file
 from samcheck import facts, files, paths
 from samcheck.cells import Cell
 from samcheck.environments import (
-    NO_PROGRESS,
     DiskNeed,
+    EndCause,
     Ended,
     GuestJob,
     Place,
@@ -40,6 +40,7 @@ from samcheck.environments import (
 )
 from samcheck.errors import BadInput, EnvironmentUnavailable, Refused
 from samcheck.facts.requirements import Requirements
+from samcheck.guest.record import FailureCause
 
 POLL_SECONDS = 0.25
 #: Two files, because a full one is emptied: a guest's last words must not go with its first.
@@ -174,14 +175,15 @@ class DockerPlace:
             return self._run(job)
         except engine_loss.ERRORS as error:
             engine_loss.clean_up(self.client, job.given)
-            raise Refused(engine_loss.sentence(error)) from None
+            raise Refused(FailureCause.ENGINE, engine_loss.sentence(error)) from None
 
     def _run(self, job: GuestJob) -> Ended:
         with self._container(job) as container:
             try:
                 container.start()
             except APIError as error:
-                raise Refused(gpu_errors.refusal(str(error.explanation))) from None
+                known = gpu_errors.refusal(str(error.explanation))
+                raise Refused(known.cause, known.sentence) from None
             try:
                 ended = _wait(container, job)
                 engine_loss.require(self.client, str(container.id), ended)
@@ -240,14 +242,14 @@ def _wait(container: Container, job: GuestJob) -> Ended:
             return _ended(state)
         if not job.alive():
             container.stop(timeout=STOP_SECONDS)
-            return Ended(None, "SIGKILL", NO_PROGRESS)
+            return Ended(None, "SIGKILL", EndCause.NO_PROGRESS)
         time.sleep(POLL_SECONDS)
 
 
 def _ended(state: dict[str, Any]) -> Ended:
     """137 alone does not mean memory: the engine says so itself."""
     code = int(state["ExitCode"])
-    cause = "memory limit" if state.get("OOMKilled") else ""
+    cause = EndCause.MEMORY_LIMIT if state.get("OOMKilled") else None
     signal = SIGNALS.get(code, "")
     return Ended(None if signal else code, signal, cause)
 

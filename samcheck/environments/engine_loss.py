@@ -15,6 +15,7 @@ from docker.errors import APIError, DockerException
 
 from samcheck.environments import Ended, orphans
 from samcheck.errors import Refused
+from samcheck.guest.record import FailureCause
 
 #: What docker-py raises when the engine fails, is gone, or goes in the middle of an answer.
 ERRORS = (
@@ -42,7 +43,7 @@ def refused() -> Iterator[None]:
     try:
         yield
     except ERRORS as error:
-        raise Refused(sentence(error)) from None
+        raise Refused(FailureCause.ENGINE, sentence(error)) from None
 
 
 def sentence(error: Exception) -> str:

@@ -15,7 +15,7 @@ from pathlib import Path
 import psutil
 
 from samcheck import files, paths
-from samcheck.environments import NO_PROGRESS, Ended, GuestJob, substitute, supervisor
+from samcheck.environments import EndCause, Ended, GuestJob, substitute, supervisor
 
 #: What a guest gets from the environment of this process. PYTHONPATH and PYTEST_ADDOPTS, say, must
 #: not reach it.
@@ -103,7 +103,7 @@ def _wait(guest: subprocess.Popen[bytes], job: GuestJob) -> Ended:
     while guest.poll() is None:
         if not job.alive():
             _end(guest)
-            return Ended(None, "SIGKILL", NO_PROGRESS)
+            return Ended(None, "SIGKILL", EndCause.NO_PROGRESS)
         time.sleep(POLL_SECONDS)
     code = guest.returncode
     return Ended(code) if code >= 0 else Ended(None, signal.Signals(-code).name)

@@ -14,6 +14,7 @@ from samcheck.cells import Cell
 from samcheck.environments import DiskNeed, Ended, GuestJob, machine, processes, uv_errors
 from samcheck.errors import BadInput, BuildFailed
 from samcheck.facts.requirements import Requirements
+from samcheck.guest.record import FailureCause
 
 COMPLETE = ".samcheck-complete"
 
@@ -116,7 +117,7 @@ class Venv:
                     _make(cell, requirements, folder, log)
                 (folder / COMPLETE).touch()  # at each use: `samcheck clean` goes by its time
         except BadInput as problem:
-            raise BuildFailed(str(problem)) from None
+            raise BuildFailed(FailureCause.DISK, str(problem)) from None
         return VenvPlace(folder, {"installer": f"uv {_uv_version()}"})
 
 
@@ -153,7 +154,8 @@ def _uv(log: Path, *arguments: str) -> None:
         environment["SSL_CERT_FILE"] = bundle
     status, printed = processes.installed([uv.find_uv_bin(), *arguments], log, environment)
     if status != 0:
-        raise BuildFailed(uv_errors.explain(printed))
+        known = uv_errors.explained(printed)
+        raise BuildFailed(known.cause, known.sentence)
 
 
 def _uv_version() -> str:

@@ -15,8 +15,6 @@ from samcheck.report.escaping import escape, grid
 
 #: Open pairs that are named; `samcheck plan` names all.
 NAMED = 6
-#: Outcomes after which something is known of the combination.
-TRIED = ("passed", "failed", "crashed", "timed-out", "misbuilt")
 
 
 def section(results: Sequence[CellResult], facts: Facts | None) -> list[str]:
@@ -25,7 +23,7 @@ def section(results: Sequence[CellResult], facts: Facts | None) -> list[str]:
     done = [
         values
         for values, result in zip(every, results, strict=True)
-        if result.outcome in TRIED and not result.groups
+        if result.outcome.was_built and not result.groups
     ]
     axes = {axis: tuple(sorted({values[axis] for values in every})) for axis in compatibility.AXES}
     axes = {axis: values for axis, values in axes.items() if len(values) > 1}

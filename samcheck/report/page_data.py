@@ -16,7 +16,7 @@ from operator import attrgetter
 from typing import Any
 
 from samcheck import codec
-from samcheck.guest.record import BAD_CHECK_OUTCOMES, CellResult, CheckResult, Series
+from samcheck.guest.record import CellResult, CheckOutcome, CheckResult, Series
 from samcheck.report.blocks import Block, Table, number, numbers
 from samcheck.storage.results import Stored, numpy_of
 
@@ -75,7 +75,7 @@ class Packer:
         self._layouts: Table[tuple[int, ...]] = Table()
         self._last: dict[int, list[int]] = {}
         self._orders: dict[tuple[Definition, ...], tuple[list[int], int]] = {}
-        self._whys: Table[tuple[str, str | None, str]] = Table(("passed", None, ""))
+        self._whys: Table[tuple[str, str | None, str]] = Table((CheckOutcome.PASSED, None, ""))
         self._settings: Table[Text] = Table(())
         self._details: Table[str] = Table("")
         self._packages: Table[tuple[str, str]] = Table()
@@ -201,11 +201,11 @@ def pack(
 
 
 _definition = attrgetter("check", "group", "variant", "precision", "backend")
-_why = attrgetter("outcome", "defect", "reason")
+_why = attrgetter("outcome", "defect", "explanation")
 
 
 def _brief_why(check: CheckResult) -> tuple[str, str | None, str]:
-    return check.outcome, check.defect, check.reason if check.outcome in BAD_CHECK_OUTCOMES else ""
+    return check.outcome, check.defect, check.reason if check.outcome.is_bad else ""
 
 
 def _samples(check: CheckResult) -> list[dict[str, Any]]:

@@ -15,7 +15,7 @@ from rich.segment import Segment
 from rich.table import Column
 
 from samcheck import streams
-from samcheck.guest.record import CellResult
+from samcheck.guest.record import CellOutcome, CellResult
 from samcheck.sanitize import harmless, visible
 
 #: Of the bar of one cell, the part for making the environment; the rest goes to its checks.
@@ -23,7 +23,12 @@ PREPARE_SHARE = 40.0
 CELL_SHARE = 100.0
 LINE_SECONDS = 15.0
 
-STYLES = {"passed": "green", "build-failed": "yellow", "not-run": "yellow", "refused": "yellow"}
+STYLES = {
+    CellOutcome.PASSED: "green",
+    CellOutcome.BUILD_FAILED: "yellow",
+    CellOutcome.NOT_RUN: "yellow",
+    CellOutcome.REFUSED: "yellow",
+}
 
 
 #: Characters of the name of a check that are shown.

@@ -12,7 +12,7 @@ from pathlib import Path
 from statistics import median
 
 from samcheck.environments import Ended
-from samcheck.guest.record import CheckResult, Series
+from samcheck.guest.record import CheckOutcome, CheckResult, Series
 from samcheck.run import records
 
 #: The module of the suite that measures times.
@@ -69,11 +69,12 @@ def _with(check: CheckResult, others: Iterable[CheckResult | None]) -> CheckResu
         return check
     series = [*check.series]
     for other in filter(None, others):
-        if other.outcome != "passed":
+        if other.outcome is not CheckOutcome.PASSED:
             return replace(
                 check,
                 outcome=other.outcome,
                 reason=f"in another process: {other.reason}",
+                evidence=other.evidence,
                 details=other.details,
             )
         series += other.series

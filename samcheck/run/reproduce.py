@@ -12,7 +12,7 @@ from samcheck.cells import Cell
 from samcheck.environments import confinement, shell_command, substitute, venv
 from samcheck.errors import BadInput
 from samcheck.facts import requirements
-from samcheck.guest.record import CellResult, CheckResult
+from samcheck.guest.record import CellResult, CheckResult, module_of
 from samcheck.run import pytest_arguments
 
 _IMAGE = re.compile(r"samcheck:[A-Za-z0-9_][A-Za-z0-9_.+-]*")
@@ -41,7 +41,7 @@ def line(result: CellResult, check: CheckResult) -> str:
 
 
 def _require_in_suite(check: str) -> None:
-    module = check.partition("::")[0]
+    module = module_of(check)
     if not re.fullmatch(r"[\w-]+\.py", module) or not (paths.CHECKOUT / "tests" / "suite" / module).is_file():
         raise BadInput(
             f"{check[:200]!r} is not in this checkout's tests/suite: check out the samcheck of the result"

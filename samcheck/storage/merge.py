@@ -15,7 +15,7 @@ from pathlib import Path, PurePosixPath
 from samcheck import files
 from samcheck.cells import LeftOut
 from samcheck.errors import BadInput
-from samcheck.guest.record import CellResult
+from samcheck.guest.record import CellOutcome, CellResult
 from samcheck.storage import left_out_cells, results
 
 #: Tiers from the one with the fewest checks; another is no less than the last.
@@ -207,4 +207,6 @@ def _failed(arriving: Iterable[_Candidate]) -> Iterator[PurePosixPath]:
     for candidate in arriving:
         tiers.setdefault(candidate.size, []).append(candidate)
     newest = [candidate for same in tiers.values() for candidate in _best(same).values()]
-    yield from sorted({candidate.place for candidate in newest if candidate.result.outcome != "passed"})
+    yield from sorted(
+        {candidate.place for candidate in newest if candidate.result.outcome is not CellOutcome.PASSED}
+    )

@@ -17,9 +17,9 @@ from pydantic import Field
 from samcheck import codec, files
 from samcheck.errors import BadInput
 from samcheck.guest import record
-from samcheck.guest.record import CellResult
+from samcheck.guest.record import CellOutcome, CellResult, CheckOutcome
 from samcheck.sanitize import printable
-from samcheck.storage import private_paths
+from samcheck.storage import older_schemas, private_paths
 
 #: Bytes that a result may have: some thousand checks with long tracebacks, pictures and samples.
 LARGEST = 256 * 2**20
@@ -30,8 +30,7 @@ LONGEST_SLUG = 80
 #: Results of all schemas since this one are read.
 OLDEST_SCHEMA = 1
 _RESULT = codec.RecordDecoder(CellResult)
-_CHECK_OUTCOMES = frozenset(record.CHECK_OUTCOMES)
-_BAD_CHECK_OUTCOMES = frozenset(record.BAD_CHECK_OUTCOMES)
+_BAD = frozenset(outcome for outcome in CheckOutcome if outcome.is_bad)
 _outcome = attrgetter("outcome")
 
 
@@ -120,36 +119,16 @@ def _parsed(content: bytes, where: str) -> CellResult:
         ) from None
     if not OLDEST_SCHEMA <= result.schema_version <= record.SCHEMA_VERSION:
         raise BadInput(_foreign(where, result.schema_version))
-    _require_known_outcomes(where, result)
-    # What came later has defaults that are true of older results, so these need no more than the number.
-    if result.schema_version == record.SCHEMA_VERSION:
-        return result
-    return codec.replace(result, schema_version=record.SCHEMA_VERSION)
-
-
-def _require_known_outcomes(where: str, result: CellResult) -> None:
-    """Whatever is made from results tells good from bad by these words."""
-    if result.outcome in record.CELL_OUTCOMES and _CHECK_OUTCOMES.issuperset(map(_outcome, result.checks)):
-        _require_consistent(where, result)
-        return
-    said = [("outcome", result.outcome, record.CELL_OUTCOMES)]
-    said += [
-        (f"checks.{number}.outcome", check.outcome, record.CHECK_OUTCOMES)
-        for number, check in enumerate(result.checks)
-    ]
-    for field_, outcome, known in said:
-        if outcome not in known:
-            raise BadInput(
-                f"{where}: not a samcheck result: {field_}: {outcome[:80]!r} is none of {', '.join(known)}"
-            )
+    _require_consistent(where, result)
+    return older_schemas.upgraded(result)
 
 
 def _require_consistent(where: str, result: CellResult) -> None:
     """No cell has passed of which a check has not."""
-    if result.outcome != "passed" or _BAD_CHECK_OUTCOMES.isdisjoint(map(_outcome, result.checks)):
+    if result.outcome is not CellOutcome.PASSED or _BAD.isdisjoint(map(_outcome, result.checks)):
         return
-    bad = next(check for check in result.checks if check.outcome in _BAD_CHECK_OUTCOMES)
-    told = f"outcome: 'passed', but its check {bad.check[:80]!r} is {bad.outcome!r}"
+    bad = next(check for check in result.checks if check.outcome.is_bad)
+    told = f"outcome: 'passed', but its check {bad.check[:80]!r} is '{bad.outcome}'"
     raise BadInput(f"{where}: not a samcheck result: {told}")
 
 

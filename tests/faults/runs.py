@@ -14,7 +14,7 @@ from pathlib import Path
 from samcheck import paths
 from samcheck.environments import GIVEN, SOURCE, WORK, Ended, GuestJob, Place, channel
 from samcheck.errors import SamcheckError
-from samcheck.guest.plugin.groups import group_of
+from samcheck.guest.plugin.check_groups import group_of
 from samcheck.run import records
 from samcheck.run.intake import Intake
 from samcheck.run.records import Attempt

@@ -146,7 +146,7 @@ def test_what_is_raised_is_the_cells(rig: Rig, step: str, error: BaseException, 
     found = rig.results()
     assert found[GOOD].outcome == "passed"
     bad = found[BAD]
-    assert bad.outcome in session.TRY_AGAIN
+    assert bad.outcome.is_retried
     assert re.search(words, bad.reason), bad.reason
     assert "--resume" in bad.reason
     assert bad.reason.replace("<checkout>", "") in said.replace("<checkout>", "")

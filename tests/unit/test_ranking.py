@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from samcheck import facts
 from samcheck.cells import Cell
+from samcheck.guest.record import CellOutcome
 from samcheck.matrix import ranking, run_history
 from samcheck.matrix.ranking import Budget
 from samcheck.matrix.run_history import NONE, History
@@ -49,7 +50,7 @@ def test_history_of_parts() -> None:
     for part in (replace(whole, variants=["tiny"]), replace(whole, groups=["peaks"])):
         told = run_history.of([part])
         assert (told.run_minutes, bool(told.tried)) == ({}, not part.groups)
-    bad = replace(whole, groups=["peaks"], outcome="failed", reason="x")
+    bad = replace(whole, groups=["peaks"], outcome=CellOutcome.FAILED, reason="x")
     assert run_history.of([bad]).failed == {bad.cell.id}
 
 

@@ -15,13 +15,15 @@ from samcheck import paths, version
 from samcheck.__main__ import cli
 from samcheck.environments import confinement
 from samcheck.errors import BadInput
-from samcheck.guest.record import CheckResult, EnvironmentRecord
+from samcheck.guest.record import CheckOutcome, CheckResult, EnvironmentRecord
 from samcheck.report import lookup
 from samcheck.run import reproduce
 from samcheck.storage import results
 
 ID = hostile.RESULT.cell.id
-CHECK = CheckResult("test_dtype.py::test_naive_cast[tiny-point-half]", "dtype", "known", reason="x")
+CHECK = CheckResult(
+    "test_dtype.py::test_naive_cast[tiny-point-half]", "dtype", CheckOutcome.KNOWN, reason="x"
+)
 IMAGE = "samcheck:torch2.4.1-cu121-py3.11-ade489dd1731"
 
 

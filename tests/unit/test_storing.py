@@ -13,11 +13,13 @@ import pytest
 
 from samcheck import files, paths, report
 from samcheck.errors import BadInput
-from samcheck.guest.record import CellRecord, CheckResult, Series
+from samcheck.guest.record import CellRecord, CheckOutcome, CheckResult, Series
 from samcheck.matrix import LeftOut
 from samcheck.storage import left_out_cells, private_paths, results
 
-GOOD = replace(made.RESULT, checks=[CheckResult("test_x.py::t", "x", "passed", metrics={"a_ms": 1.0})])
+GOOD = replace(
+    made.RESULT, checks=[CheckResult("test_x.py::t", "x", CheckOutcome.PASSED, metrics={"a_ms": 1.0})]
+)
 
 
 def check(**changes: object) -> object:

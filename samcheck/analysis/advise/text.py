@@ -13,6 +13,7 @@ from samcheck.analysis.advise.verdict import VERDICTS, Advice
 from samcheck.facts import Facts, gpu_support
 from samcheck.facts.compatibility import Obstacle
 from samcheck.facts.gpu_support import GpuDevice
+from samcheck.guest.record import CellOutcome, CheckOutcome
 from samcheck.matrix.file import shown
 from samcheck.report.escaping import escape
 from samcheck.storage.results import Stored
@@ -121,7 +122,8 @@ def _evidence(label: str, each: Evidence) -> Iterator[str]:
     held = ", ".join(f"{count} {name}" for name, count in counts.items() if count)
     only = f", only {result.only}" if result.only else ""
     checks = f" ({held})" if held else ""
-    reason = f": {shown(result.reason, 160)}" if result.reason and result.outcome != "passed" else ""
+    told = result.reason and result.outcome is not CellOutcome.PASSED
+    reason = f": {shown(result.reason, 160)}" if told else ""
     yield f"{label}: {result.outcome}{checks}{only}{reason}"
     yield f"  {_dated(each.stored)}"
     for older in each.overruled:
@@ -129,7 +131,7 @@ def _evidence(label: str, each: Evidence) -> Iterator[str]:
         yield f"  older, {word}: {older.result.outcome}, {_dated(older)}"
 
 
-KINDS_OF_CHECK = ("passed", "known", "fixed", "failed", "crashed", "timed-out", "not-run")
+KINDS_OF_CHECK = tuple(outcome for outcome in CheckOutcome if outcome is not CheckOutcome.SKIPPED)
 
 
 def _dated(row: Stored) -> str:

@@ -9,15 +9,13 @@ from samcheck.cells import Cell
 from samcheck.errors import BadInput
 from samcheck.facts import Facts
 from samcheck.facts.requirements import numpy_of
-from samcheck.guest.record import BAD_CHECK_OUTCOMES, CHECK_OUTCOMES, CellResult, CheckResult
+from samcheck.guest.record import CellOutcome, CellResult, CheckOutcome, CheckResult
 from samcheck.storage.results import Stored
 
 CELL_AXES = ("torch", "cuda", "python", "numpy", "sam", "device", "driver")
 CHECK_AXES = ("group", "variant", "precision", "backend")
 #: The pseudo check that stands for the environment itself: it fails where a cell could not be made or run.
-ENVIRONMENT = CheckResult("(the environment)", "environment", "passed")
-#: Tell nothing, unless they are what is asked for.
-NEUTRAL = ("skipped", *BAD_CHECK_OUTCOMES)
+ENVIRONMENT = CheckResult("(the environment)", "environment", CheckOutcome.PASSED)
 
 
 @dataclass(frozen=True)
@@ -55,31 +53,34 @@ def _case(row: Stored, facts: Facts) -> Case:
 
 def _environment(result: CellResult) -> CheckResult:
     """What became of the environment: bad where the cell is, and none of its checks says why."""
-    told = any(check.outcome in BAD_CHECK_OUTCOMES for check in result.checks)
-    bad = result.outcome != "passed" and not told
-    return replace(ENVIRONMENT, outcome="failed" if bad else "passed", reason=result.reason)
+    told = any(check.outcome.is_bad for check in result.checks)
+    bad = result.outcome is not CellOutcome.PASSED and not told
+    outcome = CheckOutcome.FAILED if bad else CheckOutcome.PASSED
+    return replace(ENVIRONMENT, outcome=outcome, reason=result.reason)
 
 
-def outcomes(name: str) -> frozenset[str]:
+def outcomes(name: str) -> frozenset[CheckOutcome]:
     """The outcomes that a name stands for: ``failed`` for all bad ones.
 
     Raises:
         BadInput: there is no such outcome.
     """
-    if name == "failed":
-        return frozenset(BAD_CHECK_OUTCOMES)
-    if name not in CHECK_OUTCOMES:
-        raise BadInput(f"--outcome: {name!r} is none of {', '.join(CHECK_OUTCOMES)}")
-    return frozenset({name})
+    if name == CheckOutcome.FAILED:
+        return frozenset(outcome for outcome in CheckOutcome if outcome.is_bad)
+    try:
+        return frozenset({CheckOutcome(name)})
+    except ValueError:
+        raise BadInput(f"--outcome: {name!r} is none of {', '.join(CheckOutcome)}") from None
 
 
-def sign(check: CheckResult | None, wanted: frozenset[str]) -> bool | None:
+def sign(check: CheckResult | None, wanted: frozenset[CheckOutcome]) -> bool | None:
     """Whether a check has a wanted outcome; None where it tells nothing: not tried, or not there.
 
-    A check that failed for another reason does not tell that a known defect is gone.
+    Skipped and bad checks tell nothing, unless they are what is asked for: a check that failed for another
+    reason does not tell that a known defect is gone.
     """
     if check is None:
         return None
     if check.outcome in wanted:
         return True
-    return None if check.outcome in NEUTRAL else False
+    return False if check.outcome.is_expected else None

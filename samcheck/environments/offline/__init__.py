@@ -26,6 +26,7 @@ from samcheck.environments import uv_errors
 from samcheck.environments.offline import bundle_main
 from samcheck.errors import BadInput, BuildFailed
 from samcheck.facts import Facts
+from samcheck.guest.record import FailureCause
 
 #: Of samcheck's own requirements, those that `here` imports; it installs nothing and starts no engine.
 HOST = (
@@ -164,7 +165,8 @@ def _uv(*arguments: str) -> str:
         [uv.find_uv_bin(), *arguments], capture_output=True, text=True, env=environment, check=False
     )
     if done.returncode != 0:
-        raise BuildFailed(uv_errors.explain(done.stdout + done.stderr))
+        known = uv_errors.explained(done.stdout + done.stderr)
+        raise BuildFailed(known.cause, known.sentence)
     return done.stdout
 
 
@@ -179,7 +181,7 @@ def answers(python: str, variants: Sequence[str], folder: Path) -> None:
     done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
     if done.returncode != 0:
         last = (done.stderr.strip().splitlines() or ["it printed nothing"])[-1]
-        raise BuildFailed(f"{python} cannot compute the oracle's answers: {last}")
+        raise BuildFailed(FailureCause.PROBE, f"{python} cannot compute the oracle's answers: {last}")
     for path in json.loads(done.stdout.splitlines()[-1]):
         shutil.copy(path, folder / "oracle")
 

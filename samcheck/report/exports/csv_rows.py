@@ -48,6 +48,7 @@ def _fields(check: CheckResult) -> str:
         _cell(check.outcome),
         _cell(check.defect or ""),
         _cell(check.reason),
+        _cell(check.evidence),
         str(check.seconds),
         _quoted(visible(_DICT.encode(check.metrics), LONGEST)) if check.metrics else "",
         _settings(tuple(check.settings.items())) if check.settings else "",

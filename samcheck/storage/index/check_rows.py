@@ -9,8 +9,8 @@ from samcheck.storage.results import Stored, numpy_of
 #: Columns that are fields of a check: `metrics` and `settings` are dicts, `seconds` is a number, the rest is
 #: text or None.
 OF_CHECK = (
-    *("check", "group", "variant", "precision", "backend", "outcome", "defect", "reason", "seconds"),
-    *("metrics", "settings", "details"),
+    *("check", "group", "variant", "precision", "backend", "outcome", "defect", "reason", "evidence"),
+    *("seconds", "metrics", "settings", "details"),
 )
 #: Columns that all checks of a result share, which are text.
 SHARED = (
