@@ -136,7 +136,7 @@ def test_noxfile_loads_with_what_its_script_block_names() -> None:
 
 
 #: Names of classes, and of modules, that mean more than one thing still. None is to be added.
-SHARED_CLASSES = {"Answer", "Case", "Difference", "Failure", "Question", "Row", "Run", "Tried"}
+SHARED_CLASSES = {"Answer", "Case", "Question", "Row", "Run", "Tried"}
 SHARED_STEMS = {"comparison", "memory", "search", "text"}
 
 

@@ -34,7 +34,7 @@ class Trait(StrEnum):
 
 
 @dataclass(frozen=True)
-class Difference:
+class EnvironmentDifference:
     """One trait in which two environments differ; an empty value is a thing that is not there."""
 
     trait: Trait
@@ -58,7 +58,7 @@ class Row:
     name: str
     base: CellResult | None
     new: CellResult | None
-    changed: tuple[Difference, ...] = ()
+    changed: tuple[EnvironmentDifference, ...] = ()
     apart: str = ""
 
     @property
@@ -112,11 +112,11 @@ def _row(name: str, base: CellResult | None, new: CellResult | None, across: boo
     return Row(name, base, new, tuple(changed), apart)
 
 
-def differences(base: CellResult, new: CellResult) -> list[Difference]:
+def differences(base: CellResult, new: CellResult) -> list[EnvironmentDifference]:
     """What differs between two results' environments, the most telling first."""
     before, after = _traits(base), _traits(new)
     return [
-        Difference(trait, before.get(trait, ""), after.get(trait, ""))
+        EnvironmentDifference(trait, before.get(trait, ""), after.get(trait, ""))
         for trait in Trait
         if before.get(trait, "") != after.get(trait, "")
     ]

@@ -40,7 +40,7 @@ class PairedRun:
 
 
 @dataclass(frozen=True)
-class Failure:
+class SideFailure:
     """Why a side has no answer, as its result has it."""
 
     outcome: CellOutcome
@@ -55,12 +55,12 @@ class Side:
     cell_run: CellRun
     place: Place | None = None
     #: Why it cannot be measured.
-    failure: Failure | None = None
+    failure: SideFailure | None = None
 
     def stop(self, error: BaseException, doing: str) -> None:
         """Note that it cannot be measured because of something that nobody foresaw."""
         reason = unexpected.told(error, self.cell_run.folder, doing)
-        self.failure = self.failure or Failure(CellOutcome.NOT_RUN, reason, FailureCause.UNEXPECTED)
+        self.failure = self.failure or SideFailure(CellOutcome.NOT_RUN, reason, FailureCause.UNEXPECTED)
 
     def result(self) -> CellResult:
         """What became of it; where that cannot even be read, why."""
@@ -78,7 +78,7 @@ class Side:
         outcome, reason = judge.judge(attempts, self.cell_run.checks(attempts))
         return self.cell_run.result(outcome, reason, attempts)
 
-    def _failed(self, failure: Failure, attempts: list[Attempt]) -> CellResult:
+    def _failed(self, failure: SideFailure, attempts: list[Attempt]) -> CellResult:
         return self.cell_run.result(failure.outcome, failure.reason, attempts, failure.cause)
 
     def _attempts(self) -> list[Attempt]:
@@ -105,7 +105,7 @@ def meet(meeting: PairedRun, watchers: tuple[Watcher, Watcher]) -> tuple[CellRes
     if any(side.failure for side in sides):
         reason = "the other side could not be measured"
         for side in sides:
-            side.failure = side.failure or Failure(CellOutcome.NOT_RUN, reason, FailureCause.OTHER_SIDE)
+            side.failure = side.failure or SideFailure(CellOutcome.NOT_RUN, reason, FailureCause.OTHER_SIDE)
     else:
         try:
             _measure(meeting, sides)
@@ -135,7 +135,7 @@ def _prepare(side: Side) -> None:
         pins, side.place = cell_runner.prepare(cell_run)
         cell_runner.look(cell_run, pins, side.place)
     except CellError as error:
-        side.failure = Failure(error.outcome, str(error), error.cause)
+        side.failure = SideFailure(error.outcome, str(error), error.cause)
     except unexpected.ANY as error:
         side.stop(error, "it was made and looked at")
 
@@ -176,7 +176,7 @@ def _one(side: Side, number: int, given: Path, left: Callable[[], None]) -> None
     try:
         _start(side, number, given, left)
     except CellError as error:
-        side.failure = Failure(error.outcome, str(error), error.cause)
+        side.failure = SideFailure(error.outcome, str(error), error.cause)
     except unexpected.ANY as error:
         side.stop(error, f"process {number} of the benchmarks ran")
 
