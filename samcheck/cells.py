@@ -31,11 +31,6 @@ class Cell:
     numpy: str = ""
     sam: str = DEFAULT_SAM
 
-    @classmethod
-    def of(cls, record: CellRecord) -> Cell:
-        """The cell that was stored with a result."""
-        return cls(record.torch, record.cuda, record.python, record.numpy, record.sam)
-
     @property
     def id(self) -> str:
         """The key of image tag, file, nox session, log heading and table row."""
