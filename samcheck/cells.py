@@ -57,6 +57,11 @@ class Cell:
             tags=list(tags),
         )
 
+    @classmethod
+    def of(cls, record: CellRecord) -> Cell:
+        """The cell that a result says it is of."""
+        return cls(record.torch, record.cuda, record.python, record.numpy, record.sam)
+
 
 def matches(cell: Cell, pattern: str) -> bool:
     """Whether a shell-style pattern fits the cell's id."""

@@ -22,8 +22,8 @@ import msgspec
 T = TypeVar("T")
 
 
-class Shape(Generic[T]):
-    """A dataclass of the guest's, to be read."""
+class RecordDecoder(Generic[T]):
+    """Reads one dataclass of the guest's."""
 
     def __init__(self, record: type[T]) -> None:
         self._record, self._struct = record, _struct(record)
@@ -38,8 +38,8 @@ class Shape(Generic[T]):
         try:
             return self._decoder.decode(content)  # type: ignore[no-any-return]
         except msgspec.ValidationError as error:
-            what, _, where = str(error).partition(" - at `$")
-            raise ValueError(f"{where.strip('`.') or 'the file'}: {what}") from None
+            problem, _, where = str(error).partition(" - at `$")
+            raise ValueError(f"{where.strip('`.') or 'the file'}: {problem}") from None
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise ValueError(f"the file: Invalid JSON: {error}") from None
 
@@ -61,7 +61,9 @@ class Shape(Generic[T]):
 
 def _struct(record: Any) -> Any:
     hints = get_type_hints(record)
-    fields = [(each.name, _swapped(hints[each.name]), *_default(each)) for each in dataclasses.fields(record)]
+    fields = [
+        (field.name, _swapped(hints[field.name]), *_default(field)) for field in dataclasses.fields(record)
+    ]
     # They hold no cycles, so that the garbage collector need not look through millions of them.
     return msgspec.defstruct(
         record.__name__, fields, namespace=_own(record), frozen=True, forbid_unknown_fields=True, gc=False
@@ -71,9 +73,9 @@ def _struct(record: Any) -> Any:
 def _own(record: Any) -> dict[str, Any]:
     """The properties and methods that a dataclass was written with."""
     return {
-        name: each
-        for name, each in vars(record).items()
-        if not name.startswith("_") and isinstance(each, property | FunctionType)
+        name: member
+        for name, member in vars(record).items()
+        if not name.startswith("_") and isinstance(member, property | FunctionType)
     }
 
 

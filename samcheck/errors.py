@@ -17,6 +17,8 @@ Each class has its own exit code, so that a CI job can tell them apart:
 
 from __future__ import annotations
 
+from samcheck.guest.record import CellOutcome, FailureCause
+
 CELLS_FAILED = 1
 NOTHING_KNOWN = 5
 UNHEARD = 6
@@ -51,16 +53,41 @@ class EnvironmentUnavailable(SamcheckError):
         self.what = what
 
 
-class BuildFailed(SamcheckError):
-    """One cell's environment could not be made; the other cells go on."""
+class CellError(SamcheckError):
+    """What keeps one cell from being run; the other cells go on.
+
+    Attributes:
+        outcome: of the cell.
+        cause: of that.
+    """
 
     exit_code = CELLS_FAILED
+    outcome: CellOutcome
+
+    def __init__(self, cause: FailureCause, message: str) -> None:
+        super().__init__(message)
+        self.cause = cause
 
 
-class Refused(SamcheckError):
-    """The engine would not start one cell's container; the other cells go on."""
+class BuildFailed(CellError):
+    """One cell's environment could not be made."""
 
-    exit_code = CELLS_FAILED
+    outcome = CellOutcome.BUILD_FAILED
+
+
+class Misbuilt(CellError):
+    """One cell's environment holds something else than was declared."""
+
+    outcome = CellOutcome.MISBUILT
+
+    def __init__(self, differences: str) -> None:
+        super().__init__(FailureCause.CONTENT, differences)
+
+
+class Refused(CellError):
+    """One cell's environment was made, and the engine, its GPU or its disk would not have it run."""
+
+    outcome = CellOutcome.REFUSED
 
 
 class Unheard(SamcheckError):

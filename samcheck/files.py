@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from samcheck.errors import BadInput
+from samcheck.sanitize import spelled_out
 
 #: Bytes that a file may have unless whoever reads it says otherwise: notes, lists, texts that people write.
 LARGEST = 16 * 2**20
@@ -148,17 +149,7 @@ def _plainly(error: Exception) -> str:
 
 def named(path: Path | str) -> str:
     """A name of the file system, or a sentence with one, as text that prints, which it need not be."""
-    return printable(str(path), len(str(path)))
-
-
-def printable(text: str, most: int = 300) -> str:
-    """At most so many characters of foreign text, on one line; what does not print is spelled out."""
-    shown = text[:most]
-    if not shown.isprintable():
-        shown = "".join(
-            sign if sign.isprintable() else sign.encode("unicode_escape").decode("ascii") for sign in shown
-        )
-    return shown if len(text) <= most else f"{shown}…"
+    return spelled_out(str(path))
 
 
 def require_name(name: str, what: str) -> str:
@@ -182,8 +173,8 @@ def require_name(name: str, what: str) -> str:
 
 def home() -> Path | None:
     """The user's home; None for one who has none, such as a user without a line in /etc/passwd."""
-    found = Path(os.path.expanduser("~"))
-    return found if found.is_absolute() else None
+    folder = Path(os.path.expanduser("~"))
+    return folder if folder.is_absolute() else None
 
 
 def clear_way(path: Path) -> None:

@@ -96,7 +96,7 @@ def has_mounts(folder: Path) -> bool:
     except OSError:
         return False
     points = (
-        re.sub(rb"\\([0-7]{3})", lambda found: bytes([int(found[1], 8)]), line.split()[4]) for line in lines
+        re.sub(rb"\\([0-7]{3})", lambda octal: bytes([int(octal[1], 8)]), line.split()[4]) for line in lines
     )
     return any(point == real or point.startswith(real + b"/") for point in points)
 

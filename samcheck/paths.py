@@ -29,9 +29,9 @@ def home() -> Path:
     if given:
         return Path(given).absolute()  # guests work in other folders, and to DuckDB a ~ is a home
     try:
-        found = Path(platformdirs.user_cache_dir("samcheck"))
+        folder = Path(platformdirs.user_cache_dir("samcheck"))
     except RuntimeError:  # newer ones; older ones have a folder that is called ~
-        found = Path("~")
-    if not found.is_absolute():
+        folder = Path("~")
+    if not folder.is_absolute():
         raise BadInput("this user has no home folder: say by SAMCHECK_HOME where environments are to be kept")
-    return found
+    return folder

@@ -4,16 +4,34 @@ from __future__ import annotations
 
 import re
 
-from samcheck.streams import spelled
-
 #: A message of a megabyte stands whole in the result file; a report shows its beginning.
 LONGEST = 4_000
 
-_UNPRINTABLE = re.compile(r"[^\x20-\x7e]")
+_NOT_PLAIN = re.compile(r"[^\x20-\x7e]")
+
+
+def spelled_out(text: str, kept: str = "") -> str:
+    r"""`text` with control, direction and invisible characters as in ``\x1b[31m``; those in `kept` stay."""
+
+    def spelled(match: re.Match[str]) -> str:
+        sign = match[0]
+        return sign if sign.isprintable() or sign in kept else sign.encode("unicode_escape").decode()
+
+    return text if text.isprintable() else _NOT_PLAIN.sub(spelled, text)
+
+
+def harmless(text: str) -> str:
+    """`text` with its lines and tabs; a terminal obeys nothing in it, in whichever encoding it is written."""
+    return spelled_out(text, kept="\n\t")
+
+
+def printable(text: str, most: int = 300) -> str:
+    """At most so many characters of foreign text, on one line, for a message."""
+    return spelled_out(text[:most]) + ("…" if len(text) > most else "")
 
 
 def visible(text: str, longest: int = LONGEST) -> str:
-    r"""One line. Control, direction and invisible characters are spelled out, as in ``\x1b[31m``."""
+    """One line for a report, with one space between words."""
     if len(text) <= longest and text.isascii() and text.isprintable() and "  " not in text:
         return text.strip()  # nearly every text
     return _shown(" ".join(text[: longest + 1].split()), len(text), longest)
@@ -26,5 +44,5 @@ def visible_lines(text: str, longest: int = LONGEST) -> str:
 
 
 def _shown(text: str, length: int, longest: int) -> str:
-    kept = _UNPRINTABLE.sub(lambda found: spelled(found[0]), text[:longest])
-    return f"{kept} … ({length} characters in all)" if length > longest else kept
+    shown = spelled_out(text[:longest], kept="\n")
+    return f"{shown} … ({length} characters in all)" if length > longest else shown

@@ -24,7 +24,7 @@ ENDING = (
 REPEAT_SECONDS = 2.0
 
 
-class _State:
+class _SignalState:
     """What has been asked for so far."""
 
     def __init__(self) -> None:
@@ -35,7 +35,7 @@ class _State:
         self.last = float("-inf")
 
 
-_state = _State()
+_state = _SignalState()
 
 
 def install() -> None:

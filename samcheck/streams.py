@@ -18,6 +18,7 @@ import time
 from typing import TYPE_CHECKING, TextIO, cast
 
 from samcheck.errors import Unheard
+from samcheck.sanitize import harmless
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
@@ -30,23 +31,9 @@ PATIENCE_SECONDS = 2.0
 
 #: Encodings in which no character that can be seen has a byte that some terminal obeys, as 0x9b in cp1252.
 _PLAIN = re.compile(r"utf-?8|(us-)?ascii|(iso-?8859|latin)-?\d+", re.IGNORECASE)
-_UNPRINTABLE = re.compile(r"[^\x20-\x7e\n\t]")
 
 
-def harmless(text: str) -> str:
-    r"""`text` with control, direction and invisible characters spelled out, as in ``\x1b[31m``.
-
-    Line breaks and tabs stay. A terminal obeys nothing of what is left, in whichever encoding it is written.
-    """
-    return text if text.isprintable() else _UNPRINTABLE.sub(lambda found: spelled(found[0]), text)
-
-
-def spelled(sign: str) -> str:
-    """One character: itself if it can be seen, or is a line break; else its escape sequence in Python."""
-    return sign if sign.isprintable() or sign == "\n" else sign.encode("unicode_escape").decode()
-
-
-class _State:
+class _StreamState:
     """What both streams share."""
 
     def __init__(self) -> None:
@@ -58,7 +45,7 @@ class _State:
         self.streams: list[Stream] = []
 
 
-_state = _State()
+_state = _StreamState()
 
 
 class Stream(io.TextIOBase):

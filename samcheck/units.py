@@ -20,13 +20,13 @@ def seconds(text: str) -> int:
     Raises:
         BadInput: it is not a whole number with one of the units.
     """
-    found = re.fullmatch(r"([1-9]\d{0,5})([mhdw])", text)
-    if found is None:
+    age = re.fullmatch(r"([1-9]\d{0,5})([mhdw])", text)
+    if age is None:
         raise BadInput(
             f"{text!r} is no age: write a whole number and m, h, d or w (minutes, hours, days, weeks), "
             "e.g. 14d"
         )
-    return int(found[1]) * SECONDS[found[2]]
+    return int(age[1]) * SECONDS[age[2]]
 
 
 def size(text: str) -> int:

@@ -9,18 +9,8 @@ from dataclasses import dataclass
 from samcheck.cells import Cell
 from samcheck.facts import Facts, compatibility
 from samcheck.facts.compatibility import Obstacle
-from samcheck.guest.record import CellResult
+from samcheck.guest.record import CellOutcome, CellResult, CheckOutcome
 from samcheck.storage.results import Stored
-
-#: Outcomes of cells whose environment was made and is what was declared.
-INSTALLED = ("passed", "failed", "crashed", "timed-out")
-NOT_INSTALLED = ("build-failed", "misbuilt", "refused")
-
-# Troubles of the machine or the network, which say nothing about what can exist.
-_OUTSIDE = re.compile(
-    r"could not be reached|could not download|disk is full|not trusted here|credentials|interrupted",
-    re.IGNORECASE,
-)
 
 
 @dataclass(frozen=True)
@@ -58,7 +48,7 @@ def contradictions(
     """
     found = []
     for row in stored:
-        cell = _cell(row.result)
+        cell = Cell.of(row.result.cell)
         for rule, fact, source, seen in _of(cell, row.result, facts, obstacles(cell, facts)):
             found.append(Contradiction(cell.id, row.device, row.driver, rule, fact, source, seen))
     return found
@@ -81,37 +71,28 @@ def _of(cell: Cell, result: CellResult, facts: Facts, against: tuple[Obstacle, .
     yield from _archs(cell, result, facts)
 
 
-def _cell(result: CellResult) -> Cell:
-    was = result.cell
-    return Cell(was.torch, was.cuda, was.python, was.numpy, was.sam)
-
-
 def _works(result: CellResult, kind: str) -> str:
     """What was seen, where it shows that an obstacle of `kind` is none; else empty."""
-    if kind == "run" and result.outcome == "passed":
+    if kind == "run" and result.outcome is CellOutcome.PASSED:
         return "it passed"
-    if kind != "install" or result.outcome not in INSTALLED:
+    if kind != "install" or not result.outcome.was_built:
         return ""
     outcomes = _imports(result)
-    if "passed" not in outcomes or any(outcome in ("failed", "crashed", "timed-out") for outcome in outcomes):
+    if CheckOutcome.PASSED not in outcomes or any(outcome.is_failure for outcome in outcomes):
         return ""
     return f"it was installed and imported (outcome: {result.outcome})"
 
 
 def _fails(result: CellResult) -> str:
     """What was seen, where it shows that a cell cannot be made or imported; else empty."""
-    if result.outcome in NOT_INSTALLED:
-        return "" if outside(result) else f"it was {result.outcome}: {result.reason}"
-    bad = [check for check in result.checks if check.group == "imports" and check.outcome in INSTALLED[1:]]
+    if not result.outcome.was_built:
+        silent = result.outcome is CellOutcome.NOT_RUN or (result.cause and result.cause.is_outside)
+        return "" if silent else f"it was {result.outcome}: {result.reason}"
+    bad = [check for check in result.checks if check.group == "imports" and check.outcome.is_failure]
     return f"{bad[0].check} {bad[0].outcome}: {bad[0].reason}" if bad else ""
 
 
-def outside(result: CellResult) -> bool:
-    """Whether a cell was not made for reasons that say nothing of it: network, disk, credentials."""
-    return result.outcome in NOT_INSTALLED and bool(_OUTSIDE.search(result.reason))
-
-
-def _imports(result: CellResult) -> list[str]:
+def _imports(result: CellResult) -> list[CheckOutcome]:
     return [check.outcome for check in result.checks if check.group == "imports"]
 
 

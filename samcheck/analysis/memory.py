@@ -9,7 +9,14 @@ from typing import Any
 from packaging.version import Version
 
 from samcheck.errors import BadInput
-from samcheck.guest.memory_model import INT_MAX, SHAPES, Need, Work, largest_batch_for_nonzero, needs
+from samcheck.guest.memory_model import (
+    INT_MAX,
+    SHAPES,
+    MemoryRequirement,
+    Work,
+    largest_batch_for_nonzero,
+    needs,
+)
 from samcheck.guest.record import PRECISION_NAMES
 from samcheck.units import readable
 
@@ -52,11 +59,11 @@ class Question:
         return not (older and precision in OF_AMPERE)
 
     @property
-    def needs(self) -> dict[str, Need]:
+    def needs(self) -> dict[str, MemoryRequirement]:
         """By step."""
         return {need.step: need for need in needs(SHAPES[self.variant], self.precision, "cuda", self.work)}
 
-    def verdict(self, need: Need) -> str:
+    def verdict(self, need: MemoryRequirement) -> str:
         """``fits``, ``tight`` (within the allowance) or ``does not fit``; empty without a card."""
         if self.card is None or need.step not in ON_CARD:
             return ""

@@ -20,7 +20,7 @@ from samcheck.environments import machine
 from samcheck.errors import BadInput
 from samcheck.facts import Facts, gpu_support
 from samcheck.facts.gpu_support import Machine
-from samcheck.matrix import history, selection
+from samcheck.matrix import run_history, selection
 from samcheck.matrix.ranking import NO_LIMIT
 from samcheck.storage import results
 from samcheck.storage.results import Stored
@@ -133,7 +133,7 @@ def _answer(question: Question, path: Path | None, stores: tuple[Path, ...], kno
         advise.advise(step, question, stored, known, noise_of)
         for step in advise.steps(question, cells, known)
     ]
-    return advise.answer(question, advices, history.of(row.result for row in stored), known)
+    return advise.answer(question, advices, run_history.of(row.result for row in stored), known)
 
 
 def _noise(stores: tuple[Path, ...]) -> Known:

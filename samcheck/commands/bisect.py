@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Collection
-from difflib import get_close_matches
 from pathlib import Path
 
 import click
@@ -23,12 +22,13 @@ from samcheck.commands.options import Count, build_options, resume_option, timeo
 from samcheck.environments import Environment, choice, machine
 from samcheck.errors import CELLS_FAILED, BadInput
 from samcheck.facts.compatibility import AXES
-from samcheck.guest.record import CHECK_OUTCOMES, CellResult
+from samcheck.guest.record import CellResult, CheckOutcome
 from samcheck.run import cell_runner, session
 from samcheck.run import progress as display
 from samcheck.run.context import Settings
 from samcheck.sanitize import visible
 from samcheck.storage import results
+from samcheck.suggestions import similar
 
 HELD = {
     "torch": "The PyTorch, where another axis is bisected.",
@@ -239,7 +239,7 @@ def _unknown(check: str, past: list[CellResult]) -> str:
     known = {record.check for result in past for record in result.checks}
     if not known or check in known:
         return ""
-    near = get_close_matches(check, sorted(known), n=3, cutoff=0)
+    near = similar(check, sorted(known), most=3, cutoff=0)
     return f"--check: none of {len(past)} stored results has {check}; like it are {', '.join(near)}"
 
 
@@ -250,8 +250,8 @@ def _outcomes(given: tuple[str, ...]) -> tuple[str, ...]:
         BadInput: there is no such outcome.
     """
     for name in given:
-        if name.partition(":")[0] not in (*CHECK_OUTCOMES, "bad"):
-            raise BadInput(f"--bad-outcome: {name!r} is none of {', '.join(CHECK_OUTCOMES)}, bad")
+        if name.partition(":")[0] not in (*CheckOutcome, "bad"):
+            raise BadInput(f"--bad-outcome: {name!r} is none of {', '.join(CheckOutcome)}, bad")
     return given
 
 

@@ -33,7 +33,7 @@ def carry_command(folder: Path, python: str, has: Path | None, answers: str, ca_
     if ca_bundle:
         certificates.trust(ca_bundle)
     lines = files.read_text(has).splitlines() if has else []
-    taken = offline.collect(offline.wanted(python, lines, facts.load()), folder)
+    taken = offline.collect(offline.bundle_spec(python, lines, facts.load()), folder)
     click.echo(f"taken along for Python {python}: {' '.join(taken)}")
     if answers:
         offline.answers(here.default_python(), answers.split(","), folder)

@@ -65,7 +65,10 @@ def _json(found: Comparison) -> str:
         "new": found.new,
         "worse": found.worse,
         "headline": text.headline(found),
-        "rows": [{"name": row.name, "changed": row.changed, "apart": row.apart} for row in found.rows],
+        "rows": [
+            {"name": row.name, "changed": list(map(str, row.changed)), "apart": row.apart}
+            for row in found.rows
+        ],
         "outcomes": [asdict(each) for each in found.changes],
         "numbers": [
             {

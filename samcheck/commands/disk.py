@@ -11,7 +11,7 @@ import click
 
 from samcheck import units
 from samcheck.errors import CELLS_FAILED, BadInput
-from samcheck.storage import clean, disk
+from samcheck.storage import clean, disk_listing, disk_usage
 
 
 @click.command("disk")
@@ -22,11 +22,11 @@ def disk_command(as_json: bool) -> None:
     What several of them share is counted once in the sums; `frees` is what the disk gets back when one
     goes alone.
     """
-    seen = disk.look()
+    seen = disk_usage.look()
     if as_json:
-        click.echo(json.dumps(disk.as_json(seen, time.time()), indent=1))
+        click.echo(json.dumps(disk_listing.as_json(seen, time.time()), indent=1))
         return
-    for line in disk.lines(seen, time.time()):
+    for line in disk_listing.lines(seen, time.time()):
         click.echo(line)
 
 
@@ -60,7 +60,7 @@ def clean_command(
     Of the engine only what samcheck made goes: images with its label and name, and those records of the
     build cache that its Dockerfile left. What a container, a build or a run still uses is kept.
     """
-    wanted = clean.Wanted(
+    request = clean.CleanRequest(
         environments=environments,
         runs=runs,
         older_than=_read("--older-than", older_than, units.seconds),
@@ -69,7 +69,7 @@ def clean_command(
         dry_run=dry_run,
     )
     count, failed = 0, False
-    for step in clean.clean(wanted):
+    for step in clean.clean(request):
         click.echo(f"{step.done} {step.what}")
         count += step.done in ("removed", "would remove")
         failed |= step.done == clean.FAILED

@@ -6,7 +6,6 @@ import json
 import sys
 from collections import Counter
 from dataclasses import asdict
-from difflib import get_close_matches
 from pathlib import Path
 
 import click
@@ -17,9 +16,10 @@ from rich.table import Table
 from samcheck import facts
 from samcheck.analysis import contradictions
 from samcheck.errors import CELLS_FAILED, BadInput
-from samcheck.facts import TABLES, Facts, Gpu, Row
+from samcheck.facts import TABLES, Fact, Facts, GpuModel
 from samcheck.run import progress as display
 from samcheck.storage import results
+from samcheck.suggestions import did_you_mean
 
 STATUSES = ("verified", "stored", "unverified")
 #: Table → the file that it is in.
@@ -60,24 +60,24 @@ def facts_command(
         _summary(facts.load(), as_json)
 
 
-def _rows(known: Facts, name: str) -> list[tuple[dict[str, object], Row]]:
+def _rows(known: Facts, name: str) -> list[tuple[dict[str, object], Fact]]:
     """The rows of a table with their columns; builds, which are within releases, are a table of their own."""
     if name == "builds":
         builds = ((release.version, build) for release in known.releases for build in release.builds)
         return [({"torch": version, **_columns(build)}, build) for version, build in builds]
     if name == "gpus":
         return [(_sized(gpu, known), gpu) for gpu in known.gpus]
-    rows: tuple[Row, ...] = getattr(known, name)
+    rows: tuple[Fact, ...] = getattr(known, name)
     return [(_columns(row), row) for row in rows]
 
 
-def _sized(gpu: Gpu, known: Facts) -> dict[str, object]:
+def _sized(gpu: GpuModel, known: Facts) -> dict[str, object]:
     """A GPU with the GB that it is sold with; what of them can be had is in the table `memory`."""
     sizes = tuple(row.labels[0] for row in known.sizes_of(gpu))
     return {"name": gpu.name, "aliases": gpu.aliases, "memory_gb": sizes, **_columns(gpu)}
 
 
-def _columns(row: Row) -> dict[str, object]:
+def _columns(row: Fact) -> dict[str, object]:
     """The fields of a row; how sure it is, and from where, come last."""
     own = {key: value for key, value in row if key not in ("builds", "status", "source")}
     return {**own, "status": row.status, "source": row.source}
@@ -106,8 +106,8 @@ def _tables(known: Facts, wanted: str, as_json: bool) -> None:
     """One table by its name, or all of a file by the file's."""
     names = [wanted] if wanted in FILES else [name for name, file in FILES.items() if file == wanted]
     if not names:
-        near = get_close_matches(wanted, [*FILES, *FILES.values(), "sources"], n=1)
-        hint = f"did you mean {near[0]}?" if near else f"known: {', '.join([*FILES, 'sources'])}"
+        hint = did_you_mean(wanted, [*FILES, *FILES.values(), "sources"])
+        hint = hint or f"known: {', '.join([*FILES, 'sources'])}"
         raise BadInput(f"there is no table {wanted!r}: {hint}")
     if as_json:
         rows = {name: [columns for columns, _ in _rows(known, name)] for name in names}
@@ -138,8 +138,7 @@ def _text(value: object) -> str:
 
 def _sources(known: Facts, id: str, as_json: bool) -> None:
     if id and id not in known.sources:
-        near = get_close_matches(id, known.sources, n=1)
-        hint = f"did you mean {near[0]}?" if near else "`samcheck facts sources` lists all"
+        hint = did_you_mean(id, known.sources) or "`samcheck facts sources` lists all"
         raise BadInput(f"there is no source {id!r}: {hint}")
     chosen = {id: known.sources[id]} if id else known.sources
     if as_json:
@@ -179,7 +178,7 @@ def _refresh(write: bool, as_json: bool) -> None:
     from samcheck.facts.refresh import simple_index
     from samcheck.facts.refresh.proposal import propose
 
-    proposal = propose(simple_index.Index(simple_index.configured()))
+    proposal = propose(simple_index.PackageIndex(simple_index.configured()))
     if write:
         proposal.write()
     if as_json:

@@ -17,7 +17,7 @@ from samcheck.commands.options import Count, Number, build_options, timeout_opti
 from samcheck.commands.run import variants_of
 from samcheck.environments import KINDS, choice, machine
 from samcheck.errors import CELLS_FAILED, BadInput
-from samcheck.guest.record import CellResult
+from samcheck.guest.record import CellOutcome, CellResult
 from samcheck.matrix import PlannedCell, explain
 from samcheck.run import progress as display
 from samcheck.run import repetitions, scheduler, session, unexpected
@@ -135,8 +135,8 @@ def _told(console: Console, folder: Path, measured: tuple[CellResult, CellResult
     again = "" if any(troubles) else f"again: samcheck compare {' '.join(map(str, stores))}"
     for line in (text.markdown(compared), *times(compared), "", *filter(None, (*troubles, again))):
         session.conclude(console, line)
-    fine = all(result.outcome == "passed" for result in measured) and not compared.worse and not any(troubles)
-    return 0 if fine else CELLS_FAILED
+    passed = all(result.outcome is CellOutcome.PASSED for result in measured)
+    return 0 if passed and not compared.worse and not any(troubles) else CELLS_FAILED
 
 
 def _stored(store: Path, result: CellResult, folder: Path) -> str:

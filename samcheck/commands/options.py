@@ -13,6 +13,7 @@ import click
 
 from samcheck import paths
 from samcheck.environments import KINDS
+from samcheck.guest.record import CHECK_SECONDS
 from samcheck.matrix.selection import Choice
 from samcheck.run.pytest_arguments import TIERS
 
@@ -57,7 +58,7 @@ python_option = click.option(
 timeout_option = click.option(
     "--check-timeout",
     type=Number(min=1),
-    default=900,
+    default=CHECK_SECONDS,
     show_default=True,
     help="Seconds after which a check is stopped.",
 )

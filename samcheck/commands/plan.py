@@ -13,8 +13,7 @@ from samcheck.environments import machine
 from samcheck.errors import CELLS_FAILED, BadInput, EmptySelection
 from samcheck.facts import gpu_support
 from samcheck.facts.gpu_support import Machine
-from samcheck.matrix import explain, fanout, selection
-from samcheck.matrix import text as plan_text
+from samcheck.matrix import explain, fanout, plan_text, selection
 from samcheck.matrix.selection import Choice
 
 json_option = click.option("--json", "as_json", is_flag=True, help="For programs.")

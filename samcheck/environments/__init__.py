@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from enum import StrEnum
 from functools import reduce
 from pathlib import Path
 from typing import Protocol
@@ -15,18 +16,25 @@ from typing import Protocol
 from samcheck.cells import Cell
 from samcheck.facts.requirements import Requirements
 
-#: Why a guest was ended that no longer got on, or said far too much.
-NO_PROGRESS, TOO_MUCH = "no progress", "it reported more than there is room for"
 KINDS = ("docker", "venv", "here")
 
 
 @dataclass(frozen=True)
-class Need:
+class DiskNeed:
     """What preparing a cell will take, in MiB; nothing when the place of an earlier run is reused."""
 
     download_mib: int
     disk_mib: int
     reused: bool
+
+
+class EndCause(StrEnum):
+    """Why samcheck or the engine ended a guest."""
+
+    MEMORY_LIMIT = "memory limit"
+    NO_PROGRESS = "no progress"
+    TOO_MUCH = "it reported more than there is room for"
+    STOPPED = "the time that --stop-after gives"
 
 
 @dataclass(frozen=True)
@@ -36,21 +44,21 @@ class Ended:
     Attributes:
         exit_code: None when a signal ended it.
         signal: name of that signal, e.g. ``SIGSEGV``.
-        cause: why samcheck or the engine ended it (``memory limit``, ``no progress``), else empty.
+        cause: why samcheck or the engine ended it; None where it ended by itself.
     """
 
     exit_code: int | None
     signal: str = ""
-    cause: str = ""
+    cause: EndCause | None = None
 
     def __str__(self) -> str:
         if self.cause:
-            return self.cause
+            return str(self.cause)
         return self.signal or f"exit status {self.exit_code}"
 
 
 @dataclass(frozen=True)
-class Job:
+class GuestJob:
     """One run of Python inside a place.
 
     Attributes:
@@ -80,7 +88,9 @@ LAUNCH = f"{SOURCE}/samcheck/guest/launch.py"
 def substitute(arguments: tuple[str, ...], source: str, given: str, work: str) -> list[str]:
     """The arguments with the guest's own paths."""
     paths = {SOURCE: source, GIVEN: given, WORK: work}
-    return [reduce(lambda text, name: text.replace(name, paths[name]), paths, each) for each in arguments]
+    return [
+        reduce(lambda text, name: text.replace(name, paths[name]), paths, argument) for argument in arguments
+    ]
 
 
 class Place(Protocol):
@@ -90,7 +100,7 @@ class Place(Protocol):
     def details(self) -> dict[str, str]:
         """How it was made, for the result: image, base, interpreter, ..."""
 
-    def run(self, job: Job) -> Ended:
+    def run(self, job: GuestJob) -> Ended:
         """Run Python; returns when it ended, and leaves nothing of it behind, also when interrupted."""
 
 
@@ -104,7 +114,7 @@ class Environment(Protocol):
     def installs(self) -> bool:
         """Whether it installs the cell's exact requirements, which can then be checked."""
 
-    def need(self, cell: Cell, requirements: Requirements) -> Need:
+    def need(self, cell: Cell, requirements: Requirements) -> DiskNeed:
         """What `prepare` will take."""
 
     def storage(self) -> Path:

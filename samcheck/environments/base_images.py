@@ -15,6 +15,7 @@ from samcheck import facts, paths
 from samcheck.environments import processes
 from samcheck.errors import BuildFailed
 from samcheck.facts import Base
+from samcheck.guest.record import FailureCause
 
 
 @dataclass(frozen=True)
@@ -41,9 +42,9 @@ def obtain(client: Any, python: str, log: Path) -> Present:
     Raises:
         BuildFailed: with what stood in the way of each.
     """
-    found = present(client, python)
-    if found is not None:
-        return found
+    there = present(client, python)
+    if there is not None:
+        return there
     obstacles = []
     for base in facts.load().bases_for(python):
         obstacle = _pull(client, base.image) if base.kind == "official" else _make(base, log)
@@ -52,8 +53,9 @@ def obtain(client: Any, python: str, log: Path) -> Present:
         obstacles.append(obstacle)
     known = "; ".join(obstacles) or "samcheck/facts/bases.toml names none"
     raise BuildFailed(
+        FailureCause.BASE_IMAGE if obstacles else FailureCause.FACTS,
         f"no base image with Python {python}: {known}. Pull or load one under the name that "
-        "samcheck/facts/bases.toml gives, or use --environment venv"
+        "samcheck/facts/bases.toml gives, or use --environment venv",
     )
 
 

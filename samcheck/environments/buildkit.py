@@ -66,8 +66,8 @@ def find_podman() -> Builder:
 
 def _clients() -> list[str]:
     folders = [*os.environ.get("PATH", "").split(os.pathsep), "/usr/bin"]
-    found = (shutil.which("docker", path=folder) for folder in folders)
-    return list(dict.fromkeys(path for path in found if path))
+    clients = (shutil.which("docker", path=folder) for folder in folders)
+    return list(dict.fromkeys(path for path in clients if path))
 
 
 def _output(*command: str) -> str:
@@ -87,7 +87,8 @@ def build(builder: Builder, image: images.Image, log: Path) -> None:
         environment = dict(os.environ, DOCKER_BUILDKIT="1", BUILDKIT_PROGRESS="plain")
         status, printed = processes.installed(command, log, environment)
     if status != 0:
-        raise BuildFailed(uv_errors.explain(_errors(printed)))
+        known = uv_errors.explained(_errors(printed))
+        raise BuildFailed(known.cause, known.sentence)
 
 
 @contextmanager

@@ -93,12 +93,12 @@ class Channel:
     def _take_lines(self, block: bytes) -> None:
         first, *others = block.split(b"\n")
         self._append(first)
-        for each in others:
+        for part in others:
             if not self._skipping:
                 self._take(bytes(self._rest))
             self._rest.clear()
             self._skipping = False
-            self._append(each)
+            self._append(part)
 
     def _append(self, part: bytes) -> None:
         if len(self._rest) + len(part) > LINE_LIMIT:

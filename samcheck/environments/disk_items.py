@@ -81,7 +81,7 @@ def excess(items: Iterable[Item], removable: Iterable[Item], limit: int) -> list
     taken = total(everything)
     chosen = []
     # Of two that were used together, the one with more layers is built on the other.
-    for item in sorted(removable, key=lambda each: (each.used, -len(each.parts))):
+    for item in sorted(removable, key=lambda candidate: (candidate.used, -len(candidate.parts))):
         if taken <= limit:
             break
         chosen.append(item)

@@ -23,37 +23,29 @@ from docker.utils.config import find_config_file
 from samcheck import facts, files, paths
 from samcheck.cells import Cell
 from samcheck.environments import (
-    NO_PROGRESS,
+    DiskNeed,
+    EndCause,
     Ended,
-    Job,
-    Need,
+    GuestJob,
     Place,
     base_images,
     buildkit,
+    confinement,
     engine_loss,
     engine_storage,
     gpu_errors,
     images,
     orphans,
-    processes,
     substitute,
 )
 from samcheck.errors import BadInput, EnvironmentUnavailable, Refused
 from samcheck.facts.requirements import Requirements
+from samcheck.guest.record import FailureCause
 
-PIDS_LIMIT = 512
 POLL_SECONDS = 0.25
 #: Two files, because a full one is emptied: a guest's last words must not go with its first.
 LOG_LIMITS = {"max-size": "8m", "max-file": "2"}
 STOP_SECONDS = 5
-#: Inside a container.
-SOURCE_MOUNT, GIVEN_MOUNT, CHECKPOINTS_MOUNT = "/samcheck", "/given", "/checkpoints"
-#: Where it works: memory of the container's own, which ends with it.
-WORK_MOUNT = "/scratch"
-SCRATCH_MOUNT = "/tmp"  # noqa: S108  a tmpfs of the container's own
-SCRATCH_OPTIONS = "size=1g,mode=1777,exec,nosuid,nodev"
-#: For containers of a samcheck that runs as root: some user without rights.
-UNPRIVILEGED = "65534:65534"
 SIGNALS = {
     132: "SIGILL",
     134: "SIGABRT",
@@ -131,13 +123,13 @@ class Docker:
         return folder if folder.exists() else Path("/")  # a remote engine's disk is not seen
 
     @engine_loss.refused()
-    def need(self, cell: Cell, requirements: Requirements) -> Need:
+    def need(self, cell: Cell, requirements: Requirements) -> DiskNeed:
         base = base_images.present(self.client, cell.python)
         if base is not None and self._exists(self._image(cell, requirements, base).tag):
-            return Need(0, 0, reused=True)
+            return DiskNeed(0, 0, reused=True)
         size = facts.load().size(cell.cuda)
         # The layer, and the same files once more in BuildKit's cache mount of wheels.
-        return Need(size.download_mib, 2 * size.installed_mib, reused=False)
+        return DiskNeed(size.download_mib, 2 * size.installed_mib, reused=False)
 
     @engine_loss.refused()
     def prepare(self, cell: Cell, requirements: Requirements, log: Path) -> Place:
@@ -168,33 +160,6 @@ class Docker:
         return True
 
 
-def guest_environment() -> dict[str, str]:
-    """The variables of every guest."""
-    return {
-        "HOME": SCRATCH_MOUNT,
-        "LOGNAME": "samcheck",  # the image may have no name for this user, and inductor asks for it
-        "PYTHONPATH": SOURCE_MOUNT,
-        "PYTHONDONTWRITEBYTECODE": "1",
-        **dict.fromkeys(processes.SWITCHED_ON, "1"),
-        **({"SAMCHECK_CHECKPOINTS": CHECKPOINTS_MOUNT} if _checkpoints() else {}),
-    }
-
-
-def sources() -> dict[str, dict[str, str]]:
-    """What every guest reads of the host, and where it finds that."""
-    mounts = {
-        str(paths.CHECKOUT / "samcheck"): {"bind": f"{SOURCE_MOUNT}/samcheck", "mode": "ro"},
-        str(paths.CHECKOUT / "tests/suite"): {"bind": f"{SOURCE_MOUNT}/tests/suite", "mode": "ro"},
-    }
-    if _checkpoints():
-        mounts[_checkpoints()] = {"bind": CHECKPOINTS_MOUNT, "mode": "ro"}
-    return mounts
-
-
-def _checkpoints() -> str:
-    return os.environ.get("SAMCHECK_CHECKPOINTS", "")
-
-
 @dataclass(frozen=True)
 class DockerPlace:
     """A built image; each run is a container of its own."""
@@ -203,21 +168,22 @@ class DockerPlace:
     image: str
     cell: Cell
     details: dict[str, str] = field(default_factory=dict)
-    mounts: dict[str, dict[str, str]] = field(default_factory=sources)
+    mounts: dict[str, dict[str, str]] = field(default_factory=confinement.sources)
 
-    def run(self, job: Job) -> Ended:
+    def run(self, job: GuestJob) -> Ended:
         try:
             return self._run(job)
         except engine_loss.ERRORS as error:
             engine_loss.clean_up(self.client, job.given)
-            raise Refused(engine_loss.sentence(error)) from None
+            raise Refused(FailureCause.ENGINE, engine_loss.sentence(error)) from None
 
-    def _run(self, job: Job) -> Ended:
+    def _run(self, job: GuestJob) -> Ended:
         with self._container(job) as container:
             try:
                 container.start()
             except APIError as error:
-                raise Refused(gpu_errors.refusal(str(error.explanation))) from None
+                known = gpu_errors.refusal(str(error.explanation))
+                raise Refused(known.cause, known.sentence) from None
             try:
                 ended = _wait(container, job)
                 engine_loss.require(self.client, str(container.id), ended)
@@ -226,16 +192,16 @@ class DockerPlace:
                 _save_output(container, job.output)
 
     @contextmanager
-    def _container(self, job: Job) -> Iterator[Container]:
+    def _container(self, job: GuestJob) -> Iterator[Container]:
         # One of a samcheck that was killed may still hold the GPU.
         orphans.remove_of(self.client, job.given.parent)
         container = self.client.containers.create(
             self.image,
-            ["python", *substitute(job.arguments, SOURCE_MOUNT, GIVEN_MOUNT, WORK_MOUNT)],
-            user=user(),
-            working_dir=WORK_MOUNT,
-            environment=guest_environment(),
-            volumes={**self.mounts, str(job.given): {"bind": GIVEN_MOUNT, "mode": "ro"}},
+            ["python", *substitute(job.arguments, *confinement.MOUNTS)],
+            user=confinement.user(),
+            working_dir=confinement.WORK_MOUNT,
+            environment=confinement.guest_environment(),
+            volumes={**self.mounts, str(job.given): {"bind": confinement.GIVEN_MOUNT, "mode": "ro"}},
             labels={
                 "samcheck.kind": "container",
                 "samcheck.cell": self.cell.id,
@@ -244,12 +210,12 @@ class DockerPlace:
             },
             network_mode="none",
             read_only=True,
-            tmpfs=memory_folders(),
+            tmpfs=confinement.memory_folders(),
             cap_drop=["ALL"],
             security_opt=["no-new-privileges"],
-            mem_limit=memory_limit(),
-            memswap_limit=memory_limit(),  # memory and swap together: no guest is to fill the swap
-            pids_limit=PIDS_LIMIT,
+            mem_limit=confinement.memory_limit(),
+            memswap_limit=confinement.memory_limit(),  # both together: no guest is to fill the swap
+            pids_limit=confinement.PIDS_LIMIT,
             ulimits=[Ulimit(name="core", soft=0, hard=0)],  # a crash is not to leave hundreds of MB
             use_config_proxy=False,  # a proxy's address may hold a password, and results are published
             init=True,  # else PID 1 ignores signals and a segfault has no exit code of its own
@@ -263,28 +229,11 @@ class DockerPlace:
             orphans.remove_one(container)
 
 
-def user() -> str:
-    """The user of the guest: this one, or nobody when samcheck runs as root."""
-    return f"{os.getuid()}:{os.getgid()}" if os.getuid() else UNPRIVILEGED
-
-
-def memory_folders() -> dict[str, str]:
-    """What a guest can write to, by path, with the options of the mount."""
-    uid, gid = user().split(":")  # the engine makes a working folder 755, whatever the mode
-    return {SCRATCH_MOUNT: SCRATCH_OPTIONS, WORK_MOUNT: f"{SCRATCH_OPTIONS},uid={uid},gid={gid}"}
-
-
-def memory_limit() -> int:
-    """Nine tenths of the machine, so that a guest dies before the machine does."""
-    total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    return total * 9 // 10
-
-
-def _gpu_request(job: Job) -> list[DeviceRequest]:
+def _gpu_request(job: GuestJob) -> list[DeviceRequest]:
     return [DeviceRequest(device_ids=[job.gpu], capabilities=[["gpu"]])] if job.gpu else []
 
 
-def _wait(container: Container, job: Job) -> Ended:
+def _wait(container: Container, job: GuestJob) -> Ended:
     """Wait for the end, or make it when the guest no longer gets on."""
     while True:
         container.reload()
@@ -293,14 +242,14 @@ def _wait(container: Container, job: Job) -> Ended:
             return _ended(state)
         if not job.alive():
             container.stop(timeout=STOP_SECONDS)
-            return Ended(None, "SIGKILL", NO_PROGRESS)
+            return Ended(None, "SIGKILL", EndCause.NO_PROGRESS)
         time.sleep(POLL_SECONDS)
 
 
 def _ended(state: dict[str, Any]) -> Ended:
     """137 alone does not mean memory: the engine says so itself."""
     code = int(state["ExitCode"])
-    cause = "memory limit" if state.get("OOMKilled") else ""
+    cause = EndCause.MEMORY_LIMIT if state.get("OOMKilled") else None
     signal = SIGNALS.get(code, "")
     return Ended(None if signal else code, signal, cause)
 

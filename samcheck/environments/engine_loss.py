@@ -15,6 +15,7 @@ from docker.errors import APIError, DockerException
 
 from samcheck.environments import Ended, orphans
 from samcheck.errors import Refused
+from samcheck.guest.record import FailureCause
 
 #: What docker-py raises when the engine fails, is gone, or goes in the middle of an answer.
 ERRORS = (
@@ -42,7 +43,7 @@ def refused() -> Iterator[None]:
     try:
         yield
     except ERRORS as error:
-        raise Refused(sentence(error)) from None
+        raise Refused(FailureCause.ENGINE, sentence(error)) from None
 
 
 def sentence(error: Exception) -> str:
@@ -84,7 +85,7 @@ def _restarted(client: Any, container: str) -> bool:
     """Whether an engine that remembers all of its events does not remember the start of this container."""
     now = datetime.fromisoformat(client.info()["SystemTime"])  # by the engine's own clock
     events = list(client.api.events(since=0, until=f"{now.timestamp():.6f}", decode=True))
-    begun = any(each.get("id") == container and each.get("Action") == "start" for each in events)
+    begun = any(event.get("id") == container and event.get("Action") == "start" for event in events)
     return len(events) < EVENTS_KEPT and not begun
 
 

@@ -45,11 +45,11 @@ def look(client: Any) -> list[Item]:
     usage = measured(client)
     forgotten = {container.id for container in orphans.made(client) if orphans.abandoned(container)}
     containers = usage.get("Containers") or ()
-    busy = {each["ImageID"] for each in containers if each["Id"] not in forgotten}
+    busy = {record["ImageID"] for record in containers if record["Id"] not in forgotten}
     return [
         *_images(client, busy),
         *_cache(usage.get("BuildCache") or ()),
-        *(_container(each) for each in containers if each["Id"] in forgotten),
+        *(_container(record) for record in containers if record["Id"] in forgotten),
     ]
 
 
@@ -163,7 +163,7 @@ def _sizes(history: Sequence[dict[str, Any]], count: int) -> list[int]:
 
 
 def _used_with_what_is_built_on_it(item: Item, items: Sequence[Item]) -> Item:
-    built_on_it = [each.used for each in items if item.parts.keys() <= each.parts.keys()]
+    built_on_it = [other.used for other in items if item.parts.keys() <= other.parts.keys()]
     return replace(item, used=max(built_on_it))
 
 

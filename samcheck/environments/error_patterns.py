@@ -1,4 +1,4 @@
-"""Other programs' words → a cause and what to do about it (pure)."""
+"""What other programs print when they fail → the cause, and what to do about it (pure)."""
 
 from __future__ import annotations
 
@@ -6,19 +6,30 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from samcheck.guest.record import FailureCause
+
 
 @dataclass(frozen=True)
-class Cause:
-    """A pattern in somebody's words, and the sentence for it; ``{name}`` stands for what a group matched."""
+class ErrorPattern:
+    """What a program prints, what that means, and the sentence for it; ``{name}`` is what a group matched."""
 
-    sign: str
+    pattern: str
+    cause: FailureCause
     sentence: str
 
 
-def explain(causes: Iterable[Cause], words: str) -> str:
-    """The sentence of the first cause whose sign is in the words; empty for words that are not known."""
-    for cause in causes:
-        found = re.search(cause.sign, words, re.IGNORECASE)
-        if found:
-            return cause.sentence.format(**found.groupdict())
-    return ""
+@dataclass(frozen=True)
+class Diagnosis:
+    """Why a program failed, and what to do."""
+
+    cause: FailureCause
+    sentence: str
+
+
+def explain(patterns: Iterable[ErrorPattern], output: str) -> Diagnosis | None:
+    """What the first pattern that fits the output says; None where none does."""
+    for known in patterns:
+        match = re.search(known.pattern, output, re.IGNORECASE)
+        if match:
+            return Diagnosis(known.cause, known.sentence.format(**match.groupdict()))
+    return None

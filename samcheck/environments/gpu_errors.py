@@ -6,64 +6,76 @@ were read. None could be tried here, for want of a GPU.
 
 from __future__ import annotations
 
-from samcheck.environments.error_patterns import Cause, explain
+from samcheck.environments.error_patterns import Diagnosis, ErrorPattern, explain
+from samcheck.guest.record import FailureCause
 
-_CAUSES = (
+_PATTERNS = (
     # https://github.com/NVIDIA/nvidia-docker/issues/1642
-    Cause(
+    ErrorPattern(
         r"could not select device driver",
+        FailureCause.ENGINE,
         "the engine has no way to give a container a GPU: install the NVIDIA Container Toolkit, run "
         "`nvidia-ctk runtime configure --runtime=docker`, and restart the engine",
     ),
     # https://github.com/SyneRBI/PETRIC2/issues/27
-    Cause(
+    ErrorPattern(
         r"requirement error: unsatisfied condition: (?P<what>cuda ?>=? ?[0-9.]+)",
+        FailureCause.DRIVER,
         "the image asks for a driver with {what}, which this one is not: take an older image, upgrade the "
         "driver, or set NVIDIA_DISABLE_REQUIRE=1 where minor-version compatibility is enough",
     ),
     # https://github.com/NVIDIA/nvidia-container-toolkit/issues/394 and CUDA's error 803:
     # https://github.com/NVIDIA/nvidia-docker/issues/1256
-    Cause(
+    ErrorPattern(
         r"driver/library version mismatch|Error 803|unsupported display driver",
+        FailureCause.GPU,
         "the driver's kernel module and its libraries are of different versions, as after an upgrade without "
         "a restart: reboot, or reload the kernel module",
     ),
     # https://github.com/gpustack/gpustack/issues/1254
-    Cause(
+    ErrorPattern(
         r"Error 804|forward compatibility was attempted on non supported HW",
+        FailureCause.GPU,
         "a forward-compatibility package (cuda-compat) is in the environment, and does not work on this GPU: "
         "remove it, and upgrade the driver instead",
     ),
     # https://github.com/gpustack/gpustack/issues/1254, a comment there
-    Cause(
+    ErrorPattern(
         r"Error 802|system not yet initialized",
+        FailureCause.GPU,
         "the GPUs are joined by NVSwitch and their fabric manager does not run: start nvidia-fabricmanager",
     ),
     # https://github.com/NVIDIA/nvidia-container-toolkit/issues/434
-    Cause(
+    ErrorPattern(
         r"unresolvable CDI devices? (?P<what>\S+?)[:,]?(\s|$)",
+        FailureCause.ENGINE,
         "the engine knows no CDI device {what}: run `nvidia-ctk cdi generate --output=/etc/cdi/nvidia.yaml`",
     ),
-    Cause(
+    ErrorPattern(
         r"NVIDIA driver on your system is too old|driver version is insufficient",
+        FailureCause.DRIVER,
         "the driver is too old for this CUDA: `samcheck why` says which one it needs",
     ),
-    Cause(
+    ErrorPattern(
         r"driver not loaded|no CUDA-capable device|No CUDA GPUs are available",
+        FailureCause.GPU,
         "the driver is not loaded, or not visible here: `nvidia-smi` says more",
     ),
 )
 
 
-def refusal(words: str) -> str:
+def refusal(words: str) -> Diagnosis:
     """Why the engine would not start a container, with its own words behind."""
-    cause = explain(_CAUSES, words)
+    known = explain(_PATTERNS, words)
     short = " ".join(words.split())[:300]
-    return f"{cause} ({short})" if cause else f"the engine would not start the container: {short}"
+    if known is None:
+        return Diagnosis(FailureCause.ENGINE, f"the engine would not start the container: {short}")
+    return Diagnosis(known.cause, f"{known.sentence} ({short})")
 
 
-def lost(words: str) -> str:
+def lost(words: str) -> Diagnosis:
     """Why a guest that was given a GPU does not see it, with PyTorch's words behind."""
     short = " ".join(words.split())[:300] or "no reason given"
-    cause = explain(_CAUSES, words) or "PyTorch sees no GPU in an environment that was given one"
-    return f"{cause} ({short})"
+    unseen = Diagnosis(FailureCause.GPU, "PyTorch sees no GPU in an environment that was given one")
+    known = explain(_PATTERNS, words) or unseen
+    return Diagnosis(known.cause, f"{known.sentence} ({short})")

@@ -15,10 +15,10 @@ def on_gpu(name: str) -> list[str]:
     try:
         by_index, by_uuid = pynvml.nvmlDeviceGetHandleByIndex, pynvml.nvmlDeviceGetHandleByUUID
         handle = by_index(int(name)) if name.isdigit() else by_uuid(name)
-        found = [int(process.pid) for process in pynvml.nvmlDeviceGetComputeRunningProcesses(handle)]
+        pids = [int(process.pid) for process in pynvml.nvmlDeviceGetComputeRunningProcesses(handle)]
     except pynvml.NVMLError:
         return []
     finally:
         pynvml.nvmlShutdown()
     names = {process.pid: process.name() for process in psutil.process_iter(["name"])}
-    return [f"{pid} {names.get(pid, '(not visible here)')}" for pid in found]
+    return [f"{pid} {names.get(pid, '(not visible here)')}" for pid in pids]

@@ -14,9 +14,9 @@ from packaging.version import InvalidVersion, Version
 
 from samcheck import facts, files, paths
 from samcheck.cells import DEFAULT_SAM, Cell
-from samcheck.environments import Ended, Job, Need, Place, fingerprint, processes
-from samcheck.errors import BuildFailed, EnvironmentUnavailable
-from samcheck.facts.requirements import Requirements, resolve
+from samcheck.environments import DiskNeed, Ended, GuestJob, Place, fingerprint_reader, processes
+from samcheck.errors import EnvironmentUnavailable
+from samcheck.facts.requirements import Requirements, numpy_of
 
 #: For an interpreter to say what it has: PyTorch comes slowly from a disk far away.
 PROBE_SECONDS = 300.0
@@ -31,7 +31,7 @@ class HerePlace:
     python: str
     details: dict[str, str] = field(default_factory=dict)
 
-    def run(self, job: Job) -> Ended:
+    def run(self, job: GuestJob) -> Ended:
         return processes.run(self.python, job, carried_packages())
 
 
@@ -46,8 +46,8 @@ class Here:
     def storage(self) -> Path:
         return paths.CHECKOUT
 
-    def need(self, cell: Cell, requirements: Requirements) -> Need:
-        return Need(0, 0, reused=True)
+    def need(self, cell: Cell, requirements: Requirements) -> DiskNeed:
+        return DiskNeed(0, 0, reused=True)
 
     def prepare(self, cell: Cell, requirements: Requirements, log: Path) -> Place:
         packages = {"packages": " ".join(carried_packages())} if carried_packages() else {}
@@ -55,7 +55,7 @@ class Here:
 
 
 def carried_packages() -> list[str]:
-    """Folders with what the interpreter at hand gets beside its own packages: `offline.launch`."""
+    """Folders with what the interpreter at hand gets beside its own packages: `offline.bundle_main`."""
     return [folder for folder in os.environ.get("SAMCHECK_PACKAGES", "").split(os.pathsep) if folder]
 
 
@@ -87,7 +87,7 @@ def cell_of(python: str) -> Cell:
         if not path.exists():
             said = output or f"it ended with status {status}"
             raise EnvironmentUnavailable(f"{python} does not run samcheck's probe", said)
-        seen = fingerprint.as_fingerprint(files.read(path))
+        seen = fingerprint_reader.as_fingerprint(files.read(path))
     if not seen.torch:
         raise EnvironmentUnavailable(
             f"{python} has no torch",
@@ -103,7 +103,7 @@ def cell_of(python: str) -> Cell:
         sam=f"segment-anything=={sam}" if sam else DEFAULT_SAM,
     )
     numpy = says("numpy", seen.numpy)
-    return cell if _default_numpy(cell) == numpy else replace(cell, numpy=numpy)
+    return cell if numpy_of(cell, facts.load()) == numpy else replace(cell, numpy=numpy)
 
 
 def _ended(command: list[str], environment: dict[str, str], log: Path) -> tuple[int, str]:
@@ -146,12 +146,3 @@ def _version(python: str, package: str, said: str | None) -> str:
             "install it again there, or name another interpreter with --python",
         ) from None
     return said.strip()
-
-
-def _default_numpy(cell: Cell) -> str:
-    """The NumPy that an id without one stands for; nothing where the facts do not know this PyTorch."""
-    try:
-        pin = resolve(cell, facts.load()).numpy[0]
-    except BuildFailed:
-        return ""
-    return pin.partition("==")[2]

@@ -17,7 +17,7 @@ from itertools import takewhile
 from pathlib import Path
 
 from samcheck.certificates import ca_bundle
-from samcheck.facts.gpu_support import Gpu, Machine
+from samcheck.facts.gpu_support import GpuDevice, Machine
 from samcheck.facts.requirements import PYTORCH_INDEX
 
 PYTHONS = ("3.8", "3.9", "3.10", "3.11", "3.12", "3.13", "3.14", "3.15")
@@ -30,7 +30,7 @@ def look() -> Machine:
     return Machine(gpus=gpus, driver=driver, pytorch_index=not gpus and _answers(PYTORCH_INDEX))
 
 
-def _nvidia() -> tuple[tuple[Gpu, ...], str]:
+def _nvidia() -> tuple[tuple[GpuDevice, ...], str]:
     import pynvml
 
     try:
@@ -44,10 +44,10 @@ def _nvidia() -> tuple[tuple[Gpu, ...], str]:
         pynvml.nvmlShutdown()
 
 
-def _gpu(pynvml: object, index: int) -> Gpu:
+def _gpu(pynvml: object, index: int) -> GpuDevice:
     handle = pynvml.nvmlDeviceGetHandleByIndex(index)  # type: ignore[attr-defined]
     major, minor = pynvml.nvmlDeviceGetCudaComputeCapability(handle)  # type: ignore[attr-defined]
-    return Gpu(str(pynvml.nvmlDeviceGetName(handle)), f"{major}.{minor}")  # type: ignore[attr-defined]
+    return GpuDevice(str(pynvml.nvmlDeviceGetName(handle)), f"{major}.{minor}")  # type: ignore[attr-defined]
 
 
 def allotted_gpus() -> tuple[str, ...] | None:
@@ -99,8 +99,8 @@ def _candidates(python: str) -> list[str]:
     generic = [shutil.which("python3", path=folder) for folder in folders]
     root = Path(os.environ.get("PYENV_ROOT") or os.path.expanduser("~/.pyenv")) / "versions"
     versions = sorted(root.glob(f"{python}.*/bin/python{python}"), key=_natural, reverse=True)
-    found = [path for path in on_path if path] + [str(path) for path in versions]
-    return found + [path for path in generic if path]
+    exact = [path for path in on_path if path] + [str(path) for path in versions]
+    return exact + [path for path in generic if path]
 
 
 def _natural(path: Path) -> list[int]:

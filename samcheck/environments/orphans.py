@@ -39,10 +39,10 @@ def _started(pid: int) -> str:
 
 def made(client: Any) -> list[Container]:
     """All containers that samcheck made, running or not."""
-    found: list[Container] = client.containers.list(
+    containers: list[Container] = client.containers.list(
         all=True, filters={"label": "samcheck.kind=container"}, ignore_removed=True
     )
-    return found
+    return containers
 
 
 def abandoned(container: Container) -> bool:
@@ -73,7 +73,8 @@ def remove_of(client: Any, folder: Path) -> list[str]:
 def remove(client: Any, filters: dict[str, str]) -> list[str]:
     """Remove the containers that fit the engine's `filters`; returns their names."""
     return [
-        remove_one(each) for each in client.containers.list(all=True, filters=filters, ignore_removed=True)
+        remove_one(container)
+        for container in client.containers.list(all=True, filters=filters, ignore_removed=True)
     ]
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import psutil
 
 from samcheck import files, paths
-from samcheck.environments import NO_PROGRESS, Ended, Job, substitute, supervisor
+from samcheck.environments import EndCause, Ended, GuestJob, substitute, supervisor
 
 #: What a guest gets from the environment of this process. PYTHONPATH and PYTEST_ADDOPTS, say, must
 #: not reach it.
@@ -41,7 +41,7 @@ POLL_SECONDS = 0.1
 STOP_SECONDS = supervisor.GRACE_SECONDS + supervisor.HELPERS_SECONDS + 2 * supervisor.UNKILLABLE_SECONDS + 5.0
 
 
-def run(python: str, job: Job, packages: Sequence[str] = ()) -> Ended:
+def run(python: str, job: GuestJob, packages: Sequence[str] = ()) -> Ended:
     """Run `job` with the interpreter `python`, in a session of its own, under a supervisor.
 
     `packages` are folders with what the interpreter itself lacks.
@@ -99,11 +99,11 @@ def kept(command: Sequence[str], output: Path) -> list[str]:
     return [sys.executable, "-I", "-S", supervisor.__file__, str(os.getpid()), str(output), *command]
 
 
-def _wait(guest: subprocess.Popen[bytes], job: Job) -> Ended:
+def _wait(guest: subprocess.Popen[bytes], job: GuestJob) -> Ended:
     while guest.poll() is None:
         if not job.alive():
             _end(guest)
-            return Ended(None, "SIGKILL", NO_PROGRESS)
+            return Ended(None, "SIGKILL", EndCause.NO_PROGRESS)
         time.sleep(POLL_SECONDS)
     code = guest.returncode
     return Ended(code) if code >= 0 else Ended(None, signal.Signals(-code).name)

@@ -7,8 +7,7 @@ import shlex
 from collections.abc import Iterable, Sequence
 
 from samcheck import paths
-from samcheck.environments import docker as engine
-from samcheck.environments import processes
+from samcheck.environments import confinement, processes
 
 
 def process(python: str, arguments: Sequence[str]) -> str:
@@ -20,16 +19,16 @@ def process(python: str, arguments: Sequence[str]) -> str:
 
 def docker(image: str, arguments: Sequence[str], on_gpu: bool = False) -> list[str]:
     """As `docker.DockerPlace.run`; what the guest writes goes with it."""
-    limit = str(engine.memory_limit())
-    mounts = [f"--volume={path}:{to['bind']}:{to['mode']}" for path, to in engine.sources().items()]
-    mounts += [f"--tmpfs={folder}:{options}" for folder, options in engine.memory_folders().items()]
+    limit = str(confinement.memory_limit())
+    mounts = [f"--volume={path}:{to['bind']}:{to['mode']}" for path, to in confinement.sources().items()]
+    mounts += [f"--tmpfs={folder}:{options}" for folder, options in confinement.memory_folders().items()]
     return [
         *("docker", "run", "--rm", "--init", "--pull=never", "--network=none", "--ipc=private"),
         *("--read-only", "--cap-drop=ALL", "--security-opt=no-new-privileges"),
-        *(f"--memory={limit}", f"--memory-swap={limit}", f"--pids-limit={engine.PIDS_LIMIT}"),
+        *(f"--memory={limit}", f"--memory-swap={limit}", f"--pids-limit={confinement.PIDS_LIMIT}"),
         *("--ulimit=core=0", *mounts),
-        *(f"--user={engine.user()}", f"--workdir={engine.WORK_MOUNT}"),
-        *(f"--env={name}={value}" for name, value in engine.guest_environment().items()),
+        *(f"--user={confinement.user()}", f"--workdir={confinement.WORK_MOUNT}"),
+        *(f"--env={name}={value}" for name, value in confinement.guest_environment().items()),
         *(("--gpus=all",) if on_gpu else ()),
         *(image, "python", *arguments),
     ]

@@ -126,11 +126,11 @@ class Supervisor:
         for entry in os.listdir("/proc"):
             if entry.isdigit():
                 children.setdefault(_parent(entry), []).append(int(entry))
-        found, new = [], [os.getpid()]
+        family, new = [], [os.getpid()]
         while new:
             new = [child for pid in new for child in children.get(pid, ())]
-            found += new
-        return found
+            family += new
+        return family
 
     def _end_family(self) -> None:
         """Let helpers end by themselves, then end what is left."""

@@ -11,9 +11,10 @@ from filelock import FileLock, Timeout
 
 from samcheck import certificates, facts, owned, paths
 from samcheck.cells import Cell
-from samcheck.environments import Ended, Job, Need, machine, processes, uv_errors
+from samcheck.environments import DiskNeed, Ended, GuestJob, machine, processes, uv_errors
 from samcheck.errors import BadInput, BuildFailed
 from samcheck.facts.requirements import Requirements
+from samcheck.guest.record import FailureCause
 
 COMPLETE = ".samcheck-complete"
 
@@ -81,7 +82,7 @@ class VenvPlace:
     def python(self) -> str:
         return str(self.folder / "bin" / "python")
 
-    def run(self, job: Job) -> Ended:
+    def run(self, job: GuestJob) -> Ended:
         return processes.run(self.python, job)
 
 
@@ -100,11 +101,11 @@ class Venv:
         content = "\n".join((cell.python, requirements.torch_index, *requirements.all))
         return folders() / f"{cell.id}-{hashlib.sha256(content.encode()).hexdigest()[:12]}"
 
-    def need(self, cell: Cell, requirements: Requirements) -> Need:
+    def need(self, cell: Cell, requirements: Requirements) -> DiskNeed:
         if completed(self.folder(cell, requirements)):
-            return Need(0, 0, reused=True)
+            return DiskNeed(0, 0, reused=True)
         size = facts.load().size(cell.cuda)
-        return Need(size.download_mib, size.installed_mib, reused=False)
+        return DiskNeed(size.download_mib, size.installed_mib, reused=False)
 
     def prepare(self, cell: Cell, requirements: Requirements, log: Path) -> VenvPlace:
         folder = self.folder(cell, requirements)
@@ -116,7 +117,7 @@ class Venv:
                     _make(cell, requirements, folder, log)
                 (folder / COMPLETE).touch()  # at each use: `samcheck clean` goes by its time
         except BadInput as problem:
-            raise BuildFailed(str(problem)) from None
+            raise BuildFailed(FailureCause.DISK, str(problem)) from None
         return VenvPlace(folder, {"installer": f"uv {_uv_version()}"})
 
 
@@ -153,7 +154,8 @@ def _uv(log: Path, *arguments: str) -> None:
         environment["SSL_CERT_FILE"] = bundle
     status, printed = processes.installed([uv.find_uv_bin(), *arguments], log, environment)
     if status != 0:
-        raise BuildFailed(uv_errors.explain(printed))
+        known = uv_errors.explained(printed)
+        raise BuildFailed(known.cause, known.sentence)
 
 
 def _uv_version() -> str:

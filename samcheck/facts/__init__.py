@@ -13,23 +13,23 @@ from pydantic import TypeAdapter
 
 from samcheck import files
 from samcheck.errors import BadInput
-from samcheck.facts.rows import (
+from samcheck.facts.schema import (
     Architecture,
     Base,
     Branch,
     Build,
+    CompatibilityRule,
     DriverFloor,
+    Fact,
     Forward,
     Forwarding,
-    Gpu,
+    GpuModel,
     Memory,
     Model,
     NumpySeries,
     OnnxRuntime,
     Package,
     Release,
-    Row,
-    Rule,
     Size,
     TensorRt,
     Toolkit,
@@ -42,18 +42,18 @@ __all__ = [
     "Base",
     "Branch",
     "Build",
+    "CompatibilityRule",
     "DriverFloor",
+    "Fact",
     "Facts",
     "Forward",
-    "Gpu",
+    "GpuModel",
     "Memory",
     "Model",
     "NumpySeries",
     "OnnxRuntime",
     "Package",
     "Release",
-    "Row",
-    "Rule",
     "Size",
     "TensorRt",
     "Toolkit",
@@ -64,13 +64,13 @@ __all__ = [
 FOLDER = Path(__file__).parent
 
 #: Field of `Facts` → file, table in it, model of a row.
-TABLES: dict[str, tuple[str, str, type[Row]]] = {
+TABLES: dict[str, tuple[str, str, type[Fact]]] = {
     "releases": ("torch", "release", Release),
     "floors": ("drivers", "floor", DriverFloor),
     "toolkits": ("drivers", "toolkit", Toolkit),
     "branches": ("drivers", "branch", Branch),
     "forward": ("drivers", "forward", Forward),
-    "gpus": ("gpus", "gpu", Gpu),
+    "gpus": ("gpus", "gpu", GpuModel),
     "memory": ("gpus", "memory", Memory),
     "architectures": ("gpus", "architecture", Architecture),
     "numpy": ("numpy", "numpy", NumpySeries),
@@ -78,12 +78,12 @@ TABLES: dict[str, tuple[str, str, type[Row]]] = {
     "onnxruntime": ("backends", "onnxruntime", OnnxRuntime),
     "tensorrt": ("backends", "tensorrt", TensorRt),
     "models": ("models", "model", Model),
-    "rules": ("rules", "rule", Rule),
+    "rules": ("rules", "rule", CompatibilityRule),
     "bases": ("bases", "base", Base),
     "sizes": ("sizes", "size", Size),
 }
 
-T = TypeVar("T", bound=Row)
+T = TypeVar("T", bound=Fact)
 
 # What a driver adds to the name of a GPU: brand, memory, form factor, a slice of it.
 _DECORATION = re.compile(
@@ -105,14 +105,14 @@ class Facts:
     toolkits: tuple[Toolkit, ...] = ()
     branches: tuple[Branch, ...] = ()
     forward: tuple[Forward, ...] = ()
-    gpus: tuple[Gpu, ...] = ()
+    gpus: tuple[GpuModel, ...] = ()
     memory: tuple[Memory, ...] = ()
     architectures: tuple[Architecture, ...] = ()
     numpy: tuple[NumpySeries, ...] = ()
     onnxruntime: tuple[OnnxRuntime, ...] = ()
     tensorrt: tuple[TensorRt, ...] = ()
     models: tuple[Model, ...] = ()
-    rules: tuple[Rule, ...] = ()
+    rules: tuple[CompatibilityRule, ...] = ()
     as_of: dict[str, str] = field(default_factory=dict)
 
     def release(self, version: str) -> Release | None:
@@ -150,13 +150,17 @@ class Facts:
         row = next((row for row in self.forward if _minor(row.cuda) == _minor(cuda)), None)
         return row.branches.get(version_of(driver).major) if row else None
 
-    def gpu(self, name: str) -> Gpu | None:
+    def gpu(self, name: str) -> GpuModel | None:
         """The GPU of a name as people or drivers write it: ``rtx4090``, ``NVIDIA A100-SXM4-80GB``."""
         wanted = _words(name)
         names = ((row, own) for row in self.gpus for own in (row.name, *row.aliases))
         return next((row for row, own in names if wanted and _words(own) == wanted), None)
 
-    def sizes_of(self, gpu: Gpu) -> tuple[Memory, ...]:
+    def gpu_called(self, name: str) -> GpuModel | None:
+        """As `gpu`, also of a name without its ``RTX`` or ``GTX``, as people write it: ``4090``."""
+        return next((row for brand in ("", "RTX ", "GTX ") if (row := self.gpu(brand + name))), None)
+
+    def sizes_of(self, gpu: GpuModel) -> tuple[Memory, ...]:
         """The sizes of memory that a GPU is sold with; none where it has no memory of its own."""
         return tuple(row for row in self.memory if row.gpu == gpu.name)
 
@@ -167,7 +171,7 @@ class Facts:
         """The series of a NumPy release (``1.26.4``)."""
         return next((row for row in self.numpy if _minor(row.series) == _minor(numpy)), None)
 
-    def rule(self, id: str) -> Rule:
+    def rule(self, id: str) -> CompatibilityRule:
         """The rule of an id.
 
         Raises:

@@ -82,8 +82,8 @@ def constraints(facts: Facts) -> tuple[Constraint, ...]:
 def obstacles(cell: Cell, facts: Facts) -> tuple[Obstacle, ...]:
     """Everything that the facts say against a cell; empty when nothing does."""
     values = fields(cell)
-    found = (constraint.check(values) for constraint in constraints(facts))
-    return tuple(obstacle for obstacle in found if obstacle is not None)
+    checked = (constraint.check(values) for constraint in constraints(facts))
+    return tuple(obstacle for obstacle in checked if obstacle is not None)
 
 
 def fields(cell: Cell) -> dict[str, str]:
@@ -120,7 +120,7 @@ def _build(facts: Facts, torch: str, cuda: str) -> Obstacle | None:
         return None
     build = release.build(cuda)
     if build is None:
-        tags = ", ".join(each.tag for each in release.builds)
+        tags = ", ".join(build.tag for build in release.builds)
         text = f"PyTorch {torch} was built for {tags}, not {cuda}"
         return Obstacle("cuda-build-absent", "install", text, release.source)
     if build.status == "unverified":

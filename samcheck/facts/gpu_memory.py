@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from difflib import get_close_matches
 
 from samcheck import units
 from samcheck.errors import BadInput
-from samcheck.facts import Facts, Gpu, Memory
+from samcheck.facts import Facts, GpuModel, Memory
+from samcheck.suggestions import did_you_mean
 
 MIB, GIB = 2**20, 2**30
 #: Of its label, what a card may hold back of which nobody is known to have looked: a sixteenth for error
@@ -45,13 +45,13 @@ def card(text: str, facts: Facts) -> Card:
         BadInput: the facts do not know the GPU, or it is sold with several sizes and the name does not tell
             which; or a size that cannot be read.
     """
-    gpu = _gpu(text, facts)
+    gpu = facts.gpu_called(text)
     if gpu is None and _SIZE.fullmatch(text.strip()):
         return Card(units.size(text))
     if gpu is None:
         raise BadInput(f"--gpu: {_unknown(text, facts)}")
     row = _row(text, gpu, facts.sizes_of(gpu))
-    label = next((each for each in _labels(text) if each in row.labels), row.labels[0])
+    label = next((label for label in _labels(text) if label in row.labels), row.labels[0])
     if row.mib:
         told = f"{row.mib} MiB, the least that {row.by} was seen to report for it"
         return Card(row.mib * MIB, f"{gpu.name} {label}GB", told, gpu.capability)
@@ -59,14 +59,9 @@ def card(text: str, facts: Facts) -> Card:
     return Card(int(label * GIB * (1 - HELD_BACK)), f"{gpu.name} {label}GB", told, gpu.capability)
 
 
-def _gpu(text: str, facts: Facts) -> Gpu | None:
-    """By its name, with ``RTX`` or ``GTX`` left out or not."""
-    return next((found for brand in ("", "RTX ", "GTX ") if (found := facts.gpu(brand + text))), None)
-
-
 def _unknown(text: str, facts: Facts) -> str:
-    near = get_close_matches(text.upper(), [row.name for row in facts.gpus], n=2)
-    hint = f"did you mean {' or '.join(near)}? Else " if near else ""
+    hint = did_you_mean(text.upper(), [row.name for row in facts.gpus], most=2)
+    hint += " Else " if hint else ""
     return (
         f"{text!r} is neither a size nor a GPU that the facts know: {hint}give its memory, e.g. 8GiB, or one "
         "of the names in `samcheck facts memory`"
@@ -77,7 +72,7 @@ def _labels(text: str) -> list[int]:
     return [int(label) for label in _LABEL.findall(text)]
 
 
-def _row(text: str, gpu: Gpu, sizes: tuple[Memory, ...]) -> Memory:
+def _row(text: str, gpu: GpuModel, sizes: tuple[Memory, ...]) -> Memory:
     """The size that a name tells, or the only one.
 
     Raises:
@@ -90,11 +85,11 @@ def _row(text: str, gpu: Gpu, sizes: tuple[Memory, ...]) -> Memory:
             f"--gpu: {gpu.name} shares its memory with the CPU: give what of it SAM may have, e.g. 16GiB"
         )
     words, labels = set(re.findall(r"[a-z]+", text.lower())), set(_labels(text))
-    found = [row for row in sizes if words & set(row.words) or labels & set(row.labels)]
-    found = found or [row for row in sizes if not labels and not row.words]
-    if len(found) == 1:
-        return found[0]
+    fitting = [row for row in sizes if words & set(row.words) or labels & set(row.labels)]
+    fitting = fitting or [row for row in sizes if not labels and not row.words]
+    if len(fitting) == 1:
+        return fitting[0]
     names = " or ".join(f'"{gpu.name} {row.labels[0]}GB"' for row in sizes)
-    if not found:
+    if not fitting:
         raise BadInput(f"--gpu: the facts know no {gpu.name} with {min(labels)} GB: give {names}, or a size")
     raise BadInput(f"--gpu: {gpu.name} is sold with several sizes of memory: give {names}")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 
 from packaging.version import Version
 
@@ -13,13 +12,14 @@ from samcheck.cells import Cell
 from samcheck.errors import BadInput
 from samcheck.facts import Build, Facts, Release
 from samcheck.facts.compatibility import Obstacle
+from samcheck.suggestions import similar
 
 #: Versions of drivers begin with their branch; no PyTorch that is known runs on an older one.
 OLDEST_BRANCH = 300
 
 
 @dataclass(frozen=True)
-class Gpu:
+class GpuDevice:
     """One NVIDIA GPU as the driver names it."""
 
     name: str
@@ -36,7 +36,7 @@ class Machine:
         pytorch_index: whether PyTorch's own index answers.
     """
 
-    gpus: tuple[Gpu, ...] = ()
+    gpus: tuple[GpuDevice, ...] = ()
     driver: str = ""
     pytorch_index: bool = False
 
@@ -65,12 +65,12 @@ def host(gpu: str, driver: str, facts: Facts) -> Machine:
     driver = driver_version("--driver", driver)
     if not gpu:
         return Machine(driver=driver)
-    row = facts.gpu(gpu) or facts.gpu(f"RTX {gpu}") or facts.gpu(f"GTX {gpu}")
+    row = facts.gpu_called(gpu)
     if row is None:
         return Machine((_by_capability(gpu, facts),), driver)
     if row.host != "x86_64":
         raise BadInput(f"--gpu: {row.name} comes with an Arm CPU; samcheck's facts are about x86_64 machines")
-    return Machine((Gpu(row.name, row.capability),), driver)
+    return Machine((GpuDevice(row.name, row.capability),), driver)
 
 
 def driver_version(option: str, text: str) -> str:
@@ -91,7 +91,7 @@ def driver_version(option: str, text: str) -> str:
     return version
 
 
-def _by_capability(text: str, facts: Facts) -> Gpu:
+def _by_capability(text: str, facts: Facts) -> GpuDevice:
     """A GPU that the facts do not know by name, by its compute capability: ``8.6`` or ``sm_86``.
 
     Raises:
@@ -100,9 +100,9 @@ def _by_capability(text: str, facts: Facts) -> Gpu:
     wanted = text.strip().lower().removeprefix("sm_").removeprefix("cc ").replace(".", "")
     for row in facts.architectures:
         if row.capability.replace(".", "") == wanted:
-            return Gpu(f"a GPU of compute capability {row.capability}", row.capability)
-    names = [each.name for each in facts.gpus if each.host == "x86_64"]
-    near = get_close_matches(text.upper(), names, n=3, cutoff=0.4)
+            return GpuDevice(f"a GPU of compute capability {row.capability}", row.capability)
+    names = [row.name for row in facts.gpus if row.host == "x86_64"]
+    near = similar(text.upper(), names, most=3)
     hint = f"; like it are {', '.join(near)}" if near else f"; known are {', '.join(names)}"
     raise BadInput(
         f"--gpu: the facts do not know {text!r} by that name{hint}. Its compute capability, as in --gpu 8.6, "
@@ -122,15 +122,15 @@ def obstacles(cell: Cell, on: Machine, facts: Facts) -> tuple[Obstacle, ...]:
     build = release.build(cell.cuda) if release else None
     if build is None:  # a CPU build runs everywhere, and what does not exist is no matter of the host
         return ()
-    found = [*_driver(build, on, facts)]
+    against = [*_driver(build, on, facts)]
     for gpu in on.gpus:
-        found += [*_gpu(cell.torch, build, gpu, on, facts)]
-    return tuple(found)
+        against += [*_gpu(cell.torch, build, gpu, on, facts)]
+    return tuple(against)
 
 
-def hard(found: Sequence[Obstacle]) -> tuple[Obstacle, ...]:
+def hard(obstacles: Sequence[Obstacle]) -> tuple[Obstacle, ...]:
     """Those that nothing gets around."""
-    return tuple(obstacle for obstacle in found if obstacle.kind not in ("soft", "doubt"))
+    return tuple(obstacle for obstacle in obstacles if obstacle.kind not in ("soft", "doubt"))
 
 
 def _driver(build: Build, on: Machine, facts: Facts) -> Iterator[Obstacle]:
@@ -162,7 +162,7 @@ def _forward(build: Build, on: Machine, facts: Facts) -> bool:
     return suits and facts.forward_for(build.cuda, on.driver) == "supported"
 
 
-def _gpu(torch: str, build: Build, gpu: Gpu, on: Machine, facts: Facts) -> Iterator[Obstacle]:
+def _gpu(torch: str, build: Build, gpu: GpuDevice, on: Machine, facts: Facts) -> Iterator[Obstacle]:
     architecture = facts.architecture(gpu.capability)
     branch = int(on.driver.partition(".")[0]) if on.driver else 0
     if architecture is not None and architecture.last_branch and branch > architecture.last_branch:
@@ -179,19 +179,19 @@ def _gpu(torch: str, build: Build, gpu: Gpu, on: Machine, facts: Facts) -> Itera
         yield _no_kernel(torch, build, gpu, facts)
 
 
-def _no_kernel(torch: str, build: Build, gpu: Gpu, facts: Facts) -> Obstacle:
+def _no_kernel(torch: str, build: Build, gpu: GpuDevice, facts: Facts) -> Obstacle:
     wanted = f"sm_{gpu.capability.replace('.', '')}"
     text = f"the {build.tag} build of PyTorch {torch} has no {wanted} code, which {gpu.name} needs"
     release = facts.release(torch)
-    others = [each.tag for each in release.builds if runs_on(each, gpu.capability)] if release else []
+    others = [other.tag for other in release.builds if runs_on(other, gpu.capability)] if release else []
     if others:
         text += f": take its {' or '.join(others)} build"
     else:
         newest = [
-            f"PyTorch {row.version}: {each.tag}"
+            f"PyTorch {row.version}: {other.tag}"
             for row in facts.releases
-            for each in row.builds
-            if runs_on(each, gpu.capability)
+            for other in row.builds
+            if runs_on(other, gpu.capability)
         ]
         text += f": no build of this release has it (newest that has: {newest[-1]})" if newest else ""
     return Obstacle("gpu-no-kernel", "host", text, build.source)
@@ -208,7 +208,7 @@ def has_code_for(archs: Sequence[str], capability: str) -> bool:
     return any(pair[0] == major and pair[1] <= minor for pair in pairs)
 
 
-def _by_ptx(build: Build, gpu: Gpu, on: Machine, facts: Facts) -> bool:
+def _by_ptx(build: Build, gpu: GpuDevice, on: Machine, facts: Facts) -> bool:
     """Whether the driver can compile the build's PTX for the GPU, which needs a driver as new as its CUDA."""
     toolkit = facts.first_toolkit(build.cuda)
     if not build.ptx or Version(build.ptx) > Version(gpu.capability) or toolkit is None or not toolkit.driver:
@@ -229,9 +229,11 @@ def best_build(release: Release, facts: Facts, on: Machine) -> str:
     others = sorted(release.builds, key=lambda build: Version(build.cuda), reverse=True)
 
     def runs(build: Build) -> bool:
-        found = [*_driver(build, on, facts)]
-        found += [each for gpu in on.gpus for each in _gpu(release.version, build, gpu, on, facts)]
-        doubtful = any(each.kind in ("host", "doubt") for each in found)
+        obstacles = [*_driver(build, on, facts)]
+        obstacles += [
+            obstacle for gpu in on.gpus for obstacle in _gpu(release.version, build, gpu, on, facts)
+        ]
+        doubtful = any(obstacle.kind in ("host", "doubt") for obstacle in obstacles)
         return build.status != "unverified" and not doubtful
 
     return next((build.tag for build in (default, *others) if runs(build)), default.tag)

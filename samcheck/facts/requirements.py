@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from samcheck.cells import Cell
 from samcheck.errors import BuildFailed
 from samcheck.facts import Facts, Release
+from samcheck.guest.record import FailureCause
 
 #: PyTorch's own index holds one folder per build.
 PYTORCH_INDEX = "https://download.pytorch.org/whl/"
@@ -50,8 +51,9 @@ def resolve(cell: Cell, facts: Facts) -> Requirements:
     release = facts.release(cell.torch)
     if release is None:
         raise BuildFailed(
+            FailureCause.FACTS,
             f"PyTorch {cell.torch} is not among the releases that samcheck knows "
-            "(samcheck/facts/torch.toml): add it there with a source"
+            "(samcheck/facts/torch.toml): add it there with a source",
         )
     index, suffix = _source(cell, release)
     return Requirements(
@@ -62,6 +64,16 @@ def resolve(cell: Cell, facts: Facts) -> Requirements:
         export=tuple(facts.pin("export", cell.python)),
         sam=cell.sam,
     )
+
+
+def numpy_of(cell: Cell, facts: Facts) -> str:
+    """The NumPy that a cell gets, also where it names none; empty where the facts know none for it."""
+    if cell.numpy:
+        return cell.numpy
+    try:
+        return resolve(cell, facts).numpy[0].partition("==")[2]
+    except BuildFailed:
+        return ""
 
 
 def _source(cell: Cell, release: Release) -> tuple[str, str]:
@@ -76,5 +88,8 @@ def _numpy(cell: Cell, release: Release, facts: Facts) -> str:
         return f"numpy=={cell.numpy}"
     pins = facts.pin("numpy" if release.numpy2 else "numpy1", cell.python)
     if not pins:
-        raise BuildFailed(f"PyTorch {cell.torch} needs NumPy 1, which has no wheel for Python {cell.python}")
+        raise BuildFailed(
+            FailureCause.FACTS,
+            f"PyTorch {cell.torch} needs NumPy 1, which has no wheel for Python {cell.python}",
+        )
     return pins[0]

@@ -26,8 +26,8 @@ def installed_packages() -> Dict[str, str]:
     """Name to version of every installed distribution, as ``pip freeze`` would know it."""
     from importlib import metadata
 
-    found = ((dist.metadata["Name"], dist.version) for dist in metadata.distributions())
-    return {name: version for name, version in sorted(found, key=str) if name}
+    installed = ((dist.metadata["Name"], dist.version) for dist in metadata.distributions())
+    return {name: version for name, version in sorted(installed, key=str) if name}
 
 
 def cpu_model() -> str:
@@ -47,7 +47,7 @@ def memory_mib() -> int:
     return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2**20
 
 
-def import_all() -> "tuple[Dict[str, Any], Dict[str, str]]":
+def import_all() -> tuple[Dict[str, Any], Dict[str, str]]:
     """Import what SAM needs; returns modules by name and, for those that failed, the error.
 
     A package that is absent is in neither.

@@ -112,13 +112,13 @@ def _limits() -> Dict[str, Tuple[int, int]]:
 
 
 def _streams() -> Dict[int, Optional[Tuple[int, int]]]:
-    found: Dict[int, Optional[Tuple[int, int]]] = {}
+    streams: Dict[int, Optional[Tuple[int, int]]] = {}
     for number in STANDARD:
-        found[number] = None
+        streams[number] = None
         with suppress(OSError):
             status = os.fstat(number)
-            found[number] = (status.st_dev, status.st_ino)
-    return found
+            streams[number] = (status.st_dev, status.st_ino)
+    return streams
 
 
 def _ignored() -> Set[int]:
@@ -138,10 +138,10 @@ def _timer() -> str:
 
 def _free_mib(path: str) -> int:
     try:
-        found = os.statvfs(path)
+        status = os.statvfs(path)
     except OSError:
         return 0
-    return found.f_bavail * found.f_frsize // 2**20
+    return status.f_bavail * status.f_frsize // 2**20
 
 
 def _descriptors() -> str:

@@ -14,13 +14,13 @@ from contextlib import suppress
 from dataclasses import asdict, replace
 from typing import Any, Dict, List, Optional, Tuple
 
-from .record import CheckResult
+from .record import CheckOutcome, CheckResult
 
 #: Exit status of a guest whose events reach nobody (EX_IOERR of sysexits.h).
 LOST = 74
 
 
-class Journal:
+class EventWriter:
     """Writes events.
 
     Events: ``importing`` (a module that checks are collected from), ``collected`` (the checks about to run),
@@ -88,9 +88,10 @@ class Journal:
             reason = "what the check stored cannot be written: {}: {}".format(type(error).__name__, error)
             bare = replace(
                 result,
-                outcome="failed",
+                outcome=CheckOutcome.FAILED,
                 reason=reason[:500],
                 defect=None,
+                evidence="",
                 metrics={},
                 settings={},
                 series=[],
@@ -108,8 +109,8 @@ class Journal:
 def _identity(handle: int) -> Optional[Tuple[int, int]]:
     """What a file descriptor leads to; None if it is closed."""
     with suppress(OSError):
-        found = os.fstat(handle)
-        return found.st_dev, found.st_ino
+        status = os.fstat(handle)
+        return status.st_dev, status.st_ino
     return None
 
 
@@ -118,9 +119,9 @@ def storable(value: Any) -> Any:
     if isinstance(value, str):
         return value.encode("utf-8", "replace").decode()
     if isinstance(value, (list, tuple)):
-        return [storable(each) for each in value]
+        return [storable(item) for item in value]
     if isinstance(value, dict):
-        return {storable(name): storable(each) for name, each in value.items() if not _not_finite(each)}
+        return {storable(name): storable(item) for name, item in value.items() if not _not_finite(item)}
     return value
 
 

@@ -11,22 +11,27 @@ import numpy as np
 #: Longest side in pixels: enough to see what kind of wrong it is, and a few KiB for each picture.
 SIDE = 128
 COLOURS = 32
-ONLY_WANTED, ONLY_FOUND = (214, 40, 40), (40, 90, 214)
+ONLY_EXPECTED, ONLY_ACTUAL = (214, 40, 40), (40, 90, 214)
 
 
-def of_masks(image: Any, wanted: Any, found: Any) -> Dict[str, str]:
+def of_masks(image: Any, expected: Any, actual: Any) -> Dict[str, str]:
     """PNG in base64 by name: ``input``, ``reference``, ``result`` and ``difference``.
 
     Args:
         image: (H, W, 3) uint8.
-        wanted, found: (H, W) bool. In the difference, red is only wanted, blue only found, grey is both.
+        expected, actual: (H, W) bool. In the difference red is expected only, blue actual only, grey both.
     """
     difference = np.zeros(image.shape, np.uint8)
-    difference[wanted & found] = 128
-    difference[wanted & ~found] = ONLY_WANTED
-    difference[found & ~wanted] = ONLY_FOUND
-    pixels = {"input": image, "reference": _white(wanted), "result": _white(found), "difference": difference}
-    return {name: png(each) for name, each in pixels.items()}
+    difference[expected & actual] = 128
+    difference[expected & ~actual] = ONLY_EXPECTED
+    difference[actual & ~expected] = ONLY_ACTUAL
+    pixels = {
+        "input": image,
+        "reference": _white(expected),
+        "result": _white(actual),
+        "difference": difference,
+    }
+    return {name: png(picture) for name, picture in pixels.items()}
 
 
 def _white(mask: Any) -> Any:

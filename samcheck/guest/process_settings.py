@@ -114,7 +114,7 @@ READERS: Dict[str, Callable[[], Any]] = {
     **{name: partial(_read, name) for name in _OF_TORCH},
     "random_state_of_torch": lambda: _digest(torch.get_rng_state().tolist()),
     "random_state_of_cuda": _cuda_random_state,
-    "random_state_of_numpy": lambda: _digest([str(each) for each in np.random.get_state()]),
+    "random_state_of_numpy": lambda: _digest([str(part) for part in np.random.get_state()]),
     "random_state_of_python": lambda: _digest(random.getstate()),
     "numpy_errors": np.geterr,
     "numpy_printing": np.get_printoptions,
@@ -182,15 +182,15 @@ class Report:
 
 def snapshot() -> Dict[str, str]:
     """The value of every setting that this PyTorch has."""
-    found: Dict[str, str] = {}
+    settings: Dict[str, str] = {}
     for name, read in READERS.items():
         try:
-            found[name] = str(read())
+            settings[name] = str(read())
         except (AttributeError, AssertionError):  # how torch.backends says that it has no such thing
             continue
         except RuntimeError as error:  # of mixed old and new ways to set TF32
-            found[name] = "cannot be read: RuntimeError: {}".format(str(error).splitlines()[0])
-    return found
+            settings[name] = "cannot be read: RuntimeError: {}".format(str(error).splitlines()[0])
+    return settings
 
 
 def forked(device: str) -> str:
@@ -218,14 +218,14 @@ def condition(name: str, ask: Callable[[], Answer], expected: Answer) -> Under:
     """Ask under a condition, and compare with the answer without it."""
     try:
         with CONDITIONS[name]():
-            found = ask()
+            actual = ask()
     except Exception as error:
         return Under("{}: {}".format(type(error).__name__, (str(error).splitlines() or [""])[0]))
-    return Under("", max(map(_difference, found, expected)), ", ".join(str(array.dtype) for array in found))
+    return Under("", max(map(_difference, actual, expected)), ", ".join(str(array.dtype) for array in actual))
 
 
-def _difference(found: np.ndarray, expected: np.ndarray) -> float:
-    return float(np.abs(found - expected).max() / np.abs(expected).max())
+def _difference(actual: np.ndarray, expected: np.ndarray) -> float:
+    return float(np.abs(actual - expected).max() / np.abs(expected).max())
 
 
 def observe(device: str) -> Report:

@@ -8,35 +8,133 @@ History of SCHEMA_VERSION
     2   `CheckResult.series`: raw samples of each process, with what disturbed them;
         `CheckResult.pictures`: of failed checks
     3   `CellResult.groups`: of a run of some groups of checks only
+    4   `CheckResult.evidence`, which stood in parentheses behind the reason; `CellResult.cause`, and its
+        `stopped` and `turns`, which were words among `EnvironmentRecord.details`
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from enum import Enum
 from typing import Dict, List, Optional, Sequence
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 
-CHECK_OUTCOMES = (
-    "passed",  # the check held
-    "known",  # a catalogued upstream defect showed itself; `defect` has its id
-    "fixed",  # a catalogued upstream defect is gone here; `defect` has its id
-    "skipped",  # cannot be tried here, for the reason given
-    "failed",  # the check did not hold, in a way that no catalogue entry describes
-    "crashed",  # the interpreter died in this check
-    "timed-out",  # the check was stopped at its time limit
-    "not-run",  # never started
-)
 
-CELL_OUTCOMES = (
-    "passed",
-    "failed",
-    "crashed",
-    "timed-out",
-    "misbuilt",  # what is installed is not what was declared
-    "build-failed",
-    "refused",  # the engine would not start it, failed under it, or its GPU or disk was not to be had
-    "not-run",
+class Word(str, Enum):
+    """A word of a closed set, written as itself. `enum.StrEnum` does the same from Python 3.11 on."""
+
+    def __str__(self) -> str:
+        return str(self.value)
+
+
+class CheckOutcome(Word):
+    """What became of a check; every outcome but `PASSED` carries a reason."""
+
+    PASSED = "passed"  # the check held
+    KNOWN = "known"  # a catalogued upstream defect showed itself; `defect` has its id
+    FIXED = "fixed"  # a catalogued upstream defect is gone here; `defect` has its id
+    SKIPPED = "skipped"  # cannot be tried here
+    FAILED = "failed"  # the check did not hold, in a way that no catalogue entry describes
+    CRASHED = "crashed"  # the interpreter died in this check
+    TIMED_OUT = "timed-out"  # the check was stopped at its time limit
+    NOT_RUN = "not-run"  # never started
+
+    @property
+    def is_bad(self) -> bool:
+        """Whether it makes its cell fail."""
+        return self.is_failure or self is CheckOutcome.NOT_RUN
+
+    @property
+    def is_failure(self) -> bool:
+        """Whether the check was tried and did not hold."""
+        return self in (CheckOutcome.FAILED, CheckOutcome.CRASHED, CheckOutcome.TIMED_OUT)
+
+    @property
+    def is_inconclusive(self) -> bool:
+        """Whether it says nothing about what the check is about."""
+        return self in (CheckOutcome.SKIPPED, CheckOutcome.NOT_RUN)
+
+    @property
+    def is_expected(self) -> bool:
+        """Whether the check was tried and gave an answer that the catalogue of defects agrees with."""
+        return not self.is_bad and not self.is_inconclusive
+
+
+class CellOutcome(Word):
+    """What became of a cell; every outcome but `PASSED` carries a reason."""
+
+    PASSED = "passed"
+    FAILED = "failed"
+    CRASHED = "crashed"
+    TIMED_OUT = "timed-out"
+    MISBUILT = "misbuilt"  # what is installed is not what was declared
+    BUILD_FAILED = "build-failed"
+    REFUSED = (
+        "refused"  # the engine would not start it, failed under it, or its GPU or disk was not to be had
+    )
+    NOT_RUN = "not-run"
+
+    @property
+    def was_built(self) -> bool:
+        """Whether its environment was made and holds what the cell declares."""
+        return self in (
+            CellOutcome.PASSED,
+            CellOutcome.FAILED,
+            CellOutcome.CRASHED,
+            CellOutcome.TIMED_OUT,
+        )
+
+    @property
+    def is_inconclusive(self) -> bool:
+        """Whether it says nothing about the environment that was declared."""
+        return self in (CellOutcome.MISBUILT, CellOutcome.REFUSED, CellOutcome.NOT_RUN)
+
+    @property
+    def is_retried(self) -> bool:
+        """Whether ``--resume`` tries the cell again, because its cause may be gone."""
+        return self in (CellOutcome.BUILD_FAILED, CellOutcome.REFUSED, CellOutcome.NOT_RUN)
+
+
+class FailureCause(Word):
+    """Why an environment could not be made or used, set where it is seen."""
+
+    NETWORK = "network"  # an index or a registry could not be reached
+    CERTIFICATE = "certificate"  # whose certificate is not trusted here
+    CREDENTIALS = "credentials"  # which refused the request
+    DISK = "disk"  # full, too small, or with something in the way
+    INTERPRETER = "interpreter"  # no such Python here, and none could be downloaded
+    BASE_IMAGE = "base-image"  # could be neither pulled nor made
+    ENGINE = "engine"  # the container engine failed, stopped, or is not set up for this
+    GPU = "gpu"  # not there, in use by others, or in need of an administrator
+    UNEXPECTED = "unexpected"  # an exception that nobody foresaw
+    OTHER_SIDE = "other-side"  # of two that take turns, the other one could not be measured
+    DRIVER = "driver"  # too old for the CUDA build
+    NO_WHEEL = "no-wheel"  # the index has none for this Python
+    FACTS = "facts"  # samcheck's facts do not say how to make it
+    INSTALLER = "installer"  # failed in another way
+    PROBE = "probe"  # the environment was made, and its interpreter cannot say what it holds
+    CONTENT = "content"  # it holds something else than was declared
+
+    @property
+    def is_outside(self) -> bool:
+        """Whether it is a matter of the machine or the network, and says nothing about the cell."""
+        return self in _OUTSIDE
+
+
+_OUTSIDE = frozenset(
+    (
+        FailureCause.NETWORK,
+        FailureCause.CERTIFICATE,
+        FailureCause.CREDENTIALS,
+        FailureCause.DISK,
+        FailureCause.INTERPRETER,
+        FailureCause.BASE_IMAGE,
+        FailureCause.ENGINE,
+        FailureCause.GPU,
+        FailureCause.UNEXPECTED,
+        FailureCause.OTHER_SIDE,
+    )
 )
 
 #: Every variant of SAM, and the smallest tier that runs it.
@@ -68,17 +166,17 @@ GROUP_NAMES = (
     "recipes",
 )
 
-#: Outcomes of a check that make its cell fail.
-BAD_CHECK_OUTCOMES = ("failed", "crashed", "timed-out", "not-run")
-
-#: Outcomes that say nothing of what the check is about.
-MUTE_CHECK_OUTCOMES = ("skipped", "not-run")
-
-#: In `EnvironmentRecord.details`: results with the same word here took turns, the n-th process of a benchmark
-#: on one side with the n-th on the other.
-MET = "met"
 #: FIFOs of a process that takes turns with another one: what it says, and what it hears.
 TURN_FIFOS = ("turns-said", "turns-heard")
+
+
+#: Seconds after which a check is stopped, unless other ones are asked for.
+CHECK_SECONDS = 900.0
+#: By tier: seconds that one benchmark may take for warming up, and again for its samples. A median over 0.3 s
+#: is steady to a few per cent; a second would cost the fast tier 15 s more.
+BENCHMARK_SECONDS = {"fast": 0.3, "full": 1.0}
+#: Characters of a traceback, or of what a guest printed, that are kept of a check.
+DETAILS_LIMIT = 4000
 
 
 @dataclass(frozen=True)
@@ -113,9 +211,9 @@ class CheckResult:
         check: node id relative to the suite, e.g. ``test_dtype.py::test_naive_cast[tiny-fp16]``.
         group: what the check is about: the `GROUP` of its module, or its name without ``test_``.
         variant, precision, backend: the parameters that apply, else None.
-        outcome: one of `CHECK_OUTCOMES`.
-        reason: why, for every outcome but ``passed``; one line.
+        reason: why, for every outcome but ``passed``; one line. Of a catalogued defect, what it is.
         defect: id in the catalogue of upstream defects (`samcheck.guest.defects.watch`).
+        evidence: how the defect showed itself in this check; one line.
         seconds: wall-clock time of set-up, call and tear-down.
         metrics: measured numbers; the unit is the suffix of the name (``_ms``, ``_mib``).
         settings: what really ran, read back from live objects (dtype, device, thread count, ...).
@@ -126,7 +224,7 @@ class CheckResult:
 
     check: str
     group: str
-    outcome: str
+    outcome: CheckOutcome
     variant: Optional[str] = None
     precision: Optional[str] = None
     backend: Optional[str] = None
@@ -138,6 +236,43 @@ class CheckResult:
     details: str = ""
     series: List[Series] = field(default_factory=list)
     pictures: Dict[str, str] = field(default_factory=dict)
+    evidence: str = ""
+
+    @property
+    def explanation(self) -> str:
+        """The reason, with the evidence in parentheses behind it."""
+        return "{} ({})".format(self.reason, self.evidence) if self.evidence else self.reason
+
+    @property
+    def module(self) -> str:
+        """The file of the check, ``test_dtype.py``; see `module_of`."""
+        return module_of(self.check)
+
+    @property
+    def function(self) -> str:
+        """``test_naive_cast``; see `function_of`."""
+        return function_of(self.check)
+
+    @property
+    def parameters(self) -> str:
+        """What pytest calls its parameters, ``tiny-fp16``; empty without any. See `parameters_of`."""
+        return parameters_of(self.check)
+
+
+def module_of(check: str) -> str:
+    """The file in a node id; pytest writes ids ``test_dtype.py::test_naive_cast[tiny-fp16]``."""
+    return check.partition("::")[0]
+
+
+def function_of(check: str) -> str:
+    """The function in a node id; empty for the id of a module."""
+    return check.partition("::")[2].partition("[")[0]
+
+
+def parameters_of(check: str) -> str:
+    """The parameters in a node id, as pytest joins them; empty for a check without any."""
+    inside = check.partition("::")[2].partition("[")[2]
+    return inside[:-1] if inside.endswith("]") else inside
 
 
 @dataclass(frozen=True)
@@ -203,21 +338,26 @@ def restriction(variants: Sequence[str], groups: Sequence[str]) -> str:
 
 def result_name(cell: str, variants: Sequence[str], groups: Sequence[str]) -> str:
     """``<cell>+<variant>@<group>``."""
-    return cell + "".join(["+" + each for each in variants] + ["@" + each for each in groups])
+    return cell + "".join(["+" + name for name in variants] + ["@" + name for name in groups])
 
 
 @dataclass(frozen=True)
 class CellResult:
     """Everything known about one cell after one run.
 
-    `variants` and `groups` name those that the run was restricted to; empty when it was not.
-    `phases` maps the steps (``prepare``, ``probe``, ``run``) to seconds; `weights` maps each variant
-    that ran to the kind and digest of its weights.
+    Attributes:
+        variants, groups: those that the run was restricted to; empty when it was not.
+        weights: of each variant that ran, the kind and digest.
+        phases: seconds of the steps ``prepare``, ``probe`` and ``run``.
+        cause: why its environment could not be made or used; None where it could.
+        stopped: ``--stop-after`` ended it before all of it was measured.
+        turns: results with the same word took turns: the n-th process of a benchmark on one side with the
+            n-th on the other.
     """
 
     schema_version: int
     cell: CellRecord
-    outcome: str
+    outcome: CellOutcome
     reason: str
     environment: EnvironmentRecord
     tier: str
@@ -230,6 +370,14 @@ class CellResult:
     phases: Dict[str, float] = field(default_factory=dict)
     checks: List[CheckResult] = field(default_factory=list)
     groups: List[str] = field(default_factory=list)
+    cause: Optional[FailureCause] = None
+    stopped: bool = False
+    turns: Optional[str] = None
+
+    @property
+    def is_conclusive(self) -> bool:
+        """Whether the outcome says something about the environment that was declared."""
+        return not self.outcome.is_inconclusive and not (self.cause and self.cause.is_outside)
 
     @property
     def name(self) -> str:

@@ -21,7 +21,8 @@ from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
 from .models import scenes
-from .models.variants import VARIANTS, sam_predictor
+from .models.variant import sam_predictor
+from .models.variants import VARIANTS
 from .oracle.sam import MEAN
 
 SIZE = VARIANTS["tiny"].image_size
@@ -61,9 +62,9 @@ def example(seed: int) -> Example:
     return Example(scene.image, np.stack([shape.mask for shape in scene.shapes]))
 
 
-def _turned(given: Example, random: np.random.Generator) -> Example:
+def _turned(example: Example, random: np.random.Generator) -> Example:
     """One of eight turns and mirrors, with colours swapped and scaled."""
-    image, masks = given
+    image, masks = example
     turns = int(random.integers(4))
     image, masks = np.rot90(image, turns), np.rot90(masks, turns, axes=(1, 2))
     if random.random() < 0.5:
@@ -100,7 +101,7 @@ def batch(examples: List[Example], random: np.random.Generator) -> Batch:
             points.append([_pixel(mask, random), _pixel(mask, random), _pixel(~mask, random)])
             boxes.append(_box(mask, random))
     return Batch(
-        *(torch.from_numpy(np.array(each, dtype=np.float32)) for each in (images, masks, points, boxes))
+        *(torch.from_numpy(np.array(values, dtype=np.float32)) for values in (images, masks, points, boxes))
     )
 
 
@@ -121,9 +122,9 @@ def _decode(model: Any, features: torch.Tensor, sparse: torch.Tensor, dense: tor
     return logits.float(), decoder.iou_prediction_head(answers[:, 0]).float()
 
 
-def _iou(found: torch.Tensor, truth: torch.Tensor) -> torch.Tensor:
-    both = (found & truth).sum((-2, -1)).float()
-    either = (found | truth).sum((-2, -1)).float()
+def _iou(masks: torch.Tensor, truth: torch.Tensor) -> torch.Tensor:
+    both = (masks & truth).sum((-2, -1)).float()
+    either = (masks | truth).sum((-2, -1)).float()
     return both / either.clamp(min=1)
 
 
@@ -138,30 +139,30 @@ def _losses(logits: torch.Tensor, scores: torch.Tensor, target: torch.Tensor) ->
     return 20 * focal + dice + (scores - _iou(logits > 0, target > 0.5)) ** 2
 
 
-def loss(model: Any, given: Batch) -> torch.Tensor:
+def loss(model: Any, batch: Batch) -> torch.Tensor:
     """Mean over prompts: one mask for boxes and for corrected masks, the best of three for points."""
     encode = model.prompt_encoder
     with torch.autocast("cpu", torch.bfloat16):
-        features = model.image_encoder((given.images - model.pixel_mean) / model.pixel_std)
+        features = model.image_encoder((batch.images - model.pixel_mean) / model.pixel_std)
         features = features.repeat_interleave(PROMPTS, dim=0)
-        labels = torch.ones(len(given.points), 3)
+        labels = torch.ones(len(batch.points), 3)
         labels[:, 2] = 0
-        point, dense = encode(points=(given.points[:, :1], labels[:, :1]), boxes=None, masks=None)
-        box, _ = encode(points=None, boxes=given.boxes, masks=None)
-        twice = (torch.cat((each, each)) for each in (features, dense))
+        point, dense = encode(points=(batch.points[:, :1], labels[:, :1]), boxes=None, masks=None)
+        box, _ = encode(points=None, boxes=batch.boxes, masks=None)
+        twice = (torch.cat((tensor, tensor)) for tensor in (features, dense))
         repeated, empty = twice
         logits, scores = _decode(model, repeated, torch.cat((point, box)), empty)
         # One shape of each image again, with all its points and the mask that the box gave.
         some = slice(None, None, PROMPTS)
         earlier = logits[len(point) :, :1].detach()[some]
-        more, dense = encode(points=(given.points[some], labels[some]), boxes=None, masks=earlier)
+        more, dense = encode(points=(batch.points[some], labels[some]), boxes=None, masks=earlier)
         corrected, sure = _decode(model, features[some], more, dense)
     by_point, by_box = logits[: len(point)], logits[len(point) :]
-    each = _losses(by_point[:, 1:], scores[: len(point), 1:], given.masks)
-    total = _losses(by_box[:, :1], scores[len(point) :, :1], given.masks).mean()
-    total = total + _losses(corrected[:, :1], sure[:, :1], given.masks[some]).mean() / PROMPTS
+    of_three = _losses(by_point[:, 1:], scores[: len(point), 1:], batch.masks)
+    total = _losses(by_box[:, :1], scores[len(point) :, :1], batch.masks).mean()
+    total = total + _losses(corrected[:, :1], sure[:, :1], batch.masks[some]).mean() / PROMPTS
     # The other two masks get a small share, so that none of them is ever forgotten.
-    return total + each.min(1).values.mean() + 0.05 * each.mean()
+    return total + of_three.min(1).values.mean() + 0.05 * of_three.mean()
 
 
 def _rate(progress: float) -> float:
@@ -216,7 +217,7 @@ def train(steps: int, seed: int = 0) -> Any:
 
 def evaluate(model: Any, count: int = HELD_OUT_SCENES) -> Dict[str, float]:
     """Mean IoU over every shape of unseen scenes: box prompts, and the best of three for one point."""
-    found: Dict[str, List[float]] = {"box_iou": [], "point_iou": []}
+    ious: Dict[str, List[float]] = {"box_iou": [], "point_iou": []}
     ready = sam_predictor(model)
     for seed in range(HELD_OUT_SEED, HELD_OUT_SEED + count):
         scene = scenes.draw(seed, *HELD_OUT_SIZES[seed % len(HELD_OUT_SIZES)])
@@ -225,10 +226,10 @@ def evaluate(model: Any, count: int = HELD_OUT_SCENES) -> Dict[str, float]:
             truth = torch.from_numpy(shape.mask)
             point, label = np.array([shape.point], dtype=float), np.array([1])
             masks, _, _ = ready.predict(box=np.array(shape.box, dtype=float), multimask_output=False)
-            found["box_iou"].append(float(_iou(torch.from_numpy(masks), truth).max()))
+            ious["box_iou"].append(float(_iou(torch.from_numpy(masks), truth).max()))
             masks, _, _ = ready.predict(point, label, multimask_output=True)
-            found["point_iou"].append(float(_iou(torch.from_numpy(masks), truth).max()))
-    return {kind: float(np.mean(values)) for kind, values in found.items()}
+            ious["point_iou"].append(float(_iou(torch.from_numpy(masks), truth).max()))
+    return {kind: float(np.mean(values)) for kind, values in ious.items()}
 
 
 def main() -> None:

@@ -9,13 +9,13 @@ or ``auto`` (what suits the machine); a NumPy is also ``auto``, the newest that 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from difflib import get_close_matches
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.version import InvalidVersion, Version
 
 from samcheck.facts import Facts, Release
 from samcheck.facts.gpu_support import Machine, best_build
+from samcheck.suggestions import did_you_mean
 
 WORDS = ("minors", "newest", "oldest")
 
@@ -68,21 +68,21 @@ def builds(specs: Sequence[str], release: Release, facts: Facts, host: Machine) 
     Raises:
         BadSpec: one of them means no build of any release.
     """
-    found: dict[str, None] = {}
+    tags: dict[str, None] = {}
     for spec in specs:
         if spec == "auto":
-            found[best_build(release, facts, host)] = None
+            tags[best_build(release, facts, host)] = None
         elif spec == "default":
-            found[release.default_build.tag] = None
+            tags[release.default_build.tag] = None
         elif spec == "all":  # each release has its own
-            found.update(dict.fromkeys(build.tag for build in release.builds))
+            tags.update(dict.fromkeys(build.tag for build in release.builds))
         elif spec == "cpu":
-            found["cpu"] = None
+            tags["cpu"] = None
         else:
             fitting = _fitting(spec, known("cuda", facts), lambda tag: cuda_version(tag, facts))
             exact = spec in fitting
-            found.update(dict.fromkeys(tag for tag in fitting if exact or release.build(tag)))
-    return tuple(found)
+            tags.update(dict.fromkeys(tag for tag in fitting if exact or release.build(tag)))
+    return tuple(tags)
 
 
 def fits(axis: str, specs: Sequence[str], value: str, facts: Facts) -> bool:
@@ -92,8 +92,8 @@ def fits(axis: str, specs: Sequence[str], value: str, facts: Facts) -> bool:
         BadSpec: one of them means no value.
     """
     if axis == "cuda":
-        release = [each for each in facts.releases if each.build(value)]
-        tags = {tag for each in release for tag in builds(specs, each, facts, Machine())}
+        releases = [release for release in facts.releases if release.build(value)]
+        tags = {tag for release in releases for tag in builds(specs, release, facts, Machine())}
         return value in tags or (value == "cpu" and "cpu" in specs)
     return value in select(axis, specs, facts) or value in specs
 
@@ -131,7 +131,4 @@ def _not_understood(text: str, values: list[str]) -> str:
         Version(text)
     except InvalidVersion:
         return f"neither a value, nor like '>=2.4', 'all', {', '.join(map(repr, WORDS))}"
-    near = [value for value in values if value.startswith(f"{text}.")]
-    near += get_close_matches(text, values, n=1)
-    hint = f"; did you mean {near[0]!r}?" if near else ""
-    return f"not known, {values[-1]} to {values[0]} are{hint}"
+    return f"not known, {values[-1]} to {values[0]} are{did_you_mean(text, values, lead='; ')}"

@@ -36,12 +36,12 @@ def choose(space: Space, strategy: Strategy, given: Sequence[Mapping[str, str]] 
 
 
 def _all(space: Space, given: Sequence[Mapping[str, str]]) -> list[dict[str, str]]:
-    found = list(islice(space.combinations(), MOST_CELLS + 1))
-    if len(found) > MOST_CELLS:
+    rows = list(islice(space.combinations(), MOST_CELLS + 1))
+    if len(rows) > MOST_CELLS:
         raise BadInput(
             f"strategy: all would be more than {MOST_CELLS} cells; take pairwise, or name fewer values"
         )
-    return found
+    return rows
 
 
 def _cover(space: Space, given: Sequence[Mapping[str, str]], strength: int) -> list[dict[str, str]]:
@@ -53,7 +53,7 @@ def _cover(space: Space, given: Sequence[Mapping[str, str]], strength: int) -> l
         several,
         strength=min(strength, len(several)),
         presets=[dict(row) for row in given if space.obstacle(row) is None],
-        constraints=[_condition(each) for each in space.constraints],
+        constraints=[_condition(constraint) for constraint in space.constraints],
     )
     rows: Sequence[Mapping[str, str]] = controller.make()
     return [{axis: row[axis] for axis in space.axes} for row in rows]
@@ -61,14 +61,14 @@ def _cover(space: Space, given: Sequence[Mapping[str, str]], strength: int) -> l
 
 def _ends(space: Space, given: Sequence[Mapping[str, str]]) -> list[dict[str, str]]:
     """For each CUDA build the oldest and the newest PyTorch that has it: what a new driver may break."""
-    found: dict[tuple[str, ...], dict[str, str]] = {}
+    rows: dict[tuple[str, ...], dict[str, str]] = {}
     for cuda in space.axes["cuda"]:
         for torch in (space.axes["torch"], space.axes["torch"][::-1]):
             pairs: list[Pair] = [(("torch", version), ("cuda", cuda)) for version in torch]
             row = next(filter(None, map(space.completion, pairs)), None)
             if row is not None:
-                found.setdefault(tuple(row.values()), row)
-    return list(found.values())
+                rows.setdefault(tuple(row.values()), row)
+    return list(rows.values())
 
 
 def _condition(constraint: Constraint) -> dict[str, Any]:

@@ -110,19 +110,19 @@ def space(declared: MatrixFile, world: World) -> Space:
         for version in torch
         if (release := facts.release(version))
     }
-    tags = {tag for found in wanted.values() for tag in found}
+    tags = {tag for builds in wanted.values() for tag in builds}
     values = {
         "torch": torch,
         "cuda": tuple(tag for tag in (*axes.known("cuda", facts), "cpu") if tag in tags),
         **{axis: axes.select(axis, getattr(given, axis), facts) for axis in ("python", "numpy", "sam")},
     }
-    found = (
+    constraints = (
         *compatibility.constraints(facts),
         _only_wanted(wanted),
         *_on_host(world),
         *(_excluded(rule, facts) for rule in declared.exclude),
     )
-    return Space(values, found)
+    return Space(values, constraints)
 
 
 def idle(declared: MatrixFile, listed: Sequence[Cell], world: World) -> Iterator[str]:
@@ -147,10 +147,10 @@ def _fits_some(rule: Conditions, whole: Space, facts: Facts) -> bool:
         else values
         for axis, values in whole.axes.items()
     }
-    found = Space(narrowed, whole.constraints).combinations()
+    combinations = Space(narrowed, whole.constraints).combinations()
     if rule.match is None:
-        return next(found, None) is not None
-    return any(matches(Cell(**row), rule.match) for row in islice(found, 20_000))
+        return next(combinations, None) is not None
+    return any(matches(Cell(**row), rule.match) for row in islice(combinations, 20_000))
 
 
 def _only_wanted(wanted: Mapping[str, tuple[str, ...]]) -> Constraint:
@@ -170,8 +170,8 @@ def _on_host(world: World) -> Iterator[Constraint]:
 
     @cache
     def obstacle(torch: str, cuda: str) -> Obstacle | None:
-        found = gpu_support.obstacles(Cell(torch, cuda, ""), world.host, world.facts)
-        return next(iter(gpu_support.hard(found)), None)
+        obstacles = gpu_support.obstacles(Cell(torch, cuda, ""), world.host, world.facts)
+        return next(iter(gpu_support.hard(obstacles)), None)
 
     if world.host:
         yield Constraint(("torch", "cuda"), obstacle)

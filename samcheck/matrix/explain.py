@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import Any
 
 from samcheck.cells import Cell
@@ -13,7 +12,8 @@ from samcheck.facts import Facts, compatibility, gpu_support, requirements, vers
 from samcheck.facts.compatibility import Obstacle
 from samcheck.facts.gpu_support import Machine
 from samcheck.matrix import axes
-from samcheck.matrix.text import obstacle_json
+from samcheck.matrix.plan_text import obstacle_json
+from samcheck.suggestions import similar
 
 
 @dataclass(frozen=True)
@@ -69,11 +69,11 @@ def find(id: str, facts: Facts) -> Cell:
         like = _default(facts)[-1].id
         raise BadInput(f"no cell is called {id[:80]!r}: ids are like {like}, with a PyTorch from {known}")
     every = [cell for torch in mine for cell in _of(torch, facts)]
-    found = next((cell for cell in every if cell.id == id), None)
-    if found is not None:
-        return found
+    named = next((cell for cell in every if cell.id == id), None)
+    if named is not None:
+        return named
     possible = [cell.id for cell in every if not cell.numpy and not compatibility.obstacles(cell, facts)]
-    (near,) = get_close_matches(id, possible, n=1, cutoff=0)
+    (near,) = similar(id, possible, cutoff=0)
     raise BadInput(f"no cell is called {id[:80]!r}; one that can be is {near}")
 
 
@@ -102,13 +102,13 @@ def _installs(cell: Cell, facts: Facts) -> tuple[str, ...]:
 
 def _instead(cell: Cell, host: Machine, facts: Facts) -> Iterator[str]:
     """The nearest cells with nothing against them: with another build, Python or PyTorch; and the newest."""
-    found = {other.id: None for other in nearest(cell, host, facts)}
-    newest = (each for torch in axes.known("torch", facts) for each in _of(torch, facts) if not each.numpy)
+    ids = {other.id: None for other in nearest(cell, host, facts)}
+    newest = (other for torch in axes.known("torch", facts) for other in _of(torch, facts) if not other.numpy)
     for other in newest:
         if other.python == cell.python and other.needs_gpu_build and _fine(other, host, facts):
-            found[other.id] = None
+            ids[other.id] = None
             break
-    yield from found
+    yield from ids
 
 
 def nearest(cell: Cell, host: Machine, facts: Facts) -> Iterator[Cell]:
@@ -177,8 +177,8 @@ def as_json(explained: Explained) -> dict[str, Any]:
         "id": explained.cell.id,
         "possible": explained.possible,
         "verdict": verdict(explained),
-        "against": [obstacle_json(each) for each in explained.against],
-        "on_host": [obstacle_json(each) for each in explained.on_host],
+        "against": [obstacle_json(obstacle) for obstacle in explained.against],
+        "on_host": [obstacle_json(obstacle) for obstacle in explained.on_host],
         "installs": list(explained.installs),
         "instead": list(explained.instead),
     }

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -12,6 +11,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from samcheck import files
 from samcheck.cells import DEFAULT_SAM
 from samcheck.errors import BadInput
+from samcheck.suggestions import did_you_mean
 
 MAXIMUM_BYTES = 1_000_000
 
@@ -35,9 +35,9 @@ Spec = Annotated[str, Field(pattern=SPEC)]
 
 def _listed(value: Any) -> Any:
     """One value is a list of one; a bare number would lose its last zero: 3.10 is 3.1 to TOML."""
-    for each in value if isinstance(value, list) else [value]:
-        if isinstance(each, int | float):
-            raise ValueError(f"put it in quotes, as in {shown(repr(_text(each)))}")
+    for entry in value if isinstance(value, list) else [value]:
+        if isinstance(entry, int | float):
+            raise ValueError(f"put it in quotes, as in {shown(repr(_text(entry)))}")
     return [value] if isinstance(value, str) else value
 
 
@@ -217,8 +217,7 @@ def _form(entry: Any) -> str:
 
 def _hint(location: tuple[Any, ...]) -> str:
     table = TABLES.get(str(location[0]), MatrixFile) if len(location) > 1 else MatrixFile
-    near = get_close_matches(str(location[-1]), list(table.model_fields), n=1)
-    return f"; did you mean {near[0]!r}?" if near else ""
+    return did_you_mean(str(location[-1]), table.model_fields, lead="; ")
 
 
 def _text(value: object) -> str:

@@ -8,20 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from difflib import get_close_matches
 from pathlib import Path
 
 from samcheck.cells import Cell, LeftOut, matches
 from samcheck.errors import BadInput, EmptySelection
 from samcheck.facts import Facts, compatibility, gpu_support
 from samcheck.facts.gpu_support import NO_GPU, Machine
-from samcheck.matrix import coverage, covering, declared, file, ranking
-from samcheck.matrix.coverage import Coverage
+from samcheck.matrix import covering, declared, file, pair_coverage, ranking
 from samcheck.matrix.declared import World
 from samcheck.matrix.file import MatrixFile, Tier
-from samcheck.matrix.history import NONE, History
+from samcheck.matrix.pair_coverage import Coverage
 from samcheck.matrix.ranking import NO_LIMIT, Budget
+from samcheck.matrix.run_history import NONE, History
 from samcheck.matrix.space import Space
+from samcheck.suggestions import did_you_mean
 
 
 @dataclass(frozen=True)
@@ -132,7 +132,9 @@ def select(whole: Plan, patterns: Sequence[str], tags: Sequence[str] = ()) -> Pl
         chosen = tuple(row for row in chosen if set(tags) & set(row.tags))
     if patterns:  # who names a spare cell wants it
         chosen = tuple(
-            replace(row, spare=False) for row in chosen if any(matches(row.cell, each) for each in patterns)
+            replace(row, spare=False)
+            for row in chosen
+            if any(matches(row.cell, pattern) for pattern in patterns)
         )
     if not chosen:
         raise EmptySelection(_nothing_selected(whole, patterns, tags))
@@ -141,13 +143,12 @@ def select(whole: Plan, patterns: Sequence[str], tags: Sequence[str] = ()) -> Pl
 
 def _nothing_selected(whole: Plan, patterns: Sequence[str], tags: Sequence[str]) -> str:
     ids = [row.cell.id for row in whole.cells]
-    near = [close for each in patterns for close in get_close_matches(each, ids, cutoff=0.5)]
-    hint = f" Did you mean {near[0]}?" if near else ""
+    hint = next(filter(None, (did_you_mean(pattern, ids, lead="; ") for pattern in patterns)), ".")
     wanted = ", ".join((*patterns, *(f"tag {tag}" for tag in tags)))
     if not ids:
         reason = f": {whole.left_out[0].reason}" if whole.left_out else ""
         return f"matrix {whole.name}: no cell is left on {whole.host}{reason}; `samcheck plan` says more"
-    return f"matrix {whole.name}: no cell fits {wanted}.{hint} Its cells: {', '.join(ids)}"
+    return f"matrix {whole.name}: no cell fits {wanted}{hint} Its cells: {', '.join(ids)}"
 
 
 def _listed(given: MatrixFile, world: World) -> list[PlannedCell]:
@@ -159,7 +160,7 @@ def _listed(given: MatrixFile, world: World) -> list[PlannedCell]:
 
 
 def _refuse_duplicates(name: str, ids: list[str]) -> None:
-    twice = sorted({each for each in ids if ids.count(each) > 1})
+    twice = sorted({id for id in ids if ids.count(id) > 1})
     if twice:
         raise BadInput(f"{name}: declared more than once: {', '.join(twice)}")
 
@@ -186,12 +187,12 @@ def _within(
 ) -> tuple[list[PlannedCell], list[LeftOut]]:
     """Those within the budget: cells declared by hand first, then the others by their worth."""
     history, facts, tier = ground
-    covered = (coverage.pairs_of(compatibility.fields(row.cell), compatibility.AXES) for row in by_hand)
+    covered = (pair_coverage.pairs_of(compatibility.fields(row.cell), compatibility.AXES) for row in by_hand)
     history = replace(history, tried=history.tried.union(*covered))
     rows = [replace(row, minutes=history.minutes(row.cell, tier)) for row in by_hand]
     rows += [
-        PlannedCell(each.cell, why=each.why, minutes=history.minutes(each.cell, tier))
-        for each in ranking.rank(made, history, facts)
+        PlannedCell(ranked.cell, why=ranked.why, minutes=history.minutes(ranked.cell, tier))
+        for ranked in ranking.rank(made, history, facts)
     ]
     within = list(budget.within([row.minutes for row in rows]))
     beyond = [
@@ -210,7 +211,7 @@ def _tagged(row: PlannedCell, given: MatrixFile, facts: Facts) -> PlannedCell:
 def _coverage(space: Space, chosen: Sequence[PlannedCell]) -> Coverage | None:
     if not space.axes:
         return None
-    return coverage.measure(space, [compatibility.fields(row.cell) for row in chosen])
+    return pair_coverage.measure(space, [compatibility.fields(row.cell) for row in chosen])
 
 
 def against(row: PlannedCell, host: Machine, facts: Facts) -> tuple[compatibility.Obstacle, ...]:

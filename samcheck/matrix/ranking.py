@@ -16,8 +16,8 @@ from packaging.version import Version
 from samcheck.cells import Cell
 from samcheck.facts import Facts
 from samcheck.facts.compatibility import AXES, fields
-from samcheck.matrix.coverage import pairs_of
-from samcheck.matrix.history import History
+from samcheck.matrix.pair_coverage import pairs_of
+from samcheck.matrix.run_history import History
 from samcheck.matrix.space import Pair
 
 #: A failure weighs more than any number of new pairs (at most 1), a new release about as much as both.

@@ -11,7 +11,7 @@ from pathlib import Path
 from samcheck import facts, matrix, paths
 from samcheck.errors import BadInput, EmptySelection
 from samcheck.facts.gpu_support import Machine
-from samcheck.matrix import LeftOut, Plan, fanout, history
+from samcheck.matrix import LeftOut, Plan, fanout, run_history
 from samcheck.matrix.fanout import Pipeline, shards
 from samcheck.matrix.ranking import Budget
 from samcheck.storage import results
@@ -114,10 +114,10 @@ def digest(whole: Plan) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
-def past(store: Path) -> history.History:
+def past(store: Path) -> run_history.History:
     """What the results under `store` tell; those that cannot be read tell nothing."""
-    found, _ = results.load(store)
-    return history.of(each.result for each in found)
+    stored, _ = results.load(store)
+    return run_history.of(entry.result for entry in stored)
 
 
 def part(whole: Plan, text: str) -> Plan:

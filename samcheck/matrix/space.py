@@ -34,7 +34,7 @@ class Space:
 
     def obstacle(self, values: Mapping[str, str]) -> Obstacle | None:
         """The first constraint that forbids `values`, which may leave axes open."""
-        return next(filter(None, (each.check(values) for each in self.constraints)), None)
+        return next(filter(None, (constraint.check(values) for constraint in self.constraints)), None)
 
     def pairs(self) -> Iterator[Pair]:
         """Every pair of values of two axes, whether it can exist or not."""
@@ -60,10 +60,10 @@ class Space:
             yield {axis: values[axis] for axis in self.axes}
             return
         axis = free[0]
-        touching = [each for each in self.constraints if axis in each.axes]
+        touching = [constraint for constraint in self.constraints if axis in constraint.axes]
         for value in self.axes[axis]:
             values[axis] = value
-            if not any(each.check(values) for each in touching):
+            if not any(constraint.check(values) for constraint in touching):
                 yield from self._extend(values, free[1:])
         values.pop(axis, None)  # an axis may have no values
 
@@ -81,10 +81,10 @@ class Space:
         for axis in self.axes:
             if axis in (one, other):
                 continue
-            found = [self.obstacle({**dict(pair), axis: value}) for value in self.axes[axis]]
-            if all(found):
-                reasons = [each for each in found if each is not None]
-                sources = tuple(sorted({source for each in reasons for source in each.source}))
+            obstacles = [self.obstacle({**dict(pair), axis: value}) for value in self.axes[axis]]
+            if all(obstacles):
+                reasons = [obstacle for obstacle in obstacles if obstacle is not None]
+                sources = tuple(sorted({source for obstacle in reasons for source in obstacle.source}))
                 text = f"no {axis} of this matrix goes with both {one} {first} and {other} {second or 'auto'}"
                 return Obstacle("no-third", "install", text, sources)
         return Obstacle("no-third", "install", f"nothing completes {one} {first} with {other} {second}")

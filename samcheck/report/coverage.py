@@ -8,30 +8,28 @@ from itertools import combinations
 from samcheck.cells import Cell
 from samcheck.facts import Facts, compatibility
 from samcheck.guest.record import CellResult
-from samcheck.matrix import coverage
-from samcheck.matrix.coverage import Coverage
+from samcheck.matrix import pair_coverage
+from samcheck.matrix.pair_coverage import Coverage
 from samcheck.matrix.space import Pair, Space
 from samcheck.report.escaping import escape, grid
 
 #: Open pairs that are named; `samcheck plan` names all.
 NAMED = 6
-#: Outcomes after which something is known of the combination.
-TRIED = ("passed", "failed", "crashed", "timed-out", "misbuilt")
 
 
 def section(results: Sequence[CellResult], facts: Facts | None) -> list[str]:
     """A row for each two axes: how many of the possible pairs of the values in these results were tried."""
-    every = [compatibility.fields(_cell(result)) for result in results]
+    every = [compatibility.fields(Cell.of(result.cell)) for result in results]
     done = [
         values
         for values, result in zip(every, results, strict=True)
-        if result.outcome in TRIED and not result.groups
+        if result.outcome.was_built and not result.groups
     ]
     axes = {axis: tuple(sorted({values[axis] for values in every})) for axis in compatibility.AXES}
     axes = {axis: values for axis, values in axes.items() if len(values) > 1}
     if len(axes) < 2:
         return []
-    seen = coverage.measure(Space(axes, compatibility.constraints(facts) if facts else ()), done)
+    seen = pair_coverage.measure(Space(axes, compatibility.constraints(facts) if facts else ()), done)
     heads = ["axes", "pairs tried", "possible and not tried", "impossible"]
     return [
         "### Which combinations were tried",
@@ -41,11 +39,6 @@ def section(results: Sequence[CellResult], facts: Facts | None) -> list[str]:
         *grid(heads, _rows(axes, seen)),
         "",
     ]
-
-
-def _cell(result: CellResult) -> Cell:
-    was = result.cell
-    return Cell(was.torch, was.cuda, was.python, was.numpy, was.sam)
 
 
 def _rows(axes: dict[str, tuple[str, ...]], seen: Coverage) -> Iterator[list[str]]:

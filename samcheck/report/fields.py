@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -10,29 +9,30 @@ from functools import cache
 from operator import attrgetter
 from typing import NamedTuple
 
-from samcheck.guest.record import GROUP_NAMES, PRECISION_NAMES, VARIANT_TIERS, CheckResult
+from samcheck.guest.record import GROUP_NAMES, PRECISION_NAMES, VARIANT_TIERS, CheckOutcome, CheckResult
 
 #: From what matters most in a field to what matters least.
 SEVERITY = (
-    "failed",
-    "crashed",
-    "timed-out",
-    "not-run",
-    "known",
-    "skipped",
-    "fixed",
-    "passed",
+    CheckOutcome.FAILED,
+    CheckOutcome.CRASHED,
+    CheckOutcome.TIMED_OUT,
+    CheckOutcome.NOT_RUN,
+    CheckOutcome.KNOWN,
+    CheckOutcome.SKIPPED,
+    CheckOutcome.FIXED,
+    CheckOutcome.PASSED,
 )
 _SEVERITY = {outcome: rank for rank, outcome in enumerate(SEVERITY)}
-SYMBOLS = {
-    "passed": "✓",
-    "fixed": "✓",
-    "known": "≈",
-    "skipped": "○",
-    "failed": "✗",
-    "crashed": "✗",
-    "timed-out": "✗",
-    "not-run": "–",
+#: Those of a cell have the same words where they have the same signs.
+SYMBOLS: dict[str, str] = {
+    CheckOutcome.PASSED: "✓",
+    CheckOutcome.FIXED: "✓",
+    CheckOutcome.KNOWN: "≈",
+    CheckOutcome.SKIPPED: "○",
+    CheckOutcome.FAILED: "✗",
+    CheckOutcome.CRASHED: "✗",
+    CheckOutcome.TIMED_OUT: "✗",
+    CheckOutcome.NOT_RUN: "–",
 }
 
 
@@ -68,11 +68,39 @@ class Kind(NamedTuple):
     group: str
     variant: str | None
     precision: str | None
-    outcome: str
+    outcome: CheckOutcome
     defect: str | None
     reason: str
+    evidence: str
 
 
+class Reason(NamedTuple):
+    """Why a field is not green.
+
+    Attributes:
+        outcome: of a check or of a cell; other words where a table has its own.
+        defect: id of a catalogued one.
+        text: why; of a defect, what it is.
+        evidence: how it showed itself.
+    """
+
+    outcome: str
+    defect: str | None
+    text: str
+    evidence: str = ""
+
+    @property
+    def head(self) -> str:
+        """``known [some-defect]``."""
+        return f"{self.outcome} [{self.defect}]" if self.defect else self.outcome
+
+    def __str__(self) -> str:
+        return f"{self.head}: {self.text} ({self.evidence})" if self.evidence else f"{self.head}: {self.text}"
+
+
+#: Thousands of results have the same reasons: each is kept once.
+_reason = cache(Reason)
+UNRECORDED = "no reason was recorded"
 _kind = attrgetter(*Kind._fields)
 
 
@@ -99,15 +127,15 @@ _column = cache(Column)
 class Field:
     """Outcome of a field, the worst of its checks, and the reasons of those that are not green."""
 
-    outcome: str
+    outcome: CheckOutcome
     count: int
     worst: int
-    reasons: tuple[str, ...]
+    reasons: tuple[Reason, ...]
 
     @property
     def text(self) -> str:
         """Symbol and word; a share where only some of the checks are not green."""
-        if self.outcome == "passed" or self.worst == self.count:
+        if self.outcome is CheckOutcome.PASSED or self.worst == self.count:
             return f"{SYMBOLS[self.outcome]} {self.outcome}"
         return f"{SYMBOLS[self.outcome]} {self.outcome} {self.worst}/{self.count}"
 
@@ -129,18 +157,16 @@ def of_kinds(kinds: Mapping[Kind, int], column: Callable[[Kind], Column | None])
 
 def _field(members: list[tuple[Kind, int]]) -> Field:
     count, times = 0, [0] * len(SEVERITY)
-    reasons: dict[str, None] = {}
+    reasons: dict[Reason, None] = {}
     for kind, each in members:
         count += each
         times[_SEVERITY[kind.outcome]] += each
-        if kind.outcome != "passed":  # "fixed" is good news, but the reader is told
-            # Thousands of results have the same reasons: each is kept once.
-            reasons[sys.intern(reason_of(kind))] = None
+        if kind.outcome is not CheckOutcome.PASSED:  # "fixed" is good news, but the reader is told
+            reasons[_reason(kind.outcome, kind.defect, kind.reason or UNRECORDED, kind.evidence)] = None
     worst = next(rank for rank, each in enumerate(times) if each)
     return Field(SEVERITY[worst], count, times[worst], tuple(reasons))
 
 
-def reason_of(check: CheckResult | Kind) -> str:
-    """A footnote: outcome, defect id where there is one, and why."""
-    defect = f" [{check.defect}]" if check.defect else ""
-    return f"{check.outcome}{defect}: {check.reason or 'no reason was recorded'}"
+def reason_of(check: CheckResult) -> str:
+    """Outcome, defect id where there is one, and why."""
+    return str(Reason(check.outcome, check.defect, check.reason or UNRECORDED, check.evidence))

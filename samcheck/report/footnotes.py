@@ -6,8 +6,9 @@ import base64
 import hashlib
 from collections.abc import Iterable
 
+from samcheck.guest.record import CheckOutcome
 from samcheck.report.escaping import escape
-from samcheck.report.fields import SEVERITY
+from samcheck.report.fields import SEVERITY, Reason
 
 #: Characters of a mark, after the first letter of its reason; more where two marks would be alike.
 LENGTH = 4
@@ -24,10 +25,10 @@ class Footnotes:
     def __init__(self) -> None:
         self._marks: dict[str, str] = {}
         self._taken: set[str] = set()
-        self._reasons: dict[str, dict[str, None]] = {}
-        self._said: dict[tuple[str, ...], str] = {}
+        self._reasons: dict[str, dict[Reason, None]] = {}
+        self._said: dict[tuple[Reason, ...], str] = {}
 
-    def mark(self, reasons: Iterable[str]) -> str:
+    def mark(self, reasons: Iterable[Reason]) -> str:
         """What is put behind a word; the rows of thousands of results have the same reasons."""
         key = tuple(reasons)
         if key not in self._said:
@@ -37,14 +38,11 @@ class Footnotes:
 
     def lines(self) -> list[str]:
         """The notes: bad ones first, then by their text."""
-        return [
-            f"- {self._marks[note]} {escape(_joined(list(self._reasons[note])))}"
-            for note in sorted(self._marks, key=_order)
-        ]
+        ordered = sorted(self._reasons.items(), key=lambda item: (_severity(next(iter(item[1]))), item[0]))
+        return [f"- {self._marks[note]} {escape(_joined(sorted(reasons)))}" for note, reasons in ordered]
 
-    def _mark(self, reason: str) -> str:
-        head = reason.partition(": ")[0]
-        note = head if head.endswith("]") else reason
+    def _mark(self, reason: Reason) -> str:
+        note = reason.head if reason.defect else str(reason)
         self._reasons.setdefault(note, {})[reason] = None
         if note not in self._marks:
             self._marks[note] = self._free(note)
@@ -58,34 +56,20 @@ class Footnotes:
         return next(mark for mark in marks if mark not in self._taken)
 
 
-def _order(note: str) -> tuple[int, str]:
-    word = note.partition(":")[0].partition(" ")[0]
-    # Outcomes of cells, such as build-failed, before those of checks.
-    return (SEVERITY.index(word) if word in SEVERITY else -1, note)
+def _severity(reason: Reason) -> int:
+    """Outcomes of cells, such as build-failed, before those of checks."""
+    return SEVERITY.index(CheckOutcome(reason.outcome)) if reason.outcome in SEVERITY else -1
 
 
-def _joined(reasons: list[str]) -> str:
-    """One sentence of reasons that have the beginning in common, with what they do not."""
-    reasons = sorted(reasons)
-    starts = {_split(reason)[0] for reason in reasons}
-    if len(reasons) == 1 or len(starts) > 1:
-        rest = f"; and {len(reasons) - EVIDENCE} more" if len(reasons) > EVIDENCE else ""
-        head = reasons[0].partition(": ")[0]
-        shown = [reason.removeprefix(f"{head}: ") for reason in reasons[1:EVIDENCE]]
-        return "; ".join([reasons[0], *shown]) + rest
-    told = [_split(reason)[1] for reason in reasons]
-    more = f"; and {len(told) - EVIDENCE} more" if len(told) > EVIDENCE else ""
-    return f"{starts.pop()} ({'; '.join(told[:EVIDENCE])}{more})"
+def _joined(reasons: list[Reason]) -> str:
+    """One sentence of the reasons that share a note, with what they do not have in common."""
+    head, texts = reasons[0].head, list(dict.fromkeys(reason.text for reason in reasons))
+    if len(texts) > 1:  # the catalogue says it in other words today
+        return f"{head}: {_some([str(reason).removeprefix(f'{head}: ') for reason in reasons])}"
+    evidence = [reason.evidence for reason in reasons if reason.evidence]
+    return f"{head}: {texts[0]} ({_some(evidence)})" if evidence else f"{head}: {texts[0]}"
 
 
-def _split(reason: str) -> tuple[str, str]:
-    """What a defect is, and what was seen of it, which stands in parentheses at the end; or all, and nothing.
-
-    Either may have parentheses of its own.
-    """
-    depth = 0
-    for at in range(len(reason) - 1, 0, -1):
-        depth += {")": 1, "(": -1}.get(reason[at], 0)
-        if depth == 0 and reason.endswith(")"):
-            return reason[: at - 1], reason[at + 1 : -1]
-    return reason, ""
+def _some(texts: list[str]) -> str:
+    more = [f"and {len(texts) - EVIDENCE} more"] if len(texts) > EVIDENCE else []
+    return "; ".join([*texts[:EVIDENCE], *more])

@@ -18,10 +18,10 @@ from samcheck import __version__, files
 from samcheck.errors import BadInput
 from samcheck.guest.record import (
     BACKEND_NAMES,
-    BAD_CHECK_OUTCOMES,
     GROUP_NAMES,
     PRECISION_NAMES,
     VARIANT_TIERS,
+    CheckOutcome,
 )
 from samcheck.report import memory_curves, page_data, page_size
 from samcheck.report.fields import SEVERITY, SYMBOLS
@@ -90,7 +90,7 @@ def _meta(now: datetime, problems: list[str]) -> dict[str, Any]:
         "samcheck": __version__,
         "severity": SEVERITY,
         "symbols": SYMBOLS,
-        "bad": BAD_CHECK_OUTCOMES,
+        "bad": [outcome for outcome in CheckOutcome if outcome.is_bad],
         "order": {
             "group": GROUP_NAMES,
             "variant": list(VARIANT_TIERS),

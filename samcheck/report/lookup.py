@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from pathlib import Path
 
@@ -11,6 +10,7 @@ from samcheck.errors import BadInput
 from samcheck.guest.record import CheckResult
 from samcheck.storage import results
 from samcheck.storage.results import Stored
+from samcheck.suggestions import did_you_mean
 
 
 def cells(root: Path, name: str) -> list[Stored]:
@@ -24,7 +24,7 @@ def cells(root: Path, name: str) -> list[Stored]:
     Raises:
         BadInput: there is none; the message has the nearest names. Or one of them cannot be read.
     """
-    paths = {path.relative_to(root).with_suffix("").as_posix(): path for path in root.glob("*/*/*.json")}
+    paths = {path.relative_to(root).with_suffix("").as_posix(): path for path in results.result_files(root)}
     named = [path for place, path in paths.items() if name in (place, path.stem)]
     named = named or [path for path in paths.values() if path.stem.startswith((f"{name}+", f"{name}@"))]
     if not named:
@@ -82,7 +82,7 @@ def only(found: Sequence[Stored]) -> Stored:
 def _near(name: str, known: Iterable[str], what: str) -> str:
     """The nearest names as a hint, else some."""
     every = sorted(known)
-    near = get_close_matches(name, every, n=3, cutoff=0.5)
-    if near:
-        return f": did you mean {' or '.join(near)}?"
+    hint = did_you_mean(name, every, most=3, lead=": ")
+    if hint:
+        return hint
     return f": it has the {what} {', '.join(every[:5])}{', …' if len(every) > 5 else ''}" if every else ""

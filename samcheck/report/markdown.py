@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from samcheck.facts import Facts
-from samcheck.guest.record import CellResult
+from samcheck.guest.record import CellOutcome, CellResult, CheckOutcome
 from samcheck.matrix import LeftOut
 from samcheck.report import coverage, overview
 from samcheck.report import rows as table_rows
 from samcheck.report.escaping import escape, grid, row_name
-from samcheck.report.fields import SEVERITY, SYMBOLS, Column, Field
+from samcheck.report.fields import SEVERITY, SYMBOLS, Column, Field, Reason
 from samcheck.report.footnotes import Footnotes
 from samcheck.report.rows import TIMED, Row, by_machine
 from samcheck.storage.results import Stored
@@ -34,6 +34,8 @@ everything else has a reason below its table, under a mark that no other reason 
 `random` ones are seeded and the same in every row: they say whether this environment computes what
 float64 computes, and nothing about the quality of masks. Written by `samcheck table`; do not edit.
 """
+
+NOT_RUN = f"{SYMBOLS[CheckOutcome.NOT_RUN]} {CheckOutcome.NOT_RUN}"
 
 
 def table(
@@ -89,7 +91,7 @@ def _outcomes(rows: list[Row], notes: Footnotes) -> list[str]:
     heads = ["cell", "outcome", "checks", *(escape(where.title) for where in columns), "date", "samcheck"]
     body = []
     for row in rows:
-        sign = "✓" if row.result.outcome == "passed" else "✗" if row.counts else "–"
+        sign = "✓" if row.result.outcome is CellOutcome.PASSED else "✗" if row.counts else "–"
         outcome = f"{sign} {row.result.outcome}{notes.mark([_reason(row)] if row.result.reason else [])}"
         cells = [_cell(row.groups.get(where), where, row, notes) for where in columns]
         version = escape(row.result.samcheck)
@@ -113,27 +115,31 @@ def _date(row: Row) -> str:
     return escape(row.result.finished[:10])
 
 
-def _reason(row: Row) -> str:
-    return f"{row.result.outcome}: {row.result.reason}"
+def _reason(row: Row) -> Reason:
+    return Reason(row.result.outcome, None, row.result.reason)
 
 
 def _cell(field: Field | None, where: Column, row: Row, notes: Footnotes) -> str:
     if field is not None:
         return field.text + notes.mark(field.reasons)
-    return f"{SYMBOLS['not-run']} not-run{notes.mark([_why_not_run(where, row)])}"
+    return f"{NOT_RUN}{notes.mark([_why_not_run(where, row)])}"
 
 
-def _why_not_run(where: Column, row: Row) -> str:
+def _why_not_run(where: Column, row: Row) -> Reason:
     """Why a row has nothing in a column."""
     result = row.result
     if not row.counts:
         return _reason(row)
     if where.variant and result.variants and where.variant not in result.variants:
-        return f"not-run: the run was asked for {', '.join(result.variants)} only"
+        return _not_run(f"the run was asked for {', '.join(result.variants)} only")
     if result.groups and where.group not in result.groups:  # a variant's field is of all groups
-        return f"not-run: the run was asked for {', '.join(result.groups)} only"
+        return _not_run(f"the run was asked for {', '.join(result.groups)} only")
     of = f" with {', '.join(result.variants)} only" if result.variants else ""
-    return f"not-run: not part of the {result.tier} tier{of} of samcheck {result.samcheck}, which ran this"
+    return _not_run(f"not part of the {result.tier} tier{of} of samcheck {result.samcheck}, which ran this")
+
+
+def _not_run(why: str) -> Reason:
+    return Reason(CheckOutcome.NOT_RUN, None, why)
 
 
 def _variants(rows: list[Row], notes: Footnotes) -> Iterator[str]:
@@ -151,7 +157,7 @@ def _variants(rows: list[Row], notes: Footnotes) -> Iterator[str]:
         without = [row for row in rows if row.precisions.keys().isdisjoint(mine)]
         if without:
             marks = notes.mark(_why_not_run(mine[0], row) for row in without)
-            yield from (f"{SYMBOLS['not-run']} not-run in {len(without)} of {len(rows)} cells{marks}", "")
+            yield from (f"{NOT_RUN} in {len(without)} of {len(rows)} cells{marks}", "")
 
 
 def _shared(rows: list[Row]) -> list[str]:

@@ -124,7 +124,7 @@ def _strategies(result: CellResult) -> Iterator[list[str]]:
         strategy = (
             f"encoder in {check.precision}"
             if check.precision
-            else check.check.partition("[")[2].rstrip("]").removeprefix(f"{variant}-")
+            else check.parameters.removeprefix(f"{variant}-")
         )
         yield [
             row_name(result),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from samcheck.guest.record import CellOutcome
 from samcheck.report.escaping import escape, grid, row_name
 from samcheck.report.rows import Row
 
@@ -24,8 +25,8 @@ def lines(machines: Sequence[tuple[str, str, Sequence[Row]]]) -> list[str]:
 
 def _machine(device: str, driver: str, rows: Sequence[Row]) -> list[str]:
     whole = [row for row in rows if not row.result.groups]  # some groups that hold are no answer for all
-    good = [row for row in whole if row.result.outcome == "passed"]
-    bad = [row for row in rows if row.result.outcome != "passed"]
+    good = [row for row in whole if row.result.outcome is CellOutcome.PASSED]
+    bad = [row for row in rows if row.result.outcome is not CellOutcome.PASSED]
     named = [f"✗ {row_name(row.result)}: {row.result.outcome}" for row in bad[:NAMED]]
     more = [f"and {len(bad) - NAMED} more"] if len(bad) > NAMED else []
     torches = list(dict.fromkeys(row.result.cell.torch for row in good))

@@ -16,9 +16,9 @@ from operator import attrgetter
 from typing import Any
 
 from samcheck import codec
-from samcheck.guest.record import BAD_CHECK_OUTCOMES, CellResult, CheckResult, Series
+from samcheck.guest.record import CellResult, CheckOutcome, CheckResult, Series
 from samcheck.report.blocks import Block, Table, number, numbers
-from samcheck.storage.results import Stored
+from samcheck.storage.results import Stored, numpy_of
 
 #: A page larger than this opens slowly and cannot be sent by mail; blocks are then left out, in this order.
 LARGEST_BYTES = 15_000_000
@@ -75,7 +75,7 @@ class Packer:
         self._layouts: Table[tuple[int, ...]] = Table()
         self._last: dict[int, list[int]] = {}
         self._orders: dict[tuple[Definition, ...], tuple[list[int], int]] = {}
-        self._whys: Table[tuple[str, str | None, str]] = Table(("passed", None, ""))
+        self._whys: Table[tuple[str, str | None, str]] = Table((CheckOutcome.PASSED, None, ""))
         self._settings: Table[Text] = Table(())
         self._details: Table[str] = Table("")
         self._packages: Table[tuple[str, str]] = Table()
@@ -144,7 +144,7 @@ class Packer:
         result = stored.result
         return [
             *(result.cell.id, stored.device, stored.driver, result.cell.torch, result.cell.cuda),
-            *(result.cell.python, _numpy(result), result.cell.sam, result.outcome, result.reason),
+            *(result.cell.python, numpy_of(result), result.cell.sam, result.outcome, result.reason),
             *(result.environment.kind, result.tier, result.samcheck, result.started, result.finished),
             *(result.cell.tags, result.only, result.groups, result.weights, layout),
             *self._changes(layout, self._whys.all(map(self._why, checks))),
@@ -201,16 +201,11 @@ def pack(
 
 
 _definition = attrgetter("check", "group", "variant", "precision", "backend")
-_why = attrgetter("outcome", "defect", "reason")
+_why = attrgetter("outcome", "defect", "explanation")
 
 
 def _brief_why(check: CheckResult) -> tuple[str, str | None, str]:
-    return check.outcome, check.defect, check.reason if check.outcome in BAD_CHECK_OUTCOMES else ""
-
-
-def _numpy(result: CellResult) -> str:
-    """What is there, rather than what was asked for, which is most often nothing in particular."""
-    return (result.observed.numpy if result.observed else None) or result.cell.numpy
+    return check.outcome, check.defect, check.reason if check.outcome.is_bad else ""
 
 
 def _samples(check: CheckResult) -> list[dict[str, Any]]:

@@ -8,10 +8,12 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 
 from samcheck.facts import Facts
-from samcheck.guest.record import CellResult, CheckResult
+from samcheck.guest.record import CellResult, CheckOutcome, CheckResult
 from samcheck.report.escaping import escape, grid, row_name
+from samcheck.report.fields import UNRECORDED, Reason
 from samcheck.report.footnotes import Footnotes
 from samcheck.report.rows import Head, bare, by_machine
 from samcheck.storage.results import Stored
@@ -81,7 +83,7 @@ class Tried:
     """
 
     verdict: str
-    notes: tuple[str, ...]
+    notes: tuple[Reason, ...]
     measured: tuple[str, ...]
     about: tuple[str, str] | None
 
@@ -98,14 +100,17 @@ def _tried(written: CheckResult | None, corrected: CheckResult | None) -> Tried:
     verdict = min(map(_verdict, (written, corrected)), key=ORDER.index)
     decided_by = next((each for each in (written, corrected) if _verdict(each) == verdict), None)
     notes = [
-        note
+        _note(name, check)
         for name, check in (("as written", written), ("corrected", corrected))
         if check is not None and _verdict(check) not in ("works as written", "holds")
-        for note in _notes(name, check)
     ]
     about = next((_about(each) for each in (written, corrected) if each and "title" in each.settings), None)
-    # Thousands of results have the same notes and often the same gains: each is kept once.
-    return Tried(verdict, _once(notes), _once(_gains(decided_by)), about)
+    # Thousands of results have often the same gains: each is kept once.
+    return Tried(verdict, tuple(notes), _once(_gains(decided_by)), about)
+
+
+#: As are their notes.
+_reason = cache(Reason)
 
 
 def _once(texts: Iterable[str]) -> tuple[str, ...]:
@@ -122,19 +127,18 @@ def _verdict(check: CheckResult | None) -> str:
     if check is None:
         return "not run"
     said = check.settings.get("verdict", "not run").partition(":")[0]
-    if check.outcome in ("failed", "crashed", "timed-out"):
+    if check.outcome.is_failure:
         return "broken"
     return said if said in SIGNS else "not run"
 
 
-def _notes(name: str, check: CheckResult) -> Iterator[str]:
-    if check.outcome == "passed":
-        yield f"{name}: {check.settings.get('correction') or 'works'}"
-        return
-    what = check.settings.get("error") or check.reason or "no reason was recorded"
-    defect = f" [{check.defect}]" if check.defect else ""
-    outcome = "not tried" if check.outcome == "skipped" else check.outcome
-    yield f"{name}, {outcome}{defect}: {what}"
+def _note(name: str, check: CheckResult) -> Reason:
+    if check.outcome is CheckOutcome.PASSED:
+        return _reason(name, None, check.settings.get("correction") or "works", "")
+    outcome = "not tried" if check.outcome is CheckOutcome.SKIPPED else str(check.outcome)
+    error = check.settings.get("error")
+    text, evidence = (error, "") if error else (check.reason or UNRECORDED, check.evidence)
+    return _reason(f"{name}, {outcome}", check.defect, text, evidence)
 
 
 def document(found: Iterable[Stored], facts: Facts) -> str:
@@ -161,15 +165,15 @@ def _checks(result: CellResult) -> list[CheckResult]:
 def _key(check: CheckResult) -> Key:
     """Recipe and variant, also of a check that never came to write down which recipe it is of."""
     variant = check.variant or ""
-    inside = check.check.partition("[")[2].rstrip("]")
-    return sys.intern(check.settings.get("recipe") or inside.removeprefix(f"{variant}-")), sys.intern(variant)
+    recipe = check.settings.get("recipe") or check.parameters.removeprefix(f"{variant}-")
+    return sys.intern(recipe), sys.intern(variant)
 
 
 def tried(result: CellResult) -> dict[Key, Tried]:
     """The recipes of one environment."""
     forms: dict[Key, dict[bool, CheckResult]] = {}
     for check in _checks(result):
-        forms.setdefault(_key(check), {})["corrected" in check.check.partition("[")[0]] = check
+        forms.setdefault(_key(check), {})["corrected" in check.function] = check
     return {key: _tried(pair.get(False), pair.get(True)) for key, pair in forms.items()}
 
 
@@ -229,7 +233,7 @@ def _field(each: Tried | None, notes: Footnotes) -> str:
 
 def _gains(check: CheckResult | None) -> Iterator[str]:
     """Of a check that works; milliseconds only where there is a claim of them."""
-    if check is None or check.outcome not in ("passed", "fixed", "known"):  # known: right, and no gain
+    if check is None or not check.outcome.is_expected:  # known: right, and no gain
         return
     for name, text in FORMATS.items():
         if name in check.metrics and (name != "time_ms" or CLAIMED + name in check.metrics):

@@ -13,7 +13,7 @@ from packaging.version import Version
 
 from samcheck import codec
 from samcheck.facts import version_of
-from samcheck.guest.record import CellResult, CheckResult
+from samcheck.guest.record import CellResult, CheckOutcome, CheckResult
 from samcheck.report.fields import Column, Field, by_group, by_precision, of_kinds, tally
 from samcheck.storage.results import Stored
 
@@ -53,7 +53,7 @@ class Row(Head):
 
     groups: Mapping[Column, Field]
     precisions: Mapping[Column, Field]
-    counts: Mapping[str, int]
+    counts: Mapping[CheckOutcome, int]
     timed: Mapping[Timing, float]
 
 
@@ -69,7 +69,7 @@ def bare(result: CellResult) -> CellResult:
 def row(stored: Stored) -> Row:
     """A result as a row."""
     kinds = tally(stored.result.checks)
-    counts: Counter[str] = Counter()
+    counts: Counter[CheckOutcome] = Counter()
     for kind, times in kinds.items():
         counts[kind.outcome] += times
     return Row(
@@ -87,7 +87,7 @@ def _timed(checks: Iterable[CheckResult]) -> dict[Timing, float]:
     found = {}
     for check in checks:
         if check.group == "latency" and "median_ms" in check.metrics:
-            part = check.check.partition("::test_")[2].partition("[")[0]
+            part = check.function.removeprefix("test_")
             if part in TIMED:
                 found[_timing(check.variant or "", check.precision or "", part)] = check.metrics["median_ms"]
     return found

@@ -8,7 +8,7 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from samcheck.guest.record import BAD_CHECK_OUTCOMES, CellResult, CheckResult
+from samcheck.guest.record import CellResult, CheckOutcome, CheckResult
 from samcheck.report.fields import SEVERITY, SYMBOLS, by_group, fields, reason_of
 from samcheck.report.lookup import place
 from samcheck.sanitize import visible, visible_lines
@@ -16,7 +16,12 @@ from samcheck.storage.results import Stored
 
 #: Lines of a traceback that stand below a reason; `show --check` has all of them.
 EVIDENCE_LINES = 8
-COLOURS = {"passed": "green", "fixed": "green", "known": "yellow", "skipped": "dim"}
+COLOURS: dict[str, str] = {
+    CheckOutcome.PASSED: "green",
+    CheckOutcome.FIXED: "green",
+    CheckOutcome.KNOWN: "yellow",
+    CheckOutcome.SKIPPED: "dim",
+}
 
 
 def show(console: Console, renderable: RenderableType) -> None:
@@ -50,7 +55,7 @@ def check(each: CheckResult) -> Group:
         *(("process", text.rstrip(", ")) for text in series),
     ]
     details = [Text(visible_lines(each.details)), Text()] if each.details else []
-    said = each.outcome if each.outcome == "passed" else reason_of(each)
+    said = each.outcome if each.outcome is CheckOutcome.PASSED else reason_of(each)
     return Group(
         Text(visible(each.check), style="bold"), _outcome(each.outcome, said), _pairs(rows), Text(), *details
     )
@@ -99,13 +104,13 @@ def _reasons(checks: Sequence[CheckResult]) -> Iterator[RenderableType]:
     """Each reason once, the worst first, with the number of its checks and the end of one's output."""
     reasons: dict[str, list[CheckResult]] = {}
     for each in sorted(checks, key=lambda each: SEVERITY.index(each.outcome)):
-        if each.outcome != "passed":
+        if each.outcome is not CheckOutcome.PASSED:
             reasons.setdefault(reason_of(each), []).append(each)
     for reason, members in reasons.items():
         first = members[0]
         others = f" and {len(members) - 1} more" if len(members) > 1 else ""
         yield _outcome(first.outcome, reason)
         yield Text(f"  {visible(first.check)}{others}", style="dim")
-        if first.outcome in BAD_CHECK_OUTCOMES and first.details:
+        if first.outcome.is_bad and first.details:
             lines = visible_lines(first.details).splitlines()[-EVIDENCE_LINES:]
             yield Text("\n".join(f"    {line}" for line in lines))

@@ -11,23 +11,23 @@ from samcheck.environments import (
     GIVEN,
     LAUNCH,
     Environment,
-    Job,
+    GuestJob,
     Place,
     channel,
-    fingerprint,
+    fingerprint_reader,
     gpu_errors,
     gpu_processes,
     machine,
     scratch,
 )
-from samcheck.errors import BadInput, BuildFailed, Refused
+from samcheck.errors import BadInput, BuildFailed, CellError, Misbuilt, Refused
 from samcheck.facts import requirements
 from samcheck.facts.requirements import Requirements
-from samcheck.files import printable
-from samcheck.guest.record import CellResult, Fingerprint
+from samcheck.guest.record import CellOutcome, CellResult, FailureCause, Fingerprint
 from samcheck.matrix import PlannedCell
 from samcheck.run import judge, records, suite_runner, unexpected
 from samcheck.run.context import CellRun, Settings, Watcher
+from samcheck.sanitize import printable
 
 
 def run_cell(planned: PlannedCell, settings: Settings, folder: Path, watcher: Watcher) -> CellResult:
@@ -55,10 +55,11 @@ def _foreseen(cell_run: CellRun) -> CellResult:
         gates.check()
         with gates.run(cell_run.planned.cell.needs_gpu_build) as cell_run.slot:
             return _in_its_place(cell_run, pins, place)
-    except BuildFailed as error:
-        return cell_run.result("build-failed", str(error))
     except Refused as error:  # also in the middle of its checks: those that are finished are kept
-        return cell_run.result("refused", str(error), suite_runner.attempts_in(cell_run.folder))
+        attempts = suite_runner.attempts_in(cell_run.folder)
+        return cell_run.result(error.outcome, str(error), attempts, error.cause)
+    except CellError as error:
+        return cell_run.result(error.outcome, str(error), cause=error.cause)
 
 
 def unforeseen(cell_run: CellRun, error: BaseException) -> CellResult:
@@ -68,9 +69,10 @@ def unforeseen(cell_run: CellRun, error: BaseException) -> CellResult:
     """
     reason = unexpected.told(error, cell_run.folder, _doing(cell_run))
     try:
-        return cell_run.result("not-run", reason, suite_runner.attempts_in(cell_run.folder))
+        attempts = suite_runner.attempts_in(cell_run.folder)
+        return cell_run.result(CellOutcome.NOT_RUN, reason, attempts, FailureCause.UNEXPECTED)
     except unexpected.ANY:
-        return cell_run.result("not-run", reason)
+        return cell_run.result(CellOutcome.NOT_RUN, reason, cause=FailureCause.UNEXPECTED)
 
 
 def _doing(cell_run: CellRun) -> str:
@@ -99,37 +101,38 @@ def _in_its_place(cell_run: CellRun, pins: Requirements, place: Place) -> CellRe
     """What is left once the environment is made and a GPU, or the CPU, is free for it.
 
     Raises:
-        BuildFailed, Refused: as `look` does.
+        CellError: as `look` does.
     """
     gates = cell_run.settings.gates
-    unlike = look(cell_run, pins, place)
-    if unlike:
-        return cell_run.result("misbuilt", unlike)
+    look(cell_run, pins, place)
     builds = gates.builds
     with cell_run.phase("run"):
         attempts = suite_runner.measured(cell_run, place)
     if gates.builds != builds:  # who compares latencies wants to know
         cell_run.details["beside"] = "other cells were built meanwhile"
-    if cell_run.settings.late and (not attempts[-1].complete or "processes" in cell_run.details):
-        cell_run.details["stopped"] = "by --stop-after"
-    outcome, reason = judge.judge(attempts, cell_run.checks(attempts), "stopped" in cell_run.details)
+    unfinished = not attempts[-1].complete or bool(cell_run.unmeasured)
+    cell_run.stopped = cell_run.settings.late and unfinished
+    outcome, reason = judge.judge(attempts, cell_run.checks(attempts), cell_run.stopped)
     return cell_run.result(outcome, reason, attempts)
 
 
-def look(cell_run: CellRun, pins: Requirements, place: Place) -> str:
-    """What is really there, noted in `cell_run`; gives where that is not what the cell declares.
+def look(cell_run: CellRun, pins: Requirements, place: Place) -> None:
+    """Note in `cell_run` what is really there.
 
     Raises:
         BuildFailed: the probe could not run.
+        Misbuilt: it is not what the cell declares.
         Refused: the engine would not start it, or the GPU is not there, or not free.
     """
     _look_at_gpu(cell_run)
     with cell_run.phase("probe"):
         cell_run.observed = _probe(cell_run, place)
     differences = "; ".join(judge.compare(cell_run.planned.cell, pins, cell_run.observed))
-    if not differences and cell_run.slot.gpu and cell_run.observed.device != "cuda":
-        raise Refused(gpu_errors.lost(cell_run.observed.cuda_unavailable or ""))
-    return differences
+    if differences:
+        raise Misbuilt(differences)
+    if cell_run.slot.gpu and cell_run.observed.device != "cuda":
+        known = gpu_errors.lost(cell_run.observed.cuda_unavailable or "")
+        raise Refused(known.cause, known.sentence)
 
 
 def _look_at_gpu(cell_run: CellRun) -> None:
@@ -146,8 +149,9 @@ def _look_at_gpu(cell_run: CellRun) -> None:
         cell_run.details["foreign_processes"] = ", ".join(foreign)
         if cell_run.settings.gates.exclusive:
             raise Refused(
+                FailureCause.GPU,
                 f"GPU {cell_run.slot.gpu} is used by {', '.join(foreign)}: end them, take another with "
-                "--gpus, or leave out --exclusive"
+                "--gpus, or leave out --exclusive",
             )
 
 
@@ -166,8 +170,9 @@ def _check_disk(cell: Cell, pins: Requirements, environment: Environment) -> Non
     free = machine.free_mib(storage)
     if free < need:
         raise BuildFailed(
+            FailureCause.DISK,
             f"needs {need} MiB of disk at {storage}, {free} MiB are free: free space, for example "
-            "with `samcheck clean --environments`, and run again with --resume"
+            "with `samcheck clean --environments`, and run again with --resume",
         )
 
 
@@ -192,11 +197,12 @@ def _probe(cell_run: CellRun, place: Place) -> Fingerprint:
         scratch.work(cell_run.folder) as work,
         channel.Channel(given, said.append),
     ):
-        ended = place.run(Job(arguments, given, work, output, alive, cell_run.slot.gpu))
+        ended = place.run(GuestJob(arguments, given, work, output, alive, cell_run.slot.gpu))
     gates.check()
     try:
-        return fingerprint.as_fingerprint(said[0] if said else b"")
+        return fingerprint_reader.as_fingerprint(said[0] if said else b"")
     except BadInput as error:
         last = records.tail(output).strip().splitlines()
         reason = last[-1] if last and not said else str(error)
-        raise BuildFailed(f"the probe ended with {ended}: {printable(reason)}") from None
+        text = f"the probe ended with {ended}: {printable(reason)}"
+        raise BuildFailed(FailureCause.PROBE, text) from None

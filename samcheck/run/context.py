@@ -14,10 +14,13 @@ from typing import Protocol
 import samcheck
 from samcheck.environments import Environment
 from samcheck.guest.record import (
+    BENCHMARK_SECONDS,
     SCHEMA_VERSION,
+    CellOutcome,
     CellResult,
     CheckResult,
     EnvironmentRecord,
+    FailureCause,
     Fingerprint,
 )
 from samcheck.matrix import PlannedCell
@@ -72,7 +75,7 @@ class Settings:
 
     @property
     def benchmark_seconds(self) -> float:
-        return self.seconds or repetitions.SECONDS[self.tier]
+        return self.seconds or BENCHMARK_SECONDS[self.tier]
 
     @property
     def passes(self) -> int:
@@ -86,7 +89,12 @@ def now() -> str:
 
 @dataclass
 class CellRun:
-    """What is known of a cell while it runs."""
+    """What is known of a cell while it runs.
+
+    Attributes:
+        unmeasured: processes of benchmarks that did not come to their end, a sentence each.
+        stopped, turns: as `CellResult` has them.
+    """
 
     planned: PlannedCell
     settings: Settings
@@ -97,6 +105,9 @@ class CellRun:
     details: dict[str, str] = field(default_factory=dict)
     observed: Fingerprint | None = None
     slot: Slot = ON_CPU
+    unmeasured: list[str] = field(default_factory=list)
+    stopped: bool = False
+    turns: str | None = None
 
     @contextmanager
     def phase(self, name: str) -> Iterator[None]:
@@ -107,14 +118,23 @@ class CellRun:
         finally:
             self.phases[name] = round(time.monotonic() - begin, 3)
 
-    def result(self, outcome: str, reason: str, attempts: Sequence[Attempt] = ()) -> CellResult:
+    def result(
+        self,
+        outcome: CellOutcome,
+        reason: str,
+        attempts: Sequence[Attempt] = (),
+        cause: FailureCause | None = None,
+    ) -> CellResult:
+        """What is stored of the cell; `cause` where its environment could not be made or used."""
+        unmeasured = {"processes": "; ".join(self.unmeasured)} if self.unmeasured else {}
+        details = {**self.details, **unmeasured}
         weights = {name: said for attempt in attempts for name, said in attempt.journal.weights.items()}
         return CellResult(
             schema_version=SCHEMA_VERSION,
             cell=self.planned.cell.record(self.planned.tags),
             outcome=outcome,
             reason=reason,
-            environment=EnvironmentRecord(self.settings.environment.kind, self.settings.why, self.details),
+            environment=EnvironmentRecord(self.settings.environment.kind, self.settings.why, details),
             tier=self.settings.tier,
             started=self.started,
             finished=now(),
@@ -125,6 +145,9 @@ class CellRun:
             phases=self.phases,
             checks=self.checks(attempts) if attempts else [],
             groups=list(self.settings.groups),
+            cause=cause,
+            stopped=self.stopped,
+            turns=self.turns,
         )
 
     def checks(self, attempts: Sequence[Attempt]) -> list[CheckResult]:

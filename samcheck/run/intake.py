@@ -21,19 +21,19 @@ from collections.abc import Iterable, Iterator
 from dataclasses import asdict, replace
 from typing import Any
 
-from samcheck.codec import Shape
-from samcheck.guest.record import CHECK_OUTCOMES, GROUP_NAMES, CheckResult, Series
+from samcheck.codec import RecordDecoder
+from samcheck.guest.record import GROUP_NAMES, CheckOutcome, CheckResult, Series
 from samcheck.run.records import Journal, group_of_check
 
 #: What a check can have come to when its end is reported.
-ENDS = frozenset(CHECK_OUTCOMES) - {"not-run"}
+ENDS = frozenset(CheckOutcome) - {CheckOutcome.NOT_RUN}
 #: Of pytest: https://docs.pytest.org/en/stable/reference/exit-codes.html
 EXIT_STATUSES = range(6)
 #: Characters of a name that are kept.
 NAME_LIMIT = 1000
 #: What is measured is smaller by far, and squares and sums of it are still finite.
 NUMBER_LIMIT = 1e100
-_CHECK = Shape(CheckResult)
+_CHECK = RecordDecoder(CheckResult)
 
 Event = dict[str, Any]
 
@@ -105,7 +105,8 @@ class Intake:
             yield {"event": "collected", "checks": [asdict(each) for each in checks.values()]}
         if new and self.journal.running is not None:
             self.unsound = True
-            yield self._failed(self.journal.running[0], "crashed", "it reported a collection, as pytest does")
+            reason = "it reported a collection, as pytest does"
+            yield self._failed(self.journal.running[0], CheckOutcome.CRASHED, reason)
 
     def _started(self, check: object) -> Iterator[Event]:
         if not isinstance(check, str) or check not in self.journal.collected:
@@ -113,9 +114,8 @@ class Intake:
         if self.journal.running is not None:
             # Whatever keeps the guest from reporting ends would keep it from reporting the next one's, too.
             self.unsound = True
-            yield self._failed(
-                self.journal.running[0], "crashed", "the guest went on without reporting its end"
-            )
+            reason = "the guest went on without reporting its end"
+            yield self._failed(self.journal.running[0], CheckOutcome.CRASHED, reason)
             return
         yield from self._repeated(check)
         yield {"event": "started", "check": check}
@@ -132,9 +132,10 @@ class Intake:
             return
         result = _result(reported)
         if result is None or result.outcome not in ENDS:
-            yield self._failed(running, "failed", "what the guest reported of it is not a result")
+            reason = "what the guest reported of it is not a result"
+            yield self._failed(running, CheckOutcome.FAILED, reason)
         elif running in self._suspicions:
-            yield self._failed(running, "failed", self._suspicions[running])
+            yield self._failed(running, CheckOutcome.FAILED, self._suspicions[running])
         else:
             seen = max(0.0, min(result.seconds, self.seconds - since))
             result = replace(_as_collected(result, self.journal), seconds=round(seen, 4))
@@ -147,9 +148,9 @@ class Intake:
         reason = "it was reported twice, so that one of the reports is not pytest's: another check wrote it"
         if self._suspicions.get(check) != reason:
             self._suspicions[check] = reason
-            yield self._failed(check, "failed", reason)
+            yield self._failed(check, CheckOutcome.FAILED, reason)
 
-    def _failed(self, check: str, outcome: str, reason: str) -> Event:
+    def _failed(self, check: str, outcome: CheckOutcome, reason: str) -> Event:
         result = replace(self.journal.collected[check], outcome=outcome, reason=reason)
         return {"event": "finished", "result": asdict(result)}
 
@@ -208,7 +209,7 @@ def _bare(check: CheckResult) -> CheckResult:
     return CheckResult(
         check.check,
         check.group,
-        "not-run",
+        CheckOutcome.NOT_RUN,
         variant=check.variant,
         precision=check.precision,
         backend=check.backend,

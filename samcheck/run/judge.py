@@ -8,9 +8,9 @@ from packaging.version import Version
 
 from samcheck.cells import Cell
 from samcheck.facts.requirements import Requirements
-from samcheck.files import printable
-from samcheck.guest.record import BAD_CHECK_OUTCOMES, CheckResult, Fingerprint
+from samcheck.guest.record import CellOutcome, CheckOutcome, CheckResult, Fingerprint
 from samcheck.run.records import Attempt
+from samcheck.sanitize import printable
 
 
 def compare(cell: Cell, pins: Requirements, seen: Fingerprint) -> Iterator[str]:
@@ -42,40 +42,48 @@ def compare(cell: Cell, pins: Requirements, seen: Fingerprint) -> Iterator[str]:
             yield f"{name}: declared {declared}, observed {printable(found)}"
 
 
-def judge(attempts: list[Attempt], checks: list[CheckResult], stopped: bool = False) -> tuple[str, str]:
+def judge(
+    attempts: list[Attempt], checks: list[CheckResult], stopped: bool = False
+) -> tuple[CellOutcome, str]:
     """Outcome and reason of a cell from its checks and from how the suite ended, or was `stopped`."""
-    bad = [check for check in checks if check.outcome in BAD_CHECK_OUTCOMES]
-    if stopped and not attempts[-1].complete and all(check.outcome == "not-run" for check in bad):
+    bad = [check for check in checks if check.outcome.is_bad]
+    if stopped and not attempts[-1].complete and not any(check.outcome.is_failure for check in bad):
         ran = len(checks) - len(bad)
-        return "timed-out", f"stopped by --stop-after: {ran} of {len(checks)} checks ran; --resume goes on"
+        reason = f"stopped by --stop-after: {ran} of {len(checks)} checks ran; --resume goes on"
+        return CellOutcome.TIMED_OUT, reason
     if bad:
-        kinds = {check.outcome for check in bad}
         # What cannot be imported explains everything behind it; what did not run explains nothing.
-        first = min(bad, key=lambda check: (check.outcome == "not-run", check.group != "imports"))
-        outcome = next((kind for kind in ("crashed", "timed-out") if kind in kinds), "failed")
-        return outcome, f"{len(bad)} of {len(checks)} checks: {first.check}: {first.reason}"
-    wrong = _wrong_with_all(attempts[-1], checks)
-    return wrong or ("passed", "")
+        first = min(bad, key=lambda check: (check.outcome.is_inconclusive, check.group != "imports"))
+        return _worst(bad), f"{len(bad)} of {len(checks)} checks: {first.check}: {first.reason}"
+    return _wrong_with_all(attempts[-1], checks) or (CellOutcome.PASSED, "")
 
 
-def _wrong_with_all(last: Attempt, checks: list[CheckResult]) -> tuple[str, str] | None:
+def _worst(bad: list[CheckResult]) -> CellOutcome:
+    """The outcome of a cell with these bad checks: a crash says more than a check that took too long."""
+    outcomes = {check.outcome for check in bad}
+    if CheckOutcome.CRASHED in outcomes:
+        return CellOutcome.CRASHED
+    return CellOutcome.TIMED_OUT if CheckOutcome.TIMED_OUT in outcomes else CellOutcome.FAILED
+
+
+def _wrong_with_all(last: Attempt, checks: list[CheckResult]) -> tuple[CellOutcome, str] | None:
     """Outcome and reason of a cell of which no check is bad, but the whole is."""
     if not last.complete:
-        return "crashed", f"the suite ended outside of a check: {last.ended}{_said(last)}"
+        return CellOutcome.CRASHED, f"the suite ended outside of a check: {last.ended}{_said(last)}"
     if last.died_at_exit:
-        return "crashed", f"the interpreter died behind the last check: {last.ended}{_said(last)}"
+        return CellOutcome.CRASHED, f"the interpreter died behind the last check: {last.ended}{_said(last)}"
     if not checks:
-        return "failed", f"no check ran (pytest status {last.journal.exit_status}){_said(last)}"
+        return CellOutcome.FAILED, f"no check ran (pytest status {last.journal.exit_status}){_said(last)}"
     if last.journal.exit_status == 1:
-        return "failed", f"pytest says that checks failed, and none was reported{_said(last)}"
+        return CellOutcome.FAILED, f"pytest says that checks failed, and none was reported{_said(last)}"
     if not any(_ran_sam(check) for check in checks):
-        return "failed", f"no check ran SAM itself: {len(checks)} checks of its surroundings held"
+        return CellOutcome.FAILED, f"no check ran SAM itself: {len(checks)} checks of its surroundings held"
     return None
 
 
 def _ran_sam(check: CheckResult) -> bool:
     """Whether a check was run on a model: that of its variant, or the small one that stands for all."""
-    return bool(check.variant or "model" in check.settings) and check.outcome != "skipped"
+    return bool(check.variant or "model" in check.settings) and check.outcome is not CheckOutcome.SKIPPED
 
 
 def _said(attempt: Attempt) -> str:

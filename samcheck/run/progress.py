@@ -15,15 +15,20 @@ from rich.segment import Segment
 from rich.table import Column
 
 from samcheck import streams
-from samcheck.guest.record import CellResult
-from samcheck.sanitize import visible
+from samcheck.guest.record import CellOutcome, CellResult
+from samcheck.sanitize import harmless, visible
 
 #: Of the bar of one cell, the part for making the environment; the rest goes to its checks.
 PREPARE_SHARE = 40.0
 CELL_SHARE = 100.0
 LINE_SECONDS = 15.0
 
-STYLES = {"passed": "green", "build-failed": "yellow", "not-run": "yellow", "refused": "yellow"}
+STYLES = {
+    CellOutcome.PASSED: "green",
+    CellOutcome.BUILD_FAILED: "yellow",
+    CellOutcome.NOT_RUN: "yellow",
+    CellOutcome.REFUSED: "yellow",
+}
 
 
 #: Characters of the name of a check that are shown.
@@ -38,7 +43,7 @@ class Terminal(Console):
 
     def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
         for each in super().render(renderable, options):
-            yield each if each.control else each._replace(text=streams.harmless(each.text))
+            yield each if each.control else each._replace(text=harmless(each.text))
 
 
 def terminal(stderr: bool = False, width: int | None = None) -> Terminal:

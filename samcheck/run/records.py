@@ -13,19 +13,18 @@ from pathlib import Path
 from typing import Any
 
 from samcheck import files
-from samcheck.codec import Shape
-from samcheck.environments import NO_PROGRESS, Ended, channel
+from samcheck.codec import RecordDecoder
+from samcheck.environments import EndCause, Ended, channel
 from samcheck.errors import BadInput
-from samcheck.guest.record import BAD_CHECK_OUTCOMES, CheckResult
+from samcheck.guest.record import DETAILS_LIMIT, CheckOutcome, CheckResult, module_of
 
-DETAILS_LIMIT = 4000
 #: Bytes of one start's record: what a guest may say in it, and what is noted beside that.
 LARGEST_RECORD = 2 * channel.TOTAL_LIMIT
 #: Of pytest: it ran all that it had to run: some, with success or not, or none.
 ALL_RAN = (0, 1, 5)
 #: The host hears of a check's start a little after the guest's own clock for the time limit was set.
 TIMEOUT_SLACK = 0.9
-_CHECK = Shape(CheckResult)
+_CHECK = RecordDecoder(CheckResult)
 
 
 @dataclass
@@ -122,7 +121,7 @@ def _broken(event: dict[str, Any]) -> CheckResult:
     return CheckResult(
         check=module,
         group=str(event["group"]),
-        outcome="failed",
+        outcome=CheckOutcome.FAILED,
         reason=f"the module cannot be imported: {event['reason']}",
         details=str(event["details"]),
     )
@@ -130,7 +129,7 @@ def _broken(event: dict[str, Any]) -> CheckResult:
 
 def group_of_check(check: str) -> str:
     """The group of a check, or of all checks of a module, by its name."""
-    return check.partition("::")[0].removeprefix("test_").removesuffix(".py")
+    return module_of(check).removeprefix("test_").removesuffix(".py")
 
 
 @dataclass(frozen=True)
@@ -173,29 +172,39 @@ class Attempt:
         return None
 
     def _died_in(self, check: str, started: float, check_timeout: float) -> CheckResult:
-        base = self.journal.collected.get(check) or CheckResult(check, group_of_check(check), "not-run")
+        base = self.journal.collected.get(check) or CheckResult(
+            check, group_of_check(check), CheckOutcome.NOT_RUN
+        )
         took = max(0.0, self.ended_at - started)
         assert self.ended is not None
-        late = took >= TIMEOUT_SLACK * check_timeout or self.ended.cause == NO_PROGRESS
+        late = took >= TIMEOUT_SLACK * check_timeout or self.ended.cause is EndCause.NO_PROGRESS
         if late:
             reason = f"stopped at its time limit of {check_timeout:.0f} s"
         elif self.journal.exit_status is not None:
             reason = f"it ended the whole suite: pytest status {self.journal.exit_status}"
         else:
             reason = f"the interpreter died: {self.ended}"
-        outcome = "timed-out" if late else "crashed"
+        outcome = CheckOutcome.TIMED_OUT if late else CheckOutcome.CRASHED
         return replace(base, outcome=outcome, reason=reason, details=self.output, seconds=round(took, 3))
 
     def _died_importing(self, module: str) -> CheckResult:
         reason = f"the interpreter died while it was imported: {self.ended}"
-        return CheckResult(module, group_of_check(module), "crashed", reason=reason, details=self.output)
+        group = group_of_check(module)
+        return CheckResult(module, group, CheckOutcome.CRASHED, reason=reason, details=self.output)
 
     def _died_behind(self, last: CheckResult) -> CheckResult:
         """A suite that stops between two checks: the one before has done it, as far as anybody can know."""
-        if last.outcome in BAD_CHECK_OUTCOMES:
+        if last.outcome.is_bad:
             return last
         reason = f"the suite ended behind it, before all checks had run: {self.ended}"
-        return replace(last, outcome="crashed", reason=reason, defect=None, details=self.output)
+        return replace(
+            last,
+            outcome=CheckOutcome.CRASHED,
+            reason=reason,
+            defect=None,
+            evidence="",
+            details=self.output,
+        )
 
 
 def read_attempt(record: Path, end: Path, output: Path) -> Attempt:
@@ -212,7 +221,8 @@ def _read_end(path: Path) -> tuple[Ended | None, float]:
     """How the guest ended and when; None if that was not noted, or the note is damaged."""
     try:
         stored = files.parsed_json(files.read(path))
-        return Ended(stored["exit_code"], stored["signal"], stored["cause"]), float(stored["at"])
+        cause = EndCause(stored["cause"]) if stored["cause"] else None
+        return Ended(stored["exit_code"], stored["signal"], cause), float(stored["at"])
     except (BadInput, ValueError, KeyError, TypeError):
         return None, 0.0
 

@@ -12,15 +12,13 @@ from pathlib import Path
 from statistics import median
 
 from samcheck.environments import Ended
-from samcheck.guest.record import CheckResult, Series
+from samcheck.guest.record import CheckOutcome, CheckResult, Series
 from samcheck.run import records
 
 #: The module of the suite that measures times.
 MODULE, GROUP = "test_latency.py", "latency"
 #: How many processes a tier has by default; `fast` has no time for a second one.
 PROCESSES = {"fast": 1, "full": 5}
-#: Seconds that one benchmark may take for warming up, and again for its samples.
-SECONDS = {"fast": 0.3, "full": 1.0}
 
 Start = Callable[[int], Ended]
 
@@ -71,11 +69,12 @@ def _with(check: CheckResult, others: Iterable[CheckResult | None]) -> CheckResu
         return check
     series = [*check.series]
     for other in filter(None, others):
-        if other.outcome != "passed":
+        if other.outcome is not CheckOutcome.PASSED:
             return replace(
                 check,
                 outcome=other.outcome,
                 reason=f"in another process: {other.reason}",
+                evidence=other.evidence,
                 details=other.details,
             )
         series += other.series

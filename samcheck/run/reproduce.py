@@ -9,10 +9,10 @@ from pathlib import Path
 
 from samcheck import facts, paths
 from samcheck.cells import Cell
-from samcheck.environments import docker, shell_command, substitute, venv
+from samcheck.environments import confinement, shell_command, substitute, venv
 from samcheck.errors import BadInput
 from samcheck.facts import requirements
-from samcheck.guest.record import CellResult, CheckResult
+from samcheck.guest.record import CellResult, CheckResult, module_of
 from samcheck.run import pytest_arguments
 
 _IMAGE = re.compile(r"samcheck:[A-Za-z0-9_][A-Za-z0-9_.+-]*")
@@ -31,7 +31,7 @@ def line(result: CellResult, check: CheckResult) -> str:
     )
     if result.environment.kind == "docker":
         on_gpu = result.observed is not None and result.observed.device == "cuda"
-        inside = substitute(words, docker.SOURCE_MOUNT, docker.GIVEN_MOUNT, docker.WORK_MOUNT)
+        inside = substitute(words, *confinement.MOUNTS)
         made = shell_command.quoted(shell_command.docker(_image(result), inside, on_gpu=on_gpu))
     else:
         made = shell_command.process(_python(result), substitute(words, str(paths.CHECKOUT), ".", "."))
@@ -41,7 +41,7 @@ def line(result: CellResult, check: CheckResult) -> str:
 
 
 def _require_in_suite(check: str) -> None:
-    module = check.partition("::")[0]
+    module = module_of(check)
     if not re.fullmatch(r"[\w-]+\.py", module) or not (paths.CHECKOUT / "tests" / "suite" / module).is_file():
         raise BadInput(
             f"{check[:200]!r} is not in this checkout's tests/suite: check out the samcheck of the result"
@@ -63,8 +63,7 @@ def _python(result: CellResult) -> str:
         stored = result.environment.details.get("interpreter", "")
         python = Path(os.path.expanduser(stored.replace("<checkout>", str(paths.CHECKOUT))))
     else:
-        was = result.cell
-        cell = Cell(was.torch, was.cuda, was.python, was.numpy, was.sam)
+        cell = Cell.of(result.cell)
         folder = venv.Venv().folder(cell, requirements.resolve(cell, facts.load()))
         python = folder / "bin" / "python"
     if not python.is_absolute() or not os.access(python, os.X_OK):

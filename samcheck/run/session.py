@@ -15,7 +15,7 @@ from samcheck import facts, files, paths, report, streams
 from samcheck.environments import Environment, here, machine, venv
 from samcheck.errors import CELLS_FAILED, BuildFailed
 from samcheck.facts import requirements
-from samcheck.guest.record import CellResult, restriction, result_name
+from samcheck.guest.record import CellOutcome, CellResult, FailureCause, restriction, result_name
 from samcheck.matrix import LeftOut, Plan, PlannedCell
 from samcheck.run import cell_runner, unexpected
 from samcheck.run import progress as display
@@ -23,11 +23,7 @@ from samcheck.run.context import CellRun, Settings
 from samcheck.run.scheduler import side_by_side
 from samcheck.sanitize import visible
 from samcheck.storage import results
-from samcheck.storage.runs import Run, note_run, open_folder
-
-#: What --resume tries again: the cause may have been mended.
-TRY_AGAIN = ("build-failed", "refused", "not-run")
-NOT_BUILT = ("build-failed", "refused", "misbuilt", "not-run")
+from samcheck.storage.runs import RunManifest, note_run, open_folder
 
 
 def plan_here(plan: Plan, python: str) -> Plan:
@@ -100,7 +96,7 @@ def run(console: Console, plan: Plan, settings: Settings, resume: bool, store: P
 
     What goes wrong in a cell is that cell's; what cannot be stored or tabulated is said at the end.
     """
-    noted = Run(
+    noted = RunManifest(
         plan.name,
         settings.environment.kind,
         settings.tier,
@@ -123,7 +119,7 @@ def run(console: Console, plan: Plan, settings: Settings, resume: bool, store: P
         troubles += _attempted(lambda: note_run(folder, replace(noted, finished=True)), folder, doing)
     for trouble in troubles:
         conclude(console, trouble)
-    fine = not troubles and all(each.result.outcome == "passed" for each in finished)
+    fine = not troubles and all(each.result.outcome is CellOutcome.PASSED for each in finished)
     return 0 if fine else CELLS_FAILED
 
 
@@ -170,7 +166,7 @@ def _cells(
     finished = done(*(row for row in plan.cells if not row.spare))
     spared = []
     for row in plan.cells:
-        built = sum(each.result.outcome not in NOT_BUILT for each in finished)
+        built = sum(each.result.outcome.was_built for each in finished)
         if row.spare and built >= plan.wanted:
             spared.append(LeftOut(row.cell.id, f"spare: {built} other cells could be built"))
         elif row.spare:
@@ -208,12 +204,14 @@ def _storable(
         return result
     except unexpected.ANY as error:
         why = unexpected.told(error, own, "its result was made a JSON file")
-        return CellRun(row, settings, own, watched).result("not-run", why)
+        return CellRun(row, settings, own, watched).result(
+            CellOutcome.NOT_RUN, why, cause=FailureCause.UNEXPECTED
+        )
 
 
 def _again(result: CellResult) -> bool:
     """Whether --resume goes on with a cell that has a result."""
-    return result.outcome in TRY_AGAIN or "stopped" in result.environment.details
+    return result.outcome.is_retried or result.stopped
 
 
 def _kept(path: Path, row: PlannedCell, settings: Settings) -> CellResult | None:

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import IO
 
 from samcheck import files
-from samcheck.environments import GIVEN, TOO_MUCH, Ended, Job, Place, channel, scratch
+from samcheck.environments import GIVEN, EndCause, Ended, GuestJob, Place, channel, scratch
 from samcheck.errors import Refused
-from samcheck.guest.record import CheckResult
+from samcheck.guest.record import CheckResult, FailureCause
 from samcheck.run import pytest_arguments, records, repetitions
 from samcheck.run.context import CellRun, Settings
 from samcheck.run.intake import Intake
@@ -28,7 +28,6 @@ EXIT_SECONDS = 60.0
 GRACE_SECONDS = 60.0
 #: Lists of checks for the guest: those to leave out, and, where only some are wanted, those.
 SKIPPED, ONLY = "skip.txt", "only.txt"
-STOPPED = "the time that --stop-after gives"
 
 
 def measured(cell_run: CellRun, place: Place) -> list[Attempt]:
@@ -36,11 +35,9 @@ def measured(cell_run: CellRun, place: Place) -> list[Attempt]:
     attempts = run_suite(cell_run, place)
     benchmarked = any(check.series for attempt in attempts for check in attempt.journal.finished.values())
     if attempts[-1].complete and benchmarked:
-        told = repetitions.run(
+        cell_run.unmeasured = repetitions.run(
             cell_run.folder, cell_run.settings.passes, lambda n: start_pass(cell_run, place, n)
         )
-        if told:
-            cell_run.details["processes"] = "; ".join(told)
     return attempts
 
 
@@ -112,7 +109,7 @@ def start_pass(
     """
     settings = cell_run.settings
     if settings.late:
-        return Ended(None, cause=STOPPED)
+        return Ended(None, cause=EndCause.STOPPED)
     arguments = (*_pytest(settings, f"{settings.suite}/{repetitions.MODULE}"), *more)
     output = repetitions.output(cell_run.folder, number)
     with nullcontext(given) if given else scratch.given(cell_run.folder) as folder:
@@ -150,14 +147,14 @@ class Guest:
         arguments = (*arguments, f"--samcheck-journal={GIVEN}/{channel.NAME}")
         files.clear_way(record)
         files.clear_way(self._output)
-        job = partial(Job, arguments, self._given, output=self._output, gpu=self._cell_run.slot.gpu)
+        job = partial(GuestJob, arguments, self._given, output=self._output, gpu=self._cell_run.slot.gpu)
         with record.open("wb") as kept, channel.Channel(self._given, partial(self._keep, kept)) as heard:
             with scratch.work(self._cell_run.folder) as work:
                 ended = self._place.run(job(work=work, alive=partial(self._alive, heard)))
             self.seconds = self._intake.seconds
         heard.check()
         self._cell_run.settings.gates.check()
-        return replace(ended, cause=TOO_MUCH) if heard.flooded else ended
+        return replace(ended, cause=EndCause.TOO_MUCH) if heard.flooded else ended
 
     def _keep(self, kept: IO[bytes], line: bytes) -> None:
         believed = self._intake.take(line)
@@ -169,8 +166,9 @@ class Guest:
             os.fsync(kept.fileno())
         except OSError as error:
             raise Refused(
+                FailureCause.DISK,
                 f"what the checks report cannot be kept in {kept.name} ({error.strerror}): make that "
-                "possible, then --resume goes on from here"
+                "possible, then --resume goes on from here",
             ) from None
 
     def _alive(self, heard: channel.Channel) -> bool:

@@ -13,7 +13,7 @@ from samcheck import owned, paths, units
 from samcheck.environments import disk_items, orphans, venv
 from samcheck.environments.disk_items import Item
 from samcheck.errors import BadInput, EnvironmentUnavailable
-from samcheck.storage import disk
+from samcheck.storage import disk_usage
 from samcheck.storage.index import index
 
 #: What was done where something would not go.
@@ -21,7 +21,7 @@ FAILED = "could not remove"
 
 
 @dataclass(frozen=True)
-class Wanted:
+class CleanRequest:
     """What is to go beside containers of killed runs.
 
     Attributes:
@@ -55,15 +55,15 @@ class Wanted:
 
 
 @dataclass(frozen=True)
-class Step:
+class CleanStep:
     """What was done (``removed``, ``would remove``, ``kept``, ``frees``, ...), and to what."""
 
     done: str
     what: str
 
 
-def clean(wanted: Wanted, now: float | None = None) -> Iterator[Step]:
-    """Remove leftover containers, and what is wanted; a step for each thing.
+def clean(request: CleanRequest, now: float | None = None) -> Iterator[CleanStep]:
+    """Remove leftover containers, and what was asked for; a step for each thing.
 
     What a running samcheck or a container uses is kept, and said.
 
@@ -71,16 +71,16 @@ def clean(wanted: Wanted, now: float | None = None) -> Iterator[Step]:
         BadInput: there is no such run, or it still goes on.
     """
     client, no_engine = _engine()
-    done = "would remove" if wanted.dry_run else "removed"
-    if wanted.run is not None:
-        folder = _run_folder(wanted.run, client)
-        yield from (Step(done, what) for what in _one_run(folder, client, wanted.dry_run))
+    done = "would remove" if request.dry_run else "removed"
+    if request.run is not None:
+        folder = _run_folder(request.run, client)
+        yield from (CleanStep(done, what) for what in _one_run(folder, client, request.dry_run))
     if client is not None:
-        yield from (Step(done, f"container {name}") for name in _forgotten(client, wanted.dry_run))
-    if no_engine and "image" in wanted.kinds:
-        yield Step("did not look", f"for images and build cache: {no_engine}")
-    if wanted.kinds:
-        yield from _by_kind(wanted, client, time.time() if now is None else now)
+        yield from (CleanStep(done, f"container {name}") for name in _forgotten(client, request.dry_run))
+    if no_engine and "image" in request.kinds:
+        yield CleanStep("did not look", f"for images and build cache: {no_engine}")
+    if request.kinds:
+        yield from _by_kind(request, client, time.time() if now is None else now)
 
 
 def _engine() -> tuple[Any, str]:
@@ -96,7 +96,7 @@ def _engine() -> tuple[Any, str]:
 def _forgotten(client: Any, dry_run: bool) -> list[str]:
     if not dry_run:
         return orphans.remove_abandoned(client)
-    return [str(each.name) for each in orphans.made(client) if orphans.abandoned(each)]
+    return [str(container.name) for container in orphans.made(client) if orphans.abandoned(container)]
 
 
 def _run_folder(id: str, client: Any) -> Path:
@@ -104,9 +104,9 @@ def _run_folder(id: str, client: Any) -> Path:
     if id not in known:
         newest = f"; the newest are {', '.join(known[-3:])}" if known else ": there is none at all"
         raise BadInput(f"--run {id}: no such run in {paths.RUNS}{newest}")
-    if not disk.is_run(paths.RUNS / id):
+    if not disk_usage.is_run(paths.RUNS / id):
         raise BadInput(f"--run {id}: {paths.RUNS / id} is not marked as made by samcheck: remove it by hand")
-    held = disk.run(paths.RUNS / id, _working(client)).held
+    held = disk_usage.run(paths.RUNS / id, _working(client)).held
     if held:
         raise BadInput(f"--run {id}: {held}; stop it first")
     return paths.RUNS / id
@@ -125,29 +125,29 @@ def _one_run(folder: Path, client: Any, dry_run: bool) -> Iterator[str]:
     for container in orphans.made(client) if client is not None else ():
         if container.labels.get("samcheck.work", "").startswith(f"{folder}/"):
             yield f"container {container.name if dry_run else orphans.remove_one(container)}"
-    obstacle = "" if dry_run else owned.remove(folder, disk.run_before)
+    obstacle = "" if dry_run else owned.remove(folder, disk_usage.run_before)
     if obstacle:
         raise BadInput(f"--run {folder.name}: {obstacle}")
     yield f"run {folder.name}"
 
 
-def _by_kind(wanted: Wanted, client: Any, now: float) -> Iterator[Step]:
+def _by_kind(request: CleanRequest, client: Any, now: float) -> Iterator[CleanStep]:
     everything = _look(client)
-    yield from (Step("left alone", each) for each in disk.foreign(wanted.kinds))
-    chosen = choose(everything, wanted, now)
+    yield from (CleanStep("left alone", sentence) for sentence in disk_usage.foreign(request.kinds))
+    chosen = choose(everything, request, now)
     removable = [item for item in chosen if not item.held]
-    yield from (Step("kept", f"{_title(item)}: {item.held}") for item in chosen if item.held)
-    if wanted.dry_run:
-        yield from (Step("would remove", what) for what in _titles(removable))
+    yield from (CleanStep("kept", f"{_title(item)}: {item.held}") for item in chosen if item.held)
+    if request.dry_run:
+        yield from (CleanStep("would remove", what) for what in _titles(removable))
     else:
         removable = yield from _remove(removable, client)
-        if client is not None and "image" in wanted.kinds:
+        if client is not None and "image" in request.kinds:
             yield from _remove_orphans(everything, client)
     gone = {id(item) for item in removable}
     left = [item for item in everything if id(item) not in gone]
-    yield Step("frees", units.readable(disk_items.freed(removable, left)) + _stays(removable))
-    if wanted.keep_under is not None and disk_items.total(left) > wanted.keep_under:
-        yield Step("leaves", f"{units.readable(disk_items.total(left))}, in use or not asked for")
+    yield CleanStep("frees", units.readable(disk_items.freed(removable, left)) + _stays(removable))
+    if request.keep_under is not None and disk_items.total(left) > request.keep_under:
+        yield CleanStep("leaves", f"{units.readable(disk_items.total(left))}, in use or not asked for")
 
 
 def _stays(gone: Sequence[Item]) -> str:
@@ -157,23 +157,23 @@ def _stays(gone: Sequence[Item]) -> str:
 
 def _look(client: Any) -> list[Item]:
     if client is None:
-        return disk.folders([])
+        return disk_usage.folders([])
     from samcheck.environments import engine_storage
 
-    return [*engine_storage.look(client), *disk.folders(engine_storage.working(client))]
+    return [*engine_storage.look(client), *disk_usage.folders(engine_storage.working(client))]
 
 
-def choose(items: Sequence[Item], wanted: Wanted, now: float) -> list[Item]:
+def choose(items: Sequence[Item], request: CleanRequest, now: float) -> list[Item]:
     """What of `items` is to go; of those that are held, the ones that else would."""
-    candidates = [item for item in items if item.kind in wanted.kinds]
-    if not wanted.limited:
+    candidates = [item for item in items if item.kind in request.kinds]
+    if not request.limited:
         return candidates
-    chosen = disk_items.older(candidates, now - wanted.older_than) if wanted.older_than is not None else []
-    if wanted.keep_under is not None:
+    chosen = disk_items.older(candidates, now - request.older_than) if request.older_than is not None else []
+    if request.keep_under is not None:
         gone = {id(item) for item in chosen if not item.held}
         left = [item for item in items if id(item) not in gone]
         free = [item for item in candidates if id(item) not in gone and not item.held]
-        chosen += disk_items.excess(left, free, wanted.keep_under)
+        chosen += disk_items.excess(left, free, request.keep_under)
     return chosen
 
 
@@ -187,7 +187,7 @@ def _titles(items: Iterable[Item]) -> list[str]:
     return [title if count == 1 else f"{title} ({count})" for title, count in counted.items()]
 
 
-def _remove(items: Sequence[Item], client: Any) -> Generator[Step, None, list[Item]]:
+def _remove(items: Sequence[Item], client: Any) -> Generator[CleanStep, None, list[Item]]:
     """Remove each, the build cache last, because images hold it; returns what really went."""
     gone = []
     for item in items:
@@ -196,13 +196,13 @@ def _remove(items: Sequence[Item], client: Any) -> Generator[Step, None, list[It
         try:
             obstacle = _remove_image(item, client) if item.kind == "image" else _remove_folder(item)
         except (OSError, BadInput) as error:  # the others go all the same
-            yield Step(FAILED, f"{_title(item)}: {error}")
+            yield CleanStep(FAILED, f"{_title(item)}: {error}")
             continue
         if obstacle:
-            yield Step("kept", f"{_title(item)}: {obstacle}")
+            yield CleanStep("kept", f"{_title(item)}: {obstacle}")
         else:
             gone.append(item)
-            yield Step("removed", _title(item))
+            yield CleanStep("removed", _title(item))
     return gone + (yield from _remove_cache([item for item in items if item.kind == "cache"], client))
 
 
@@ -216,15 +216,15 @@ def _remove_folder(item: Item) -> str:
     """Remove a folder, a venv or an index with its lock held; why not, when that cannot be had."""
     folder = Path(item.key)
     if item.kind == "run":
-        return owned.remove(folder, disk.run_before)
+        return owned.remove(folder, disk_usage.run_before)
     if item.kind == "index":
         return index.remove(folder)
-    return (
-        venv.remove(folder) if folder.parent == venv.folders() else owned.remove(folder, disk.killed_before)
-    )
+    if folder.parent == venv.folders():
+        return venv.remove(folder)
+    return owned.remove(folder, disk_usage.killed_before)
 
 
-def _remove_orphans(before: Sequence[Item], client: Any) -> Iterator[Step]:
+def _remove_orphans(before: Sequence[Item], client: Any) -> Iterator[CleanStep]:
     """What images that are gone now were built from: it takes their place in the build cache."""
     from samcheck.environments import engine_storage
 
@@ -233,17 +233,17 @@ def _remove_orphans(before: Sequence[Item], client: Any) -> Iterator[Step]:
     yield from _remove_cache([item for item in now if item.key not in known], client)
 
 
-def _remove_cache(items: Sequence[Item], client: Any) -> Generator[Step, None, list[Item]]:
+def _remove_cache(items: Sequence[Item], client: Any) -> Generator[CleanStep, None, list[Item]]:
     from samcheck.environments import engine_storage
 
     if not items:
         return []
     if not engine_storage.prunes_by_id(client):
-        yield Step("kept", "build cache: this engine is too old to remove single records of it")
+        yield CleanStep("kept", "build cache: this engine is too old to remove single records of it")
         return []
     ids = engine_storage.remove_cache(client, [item.key for item in items])
     gone = [item for item in items if item.key in ids]
     needed = [item for item in items if item.key not in ids]
-    yield from (Step("removed", what) for what in _titles(gone))
-    yield from (Step("kept", f"{what}: the engine still needs it") for what in _titles(needed))
+    yield from (CleanStep("removed", what) for what in _titles(gone))
+    yield from (CleanStep("kept", f"{what}: the engine still needs it") for what in _titles(needed))
     return gone

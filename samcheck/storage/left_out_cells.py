@@ -11,7 +11,7 @@ from pydantic import TypeAdapter, ValidationError
 from samcheck import files
 from samcheck.cells import LeftOut
 from samcheck.errors import BadInput
-from samcheck.storage import results
+from samcheck.storage.private_paths import anonymous
 
 #: What the last run of a matrix left out, so that the table can be written again without it.
 LEFT_OUT = "left-out.json"
@@ -21,7 +21,7 @@ _LEFT_OUT = TypeAdapter(tuple[LeftOut, ...])
 
 def note_left_out(path: Path, left_out: Sequence[LeftOut]) -> None:
     if left_out:
-        content = json.dumps(results.anonymous(_LEFT_OUT.dump_python(tuple(left_out), mode="json")), indent=1)
+        content = json.dumps(anonymous(_LEFT_OUT.dump_python(tuple(left_out), mode="json")), indent=1)
         files.write_atomically(path, content.encode() + b"\n")
     else:
         path.unlink(missing_ok=True)

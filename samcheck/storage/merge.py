@@ -15,7 +15,7 @@ from pathlib import Path, PurePosixPath
 from samcheck import files
 from samcheck.cells import LeftOut
 from samcheck.errors import BadInput
-from samcheck.guest.record import CellResult
+from samcheck.guest.record import CellOutcome, CellResult
 from samcheck.storage import left_out_cells, results
 
 #: Tiers from the one with the fewest checks; another is no less than the last.
@@ -86,14 +86,15 @@ def merge(folders: Sequence[Path], into: Path) -> Merged:
         raise BadInput("\n".join(problems))
     results.require_writable(into)
     arriving, unreadable = _read_all(folders)
-    left_out, torn = _left_out(folders, {each.result.cell.id for each in arriving})
+    left_out, torn = _left_out(folders, {candidate.result.cell.id for candidate in arriving})
     problems += [*unreadable, *_missing(folders), *torn]
     standing, unusable = _read_all([into])
     best = _best([*standing, *arriving])
     there = _best(standing)
-    in_the_way = {path.relative_to(into) for path in _files(into)} - {Path(place) for place in there}
+    lying = {path.relative_to(into) for path in results.result_files(into)}
+    in_the_way = lying - {Path(place) for place in there}
     done: dict[str, list[PurePosixPath]] = {"taken": [], "replaced": [], "kept": []}
-    for place in sorted({each.place for each in arriving}):
+    for place in sorted({candidate.place for candidate in arriving}):
         if Path(place) in in_the_way:
             problems.append(f"{into / place}: stands in the way of a result: move it away and merge again")
         elif place in there and there[place].content == best[place].content:
@@ -115,26 +116,26 @@ def _left_out(folders: Sequence[Path], ran: Collection[str]) -> tuple[tuple[Left
 
     Parts of one plan all leave out the same; those of machines that differ may have several reasons.
     """
-    found = [
+    notes = [
         left_out_cells.noted(path)
         for folder in folders
         if (path := folder / left_out_cells.LEFT_OUT).exists()
     ]
     reasons: dict[str, set[str]] = {}
-    for left_out, _ in found:
-        for each in left_out:
-            if each.id not in ran:
-                reasons.setdefault(each.id, set()).add(each.reason)
+    for left_out, _ in notes:
+        for cell in left_out:
+            if cell.id not in ran:
+                reasons.setdefault(cell.id, set()).add(cell.reason)
     joined = tuple(LeftOut(id, "; ".join(sorted(reasons[id]))) for id in sorted(reasons))
-    torn = [problem for _, problems in found for problem in problems]
-    return (joined if len(found) > len(torn) else None), torn
+    torn = [problem for _, problems in notes for problem in problems]
+    return (joined if len(notes) > len(torn) else None), torn
 
 
 def _missing(folders: Sequence[Path]) -> Iterator[str]:
     """Shards whose folders did not come, by the names ``shard-<i>-of-<n>`` of those that did."""
-    named = [found for folder in folders if (found := _SHARD.fullmatch(folder.resolve().name))]
-    for count in sorted({int(found[2]) for found in named}):
-        there = {int(found[1]) for found in named if int(found[2]) == count}
+    named = [match for folder in folders if (match := _SHARD.fullmatch(folder.resolve().name))]
+    for count in sorted({int(match[2]) for match in named}):
+        there = {int(match[1]) for match in named if int(match[2]) == count}
         for index in sorted(set(range(1, count + 1)) - there):
             yield f"shard-{index}-of-{count}: is missing: its cells are not in the table"
 
@@ -144,7 +145,7 @@ def _without_results(folders: Sequence[Path]) -> list[str]:
     for folder in folders:
         if not folder.is_dir():
             problems.append(f"{folder}: is no folder: give the --results folder of each shard")
-        elif not any(_files(folder)):
+        elif not results.result_files(folder):
             problems.append(
                 f"{folder}: holds no result (<device>/<driver>/<cell>.json): did its shard come so far, "
                 "and was this folder its --results?"
@@ -152,21 +153,16 @@ def _without_results(folders: Sequence[Path]) -> list[str]:
     return problems
 
 
-def _files(folder: Path) -> Iterator[Path]:
-    """What may be results: the same files that the table is made from."""
-    yield from sorted(folder.glob("*/*/*.json"))
-
-
 def _read_all(folders: Iterable[Path]) -> tuple[list[_Candidate], list[str]]:
     """Every result in `folders`, and a sentence for each file that is none."""
-    found, problems = [], []
+    candidates, problems = [], []
     for folder in folders:
-        for path in _files(folder):
+        for path in results.result_files(folder):
             try:
-                found.append(_read(folder, path))
+                candidates.append(_read(folder, path))
             except BadInput as problem:
                 problems.append(files.named(str(problem)))
-    return found, problems
+    return candidates, problems
 
 
 def _read(folder: Path, path: Path) -> _Candidate:
@@ -187,15 +183,15 @@ def _read(folder: Path, path: Path) -> _Candidate:
 
 def _best(candidates: Iterable[_Candidate]) -> dict[PurePosixPath, _Candidate]:
     best: dict[PurePosixPath, _Candidate] = {}
-    for each in candidates:
-        if each.place not in best or each.rank > best[each.place].rank:
-            best[each.place] = each
+    for candidate in candidates:
+        if candidate.place not in best or candidate.rank > best[candidate.place].rank:
+            best[candidate.place] = candidate
     return best
 
 
 def _passed_over(candidates: Iterable[_Candidate], best: dict[PurePosixPath, _Candidate]) -> Iterator[str]:
     """What a larger tier won over, be it older or newer: the table will not show it."""
-    smaller = (each for each in candidates if each.size < best[each.place].size)
+    smaller = (candidate for candidate in candidates if candidate.size < best[candidate.place].size)
     newest = _best(smaller)
     for place, loser in sorted(newest.items()):
         winner = best[place].result
@@ -208,7 +204,9 @@ def _passed_over(candidates: Iterable[_Candidate], best: dict[PurePosixPath, _Ca
 def _failed(arriving: Iterable[_Candidate]) -> Iterator[PurePosixPath]:
     """A failure in one tier is not hidden by a pass in another."""
     tiers: dict[int, list[_Candidate]] = {}
-    for each in arriving:
-        tiers.setdefault(each.size, []).append(each)
-    newest = [each for same in tiers.values() for each in _best(same).values()]
-    yield from sorted({each.place for each in newest if each.result.outcome != "passed"})
+    for candidate in arriving:
+        tiers.setdefault(candidate.size, []).append(candidate)
+    newest = [candidate for same in tiers.values() for candidate in _best(same).values()]
+    yield from sorted(
+        {candidate.place for candidate in newest if candidate.result.outcome is not CellOutcome.PASSED}
+    )

@@ -3,33 +3,34 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cache
+from fnmatch import fnmatchcase
 from operator import attrgetter
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated
 
 import msgspec
 from pydantic import Field
 
-from samcheck import codec, files, paths
+from samcheck import codec, files
 from samcheck.errors import BadInput
 from samcheck.guest import record
-from samcheck.guest.record import CellResult
+from samcheck.guest.record import CellOutcome, CellResult, CheckOutcome
+from samcheck.sanitize import printable
+from samcheck.storage import older_schemas, private_paths
 
-T = TypeVar("T")
 #: Bytes that a result may have: some thousand checks with long tracebacks, pictures and samples.
 LARGEST = 256 * 2**20
+#: Where a result lies in a store: by device, driver and cell.
+LAYOUT = ("*", "*", "*.json")
 #: Characters of a device's or driver's name that stand in a folder's.
 LONGEST_SLUG = 80
 #: Results of all schemas since this one are read.
 OLDEST_SCHEMA = 1
-_RESULT = codec.Shape(CellResult)
-_CHECK_OUTCOMES = frozenset(record.CHECK_OUTCOMES)
-_BAD_CHECK_OUTCOMES = frozenset(record.BAD_CHECK_OUTCOMES)
+_RESULT = codec.RecordDecoder(CellResult)
+_BAD = frozenset(outcome for outcome in CheckOutcome if outcome.is_bad)
 _outcome = attrgetter("outcome")
 
 
@@ -46,7 +47,7 @@ def require_writable(root: Path, device: str = "", names: Sequence[str] = ()) ->
     """
     for name in names:
         _file_name(name)
-    _private()
+    private_paths.private_folders()
     for folder in (root, *(_used(root / slug(device)) if device else ())):
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -74,7 +75,7 @@ def to_json(result: CellResult) -> bytes:
     """
     what = f"the result of {result.cell.id}"
     try:
-        plain = anonymous(msgspec.to_builtins(result))
+        plain = private_paths.anonymous(msgspec.to_builtins(result))
         content = codec.to_json(plain, indent=1) + b"\n"
     except (ValueError, TypeError, OverflowError, RecursionError) as error:
         raise BadInput(f"{what} cannot be stored: {error}") from None
@@ -85,52 +86,6 @@ def to_json(result: CellResult) -> bytes:
     except BadInput as problem:
         raise BadInput(f"{what} cannot be stored, as it could not be read again: {problem}") from None
     return content
-
-
-def anonymous(value: Any) -> Any:
-    """A text, or all texts in lists and dicts, without the paths of this machine's checkout and home.
-
-    Only where such a path begins: ``/data/root/x`` is not in the home of root.
-    """
-    if isinstance(value, str):
-        for path, begins, name in _private():
-            if path in value:
-                value = begins.sub(rf"\g<before>{name}/", value)
-        return value
-    if isinstance(value, dict):
-        return {anonymous(key): anonymous(each) for key, each in value.items()}
-    return [anonymous(each) for each in value] if isinstance(value, list | tuple) else value
-
-
-@cache
-def _private() -> tuple[tuple[str, re.Pattern[str], str], ...]:
-    """Folders that are not published, where they begin in a text, what takes their place; longest first."""
-    home = files.home()
-    named = [(paths.CHECKOUT, "<checkout>")]
-    if home is not None:
-        named += [(home, "~"), (Path(os.path.realpath(home)), "~")]
-    spelled = {text: name for folder, name in reversed(named) for text in _spellings(folder)}
-    longest_first = sorted(spelled, key=len, reverse=True)
-    return tuple((text, _beginning(text), spelled[text]) for text in longest_first)
-
-
-def _spellings(folder: Path) -> Iterator[str]:
-    """How a folder's path is written in texts; one that is not UTF-8 in each way that programs have."""
-    path = os.path.normpath(folder)
-    if path.strip("/"):  # else every path would be below it
-        raw = os.fsencode(path)
-        yield from (raw.decode("utf-8", errors) for errors in ("replace", "backslashreplace"))
-        yield from (path.encode("utf-8", errors).decode() for errors in ("replace", "backslashreplace"))
-
-
-def _beginning(path: str) -> re.Pattern[str]:
-    """Fits `path` and the slash behind it where a path begins: not behind what would be a part of it.
-
-    It also begins behind an address's ``://``, a compiler's ``-I``, a terminal's colour, a difference's sign.
-    """
-    option, colour, sign = r"(?:\A|[\s\"'(\[=,:])-[A-Za-z]", r"\x1b\[[0-9;]*m", r"(?:\A|\n)[+-]"
-    begins = rf"\A|[^\w.~+@%/\\-]|://|{option}|{colour}|{sign}|\\[nrt]"
-    return re.compile(f"(?P<before>{begins}){re.escape(path)}/+")
 
 
 def read(path: Path) -> CellResult:
@@ -154,44 +109,26 @@ def parsed(content: bytes, where: str) -> CellResult:
 
 def _parsed(content: bytes, where: str) -> CellResult:
     try:
-        result = _validated(_RESULT, content, where)
-    except BadInput:
+        result = _RESULT.read(content)
+    except ValueError as error:
         version = _schema_of(content)
-        if version is None or OLDEST_SCHEMA <= version <= record.SCHEMA_VERSION:
-            raise
-        raise BadInput(_foreign(where, version)) from None
+        if version is not None and not OLDEST_SCHEMA <= version <= record.SCHEMA_VERSION:
+            raise BadInput(_foreign(where, version)) from None
+        raise BadInput(
+            f"{where}: not a samcheck result of schema {record.SCHEMA_VERSION}: {printable(str(error))}"
+        ) from None
     if not OLDEST_SCHEMA <= result.schema_version <= record.SCHEMA_VERSION:
         raise BadInput(_foreign(where, result.schema_version))
-    _require_known_outcomes(where, result)
-    # What came later has defaults that are true of older results, so these need no more than the number.
-    if result.schema_version == record.SCHEMA_VERSION:
-        return result
-    return codec.replace(result, schema_version=record.SCHEMA_VERSION)
-
-
-def _require_known_outcomes(where: str, result: CellResult) -> None:
-    """Whatever is made from results tells good from bad by these words."""
-    if result.outcome in record.CELL_OUTCOMES and _CHECK_OUTCOMES.issuperset(map(_outcome, result.checks)):
-        _require_consistent(where, result)
-        return
-    said = [("outcome", result.outcome, record.CELL_OUTCOMES)]
-    said += [
-        (f"checks.{number}.outcome", check.outcome, record.CHECK_OUTCOMES)
-        for number, check in enumerate(result.checks)
-    ]
-    for field_, outcome, known in said:
-        if outcome not in known:
-            raise BadInput(
-                f"{where}: not a samcheck result: {field_}: {outcome[:80]!r} is none of {', '.join(known)}"
-            )
+    _require_consistent(where, result)
+    return older_schemas.upgraded(result)
 
 
 def _require_consistent(where: str, result: CellResult) -> None:
     """No cell has passed of which a check has not."""
-    if result.outcome != "passed" or _BAD_CHECK_OUTCOMES.isdisjoint(map(_outcome, result.checks)):
+    if result.outcome is not CellOutcome.PASSED or _BAD.isdisjoint(map(_outcome, result.checks)):
         return
-    bad = next(check for check in result.checks if check.outcome in _BAD_CHECK_OUTCOMES)
-    told = f"outcome: 'passed', but its check {bad.check[:80]!r} is {bad.outcome!r}"
+    bad = next(check for check in result.checks if check.outcome.is_bad)
+    told = f"outcome: 'passed', but its check {bad.check[:80]!r} is '{bad.outcome}'"
     raise BadInput(f"{where}: not a samcheck result: {told}")
 
 
@@ -216,15 +153,6 @@ def _foreign(where: str, version: int) -> str:
     )
 
 
-def _validated(shape: codec.Shape[T], content: bytes, where: str) -> T:
-    try:
-        return shape.read(content)
-    except ValueError as error:
-        raise BadInput(
-            f"{where}: not a samcheck result of schema {record.SCHEMA_VERSION}: {files.printable(str(error))}"
-        ) from None
-
-
 def slug(text: str) -> str:
     """`text` as a name of a folder: lower-case letters, digits, dots and dashes.
 
@@ -242,6 +170,11 @@ def device_of(result: CellResult, fallback: str) -> str:
     if seen is None:
         return fallback
     return seen.gpu if seen.device == "cuda" and seen.gpu else f"cpu {seen.cpu}"
+
+
+def numpy_of(result: CellResult) -> str:
+    """The NumPy that was there, rather than the one asked for, which is most often none in particular."""
+    return (result.observed.numpy if result.observed else None) or result.cell.numpy
 
 
 def machine_of(result: CellResult, fallback_device: str) -> tuple[str, str]:
@@ -295,8 +228,8 @@ def stored(path: Path, result: CellResult) -> Stored:
 def load(root: Path) -> tuple[list[Stored], list[str]]:
     """All results under `root`, in a stable order, and a sentence for each file that is none."""
     problems: list[str] = []
-    found = stream(root, problems)
-    return [replace(each, result=_RESULT.whole(each.result)) for each in found], problems
+    structs = stream(root, problems)
+    return [replace(entry, result=_RESULT.whole(entry.result)) for entry in structs], problems
 
 
 def stream(root: Path, problems: list[str]) -> Iterator[Stored]:
@@ -307,9 +240,15 @@ def stream(root: Path, problems: list[str]) -> Iterator[Stored]:
     return read_all(result_files(root), problems)
 
 
-def result_files(root: Path) -> list[Path]:
-    """What may be results under `root`, in a stable order."""
-    return sorted(root.glob("*/*/*.json"))
+def result_files(root: Path, below: int = 0) -> list[Path]:
+    """What may be results under `root`, in a stable order; it lies so many levels `below` a store."""
+    return sorted(root.glob("/".join(LAYOUT[below:])))
+
+
+def may_be_result(name: str) -> bool:
+    """Whether a path relative to a store is one of a result."""
+    parts = name.split("/")
+    return len(parts) == len(LAYOUT) and all(map(fnmatchcase, parts, LAYOUT))
 
 
 def read_all(paths: Iterable[Path], problems: list[str]) -> Iterator[Stored]:

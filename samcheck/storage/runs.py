@@ -16,7 +16,7 @@ from samcheck.errors import BadInput
 
 
 @dataclass(frozen=True)
-class Run:
+class RunManifest:
     """A run on disk, so that another process can go on with it.
 
     `finished` is set once every cell could be built and the table was written.
@@ -32,7 +32,7 @@ class Run:
     groups: tuple[str, ...] = ()
 
 
-_RUN = TypeAdapter(Run)
+_RUN = TypeAdapter(RunManifest)
 
 
 def new_name() -> str:
@@ -40,7 +40,7 @@ def new_name() -> str:
     return f"{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}"
 
 
-def open_folder(run: Run, resume: bool) -> Path:
+def open_folder(run: RunManifest, resume: bool) -> Path:
     """A new folder for `run`, or the newest unfinished one of the same run.
 
     Raises:
@@ -67,7 +67,7 @@ def is_run(folder: Path) -> bool:
     return owned.has_file(folder, "run.json") and _noted(folder) is not None
 
 
-def _noted(folder: Path) -> Run | None:
+def _noted(folder: Path) -> RunManifest | None:
     """The run of a folder; None where none is noted, or what is there means none."""
     try:
         return _RUN.validate_json(files.read(folder / "run.json"))
@@ -75,7 +75,7 @@ def _noted(folder: Path) -> Run | None:
         return None
 
 
-def note_run(folder: Path, run: Run) -> None:
+def note_run(folder: Path, run: RunManifest) -> None:
     files.write_atomically(folder / "run.json", _RUN.dump_json(run, indent=1))
 
 

@@ -23,7 +23,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from building import cell_of
 
 from samcheck import facts
-from samcheck.environments import docker, shell_command
+from samcheck.environments import confinement, docker, shell_command
 from samcheck.facts import requirements
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -67,7 +67,7 @@ def main() -> None:
         place = engine.prepare(cell, pins, scratch / "build.log")
         image = place.details["image"]
         nothing = shell_command.docker(image, ["-c", "pass"])
-        suite = f"{docker.SOURCE_MOUNT}/tests/suite"
+        suite = f"{confinement.SOURCE_MOUNT}/tests/suite"
         pytest = ["-m", "pytest", "-c", f"{suite}/pytest.ini", "--rootdir", suite, suite, "-q", "-m", "fast"]
         timed(nothing)  # the first one reads the disk
         start = said("bare docker run, python -c pass", [timed(nothing) for _ in range(5)])

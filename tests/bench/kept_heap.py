@@ -25,7 +25,7 @@ def encode(variant: str, seconds: float) -> None:
     import torch
 
     from samcheck.guest.benchmark.heap import page_faults
-    from samcheck.guest.memory.limits import status_kib
+    from samcheck.guest.memory.process_memory import status_kib
     from samcheck.guest.models.variants import VARIANTS
 
     encoder = VARIANTS[variant].build().image_encoder

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 
 from samcheck.guest import oracle
-from samcheck.guest.models import availability, pipeline, precisions, scenes, variants, weights
+from samcheck.guest.models import inference, precision_support, precisions, scenes, variants, weights
 
 SIZES = ((240, 320), (256, 256), (320, 240), (97, 61))
 
@@ -32,7 +32,7 @@ def main() -> None:
     pictures = [scenes.draw(seed, *SIZES[seed % len(SIZES)]) for seed in range(options.scenes)]
     encoded = [truth.encode(scene.image) for scene in pictures]
     for name, precision in precisions.PRECISIONS.items():
-        missing = availability.unavailable(precision, options.device, model.image_encoder)
+        missing = precision_support.unavailable(precision, options.device, model.image_encoder)
         if missing:
             print(f"torch {torch.__version__} {variant.name} {name}: {missing}")
             continue
@@ -46,9 +46,9 @@ def spread(ready: Any, truth: Any, encoded: Any, pictures: Any, name: str) -> st
     seen = []
     for scene, known in zip(pictures, encoded):
         ready.set_image(scene.image)
-        for kind in pipeline.PROMPT_KINDS:
-            given = pipeline.prompt(scene, kind, ready.model.image_encoder.img_size)
-            found, expected = pipeline.predict(ready, given), truth.predict(known, given)
+        for kind in inference.PROMPT_KINDS:
+            given = inference.prompt(scene, kind, ready.model.image_encoder.img_size)
+            found, expected = inference.predict(ready, given), truth.predict(known, given)
             seen.append(oracle.deviation(found, expected, oracle.TOLERANCES[name]))
     return (
         f"{len(seen)} predictions: logits {max(each.logits for each in seen):.2e}, "

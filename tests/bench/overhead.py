@@ -48,7 +48,7 @@ def attach(clock: Clock) -> None:
     import segment_anything
     import torch
 
-    from samcheck.guest.models import export, scenes, weights
+    from samcheck.guest.models import onnx_export, scenes, weights
     from samcheck.guest.oracle.sam import Oracle
 
     model = "SAM itself"
@@ -58,7 +58,7 @@ def attach(clock: Clock) -> None:
     clock.measure(segment_anything.SamAutomaticMaskGenerator, "generate", model)
     for name in ("encode", "predict"):
         clock.measure(Oracle, name, "the oracle")
-    clock.measure(export.Exports, "get", "exporters")
+    clock.measure(onnx_export.Exports, "get", "exporters")
     if hasattr(torch, "_dynamo"):
         clock.measure(torch._dynamo, "explain", "torch.compile")
     clock.measure(subprocess, "run", "checks in processes of their own")

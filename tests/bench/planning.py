@@ -18,7 +18,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from samcheck import facts
 from samcheck.facts import compatibility
-from samcheck.matrix import coverage, covering
+from samcheck.matrix import covering, pair_coverage
 from samcheck.matrix.space import Space
 
 #: How many values the free axes have.
@@ -44,7 +44,7 @@ def measure(free: tuple[int, ...]) -> str:
     here = space(free)
     rows = covering.choose(here, "pairwise")
     chosen = time.perf_counter()
-    seen = coverage.measure(here, rows)
+    seen = pair_coverage.measure(here, rows)
     done = time.perf_counter()
     most: dict[tuple[str, str], int] = {}
     for (one, _), (other, _) in seen.covered:

@@ -14,7 +14,7 @@ from samcheck.cells import Cell
 from samcheck.environments import venv
 from samcheck.errors import EnvironmentUnavailable
 from samcheck.facts import requirements
-from samcheck.guest.record import CellResult, CheckResult, EnvironmentRecord
+from samcheck.guest.record import CellOutcome, CellResult, CheckOutcome, CheckResult, EnvironmentRecord
 from samcheck.storage import results
 
 CELL = Cell("2.4.1", "cu121", "3.11")
@@ -41,9 +41,11 @@ def test_the_line_runs_that_check(kind: str, tmp_path: Path) -> None:
         if os.environ.get("CI"):
             pytest.fail(f"on CI a Docker engine must answer: {error}")
         pytest.skip(str(error))
-    check = CheckResult(CHECK, "dtype", "known", reason="as catalogued")
+    check = CheckResult(CHECK, "dtype", CheckOutcome.KNOWN, reason="as catalogued")
     times = ("2026-11-22T12:00:00+00:00", "2026-11-22T12:30:00+00:00")
-    result = CellResult(2, CELL.record(()), "passed", "", environment, "fast", *times, "0", checks=[check])
+    result = CellResult(
+        2, CELL.record(()), CellOutcome.PASSED, "", environment, "fast", *times, "0", checks=[check]
+    )
     store = tmp_path / "results"
     results.store(store, result, "cpu")
     command = [sys.executable, "-m", "samcheck", "repro", CELL.id, CHECK, "--results", str(store)]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from samcheck import facts
 from samcheck.cells import Cell
-from samcheck.environments import Ended, Job, base_images, docker, images
+from samcheck.environments import Ended, GuestJob, base_images, docker, images
 
 CELL = Cell("0.0.0", "cpu", "3.11")
 
@@ -37,8 +37,8 @@ class Guest:
     place: docker.DockerPlace
     given: Path
 
-    def job(self, code: str, alive: Callable[[], bool] = lambda: True) -> Job:
-        return Job(("-c", code), self.given, self.given, self.given.parent / "output", alive)
+    def job(self, code: str, alive: Callable[[], bool] = lambda: True) -> GuestJob:
+        return GuestJob(("-c", code), self.given, self.given, self.given.parent / "output", alive)
 
     def run(self, code: str) -> tuple[Ended, str]:
         """Run Python code; how it ended, and what it printed."""

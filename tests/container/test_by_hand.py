@@ -7,7 +7,7 @@ from typing import Any
 
 from light import Guest
 
-from samcheck.environments import docker, shell_command
+from samcheck.environments import confinement, shell_command
 
 #: Of what the engine says about a container.
 HOST = (
@@ -24,7 +24,7 @@ HOST = (
     *("PidsLimit", "Init", "IpcMode", "DeviceRequests", "Devices", "PidMode", "UTSMode", "Privileged"),
 )
 #: Nobody gives anything to one that is typed.
-GIVEN = {docker.GIVEN_MOUNT: False}
+GIVEN = {confinement.GIVEN_MOUNT: False}
 CONFIG = ("User", "WorkingDir", "Image", "Cmd", "Entrypoint")
 
 

@@ -10,7 +10,7 @@ import pytest
 from docker.types import DeviceRequest
 from light import Guest, light
 
-from samcheck.environments import base_images, buildkit, docker, images, orphans
+from samcheck.environments import base_images, buildkit, confinement, docker, images, orphans
 from samcheck.errors import BuildFailed, EnvironmentUnavailable, Refused
 
 
@@ -70,7 +70,7 @@ def test_signals_are_named(guest: Guest, code: str, sign: str) -> None:
 
 
 def test_memory_limit_is_told_from_a_kill(guest: Guest, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(docker, "memory_limit", lambda: 100 * 2**20)
+    monkeypatch.setattr(confinement, "memory_limit", lambda: 100 * 2**20)
     ended, _ = guest.run("x = bytearray(500 * 2**20)")
     assert (ended.signal, ended.cause) == ("SIGKILL", "memory limit")
 
@@ -93,12 +93,12 @@ import signal
 import sys
 from pathlib import Path
 from samcheck.cells import Cell
-from samcheck.environments import Job, docker
+from samcheck.environments import GuestJob, docker
 # A shell that starts something in the background has it ignore Ctrl-C.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 place = docker.DockerPlace(docker.connect(), sys.argv[1], Cell("0.0.0", "cpu", "3.11"))
 given = Path(sys.argv[2])
-place.run(Job(("-c", "import time; time.sleep(300)"), given, given, given.with_suffix(".out")))
+place.run(GuestJob(("-c", "import time; time.sleep(300)"), given, given, given.with_suffix(".out")))
 """
 
 

@@ -21,8 +21,8 @@ from light import light
 
 from samcheck import owned, paths
 from samcheck.environments import base_images, buildkit, disk_items, docker, engine_storage, images
-from samcheck.storage import clean, disk
-from samcheck.storage.clean import Wanted
+from samcheck.storage import clean, disk_usage
+from samcheck.storage.clean import CleanRequest
 
 OWN, FOREIGN = "samcheck-clean-test", "foreign-clean-test"
 LABELS = {"samcheck.kind": "image", "samcheck.cell": "clean-test"}
@@ -98,7 +98,7 @@ def own(
     monkeypatch.setenv("SAMCHECK_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("SAMCHECK_CACHE", str(tmp_path / "oracle"))
     monkeypatch.setattr(paths, "RUNS", tmp_path / "runs")
-    monkeypatch.setattr(disk, "TEMPORARY", ())
+    monkeypatch.setattr(disk_usage, "TEMPORARY", ())
     owned.make(tmp_path / "runs/20260101-000000-1")
     owned.make(tmp_path / "home/venvs/cell-1a")
     (tmp_path / "home/venvs/mine").mkdir()
@@ -107,7 +107,7 @@ def own(
     recipe = f"FROM {base.image}\nRUN head -c 3000000 /dev/urandom >/{mark}\nRUN echo {mark} >/y\n{cache}\n"
     build(engine, tmp_path / "own", recipe, "--tag", f"{OWN}:cell", *labels)
     yield mark
-    list(clean.clean(Wanted(environments=True)))
+    list(clean.clean(CleanRequest(environments=True)))
 
 
 def is_base(image: Any) -> bool:
@@ -115,13 +115,13 @@ def is_base(image: Any) -> bool:
 
 
 WANTED = {
-    "nothing": Wanted(),
-    "environments": Wanted(environments=True),
-    "runs": Wanted(runs=True),
-    "older": Wanted(older_than=DAY),
-    "under": Wanted(keep_under=0),
-    "run": Wanted(run="20260101-000000-1"),
-    "all": Wanted(environments=True, runs=True, older_than=DAY, keep_under=0),
+    "nothing": CleanRequest(),
+    "environments": CleanRequest(environments=True),
+    "runs": CleanRequest(runs=True),
+    "older": CleanRequest(older_than=DAY),
+    "under": CleanRequest(keep_under=0),
+    "run": CleanRequest(run="20260101-000000-1"),
+    "all": CleanRequest(environments=True, runs=True, older_than=DAY, keep_under=0),
 }
 TAKES_THE_IMAGE = ("environments", "older", "under", "all")
 
@@ -167,7 +167,7 @@ def test_images_built_on_samchecks_survive(
     )
     client.images.get(f"{OWN}:cell").tag(f"{FOREIGN}:theirs")
     before = everything(client)
-    list(clean.clean(Wanted(environments=True)))
+    list(clean.clean(CleanRequest(environments=True)))
     left = everything(client)
     assert before["images"] - left["images"] == {f"{OWN}:cell"}
     assert client.images.get(f"{FOREIGN}:on").labels == LABELS
@@ -179,7 +179,7 @@ def test_images_built_on_samchecks_survive(
 def test_image_of_a_container_is_kept(engine: docker.Docker, foreign: dict[str, set[str]], own: str) -> None:
     container = engine.client.containers.create(f"{OWN}:cell", ["true"])
     try:
-        said = {(step.done, step.what) for step in clean.clean(Wanted(environments=True))}
+        said = {(step.done, step.what) for step in clean.clean(CleanRequest(environments=True))}
         assert ("kept", f"image {OWN}:cell: a container uses it") in said
         assert engine.client.images.get(f"{OWN}:cell")
     finally:

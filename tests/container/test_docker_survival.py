@@ -18,7 +18,7 @@ from rig import Rig, gone
 from scenarios import killed, misbehaving
 from trial import Trial, outcomes
 
-from samcheck.environments import Ended, base_images, docker, engine_loss, images
+from samcheck.environments import Ended, base_images, confinement, docker, engine_loss, images
 
 SEED = int(os.environ.get("SAMCHECK_SURVIVAL_SEED", "2026"))
 AROUND = "import os, time\ndef test_before(): pass\n\ndef test_it():\n    {}\n\ndef test_after(): pass\n"
@@ -27,7 +27,7 @@ AROUND = "import os, time\ndef test_before(): pass\n\ndef test_it():\n    {}\n\n
 @pytest.fixture
 def trial(engine: docker.Docker, image: images.Image, tmp_path: Path) -> Iterator[Trial]:
     """A small suite in containers of the light image, none of which may be left."""
-    mounts = {**docker.sources(), str(tmp_path / "suite"): {"bind": "/suite", "mode": "ro"}}
+    mounts = {**confinement.sources(), str(tmp_path / "suite"): {"bind": "/suite", "mode": "ro"}}
     yield Trial(
         tmp_path, place=docker.DockerPlace(engine.client, image.tag, CELL, mounts=mounts), suite="/suite"
     )
@@ -36,7 +36,7 @@ def trial(engine: docker.Docker, image: images.Image, tmp_path: Path) -> Iterato
 
 def test_memory_limit_is_the_cause(trial: Trial, monkeypatch: pytest.MonkeyPatch) -> None:
     """Not a bare 137: in the check's reason, in the cell's, and in the table."""
-    monkeypatch.setattr(docker, "memory_limit", lambda: 150 * 2**20)
+    monkeypatch.setattr(confinement, "memory_limit", lambda: 150 * 2**20)
     trial.write(AROUND.format("block = bytearray(2**30)"))
     result = trial.run()
     assert outcomes(result) == {"before": "passed", "it": "crashed", "after": "passed"}

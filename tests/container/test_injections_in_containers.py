@@ -12,7 +12,7 @@ from light import CELL
 from test_injections import injected
 from trial import Trial
 
-from samcheck.environments import docker, images
+from samcheck.environments import confinement, docker, images
 
 #: Those of which a container could make another thing: other users, limits, a file system that is read-only.
 SAME = (
@@ -36,7 +36,7 @@ REFUSED = {
 
 @pytest.fixture
 def trial(engine: docker.Docker, image: images.Image, tmp_path: Path) -> Iterator[Trial]:
-    mounts = {**docker.sources(), str(tmp_path / "suite"): {"bind": "/suite", "mode": "ro"}}
+    mounts = {**confinement.sources(), str(tmp_path / "suite"): {"bind": "/suite", "mode": "ro"}}
     place = docker.DockerPlace(engine.client, image.tag, CELL, mounts=mounts)
     yield Trial(tmp_path, place=place, suite="/suite")
     assert containers(engine.client, tmp_path) == []

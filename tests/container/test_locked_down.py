@@ -16,7 +16,7 @@ import pytest
 from docker.errors import APIError
 from light import CELL, Guest
 
-from samcheck.environments import docker, images
+from samcheck.environments import confinement, docker, images
 
 #: A setuid program in the image, as every distribution has some.
 RECIPE = f"FROM {{base}}\nUSER 0\nRUN cp /usr/bin/id {attempts.SETUID} && chmod 4755 {attempts.SETUID}\n"
@@ -74,7 +74,7 @@ def unlocked(engine: docker.Docker, setuid_image: str, outside: int) -> dict[str
         security_opt=["seccomp=unconfined", "apparmor=unconfined"],
         pid_mode="host",
         network_mode="host",
-        tmpfs={docker.WORK_MOUNT: "size=1m", "/samcheck/samcheck": "size=1m"},
+        tmpfs={confinement.WORK_MOUNT: "size=1m", "/samcheck/samcheck": "size=1m"},
         binds=["/var/run/docker.sock:/run/docker.sock", "/sys/fs/cgroup:/sys/fs/cgroup"],
     )
     made = client.api.create_container(
@@ -110,13 +110,13 @@ def test_the_attempt_is_a_real_one(unlocked: dict[str, Any], what: str) -> None:
 
 def test_only_memory_can_be_written(locked: dict[str, Any]) -> None:
     places = set(locked["writable"])
-    assert {docker.WORK_MOUNT, docker.SCRATCH_MOUNT} <= places
-    assert places - {docker.WORK_MOUNT, docker.SCRATCH_MOUNT} <= OF_THE_CONTAINER
+    assert {confinement.WORK_MOUNT, confinement.SCRATCH_MOUNT} <= places
+    assert places - {confinement.WORK_MOUNT, confinement.SCRATCH_MOUNT} <= OF_THE_CONTAINER
 
 
 def test_a_setuid_binary_gives_root_without_the_lock(engine: docker.Docker, setuid_image: str) -> None:
     """It is the lock that holds, not some other obstacle."""
     printed = engine.client.containers.run(
-        setuid_image, [attempts.SETUID, "-u"], remove=True, user=docker.UNPRIVILEGED, network_mode="none"
+        setuid_image, [attempts.SETUID, "-u"], remove=True, user=confinement.UNPRIVILEGED, network_mode="none"
     )
     assert printed == b"0\n"

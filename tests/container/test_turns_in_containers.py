@@ -12,7 +12,7 @@ from rig import CONFTEST, INI
 from trial import Silent
 
 from samcheck.analysis.interleave import PairedRun, meet
-from samcheck.environments import Need, Place, docker, images
+from samcheck.environments import DiskNeed, Place, confinement, docker, images
 from samcheck.matrix import PlannedCell
 from samcheck.run import repetitions
 from samcheck.run.context import Settings
@@ -45,8 +45,8 @@ class Light:
     kind: str = "docker"
     installs: bool = False
 
-    def need(self, *_: object) -> Need:
-        return Need(0, 0, reused=True)
+    def need(self, *_: object) -> DiskNeed:
+        return DiskNeed(0, 0, reused=True)
 
     def storage(self) -> Path:
         return Path("/")
@@ -63,7 +63,7 @@ def test_two_containers(
     suite.mkdir()
     for name, text in (("pytest.ini", INI), ("conftest.py", CONFTEST), (repetitions.MODULE, BENCHMARK)):
         (suite / name).write_text(text)
-    mounts = {**docker.sources(), str(suite): {"bind": "/suite", "mode": "ro"}}
+    mounts = {**confinement.sources(), str(suite): {"bind": "/suite", "mode": "ro"}}
     place = docker.DockerPlace(engine.client, image.tag, CELL, mounts=mounts)
     settings = Settings(
         "fast", Light(place), "", 60.0, ("tiny",), suite="/suite", processes=2, gates=Gates(jobs=2)

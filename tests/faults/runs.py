@@ -12,9 +12,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from samcheck import paths
-from samcheck.environments import GIVEN, SOURCE, WORK, Ended, Job, Place, channel
+from samcheck.environments import GIVEN, SOURCE, WORK, Ended, GuestJob, Place, channel
 from samcheck.errors import SamcheckError
-from samcheck.guest.plugin.groups import group_of
+from samcheck.guest.plugin.check_groups import group_of
 from samcheck.run import records
 from samcheck.run.intake import Intake
 from samcheck.run.records import Attempt
@@ -127,7 +127,7 @@ def run_suite(bed: Bed, name: str, setting: Setting) -> Attempt:
     )
     intake, output = Intake(), folder / "output.log"
     with channel.Channel(folder, lambda line: _kept(folder, intake.take(line))) as heard:
-        ended = bed.place.run(Job(arguments, folder, folder, output, _alive(bed, intake)))
+        ended = bed.place.run(GuestJob(arguments, folder, folder, output, _alive(bed, intake)))
     heard.check()
     _require_seeded(setting.fault, ended, output)
     return Attempt(intake.journal, ended, intake.seconds, records.tail(output))
@@ -166,7 +166,9 @@ def evidence(bed: Bed, fault: str, name: str) -> str:
         name,
         f"{WORK}/{value.name}",
     )
-    job = Job(arguments, folder, folder, output, lambda: time.monotonic() < end and not bed.stop.is_set())
+    job = GuestJob(
+        arguments, folder, folder, output, lambda: time.monotonic() < end and not bed.stop.is_set()
+    )
     ended = bed.place.run(job)
     _require_seeded(fault, ended, output)
     if value.exists():
@@ -178,7 +180,7 @@ def facts(bed: Bed) -> dict[str, str]:
     """What the interpreter holds, by samcheck's own probe."""
     folder = bed.subfolder("facts")
     arguments = ("-m", "samcheck.guest.fingerprint", f"{WORK}/fingerprint.json")
-    bed.place.run(Job(arguments, folder, folder, folder / "output.log"))
+    bed.place.run(GuestJob(arguments, folder, folder, folder / "output.log"))
     seen = json.loads((folder / "fingerprint.json").read_text(encoding="utf-8"))
     return {name: str(seen[name]) for name in ("python", "torch", "torchvision", "numpy", "device", "cpu")}
 

@@ -12,7 +12,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from samcheck import paths
 from samcheck.files import write_atomically
-from samcheck.storage.results import anonymous
+from samcheck.storage.private_paths import anonymous
 
 from .verdict import Verdict
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from samcheck.guest.record import BAD_CHECK_OUTCOMES, CheckResult
+from samcheck.guest.record import CheckOutcome, CheckResult
 from samcheck.run import records
 from samcheck.run.records import Attempt
 
@@ -47,7 +47,7 @@ def not_green(attempt: Attempt, check_timeout: float) -> list[str]:
     found = [
         f"{result.check}: {result.outcome}: {result.reason}"
         for result in outcomes(attempt, check_timeout).values()
-        if result.outcome in BAD_CHECK_OUTCOMES
+        if result.outcome.is_bad
     ]
     if not found and (not attempt.complete or attempt.journal.exit_status != ALL_HELD):
         found.append(_ended(attempt))
@@ -60,9 +60,8 @@ def judge(clean: dict[str, str], attempt: Attempt, check_timeout: float) -> Verd
     by = [
         result
         for result in seen.values()
-        if result.outcome in BAD_CHECK_OUTCOMES
-        and result.outcome != "not-run"
-        and clean.get(result.check) not in BAD_CHECK_OUTCOMES
+        if result.outcome.is_failure
+        and not (result.check in clean and CheckOutcome(clean[result.check]).is_bad)
     ]
     if by:
         return Verdict(True, by[0].check, by[0].outcome, by[0].reason, len(by) - 1)

@@ -6,21 +6,23 @@ import json
 from dataclasses import asdict
 
 from samcheck.environments import Ended
-from samcheck.guest.record import CHECK_OUTCOMES, CheckResult
+from samcheck.guest.record import CheckOutcome, CheckResult
 from samcheck.run import judge, records
 from samcheck.run.intake import Intake
 from samcheck.run.records import Attempt
 from tests.fuzz import require
 from tests.fuzz.mutating import changed_lines
 
-_CHECKS = [CheckResult(f"test_a.py::test_{name}", "a", "not-run", variant="tiny") for name in "abc"]
+_CHECKS = [
+    CheckResult(f"test_a.py::test_{name}", "a", CheckOutcome.NOT_RUN, variant="tiny") for name in "abc"
+]
 _A, _B, _C = (check.check for check in _CHECKS)
 _COLLECTED = {"event": "collected", "checks": [asdict(check) for check in _CHECKS]}
 _ENDED = {"event": "ended", "exit_status": 0}
 
 
 def _ran(check: str) -> list[object]:
-    result = asdict(CheckResult(check, "a", "passed", metrics={"x_ms": 1.0}))
+    result = asdict(CheckResult(check, "a", CheckOutcome.PASSED, metrics={"x_ms": 1.0}))
     return [{"event": "started", "check": check, "at": 1.0}, {"event": "finished", "result": result}]
 
 
@@ -57,6 +59,6 @@ def take(content: bytes) -> None:
         checks = records.verdicts(attempts, 60.0)
         found = {check.check: check.outcome for check in checks}
         require(again.collected.keys() <= found.keys(), "a check that was collected is in no result")
-        require(set(found.values()) <= set(CHECK_OUTCOMES), "there is no such outcome")
+        require(set(found.values()) <= set(CheckOutcome), "there is no such outcome")
         outcome, _ = judge.judge(attempts, checks)
         require(outcome != "passed" or "not-run" not in found.values(), "green without having run")

@@ -6,7 +6,7 @@ import json
 from dataclasses import asdict
 
 from samcheck.cells import Cell
-from samcheck.environments import fingerprint
+from samcheck.environments import fingerprint_reader
 from samcheck.errors import BadInput
 from samcheck.facts import requirements
 from samcheck.guest.record import Fingerprint
@@ -44,7 +44,7 @@ mutate = changed_json
 def take(content: bytes) -> None:
     """Read it, and compare."""
     try:
-        seen = fingerprint.as_fingerprint(content)
+        seen = fingerprint_reader.as_fingerprint(content)
     except BadInput as refused:
         require("\n" not in str(refused) and len(str(refused)) < 1000, str(refused))
         return

@@ -18,7 +18,7 @@ from pathlib import Path
 from samcheck import __main__ as entry
 from samcheck import paths
 from samcheck.cells import Cell
-from samcheck.environments import Need, Place, here, processes
+from samcheck.environments import DiskNeed, Place, here, processes
 from samcheck.facts.requirements import Requirements
 from samcheck.matrix import Plan, PlannedCell
 from samcheck.run import progress, session
@@ -41,19 +41,19 @@ class StandIn:
     def storage(self) -> Path:
         return self.folder
 
-    def need(self, cell: Cell, requirements: Requirements) -> Need:
-        return Need(0, 0, reused=True)
+    def need(self, cell: Cell, requirements: Requirements) -> DiskNeed:
+        return DiskNeed(0, 0, reused=True)
 
     def prepare(self, cell: Cell, requirements: Requirements, log: Path) -> Place:
         if "BUILDS_FOR_EVER" in os.environ:
             processes.installed(["sleep", "600"], log, dict(os.environ))
         if not self.image:
             return here.HerePlace(sys.executable)
-        from samcheck.environments import docker
+        from samcheck.environments import confinement, docker
 
         if "BUILD" in os.environ:
             _build(self.image, log)
-        mounts = {**docker.sources(), str(self.folder / "suite"): {"bind": SUITE_MOUNT, "mode": "ro"}}
+        mounts = {**confinement.sources(), str(self.folder / "suite"): {"bind": SUITE_MOUNT, "mode": "ro"}}
         return docker.DockerPlace(docker.connect(), self.image, cell, mounts=mounts)
 
 

@@ -21,7 +21,7 @@ import made
 from rig import gone
 
 from samcheck.cells import Cell
-from samcheck.guest.record import CheckResult
+from samcheck.guest.record import CheckOutcome, CheckResult
 from samcheck.storage import results
 
 pytest.importorskip("duckdb")
@@ -38,7 +38,7 @@ COUNT = "SELECT count(*) AS n, count(DISTINCT cell) AS cells, max(samcheck) AS n
 
 def put(root: Path, number: int, version: str) -> None:
     cell = Cell(f"2.{number}.0", "cu121", "3.11").record(())
-    checks = [CheckResult(f"test_x.py::test_{each}", "x", "passed") for each in range(20)]
+    checks = [CheckResult(f"test_x.py::test_{each}", "x", CheckOutcome.PASSED) for each in range(20)]
     results.store(root, replace(made.RESULT, cell=cell, samcheck=version, checks=checks), "x")
 
 

@@ -18,7 +18,7 @@ from samcheck.analysis.bisect.candidate_values import Candidate
 from samcheck.analysis.bisect.probe import Trying
 from samcheck.analysis.bisect.search import Answer
 from samcheck.cells import Cell
-from samcheck.environments import Need, Place, here
+from samcheck.environments import DiskNeed, Place, here
 from samcheck.errors import BuildFailed
 from samcheck.facts.requirements import Requirements
 from samcheck.run import progress
@@ -52,8 +52,8 @@ class StandIn:
     def storage(self) -> Path:
         return self.folder
 
-    def need(self, cell: Cell, requirements: Requirements) -> Need:
-        return Need(0, 0, reused=(self.folder / cell.id).exists())
+    def need(self, cell: Cell, requirements: Requirements) -> DiskNeed:
+        return DiskNeed(0, 0, reused=(self.folder / cell.id).exists())
 
     def prepare(self, cell: Cell, requirements: Requirements, log: Path) -> Place:
         if cell.numpy == f"{NOT_MADE}.0":

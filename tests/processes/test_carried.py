@@ -13,15 +13,15 @@ from trial import Trial, outcomes
 
 from samcheck import paths
 from samcheck.environments import offline
-from samcheck.environments.offline import launch
+from samcheck.environments.offline import bundle_main
 
 
 def test_here_imports_nothing_that_is_not_carried() -> None:
     """Without what is left at home: else the first line on the other machine would be a traceback."""
-    carried = {launch.key(name) for name in offline.HOST}
-    own = {launch.key(Requirement(text).name) for text in metadata.requires("samcheck") or ()}
+    carried = {bundle_main.key(name) for name in offline.HOST}
+    own = {bundle_main.key(Requirement(text).name) for text in metadata.requires("samcheck") or ()}
     modules = metadata.packages_distributions().items()
-    left = sorted(name for name, of in modules if {launch.key(each) for each in of} & (own - carried))
+    left = sorted(name for name, of in modules if {bundle_main.key(each) for each in of} & (own - carried))
     assert {"uv", "docker", "numpy"} <= set(left)
     program = (
         "import sys\n"
@@ -56,9 +56,9 @@ def other(tmp_path: Path) -> Path:
         "import os, sys\nimport lost, torch\n"
         "print(torch.FROM, lost.FROM, os.environ['SAMCHECK_PACKAGES'], *sys.argv[1:])\n"
     )
-    told = f"0.1+abc {launch.code(tmp_path / 'checkout')}"
+    told = f"0.1+abc {bundle_main.code(tmp_path / 'checkout')}"
     (tmp_path / "checkout" / "carried" / "version").write_text(told)
-    (tmp_path / "checkout" / "carried" / "__main__.py").write_text(Path(launch.__file__).read_text())
+    (tmp_path / "checkout" / "carried" / "__main__.py").write_text(Path(bundle_main.__file__).read_text())
     return tmp_path
 
 
@@ -82,9 +82,9 @@ def test_only_what_the_python_lacks_is_taken_from_the_folder(other: Path) -> Non
 
 def test_a_version_is_told_of_the_code_that_it_was_given_for(other: Path) -> None:
     checkout = other / "checkout"
-    assert launch.version(checkout / "carried", checkout) == "0.1+abc"
+    assert bundle_main.version(checkout / "carried", checkout) == "0.1+abc"
     (checkout / "samcheck" / "__main__.py").write_text("other code")
-    assert launch.version(checkout / "carried", checkout) == "0.1+abc.changed"
+    assert bundle_main.version(checkout / "carried", checkout) == "0.1+abc.changed"
 
 
 def test_a_guest_has_a_home_that_it_can_write_to(trial: Trial, monkeypatch: pytest.MonkeyPatch) -> None:

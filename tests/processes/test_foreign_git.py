@@ -17,7 +17,7 @@ sys.path.append(str(Path(__file__).parents[1] / "unit"))
 import made
 
 import samcheck
-from samcheck.analysis.compare import git, git_history, sources
+from samcheck.analysis.compare import git_archive, git_history, sources
 from samcheck.errors import BadInput
 from samcheck.storage import results
 
@@ -131,5 +131,8 @@ def test_a_revision_with_a_link_that_leads_out(checkout: Path) -> None:
     (checkout / "results" / "x.json").symlink_to("/etc/passwd")
     run(checkout, "add", "-A")
     run(checkout, "commit", "-q", "-m", "link")
-    with pytest.raises(BadInput, match="cannot be unpacked"), git.extracted(checkout, "HEAD", ["results"]):
+    with (
+        pytest.raises(BadInput, match="cannot be unpacked"),
+        git_archive.extracted(checkout, "HEAD", ["results"]),
+    ):
         pass

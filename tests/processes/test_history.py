@@ -13,7 +13,14 @@ from samcheck.analysis.compare import git_history
 from samcheck.cells import Cell
 from samcheck.commands.compare import compare_command
 from samcheck.commands.history import history_command
-from samcheck.guest.record import CellResult, CheckResult, EnvironmentRecord, Series
+from samcheck.guest.record import (
+    CellOutcome,
+    CellResult,
+    CheckOutcome,
+    CheckResult,
+    EnvironmentRecord,
+    Series,
+)
 from samcheck.storage import results
 
 NAME = "test_latency.py::test_encoder[tiny-fp32]"
@@ -22,9 +29,9 @@ TIMES = (10.0, 10.1, 9.9, 10.05, 13.0, 13.1, 12.9)
 
 def result(day: int, time: float) -> CellResult:
     series = [Series({"wall_ms": [time * (1 + 0.001 * n)]}, 1, 2, "steady") for n in range(3)]
-    check = CheckResult(NAME, "latency", "passed", "tiny", "fp32", "eager", series=series)
+    check = CheckResult(NAME, "latency", CheckOutcome.PASSED, "tiny", "fp32", "eager", series=series)
     cell, when = Cell("2.4.1", "cu121", "3.11").record(()), f"2026-11-{day:02}T12:00:00+00:00"
-    made = CellResult(2, cell, "passed", "", EnvironmentRecord("venv"), "fast", when, when, "0.1.0")
+    made = CellResult(2, cell, CellOutcome.PASSED, "", EnvironmentRecord("venv"), "fast", when, when, "0.1.0")
     return replace(made, checks=[check])
 
 

@@ -52,7 +52,7 @@ def test_it(series, measured, turns, variant, precision):
     series.append(Series({{"wall_ms": wall, "turn_ms": paced.medians(wall)}}, len(wall), 0, "budget"))
     measured["median_ms"] = sorted(wall)[len(wall) // 2]
 """
-CONFTEST = 'pytest_plugins = ["samcheck.guest.plugin", "samcheck.guest.plugin.fixtures"]\n'
+CONFTEST = 'pytest_plugins = ["samcheck.guest.plugin", "samcheck.guest.plugin.session_fixtures"]\n'
 CELL = Cell("0.0.0", "cpu", "{}.{}".format(*sys.version_info))
 
 

@@ -18,7 +18,7 @@ from rig import Rig, write_suite
 
 from samcheck import files, paths, report
 from samcheck.cells import Cell
-from samcheck.environments import Ended, Job, Need, Place, machine
+from samcheck.environments import DiskNeed, Ended, GuestJob, Place, machine
 from samcheck.errors import BuildFailed
 from samcheck.facts.requirements import Requirements
 from samcheck.guest.record import CellResult
@@ -49,7 +49,7 @@ class Spoilt(orchestrator.StandIn):
 
     spoil: Callable[[str], None] = lambda _: None
 
-    def need(self, cell: Cell, requirements: Requirements) -> Need:
+    def need(self, cell: Cell, requirements: Requirements) -> DiskNeed:
         if cell.id == BAD:
             self.spoil("need")
         return super().need(cell, requirements)
@@ -70,7 +70,7 @@ class SpoiltPlace:
     def details(self) -> dict[str, str]:
         return {}
 
-    def run(self, job: Job) -> Ended:
+    def run(self, job: GuestJob) -> Ended:
         probe = "samcheck.guest.fingerprint" in job.arguments
         self.spoil("probe" if probe else "run")
         ended = self.place.run(job)
@@ -146,7 +146,7 @@ def test_what_is_raised_is_the_cells(rig: Rig, step: str, error: BaseException, 
     found = rig.results()
     assert found[GOOD].outcome == "passed"
     bad = found[BAD]
-    assert bad.outcome in session.TRY_AGAIN
+    assert bad.outcome.is_retried
     assert re.search(words, bad.reason), bad.reason
     assert "--resume" in bad.reason
     assert bad.reason.replace("<checkout>", "") in said.replace("<checkout>", "")

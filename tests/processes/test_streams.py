@@ -22,6 +22,7 @@ from rig import Rig, write_suite
 from trial import Trial
 
 from samcheck.errors import UNHEARD
+from samcheck.guest.record import CellOutcome
 from samcheck.storage import results
 
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -275,7 +276,7 @@ def test_nothing_in_a_result_reaches_the_terminal(store: Path, tmp_path: Path, n
     (path,) = store.glob("*/*/*.json")
     result = results.read(path)
     checks = [replace(each, reason=HOSTILE, details=HOSTILE) for each in result.checks]
-    hostile = replace(result, outcome="failed", reason=HOSTILE, checks=checks, samcheck=HOSTILE)
+    hostile = replace(result, outcome=CellOutcome.FAILED, reason=HOSTILE, checks=checks, samcheck=HOSTILE)
     results.store(tmp_path / "results", hostile, "machine")
     arguments = [each.format(store=tmp_path / "results") for each in COMMANDS[name]]
     environment = {**os.environ, "SAMCHECK_CACHE": str(tmp_path / "cache")}

@@ -14,7 +14,11 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 if ROOT not in sys.path:
     sys.path.insert(0, ROOT)
 
-pytest_plugins = ["samcheck.guest.plugin", "samcheck.guest.plugin.fixtures", "samcheck.guest.memory.fixtures"]
+pytest_plugins = [
+    "samcheck.guest.plugin",
+    "samcheck.guest.plugin.session_fixtures",
+    "samcheck.guest.memory.process_fixtures",
+]
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -48,11 +48,11 @@ def suppressed(boxes: np.ndarray, scores: np.ndarray, most: float) -> List[int]:
     return kept
 
 
-def overlap(one: np.ndarray, other: np.ndarray) -> float:
+def overlap(left: np.ndarray, right: np.ndarray) -> float:
     """Intersection over union of two boxes (x0, y0, x1, y1)."""
-    sides = np.minimum(one[2:], other[2:]) - np.maximum(one[:2], other[:2])
+    sides = np.minimum(left[2:], right[2:]) - np.maximum(left[:2], right[:2])
     common = float(np.prod(np.maximum(sides, 0)))
-    return common / (float(np.prod(one[2:] - one[:2])) + float(np.prod(other[2:] - other[:2])) - common)
+    return common / (float(np.prod(left[2:] - left[:2])) + float(np.prod(right[2:] - right[:2])) - common)
 
 
 @pytest.mark.parametrize("name", ["nms", "batched_nms"])
@@ -66,12 +66,12 @@ def test_suppression_follows_its_definition(name: str) -> None:
     corners, sizes = random.randint(0, 12, (200, 2)), random.randint(1, 6, (200, 2))
     boxes = np.concatenate((corners, corners + sizes), axis=1).astype(np.float32)
     scores = random.permutation(200).astype(np.float32) / 200
-    given = (torch.from_numpy(boxes), torch.from_numpy(scores))
+    candidates = (torch.from_numpy(boxes), torch.from_numpy(scores))
     if name == "nms":
-        found = ops.nms(*given, 0.5)
+        kept = ops.nms(*candidates, 0.5)
     else:
-        found = ops.batched_nms(*given, torch.zeros(200, dtype=torch.long), 0.5)
-    assert found.tolist() == suppressed(boxes, scores, 0.5)
+        kept = ops.batched_nms(*candidates, torch.zeros(200, dtype=torch.long), 0.5)
+    assert kept.tolist() == suppressed(boxes, scores, 0.5)
 
 
 def test_empty_mask_is_stable(defect: Any) -> None:

@@ -32,8 +32,8 @@ def generator(model: Any, **options: Any) -> Any:
 @pytest.fixture(scope="module")
 def records(model: Any, scene: Any) -> List[Dict[str, Any]]:
     """What the generator says about the scene."""
-    found: List[Dict[str, Any]] = generator(model).generate(scene.image)
-    return found
+    records: List[Dict[str, Any]] = generator(model).generate(scene.image)
+    return records
 
 
 def test_finds_every_shape(records: List[Dict[str, Any]], scene: Any, measured: Dict[str, float]) -> None:
@@ -79,13 +79,13 @@ def test_masks_are_the_oracles(
 
     https://github.com/facebookresearch/segment-anything/issues/752
     """
-    from samcheck.guest.models.pipeline import Prompt
+    from samcheck.guest.models.inference import Prompt
 
     encoded = oracle_model.encode(scene.image)
     ious = []
     for record in records:
-        given = Prompt(np.array(record["point_coords"]), np.array([1]))
-        expected = oracle_model.predict(encoded, given)
+        prompt = Prompt(np.array(record["point_coords"]), np.array([1]))
+        expected = oracle_model.predict(encoded, prompt)
         index = int(np.abs(expected.scores - record["predicted_iou"]).argmin())
         assert expected.scores[index] == pytest.approx(record["predicted_iou"], abs=1e-4)
         ious.append(oracle.iou(record["segmentation"], expected.masks[index]))
@@ -93,18 +93,18 @@ def test_masks_are_the_oracles(
     assert min(ious) >= oracle.MASK_IOU
 
 
-def overlap(one: np.ndarray, other: np.ndarray) -> float:
+def overlap(left: np.ndarray, right: np.ndarray) -> float:
     """IoU of two boxes (x0, y0, x1, y1)."""
-    both = np.maximum(np.minimum(one[2:], other[2:]) - np.maximum(one[:2], other[:2]), 0).prod()
-    return float(both / ((one[2:] - one[:2]).prod() + (other[2:] - other[:2]).prod() - both))
+    common = np.maximum(np.minimum(left[2:], right[2:]) - np.maximum(left[:2], right[:2]), 0).prod()
+    return float(common / ((left[2:] - left[:2]).prod() + (right[2:] - right[:2]).prod() - common))
 
 
 def largest_overlap(records: List[Dict[str, Any]]) -> float:
     """Of the boxes of any two records."""
     boxes = np.array([record["bbox"] for record in records], dtype=float)
     corners = np.concatenate((boxes[:, :2], boxes[:, :2] + boxes[:, 2:]), axis=1)
-    pairs = ((one, other) for index, one in enumerate(corners) for other in corners[index + 1 :])
-    return max((overlap(one, other) for one, other in pairs), default=0.0)
+    pairs = ((left, right) for index, left in enumerate(corners) for right in corners[index + 1 :])
+    return max((overlap(left, right) for left, right in pairs), default=0.0)
 
 
 def test_no_duplicates(model: Any, scene: Any, records: List[Dict[str, Any]]) -> None:
@@ -126,9 +126,9 @@ class Candidate(NamedTuple):
     mask: np.ndarray
 
 
-def candidates(oracle_model: Any, image: np.ndarray) -> "Iterator[Candidate]":
+def candidates(oracle_model: Any, image: np.ndarray) -> Iterator[Candidate]:
     """All masks of all points that are not empty."""
-    from samcheck.guest.models.pipeline import Prompt
+    from samcheck.guest.models.inference import Prompt
 
     encoded = oracle_model.encode(image)
     for row in range(GRID):
@@ -151,18 +151,20 @@ def test_best_of_duplicates_stays(
     https://github.com/facebookresearch/segment-anything/issues/751
     """
     every = list(candidates(oracle_model, scene.image))
-    sure = [each for each in every if each.score > SCORE]
-    stable = [each for each in sure if each.stability >= STABILITY]
+    sure = [candidate for candidate in every if candidate.score > SCORE]
+    stable = [candidate for candidate in sure if candidate.stability >= STABILITY]
     kept: List[Candidate] = []
-    for each in sorted(stable, key=lambda each: -each.score):
-        if all(overlap(each.box, other.box) <= OVERLAP for other in kept):
-            kept.append(each)
-    found = [record["segmentation"] for record in records]
+    for candidate in sorted(stable, key=lambda candidate: -candidate.score):
+        if all(overlap(candidate.box, other.box) <= OVERLAP for other in kept):
+            kept.append(candidate)
+    masks = [record["segmentation"] for record in records]
     measured.update(candidates=len(every), sure=len(sure), stable=len(stable), kept=len(kept))
     assert len(every) > len(sure) > len(stable) > len(kept), "a threshold was not put to the test"
-    pairs = [max(oracle.iou(each.mask, other) for other in found) >= oracle.MASK_IOU for each in kept]
-    assert abs(len(kept) - len(found)) <= 1  # thresholds are steps, and rounding may cross one
-    assert sum(pairs) >= len(kept) - 1
+    matched = [
+        max(oracle.iou(candidate.mask, other) for other in masks) >= oracle.MASK_IOU for candidate in kept
+    ]
+    assert abs(len(kept) - len(masks)) <= 1  # thresholds are steps, and rounding may cross one
+    assert sum(matched) >= len(kept) - 1
 
 
 @pytest.mark.parametrize("name", ["pred_iou_thresh", "stability_score_thresh"])
@@ -175,9 +177,9 @@ def test_thresholds_filter(model: Any, scene: Any, records: List[Dict[str, Any]]
     values = sorted(record[field] for record in records)
     middle = (values[len(values) // 2 - 1] + values[len(values) // 2]) / 2
     options = {"pred_iou_thresh": 0.0, "stability_score_thresh": 0.0, "box_nms_thresh": 1.0, name: middle}
-    found = [record[field] for record in generator(model, **options).generate(scene.image)]
-    assert min(found) >= middle
-    assert len(found) >= len(values) // 2
+    better = [record[field] for record in generator(model, **options).generate(scene.image)]
+    assert min(better) >= middle
+    assert len(better) >= len(values) // 2
 
 
 def test_batch_size_does_not_matter(model: Any, scene: Any, records: List[Dict[str, Any]]) -> None:
@@ -216,5 +218,5 @@ def test_small_regions_need_opencv(model: Any, scene: Any, defect: Any) -> None:
     https://github.com/opencv/opencv-python/issues/370
     """
     with defect("opencv-not-required"):
-        found = generator(model, points_per_side=4, min_mask_region_area=100).generate(scene.image)
-        assert all(record["area"] > 0 for record in found)
+        large = generator(model, points_per_side=4, min_mask_region_area=100).generate(scene.image)
+        assert all(record["area"] > 0 for record in large)

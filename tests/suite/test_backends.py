@@ -12,11 +12,11 @@ from typing import Any, Callable, Dict
 import numpy as np
 import pytest
 
-from samcheck.guest.models import export, onnx_graph
+from samcheck.guest.models import onnx_export, onnx_graph
 from samcheck.guest.models.backends import onnx_runtime, or_skip, require_sam, tensor_rt
-from samcheck.guest.models.backends.bench import Bench
+from samcheck.guest.models.backends.harness import BackendHarness
 from samcheck.guest.models.exported_decoder import problems
-from samcheck.guest.oracle.comparison import Tolerance, deviation, relative_error
+from samcheck.guest.oracle.tolerances import Tolerance, deviation, relative_error
 
 #: Dynamic int8 of the decoder's products; measured 7.3e-3 (relative L2) and 1.6e-3 for the trained tiny,
 #: 1.8e-2 and 1.5e-2 for a vit_b with random weights.
@@ -29,7 +29,7 @@ SIZE = TRACED_SIZES[0]
 
 with_onnxruntime = pytest.mark.parametrize("backend", ["onnxruntime"])
 with_tensorrt = pytest.mark.parametrize("backend", ["tensorrt"])
-each_exporter = pytest.mark.parametrize("exporter", export.EXPORTERS)
+each_exporter = pytest.mark.parametrize("exporter", onnx_export.EXPORTERS)
 
 
 class SilentlyWrong(Exception):
@@ -41,17 +41,17 @@ class NotForTensorRT(Exception):
 
 
 @pytest.fixture(scope="session")
-def bench(
+def harness(
     loaded: Any,
     variant: str,
     device: str,
     exact_float32: None,
     new_predictor: Callable[[Any], Any],
     tmp_path_factory: pytest.TempPathFactory,
-) -> Bench:
+) -> BackendHarness:
     with or_skip():
         require_sam(loaded)
-    return Bench(loaded, device, str(tmp_path_factory.mktemp("exported-" + variant)), new_predictor)
+    return BackendHarness(loaded, device, str(tmp_path_factory.mktemp("exported-" + variant)), new_predictor)
 
 
 def watching(defect: Any, id: str, when: bool) -> Any:
@@ -62,7 +62,7 @@ def watching(defect: Any, id: str, when: bool) -> Any:
 @with_onnxruntime
 def test_official_recipe(
     backend: str,
-    bench: Bench,
+    harness: BackendHarness,
     tmp_path: Any,
     defect: Any,
     measured: Dict[str, float],
@@ -72,10 +72,10 @@ def test_official_recipe(
 
     https://github.com/pytorch/pytorch/issues/165748
     """
-    path, settings["exporter"] = tmp_path / "decoder.onnx", export.official_exporter()
+    path, settings["exporter"] = tmp_path / "decoder.onnx", onnx_export.official_exporter()
     with or_skip(), watching(defect, "onnx-official-recipe", settings["exporter"] == "dynamo"):
         try:
-            export.official(bench.model, str(path))
+            onnx_export.official(harness.model, str(path))
         finally:  # the script opens the file before it exports
             measured["file_bytes"] = path.stat().st_size
         assert onnx_graph.read(str(path)).inputs["point_coords"] == (1, "num_points", 2)
@@ -86,7 +86,7 @@ def test_official_recipe(
 def test_export(
     backend: str,
     exporter: str,
-    bench: Bench,
+    harness: BackendHarness,
     defect: Any,
     measured: Dict[str, float],
     settings: Dict[str, str],
@@ -96,90 +96,90 @@ def test_export(
     https://github.com/pytorch/pytorch/issues/136083
     """
     with or_skip(), watching(defect, "onnx-value-dependent-crop", exporter == "dynamo"):
-        graph = onnx_graph.read(bench.exports.get(exporter))
+        graph = onnx_graph.read(harness.exports.get(exporter))
         measured.update(opset=graph.opset, file_bytes=graph.size, nodes=sum(graph.operators.values()))
         settings["external_files"] = " ".join(graph.external) or "none"
         points = graph.inputs["point_coords"][1]
         assert isinstance(points, str)  # a name: it is free
-        assert graph.inputs == bench.input_sizes(points)
-        assert graph.size > 4 * sum(each.numel() for each in bench.model.mask_decoder.parameters())
+        assert graph.inputs == harness.input_sizes(points)
+        assert graph.size > 4 * sum(tensor.numel() for tensor in harness.model.mask_decoder.parameters())
 
 
 @with_onnxruntime
 @each_exporter
-def test_requested_opset(backend: str, exporter: str, bench: Bench, defect: Any) -> None:
+def test_requested_opset(backend: str, exporter: str, harness: BackendHarness, defect: Any) -> None:
     """The file has the version of the operators that was asked for.
 
     https://github.com/pytorch/pytorch/pull/161056
     """
     with or_skip():
-        bench.session(exporter)
-    found = onnx_graph.read(bench.exports.get(exporter)).opset
+        harness.session(exporter)
+    opset = onnx_graph.read(harness.exports.get(exporter)).opset
     with watching(defect, "onnx-opset-raised", exporter == "dynamo"):
-        if found != export.OPSET:
-            raise SilentlyWrong("asked for opset {}, got {}".format(export.OPSET, found))
+        if opset != onnx_export.OPSET:
+            raise SilentlyWrong("asked for opset {}, got {}".format(onnx_export.OPSET, opset))
 
 
 @with_onnxruntime
 @each_exporter
 @pytest.mark.parametrize("kind", ["1", "2", "5", "7", "box", "point+box", "mask"])
 def test_decoder_matches(
-    backend: str, exporter: str, kind: str, bench: Bench, settings: Dict[str, str]
+    backend: str, exporter: str, kind: str, harness: BackendHarness, settings: Dict[str, str]
 ) -> None:
     """For any number of points, a box and a mask, on images of two sizes, the answer is the predictor's.
 
     https://github.com/facebookresearch/segment-anything/issues/130
     """
     with or_skip():
-        session = bench.session(exporter)
+        session = harness.session(exporter)
     settings["provider"] = session.provider
     for size in TRACED_SIZES:
-        assert not problems(session.predict(bench.feed(kind, size)), bench.eager(kind, size))
+        assert not problems(session.predict(harness.feed(kind, size)), harness.eager(kind, size))
 
 
 @with_onnxruntime
 @each_exporter
-def test_other_proportions(backend: str, exporter: str, bench: Bench, defect: Any) -> None:
+def test_other_proportions(backend: str, exporter: str, harness: BackendHarness, defect: Any) -> None:
     """An image of other proportions than the decoder was traced with gets right masks too.
 
     https://github.com/facebookresearch/segment-anything/issues/56
     """
     with or_skip():
-        found = bench.session(exporter).predict(bench.feed("1", OTHER_SIZE))
-    expected = bench.eager("1", OTHER_SIZE)
-    assert not problems(found, expected, full=False)
+        actual = harness.session(exporter).predict(harness.feed("1", OTHER_SIZE))
+    expected = harness.eager("1", OTHER_SIZE)
+    assert not problems(actual, expected, full=False)
     with watching(defect, "onnx-proportions", exporter == "legacy"):
-        wrong = problems(found, expected)
+        wrong = problems(actual, expected)
         if wrong:
             raise SilentlyWrong("in other proportions {}".format(wrong))
 
 
 @with_onnxruntime
-def test_padding_point(backend: str, bench: Bench) -> None:
+def test_padding_point(backend: str, harness: BackendHarness) -> None:
     """Without a box, the caller has to append a padding point: only then scores and masks are right.
 
     https://github.com/facebookresearch/segment-anything/issues/294
     """
     with or_skip():
-        session = bench.session("legacy")
-    expected = bench.eager("2", SIZE)
-    assert not problems(session.predict(bench.feed("2", SIZE)), expected)
-    unpadded = problems(session.predict(bench.feed("2", SIZE, padded=False)), expected)
+        session = harness.session("legacy")
+    expected = harness.eager("2", SIZE)
+    assert not problems(session.predict(harness.feed("2", SIZE)), expected)
+    unpadded = problems(session.predict(harness.feed("2", SIZE, padded=False)), expected)
     assert "logits are off" in unpadded and "scores are off" in unpadded  # noqa: PT018
 
 
 @with_onnxruntime
 @pytest.mark.parametrize("told", [SIZE[::-1], (0, 0)], ids=["width-height", "zero"])
 def test_wrong_image_size(
-    backend: str, told: Any, bench: Bench, defect: Any, settings: Dict[str, str]
+    backend: str, told: Any, harness: BackendHarness, defect: Any, settings: Dict[str, str]
 ) -> None:
     """A size of the image that is zero, or not (H, W), is refused.
 
     https://github.com/facebookresearch/segment-anything/issues/294
     """
     with or_skip():
-        session = bench.session("legacy")
-    feed = dict(bench.feed("1", SIZE), orig_im_size=np.array(told, dtype=np.float32))
+        session = harness.session("legacy")
+    feed = dict(harness.feed("1", SIZE), orig_im_size=np.array(told, dtype=np.float32))
     if told == (0, 0):
         with pytest.raises(Exception, match="Scale value should be greater than 0") as refused:
             session.predict(feed)
@@ -191,15 +191,15 @@ def test_wrong_image_size(
 
 
 @with_onnxruntime
-def test_missing_provider(backend: str, bench: Bench, defect: Any) -> None:
+def test_missing_provider(backend: str, harness: BackendHarness, defect: Any) -> None:
     """A provider that this build does not have is refused, by samcheck's session and by ONNX Runtime.
 
     https://github.com/microsoft/onnxruntime/issues/17801
     """
     with or_skip():
-        wanted, path = onnx_runtime.unobtainable(), bench.exports.get("legacy")
+        wanted, path = onnx_runtime.unobtainable(), harness.exports.get("legacy")
     with pytest.raises(onnx_runtime.ProviderMissing, match=wanted):
-        onnx_runtime.Session(path, wanted)
+        onnx_runtime.DecoderSession(path, wanted)
     with defect("onnxruntime-silent-fallback"):
         got = onnx_runtime.plain_session(path, wanted).get_providers()
         if wanted not in got:
@@ -207,29 +207,31 @@ def test_missing_provider(backend: str, bench: Bench, defect: Any) -> None:
 
 
 @with_onnxruntime
-def test_official_quantisation(backend: str, bench: Bench, tmp_path: Any, defect: Any) -> None:
+def test_official_quantisation(backend: str, harness: BackendHarness, tmp_path: Any, defect: Any) -> None:
     """SAM's export script can quantise the decoder.
 
     https://github.com/facebookresearch/segment-anything/issues/611
     """
     with or_skip():
-        path = bench.exports.get("legacy")
+        path = harness.exports.get("legacy")
         with defect("onnx-optimize-model"):
             onnx_runtime.quantise_officially(path, str(tmp_path / "int8.onnx"))
 
 
 @with_onnxruntime
-def test_quantised_decoder(backend: str, bench: Bench, tmp_path: Any, measured: Dict[str, float]) -> None:
+def test_quantised_decoder(
+    backend: str, harness: BackendHarness, tmp_path: Any, measured: Dict[str, float]
+) -> None:
     """The decoder with int8 products gives nearly the same masks, from a clearly smaller file.
 
     https://github.com/pytorch/executorch/issues/22431
     """
     path = str(tmp_path / "int8.onnx")
     with or_skip():
-        onnx_runtime.quantise(bench.exports.get("legacy"), path)
-    graph, feed = onnx_graph.read(path), bench.feed("1", SIZE)
-    expected = bench.session("legacy").predict(feed)
-    difference = deviation(onnx_runtime.Session(path, onnx_runtime.CPU).predict(feed), expected, INT8)
+        onnx_runtime.quantise(harness.exports.get("legacy"), path)
+    graph, feed = onnx_graph.read(path), harness.feed("1", SIZE)
+    expected = harness.session("legacy").predict(feed)
+    difference = deviation(onnx_runtime.DecoderSession(path, onnx_runtime.CPU).predict(feed), expected, INT8)
     measured.update(
         logits_relative_l2=difference.logits,
         score_error=difference.score,
@@ -239,37 +241,39 @@ def test_quantised_decoder(backend: str, bench: Bench, tmp_path: Any, measured: 
     )
     assert graph.operators.get("MatMulInteger", 0) >= 20
     # Under a half for SAM's own widths; a narrow decoder has more beside its matrices.
-    assert graph.size < 0.8 * onnx_graph.read(bench.exports.get("legacy")).size
+    assert graph.size < 0.8 * onnx_graph.read(harness.exports.get("legacy")).size
     assert not difference.problems(INT8)
 
 
 @with_tensorrt
-def test_graph_for_tensorrt(backend: str, bench: Bench, defect: Any, settings: Dict[str, str]) -> None:
+def test_graph_for_tensorrt(
+    backend: str, harness: BackendHarness, defect: Any, settings: Dict[str, str]
+) -> None:
     """The exported decoder has no operators that TensorRT cannot compute a shape with.
 
     https://github.com/NVIDIA-AI-IOT/nanosam/issues/16
     """
     with or_skip():
-        operators = set(onnx_graph.read(bench.exports.get("legacy")).operators)
-        without = set(onnx_graph.read(bench.exports.get("for-tensorrt")).operators)
+        operators = set(onnx_graph.read(harness.exports.get("legacy")).operators)
+        without = set(onnx_graph.read(harness.exports.get("for-tensorrt")).operators)
     assert not {"OneHot", "Tile"} & without
-    found = sorted({"OneHot", "Tile"} & operators)
-    settings["operators"] = " and ".join(found) or "none"
-    if found:  # PyTorch before 2.1 wrote others
+    unsupported = sorted({"OneHot", "Tile"} & operators)
+    settings["operators"] = " and ".join(unsupported) or "none"
+    if unsupported:  # PyTorch before 2.1 wrote others
         with defect("tensorrt-onehot"):
             raise NotForTensorRT("the graph has {}".format(settings["operators"]))
 
 
 @with_onnxruntime
 @pytest.mark.parametrize("kind", ["1", "5", "box", "mask"])
-def test_decoder_for_tensorrt_matches(backend: str, kind: str, bench: Bench) -> None:
+def test_decoder_for_tensorrt_matches(backend: str, kind: str, harness: BackendHarness) -> None:
     """The form of the decoder that is made for TensorRT gives the predictor's answer.
 
     https://github.com/mit-han-lab/efficientvit/issues/78
     """
     with or_skip():
-        session = bench.session("for-tensorrt")
-    assert not problems(session.predict(bench.feed(kind, SIZE)), bench.eager(kind, SIZE), full=False)
+        session = harness.session("for-tensorrt")
+    assert not problems(session.predict(harness.feed(kind, SIZE)), harness.eager(kind, SIZE), full=False)
 
 
 @with_tensorrt
@@ -278,7 +282,7 @@ def test_engine_matches(
     backend: str,
     precision: str,
     device: str,
-    bench: Bench,
+    harness: BackendHarness,
     measured: Dict[str, float],
     settings: Dict[str, str],
 ) -> None:
@@ -288,12 +292,12 @@ def test_engine_matches(
     """
     with or_skip():
         settings["tensorrt"] = tensor_rt.load(device).__version__
-        engine = tensor_rt.Engine(bench.exports.get("for-tensorrt"), precision)
+        engine = tensor_rt.Engine(harness.exports.get("for-tensorrt"), precision)
     measured["half_layers"] = engine.half_layers
     assert (engine.half_layers > 0) == (precision == "fp16")
     for kind in ("1", "5", "box"):
-        found, expected = engine.predict(bench.feed(kind, SIZE)), bench.eager(kind, SIZE)
-        logits = relative_error(found.low_resolution, expected.low_resolution)
+        actual, expected = engine.predict(harness.feed(kind, SIZE)), harness.eager(kind, SIZE)
+        logits = relative_error(actual.low_resolution, expected.low_resolution)
         measured["logits_relative_l2"] = max(logits, measured.get("logits_relative_l2", 0.0))
         assert logits <= TENSORRT[precision][0]
-        assert float(np.abs(found.scores - expected.scores).max()) <= TENSORRT[precision][1]
+        assert float(np.abs(actual.scores - expected.scores).max()) <= TENSORRT[precision][1]

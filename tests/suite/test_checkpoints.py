@@ -25,6 +25,7 @@ from samcheck.guest.models.bad_checkpoints import (
     on_gpu,
     other_variant,
 )
+from samcheck.guest.models.variant import Checkpoint, Variant
 
 TINY = variants.VARIANTS["tiny"]
 
@@ -49,10 +50,10 @@ def good(state: State, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def described(path: Path, size: Optional[int] = None) -> variants.Checkpoint:
+def described(path: Path, size: Optional[int] = None) -> Checkpoint:
     """The file as an official one would be described."""
     content = path.read_bytes()
-    return variants.Checkpoint(path.name, size or len(content), hashlib.sha256(content).hexdigest())
+    return Checkpoint(path.name, size or len(content), hashlib.sha256(content).hexdigest())
 
 
 def same(left: State, right: State) -> bool:
@@ -119,10 +120,10 @@ def test_good_file_is_read(
     wrapper, make, options = GOOD[name]
     path = tmp_path / "checkpoint.pth"
     torch.save(make(state), path, **options)
-    found = checkpoints.read(str(path), shapes)
-    settings["left_alone"] = ", ".join(found.others) or "nothing"
-    assert found.wrapper == wrapper
-    assert same(found.parameters, state)
+    contents = checkpoints.read(str(path), shapes)
+    settings["left_alone"] = ", ".join(contents.others) or "nothing"
+    assert contents.wrapper == wrapper
+    assert same(contents.parameters, state)
 
 
 def test_checksums_may_be_missing(state: State, shapes: Any, tmp_path: Path) -> None:
@@ -240,10 +241,10 @@ def test_every_import_of_a_pickle_is_seen(name: str, tmp_path: Path, settings: D
     path = tmp_path / "checkpoint.pth"
     path.write_bytes(IMPORTING[name])
     with path.open("rb") as stream:
-        found = pickles.foreign(pickles.imported(stream))
-    settings["found"] = ", ".join(found)
-    assert found
-    assert not pickles.only_data(found)
+        names = pickles.foreign(pickles.imported(stream))
+    settings["found"] = ", ".join(names)
+    assert names
+    assert not pickles.only_data(names)
 
 
 def test_file_saved_on_a_gpu(
@@ -285,7 +286,7 @@ def test_loader_reads_checkpoints_so(
 
     https://github.com/pytorch/pytorch/issues/126952
     """
-    variant = variants.Variant("tiny", TINY.image_size, TINY.build, described(good))
+    variant = Variant("tiny", TINY.image_size, TINY.build, described(good))
     monkeypatch.setenv(checkpoints.CHECKPOINTS_VARIABLE, str(good.parent))
     model, carried = weights.load(variant)
     assert carried.kind == "official"

@@ -9,9 +9,9 @@ from typing import Any, Callable, Dict, List, Tuple
 import pytest
 import torch
 
-from samcheck.guest.models import pipeline, scenes
+from samcheck.guest.models import inference, scenes
 from samcheck.guest.models.backends import compiled, or_skip, require_sam
-from samcheck.guest.oracle.comparison import relative_error
+from samcheck.guest.oracle.tolerances import relative_error
 
 GROUP = "backends"
 #: Compiling reorders sums; measured with inductor 9e-7, with aot_eager 0 (relative L2, CPU).
@@ -34,7 +34,7 @@ class SilentlyWrong(Exception):
 
 
 @pytest.fixture(scope="session")
-def whole(loaded: Any, device: str, exact_float32: None) -> Any:
+def sam(loaded: Any, device: str, exact_float32: None) -> Any:
     """The model in float32 on the device."""
     with or_skip():
         return copy.deepcopy(require_sam(loaded)).to(device)
@@ -43,40 +43,40 @@ def whole(loaded: Any, device: str, exact_float32: None) -> Any:
 def pixels(model: Any) -> torch.Tensor:
     """(1, 3, S, S), as the encoder gets them: a scene, normalised and padded."""
     scene = scenes.draw(7, *SIZE)
-    prepared: torch.Tensor = model.preprocess(pipeline.resized_tensor(model, scene.image))
+    prepared: torch.Tensor = model.preprocess(inference.resized_tensor(model, scene.image))
     return prepared
 
 
 @with_compile
-def test_encoder_is_one_graph(backend: str, whole: Any, measured: Dict[str, float]) -> None:
+def test_encoder_is_one_graph(backend: str, sam: Any, measured: Dict[str, float]) -> None:
     """torch.compile takes the image encoder as one graph.
 
     https://github.com/pytorch/pytorch/issues/114220
     """
     with or_skip():
-        found = compiled.cut(whole.image_encoder, pixels(whole))
-    measured.update(graphs=found.graphs, graph_breaks=found.breaks)
-    assert (found.graphs, found.breaks) == (1, 0), found.reason
+        cut = compiled.cut(sam.image_encoder, pixels(sam))
+    measured.update(graphs=cut.graphs, graph_breaks=cut.breaks)
+    assert (cut.graphs, cut.breaks) == (1, 0), cut.reason
 
 
 @with_compile
 @pytest.mark.parametrize("kind", ["box", "points"])
 def test_prompt_is_one_graph(
-    backend: str, kind: str, whole: Any, defect: Any, measured: Dict[str, float]
+    backend: str, kind: str, sam: Any, defect: Any, measured: Dict[str, float]
 ) -> None:
     """torch.compile takes the prompt encoder as one graph.
 
     https://github.com/pytorch/pytorch/issues/114220
     """
-    corners = torch.tensor([[[9.0, 9.0], [50.0, 50.0]]], device=whole.device)
-    points = (corners, torch.ones(1, 2, device=whole.device)) if kind == "points" else None
+    corners = torch.tensor([[[9.0, 9.0], [50.0, 50.0]]], device=sam.device)
+    points = (corners, torch.ones(1, 2, device=sam.device)) if kind == "points" else None
     boxes = corners.reshape(1, 4) if kind == "box" else None
     with or_skip():
-        found = compiled.cut(whole.prompt_encoder, points, boxes, None)
-    measured.update(graphs=found.graphs, graph_breaks=found.breaks)
+        cut = compiled.cut(sam.prompt_encoder, points, boxes, None)
+    measured.update(graphs=cut.graphs, graph_breaks=cut.breaks)
     with defect("compile-point-prompts") if kind == "points" else contextlib.nullcontext():
-        if found.breaks:
-            raise GraphBroken("{} breaks, the first: {}".format(found.breaks, found.reason))
+        if cut.breaks:
+            raise GraphBroken("{} breaks, the first: {}".format(cut.breaks, cut.reason))
 
 
 @with_compile
@@ -86,37 +86,35 @@ def test_prompt_is_one_graph(
     ["aot_eager", pytest.param("inductor", marks=pytest.mark.full)],
 )
 def test_compiled_encoder_matches(
-    backend: str, compiler: str, whole: Any, defect: Any, measured: Dict[str, float]
+    backend: str, compiler: str, sam: Any, defect: Any, measured: Dict[str, float]
 ) -> None:
     """The compiled image encoder gives what the plain one does.
 
     https://github.com/pytorch/pytorch/issues/173823
     """
-    inputs = pixels(whole)
+    inputs = pixels(sam)
     with or_skip():
-        encoder = compiled.compiled(whole.image_encoder, backend=compiler)
+        encoder = compiled.compiled(sam.image_encoder, backend=compiler)
     with defect("inductor-setuptools") if compiler == "inductor" else contextlib.nullcontext():
-        found, expected = encoder(inputs), whole.image_encoder(inputs)
-        measured["features_relative_l2"] = relative_error(found.cpu().numpy(), expected.cpu().numpy())
+        actual, expected = encoder(inputs), sam.image_encoder(inputs)
+        measured["features_relative_l2"] = relative_error(actual.cpu().numpy(), expected.cpu().numpy())
         assert measured["features_relative_l2"] <= FEATURES
 
 
 @with_compile
-def test_sizes_are_not_all_compiled(
-    backend: str, whole: Any, defect: Any, measured: Dict[str, float]
-) -> None:
+def test_sizes_are_not_all_compiled(backend: str, sam: Any, defect: Any, measured: Dict[str, float]) -> None:
     """Resizing the masks is not compiled anew for every size of an image.
 
     https://github.com/pytorch/pytorch/issues/105279
     """
-    side = whole.image_encoder.img_size
-    low = torch.ones(1, 3, side // 4, side // 4, device=whole.device)
+    side = sam.image_encoder.img_size
+    low = torch.ones(1, 3, side // 4, side // 4, device=sam.device)
     sizes = ((240, 320), (320, 240), (200, 300), (256, 256), (100, 150))
     calls: List[Tuple[Any, ...]] = [
         (low, tuple(int(edge * side / max(size) + 0.5) for edge in size), size) for size in sizes
     ]
     with or_skip():
-        counts = compiled.graphs_compiled(whole.postprocess_masks, calls)
+        counts = compiled.graphs_compiled(sam.postprocess_masks, calls)
     measured["graphs"] = counts[-1]
     assert counts[0] == 1
     if torch.__version__.startswith("2.0."):
@@ -145,20 +143,20 @@ def overwritten(model: Any, encoder: Any, new_predictor: Callable[[Any], Any]) -
 @with_compile
 @pytest.mark.parametrize("graph", ["imitated", "cuda"])
 def test_kept_features(
-    backend: str, graph: str, whole: Any, device: str, new_predictor: Any, defect: Any
+    backend: str, graph: str, sam: Any, device: str, new_predictor: Any, defect: Any
 ) -> None:
     """Features that are kept stay what they were when the encoder reuses the memory of its answer.
 
     A CUDA graph does so, and a clone helps: https://github.com/facebookresearch/sam2/issues/460
     """
     if graph == "imitated":
-        encoder: Any = compiled.StaticOutput(whole.image_encoder)
+        encoder: Any = compiled.StaticOutput(sam.image_encoder)
     elif device != "cuda":
         pytest.skip("CUDA graphs exist on CUDA devices only")
     else:
         with or_skip():
-            encoder = compiled.compiled(whole.image_encoder, mode="reduce-overhead")
-    assert not overwritten(whole, compiled.ClonedOutput(encoder), new_predictor)
+            encoder = compiled.compiled(sam.image_encoder, mode="reduce-overhead")
+    assert not overwritten(sam, compiled.ClonedOutput(encoder), new_predictor)
     with defect("cuda-graph-overwrites"):
-        if overwritten(whole, encoder, new_predictor):
+        if overwritten(sam, encoder, new_predictor):
             raise SilentlyWrong("the features of the first image became those of the second")

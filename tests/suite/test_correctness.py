@@ -9,14 +9,14 @@ import pytest
 import torch
 
 from samcheck.guest import oracle
-from samcheck.guest.models import pipeline, precisions, scenes
+from samcheck.guest.models import inference, precisions, scenes
 from samcheck.guest.pictures import of_masks
 
 #: Heights and widths: portrait, odd, very wide, the very input size, larger than it, smaller than a patch.
 SIZES = ((320, 240), (97, 61), (40, 333), (256, 256), (301, 400), (13, 11))
 
 
-@pytest.mark.parametrize("kind", pipeline.PROMPT_KINDS)
+@pytest.mark.parametrize("kind", inference.PROMPT_KINDS)
 def test_prediction_matches_reference(
     ready: Any,
     computed_in: str,
@@ -33,11 +33,11 @@ def test_prediction_matches_reference(
     https://github.com/facebookresearch/segment-anything/issues/540 is what this must never miss.
     """
     tolerance = oracle.TOLERANCES[precision]
-    given = pipeline.prompt(scene, kind, ready.model.image_encoder.img_size)
-    found, wanted = pipeline.predict(ready, given), reference(kind)
-    seen = oracle.deviation(found, wanted, tolerance)
-    best = int(wanted.scores.argmax())
-    pictures.update(of_masks(scene.image, wanted.masks[best], found.masks[best]))
+    prompt = inference.prompt(scene, kind, ready.model.image_encoder.img_size)
+    actual, expected = inference.predict(ready, prompt), reference(kind)
+    seen = oracle.deviation(actual, expected, tolerance)
+    best = int(expected.scores.argmax())
+    pictures.update(of_masks(scene.image, expected.masks[best], actual.masks[best]))
     measured.update(
         logits_relative_l2=seen.logits,
         full_logits_relative_l2=seen.full,
@@ -50,7 +50,7 @@ def test_prediction_matches_reference(
     assert not seen.problems(tolerance)
 
 
-@pytest.mark.parametrize("kind", pipeline.PROMPT_KINDS)
+@pytest.mark.parametrize("kind", inference.PROMPT_KINDS)
 def test_reference_decides_something(variant: str, reference: Callable[[str], Any], kind: str) -> None:
     """The oracle's masks hold both foreground and background, so that comparing them means something.
 
@@ -66,14 +66,14 @@ def test_repeat_is_identical(model: Any, new_predictor: Any, precision: str, sce
 
     https://github.com/facebookresearch/segment-anything/issues/751
     """
-    given = pipeline.prompt(scene, "point")
+    prompt = inference.prompt(scene, "point")
     ready = new_predictor(model)
     ready.set_image(scene.image)
-    first = pipeline.predict(ready, given)
+    first = inference.predict(ready, prompt)
     ready.set_image(np.ascontiguousarray(scene.image[:, ::-1]))
-    mirrored = pipeline.predict(ready, given)
+    mirrored = inference.predict(ready, prompt)
     ready.set_image(scene.image)
-    second = pipeline.predict(ready, given)
+    second = inference.predict(ready, prompt)
     assert np.array_equal(first.low_resolution, second.low_resolution)
     assert np.array_equal(first.scores, second.scores)
     assert not np.array_equal(first.low_resolution, mirrored.low_resolution)
@@ -109,9 +109,9 @@ def test_image_sizes(model: Any, new_predictor: Any, oracle_model: Any, size: An
     ready = new_predictor(model)
     ready.set_image(scene.image)
     for kind in ("point", "box"):
-        given = pipeline.prompt(scene, kind)
-        expected = oracle_model.predict(oracle_model.encode(scene.image), given)
-        seen = oracle.deviation(pipeline.predict(ready, given), expected, oracle.TOLERANCES["fp32"])
+        prompt = inference.prompt(scene, kind)
+        expected = oracle_model.predict(oracle_model.encode(scene.image), prompt)
+        seen = oracle.deviation(inference.predict(ready, prompt), expected, oracle.TOLERANCES["fp32"])
         assert not seen.problems(oracle.TOLERANCES["fp32"])
 
 
@@ -121,10 +121,10 @@ def test_thresholded_masks(ready: Any, scene: Any, reference: Callable[[str], An
 
     https://github.com/facebookresearch/segment-anything/issues/552
     """
-    given = pipeline.prompt(scene, "box")
-    masks, _, _ = ready.predict(**given.arguments())
+    prompt = inference.prompt(scene, "box")
+    masks, _, _ = ready.predict(**prompt.arguments())
     assert masks.dtype == np.bool_
-    assert np.array_equal(masks, pipeline.predict(ready, given).logits > 0)
+    assert np.array_equal(masks, inference.predict(ready, prompt).logits > 0)
 
 
 @pytest.mark.precisions("fp32")
@@ -143,10 +143,10 @@ def test_batch_matches_singles(ready: Any, scene: Any, measured: Dict[str, float
         ready.predict_torch(coordinate[None], label[None], return_logits=True)
         for coordinate, label in zip(coordinates, labels)
     ]
-    for name, whole, parts in zip(("masks", "scores", "low"), batch, zip(*singles)):
+    for name, together, parts in zip(("masks", "scores", "low"), batch, zip(*singles)):
         one_by_one = torch.cat(parts)
-        assert whole.shape == one_by_one.shape
-        worst = oracle.relative_error(whole.cpu().numpy(), one_by_one.cpu().numpy())
+        assert together.shape == one_by_one.shape
+        worst = oracle.relative_error(together.cpu().numpy(), one_by_one.cpu().numpy())
         measured["{}_relative_l2".format(name)] = worst
         # Products are cut differently for other batch sizes: rounding, but no more.
         assert worst <= oracle.TOLERANCES["fp32"].logits
@@ -165,9 +165,9 @@ def test_several_boxes(ready: Any, scene: Any, oracle_model: Any) -> None:
     encoded = oracle_model.encode(scene.image)
     for index, box in enumerate(boxes):
         answer = (logits[index], low[index], scores[index])
-        found = pipeline.Prediction(*(part.cpu().numpy() for part in answer))
-        expected = oracle_model.predict(encoded, pipeline.Prompt(box=box))
-        seen = oracle.deviation(found, expected, oracle.TOLERANCES["fp32"])
+        actual = inference.Prediction(*(part.cpu().numpy() for part in answer))
+        expected = oracle_model.predict(encoded, inference.Prompt(box=box))
+        seen = oracle.deviation(actual, expected, oracle.TOLERANCES["fp32"])
         assert not seen.problems(oracle.TOLERANCES["fp32"])
 
 
@@ -179,10 +179,10 @@ def test_model_called_with_a_list(model: Any, oracle_model: Any) -> None:
     https://github.com/facebookresearch/segment-anything/issues/223
     """
     pictures = [scenes.draw(12, 240, 320), scenes.draw(13, 200, 120)]
-    given = [pipeline.prompt(scene, "box") for scene in pictures]
-    answers = model([as_input(model, scene, each) for scene, each in zip(pictures, given)], True)
-    for scene, each, answer in zip(pictures, given, answers):
-        expected = oracle_model.predict(oracle_model.encode(scene.image), each)
+    prompts = [inference.prompt(scene, "box") for scene in pictures]
+    answers = model([as_input(model, scene, prompt) for scene, prompt in zip(pictures, prompts)], True)
+    for scene, prompt, answer in zip(pictures, prompts, answers):
+        expected = oracle_model.predict(oracle_model.encode(scene.image), prompt)
         low, scores = answer["low_res_logits"][0].cpu().numpy(), answer["iou_predictions"][0].cpu().numpy()
         tolerance = oracle.TOLERANCES["fp32"]
         assert oracle.relative_error(low, expected.low_resolution) <= tolerance.logits
@@ -229,10 +229,10 @@ def test_resized_tensors(oracle_model: Any, scene: Any, defect: Any) -> None:
     tensor = torch.from_numpy(scene.image.transpose(2, 0, 1).copy())[None].float()
     expected = oracle_model.pixels(scene.image).transpose(2, 0, 1)
     with defect("resize-tensor-axes"):
-        found = resize.apply_image_torch(tensor)[0].numpy()
-        if found.shape != expected.shape:
-            raise ValueError("resized to {}, not {}".format(found.shape, expected.shape))
-        assert np.abs(found - expected).mean() <= 1.0
+        actual = resize.apply_image_torch(tensor)[0].numpy()
+        if actual.shape != expected.shape:
+            raise ValueError("resized to {}, not {}".format(actual.shape, expected.shape))
+        assert np.abs(actual - expected).mean() <= 1.0
 
 
 def grid(size: Any, side: int) -> np.ndarray:
@@ -241,7 +241,7 @@ def grid(size: Any, side: int) -> np.ndarray:
     return np.stack(np.meshgrid(xs, ys), axis=-1).reshape(-1, 2)
 
 
-def as_input(model: Any, scene: Any, given: pipeline.Prompt) -> Dict[str, Any]:
+def as_input(model: Any, scene: Any, prompt: inference.Prompt) -> Dict[str, Any]:
     """An element of the list that `Sam.forward` takes."""
     from segment_anything.utils.transforms import ResizeLongestSide
 
@@ -252,6 +252,6 @@ def as_input(model: Any, scene: Any, given: pipeline.Prompt) -> Dict[str, Any]:
         "image": torch.as_tensor(pixels, device=model.device),
         "original_size": size,
         "boxes": torch.as_tensor(
-            resize.apply_boxes(given.box, size), dtype=torch.float32, device=model.device
+            resize.apply_boxes(prompt.box, size), dtype=torch.float32, device=model.device
         ),
     }

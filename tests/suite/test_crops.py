@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from samcheck.guest import oracle
-from samcheck.guest.models.pipeline import Prompt
+from samcheck.guest.models.inference import Prompt
 
 GROUP = "automatic"
 pytestmark = [pytest.mark.variants("tiny"), pytest.mark.precisions("fp32")]
@@ -22,8 +22,8 @@ def records(model: Any, scene: Any) -> List[Dict[str, Any]]:
     generator = SamAutomaticMaskGenerator(
         model, points_per_side=4, crop_n_layers=1, pred_iou_thresh=0.6, stability_score_thresh=0.7
     )
-    found: List[Dict[str, Any]] = generator.generate(scene.image)
-    return found
+    records: List[Dict[str, Any]] = generator.generate(scene.image)
+    return records
 
 
 def of_crops(records: List[Dict[str, Any]], scene: Any) -> List[Dict[str, Any]]:
@@ -39,13 +39,13 @@ def test_boxes_and_points_lie_in_their_crop(
 
     https://github.com/facebookresearch/segment-anything/issues/554
     """
-    found = of_crops(records, scene)
-    measured["from_crops"] = len(found)
-    assert found
-    for record in found:
+    from_crops = of_crops(records, scene)
+    measured["from_crops"] = len(from_crops)
+    assert from_crops
+    for record in from_crops:
         mask = record["segmentation"]
         assert mask.shape == scene.image.shape[:2]
-        left, top, width, height = (int(each) for each in record["crop_box"])
+        left, top, width, height = (int(pixels) for pixels in record["crop_box"])
         outside = mask.copy()
         outside[top : top + height, left : left + width] = False
         assert not outside.any()
@@ -62,11 +62,11 @@ def test_masks_are_the_oracles(records: List[Dict[str, Any]], scene: Any, oracle
     https://github.com/facebookresearch/segment-anything/issues/752
     """
     for record in of_crops(records, scene):
-        left, top, width, height = (int(each) for each in record["crop_box"])
+        left, top, width, height = (int(pixels) for pixels in record["crop_box"])
         crop = np.ascontiguousarray(scene.image[top : top + height, left : left + width])
         point = np.array(record["point_coords"]) - (left, top)
         expected = oracle_model.predict(oracle_model.encode(crop), Prompt(point, np.array([1])))
         index = int(np.abs(expected.scores - record["predicted_iou"]).argmin())
         assert expected.scores[index] == pytest.approx(record["predicted_iou"], abs=1e-4)
-        found = record["segmentation"][top : top + height, left : left + width]
-        assert oracle.iou(found, expected.masks[index]) >= oracle.MASK_IOU
+        mask = record["segmentation"][top : top + height, left : left + width]
+        assert oracle.iou(mask, expected.masks[index]) >= oracle.MASK_IOU

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from samcheck.guest import oracle
-from samcheck.guest.models import availability, pipeline, precisions
+from samcheck.guest.models import inference, precision_support, precisions
 from samcheck.guest.oracle.own_code import in_float64
 
 DTYPES = {"half": torch.float16, "bfloat16": torch.bfloat16, "double": torch.float64}
@@ -30,10 +30,10 @@ def cast(loaded: Any, device: str) -> Callable[[str], Any]:
     return make
 
 
-def agrees(found: pipeline.Prediction, expected: pipeline.Prediction, precision: str) -> bool:
+def agrees(actual: inference.Prediction, expected: inference.Prediction, precision: str) -> bool:
     """Whether an answer that came is also right, by the wider tolerance of half precisions."""
     tolerance = oracle.TOLERANCES[precision]
-    return not oracle.deviation(found, expected, tolerance).problems(tolerance)
+    return not oracle.deviation(actual, expected, tolerance).problems(tolerance)
 
 
 @pytest.mark.variants("tiny")
@@ -53,13 +53,13 @@ def test_naive_cast(
     https://github.com/pytorch/benchmark/pull/1764
     """
     model = cast(name)
-    given = pipeline.prompt(scene, kind, model.image_encoder.img_size)
+    prompt = inference.prompt(scene, kind, model.image_encoder.img_size)
     with defect("prompt-encoder-float32", "mask-prompt-float32", "cpu-half-kernels"):
         ready = new_predictor(model)
         ready.set_image(scene.image)
-        found = pipeline.predict(ready, given)
+        prediction = inference.predict(ready, prompt)
         # Gone only if the masks are right: a silent failure is worse than a loud one.
-        assert agrees(found, reference(kind), "bf16")
+        assert agrees(prediction, reference(kind), "bf16")
 
 
 @pytest.mark.variants("tiny")
@@ -94,7 +94,7 @@ def test_cast_rounds_normalisation(cast: Callable[[str], Any], name: str, defect
 def require_autocast(name: str, device: str) -> None:
     """Skips where this build does not apply autocast to the dtype."""
     precision = precisions.PRECISIONS["autocast-fp16" if name == "half" else "autocast-bf16"]
-    reason = availability.unavailable(precision, device)
+    reason = precision_support.unavailable(precision, device)
     if reason:
         pytest.skip("no {} on {}: {}".format(precision.name, device, reason))
 
@@ -113,10 +113,10 @@ def test_autocast_everything(
     known = ("autocast-numpy", "autocast-narrow-scores", "autocast-layer-norm")
     with defect(*known), torch.autocast(device, dtype=DTYPES[name]):
         ready.set_image(scene.image)
-        found = pipeline.predict(ready, pipeline.prompt(scene, "point"))
-        if found.scores.dtype != np.float32:
-            raise SilentlyWrong("scores come back as {}".format(found.scores.dtype))
-        assert agrees(found, reference("point"), "bf16")
+        prediction = inference.predict(ready, inference.prompt(scene, "point"))
+        if prediction.scores.dtype != np.float32:
+            raise SilentlyWrong("scores come back as {}".format(prediction.scores.dtype))
+        assert agrees(prediction, reference("point"), "bf16")
 
 
 @pytest.mark.variants("tiny")
@@ -132,9 +132,9 @@ def test_autocast_features(
     ready = new_predictor(copy.deepcopy(loaded).to(device))
     with torch.autocast(device, dtype=DTYPES[name]):
         ready.set_image(scene.image)
-    found = ready.features[0].permute(1, 2, 0).float().cpu().numpy()
-    wrong = oracle.relative_error(found, oracle_model.encode(scene.image).features)
-    assert np.isfinite(found).all()
+    actual = ready.features[0].permute(1, 2, 0).float().cpu().numpy()
+    wrong = oracle.relative_error(actual, oracle_model.encode(scene.image).features)
+    assert np.isfinite(actual).all()
     allowed = oracle.TOLERANCES["bf16"].logits
     if name == "bfloat16" or device == "cuda":
         assert wrong <= allowed
@@ -160,8 +160,8 @@ def scaled(loaded: Any, scene: Any, largest: float) -> Any:
     """The model with a neck whose activations reach `largest`; the features stay, but for rounding."""
     model = copy.deepcopy(loaded)
     seen = []
-    handle = model.image_encoder.neck[0].register_forward_hook(lambda *given: seen.append(given[2]))
-    model.image_encoder(model.preprocess(pipeline.resized_tensor(model, scene.image)))
+    handle = model.image_encoder.neck[0].register_forward_hook(lambda *call: seen.append(call[2]))
+    model.image_encoder(model.preprocess(inference.resized_tensor(model, scene.image)))
     handle.remove()
     with torch.no_grad():
         model.image_encoder.neck[0].weight *= largest / seen[0].abs().max()
@@ -177,7 +177,7 @@ def loud(loaded: Any, scene: Any) -> Any:
 def half_features(model: Any, scene: Any) -> np.ndarray:
     """Features (h, w, C) of the encoder cast to float16 as it is, `LayerNorm2d` and all."""
     encoder = copy.deepcopy(model.image_encoder).half()
-    resized = pipeline.resized_tensor(model, scene.image)
+    resized = inference.resized_tensor(model, scene.image)
     features = encoder(model.preprocess(resized).half())[0]
     array: np.ndarray = features.permute(1, 2, 0).float().cpu().numpy()
     return array
@@ -193,17 +193,17 @@ def test_half_collapse_is_seen(
     """
     from samcheck.guest.oracle.sam import Oracle
 
-    if availability.missing_kernel(torch.float16, device):
+    if precision_support.missing_kernel(torch.float16, device):
         pytest.skip("no float16 kernels on {}".format(device))
     quiet = scaled(loaded, scene, 50.0)
     expected = Oracle.of(loud).encode(scene.image).features
-    found = half_features(loud.to(device), scene)
+    actual = half_features(loud.to(device), scene)
     control = half_features(copy.deepcopy(quiet).to(device), scene)
-    measured["relative_l2"] = oracle.relative_error(found, expected)
+    measured["relative_l2"] = oracle.relative_error(actual, expected)
     measured["control_relative_l2"] = oracle.relative_error(
         control, Oracle.of(quiet).encode(scene.image).features
     )
-    assert np.isfinite(found).all(), "a NaN check would have seen this"
+    assert np.isfinite(actual).all(), "a NaN check would have seen this"
     assert measured["control_relative_l2"] <= oracle.TOLERANCES["bf16"].logits
     with defect("layernorm2d-overflow"):
         if measured["relative_l2"] > 0.5:
@@ -223,10 +223,10 @@ def test_safe_path_survives_large_activations(
     from samcheck.guest.oracle.sam import Oracle
 
     safe = precisions.apply(loud, precisions.PRECISIONS[precision], device)
-    features = safe.image_encoder(safe.preprocess(pipeline.resized_tensor(safe, scene.image)))
-    found = features[0].permute(1, 2, 0).cpu().numpy()
+    features = safe.image_encoder(safe.preprocess(inference.resized_tensor(safe, scene.image)))
+    actual = features[0].permute(1, 2, 0).cpu().numpy()
     expected = Oracle.of(loud).encode(scene.image).features
-    assert oracle.relative_error(found, expected) <= oracle.TOLERANCES[precision].logits
+    assert oracle.relative_error(actual, expected) <= oracle.TOLERANCES[precision].logits
 
 
 def test_types_that_come_back(ready: Any, scene: Any, settings: Dict[str, str]) -> None:
@@ -236,8 +236,8 @@ def test_types_that_come_back(ready: Any, scene: Any, settings: Dict[str, str]) 
     """
     settings["features_dtype"] = str(ready.features.dtype)
     assert ready.features.dtype is torch.float32
-    found = pipeline.predict(ready, pipeline.prompt(scene, "box"))
-    for array in (found.logits, found.low_resolution, found.scores):
+    prediction = inference.predict(ready, inference.prompt(scene, "box"))
+    for array in (prediction.logits, prediction.low_resolution, prediction.scores):
         assert array.dtype == np.float32
         assert np.isfinite(array).all()
 
@@ -253,8 +253,8 @@ def test_float64_when_helped(
     """
     ready = new_predictor(in_float64(loaded))
     ready.set_image(scene.image)
-    given = pipeline.prompt(scene, kind, loaded.image_encoder.img_size)
-    found = pipeline.predict(ready, given)
-    measured["relative_l2"] = oracle.relative_error(found.low_resolution, reference(kind).low_resolution)
+    prompt = inference.prompt(scene, kind, loaded.image_encoder.img_size)
+    prediction = inference.predict(ready, prompt)
+    measured["relative_l2"] = oracle.relative_error(prediction.low_resolution, reference(kind).low_resolution)
     # SAM rounds coordinates, mean and deviation to float32; nothing else.
     assert measured["relative_l2"] <= 5e-7

@@ -77,9 +77,9 @@ def test_encoder_kernels(precision: str, device: str, defect) -> None:
 
     https://github.com/yatengLG/ISAT_with_segment_anything/issues/126
     """
-    from samcheck.guest.models import availability, precisions
+    from samcheck.guest.models import precision_support, precisions
 
-    missing = availability.unavailable(precisions.PRECISIONS[precision], device)
+    missing = precision_support.unavailable(precisions.PRECISIONS[precision], device)
     if precision == "fp16" and device == "cpu":
         with defect("cpu-half-kernels"):
             if missing:

@@ -14,19 +14,19 @@ from samcheck.guest.models import wrong_inputs
 
 
 @pytest.fixture(scope="module")
-def bench(plain: Any, scene: Any) -> wrong_inputs.Bench:
-    return wrong_inputs.Bench(plain, scene)
+def harness(plain: Any, scene: Any) -> wrong_inputs.InputHarness:
+    return wrong_inputs.InputHarness(plain, scene)
 
 
 @pytest.mark.parametrize("case", wrong_inputs.WRONG_INPUTS, ids=lambda case: case.id)
 def test_wrong_input(
-    bench: wrong_inputs.Bench, case: wrong_inputs.WrongInput, defect: Any, settings: Dict[str, str]
+    harness: wrong_inputs.InputHarness, case: wrong_inputs.WrongInput, defect: Any, settings: Dict[str, str]
 ) -> None:
     """A wrong input is refused before there is an answer, and the next right one is answered as before.
 
     https://github.com/facebookresearch/segment-anything/issues/268 shows what people hand over.
     """
-    happened = wrong_inputs.hand_over(bench, case)
+    happened = wrong_inputs.hand_over(harness, case)
     settings["happened"] = happened.text
     if case.accepted and not (happened.refused and case.refusals):
         with defect(case.accepted):
@@ -34,11 +34,11 @@ def test_wrong_input(
                 raise wrong_inputs.SilentlyAccepted("{}: {}".format(case.id, happened.text))
     else:
         assert happened.refused or happened.as_right, happened.text
-    assert all(map(np.array_equal, bench.answer, bench.prompt(**bench.given)))
+    assert all(map(np.array_equal, harness.answer, harness.prompt(**harness.right_prompt)))
 
 
 #: Unusual objects that the documentation allows.
-RIGHT_INPUTS: Dict[str, Callable[[wrong_inputs.Bench], Any]] = {
+RIGHT_INPUTS: Dict[str, Callable[[wrong_inputs.InputHarness], Any]] = {
     "the-usual": lambda b: b.image(b.scene.image),
     "bgr-marked": lambda b: b.image(b.scene.image[..., ::-1], "BGR"),
     "not-contiguous": lambda b: b.image(b.scene.image[::-1].copy()[::-1]),
@@ -53,54 +53,54 @@ RIGHT_INPUTS: Dict[str, Callable[[wrong_inputs.Bench], Any]] = {
 
 
 @pytest.mark.parametrize("name", sorted(RIGHT_INPUTS))
-def test_right_input(bench: wrong_inputs.Bench, name: str) -> None:
+def test_right_input(harness: wrong_inputs.InputHarness, name: str) -> None:
     """A right input in an unusual form gives the same bits as in its usual form.
 
     https://github.com/facebookresearch/segment-anything/pull/780
     """
-    assert all(map(np.array_equal, RIGHT_INPUTS[name](bench), bench.answer))
+    assert all(map(np.array_equal, RIGHT_INPUTS[name](harness), harness.answer))
 
 
-def test_arrays_of_any_strides(bench: wrong_inputs.Bench) -> None:
+def test_arrays_of_any_strides(harness: wrong_inputs.InputHarness) -> None:
     """Points, labels, box and mask may be views of other arrays: their values count, not their memory.
 
     https://github.com/facebookresearch/segment-anything/issues/477
     """
-    height, width = bench.size
+    height, width = harness.size
     points = np.array([[width / 4, height / 2], [width / 2, height / 4], [width / 3, height / 5]])
     usual = {
         "point_coords": points,
         "point_labels": np.array([1, 0, 1]),
-        "box": bench.box.copy(),
-        "mask_input": np.ascontiguousarray(bench.answer[2][:1]),
+        "box": harness.box.copy(),
+        "mask_input": np.ascontiguousarray(harness.answer[2][:1]),
     }
     views = {
         "point_coords": np.asfortranarray(points),
         "point_labels": np.repeat(usual["point_labels"], 2)[::2],
-        "box": bench.box[::-1].copy()[::-1],
-        "mask_input": np.asfortranarray(bench.answer[2][:1]),
+        "box": harness.box[::-1].copy()[::-1],
+        "mask_input": np.asfortranarray(harness.answer[2][:1]),
     }
     for name, view in views.items():
         assert np.array_equal(view, usual[name])
-    assert all(map(np.array_equal, bench.prompt(**usual), bench.prompt(**views)))
+    assert all(map(np.array_equal, harness.prompt(**usual), harness.prompt(**views)))
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 200), (200, 1)], ids=str)
-def test_smallest_images(bench: wrong_inputs.Bench, shape: Any) -> None:
+def test_smallest_images(harness: wrong_inputs.InputHarness, shape: Any) -> None:
     """Images one pixel high or wide give masks of their own size and finite scores.
 
     https://github.com/facebookresearch/segment-anything/issues/294
     """
-    masks, scores, _ = bench.image(np.full((*shape, 3), 128, np.uint8))
+    masks, scores, _ = harness.image(np.full((*shape, 3), 128, np.uint8))
     assert masks.shape == (3, *shape)
     assert np.isfinite(scores).all()
 
 
-def test_arguments_are_left_alone(bench: wrong_inputs.Bench) -> None:
+def test_arguments_are_left_alone(harness: wrong_inputs.InputHarness) -> None:
     """Neither the image nor the prompt that the caller holds is changed."""
-    image, point, label = bench.scene.image.copy(), bench.point.copy(), np.array([1])
-    low = bench.prompt(**bench.given)[2][:1].copy()
-    kept = [each.copy() for each in (image, point, label, low, bench.box)]
-    bench.image(image)
-    bench.prompt(point_coords=point, point_labels=label, box=bench.box, mask_input=low)
-    assert all(map(np.array_equal, kept, (image, point, label, low, bench.box)))
+    image, point, label = harness.scene.image.copy(), harness.point.copy(), np.array([1])
+    low = harness.prompt(**harness.right_prompt)[2][:1].copy()
+    kept = [array.copy() for array in (image, point, label, low, harness.box)]
+    harness.image(image)
+    harness.prompt(point_coords=point, point_labels=label, box=harness.box, mask_input=low)
+    assert all(map(np.array_equal, kept, (image, point, label, low, harness.box)))

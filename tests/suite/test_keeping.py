@@ -21,8 +21,8 @@ pytestmark = pytest.mark.usefixtures("quick_collections")
 def tensors() -> int:
     """Bytes of all tensors that anything in this process still holds; views count for their part."""
     gc.collect()
-    found = [each for each in gc.get_objects() if type(each) in (torch.Tensor, torch.nn.Parameter)]
-    return sum(map(size, found))
+    kinds = (torch.Tensor, torch.nn.Parameter)
+    return sum(size(item) for item in gc.get_objects() if type(item) in kinds)
 
 
 def size(tensor: Any) -> int:
@@ -53,8 +53,8 @@ def growth(use: Callable[[], Any]) -> Tuple[int, int]:
         tracemalloc.stop()
 
 
-@pytest.mark.parametrize("what", ["image", "prompt", "automatic"])
-def test_use_keeps_nothing(what: str, plain: Any, measured: Dict[str, float]) -> None:
+@pytest.mark.parametrize("use", ["image", "prompt", "automatic"])
+def test_use_keeps_nothing(use: str, plain: Any, measured: Dict[str, float]) -> None:
     """Images that follow each other, prompts on one image, and automatic masks leave nothing behind.
 
     https://github.com/facebookresearch/segment-anything/issues/743
@@ -67,9 +67,9 @@ def test_use_keeps_nothing(what: str, plain: Any, measured: Dict[str, float]) ->
         "prompt": lambda: predictor_states.ask(ready),
         "automatic": lambda: automatic.generate(image),
     }
-    kept_tensors, kept_arrays = growth(uses[what])
+    kept_tensors, kept_arrays = growth(uses[use])
     measured.update(tensors_bytes=kept_tensors, arrays_bytes=kept_arrays)
     assert kept_tensors == 0
     # Tables of the interpreter grow by some kilobytes; one answer in each use would be far more.
-    smallest = min(np.asarray(each).nbytes for each in predictor_states.ask(ready)[:1])
-    assert kept_arrays < min(smallest, 2**16)
+    logits_bytes = np.asarray(predictor_states.ask(ready)[0]).nbytes
+    assert kept_arrays < min(logits_bytes, 2**16)

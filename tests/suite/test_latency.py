@@ -13,7 +13,7 @@ import torch
 
 from samcheck.guest import launch
 from samcheck.guest.benchmark import latency
-from samcheck.guest.models import pipeline, precisions
+from samcheck.guest.models import inference, precisions
 from samcheck.guest.models.backends import compiled, or_skip
 from samcheck.guest.models.variants import KNOWN_EVERYWHERE, VARIANTS
 from samcheck.guest.record import Series
@@ -84,8 +84,8 @@ def test_encoder(timed: Callable[..., Any], model: Any, device: str, measured: D
 
 def test_decoder(timed: Callable[..., Any], ready: Any, scene: Any) -> None:
     """One prompt on an image that is already encoded, until the masks are in host memory."""
-    given = pipeline.prompt(scene, "point")
-    assert len(timed(lambda: pipeline.predict(ready, given)).masks) == 3
+    prompt = inference.prompt(scene, "point")
+    assert len(timed(lambda: inference.predict(ready, prompt)).masks) == 3
 
 
 @pytest.mark.full
@@ -111,7 +111,7 @@ def test_encoder_share_of_peak(
     # Every token goes through every layer of the blocks, and windows are padded.
     tokens = (size // 16) ** 2
     assert work >= 2.0 * tokens * sum(
-        each.numel() for each in model.image_encoder.parameters() if each.dim() == 2
+        weight.numel() for weight in model.image_encoder.parameters() if weight.dim() == 2
     )
     if device == "cuda":  # a CPU is shared with whoever else computes between the two measurements
         # More than products of just this kind can reach: then the work, the time or the rate is wrong.
@@ -155,23 +155,23 @@ def test_end_to_end(
     timed: Callable[..., Any], model: Any, new_predictor: Any, scene: Any, measured: Dict[str, float]
 ) -> None:
     """From a picture in host memory to masks in host memory, nothing cached."""
-    given = pipeline.prompt(scene, "point")
-    assert len(timed(lambda: pipeline.segment(new_predictor(model), scene, given)).masks) == 3
+    prompt = inference.prompt(scene, "point")
+    assert len(timed(lambda: inference.segment(new_predictor(model), scene, prompt)).masks) == 3
     per_second(measured)
 
 
 @only_float32
 def test_cached(timed: Callable[..., Any], model: Any, ready: Any, new_predictor: Any, scene: Any) -> None:
     """The same with the embedding kept in host memory from an earlier visit to the picture."""
-    given, features = pipeline.prompt(scene, "point"), ready.features.cpu()
+    prompt, features = inference.prompt(scene, "point"), ready.features.cpu()
 
     def step() -> Any:
         predictor = new_predictor(model)
         predictor.original_size, predictor.input_size = ready.original_size, ready.input_size
         predictor.features, predictor.is_image_set = features.to(model.device), True
-        return pipeline.predict(predictor, given)
+        return inference.predict(predictor, prompt)
 
-    assert (timed(step).masks == pipeline.predict(ready, given).masks).all()
+    assert (timed(step).masks == inference.predict(ready, prompt).masks).all()
 
 
 @only_float32
@@ -182,19 +182,19 @@ def test_automatic(
     from segment_anything import SamAutomaticMaskGenerator
 
     generator = SamAutomaticMaskGenerator(model, points_per_side=8)
-    found = timed(lambda: generator.generate(scene.image))
+    records = timed(lambda: generator.generate(scene.image))
     per_second(measured)
-    assert isinstance(found, list)
+    assert isinstance(records, list)
 
 
 @pytest.mark.full
 @only_float32
-@pytest.mark.parametrize("what", ["load", "first_call"])
+@pytest.mark.parametrize("phase", ["load", "first_call"])
 def test_fresh_process(
-    fresh: Dict[str, float], what: str, precision: str, measured: Dict[str, float], series: List[Series]
+    fresh: Dict[str, float], phase: str, precision: str, measured: Dict[str, float], series: List[Series]
 ) -> None:
     """Loading the model, and the first picture, in a process that has done neither."""
-    name = "{}_ms".format(what)
+    name = "{}_ms".format(phase)
     measured["median_ms"] = fresh[name]
     measured["of_the_second_call"] = fresh["first_call_ms"] / fresh["second_call_ms"]
     series.append(Series({"wall_ms": [fresh[name]]}, rounds=1, warmup=0, stopped="once per process"))
@@ -209,5 +209,5 @@ def fresh(variant: str, device: str) -> Dict[str, float]:
     command = launch.command("samcheck.guest.benchmark.cold_start", "--device", device, "--variant", variant)
     environment = dict(os.environ, PYTHONPATH=os.pathsep.join(sys.path))
     said = subprocess.run(command, stdout=subprocess.PIPE, check=True, text=True, env=environment)
-    found: Dict[str, float] = json.loads(said.stdout.splitlines()[-1])
-    return found
+    times: Dict[str, float] = json.loads(said.stdout.splitlines()[-1])
+    return times

@@ -28,7 +28,7 @@ def test_every_parameter_is_wanted(state: Dict[str, Any]) -> None:
     https://github.com/SysCV/sam-hq/issues/6
     """
     name = sorted(state)[0]
-    without = {each: value for each, value in state.items() if each != name}
+    without = {key: value for key, value in state.items() if key != name}
     with pytest.raises(RuntimeError, match=name):
         TINY.build().load_state_dict(without)
 

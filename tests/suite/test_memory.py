@@ -66,14 +66,14 @@ def provoked(isolated: Callable[..., Any], place: str, variant: str) -> Any:
 
     if place == "loading" and VARIANTS[variant].tier != "fast":
         pytest.skip("SAM loads every size with the same lines, which the small variant tries")
-    found = Provoked(**isolated("place", place=place))
-    if found.unsupported:
-        pytest.skip(found.unsupported)
+    provoked = Provoked(**isolated("place", place=place))
+    if provoked.unsupported:
+        pytest.skip(provoked.unsupported)
     # Else what is said of the time after a failure would hold without one.
-    assert found.error, "nothing failed at {}: {} of {} MiB were enough".format(
-        place, found.limit_mib, found.need_mib
+    assert provoked.error, "nothing failed at {}: {} of {} MiB were enough".format(
+        place, provoked.limit_mib, provoked.need_mib
     )
-    return found
+    return provoked
 
 
 @pytest.mark.variants(*memory_model.SHAPES)  # a model of one's own may need its memory elsewhere
@@ -181,4 +181,4 @@ def test_more_elements_than_int32(device: str, defect: Any) -> None:
     with defect("nonzero-int32"):
         assert len(mask_to_rle_pytorch(masks)) == BEYOND_INT32
     few = mask_to_rle_pytorch(masks[:2])
-    assert [each["counts"] for each in few] == [[1024**2]] * 2
+    assert [runs["counts"] for runs in few] == [[1024**2]] * 2

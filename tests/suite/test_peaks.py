@@ -41,9 +41,9 @@ def test_peaks_are_as_counted(
 
     https://github.com/facebookresearch/segment-anything/issues/174
     """
-    every = isolated("peaks", wanted=asked_with(precision))
+    rows = isolated("peaks", wanted=asked_with(precision))
     wrong = []
-    for row in (each for each in every if each["precision"] == precision):
+    for row in (row for row in rows if row["precision"] == precision):
         if row["unsupported"]:
             pytest.skip("no {} on {}: {}".format(precision, device, row["unsupported"]))
         step, counted = row["step"], row["counted_mib"]
@@ -75,18 +75,18 @@ def test_largest_batch_is_as_counted(
 
     https://github.com/facebookresearch/segment-anything/issues/351
     """
-    found = isolated("largest")
-    measured.update(card_mib=round(found["card_mib"], 1), counted=found["counted"], found=found["found"])
-    settings["error"] = found["error"]
-    assert found["error"], "nothing failed in {} tries".format(found["tries"])
-    assert abs(found["found"] - found["counted"]) <= TOLERANCE * found["counted"]
+    batch = isolated("largest")
+    measured.update(card_mib=round(batch["card_mib"], 1), counted=batch["counted"], found=batch["found"])
+    settings["error"] = batch["error"]
+    assert batch["error"], "nothing failed in {} tries".format(batch["tries"])
+    assert abs(batch["found"] - batch["counted"]) <= TOLERANCE * batch["counted"]
 
 
 def test_parameters_are_as_counted(loaded: Any, variant: str) -> None:
     """`samcheck memory` knows the weights without having them."""
     shape = memory_model.SHAPES[variant]
-    assert sum(each.numel() for each in loaded.parameters()) == shape.parameters
-    assert sum(each.numel() for each in loaded.image_encoder.parameters()) == shape.encoder_parameters
+    assert sum(tensor.numel() for tensor in loaded.parameters()) == shape.parameters
+    assert sum(tensor.numel() for tensor in loaded.image_encoder.parameters()) == shape.encoder_parameters
 
 
 @pytest.mark.full
@@ -99,19 +99,19 @@ def test_encoding_elsewhere(
 
     https://github.com/microsoft/onnxruntime/issues/11627
     """
-    found = isolated("elsewhere", backend=backend)
-    if found["unavailable"]:
-        pytest.skip(found["unavailable"])
+    encoding = isolated("elsewhere", backend=backend)
+    if encoding["unavailable"]:
+        pytest.skip(encoding["unavailable"])
     with defect("inductor-setuptools") if backend == "compile" else nullcontext():
-        if found["error"]:
-            raise RuntimeError(found["error"])
-    if found["error"]:
+        if encoding["error"]:
+            raise RuntimeError(encoding["error"])
+    if encoding["error"]:
         return
     measured.update(
-        encode_held_mib=round(found["held_mib"], 2),
-        encode_plain_mib=round(found["plain_mib"], 2),
-        weights_mib=round(found["weights_mib"], 2),
-        features_relative_l2=found["off"],
+        encode_held_mib=round(encoding["held_mib"], 2),
+        encode_plain_mib=round(encoding["plain_mib"], 2),
+        weights_mib=round(encoding["weights_mib"], 2),
+        features_relative_l2=encoding["off"],
     )
-    assert found["off"] <= FEATURES
-    assert LEAST_SHARE <= found["held_mib"] / found["plain_mib"] <= MOST_SHARE
+    assert encoding["off"] <= FEATURES
+    assert LEAST_SHARE <= encoding["held_mib"] / encoding["plain_mib"] <= MOST_SHARE

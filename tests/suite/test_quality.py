@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from samcheck.guest import oracle
-from samcheck.guest.models import pipeline, scenes
+from samcheck.guest.models import inference, scenes
 
 #: Unseen in training (`samcheck.guest.training`) and of three shapes.
 SEEDS, SIZES = range(5_000_000, 5_000_006), ((256, 256), (240, 320), (320, 240))
-#: About 0.05 below what tests/bench/quality.py measured over many scenes; int8 costs more.
+#: About 0.05 below what was measured over many scenes; int8 costs more.
 LEAST_BOX_IOU, LEAST_POINT_IOU = 0.80, 0.72
 
 
@@ -24,12 +24,12 @@ class Asked:
         self.ready = predictor
         self.ready.set_image(self.scene.image)
 
-    def best(self, shape: Any, given: pipeline.Prompt) -> Tuple[float, float]:
+    def best(self, shape: Any, prompt: inference.Prompt) -> Tuple[float, float]:
         """IoU with `shape` of the best mask, and what SAM itself thinks of that mask."""
-        found = pipeline.predict(self.ready, given)
-        ious = [oracle.iou(mask, shape.mask) for mask in found.masks]
+        prediction = inference.predict(self.ready, prompt)
+        ious = [oracle.iou(mask, shape.mask) for mask in prediction.masks]
         index = int(np.argmax(ious))
-        return ious[index], float(found.scores[index])
+        return ious[index], float(prediction.scores[index])
 
 
 @pytest.fixture(scope="module")
@@ -45,13 +45,13 @@ def test_box_finds_the_shape(asked: Sequence[Asked], measured: Any) -> None:
 
     https://github.com/facebookresearch/segment-anything/issues/696
     """
-    found = [
-        each.best(shape, pipeline.Prompt(box=np.array(shape.box, dtype=float), multimask=False))
-        for each in asked
-        for shape in each.scene.shapes
+    answers = [
+        question.best(shape, inference.Prompt(box=np.array(shape.box, dtype=float), multimask=False))
+        for question in asked
+        for shape in question.scene.shapes
     ]
-    measured["mean_iou"] = float(np.mean([iou for iou, _ in found]))
-    measured["score_error"] = float(np.mean([abs(iou - score) for iou, score in found]))
+    measured["mean_iou"] = float(np.mean([iou for iou, _ in answers]))
+    measured["score_error"] = float(np.mean([abs(iou - score) for iou, score in answers]))
     assert measured["mean_iou"] >= LEAST_BOX_IOU
     assert measured["score_error"] <= 0.15, "the predicted IoUs are not those of the masks"
 
@@ -62,9 +62,9 @@ def test_point_finds_the_shape(asked: Sequence[Asked], measured: Any) -> None:
     https://github.com/facebookresearch/segment-anything/issues/540
     """
     ious = [
-        each.best(shape, pipeline.Prompt(np.array([shape.point], dtype=float), np.array([1])))[0]
-        for each in asked
-        for shape in each.scene.shapes
+        question.best(shape, inference.Prompt(np.array([shape.point], dtype=float), np.array([1])))[0]
+        for question in asked
+        for shape in question.scene.shapes
     ]
     measured["mean_iou"] = float(np.mean(ious))
     assert measured["mean_iou"] >= LEAST_POINT_IOU
@@ -76,14 +76,14 @@ def test_negative_point_excludes(asked: Sequence[Asked], measured: Any) -> None:
     https://github.com/facebookresearch/segment-anything/issues/751
     """
     falls: List[float] = []
-    for each in asked:
-        *_, other, front = each.scene.shapes
+    for question in asked:
+        *_, other, front = question.scene.shapes
         points = np.array([front.point, other.point], dtype=float)
         at = other.point[1], other.point[0]
-        both, one = (
-            pipeline.predict(each.ready, pipeline.Prompt(points, np.array([1, label]), multimask=False))
+        included, excluded = (
+            inference.predict(question.ready, inference.Prompt(points, np.array([1, label]), multimask=False))
             for label in (1, 0)
         )
-        falls.append(float(both.logits[0][at] - one.logits[0][at]))
+        falls.append(float(included.logits[0][at] - excluded.logits[0][at]))
     measured["mean_fall"] = float(np.mean(falls))
     assert measured["mean_fall"] > 1.0

@@ -8,7 +8,7 @@ from typing import Any, Dict
 import pytest
 import torch
 
-from samcheck.guest.models import availability, precisions
+from samcheck.guest.models import precision_support, precisions
 
 GROUP = "dtype"
 pytestmark = pytest.mark.variants("tiny")
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.variants("tiny")
 def quantised(loaded: Any) -> Any:
     """The model with an int8 encoder."""
     precision = precisions.PRECISIONS["int8-dynamic"]
-    reason = availability.unavailable(precision, "cpu")
+    reason = precision_support.unavailable(precision, "cpu")
     if reason:
         pytest.skip(reason)
     return precisions.apply(loaded, precision, "cpu")
@@ -41,7 +41,7 @@ def test_weights_are_rounded_not_cut(loaded: Any, quantised: Any, measured: Dict
         step = 2 * weight.abs().max() / 255
         steps.append(float((layer.weight().dequantize() - weight).abs().max() / step))
     measured["largest_error_steps"] = max(steps)
-    assert len(steps) == sum(isinstance(each, torch.nn.Linear) for each in originals.values())
+    assert len(steps) == sum(isinstance(original, torch.nn.Linear) for original in originals.values())
     assert max(steps) <= 0.51
 
 

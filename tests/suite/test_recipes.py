@@ -13,11 +13,12 @@ from typing import Any, Callable, Dict
 import pytest
 
 from samcheck.guest.models.backends import or_skip
-from samcheck.guest.models.export import Exports
-from samcheck.guest.models.variants import VARIANTS, sam_predictor
+from samcheck.guest.models.onnx_export import Exports
+from samcheck.guest.models.variant import sam_predictor
+from samcheck.guest.models.variants import VARIANTS
 from samcheck.guest.recipes import FIRST_REQUEST, LOADING, RECIPES
 from samcheck.guest.recipes.recipe import Context
-from samcheck.guest.recipes.trial import Trial
+from samcheck.guest.recipes.trial import RecipeTrial
 from samcheck.guest.record import VARIANT_TIERS
 
 #: Sizes that a CPU encodes an image with in seconds; the others are for GPUs.
@@ -58,7 +59,7 @@ def test_as_written(
     http://www.maplevalley.com.cn/news/2064736/
     """
     with or_skip():
-        Trial(RECIPES[id], settings, measured).as_written(context, defect)
+        RecipeTrial(RECIPES[id], settings, measured).as_written(context, defect)
 
 
 @of_sam
@@ -69,7 +70,7 @@ def test_corrected(id: str, context: Context, measured: Dict[str, float], settin
     http://www.maplevalley.com.cn/news/2064736/
     """
     with or_skip():
-        Trial(RECIPES[id], settings, measured).corrected(context)
+        RecipeTrial(RECIPES[id], settings, measured).corrected(context)
 
 
 @of_sam
@@ -82,7 +83,7 @@ def test_first_request(
     https://github.com/ChaoningZhang/MobileSAM/issues/61
     """
     with or_skip():
-        Trial(FIRST_REQUEST, settings, measured).as_written(context, defect)
+        RecipeTrial(FIRST_REQUEST, settings, measured).as_written(context, defect)
 
 
 @pytest.mark.parametrize("id", CLAIMS)
@@ -101,7 +102,7 @@ def test_claim(
     """
     context = Context(plain, sam_predictor, scene, device, None, "tiny", True)
     with or_skip():
-        Trial(RECIPES[id], settings, measured).as_written(context, defect)
+        RecipeTrial(RECIPES[id], settings, measured).as_written(context, defect)
 
 
 @of_sizes
@@ -114,7 +115,7 @@ def test_loading_as_written(
     http://www.maplevalley.com.cn/news/2064736/
     """
     with or_skip():
-        Trial(LOADING[variant], settings, measured).as_written(context, defect)
+        RecipeTrial(LOADING[variant], settings, measured).as_written(context, defect)
 
 
 @of_sizes
@@ -127,4 +128,4 @@ def test_loading_corrected(
     http://www.maplevalley.com.cn/news/2064736/
     """
     with or_skip():
-        Trial(LOADING[variant], settings, measured).corrected(context)
+        RecipeTrial(LOADING[variant], settings, measured).corrected(context)

@@ -30,10 +30,10 @@ LEAST_MEDIAN_IOU = {"downscaled": 0.9, "tiled": 0.75}
 
 @pytest.fixture
 def comparison(isolated: Callable[..., Any]) -> Dict[str, Any]:
-    """All strategies under one limit: the fields of a `strategy_comparison.Comparison`."""
-    found: Dict[str, Any] = isolated("strategies")
-    assert found["masks"] > 0
-    return found
+    """All strategies under one limit: the fields of a `strategy_comparison.StrategyComparison`."""
+    comparison: Dict[str, Any] = isolated("strategies")
+    assert comparison["masks"] > 0
+    return comparison
 
 
 @pytest.fixture
@@ -41,20 +41,20 @@ def tried(
     comparison: Dict[str, Any], strategy: str, measured: Dict[str, float], settings: Dict[str, str]
 ) -> Any:
     """What came of one strategy; its numbers are stored."""
-    from samcheck.guest.memory.strategy_comparison import Tried
+    from samcheck.guest.memory.strategy_comparison import StrategyResult
 
-    found = Tried(**comparison["tried"][strategy])
-    if found.unsupported:
-        pytest.skip(found.unsupported)
-    measured.update(found.metrics, seconds_ratio=found.seconds_ratio, limit_mib=found.limit_mib)
+    result = StrategyResult(**comparison["tried"][strategy])
+    if result.unsupported:
+        pytest.skip(result.unsupported)
+    measured.update(result.metrics, seconds_ratio=result.seconds_ratio, limit_mib=result.limit_mib)
     measured["need_mib"] = comparison["need_mib"]
-    settings["recovers"] = "yes" if found.recovers else "no"
-    if found.recovers:
-        measured.update(least_iou=found.least_iou, median_iou=found.median_iou)
-        measured["masks_ratio"] = found.masks / comparison["masks"]
+    settings["recovers"] = "yes" if result.recovers else "no"
+    if result.recovers:
+        measured.update(least_iou=result.least_iou, median_iou=result.median_iou)
+        measured["masks_ratio"] = result.masks / comparison["masks"]
     else:
-        settings["error"] = found.error
-    return found
+        settings["error"] = result.error
+    return result
 
 
 @pytest.mark.full
@@ -125,14 +125,16 @@ def test_narrower_encoder_fits(
 
     https://github.com/facebookresearch/segment-anything/issues/174
     """
-    found = isolated("narrowed", precision=precision)
-    if found["unsupported"]:
-        pytest.skip(found["unsupported"])
-    measured.update(need_mib=found["need_mib"], limit_mib=found["limit_mib"], seconds=found["narrow_seconds"])
-    settings["recovers"] = "no" if found["narrow_error"] else "yes"
-    assert is_out_of_memory(RuntimeError(found["wide_error"])), "it fits in float32: the limit is none"
-    assert not found["narrow_error"]
-    assert found["finite"], "the features are no numbers"
+    narrowed = isolated("narrowed", precision=precision)
+    if narrowed["unsupported"]:
+        pytest.skip(narrowed["unsupported"])
+    measured.update(
+        need_mib=narrowed["need_mib"], limit_mib=narrowed["limit_mib"], seconds=narrowed["narrow_seconds"]
+    )
+    settings["recovers"] = "no" if narrowed["narrow_error"] else "yes"
+    assert is_out_of_memory(RuntimeError(narrowed["wide_error"])), "it fits in float32: the limit is none"
+    assert not narrowed["narrow_error"]
+    assert narrowed["finite"], "the features are no numbers"
 
 
 def test_retry_frees_before_it_tries_again(isolated: Callable[..., Any], settings: Dict[str, str]) -> None:
@@ -140,14 +142,14 @@ def test_retry_frees_before_it_tries_again(isolated: Callable[..., Any], setting
 
     https://github.com/pytorch/pytorch/issues/27600
     """
-    found = isolated("retry")["ways"]["reference"]
-    settings["points_per_batch"] = " ".join(map(str, found["settings"]))
-    assert len(found["settings"]) > 1, "the first attempt fitted"
-    assert found["settings"][:2] == [16, 8]
-    assert found["leftovers"] == [0] * len(found["settings"])
-    assert not found["gave_up"]
-    assert found["masks"] > 0
-    assert found["same_masks"]
+    attempts = isolated("retry")["ways"]["reference"]
+    settings["points_per_batch"] = " ".join(map(str, attempts["settings"]))
+    assert len(attempts["settings"]) > 1, "the first attempt fitted"
+    assert attempts["settings"][:2] == [16, 8]
+    assert attempts["leftovers"] == [0] * len(attempts["settings"])
+    assert not attempts["gave_up"]
+    assert attempts["masks"] > 0
+    assert attempts["same_masks"]
 
 
 @pytest.mark.parametrize("way", ["inside-except", "exception-kept"])
@@ -156,10 +158,10 @@ def test_careless_retry_is_seen(way: str, isolated: Callable[..., Any], measured
 
     https://github.com/pytorch/pytorch/issues/18853
     """
-    found = isolated("retry")["ways"][way]
-    measured["leaked_tensors"] = max(found["leftovers"])
-    assert len(found["settings"]) > 1
-    assert min(found["leftovers"][1:]) > 0, "it leaves nothing, so the method would miss a leak"
+    attempts = isolated("retry")["ways"][way]
+    measured["leaked_tensors"] = max(attempts["leftovers"])
+    assert len(attempts["settings"]) > 1
+    assert min(attempts["leftovers"][1:]) > 0, "it leaves nothing, so the method would miss a leak"
 
 
 #: What else a failed allocation says, which no CPU can be made to say.
@@ -210,9 +212,9 @@ def records(model: Any, batch: int) -> List[Dict[str, Any]]:
     from segment_anything import SamAutomaticMaskGenerator
 
     keeping = {"pred_iou_thresh": 0.0, "stability_score_thresh": 0.0}
-    made = SamAutomaticMaskGenerator(model, points_per_side=2, points_per_batch=batch, **keeping)
-    found: List[Dict[str, Any]] = made.generate(predictor_states.images()[0])
-    return found
+    generator = SamAutomaticMaskGenerator(model, points_per_side=2, points_per_batch=batch, **keeping)
+    records: List[Dict[str, Any]] = generator.generate(predictor_states.images()[0])
+    return records
 
 
 @pytest.fixture(scope="module")

@@ -88,13 +88,13 @@ def test_setting_is_left_alone(
     ):
         if stages[before][name] == stages[after][name]:
             continue
-        what = change(stages[before][name], stages[after][name])
-        of_cuda = name == "environment" and CUDA_STARTS.match(what)
+        difference = change(stages[before][name], stages[after][name])
+        of_cuda = name == "environment" and CUDA_STARTS.match(difference)
         if step == "building" and (name in process_settings.CHANGED_BY_BUILDING or of_cuda):
-            settings["building"] = what
+            settings["building"] = difference
             continue
         with defect(*([KNOWN[name]] if name in KNOWN else [])):
-            raise ChangedSetting("{} by {}: {}".format(name, step, what))
+            raise ChangedSetting("{} by {}: {}".format(name, step, difference))
 
 
 def test_forked_child_uses_the_device(report: Dict[str, Any], settings: Dict[str, str]) -> None:

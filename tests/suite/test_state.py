@@ -190,9 +190,9 @@ def test_generator_after_a_failure(plain: Any, images: Any, defect: Any) -> None
     with failing(plain.mask_decoder, after=1), pytest.raises(ProvokedError):
         used.generate(images[0])
     left_behind = used.predictor.is_image_set
-    found, expected = used.generate(images[1]), generator(plain).generate(images[1])
-    assert len(found) == len(expected) > 0
-    for left, right in ((found[at], expected[at]) for at in range(len(found))):
+    actual, expected = used.generate(images[1]), generator(plain).generate(images[1])
+    assert len(actual) == len(expected) > 0
+    for left, right in ((actual[at], expected[at]) for at in range(len(actual))):
         assert np.array_equal(left["segmentation"], right["segmentation"])
     with defect("generator-keeps-image"):
         if left_behind:
@@ -235,5 +235,5 @@ def test_source_names_no_device(word: str) -> None:
     for module in modules:
         for node in ast.walk(ast.parse(module.read_text(encoding="utf-8"))):
             named = [getattr(node, field, None) for field in ("id", "attr", "arg", "value")]
-            strings = [each for each in named if isinstance(each, str) and len(each) < 40]
-            assert not any(word in each for each in strings), "{}: {}".format(module.name, strings)
+            strings = [string for string in named if isinstance(string, str) and len(string) < 40]
+            assert not any(word in string for string in strings), "{}: {}".format(module.name, strings)

@@ -14,7 +14,7 @@ import torch
 
 from samcheck.guest.models import predictor_states
 from samcheck.guest.models.predictor_states import WAIT, Answer, ask, same, together, with_image
-from samcheck.guest.models.variants import sam_predictor
+from samcheck.guest.models.variant import sam_predictor
 
 GROUP = "state"
 
@@ -59,12 +59,12 @@ def test_shared_predictor(plain: Any, images: Any, serial: List[Answer], defect:
         second_set.set()
         return ask(shared)
 
-    found = together(first, second)
-    assert same(found[1], serial[1])
+    answers = together(first, second)
+    assert same(answers[1], serial[1])
     with defect("shared-predictor"):
-        if same(found[0], serial[1]):
+        if same(answers[0], serial[1]):
             raise WrongImage("one thread got the masks of the other thread's image")
-        assert same(found[0], serial[0])
+        assert same(answers[0], serial[0])
 
 
 def test_predictor_per_thread(plain: Any, images: Any, serial: List[Answer]) -> None:
@@ -76,15 +76,15 @@ def test_predictor_per_thread(plain: Any, images: Any, serial: List[Answer]) -> 
     barrier = threading.Barrier(threads, timeout=WAIT)
 
     def worker(start: int) -> List[Answer]:
-        ready, found = sam_predictor(plain), []
+        ready, answers = sam_predictor(plain), []
         for turn in range(len(images)):
             ready.set_image(images[(start + turn) % len(images)])
             barrier.wait()
-            found.append(ask(ready))
-        return found
+            answers.append(ask(ready))
+        return answers
 
-    found = together(*[lambda start=start: worker(start) for start in range(threads)])
-    for start, answers in enumerate(found):
+    by_thread = together(*[lambda start=start: worker(start) for start in range(threads)])
+    for start, answers in enumerate(by_thread):
         for turn, answer in enumerate(answers):
             assert same(answer, serial[(start + turn) % len(images)]), (start, turn)
 
@@ -120,9 +120,9 @@ def test_mode_stays_in_its_thread(
 
     entered = torch.autocast(device, torch.bfloat16) if mode == "autocast" else torch.inference_mode()
     with entered:
-        found = together(worker)[0]
+        answer = together(worker)[0]
     assert settings["other_thread"] == "torch.float32, inference mode False"
-    assert same(found, serial[0])
+    assert same(answer, serial[0])
 
 
 def test_autocast_never_left(
@@ -136,10 +136,10 @@ def test_autocast_never_left(
     def careless() -> None:
         torch.autocast(device, torch.bfloat16).__enter__()
         try:
-            found = "masks of dtype {}".format(ask(with_image(plain, images[0]))[0].dtype)
+            outcome = "masks of dtype {}".format(ask(with_image(plain, images[0]))[0].dtype)
         except (TypeError, RuntimeError) as error:  # bfloat16 meets NumPy, or float32 in older releases
-            found = "{}: {}".format(type(error).__name__, error)
-        settings["in_that_thread"] = found
+            outcome = "{}: {}".format(type(error).__name__, error)
+        settings["in_that_thread"] = outcome
 
     together(careless)
     assert same(ask(with_image(plain, images[0])), serial[0])
@@ -158,9 +158,9 @@ def test_default_dtype_of_another_thread(defect: Any) -> None:
     before = torch.get_default_dtype()
     try:
         together(lambda: torch.set_default_dtype(torch.float64))
-        found = torch.zeros(1).dtype
+        dtype = torch.zeros(1).dtype
     finally:
         torch.set_default_dtype(before)
     with defect("default-dtype-global"):
-        if found is torch.float64:
-            raise LeakedDefault("new tensors of this thread are {}".format(found))
+        if dtype is torch.float64:
+            raise LeakedDefault("new tensors of this thread are {}".format(dtype))

@@ -12,7 +12,7 @@ from typing import Any
 
 import made
 
-from samcheck.guest.record import CHECK_OUTCOMES, CellResult, CheckResult, Series
+from samcheck.guest.record import CellOutcome, CellResult, CheckOutcome, CheckResult, Series
 
 #: What a report must show as it stands, or with its unprintable characters replaced; never obey.
 TEXTS = {
@@ -49,14 +49,14 @@ TEXTS = {
 }
 
 #: Where it is said how an outcome is spelled, only those spellings are read.
-CLOSED = ("CheckResult.outcome", "CellResult.outcome")
+CLOSED = ("CheckResult.outcome", "CellResult.outcome", "CellResult.cause")
 
 CHECKS = (
     *(
         CheckResult(
             f"test_dtype.py::test_{outcome}[tiny-fp16]",
             "dtype",
-            outcome,
+            CheckOutcome(outcome),
             variant="tiny",
             precision="fp16",
             backend="eager",
@@ -64,12 +64,12 @@ CHECKS = (
             defect="some-defect" if outcome in ("known", "fixed") else None,
             details="Traceback ...",
         )
-        for outcome in CHECK_OUTCOMES
+        for outcome in CheckOutcome
     ),
     CheckResult(
         "test_latency.py::test_encoder[tiny-fp32]",
         "latency",
-        "passed",
+        CheckOutcome.PASSED,
         variant="tiny",
         precision="fp32",
         metrics={"median_ms": 12.34},
@@ -79,7 +79,7 @@ CHECKS = (
     CheckResult(
         "test_peaks.py::test_peak[tiny-fp32]",
         "peaks",
-        "passed",
+        CheckOutcome.PASSED,
         variant="tiny",
         precision="fp32",
         metrics={f"encode_{name}_mib": 10.0 for name in ("allocated", "held", "counted")},
@@ -87,7 +87,7 @@ CHECKS = (
     CheckResult(
         "test_recipes.py::test_corrected[tiny-half]",
         "recipes",
-        "passed",
+        CheckOutcome.PASSED,
         variant="tiny",
         settings={
             "recipe": "half",
@@ -104,7 +104,7 @@ CHECKS = (
 #: A result with a check of every outcome, and of every kind that some report looks at more closely.
 RESULT = replace(
     made.RESULT,
-    outcome="failed",
+    outcome=CellOutcome.FAILED,
     reason="2 of 11 checks failed",
     weights={"tiny": "trained"},
     phases={"run": 3.0},

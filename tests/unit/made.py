@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from samcheck.cells import Cell
-from samcheck.guest.record import SCHEMA_VERSION, CellResult, EnvironmentRecord, Fingerprint
+from samcheck.guest.record import SCHEMA_VERSION, CellOutcome, CellResult, EnvironmentRecord, Fingerprint
 
 SEEN = Fingerprint(
     python="3.11.7",
@@ -18,7 +18,7 @@ SEEN = Fingerprint(
 RESULT = CellResult(
     schema_version=SCHEMA_VERSION,
     cell=Cell("2.4.1", "cu121", "3.11").record(()),
-    outcome="passed",
+    outcome=CellOutcome.PASSED,
     reason="",
     environment=EnvironmentRecord("venv"),
     tier="fast",

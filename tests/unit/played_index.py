@@ -11,7 +11,7 @@ import requests
 from packaging.version import Version
 
 from samcheck.facts import Facts
-from samcheck.facts.refresh.simple_index import Index
+from samcheck.facts.refresh.simple_index import PackageIndex
 
 HOST = "https://index.example"
 FILES = "https://files.example"
@@ -66,11 +66,11 @@ class Played(requests.adapters.BaseAdapter):
         return (200, "text/plain", self.bodies[url]) if url in self.bodies else (404, "text/plain", b"")
 
 
-def index(played: Played, url: str = f"{HOST}/simple/") -> Index:
+def index(played: Played, url: str = f"{HOST}/simple/") -> PackageIndex:
     session = requests.Session()
     session.trust_env = False
     session.mount("https://", played)
-    return Index(url, session)
+    return PackageIndex(url, session)
 
 
 def of(known: Facts) -> Played:

@@ -29,15 +29,15 @@ from samcheck.cells import Cell
 from samcheck.errors import CELLS_FAILED, NOTHING_KNOWN
 from samcheck.facts import gpu_support
 from samcheck.facts.gpu_support import NO_GPU, Machine
-from samcheck.guest.record import CheckResult
-from samcheck.matrix.history import NONE
+from samcheck.guest.record import CellOutcome, CheckOutcome, CheckResult, FailureCause
+from samcheck.matrix.run_history import NONE
 from samcheck.storage import results
 from samcheck.storage.results import Stored
 
 FACTS = facts.load()
 OLD, NEW = Cell("2.4.1", "cu121", "3.11"), Cell("2.15.0", "cu132", "3.11")
-GOOD = CheckResult("test_a.py::test_one", "correctness", "passed")
-BAD = replace(GOOD, outcome="failed", reason="the mask is empty")
+GOOD = CheckResult("test_a.py::test_one", "correctness", CheckOutcome.PASSED)
+BAD = replace(GOOD, outcome=CheckOutcome.FAILED, reason="the mask is empty")
 
 
 def stored(
@@ -49,6 +49,7 @@ def stored(
     gpu: str = "",
     driver: str = "none",
     reason: str = "",
+    cause: FailureCause | None = None,
 ) -> Stored:
     seen = replace(made.SEEN, numpy=numpy)
     if gpu:
@@ -56,11 +57,12 @@ def stored(
     result = replace(
         made.RESULT,
         cell=cell.record(()),
-        outcome=outcome,
+        outcome=CellOutcome(outcome),
         reason=reason,
         finished=f"2026-11-{day:02}T12:00:00+00:00",
         observed=seen,
         checks=list(checks or (GOOD,)),
+        cause=cause,
     )
     device = results.slug(gpu or "cpu amd epyc")
     return Stored(device, driver, result, Path(f"{device}/{driver}/{cell.id}-{day}.json"))
@@ -148,7 +150,7 @@ def test_what_failed_before_is_not_broken_by_the_change() -> None:
 def test_one_more_failure_in_a_cell_that_failed_before_is_broken_by_the_change() -> None:
     other = replace(GOOD, check="test_a.py::test_other")
     old = stored(OLD, BAD, other, outcome="failed")
-    new = stored(NEW, BAD, replace(other, outcome="crashed"), outcome="crashed")
+    new = stored(NEW, BAD, replace(other, outcome=CheckOutcome.CRASHED), outcome="crashed")
     (advice,) = answered(asked(), [old, new]).advices
     assert advice.verdict == "breaks"
 
@@ -178,11 +180,16 @@ def test_of_conflicting_results_the_newest_counts_and_says_so(newest: str) -> No
 
 
 @pytest.mark.parametrize(
-    ("outcome", "reason"),
-    [("not-run", ""), ("refused", ""), ("misbuilt", ""), ("build-failed", "the index could not be reached")],
+    ("outcome", "cause"),
+    [
+        ("not-run", FailureCause.UNEXPECTED),
+        ("refused", FailureCause.GPU),
+        ("misbuilt", FailureCause.CONTENT),
+        ("build-failed", FailureCause.NETWORK),
+    ],
 )
-def test_a_cell_that_was_never_tried_is_no_measurement(outcome: str, reason: str) -> None:
-    (advice,) = answered(asked(), [stored(NEW, outcome=outcome, reason=reason)]).advices
+def test_a_cell_that_was_never_tried_is_no_measurement(outcome: str, cause: FailureCause) -> None:
+    (advice,) = answered(asked(), [stored(NEW, outcome=outcome, reason="x", cause=cause)]).advices
     assert advice.basis == "predicted"
     assert not advice.after
 
@@ -287,7 +294,7 @@ def test_a_cell_that_got_another_numpy_is_not_what_is_asked_about() -> None:
 
 def test_a_newly_met_defect_and_a_larger_number_make_it_worse() -> None:
     """Though nothing breaks; beside the nearest result they decide nothing."""
-    met = replace(GOOD, outcome="known", defect="onnx-proportions", reason="cuts masks")
+    met = replace(GOOD, outcome=CheckOutcome.KNOWN, defect="onnx-proportions", reason="cuts masks")
     small = replace(GOOD, check="test_p.py::test_peak", metrics={"peak_allocated_mib": 100.0})
     large = replace(small, metrics={"peak_allocated_mib": 200.0})
     for check, now, words in (
@@ -307,7 +314,7 @@ def test_a_newly_met_defect_and_a_larger_number_make_it_worse() -> None:
 def test_what_the_nearest_result_shows_is_not_in_the_headline() -> None:
     small = replace(GOOD, check="test_p.py::test_peak", metrics={"peak_allocated_mib": 100.0})
     large = replace(small, metrics={"peak_allocated_mib": 200.0})
-    met = replace(GOOD, outcome="known", defect="onnx-proportions", reason="cuts masks")
+    met = replace(GOOD, outcome=CheckOutcome.KNOWN, defect="onnx-proportions", reason="cuts masks")
     other = replace(OLD, python="3.12")
     rows = [stored(OLD), stored(NEW, met), stored(other, small), stored(replace(NEW, python="3.13"), large)]
     found = answered(asked(), rows, [OLD, other])

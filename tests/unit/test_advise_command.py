@@ -14,7 +14,7 @@ from samcheck.__main__ import cli
 from samcheck.cells import Cell
 from samcheck.errors import CELLS_FAILED, BadInput
 from samcheck.facts.gpu_support import NO_GPU
-from samcheck.guest.record import CheckResult
+from samcheck.guest.record import CellOutcome, CheckOutcome, CheckResult
 from samcheck.storage import results
 
 OLD, NEW = Cell("2.4.1", "cu121", "3.11"), Cell("2.15.0", "cu132", "3.11")
@@ -61,9 +61,12 @@ def run(arguments: str, *more: str) -> Result:
 
 
 def test_the_command_reads_stores(tmp_path: Path) -> None:
-    bad = CheckResult("test_a.py::test_one", "correctness", "failed", reason="the mask is empty")
-    for cell, outcome, check in ((OLD, "passed", replace(bad, outcome="passed")), (NEW, "failed", bad)):
-        row = replace(made.RESULT, cell=cell.record(()), outcome=outcome, checks=[check])
+    bad = CheckResult("test_a.py::test_one", "correctness", CheckOutcome.FAILED, reason="the mask is empty")
+    for cell, outcome, check in (
+        (OLD, "passed", replace(bad, outcome=CheckOutcome.PASSED)),
+        (NEW, "failed", bad),
+    ):
+        row = replace(made.RESULT, cell=cell.record(()), outcome=CellOutcome(outcome), checks=[check])
         results.store(tmp_path, row, "cpu")
     found = run("--torch 2.15.0 --from 2.4.1 --json --results", str(tmp_path))
     shown = json.loads(found.output)

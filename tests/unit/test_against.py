@@ -19,28 +19,36 @@ from samcheck.cells import Cell
 from samcheck.commands.facts import facts_command
 from samcheck.facts import Facts
 from samcheck.facts.compatibility import Obstacle
-from samcheck.guest.record import CELL_OUTCOMES, CheckResult
+from samcheck.guest.record import CellOutcome, CheckOutcome, CheckResult, FailureCause
 from samcheck.storage import results
 from samcheck.storage.results import Stored
 
 FACTS = facts.load()
 CELL = Cell("2.4.1", "cu121", "3.11")
-GOOD = CheckResult("test_imports.py::test_versions", "imports", "passed")
-BAD = CheckResult("test_imports.py::test_numpy_bridge", "imports", "failed", reason="Numpy is not available")
-SLOW = CheckResult("test_latency.py::test_encoder", "latency", "failed", reason="too slow")
+GOOD = CheckResult("test_imports.py::test_versions", "imports", CheckOutcome.PASSED)
+BAD = CheckResult(
+    "test_imports.py::test_numpy_bridge", "imports", CheckOutcome.FAILED, reason="Numpy is not available"
+)
+SLOW = CheckResult("test_latency.py::test_encoder", "latency", CheckOutcome.FAILED, reason="too slow")
 SEEN = replace(made.SEEN, torch=None, torch_cuda="12.1")
 
 
 def stored(
-    outcome: str, *checks: CheckResult, cell: Cell = CELL, reason: str = "", archs: tuple[str, ...] = ()
+    outcome: str,
+    *checks: CheckResult,
+    cell: Cell = CELL,
+    reason: str = "",
+    archs: tuple[str, ...] = (),
+    cause: FailureCause | None = None,
 ) -> Stored:
     result = replace(
         made.RESULT,
         cell=cell.record(()),
-        outcome=outcome,
+        outcome=CellOutcome(outcome),
         reason=reason,
         observed=replace(SEEN, arch_list=list(archs)),
         checks=list(checks),
+        cause=cause,
     )
     return Stored("nvidia-t4", "550.54.15", result)
 
@@ -74,13 +82,14 @@ def against(kind: str) -> Callable[[Cell, Facts], tuple[Obstacle, ...]]:
         ),
         (
             "",
-            stored("build-failed", reason="the package index has no such wheel"),
+            stored("build-failed", reason="the package index has no such wheel", cause=FailureCause.NO_WHEEL),
             "it was build-failed: the",
         ),
         ("", stored("misbuilt", reason="torch is 2.4.0"), "it was misbuilt: torch is 2.4.0"),
-        ("", stored("refused", reason="no GPU"), "it was refused: no GPU"),
-        ("", stored("build-failed", reason="the package index could not be reached: ..."), ""),
-        ("", stored("build-failed", reason="the disk is full: free space"), ""),
+        ("", stored("refused", reason="x", cause=FailureCause.DRIVER), "it was refused: x"),
+        ("", stored("refused", reason="x", cause=FailureCause.GPU), ""),
+        ("", stored("build-failed", reason="x", cause=FailureCause.NETWORK), ""),
+        ("", stored("build-failed", reason="x", cause=FailureCause.DISK), ""),
         ("", stored("not-run"), ""),
     ],
 )
@@ -114,7 +123,7 @@ def test_a_build_that_names_other_gpus_than_the_facts() -> None:
 
 
 @given(
-    st.sampled_from(CELL_OUTCOMES),
+    st.sampled_from(CellOutcome),
     st.lists(st.sampled_from([GOOD, BAD, SLOW])),
     st.sampled_from(["", "install", "run"]),
 )

@@ -19,7 +19,7 @@ from samcheck.analysis.attribute.literals import Literal
 from samcheck.cells import Cell
 from samcheck.commands.attribute import attribute_command
 from samcheck.errors import BadInput, EmptySelection
-from samcheck.guest.record import CellResult, CheckResult
+from samcheck.guest.record import CellOutcome, CellResult, CheckOutcome, CheckResult
 from samcheck.storage import results
 from samcheck.storage.results import Stored
 
@@ -138,7 +138,7 @@ def test_versions_are_ordered_as_versions(axis: str, low: str, high: str) -> Non
 
 def stored(cell: Cell, outcomes: dict[str, str], numpy: str = "1.26.4", **fields: object) -> Stored:
     checks = [
-        CheckResult(name, "some", outcome, backend=name.partition("-")[2] or None)
+        CheckResult(name, "some", CheckOutcome(outcome), backend=name.partition("-")[2] or None)
         for name, outcome in outcomes.items()
     ]
     bad = any(outcome == "failed" for outcome in outcomes.values())
@@ -146,7 +146,7 @@ def stored(cell: Cell, outcomes: dict[str, str], numpy: str = "1.26.4", **fields
         RESULT,
         cell=cell.record(()),
         checks=checks,
-        outcome="failed" if bad else "passed",
+        outcome=CellOutcome.FAILED if bad else CellOutcome.PASSED,
         observed=replace(SEEN, numpy=numpy),
     )
     return Stored("cpu-x", "none", replace(result, **fields))  # type: ignore[arg-type]

@@ -50,7 +50,7 @@ def test_builds(specs: list[str], expected: list[str]) -> None:
 @pytest.mark.parametrize(
     ("axis", "spec", "said"),
     [
-        ("torch", "2.4.9", "did you mean '2.4.1'"),
+        ("torch", "2.4.9", r"did you mean 2\.4\.1\?"),
         ("torch", ">=9", "fits none of 1.12.1 to"),
         ("torch", "latest", "neither a value"),
         ("python", "3.42", "is not known"),

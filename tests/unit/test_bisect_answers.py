@@ -21,7 +21,7 @@ from samcheck.environments import machine
 from samcheck.errors import BadInput
 from samcheck.facts import requirements
 from samcheck.facts.gpu_support import NO_GPU
-from samcheck.guest.record import CellResult, CheckResult, EnvironmentRecord
+from samcheck.guest.record import CellOutcome, CellResult, CheckOutcome, CheckResult, EnvironmentRecord
 from samcheck.storage import results
 
 FACTS = facts.load()
@@ -30,7 +30,7 @@ CHECK = "test_dtype.py::test_it"
 
 def result(cell: Cell, outcome: str = "passed", reason: str = "", **packages: str) -> CellResult:
     seen = replace(SEEN, numpy=packages.get("numpy"), packages=packages)
-    check = CheckResult(CHECK, "dtype", outcome, reason=reason)
+    check = CheckResult(CHECK, "dtype", CheckOutcome(outcome), reason=reason)
     return replace(RESULT, cell=cell.record(()), checks=[check], observed=seen)
 
 
@@ -62,7 +62,7 @@ def test_python_that_is_here_is_taken_among_equals() -> None:
 def test_what_could_not_be_built_was_not_ready() -> None:
     found = over("torch", "2.8.0", "2.9.0", python="3.10")
     gone = replace(
-        RESULT, cell=found[0].cell.record(()), outcome="build-failed", reason="no Python", checks=[]
+        RESULT, cell=found[0].cell.record(()), outcome=CellOutcome.BUILD_FAILED, reason="no Python", checks=[]
     )
 
     def probe(candidate: Candidate, _: int) -> Tried:
@@ -130,8 +130,10 @@ def test_command_refuses_an_end_out_of_reach(tmp_path: Path, monkeypatch: pytest
     for build in ("cu126", "cu128"):  # what is stored needs no build
         cell = Cell("2.9.1", build, "3.11")
         outcome = "passed" if build == "cu126" else "failed"
-        check = CheckResult(command[1], "dtype", outcome)
-        results.store(tmp_path / "results", replace(result(cell), outcome=outcome, checks=[check]), "x")
+        check = CheckResult(command[1], "dtype", CheckOutcome(outcome))
+        results.store(
+            tmp_path / "results", replace(result(cell), outcome=CellOutcome(outcome), checks=[check]), "x"
+        )
     done = CliRunner().invoke(bisect.bisect_command, (*command, "--repeat", "1"))
     assert "first bad: cuda cu128 (failed), last good: cu126 (passed)" in done.output
 
@@ -191,8 +193,8 @@ def test_reason_is_that_of_the_run_that_told_it() -> None:
     kept = [result(found[0].cell), result(found[1].cell, "failed", "it is wrong")]
     question = Question(CHECK, "torch", found)
     seen = stored(question, kept)
-    gone = replace(kept[1], outcome="build-failed", reason="no wheel", checks=[])
-    seen[1] += [replace(seen[1][0], outcome="", reason=f"{gone.outcome}: {gone.reason}")]
+    gone = replace(kept[1], outcome=CellOutcome.BUILD_FAILED, reason="no wheel", checks=[])
+    seen[1] += [replace(seen[1][0], outcome=None, reason=f"{gone.outcome}: {gone.reason}")]
     said = "\n".join(text.conclusion(Hunt(question, seen, end=Answer(0, 1))))
     assert "first bad: torch 2.9.0 (failed), last good: 2.8.0 (passed)" in said
     assert "  failed: it is wrong" in said
@@ -209,7 +211,7 @@ def test_what_to_do_when_there_is_nothing_to_bisect(outcomes: tuple[str, str], e
     found = over("torch", "2.8.0", "2.9.0", python="3.10")
     question = Question(CHECK, "torch", found)
     seen = stored(question, [result(each.cell) for each in found])
-    seen = {at: [replace(runs[0], outcome=outcomes[at])] for at, runs in seen.items()}
+    seen = {at: [replace(runs[0], outcome=CheckOutcome(outcomes[at]))] for at, runs in seen.items()}
     assert hint in "\n".join(text.conclusion(Hunt(question, seen, end=end)))
 
 

@@ -22,7 +22,7 @@ from samcheck.commands import bisect
 from samcheck.environments import machine
 from samcheck.errors import BadInput
 from samcheck.facts.gpu_support import NO_GPU
-from samcheck.guest.record import BAD_CHECK_OUTCOMES, CellResult, CheckResult
+from samcheck.guest.record import CellOutcome, CellResult, CheckOutcome, CheckResult
 from samcheck.storage import results, runs
 
 CHECK = "test_dtype.py::test_bfloat16_to_numpy"
@@ -43,8 +43,8 @@ def made(torch: str, outcome: str, cpu: str = "AMD EPYC", python: str = "3.12") 
     return replace(
         RESULT,
         cell=Cell(torch, "cu128", python).record(()),
-        outcome="failed" if outcome in BAD_CHECK_OUTCOMES else "passed",
-        checks=[CheckResult(CHECK, "dtype", outcome, reason="why")],
+        outcome=CellOutcome.FAILED if CheckOutcome(outcome).is_bad else CellOutcome.PASSED,
+        checks=[CheckResult(CHECK, "dtype", CheckOutcome(outcome), reason="why")],
         observed=replace(SEEN, cpu=cpu),
     )
 

@@ -18,7 +18,7 @@ from samcheck.analysis.bisect.candidate_values import Asked, Candidate
 from samcheck.analysis.bisect.search import Answer, Probe, Stuck, Verdict
 from samcheck.cells import Cell
 from samcheck.errors import BadInput
-from samcheck.guest.record import CellResult, CheckResult
+from samcheck.guest.record import CellOutcome, CellResult, CheckOutcome, CheckResult
 
 FACTS = facts.load()
 CHECK = "test_some.py::test_it"
@@ -118,12 +118,12 @@ def test_ends_that_are_no_answer_or_a_vague_one(known: dict[int, list[Verdict]],
 
 
 def cell_result(cell: Cell, outcome: str, defect: str | None = None, reason: str = "") -> CellResult:
-    check = CheckResult(CHECK, "some", outcome, reason=reason, defect=defect)
+    check = CheckResult(CHECK, "some", CheckOutcome(outcome), reason=reason, defect=defect)
     return replace(RESULT, cell=cell.record(()), checks=[check])
 
 
 def observed(outcome: str, defect: str = "") -> observations.Observation:
-    return observations.Observation(outcome, defect, "", False, "0")
+    return observations.Observation(CheckOutcome(outcome) if outcome else None, defect, "", False, "0")
 
 
 @pytest.mark.parametrize(
@@ -152,11 +152,15 @@ def test_another_defect_is_another_outcome() -> None:
 
 def test_why_a_check_is_absent() -> None:
     cell = Cell("2.4.1", "cu121", "3.11")
-    failed = replace(cell_result(cell, "passed"), outcome="build-failed", reason="no wheel", checks=[])
+    failed = replace(
+        cell_result(cell, "passed"), outcome=CellOutcome.BUILD_FAILED, reason="no wheel", checks=[]
+    )
     assert observations.observe(failed, CHECK, False).reason == "build-failed: no wheel"
-    broken = replace(failed, checks=[CheckResult("test_some.py", "some", "failed", reason="no module x")])
+    broken = replace(
+        failed, checks=[CheckResult("test_some.py", "some", CheckOutcome.FAILED, reason="no module x")]
+    )
     assert observations.observe(broken, CHECK, False).reason == "no module x"
-    other = replace(failed, checks=[CheckResult("test_other.py::test", "other", "passed")])
+    other = replace(failed, checks=[CheckResult("test_other.py::test", "other", CheckOutcome.PASSED)])
     assert "not among the 1" in observations.observe(other, CHECK, False).reason
 
 

@@ -15,8 +15,8 @@ from samcheck import owned, paths
 from samcheck.commands.disk import clean_command
 from samcheck.environments import docker, engine_storage, orphans, venv
 from samcheck.errors import BadInput, EnvironmentUnavailable
-from samcheck.storage import clean, disk
-from samcheck.storage.clean import Wanted
+from samcheck.storage import clean, disk_usage
+from samcheck.storage.clean import CleanRequest
 from samcheck.storage.index import index
 
 NOW = 1_800_000_000.0
@@ -30,8 +30,8 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("SAMCHECK_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("SAMCHECK_CACHE", str(tmp_path / "oracle"))
     monkeypatch.setattr(paths, "RUNS", tmp_path / "runs")
-    monkeypatch.setattr(disk, "TEMPORARY", ())
-    monkeypatch.setattr(disk, "_commands", lambda: iter(()))
+    monkeypatch.setattr(disk_usage, "TEMPORARY", ())
+    monkeypatch.setattr(disk_usage, "_commands", lambda: iter(()))
     return tmp_path
 
 
@@ -80,7 +80,7 @@ def folder(path: Path, days: float, file: str = "run.json", size: int = 0) -> Pa
 
 
 def steps(**wanted: object) -> list[tuple[str, str]]:
-    return [(step.done, step.what) for step in clean.clean(Wanted(**wanted), NOW)]  # type: ignore[arg-type]
+    return [(step.done, step.what) for step in clean.clean(CleanRequest(**wanted), NOW)]  # type: ignore[arg-type]
 
 
 def removed(**wanted: object) -> set[str]:
@@ -269,7 +269,7 @@ def test_half_removed_venv_does_not_look_whole(
 
     monkeypatch.setattr(owned, "remove", full_of_trouble)
     assert clean.FAILED in dict(steps(environments=True))
-    assert [item.kind for item in disk.folders([])] == ["unfinished"]
+    assert [item.kind for item in disk_usage.folders([])] == ["unfinished"]
 
 
 def test_indexes_go_unless_somebody_asks_them(no_engine: None, home: Path) -> None:

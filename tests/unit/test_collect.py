@@ -7,15 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from samcheck.environments import Ended
+from samcheck.environments import EndCause, Ended
 from samcheck.guest import journal as guest_journal
-from samcheck.guest.record import CheckResult
+from samcheck.guest.record import DETAILS_LIMIT, CheckOutcome, CheckResult
 from samcheck.run import judge, records
 from samcheck.run.intake import Intake
 from samcheck.run.records import Attempt, Journal
 
-ONE = CheckResult("test_a.py::test_one", "a", "not-run")
-TWO = CheckResult("test_a.py::test_two", "a", "not-run", variant="tiny")
+ONE = CheckResult("test_a.py::test_one", "a", CheckOutcome.NOT_RUN)
+TWO = CheckResult("test_a.py::test_two", "a", CheckOutcome.NOT_RUN, variant="tiny")
 LIMIT = 100.0
 NMS = "RuntimeError: operator torchvision::nms does not exist"
 
@@ -25,14 +25,16 @@ def written(*, finish_two: bool = False, end: bool = False) -> tuple[Journal, by
     intake = Intake()
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "journal"
-        writer = guest_journal.Journal(str(path))
+        writer = guest_journal.EventWriter(str(path))
         writer.weights("tiny", "random")
         writer.collected([ONE, TWO])
         writer.started(ONE.check)
-        writer.finished(CheckResult(ONE.check, "a", "passed"))
+        writer.finished(CheckResult(ONE.check, "a", CheckOutcome.PASSED))
         writer.started(TWO.check)
         if finish_two:
-            writer.finished(CheckResult(TWO.check, "a", "known", reason="so", defect="d", variant="tiny"))
+            writer.finished(
+                CheckResult(TWO.check, "a", CheckOutcome.KNOWN, reason="so", defect="d", variant="tiny")
+            )
         if end:
             writer.ended(0)
         record = b"".join(intake.take(line) for line in path.read_bytes().splitlines())
@@ -59,7 +61,7 @@ def test_a_complete_journal() -> None:
 
 def test_death_behind_the_last_check_is_not_green() -> None:
     journal = written(finish_two=True, end=True)[0]
-    for ended in (Ended(None, "SIGSEGV"), Ended(120), Ended(None, "SIGKILL", "no progress")):
+    for ended in (Ended(None, "SIGSEGV"), Ended(120), Ended(None, "SIGKILL", EndCause.NO_PROGRESS)):
         died = attempt(journal, ended)
         outcome, reason = judge.judge([died], records.verdicts([died], LIMIT))
         assert (outcome, str(ended) in reason) == ("crashed", True)
@@ -76,12 +78,12 @@ def test_death_in_a_check_is_its_crash() -> None:
 
 
 def test_memory_limit_is_named() -> None:
-    died = attempt(written()[0], Ended(None, "SIGKILL", "memory limit"))
+    died = attempt(written()[0], Ended(None, "SIGKILL", EndCause.MEMORY_LIMIT))
     assert records.verdicts([died], LIMIT)[1].reason == "the interpreter died: memory limit"
 
 
 @pytest.mark.parametrize(
-    ("ended", "after"), [(Ended(1), LIMIT + 1), (Ended(None, "SIGKILL", "no progress"), 3.0)]
+    ("ended", "after"), [(Ended(1), LIMIT + 1), (Ended(None, "SIGKILL", EndCause.NO_PROGRESS), 3.0)]
 )
 def test_a_late_check_is_timed_out(ended: Ended, after: float) -> None:
     late = attempt(written()[0], ended, after)
@@ -98,7 +100,7 @@ def test_the_second_attempt_completes_the_first() -> None:
     first = attempt(written()[0], None)
     second = Journal()
     second.collected = {TWO.check: TWO}
-    second.finished = {TWO.check: CheckResult(TWO.check, "a", "passed")}
+    second.finished = {TWO.check: CheckResult(TWO.check, "a", CheckOutcome.PASSED)}
     second.exit_status = 0
     both = [first, Attempt(second, Ended(0), 0.0, "")]
     assert {each.outcome for each in records.verdicts(both, LIMIT)} == {"passed"}
@@ -135,7 +137,7 @@ def test_a_module_that_cannot_be_imported_fails_the_cell() -> None:
         },
         {"event": "collected", "checks": [asdict(ONE)]},
         {"event": "started", "check": ONE.check},
-        {"event": "finished", "result": asdict(replace(ONE, outcome="passed"))},
+        {"event": "finished", "result": asdict(replace(ONE, outcome=CheckOutcome.PASSED))},
         {"event": "ended", "exit_status": 1},
     ):
         intake.take(json.dumps(event).encode())
@@ -154,8 +156,8 @@ def test_nothing_ran_is_never_green() -> None:
     done = Journal()
     done.exit_status = 0
     # Neither skipped checks nor those of the surroundings say anything about SAM.
-    around = CheckResult("test_imports.py::test_x", "imports", "passed")
-    skipped = CheckResult("test_a.py::test_y[tiny]", "a", "skipped", variant="tiny", reason="none")
+    around = CheckResult("test_imports.py::test_x", "imports", CheckOutcome.PASSED)
+    skipped = CheckResult("test_a.py::test_y[tiny]", "a", CheckOutcome.SKIPPED, variant="tiny", reason="none")
     for checks in ([skipped], [around], [around, skipped]):
         outcome, reason = judge.judge([Attempt(done, Ended(0), 0.0, "")], checks)
         assert outcome == "failed"
@@ -167,9 +169,11 @@ def test_the_small_model_that_stands_for_all_is_sam_too() -> None:
     done = Journal()
     done.exit_status = 0
     tried = [Attempt(done, Ended(0), 0.0, "")]
-    plain = CheckResult("test_inputs.py::test_x", "inputs", "known", reason="x", settings={"model": "tiny"})
+    plain = CheckResult(
+        "test_inputs.py::test_x", "inputs", CheckOutcome.KNOWN, reason="x", settings={"model": "tiny"}
+    )
     assert judge.judge(tried, [plain])[0] == "passed"
-    assert judge.judge(tried, [replace(plain, outcome="skipped")])[0] == "failed"
+    assert judge.judge(tried, [replace(plain, outcome=CheckOutcome.SKIPPED)])[0] == "failed"
 
 
 def test_the_end_of_an_attempt_is_read_from_its_file(tmp_path: Path) -> None:
@@ -180,5 +184,5 @@ def test_the_end_of_an_attempt_is_read_from_its_file(tmp_path: Path) -> None:
     read = records.read_attempt(tmp_path / "j", tmp_path / "e", tmp_path / "o")
     assert read.ended == Ended(None, "SIGSEGV")
     assert read.output.endswith("the end")
-    assert len(read.output) == records.DETAILS_LIMIT
+    assert len(read.output) == DETAILS_LIMIT
     assert records.read_attempt(tmp_path / "j", tmp_path / "absent", tmp_path / "absent").ended is None

@@ -30,7 +30,7 @@ from samcheck.analysis.compare.text import headline, markdown
 from samcheck.analysis.compare.verdicts import Pair, decide
 from samcheck.cells import Cell
 from samcheck.commands.compare import compare_command, noise_command
-from samcheck.guest.record import CellResult, CheckResult, Series
+from samcheck.guest.record import CellResult, CheckOutcome, CheckResult, Series
 from samcheck.storage import results
 
 QUIET = Noise(Variance(0.01**2, 40.0), Variance(0.005**2, 20.0))
@@ -40,7 +40,12 @@ def bench(name: str, *medians: float, disturbed: Sequence[str] = (), **fields: o
     series = [Series({"wall_ms": [each] * 3}, 3, 2, "steady", list(disturbed)) for each in medians]
     part, precision = name.split("-") if "-" in name else (name, "fp32")
     made_of = CheckResult(
-        f"test_latency.py::test_{part}[tiny-{precision}]", "latency", "passed", "tiny", precision, "eager"
+        f"test_latency.py::test_{part}[tiny-{precision}]",
+        "latency",
+        CheckOutcome.PASSED,
+        "tiny",
+        precision,
+        "eager",
     )
     return replace(made_of, series=series, metrics={"median_ms": medians[0]} if medians else {}, **fields)  # type: ignore[arg-type]
 
@@ -166,7 +171,9 @@ OUTCOMES = [
 
 @pytest.mark.parametrize(("old", "new", "kind"), OUTCOMES)
 def test_outcomes_that_changed_come_first(old: str, new: str, kind: str) -> None:
-    rows = [result(replace(quality(), outcome=each, reason=f"why {each}")) for each in (old, new)]
+    rows = [
+        result(replace(quality(), outcome=CheckOutcome(each), reason=f"why {each}")) for each in (old, new)
+    ]
     found = compare(rows[:1], rows[1:], lambda _: {})
     assert [(each.kind, each.reason) for each in found.changes] == [(kind, f"why {new}")]
     assert found.worse == (kind in ("broken", "defect met"))
@@ -205,8 +212,12 @@ def test_many_alike_are_one_line() -> None:
 
 def test_hostile_names_stay_text() -> None:
     evil = "<script>alert(1)</script>|`x`"
-    row = result(replace(quality(), check=f"test_x.py::test_{evil}", outcome="failed", reason=evil))
-    text = markdown(compare([result(replace(row.checks[0], outcome="passed"))], [row], lambda _: {}))
+    row = result(
+        replace(quality(), check=f"test_x.py::test_{evil}", outcome=CheckOutcome.FAILED, reason=evil)
+    )
+    text = markdown(
+        compare([result(replace(row.checks[0], outcome=CheckOutcome.PASSED))], [row], lambda _: {})
+    )
     assert "<script>" not in text
 
 

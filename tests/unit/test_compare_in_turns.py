@@ -10,7 +10,7 @@ import made
 import pytest
 
 from samcheck.analysis.compare import compare, verdicts
-from samcheck.guest.record import MET, CellResult, CheckResult, EnvironmentRecord, Series
+from samcheck.guest.record import CellResult, CheckOutcome, CheckResult, EnvironmentRecord, Series
 
 TURNS = 12
 
@@ -38,10 +38,12 @@ def sides(
         check = f"test_latency.py::test_encoder[tiny-{number}]"
         for side in range(2):
             found[side].append(
-                CheckResult(check, "latency", "passed", "tiny", "fp32", "eager", series=series[side])
+                CheckResult(
+                    check, "latency", CheckOutcome.PASSED, "tiny", "fp32", "eager", series=series[side]
+                )
             )
     base, new = (
-        replace(made.RESULT, checks=checks, environment=EnvironmentRecord("venv", "", {MET: word}))
+        replace(made.RESULT, checks=checks, environment=EnvironmentRecord("venv"), turns=word)
         for checks, word in zip(found, words, strict=True)
     )
     return base, new
@@ -60,10 +62,8 @@ def test_five_per_cent_are_seen_on_a_machine_that_varies_by_a_third(factor: floa
 def test_the_same_numbers_are_ambiguous_where_nobody_took_turns() -> None:
     assert set(said(*sides([1.0, 1.05], words=("one", "other")))) == {"ambiguous"}
     base, new = sides([1.0, 1.05])
-    bare = replace(base, environment=EnvironmentRecord("venv"))
-    assert (
-        set(said(bare, new)) == set(said(bare, replace(new, environment=bare.environment))) == {"ambiguous"}
-    )
+    alone = replace(base, turns=None)
+    assert set(said(alone, new)) == set(said(alone, replace(new, turns=None))) == {"ambiguous"}
 
 
 def test_a_pair_of_processes_is_one_number_however_many_turns_it_took() -> None:

@@ -14,7 +14,7 @@ from samcheck.analysis.compare import compare, grouping, noise
 from samcheck.analysis.compare.measures import Key
 from samcheck.analysis.compare.statistics import Noise, Variance
 from samcheck.analysis.compare.text import markdown
-from samcheck.guest.record import CellResult, CheckResult
+from samcheck.guest.record import CellResult, CheckOutcome, CheckResult
 
 
 def nothing_known(_: CellResult) -> dict[str, Noise]:
@@ -23,7 +23,9 @@ def nothing_known(_: CellResult) -> dict[str, Noise]:
 
 
 def check(name: str, outcome: str = "passed", precision: str | None = None, **metrics: float) -> CheckResult:
-    return CheckResult(f"test_x.py::test_{name}", "some", outcome, "tiny", precision, metrics=metrics)
+    return CheckResult(
+        f"test_x.py::test_{name}", "some", CheckOutcome(outcome), "tiny", precision, metrics=metrics
+    )
 
 
 def result(*checks: CheckResult, **fields: object) -> CellResult:
@@ -114,7 +116,7 @@ def on(device: str, *checks: CheckResult, **fields: object) -> CellResult:
 
 
 def test_cells_of_several_devices_are_compared_each_with_its_own() -> None:
-    fine, broken = check("a"), replace(check("a"), outcome="failed", reason="boom")
+    fine, broken = check("a"), replace(check("a"), outcome=CheckOutcome.FAILED, reason="boom")
     base = [on("A100", fine), on("H100", fine, finished="2026-11-23T00:00:00+00:00")]
     found = compare(base, [on("A100", broken), on("H100", fine)], nothing_known)
     cell = RESULT.cell.id

@@ -9,16 +9,19 @@ import pytest
 from hostile import TEXTS
 from rich.console import Console
 
-from samcheck.guest.record import CheckResult
+from samcheck.guest.record import CellOutcome, CheckOutcome, CheckResult
 from samcheck.run import progress
-from samcheck.streams import harmless
+from samcheck.sanitize import harmless
 
 RESULT = replace(
     made.RESULT,
-    outcome="failed",
+    outcome=CellOutcome.FAILED,
     reason="1 of 2 checks: [bold]x[/bold]",
     phases={"prepare": 1.4, "run": 20.6},
-    checks=[CheckResult("a", "a", "passed"), CheckResult("b", "a", "failed", reason="r")],
+    checks=[
+        CheckResult("a", "a", CheckOutcome.PASSED),
+        CheckResult("b", "a", CheckOutcome.FAILED, reason="r"),
+    ],
 )
 
 
@@ -39,7 +42,7 @@ def test_summary() -> None:
         "torch2.4.1-cu121-py3.11: failed (1 failed, 1 passed) [prepare 1 s, run 21 s]: "
         "1 of 2 checks: [bold]x[/bold]"
     )
-    bare = replace(RESULT, outcome="build-failed", reason="no Python", checks=[], phases={})
+    bare = replace(RESULT, outcome=CellOutcome.BUILD_FAILED, reason="no Python", checks=[], phases={})
     assert progress.summary(bare) == "torch2.4.1-cu121-py3.11: build-failed: no Python"
 
 

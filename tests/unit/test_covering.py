@@ -13,7 +13,7 @@ from samcheck import facts
 from samcheck.errors import BadInput
 from samcheck.facts import compatibility
 from samcheck.facts.compatibility import Constraint, Obstacle
-from samcheck.matrix import coverage, covering
+from samcheck.matrix import covering, pair_coverage
 from samcheck.matrix.space import Pair, Space
 
 NO = Obstacle("some-rule", "install", "these two do not go together", ("somewhere",))
@@ -84,7 +84,7 @@ def test_all_is_all(space: Space) -> None:
 def test_every_pair_is_covered_or_has_a_reason(space: Space, data: st.DataObject) -> None:
     everything = covering.choose(space, "pairwise")
     chosen = [row for row in everything if data.draw(st.booleans())]
-    seen = coverage.measure(space, chosen)
+    seen = pair_coverage.measure(space, chosen)
     assert set(seen.covered) == pairs(chosen)
     assert set(seen.uncovered) == pairs(possible(space)) - pairs(chosen)
     assert set(seen.impossible) == set(space.pairs()) - pairs(possible(space))
@@ -121,7 +121,7 @@ def test_a_million_combinations() -> None:
     space = real()
     assert space.raw >= 10**6
     chosen = covering.choose(space, "pairwise")
-    seen = coverage.measure(space, chosen)
+    seen = pair_coverage.measure(space, chosen)
     assert not seen.uncovered
     # No fewer cells can do than there are possible pairs of any two axes.
     by_axes: dict[tuple[str, str], int] = {}

@@ -25,7 +25,7 @@ from samcheck.environments import disk_items, docker, engine_storage, images, or
 from samcheck.environments.disk_items import Item
 from samcheck.errors import BadInput, EnvironmentUnavailable
 from samcheck.facts.requirements import NOTHING
-from samcheck.storage import disk
+from samcheck.storage import disk_usage
 from samcheck.storage.index import index
 
 DAY = 86400.0
@@ -44,8 +44,8 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("SAMCHECK_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("SAMCHECK_CACHE", str(tmp_path / "oracle"))
     monkeypatch.setattr(paths, "RUNS", tmp_path / "runs")
-    monkeypatch.setattr(disk, "TEMPORARY", ((tmp_path, "samcheck-build-*"),))
-    monkeypatch.setattr(disk, "_commands", lambda: iter(()))
+    monkeypatch.setattr(disk_usage, "TEMPORARY", ((tmp_path, "samcheck-build-*"),))
+    monkeypatch.setattr(disk_usage, "_commands", lambda: iter(()))
     return tmp_path
 
 
@@ -273,7 +273,7 @@ def test_files_that_environments_share_count_once(home: Path) -> None:
     os.link(cached, home / "home/venvs/one-1a/lib/numpy.so")
     for name in ("one-1a", "two-2b"):
         put(home / "home/venvs" / name / venv.COMPLETE, 0)
-    one, two = disk.folders([])
+    one, two = disk_usage.folders([])
     assert (one.kind, one.cell, two.cell) == ("venv", "one", "two")
     assert disk_items.total([one, two]) == one.size + two.size - 8192
     assert disk_items.outside([one, two]) == 8192
@@ -284,7 +284,7 @@ def test_files_that_environments_share_count_once(home: Path) -> None:
 def test_use_is_the_time_of_the_marker_not_of_the_files(home: Path) -> None:
     put(home / "home/venvs/cell-1a/new")
     os.utime(put(home / "home/venvs/cell-1a" / venv.COMPLETE, 0), (1, 1000))
-    (found,) = disk.folders([])
+    (found,) = disk_usage.folders([])
     assert found.used == 1000
 
 
@@ -293,7 +293,7 @@ def test_preparing_what_is_there_notes_its_use(home: Path) -> None:
     place = venv.Venv().folder(cell, NOTHING)
     os.utime(put(place / venv.COMPLETE, 0), (1, 1000))
     venv.Venv().prepare(cell, NOTHING, home / "log")
-    (found,) = disk.folders([])
+    (found,) = disk_usage.folders([])
     assert (found.key, found.cell) == (str(place), cell.id)
     assert found.used > 1000
 
@@ -301,7 +301,7 @@ def test_preparing_what_is_there_notes_its_use(home: Path) -> None:
 def test_folder_with_a_mount_in_it_is_held(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A killed debootstrap leaves one with /proc in it."""
     put(own(home / "samcheck-build-x1") / "proc/1")
-    real = disk._files
+    real = disk_usage._files
 
     def files(folder: Path) -> Iterator[os.stat_result]:
         for at, status in enumerate(real(folder)):
@@ -309,20 +309,20 @@ def test_folder_with_a_mount_in_it_is_held(home: Path, monkeypatch: pytest.Monke
             values[stat.ST_DEV] += at
             yield os.stat_result(values, {"st_blocks": 8})
 
-    monkeypatch.setattr(disk, "_files", files)
-    (found,) = disk.folders([])
+    monkeypatch.setattr(disk_usage, "_files", files)
+    (found,) = disk_usage.folders([])
     assert found.held == "another file system is mounted in it"
 
 
 def test_samcheck_does_not_hold_what_it_was_called_about() -> None:
-    assert " ".join(psutil.Process().cmdline()) not in list(disk._commands())
+    assert " ".join(psutil.Process().cmdline()) not in list(disk_usage._commands())
 
 
 def test_unfinished_builds_are_told(home: Path) -> None:
     put(own(home / "home/venvs/cell-1a") / "bin/python")
     put(own(home / "samcheck-build-x1") / "uv")
     (home / "samcheck-build-link").symlink_to(home / "home")
-    assert [(each.kind, each.name) for each in disk.folders([])] == [
+    assert [(each.kind, each.name) for each in disk_usage.folders([])] == [
         ("unfinished", "cell-1a"),
         ("unfinished", "samcheck-build-x1"),
     ]
@@ -334,10 +334,10 @@ def test_what_is_at_work_is_held(home: Path, monkeypatch: pytest.MonkeyPatch) ->
     for name in ("20260101-000000-1", "20260102-000000-2", "20260103-000000-3"):
         put(own(home / "runs" / name) / "run.json")
     python = f"{home}/home/venvs/cell-1a/bin/python -m pytest"
-    monkeypatch.setattr(disk, "_commands", lambda: iter([python]))
+    monkeypatch.setattr(disk_usage, "_commands", lambda: iter([python]))
     monkeypatch.setattr(orphans, "lives", lambda pid: pid == "2")
     with FileLock(f"{home}/home/venvs/cell-2b.lock"):
-        found = disk.folders([f"{home}/runs/20260103-000000-3/cell/work"])
+        found = disk_usage.folders([f"{home}/runs/20260103-000000-3/cell/work"])
     assert {each.name: each.held for each in found} == {
         "cell-1a": "a process works in it",
         "cell-2b": "it is being built",
@@ -353,16 +353,16 @@ def test_an_index_says_of_which_results_it_is_and_whether_it_is_asked(home: Path
     put(folder / "part.parquet")
     put(folder / "index.json").write_text('{"root": "/some/results"}')
     os.utime(folder / "index.json", (2e9, 2e9))
-    (found,) = disk.folders([])
+    (found,) = disk_usage.folders([])
     assert (found.kind, found.name, found.used, found.held) == (
         *("index", "results-0123, of /some/results", 2e9),
         "",
     )
     with index._alone(folder), index._reading(folder):
-        (found,) = disk.folders([])
+        (found,) = disk_usage.folders([])
         assert found.held == index.IN_USE
     (folder / "index.json").write_text("torn")
-    (found,) = disk.folders([])
+    (found,) = disk_usage.folders([])
     assert (found.name, found.held) == ("results-0123", "")
 
 
@@ -373,7 +373,7 @@ def test_oracle_folder_is_the_guests_own(monkeypatch: pytest.MonkeyPatch, tmp_pa
         monkeypatch.delenv("SAMCHECK_CACHE", raising=False)
         monkeypatch.setenv(name, str(value))
         cache.folder.cache_clear()
-        assert disk.oracle_folder() == cache.folder()
+        assert disk_usage.oracle_folder() == cache.folder()
     cache.folder.cache_clear()
 
 

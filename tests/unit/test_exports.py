@@ -19,23 +19,24 @@ from samcheck import paths
 from samcheck.__main__ import cli
 from samcheck.cells import Cell
 from samcheck.errors import EmptySelection
+from samcheck.guest.record import CellOutcome
 from samcheck.report import exports
 from samcheck.report.exports import badge, document
 from samcheck.storage import results
 from samcheck.storage.index import parquet
-from samcheck.storage.index.rows import COLUMNS, rows
+from samcheck.storage.index.check_rows import COLUMNS, rows
 
 PASSED = replace(
     hostile.RESULT,
     cell=Cell("2.0.1", "cu117", "3.9").record(()),
-    outcome="passed",
+    outcome=CellOutcome.PASSED,
     reason="",
     checks=[check for check in hostile.CHECKS if check.outcome in ("passed", "known", "fixed", "skipped")],
 )
 UNBUILT = replace(
     hostile.RESULT,
     cell=Cell("1.13.1", "cu117", "3.8").record(()),
-    outcome="build-failed",
+    outcome=CellOutcome.BUILD_FAILED,
     reason="no Python 3.8",
     observed=None,
     checks=[],
@@ -161,7 +162,7 @@ def test_annotations_name_each_reason_once(store: Path) -> None:
 
 def test_some_groups_that_held_are_no_cell_on_the_badge() -> None:
     part = replace(PASSED, groups=["latency"])
-    found = [PASSED, part, replace(part, outcome="failed", reason="x")]
+    found = [PASSED, part, replace(part, outcome=CellOutcome.FAILED, reason="x")]
     written = io.BytesIO()
     badge.write((results.Stored("cpu", "none", each) for each in found), [], written)
     assert b"1/2 cells passed" in written.getvalue()

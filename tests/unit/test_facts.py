@@ -176,7 +176,9 @@ def test_a_gpu_that_is_not_listed_is_not_taken_for_another(said: str) -> None:
     st.sampled_from(["", " 80GB", "-SXM4-40GB", " PCIe", " GPU", "_pcie 16 gb"]),
     st.randoms(use_true_random=False),
 )
-def test_decoration_and_case_do_not_matter(row: facts.Gpu, before: str, after: str, random: Random) -> None:
+def test_decoration_and_case_do_not_matter(
+    row: facts.GpuModel, before: str, after: str, random: Random
+) -> None:
     name = f"{before}{row.name}{after}"
     name = "".join(random.choice([letter.lower(), letter.upper()]) for letter in name)
     assert FACTS.gpu(name) == row

@@ -12,7 +12,7 @@ import pytest
 from samcheck import paths
 from samcheck.environments import Ended
 from samcheck.errors import EmptySelection
-from samcheck.guest.record import CheckResult
+from samcheck.guest.record import CheckOutcome, CheckResult
 from samcheck.run.records import Attempt, Journal
 from samcheck.storage import results
 from tests.faults import patching, runs, seed, table, trial, verdict
@@ -29,9 +29,9 @@ CLEAN = {"a": "passed", "b": "known", "c": "skipped"}
 def attempt(exit_status: int | None = 0, running: str = "", **outcomes: str) -> Attempt:
     journal = Journal(exit_status=exit_status)
     for check in (*outcomes, "a", "b", "c"):
-        journal.collected.setdefault(check, CheckResult(check, "group", "not-run"))
+        journal.collected.setdefault(check, CheckResult(check, "group", CheckOutcome.NOT_RUN))
     for check, outcome in outcomes.items():
-        journal.finished[check] = CheckResult(check, "group", outcome, reason=f"why {check}")
+        journal.finished[check] = CheckResult(check, "group", CheckOutcome(outcome), reason=f"why {check}")
     if running:
         journal.running = (running, 0.0)
     ended = Ended(exit_status) if exit_status is not None else Ended(None, "SIGSEGV")
@@ -63,7 +63,7 @@ def test_death_in_a_check_catches() -> None:
 
 def test_module_that_cannot_be_imported_catches() -> None:
     run = attempt(1, a="failed")
-    run.journal.broken.append(CheckResult("test_x.py", "x", "failed", reason="no module"))
+    run.journal.broken.append(CheckResult("test_x.py", "x", CheckOutcome.FAILED, reason="no module"))
     assert verdict.judge(CLEAN, run, 9.0).check == "test_x.py"
 
 

@@ -19,11 +19,12 @@ from samcheck.analysis.compare import noise, sources
 from samcheck.errors import BadInput
 from samcheck.facts import load
 from samcheck.facts.gpu_support import Machine
+from samcheck.guest.record import DETAILS_LIMIT
 from samcheck.matrix import selection
 from samcheck.matrix.file import MAXIMUM_BYTES
 from samcheck.matrix.selection import Choice
 from samcheck.run import records
-from samcheck.storage import disk, left_out_cells, merge, results, runs
+from samcheck.storage import disk_usage, left_out_cells, merge, results, runs
 from samcheck.storage.index import index
 
 each_intruder = pytest.mark.parametrize("intruder", INTRUDERS)
@@ -75,7 +76,7 @@ def test_notes_that_cannot_be_read_are_as_if_there_were_none(intruder: str, tmp_
         record = records.read(run.parent / "run.json")  # as a record: a check may put anything there
         assert record.lines == 0 or record.torn
         assert not record.finished
-        assert len(records.tail(run.parent / "run.json")) <= records.DETAILS_LIMIT
+        assert len(records.tail(run.parent / "run.json")) <= DETAILS_LIMIT
 
 
 @each_intruder
@@ -229,4 +230,4 @@ def test_no_home(monkeypatch: pytest.MonkeyPatch) -> None:
     assert files.home() is None
     with pytest.raises(BadInput, match="no home folder: say by SAMCHECK_HOME"):
         paths.home()
-    assert disk.oracle_folder() == Path("~/.cache/samcheck/oracle")
+    assert disk_usage.oracle_folder() == Path("~/.cache/samcheck/oracle")

@@ -39,9 +39,9 @@ class Nvml:
         return ask
 
 
-def measured(monkeypatch: pytest.MonkeyPatch, **answers: Any) -> disturbance.Gauge:
+def measured(monkeypatch: pytest.MonkeyPatch, **answers: Any) -> disturbance.DisturbanceMonitor:
     monkeypatch.setitem(sys.modules, "pynvml", Nvml(**answers))  # type: ignore[arg-type]
-    found = disturbance.Gauge("cuda")
+    found = disturbance.DisturbanceMonitor("cuda")
     found.before()
     found.during()
     found.after()
@@ -80,7 +80,7 @@ def test_without_a_driver_nothing_is_read(monkeypatch: pytest.MonkeyPatch) -> No
     nvml = Nvml()
     del nvml.answers["nvmlInit"]
     monkeypatch.setitem(sys.modules, "pynvml", nvml)  # type: ignore[arg-type]
-    found = disturbance.Gauge("cuda")
+    found = disturbance.DisturbanceMonitor("cuda")
     assert found.gpu is None
 
 
@@ -110,7 +110,7 @@ def test_share_of_others() -> None:
 def test_busy_cpu_is_marked(monkeypatch: pytest.MonkeyPatch) -> None:
     times = iter([(0.0, 0.0), (10.0, 8.0)])
     monkeypatch.setattr(disturbance, "cpu_seconds", lambda: next(times))
-    found = disturbance.Gauge("cpu")
+    found = disturbance.DisturbanceMonitor("cpu")
     found.before()
     found.after()
     assert found.disturbed == ["other processes had over 10% of the CPU"]

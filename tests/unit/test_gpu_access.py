@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from samcheck.environments import gpu_errors
+from samcheck.guest.record import FailureCause
 
 # https://github.com/NVIDIA/nvidia-docker/issues/1642
 NO_TOOLKIT = 'could not select device driver "" with capabilities: [[gpu]]'
@@ -36,19 +37,21 @@ ERROR_804 = ERROR_803.partition("Error 803")[0] + (
 
 
 @pytest.mark.parametrize(
-    ("words", "cause"),
+    ("words", "cause", "remedy"),
     [
-        (NO_TOOLKIT, "install the NVIDIA Container Toolkit"),
-        (REQUIRE, "asks for a driver with cuda>=12.8, which this one is not"),
-        (MISMATCH, "of different versions"),
-        (CDI, "knows no CDI device nvidia.com/gpu=all: run"),
-        (ERROR_803, "of different versions"),
-        (ERROR_804, "cuda-compat"),
+        (NO_TOOLKIT, FailureCause.ENGINE, "install the NVIDIA Container Toolkit"),
+        (REQUIRE, FailureCause.DRIVER, "asks for a driver with cuda>=12.8, which this one is not"),
+        (MISMATCH, FailureCause.GPU, "of different versions"),
+        (CDI, FailureCause.ENGINE, "knows no CDI device nvidia.com/gpu=all: run"),
+        (ERROR_803, FailureCause.GPU, "of different versions"),
+        (ERROR_804, FailureCause.GPU, "cuda-compat"),
     ],
 )
-def test_each_refusal_has_its_own_remedy(words: str, cause: str) -> None:
-    said = gpu_errors.refusal(words)
-    assert cause in said
+def test_each_refusal_has_its_own_remedy(words: str, cause: FailureCause, remedy: str) -> None:
+    known = gpu_errors.refusal(words)
+    said = known.sentence
+    assert known.cause is cause
+    assert remedy in said
     assert said.endswith(")")
     assert words.split(maxsplit=1)[0] in said  # the engine's own words stand behind
     assert len(said) < 700
@@ -56,5 +59,8 @@ def test_each_refusal_has_its_own_remedy(words: str, cause: str) -> None:
 
 
 def test_unknown_words_are_passed_on() -> None:
-    assert gpu_errors.refusal("no idea") == "the engine would not start the container: no idea"
-    assert gpu_errors.lost("") == "PyTorch sees no GPU in an environment that was given one (no reason given)"
+    assert gpu_errors.refusal("no idea").sentence == "the engine would not start the container: no idea"
+    assert (
+        gpu_errors.lost("").sentence
+        == "PyTorch sees no GPU in an environment that was given one (no reason given)"
+    )

@@ -24,7 +24,7 @@ from samcheck.__main__ import cli
 from samcheck.analysis.query.output import SHOWN
 from samcheck.errors import BadInput
 from samcheck.facts import load
-from samcheck.guest.record import CELL_OUTCOMES, CHECK_OUTCOMES, CellResult
+from samcheck.guest.record import CellOutcome, CellResult, CheckOutcome
 from samcheck.matrix import LeftOut
 from samcheck.report import exports, lookup, markdown, memory, recipes, terminal
 from samcheck.report.exports import document, workflow
@@ -32,7 +32,7 @@ from samcheck.report.exports.csv_rows import FORMULA
 from samcheck.run import reproduce
 from samcheck.sanitize import visible
 from samcheck.storage import results
-from samcheck.storage.index.rows import COLUMNS
+from samcheck.storage.index.check_rows import COLUMNS
 from samcheck.storage.results import Stored
 
 #: For what does not hang on which of them it is.
@@ -73,7 +73,7 @@ def test_every_text_of_a_result_is_planted() -> None:
     """Values of every string field; keys only where they are data."""
     planted = asdict(hostile.planted("X"))
     fields = {name for name, _ in SINGLY} | set(hostile.CLOSED)
-    kept = {*CHECK_OUTCOMES, *CELL_OUTCOMES, *(name.partition(".")[2] for name in fields)}
+    kept = {*CellOutcome, *CheckOutcome, *(name.partition(".")[2] for name in fields)}
     others = {found for found in strings(planted) if found != "X"} - kept
     data = {"tiny", "run", "wall_ms", "clock_mhz"}
     data |= {key for check in hostile.RESULT.checks for key in (*check.metrics, *check.settings)}
@@ -95,7 +95,7 @@ def test_half_characters_and_unknown_outcomes_are_refused(tmp_path: Path) -> Non
     with pytest.raises(BadInput, match="Invalid JSON"):
         results.read(path)
     path.write_bytes(good.replace(b'"outcome": "passed"', b'"outcome": "<script>"', 1))
-    with pytest.raises(BadInput, match=r"checks\.0\.outcome: '<script>' is none of passed, "):
+    with pytest.raises(BadInput, match=r"checks\[0\]\.outcome: Invalid enum value '<script>'"):
         results.read(path)
 
 

@@ -1,9 +1,13 @@
-"""Imports point one way; the guest stands alone and runs on Python 3.8."""
+"""Imports point one way; the guest stands alone and runs on Python 3.8; a name means one thing."""
 
 from __future__ import annotations
 
 import ast
+import configparser
+import graphlib
 import sys
+from collections import defaultdict
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -26,21 +30,28 @@ LAYERS = (
     (
         *("samcheck.cells", "samcheck.certificates", "samcheck.codec", "samcheck.errors", "samcheck.files"),
         *("samcheck.git", "samcheck.owned", "samcheck.paths", "samcheck.sanitize", "samcheck.signals"),
-        *("samcheck.streams", "samcheck.units", "samcheck.version"),
+        *("samcheck.streams", "samcheck.suggestions", "samcheck.units", "samcheck.version"),
     ),
     ("samcheck.guest.record", "samcheck.guest.memory_model"),
 )
 
 
 def imports(path: Path) -> set[str]:
-    """Absolute names of the samcheck modules that a file imports."""
-    found = set()
+    """Absolute names of what a file imports of samcheck, inside functions too."""
+    package = path.relative_to(CHECKOUT).parts[:-1]
+    names = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.level == 0:
-            found |= {f"{node.module}.{alias.name}" for alias in node.names}
-    return {name for name in found if name.startswith("samcheck.")}
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            start = package[: len(package) - node.level + 1] if node.level else ()
+            base = ".".join((*start, *filter(None, [node.module])))
+            names |= {f"{base}.{alias.name}" for alias in node.names}
+    return {name for name in names if name.startswith("samcheck.")}
+
+
+def module_name(path: Path) -> str:
+    return ".".join(path.relative_to(CHECKOUT).with_suffix("").parts).removesuffix(".__init__")
 
 
 def layer(name: str) -> int:
@@ -55,7 +66,7 @@ HOST = sorted(path for path in PACKAGE.rglob("*.py") if GUEST not in path.parent
 
 @pytest.mark.parametrize("path", HOST, ids=lambda path: str(path.relative_to(CHECKOUT)))
 def test_host_imports_point_down(path: Path) -> None:
-    name = ".".join(path.relative_to(CHECKOUT).with_suffix("").parts).removesuffix(".__init__")
+    name = module_name(path)
     if name == "samcheck":
         assert not imports(path)
         return
@@ -68,22 +79,35 @@ def test_host_imports_point_down(path: Path) -> None:
         assert below >= layer(name), f"{name} imports {imported} from a layer above"
 
 
+def test_modules_import_each_other_in_no_circle() -> None:
+    names = {module_name(path): path for path in PACKAGE.rglob("*.py")}
+    graph = {}
+    for name, path in names.items():
+        # What is no module itself is an attribute of one.
+        modules = {other if other in names else other.rpartition(".")[0] for other in imports(path)}
+        graph[name] = modules - {name}
+    try:
+        graphlib.TopologicalSorter(graph).prepare()
+    except graphlib.CycleError as error:
+        pytest.fail(" imports ".join(reversed(error.args[1])), pytrace=False)
+
+
 @pytest.mark.parametrize("path", sorted(GUEST.rglob("*.py")), ids=lambda path: path.name)
 def test_guest_stands_alone(path: Path) -> None:
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.ImportFrom) and node.level:
-            depth = len(path.relative_to(GUEST).parts)
-            assert node.level <= depth, "reaches out of the guest"
     assert all(name.startswith("samcheck.guest") for name in imports(path))
 
 
-@pytest.mark.parametrize(
-    "path",
-    [*sorted(GUEST.rglob("*.py")), *sorted((CHECKOUT / "tests/suite").glob("*.py"))],
-    ids=lambda path: path.name,
-)
+def for_python_3_8() -> list[Path]:
+    """What runs inside the environments: what mypy looks through for the library of Python 3.8."""
+    config = configparser.ConfigParser()
+    config.read(CHECKOUT / "tests/python38.ini")
+    listed = [CHECKOUT / name.strip() for name in config["mypy"]["files"].split(",")]
+    return [file for path in listed for file in (sorted(path.rglob("*.py")) if path.is_dir() else [path])]
+
+
+@pytest.mark.parametrize("path", for_python_3_8(), ids=lambda path: str(path.relative_to(CHECKOUT)))
 def test_guest_is_python_3_8(path: Path) -> None:
-    """Parsed by this Python with the grammar of 3.8."""
+    """Parsed by this Python with the grammar of 3.8; `nox -s lint` looks at what of the library is used."""
     ast.parse(path.read_text(encoding="utf-8"), feature_version=(3, 8))
 
 
@@ -109,3 +133,35 @@ def test_noxfile_loads_with_what_its_script_block_names() -> None:
             whole = (CHECKOUT / Path(*parts[:count]) for count in (2, 3))
             own = [each for path in whole for each in (path.with_suffix(".py"), path / "__init__.py")]
             todo += [each for each in own if each.exists() and each not in seen]
+
+
+#: Names of classes, and of modules, that mean more than one thing still. None is to be added.
+SHARED_CLASSES = {"Answer", "Case", "Question", "Row", "Run", "Tried"}
+SHARED_STEMS = {"comparison", "memory", "search", "text"}
+
+
+def shared(names: Iterable[tuple[str, Path]]) -> dict[str, list[str]]:
+    """The names that stand in more than one place, with these."""
+    places = defaultdict(list)
+    for name, path in names:
+        places[name].append(str(path.relative_to(CHECKOUT)))
+    return {name: paths for name, paths in places.items() if len(paths) > 1}
+
+
+def test_a_class_name_stands_for_one_class() -> None:
+    classes = shared(
+        (node.name, path)
+        for path in sorted(PACKAGE.rglob("*.py"))
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.ClassDef)
+    )
+    assert {name: paths for name, paths in classes.items() if name not in SHARED_CLASSES} == {}
+    assert set(classes) >= SHARED_CLASSES, "strike out what is shared no longer"
+
+
+def test_a_module_name_stands_for_one_module() -> None:
+    """But for the modules of commands, each of which has the name of its command."""
+    paths = [path for path in sorted(PACKAGE.rglob("*.py")) if path.parent.name != "commands"]
+    stems = shared((path.stem, path) for path in paths if path.stem not in ("__init__", "__main__"))
+    assert {stem: paths for stem, paths in stems.items() if stem not in SHARED_STEMS} == {}
+    assert set(stems) >= SHARED_STEMS, "strike out what is shared no longer"

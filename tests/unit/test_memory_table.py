@@ -6,7 +6,7 @@ from pathlib import Path
 import made
 
 from samcheck import report
-from samcheck.guest.record import CellResult, CheckResult
+from samcheck.guest.record import CellResult, CheckOutcome, CheckResult
 from samcheck.storage import results
 
 
@@ -18,7 +18,7 @@ def peaks(variant: str, precision: str, **metrics: float) -> CheckResult:
     name = f"test_peaks.py::test_peaks_are_as_counted[{variant}-{precision}]"
     at = {"encode": "16 at once, highest in attention of block 1"}
     return CheckResult(
-        name, "peaks", "passed", variant=variant, precision=precision, metrics=metrics, settings=at
+        name, "peaks", CheckOutcome.PASSED, variant=variant, precision=precision, metrics=metrics, settings=at
     )
 
 
@@ -41,7 +41,9 @@ def test_counted_stands_beside_measured(tmp_path: Path) -> None:
 
 
 def test_without_peaks_there_is_no_table(tmp_path: Path) -> None:
-    skipped = CheckResult("test_peaks.py::test_it[tiny-fp16]", "peaks", "skipped", reason="no fp16")
+    skipped = CheckResult(
+        "test_peaks.py::test_it[tiny-fp16]", "peaks", CheckOutcome.SKIPPED, reason="no fp16"
+    )
     assert written(tmp_path, result(skipped)) == ""
 
 
@@ -49,7 +51,7 @@ def test_other_backends_have_a_table_of_their_own(tmp_path: Path) -> None:
     found = CheckResult(
         "test_peaks.py::test_encoding_elsewhere[tiny-onnxruntime]",
         "peaks",
-        "passed",
+        CheckOutcome.PASSED,
         variant="tiny",
         backend="onnxruntime",
         metrics={"encode_held_mib": 12.58, "encode_plain_mib": 5.86},
@@ -65,7 +67,7 @@ def test_strategies_of_recovery_stand_below(tmp_path: Path) -> None:
     helped = CheckResult(
         "test_recovery.py::test_recovers_with_other_masks[vit_h-downscaled]",
         "recovery",
-        "passed",
+        CheckOutcome.PASSED,
         variant="vit_h",
         metrics={
             "limit_mib": 3915.6,

@@ -16,7 +16,7 @@ from samcheck import paths, report
 from samcheck.cells import Cell
 from samcheck.commands.merge import merge_command
 from samcheck.errors import BadInput
-from samcheck.guest.record import CellResult
+from samcheck.guest.record import CellOutcome, CellResult
 from samcheck.matrix import LeftOut
 from samcheck.storage import left_out_cells, merge, results
 
@@ -52,7 +52,7 @@ def test_shards_become_one_byte_for_byte(tmp_path: Path) -> None:
 def test_the_one_that_finished_last_wins(tmp_path: Path) -> None:
     old = shard(tmp_path / "a", RESULT)
     # An hour less on the clock, and yet later.
-    late = replace(RESULT, finished="2026-11-22T11:31:00-01:00", outcome="failed", reason="1 of 4")
+    late = replace(RESULT, finished="2026-11-22T11:31:00-01:00", outcome=CellOutcome.FAILED, reason="1 of 4")
     new = shard(tmp_path / "b", late)
     for name, folders in (("x", [old, new]), ("y", [new, old])):
         assert merge.merge(folders, tmp_path / name) == merge.Merged(taken=(PLACE,), failed=(PLACE,))
@@ -77,7 +77,9 @@ def test_equal_results_count_once(tmp_path: Path) -> None:
 @pytest.mark.parametrize("standing", [True, False], ids=["standing", "arriving"])
 def test_a_fast_run_does_not_replace_a_full_one(tmp_path: Path, finished: str, standing: bool) -> None:
     full = shard(tmp_path / "full", replace(RESULT, tier="full"))
-    fast = shard(tmp_path / "fast", replace(RESULT, finished=finished, outcome="failed", reason="1 of 4"))
+    fast = shard(
+        tmp_path / "fast", replace(RESULT, finished=finished, outcome=CellOutcome.FAILED, reason="1 of 4")
+    )
     if standing:
         shutil.copytree(full, tmp_path / "results")
     merged = merge.merge([fast] if standing else [fast, full], tmp_path / "results")
@@ -105,9 +107,9 @@ CONTENT = results.to_json(RESULT)
         (b"\xff\xfe", "Invalid JSON"),
         (CONTENT[:-40], "Invalid JSON"),
         (b'{"schema_version": 2}', "the file: Object missing required field `cell`"),
-        (b'{"schema_version": 4}', "a result of schema 4, newer than schema 1 to 3"),
+        (b'{"schema_version": 5}', "a result of schema 5, newer than schema 1 to 4"),
         (
-            CONTENT.replace(b'"schema_version": 3', b'"schema_version": 9'),
+            CONTENT.replace(b'"schema_version": 4', b'"schema_version": 9'),
             "a result of schema 9, newer than schema 1",
         ),
         (CONTENT.replace(b"2026-11-22T12:30:00+00:00", b"yesterday"), "finished: 'yesterday' is not a time"),
@@ -180,7 +182,7 @@ ROWS = st.builds(
         cell=Cell(f"2.{cell}.0", "cu121", "3.11").record(()),
         tier=tier,
         finished=f"2026-11-22T12:{minute:02}:00+00:00",
-        outcome=outcome,
+        outcome=CellOutcome(outcome),
     ),
     st.integers(0, 3),
     st.sampled_from(["fast", "full"]),
@@ -238,7 +240,9 @@ def run(*arguments: object) -> Result:
 
 def test_the_command_says_what_it_did_and_writes_the_table(tmp_path: Path) -> None:
     one = shard(tmp_path / "shard-1", RESULT)
-    two = shard(tmp_path / "shard-2", replace(RESULT, cell=OTHER, outcome="failed", reason="1 of 4"))
+    two = shard(
+        tmp_path / "shard-2", replace(RESULT, cell=OTHER, outcome=CellOutcome.FAILED, reason="1 of 4")
+    )
     ended = run(one, two, "--results", tmp_path / "results")
     assert ended.exit_code == 0
     assert f"taken: {PLACE}\n" in ended.output
@@ -312,7 +316,7 @@ def test_a_torn_note_of_what_was_left_out_is_a_problem(tmp_path: Path) -> None:
 def test_exit_codes(tmp_path: Path) -> None:
     passed = shard(tmp_path / "shard-1", RESULT)
     failed = shard(
-        tmp_path / "shard-2", replace(RESULT, cell=OTHER, outcome="build-failed", reason="no wheel")
+        tmp_path / "shard-2", replace(RESULT, cell=OTHER, outcome=CellOutcome.BUILD_FAILED, reason="no wheel")
     )
     into = ("--results", tmp_path / "results")
     assert run(passed, *into, "--strict").exit_code == 0

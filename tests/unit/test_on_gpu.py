@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from samcheck.cells import Cell
-from samcheck.environments import Ended, Job, Need, Place, channel, docker, gpu_processes, machine
+from samcheck.environments import DiskNeed, Ended, GuestJob, Place, channel, docker, gpu_processes, machine
 from samcheck.errors import BadInput
 from samcheck.facts.requirements import Requirements
 from samcheck.guest.record import CellResult
@@ -43,18 +43,18 @@ class Played:
     kind: str = "played"
     installs: bool = False
     details: dict[str, str] = field(default_factory=dict)
-    jobs: list[Job] = field(default_factory=list)
+    jobs: list[GuestJob] = field(default_factory=list)
 
     def storage(self) -> Path:
         return Path("/")
 
-    def need(self, cell: Cell, requirements: Requirements) -> Need:
-        return Need(0, 0, reused=True)
+    def need(self, cell: Cell, requirements: Requirements) -> DiskNeed:
+        return DiskNeed(0, 0, reused=True)
 
     def prepare(self, cell: Cell, requirements: Requirements, log: Path) -> Place:
         return self
 
-    def run(self, job: Job) -> Ended:
+    def run(self, job: GuestJob) -> Ended:
         self.jobs.append(job)
         if "samcheck.guest.fingerprint" in job.arguments:
             (job.given / channel.NAME).write_text(json.dumps(self.seen) + "\n", encoding="utf-8")
@@ -120,11 +120,11 @@ def test_others_on_the_gpu_are_noted_or_refused(tmp_path: Path, others: list[str
 
 
 def test_a_container_gets_exactly_one_device(tmp_path: Path) -> None:
-    job = Job((), tmp_path, tmp_path, tmp_path / "log", gpu="2")
+    job = GuestJob((), tmp_path, tmp_path, tmp_path / "log", gpu="2")
     (request,) = docker._gpu_request(job)
     assert request["DeviceIDs"] == ["2"]
     assert request["Capabilities"] == [["gpu"]]
-    assert docker._gpu_request(Job((), tmp_path, tmp_path, tmp_path / "log")) == []
+    assert docker._gpu_request(GuestJob((), tmp_path, tmp_path, tmp_path / "log")) == []
 
 
 def test_numbers_of_gpus() -> None:

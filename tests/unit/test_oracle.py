@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from samcheck.guest.models.pipeline import Prediction
-from samcheck.guest.oracle import TOLERANCES, comparison, layers, sam, store
+from samcheck.guest.models.inference import Prediction
+from samcheck.guest.oracle import TOLERANCES, layers, sam, store, tolerances
 from samcheck.guest.record import PRECISION_NAMES
 
 
@@ -76,7 +76,7 @@ TRUTH = prediction(np.where(np.arange(192).reshape(3, 8, 8) % 8 < 4, -5.0, 5.0),
 )
 def test_problems_are_told(found: Prediction, problem: str) -> None:
     tolerance = TOLERANCES["fp32"]
-    text = comparison.deviation(found, TRUTH, tolerance).problems(tolerance)
+    text = tolerances.deviation(found, TRUTH, tolerance).problems(tolerance)
     assert problem in text if problem else not text
 
 

@@ -20,11 +20,11 @@ from samcheck.commands.disk import clean_command
 from samcheck.environments import docker, offline, venv
 from samcheck.errors import BadInput, BuildFailed, EnvironmentUnavailable
 from samcheck.facts.requirements import NOTHING
-from samcheck.storage import clean, disk, runs
-from samcheck.storage.clean import Wanted
+from samcheck.storage import clean, disk_usage, runs
+from samcheck.storage.clean import CleanRequest
 from samcheck.storage.index import index
 
-RUN = runs.Run("default", "venv", "fast", (), "0.1.0", ("torch2.4.1-cu121-py3.11",))
+RUN = runs.RunManifest("default", "venv", "fast", (), "0.1.0", ("torch2.4.1-cu121-py3.11",))
 ALL = {"environments": True, "runs": True}
 
 
@@ -37,9 +37,9 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("SAMCHECK_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("SAMCHECK_CACHE", str(tmp_path / "home"))
     monkeypatch.setattr(paths, "RUNS", tmp_path / "runs")
-    places = ((tmp_path / "tmp", pattern) for _, pattern in disk.TEMPORARY)
-    monkeypatch.setattr(disk, "TEMPORARY", tuple(places))
-    monkeypatch.setattr(disk, "_commands", lambda: iter(()))
+    places = ((tmp_path / "tmp", pattern) for _, pattern in disk_usage.TEMPORARY)
+    monkeypatch.setattr(disk_usage, "TEMPORARY", tuple(places))
+    monkeypatch.setattr(disk_usage, "_commands", lambda: iter(()))
     return tmp_path
 
 
@@ -50,7 +50,7 @@ def put(path: Path, content: str = "mine") -> Path:
 
 
 def steps(**wanted: object) -> list[tuple[str, str]]:
-    return [(step.done, step.what) for step in clean.clean(Wanted(**wanted), 2e9)]  # type: ignore[arg-type]
+    return [(step.done, step.what) for step in clean.clean(CleanRequest(**wanted), 2e9)]  # type: ignore[arg-type]
 
 
 def removed(**wanted: object) -> set[str]:
@@ -79,7 +79,7 @@ def test_what_people_put_beside_it_stays(home: Path, wanted: dict[str, object]) 
         put(home / name)
     put(home / "home/index/site/index.json", '{"root": "/srv/site", "parts": {}}')
     before = {path: path.read_bytes() for path in home.rglob("*") if path.is_file()}
-    assert disk.folders([]) == []
+    assert disk_usage.folders([]) == []
     assert removed(**wanted) == set()
     assert {path: path.read_bytes() for path in home.rglob("*") if path.is_file()} == before
 
@@ -105,7 +105,7 @@ def test_no_link_is_followed(home: Path) -> None:
     marked = put(home / "home/venvs/b-1/file").parent
     for name in (owned.MARK, venv.COMPLETE):
         (marked / name).symlink_to(theirs / "file")
-    assert disk.folders([]) == []
+    assert disk_usage.folders([]) == []
     assert removed(**ALL) == set()
     run = runs.open_folder(RUN, resume=False)
     (run / "to").symlink_to(theirs)
@@ -188,7 +188,7 @@ def test_everything_that_is_made_is_its_own_at_once(home: Path, monkeypatch: pyt
         venv.Venv().prepare(cell, NOTHING, home / "log")
     made.append(venv.Venv().folder(cell, NOTHING))
     assert all(map(owned.is_own, made))
-    assert {item.key for item in disk.folders([])} == set(map(str, made))
+    assert {item.key for item in disk_usage.folders([])} == set(map(str, made))
     assert len(removed(**ALL)) == len(made)
     assert not any(folder.exists() for folder in made)
 
@@ -227,7 +227,7 @@ BEFORE: dict[str, tuple[str, Callable[[Path], object]]] = {
 def test_what_earlier_versions_left_is_known(kind: str, home: Path) -> None:
     name, make = BEFORE[kind]
     make(home / name)
-    (item,) = disk.folders([])
+    (item,) = disk_usage.folders([])
     assert item.key == str(home / name)
     assert len(removed(**ALL)) == 1
     assert not (home / name).exists()
@@ -301,7 +301,7 @@ def test_no_lock_is_taken_where_something_else_lies(kind: str, home: Path) -> No
     with pytest.raises(BuildFailed, match=r"\.lock is in the way"):
         venv.Venv().prepare(cell, NOTHING, home / "log")
     put(folder / venv.COMPLETE)
-    assert [item.kind for item in disk.folders([])] == ["venv"]
+    assert [item.kind for item in disk_usage.folders([])] == ["venv"]
     signal.alarm(0)
     assert theirs.read_text() == "mine"
 
@@ -347,7 +347,7 @@ def test_only_what_the_oracle_wrote_is_counted_as_its_answers(home: Path) -> Non
     put(home / "home/thesis.npz", "x" * 10_000)
     answer = put(home / f"home/{'0a' * 32}.npz", "x" * 5000)
     (home / f"home/{'0b' * 32}.npz").symlink_to(home / "home/thesis.npz")
-    (item,) = disk.folders([])
+    (item,) = disk_usage.folders([])
     assert (item.kind, item.size) == ("oracle", 512 * answer.stat().st_blocks)
     assert removed(**ALL) == set()
 

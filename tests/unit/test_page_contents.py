@@ -18,16 +18,24 @@ from click.testing import CliRunner
 
 from samcheck.__main__ import cli
 from samcheck.errors import BadInput
-from samcheck.guest.record import CellResult, CheckResult, Series
+from samcheck.guest.record import CellResult, CheckOutcome, CheckResult, Series
 from samcheck.report import html, memory_curves, page_data, page_size
 from samcheck.storage import results
 from samcheck.storage.results import Stored
 
 CHECKS = [
     CheckResult(
-        "test_b.py::test_two[tiny]", "b", "known", "tiny", reason="so", defect="an-id", details="Tail"
+        "test_b.py::test_two[tiny]",
+        "b",
+        CheckOutcome.KNOWN,
+        "tiny",
+        reason="so",
+        defect="an-id",
+        details="Tail",
     ),
-    CheckResult("test_a.py::test_one", "a", "passed", metrics={"ms": 1.23456789, "bad": float("nan")}),
+    CheckResult(
+        "test_a.py::test_one", "a", CheckOutcome.PASSED, metrics={"ms": 1.23456789, "bad": float("nan")}
+    ),
 ]
 
 
@@ -73,13 +81,17 @@ def test_samples_keep_their_ends() -> None:
 
 def test_of_results_with_the_same_checks_the_changes_are_there() -> None:
     first, other = (replace(made.RESULT, checks=CHECKS), replace(made.RESULT, checks=[CHECKS[0]]))
-    failed = replace(made.RESULT, checks=[CHECKS[0], replace(CHECKS[1], outcome="failed", reason="it")])
+    failed = replace(
+        made.RESULT, checks=[CHECKS[0], replace(CHECKS[1], outcome=CheckOutcome.FAILED, reason="it")]
+    )
     *cells, tables = unpacked(packed(first, failed, failed, other).blocks["index"])
     named = [dict(zip(tables["fields"], cell, strict=True)) for cell in cells]
     assert [each["layout"] for each in named] == [0, 0, 0, 1]
     assert [each["changes"] for each in named] == [None, None, [], None], "as long as the whole is no change"
     many = [replace(CHECKS[1], check=f"test_a.py::test_{at}") for at in range(9)]
-    one = replace(made.RESULT, checks=[*many[:7], replace(many[7], outcome="failed", reason="it"), many[8]])
+    one = replace(
+        made.RESULT, checks=[*many[:7], replace(many[7], outcome=CheckOutcome.FAILED, reason="it"), many[8]]
+    )
     cell, tables = unpacked(packed(replace(made.RESULT, checks=many), one).blocks["index"])[1:]
     assert cell[-2:] == [[], [7, 1]]
     assert tables["whys"][1] == ["failed", "", "it"]
@@ -103,7 +115,7 @@ def stored(day: int, reason: str) -> Stored:
     return Stored("x", "none", replace(made.RESULT, finished=f"2026-11-{day:02}", checks=[check, FAILED]))
 
 
-FAILED = replace(CHECKS[1], outcome="failed", reason="why it failed")
+FAILED = replace(CHECKS[1], outcome=CheckOutcome.FAILED, reason="why it failed")
 
 
 def test_when_blocks_are_not_enough_older_runs_go_and_then_reasons() -> None:

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from samcheck.guest import pictures
-from samcheck.guest.record import CheckResult
+from samcheck.guest.record import CheckOutcome, CheckResult
 from samcheck.report import page_data
 
 
@@ -19,17 +19,17 @@ def opened(text: str) -> Image.Image:
 
 def made(height: int = 240, width: int = 320) -> dict[str, str]:
     image = np.random.default_rng(0).integers(0, 256, (height, width, 3), np.uint8)
-    wanted, found = np.zeros((2, height, width), bool)
-    wanted[:, : width // 2] = True
-    found[:, width // 4 : width * 3 // 4] = True
-    return pictures.of_masks(image, wanted, found)
+    expected, actual = np.zeros((2, height, width), bool)
+    expected[:, : width // 2] = True
+    actual[:, width // 4 : width * 3 // 4] = True
+    return pictures.of_masks(image, expected, actual)
 
 
 def test_difference_tells_what_is_lacking_from_what_is_too_much() -> None:
     difference = opened(made()["difference"])
     width, height = difference.size
     row = [difference.getpixel((width * n // 8, height // 2)) for n in (1, 3, 5, 7)]
-    assert row == [pictures.ONLY_WANTED, (128, 128, 128), pictures.ONLY_FOUND, (0, 0, 0)]
+    assert row == [pictures.ONLY_EXPECTED, (128, 128, 128), pictures.ONLY_ACTUAL, (0, 0, 0)]
 
 
 @pytest.mark.parametrize(("height", "width"), [(240, 320), (1, 1), (13, 4000)])
@@ -40,7 +40,7 @@ def test_pictures_are_small(height: int, width: int) -> None:
     assert sum(map(len, found.values())) < 20 * 1024
 
 
-HELD = CheckResult("test_a.py::test_b", "a", "failed", pictures=made())
+HELD = CheckResult("test_a.py::test_b", "a", CheckOutcome.FAILED, pictures=made())
 
 
 def test_page_takes_what_the_guest_makes() -> None:

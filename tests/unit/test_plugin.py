@@ -8,7 +8,7 @@ import pytest
 
 from samcheck.commands.run import _groups, variants_of
 from samcheck.errors import BadInput
-from samcheck.guest.plugin.groups import group_of
+from samcheck.guest.plugin.check_groups import group_of
 from samcheck.guest.record import GROUP_NAMES
 from samcheck.run import records
 from samcheck.run.intake import Intake

@@ -23,22 +23,22 @@ from samcheck.__main__ import cli
 from samcheck.analysis.query import database, saved_queries
 from samcheck.cells import Cell
 from samcheck.errors import BadInput, EmptySelection
-from samcheck.guest.record import CellResult
+from samcheck.guest.record import CellOutcome, CellResult, CheckOutcome
 from samcheck.storage import results
 from samcheck.storage.index import index, parquet, parts, tables
+from samcheck.storage.index.check_rows import rows
 from samcheck.storage.index.parts import Pack, Stamp
-from samcheck.storage.index.rows import rows
 
 pytest.importorskip("duckdb")
 
 PASSED = replace(
     hostile.RESULT,
     cell=Cell("2.10.0", "cu128", "3.12").record(()),
-    outcome="passed",
+    outcome=CellOutcome.PASSED,
     reason="",
     finished="2026-11-25T12:30:00+00:00",
     checks=[
-        replace(check, outcome="passed") if check.outcome == "failed" else check
+        replace(check, outcome=CheckOutcome.PASSED) if check.outcome == "failed" else check
         for check in hostile.CHECKS
         if check.outcome in ("passed", "known", "fixed", "skipped", "failed")
     ],
@@ -46,7 +46,7 @@ PASSED = replace(
 UNBUILT = replace(
     hostile.RESULT,
     cell=Cell("1.13.1", "cu117", "3.8").record(()),
-    outcome="build-failed",
+    outcome=CellOutcome.BUILD_FAILED,
     reason="no Python 3.8",
     observed=None,
     checks=[],
@@ -122,7 +122,7 @@ def test_checks_say_what_the_other_exports_say(store: Path) -> None:
     answer = ask(store, "FROM checks")
     assert [*answer[0]] == tables.columns("checks")
     said = [{names[key]: value for key, value in row.items() if key != "file"} for row in answer]
-    assert sorted(map(str, said)) == sorted(map(str, wanted))
+    assert sorted(map(json.dumps, said)) == sorted(map(json.dumps, wanted))
 
 
 def test_cells_without_checks_are_cells(store: Path) -> None:

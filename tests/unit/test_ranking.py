@@ -8,9 +8,10 @@ from hypothesis import strategies as st
 
 from samcheck import facts
 from samcheck.cells import Cell
-from samcheck.matrix import history, ranking
-from samcheck.matrix.history import NONE, History
+from samcheck.guest.record import CellOutcome
+from samcheck.matrix import ranking, run_history
 from samcheck.matrix.ranking import Budget
+from samcheck.matrix.run_history import NONE, History
 
 FACTS = facts.load()
 CELLS = [
@@ -33,7 +34,7 @@ def test_what_was_tried_is_worth_less() -> None:
     tried = ranking.rank([one], NONE, FACTS)[0]
     assert tried.worth == 1
     from samcheck.facts.compatibility import AXES, fields
-    from samcheck.matrix.coverage import pairs_of
+    from samcheck.matrix.pair_coverage import pairs_of
 
     seen = History(tried=pairs_of(fields(one), AXES))
     assert [each.cell for each in ranking.rank([one, other], seen, FACTS)] == [other, one]
@@ -42,15 +43,15 @@ def test_what_was_tried_is_worth_less() -> None:
 def test_history_of_parts() -> None:
     """A run of one variant does not tell how long a cell takes, one of some groups not that it was tried."""
     whole = replace(made.RESULT, phases={"run": 120.0})
-    assert (history.of([whole]).run_minutes, bool(history.of([whole]).tried)) == (
+    assert (run_history.of([whole]).run_minutes, bool(run_history.of([whole]).tried)) == (
         {(whole.cell.id, "fast"): 2.0},
         True,
     )
     for part in (replace(whole, variants=["tiny"]), replace(whole, groups=["peaks"])):
-        told = history.of([part])
+        told = run_history.of([part])
         assert (told.run_minutes, bool(told.tried)) == ({}, not part.groups)
-    bad = replace(whole, groups=["peaks"], outcome="failed", reason="x")
-    assert history.of([bad]).failed == {bad.cell.id}
+    bad = replace(whole, groups=["peaks"], outcome=CellOutcome.FAILED, reason="x")
+    assert run_history.of([bad]).failed == {bad.cell.id}
 
 
 @given(st.lists(st.sampled_from(CELLS), unique=True), st.randoms())

@@ -10,7 +10,7 @@ import pytest
 from samcheck import report
 from samcheck.cells import Cell
 from samcheck.facts import load
-from samcheck.guest.record import CellResult, CheckResult
+from samcheck.guest.record import CellResult, CheckOutcome, CheckResult
 from samcheck.report import recipes
 from samcheck.storage import results
 
@@ -21,7 +21,7 @@ CLAIMED = {"claimed_time_ratio": 0.71, "claimed_memory_ratio": 0.63, "claimed_mi
 
 def check(form: str, id: str, outcome: str, **fields: object) -> CheckResult:
     name = f"test_recipes.py::test_{form}[tiny-{id}]"
-    return CheckResult(name, "recipes", outcome, variant="tiny", **fields)  # type: ignore[arg-type]
+    return CheckResult(name, "recipes", CheckOutcome(outcome), variant="tiny", **fields)  # type: ignore[arg-type]
 
 
 def result(*checks: CheckResult) -> CellResult:
@@ -51,7 +51,7 @@ CORRECTED = check(
 )
 WORKS = replace(
     BROKEN,
-    outcome="fixed",
+    outcome=CheckOutcome.FIXED,
     defect="recipe-half-model",
     metrics={**CLAIMED, "time_ratio": 0.5},
     settings={**HALF, "verdict": "works as written"},
@@ -100,11 +100,11 @@ def test_the_exact_error_is_a_footnote() -> None:
         ((WORKS,), "✓ works as written"),
         ((BROKEN, CORRECTED), "≈ works when corrected"),
         ((BROKEN,), "✗ broken"),
-        ((BROKEN, replace(CORRECTED, outcome="failed", reason="boom")), "✗ broken"),
+        ((BROKEN, replace(CORRECTED, outcome=CheckOutcome.FAILED, reason="boom")), "✗ broken"),
         ((NOT_TRIED,), "○ not tried"),
         ((CRASHED,), "✗ broken"),
-        ((replace(CRASHED, outcome="not-run"),), "– not run"),
-        ((replace(WORKS, outcome="failed", reason="in teardown"),), "✗ broken"),
+        ((replace(CRASHED, outcome=CheckOutcome.NOT_RUN),), "– not run"),
+        ((replace(WORKS, outcome=CheckOutcome.FAILED, reason="in teardown"),), "✗ broken"),
     ],
 )
 def test_verdicts(checks: tuple[CheckResult, ...], verdict: str) -> None:
@@ -113,7 +113,7 @@ def test_verdicts(checks: tuple[CheckResult, ...], verdict: str) -> None:
 
 
 def test_what_is_not_green_says_why() -> None:
-    text = document(NOT_TRIED, CRASHED, replace(CORRECTED, outcome="failed", reason="it broke"))
+    text = document(NOT_TRIED, CRASHED, replace(CORRECTED, outcome=CheckOutcome.FAILED, reason="it broke"))
     assert "as written, not tried: no GPU" in text
     assert "as written, crashed: signal 11" in text
     assert "corrected, failed: it broke" in text
@@ -172,7 +172,9 @@ def test_hostile_text_stays_text() -> None:
 
 
 def test_the_table_is_written_beside_the_other_and_only_with_recipes(tmp_path: Path) -> None:
-    without = replace(result(), checks=[CheckResult("test_imports.py::test_x", "imports", "passed")])
+    without = replace(
+        result(), checks=[CheckResult("test_imports.py::test_x", "imports", CheckOutcome.PASSED)]
+    )
     results.store(tmp_path, without, "unused")
     assert report.write(tmp_path) == tmp_path / "README.md"
     assert not (tmp_path / "recipes.md").exists()

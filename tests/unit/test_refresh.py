@@ -162,7 +162,7 @@ def test_command_shows_and_writes_on_request(
     old = (folder / "torch.toml").read_text(encoding="utf-8")
     real = refresh.propose
     monkeypatch.setattr(simple_index, "configured", lambda: f"{HOST}/simple/")
-    monkeypatch.setattr(simple_index, "Index", lambda url: index(played, url))
+    monkeypatch.setattr(simple_index, "PackageIndex", lambda url: index(played, url))
     monkeypatch.setattr(refresh, "propose", lambda made: real(made, folder, TODAY))
     done = CliRunner().invoke(facts_command, ["--refresh", *(["--write"] if write else [])])
     assert done.exit_code == 0

@@ -109,11 +109,13 @@ UV_SAID = {
 
 @pytest.mark.parametrize("expected", sorted(UV_SAID))
 def test_installation_failures_are_explained(expected: str) -> None:
-    sentence = uv_errors.explain(UV_SAID[expected])
+    sentence = uv_errors.explained(UV_SAID[expected]).sentence
     assert expected in sentence
     assert "\n" not in sentence
 
 
 def test_unknown_installation_failure_keeps_the_words() -> None:
-    assert uv_errors.explain("error: something new\n") == "installation failed: error: something new"
-    assert uv_errors.explain("") == "installation failed: it printed nothing"
+    assert (
+        uv_errors.explained("error: something new\n").sentence == "installation failed: error: something new"
+    )
+    assert uv_errors.explained("").sentence == "installation failed: it printed nothing"

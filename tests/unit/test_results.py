@@ -13,7 +13,13 @@ from samcheck.cells import Cell
 from samcheck.errors import BadInput
 from samcheck.facts import load
 from samcheck.facts.requirements import resolve
-from samcheck.guest.record import CHECK_OUTCOMES, SCHEMA_VERSION, CheckResult, EnvironmentRecord
+from samcheck.guest.record import (
+    SCHEMA_VERSION,
+    CellOutcome,
+    CheckOutcome,
+    CheckResult,
+    EnvironmentRecord,
+)
 from samcheck.matrix import LeftOut
 from samcheck.report import fields, markdown, rows
 from samcheck.run import judge
@@ -21,21 +27,23 @@ from samcheck.storage import results
 
 SEEN = replace(made.SEEN, torch_cuda="12.1", torchvision="0.19.1", numpy="2.4.6", segment_anything="1.0")
 CHECKS = [
-    CheckResult("test_imports.py::test_x", "imports", "passed"),
+    CheckResult("test_imports.py::test_x", "imports", CheckOutcome.PASSED),
     CheckResult(
         "test_dtype.py::test_y[tiny-fp16]",
         "dtype",
-        "known",
+        CheckOutcome.KNOWN,
         variant="tiny",
         precision="fp16",
         reason="as catalogued",
         defect="some-defect",
     ),
-    CheckResult("test_dtype.py::test_z[tiny-fp16]", "dtype", "passed", variant="tiny", precision="fp16"),
+    CheckResult(
+        "test_dtype.py::test_z[tiny-fp16]", "dtype", CheckOutcome.PASSED, variant="tiny", precision="fp16"
+    ),
     CheckResult(
         "test_latency.py::test_encoder[tiny-fp16]",
         "latency",
-        "passed",
+        CheckOutcome.PASSED,
         variant="tiny",
         precision="fp16",
         metrics={"median_ms": 12.34},
@@ -114,8 +122,8 @@ def test_unwritable_results_are_found_out_first(tmp_path: Path) -> None:
 
 def test_own_folders_are_not_published(tmp_path: Path) -> None:
     text = f"{Path.home()}/.cache/x.py:1 {paths.CHECKOUT}/samcheck/y.py:2 /usr/lib/z.py:3"
-    bad = replace(CHECKS[0], outcome="failed", reason="boom", details=text)
-    path = results.store(tmp_path, replace(RESULT, outcome="failed", checks=[bad]), "unused")
+    bad = replace(CHECKS[0], outcome=CheckOutcome.FAILED, reason="boom", details=text)
+    path = results.store(tmp_path, replace(RESULT, outcome=CellOutcome.FAILED, checks=[bad]), "unused")
     assert (
         results.read(path).checks[0].details == "~/.cache/x.py:1 <checkout>/samcheck/y.py:2 /usr/lib/z.py:3"
     )
@@ -123,7 +131,12 @@ def test_own_folders_are_not_published(tmp_path: Path) -> None:
 
 def test_no_cell_has_passed_of_which_a_check_has_not(tmp_path: Path) -> None:
     """Else one changed word in a file makes a red cell green in the table."""
-    red = replace(RESULT, outcome="failed", reason="boom", checks=[replace(CHECKS[0], outcome="crashed")])
+    red = replace(
+        RESULT,
+        outcome=CellOutcome.FAILED,
+        reason="boom",
+        checks=[replace(CHECKS[0], outcome=CheckOutcome.CRASHED)],
+    )
     path = results.store(tmp_path, red, "unused")
     path.write_bytes(path.read_bytes().replace(b'"outcome": "failed"', b'"outcome": "passed"', 1))
     with pytest.raises(BadInput, match=r"outcome: 'passed', but its check '.*test_x' is 'crashed'"):
@@ -170,7 +183,7 @@ def test_a_failed_write_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.
 
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(OSError, match="No space"):
-        results.store(tmp_path, replace(RESULT, outcome="failed"), "unused")
+        results.store(tmp_path, replace(RESULT, outcome=CellOutcome.FAILED), "unused")
     assert results.read(path) == RESULT
     assert [each.name for each in path.parent.iterdir()] == [path.name]
 
@@ -192,7 +205,7 @@ def test_fields_show_the_worst_and_keep_every_reason() -> None:
     found = fields.fields(CHECKS, fields.by_group)
     dtype = found[fields.Column("dtype", "", "")]
     assert dtype.text == "≈ known 1/2"
-    assert dtype.reasons == ("known [some-defect]: as catalogued",)
+    assert dtype.reasons == (fields.Reason("known", "some-defect", "as catalogued"),)
     assert found[fields.Column("imports", "", "")].text == "✓ passed"
     assert list(fields.fields(CHECKS, fields.by_precision)) == [fields.Column("", "tiny", "fp16")]
 
@@ -208,16 +221,16 @@ def test_checks_of_one_kind_are_counted_each() -> None:
 
 
 def test_every_outcome_of_a_check_has_its_place_in_the_table() -> None:
-    assert set(fields.SEVERITY) == set(fields.SYMBOLS) == set(CHECK_OUTCOMES)
+    assert set(fields.SEVERITY) == set(fields.SYMBOLS) == set(CheckOutcome)
 
 
 def test_every_field_that_is_not_green_has_a_footnote() -> None:
-    failed = replace(CHECKS[0], outcome="failed", reason="boom")
-    broken = replace(RESULT, outcome="failed", reason="1 of 4", checks=[failed, *CHECKS[1:]])
+    failed = replace(CHECKS[0], outcome=CheckOutcome.FAILED, reason="boom")
+    broken = replace(RESULT, outcome=CellOutcome.FAILED, reason="1 of 4", checks=[failed, *CHECKS[1:]])
     unbuilt = replace(
         RESULT,
         cell=Cell("2.0.1", "cu117", "3.9").record(()),
-        outcome="build-failed",
+        outcome=CellOutcome.BUILD_FAILED,
         reason="no Python",
         observed=None,
         checks=[],
@@ -250,8 +263,8 @@ HOSTILE = [
 
 @pytest.mark.parametrize("text", HOSTILE)
 def test_hostile_text_stays_text(text: str) -> None:
-    bad = replace(CHECKS[0], outcome="failed", reason=text)
-    row = replace(RESULT, outcome="failed", reason=text, checks=[bad], weights={"tiny": text})
+    bad = replace(CHECKS[0], outcome=CheckOutcome.FAILED, reason=text)
+    row = replace(RESULT, outcome=CellOutcome.FAILED, reason=text, checks=[bad], weights={"tiny": text})
     table = markdown.table([results.Stored(text, text, row)], [text], [LeftOut(text, text)])
     assert "<script" not in table
     assert all(each.isprintable() or each == "\n" for each in table)

@@ -14,7 +14,7 @@ import pytest
 from click.testing import CliRunner
 
 from samcheck.__main__ import cli
-from samcheck.guest.record import CHECK_OUTCOMES, SCHEMA_VERSION
+from samcheck.guest.record import SCHEMA_VERSION, CheckOutcome
 from samcheck.report import exports
 from samcheck.storage import results
 from samcheck.storage.results import Stored
@@ -37,7 +37,7 @@ def store(version: int, tmp_path: Path) -> Path:
 def test_the_sample_is_what_it_says(version: int) -> None:
     content = json.loads((SAMPLES / f"schema-{version}.json").read_bytes())
     assert content["schema_version"] == version
-    assert {check["outcome"] for check in content["checks"]} == set(CHECK_OUTCOMES)
+    assert {check["outcome"] for check in content["checks"]} == set(CheckOutcome)
     assert any(check.get("series") for check in content["checks"]) == (version >= 2)
 
 

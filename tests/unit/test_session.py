@@ -18,7 +18,7 @@ from samcheck.run import session
 from samcheck.run.context import Settings
 from samcheck.storage import runs
 
-RUN = runs.Run(
+RUN = runs.RunManifest(
     "default", "venv", "full", ("vit_h",), "0.1.0", ("torch2.4.1-cu121-py3.11",), groups=("peaks",)
 )
 

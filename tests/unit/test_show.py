@@ -13,15 +13,17 @@ from click.testing import CliRunner, Result
 
 from samcheck import paths, version
 from samcheck.__main__ import cli
-from samcheck.environments import docker
+from samcheck.environments import confinement
 from samcheck.errors import BadInput
-from samcheck.guest.record import CheckResult, EnvironmentRecord
+from samcheck.guest.record import CheckOutcome, CheckResult, EnvironmentRecord
 from samcheck.report import lookup
 from samcheck.run import reproduce
 from samcheck.storage import results
 
 ID = hostile.RESULT.cell.id
-CHECK = CheckResult("test_dtype.py::test_naive_cast[tiny-point-half]", "dtype", "known", reason="x")
+CHECK = CheckResult(
+    "test_dtype.py::test_naive_cast[tiny-point-half]", "dtype", CheckOutcome.KNOWN, reason="x"
+)
 IMAGE = "samcheck:torch2.4.1-cu121-py3.11-ade489dd1731"
 
 
@@ -114,10 +116,10 @@ def test_repro_in_a_container() -> None:
     assert "--gpus=all" not in words
     assert words[words.index(IMAGE) + 1 :][:3] == [
         "python",
-        f"{docker.SOURCE_MOUNT}/samcheck/guest/launch.py",
+        f"{confinement.SOURCE_MOUNT}/samcheck/guest/launch.py",
         "pytest",
     ]
-    assert f"{docker.SOURCE_MOUNT}/tests/suite/{CHECK.check}" in words
+    assert f"{confinement.SOURCE_MOUNT}/tests/suite/{CHECK.check}" in words
     assert "--samcheck-variants=tiny" in words
     on_gpu = replace(made.SEEN, device="cuda")
     assert "--gpus=all" in reproduce.line(

@@ -16,7 +16,7 @@ from played_index import JSON, Played, index
 from samcheck.errors import EnvironmentUnavailable, SamcheckError
 from samcheck.facts.refresh import simple_index
 from samcheck.facts.refresh.remote import NoMetadata
-from samcheck.facts.refresh.simple_index import Index
+from samcheck.facts.refresh.simple_index import PackageIndex
 
 Answer = Callable[[str], tuple[int, str, bytes]]
 
@@ -86,7 +86,7 @@ def test_an_index_that_does_not_answer_is_one_sentence(said: str, answer: Answer
 @pytest.mark.parametrize("url", ["", "ftp://x", "file:///srv/simple", "https://", "http://[bad", "nonsense"])
 def test_an_address_that_is_none_is_one_sentence(url: str) -> None:
     with pytest.raises(EnvironmentUnavailable, match="no http or https address"):
-        Index(url)
+        PackageIndex(url)
 
 
 SECRET = st.text(st.sampled_from("abXY019%/@:#?"), min_size=6, max_size=20).map(lambda text: f"S{text}E")

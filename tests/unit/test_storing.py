@@ -13,11 +13,13 @@ import pytest
 
 from samcheck import files, paths, report
 from samcheck.errors import BadInput
-from samcheck.guest.record import CellRecord, CheckResult, Series
+from samcheck.guest.record import CellRecord, CheckOutcome, CheckResult, Series
 from samcheck.matrix import LeftOut
-from samcheck.storage import left_out_cells, results
+from samcheck.storage import left_out_cells, private_paths, results
 
-GOOD = replace(made.RESULT, checks=[CheckResult("test_x.py::t", "x", "passed", metrics={"a_ms": 1.0})])
+GOOD = replace(
+    made.RESULT, checks=[CheckResult("test_x.py::t", "x", CheckOutcome.PASSED, metrics={"a_ms": 1.0})]
+)
 
 
 def check(**changes: object) -> object:
@@ -76,10 +78,10 @@ def test_numbers_that_are_none_are_not_read(number: bytes, tmp_path: Path) -> No
 def at_home(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str | bytes], None]]:
     def there(home: str | bytes) -> None:
         monkeypatch.setenv("HOME", os.fsdecode(home))
-        results._private.cache_clear()
+        private_paths.private_folders.cache_clear()
 
     yield there
-    results._private.cache_clear()
+    private_paths.private_folders.cache_clear()
 
 
 def details(text: str) -> str:
@@ -119,7 +121,7 @@ def test_only_whole_beginnings_of_paths_are_replaced(at_home: Callable[[str], No
 def test_a_home_with_characters_that_json_escapes(home: str, at_home: Callable[[str], None]) -> None:
     at_home(home)
     assert details(f"{home}/x /other{home}/y") == f"~/x /other{home}/y"
-    content = json.dumps(results.anonymous({f"{home}/k": [f"{home}/v"]}))
+    content = json.dumps(private_paths.anonymous({f"{home}/k": [f"{home}/v"]}))
     assert json.loads(content) == {"~/k": ["~/v"]}
 
 
@@ -132,23 +134,23 @@ def test_a_home_that_is_not_utf8(at_home: Callable[[bytes], None]) -> None:
 
 def test_a_checkout_that_is_not_utf8(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(paths, "CHECKOUT", Path(os.fsdecode(b"/srv/\xff")))
-    results._private.cache_clear()
+    private_paths.private_folders.cache_clear()
     try:
         assert details("/srv/\ufffd/samcheck/x.py") == "<checkout>/samcheck/x.py"
     finally:
         monkeypatch.undo()
-        results._private.cache_clear()
+        private_paths.private_folders.cache_clear()
 
 
 def test_a_user_without_a_home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(os.path, "expanduser", lambda path: path)
-    results._private.cache_clear()
+    private_paths.private_folders.cache_clear()
     try:
         results.require_writable(tmp_path)
         assert details("~/x /root/x") == "~/x /root/x"
     finally:
         monkeypatch.undo()
-        results._private.cache_clear()
+        private_paths.private_folders.cache_clear()
 
 
 def test_a_home_behind_a_link(tmp_path: Path, at_home: Callable[[str], None]) -> None:

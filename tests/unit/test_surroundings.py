@@ -17,7 +17,7 @@ from samcheck.__main__ import cli
 from samcheck.analysis.compare import noise
 from samcheck.environments import docker
 from samcheck.errors import BadInput, EnvironmentUnavailable
-from samcheck.storage import disk, results
+from samcheck.storage import disk_usage, results
 from samcheck.storage.index import index
 
 
@@ -109,7 +109,7 @@ def test_clean_works_where_no_temporary_file_can_be_made(monkeypatch: pytest.Mon
 
     monkeypatch.setattr(tempfile, "gettempdir", full)
     monkeypatch.setenv("TMPDIR", "/full")
-    assert disk._temporary_place() == Path("/full")
+    assert disk_usage._temporary_place() == Path("/full")
 
 
 @pytest.mark.parametrize("given", ["kept", "~nobody/kept"])

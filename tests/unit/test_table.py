@@ -16,21 +16,22 @@ from samcheck import report
 from samcheck.__main__ import cli
 from samcheck.cells import Cell
 from samcheck.facts import load
-from samcheck.guest.record import CellResult, CheckResult
+from samcheck.guest.record import CellOutcome, CellResult, CheckOutcome, CheckResult
 from samcheck.matrix import LeftOut
 from samcheck.report import markdown
 from samcheck.report.escaping import escape
+from samcheck.report.fields import Reason
 from samcheck.report.footnotes import Footnotes
 from samcheck.storage import left_out_cells, results
 
 
 def failed(name: str, reason: str) -> CheckResult:
-    return CheckResult(f"test_{name}.py::test_x", name, "failed", reason=reason)
+    return CheckResult(f"test_{name}.py::test_x", name, CheckOutcome.FAILED, reason=reason)
 
 
 def result(torch: str, cuda: str, python: str, *checks: CheckResult) -> CellResult:
     cell = Cell(torch, cuda, python).record(())
-    return replace(made.RESULT, cell=cell, outcome="failed", reason="x", checks=list(checks))
+    return replace(made.RESULT, cell=cell, outcome=CellOutcome.FAILED, reason="x", checks=list(checks))
 
 
 def table(*found: CellResult) -> str:
@@ -50,7 +51,10 @@ def test_a_new_reason_changes_no_other_line() -> None:
 def test_the_first_lines_say_what_passed_where() -> None:
     passed = [
         replace(
-            result(torch, "cu121", "3.11"), outcome="passed", reason="", finished=f"2026-11-0{day}T00:00:00Z"
+            result(torch, "cu121", "3.11"),
+            outcome=CellOutcome.PASSED,
+            reason="",
+            finished=f"2026-11-0{day}T00:00:00Z",
         )
         for torch, day in (("2.10.0", 1), ("2.9.1", 3))
     ]
@@ -75,7 +79,9 @@ def test_the_first_lines_say_what_passed_where() -> None:
 
 
 def test_some_groups_that_held_are_no_environment_that_passed() -> None:
-    whole = replace(result("2.4.1", "cu121", "3.11", failed("dtype", "a")), outcome="passed", reason="")
+    whole = replace(
+        result("2.4.1", "cu121", "3.11", failed("dtype", "a")), outcome=CellOutcome.PASSED, reason=""
+    )
     part = replace(whole, groups=["latency"])
     bad = replace(result("2.0.1", "cu117", "3.9"), groups=["latency"])
     lines = table(whole, part, bad).splitlines()
@@ -85,7 +91,7 @@ def test_some_groups_that_held_are_no_environment_that_passed() -> None:
 
 def test_reasons_of_one_defect_share_a_note() -> None:
     notes = Footnotes()
-    reasons = [f"known [rounding]: pixels are rounded (by {each})" for each in "abcde"]
+    reasons = [Reason("known", "rounding", "pixels are rounded", f"by {letter}") for letter in "abcde"]
     mark = notes.mark(reasons)
     assert re.fullmatch(r" <sup>k\w{4}</sup>", mark)
     (line,) = notes.lines()
@@ -95,23 +101,25 @@ def test_reasons_of_one_defect_share_a_note() -> None:
 
 def test_a_description_may_have_parentheses_of_its_own() -> None:
     notes = Footnotes()
-    title = "known [onnx-image-size]: it takes any size, also (W, H): the masks have a wrong shape"
-    notes.mark([f"{title} (told a size of (480, {width}), {width} % are off)" for width in (7, 9)])
+    title = "it takes any size, also (W, H): the masks have a wrong shape"
+    seen = [f"told a size of (480, {width}), {width} % are off" for width in (7, 9)]
+    notes.mark(Reason("known", "onnx-image-size", title, text) for text in seen)
     (line,) = notes.lines()
-    wanted = f"{title} (told a size of (480, 7), 7 % are off; told a size of (480, 9), 9 % are off)"
+    wanted = f"known [onnx-image-size]: {title} ({'; '.join(seen)})"
     assert line.endswith(escape(wanted))
 
 
 def test_marks_that_would_be_alike_are_not(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("samcheck.report.footnotes.LENGTH", 1)
     notes = Footnotes()
-    marks = {notes.mark([f"failed: {number}"]) for number in range(200)}
+    marks = {notes.mark([Reason("failed", None, str(number))]) for number in range(200)}
     assert len(marks) == 200
 
 
 def test_bad_reasons_come_first() -> None:
     notes = Footnotes()
-    notes.mark(["skipped: a", "known [b]: b", "failed: c", "build-failed: d"])
+    told = [("skipped", None), ("known", "b"), ("failed", None), ("build-failed", None)]
+    notes.mark(Reason(outcome, defect, "why") for outcome, defect in told)
     assert [line.split()[2] for line in notes.lines()] == ["build-failed:", "failed:", "known", "skipped:"]
 
 
@@ -130,7 +138,7 @@ def test_every_row_and_column_is_dated() -> None:
 
 
 def test_pairs_that_were_tried() -> None:
-    built = replace(result("2.11.0", "cu130", "3.10"), outcome="build-failed")
+    built = replace(result("2.11.0", "cu130", "3.10"), outcome=CellOutcome.BUILD_FAILED)
     rows = [result("2.4.1", "cu121", "3.11"), result("2.0.1", "cu117", "3.9"), built]
     text = table(*rows).partition("### Which combinations were tried")[2]
     torch_python = next(line for line in text.splitlines() if line.startswith("| torch × python"))

@@ -14,7 +14,7 @@ from samcheck.analysis.compare.measures import LATENCY, OVERLAP
 from samcheck.analysis.compare.statistics import Noise, Variance
 from samcheck.analysis.compare.trend import levels, trends
 from samcheck.commands.history import history_command
-from samcheck.guest.record import CellResult, CheckResult
+from samcheck.guest.record import CellResult, CheckOutcome, CheckResult
 
 WOBBLE = (0.0, 0.004, -0.003, 0.002, -0.004, 0.001)
 
@@ -62,7 +62,7 @@ def test_levels_cover_every_result_once(values: list[float]) -> None:
 
 
 def measured(day: int, iou: float, weights: str = "trained", gpu: str = "A100") -> CellResult:
-    check = CheckResult("test_x.py::test_it", "some", "passed", "tiny", metrics={"mask_iou": iou})
+    check = CheckResult("test_x.py::test_it", "some", CheckOutcome.PASSED, "tiny", metrics={"mask_iou": iou})
     seen = replace(SEEN, device="cuda", gpu=gpu)
     started = f"2026-11-{day:02}T12:00:00+00:00"
     return replace(RESULT, checks=[check], weights={"tiny": weights}, started=started, observed=seen)
@@ -86,7 +86,9 @@ def test_each_device_has_its_own_history() -> None:
 
 
 def timed(day: int, ms: float) -> CellResult:
-    check = CheckResult("test_latency.py::test_it", "latency", "passed", "tiny", metrics={"median_ms": ms})
+    check = CheckResult(
+        "test_latency.py::test_it", "latency", CheckOutcome.PASSED, "tiny", metrics={"median_ms": ms}
+    )
     return replace(RESULT, checks=[check], started=f"2026-11-{day:02}T12:00:00+00:00", observed=SEEN)
 
 

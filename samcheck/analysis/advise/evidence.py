@@ -6,17 +6,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from samcheck.analysis import contradictions
 from samcheck.analysis.advise.question import TITLES, Question, values
 from samcheck.cells import Cell
 from samcheck.facts import Facts
 from samcheck.facts.compatibility import AXES
 from samcheck.facts.gpu_support import Machine
-from samcheck.guest.record import CellResult
+from samcheck.guest.record import CellOutcome, CellResult
 from samcheck.storage.results import Stored
-
-#: Outcomes that say nothing of what was declared.
-MUTE = ("not-run", "refused", "misbuilt")
 
 
 @dataclass(frozen=True)
@@ -38,12 +34,7 @@ class Evidence:
 
     @property
     def passed(self) -> bool:
-        return self.result.outcome == "passed"
-
-    @property
-    def conflict(self) -> bool:
-        """Whether an older result says otherwise."""
-        return any(each.result.outcome != self.result.outcome for each in self.overruled)
+        return self.result.outcome is CellOutcome.PASSED
 
 
 def find(cell: Cell, host: Machine, stored: Sequence[Stored], facts: Facts) -> tuple[Evidence, ...]:
@@ -114,7 +105,7 @@ def when(row: Stored) -> datetime:
 
 def _telling(result: CellResult) -> bool:
     """Some groups of checks that held do not say that a cell works."""
-    return not result.groups and result.outcome not in MUTE and not contradictions.outside(result)
+    return not result.groups and result.is_conclusive
 
 
 def _same(result: CellResult, cell: Cell, facts: Facts) -> bool:

@@ -11,7 +11,7 @@ from samcheck.analysis.advise.evidence import Evidence
 from samcheck.analysis.advise.summary import Answer
 from samcheck.analysis.advise.text import place
 from samcheck.analysis.advise.verdict import Advice
-from samcheck.matrix.text import obstacle_json
+from samcheck.matrix.plan_text import obstacle_json
 
 
 def as_json(answer: Answer, commands: Sequence[str]) -> dict[str, Any]:

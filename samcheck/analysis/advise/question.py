@@ -5,15 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from difflib import get_close_matches
 
 from samcheck.cells import Cell
-from samcheck.errors import BadInput, BuildFailed
+from samcheck.errors import BadInput
 from samcheck.facts import Facts, compatibility, gpu_support
 from samcheck.facts.gpu_support import Machine
-from samcheck.facts.requirements import resolve
+from samcheck.facts.requirements import numpy_of
 from samcheck.matrix import axes
 from samcheck.matrix.file import shown
+from samcheck.suggestions import did_you_mean
 
 SUBJECTS = ("driver", "torch", "python", "numpy")
 TITLES = {
@@ -82,24 +82,12 @@ def _known(option: str, axis: str, text: str, facts: Facts) -> None:
     values = axes.known(axis, facts) + (["cpu"] if axis == "cuda" else [])
     if text in values or (axis == "numpy" and _NUMPY.fullmatch(text) and facts.series(text)):
         return
-    near = [value for value in values if value.startswith(f"{text}.")][:1]
-    near = near or get_close_matches(text[:40], values, n=1)
-    hint = f"; did you mean {near[0]}?" if near else ""
+    hint = did_you_mean(text, values, lead="; ") or "."
     listed = ", ".join(values) if len(values) <= 15 else f"{values[-1]} to {values[0]}"
     raise BadInput(
         f"{option}: the facts know no {TITLES[axis]} {shown(repr(text))}{hint} Known: {listed} "
         "(samcheck/facts; `samcheck facts --refresh` proposes newer ones)"
     )
-
-
-def numpy_of(cell: Cell, facts: Facts) -> str:
-    """The NumPy that a cell gets, also where it does not name one; empty where there is none for it."""
-    if cell.numpy:
-        return cell.numpy
-    try:
-        return resolve(cell, facts).numpy[0].partition("==")[2]
-    except BuildFailed:
-        return ""
 
 
 def values(cell: Cell, facts: Facts) -> dict[str, str]:

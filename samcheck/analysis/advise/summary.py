@@ -13,7 +13,7 @@ from samcheck.errors import CELLS_FAILED, NOTHING_KNOWN
 from samcheck.facts import Facts, gpu_support
 from samcheck.matrix import ranking
 from samcheck.matrix.file import shown
-from samcheck.matrix.history import History
+from samcheck.matrix.run_history import History
 
 #: What is least known first; of these the riskiest first.
 _ORDER = (

@@ -12,7 +12,8 @@ from samcheck.analysis.advise.summary import Answer
 from samcheck.analysis.advise.verdict import VERDICTS, Advice
 from samcheck.facts import Facts, gpu_support
 from samcheck.facts.compatibility import Obstacle
-from samcheck.facts.gpu_support import Gpu
+from samcheck.facts.gpu_support import GpuDevice
+from samcheck.guest.record import CellOutcome, CheckOutcome
 from samcheck.matrix.file import shown
 from samcheck.report.escaping import escape
 from samcheck.storage.results import Stored
@@ -121,7 +122,8 @@ def _evidence(label: str, each: Evidence) -> Iterator[str]:
     held = ", ".join(f"{count} {name}" for name, count in counts.items() if count)
     only = f", only {result.only}" if result.only else ""
     checks = f" ({held})" if held else ""
-    reason = f": {shown(result.reason, 160)}" if result.reason and result.outcome != "passed" else ""
+    told = result.reason and result.outcome is not CellOutcome.PASSED
+    reason = f": {shown(result.reason, 160)}" if told else ""
     yield f"{label}: {result.outcome}{checks}{only}{reason}"
     yield f"  {_dated(each.stored)}"
     for older in each.overruled:
@@ -129,7 +131,7 @@ def _evidence(label: str, each: Evidence) -> Iterator[str]:
         yield f"  older, {word}: {older.result.outcome}, {_dated(older)}"
 
 
-KINDS_OF_CHECK = ("passed", "known", "fixed", "failed", "crashed", "timed-out", "not-run")
+KINDS_OF_CHECK = tuple(outcome for outcome in CheckOutcome if outcome is not CheckOutcome.SKIPPED)
 
 
 def _dated(row: Stored) -> str:
@@ -167,7 +169,7 @@ def _branch(driver: str, facts: Facts) -> str:
     return f"R{row.number}: {row.kind}, {row.state}{until} (source: {', '.join(row.source)})"
 
 
-def _last(gpu: Gpu, facts: Facts) -> Iterator[str]:
+def _last(gpu: GpuDevice, facts: Facts) -> Iterator[str]:
     row = facts.architecture(gpu.capability)
     if row is not None and row.last_branch:
         yield f"R{row.last_branch} is the last branch for {gpu.name} (source: {', '.join(row.source)})"

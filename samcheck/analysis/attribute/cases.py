@@ -6,17 +6,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from samcheck.cells import Cell
-from samcheck.errors import BadInput, BuildFailed
-from samcheck.facts import Facts, requirements
-from samcheck.guest.record import BAD_CHECK_OUTCOMES, CHECK_OUTCOMES, CellResult, CheckResult
+from samcheck.errors import BadInput
+from samcheck.facts import Facts
+from samcheck.facts.requirements import numpy_of
+from samcheck.guest.record import CellOutcome, CellResult, CheckOutcome, CheckResult
 from samcheck.storage.results import Stored
 
 CELL_AXES = ("torch", "cuda", "python", "numpy", "sam", "device", "driver")
 CHECK_AXES = ("group", "variant", "precision", "backend")
 #: The pseudo check that stands for the environment itself: it fails where a cell could not be made or run.
-ENVIRONMENT = CheckResult("(the environment)", "environment", "passed")
-#: Tell nothing, unless they are what is asked for.
-NEUTRAL = ("skipped", *BAD_CHECK_OUTCOMES)
+ENVIRONMENT = CheckResult("(the environment)", "environment", CheckOutcome.PASSED)
 
 
 @dataclass(frozen=True)
@@ -40,8 +39,7 @@ def cases(stored: Sequence[Stored], facts: Facts) -> list[Case]:
 
 
 def _case(row: Stored, facts: Facts) -> Case:
-    was, seen = row.result.cell, row.result.observed
-    cell = Cell(was.torch, was.cuda, was.python, was.numpy, was.sam)
+    cell, seen = Cell.of(row.result.cell), row.result.observed
     values = {
         **{axis: str(getattr(cell, axis)) for axis in ("torch", "cuda", "python", "sam")},
         "numpy": (seen.numpy if seen and seen.numpy else "") or numpy_of(cell, facts),
@@ -53,43 +51,36 @@ def _case(row: Stored, facts: Facts) -> Case:
     return Case(cell.id, cell, known, {**checks, ENVIRONMENT.check: _environment(row.result)})
 
 
-def numpy_of(cell: Cell, facts: Facts) -> str:
-    """The NumPy that would be installed for a cell; empty where that is not known."""
-    if cell.numpy:
-        return cell.numpy
-    try:
-        return requirements.resolve(cell, facts).numpy[0].partition("==")[2]
-    except BuildFailed:
-        return ""
-
-
 def _environment(result: CellResult) -> CheckResult:
     """What became of the environment: bad where the cell is, and none of its checks says why."""
-    told = any(check.outcome in BAD_CHECK_OUTCOMES for check in result.checks)
-    bad = result.outcome != "passed" and not told
-    return replace(ENVIRONMENT, outcome="failed" if bad else "passed", reason=result.reason)
+    told = any(check.outcome.is_bad for check in result.checks)
+    bad = result.outcome is not CellOutcome.PASSED and not told
+    outcome = CheckOutcome.FAILED if bad else CheckOutcome.PASSED
+    return replace(ENVIRONMENT, outcome=outcome, reason=result.reason)
 
 
-def outcomes(name: str) -> frozenset[str]:
+def outcomes(name: str) -> frozenset[CheckOutcome]:
     """The outcomes that a name stands for: ``failed`` for all bad ones.
 
     Raises:
         BadInput: there is no such outcome.
     """
-    if name == "failed":
-        return frozenset(BAD_CHECK_OUTCOMES)
-    if name not in CHECK_OUTCOMES:
-        raise BadInput(f"--outcome: {name!r} is none of {', '.join(CHECK_OUTCOMES)}")
-    return frozenset({name})
+    if name == CheckOutcome.FAILED:
+        return frozenset(outcome for outcome in CheckOutcome if outcome.is_bad)
+    try:
+        return frozenset({CheckOutcome(name)})
+    except ValueError:
+        raise BadInput(f"--outcome: {name!r} is none of {', '.join(CheckOutcome)}") from None
 
 
-def sign(check: CheckResult | None, wanted: frozenset[str]) -> bool | None:
+def sign(check: CheckResult | None, wanted: frozenset[CheckOutcome]) -> bool | None:
     """Whether a check has a wanted outcome; None where it tells nothing: not tried, or not there.
 
-    A check that failed for another reason does not tell that a known defect is gone.
+    Skipped and bad checks tell nothing, unless they are what is asked for: a check that failed for another
+    reason does not tell that a known defect is gone.
     """
     if check is None:
         return None
     if check.outcome in wanted:
         return True
-    return None if check.outcome in NEUTRAL else False
+    return False if check.outcome.is_expected else None

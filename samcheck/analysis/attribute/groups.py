@@ -13,7 +13,7 @@ from samcheck.analysis.attribute.literals import Literal, order
 from samcheck.analysis.attribute.next_cell import Telling, telling
 from samcheck.analysis.attribute.search import Conjunction, Explanation
 from samcheck.facts import Facts
-from samcheck.guest.record import CheckResult
+from samcheck.guest.record import CheckOutcome, CheckResult
 from samcheck.matrix import axes
 
 
@@ -50,7 +50,7 @@ class Group:
 
 
 def attribute(
-    cases: Sequence[Case], wanted: frozenset[str], chosen: frozenset[str], facts: Facts
+    cases: Sequence[Case], wanted: frozenset[CheckOutcome], chosen: frozenset[str], facts: Facts
 ) -> list[Group]:
     """The causes of outcomes among the `chosen` checks, those of most checks first."""
     signs = {check: [sign(case.checks.get(check), wanted) for case in cases] for check in sorted(chosen)}

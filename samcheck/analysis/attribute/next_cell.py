@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from itertools import product
 
 from samcheck.analysis.attribute import search
-from samcheck.analysis.attribute.cases import Case, numpy_of
+from samcheck.analysis.attribute.cases import Case
 from samcheck.analysis.attribute.search import Conjunction
 from samcheck.cells import Cell
 from samcheck.facts import Facts, compatibility
+from samcheck.facts.requirements import numpy_of
 from samcheck.matrix import axes
 
 

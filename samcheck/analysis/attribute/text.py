@@ -9,7 +9,7 @@ from samcheck.analysis.attribute.groups import Group
 from samcheck.analysis.attribute.literals import Literal
 from samcheck.analysis.attribute.next_cell import Telling
 from samcheck.analysis.attribute.search import Conjunction, Rule
-from samcheck.guest.record import MUTE_CHECK_OUTCOMES
+from samcheck.guest.record import CheckOutcome
 
 MOST = 6  # explanations or names in a line
 
@@ -59,7 +59,7 @@ def _lines(group: Group, outcome: str) -> Iterator[str]:
     else:
         yield from _near(group)
     for options in group.narrow:
-        wanted = f" --bad-outcome {outcome}" if outcome in MUTE_CHECK_OUTCOMES else ""
+        wanted = f" --bad-outcome {outcome}" if CheckOutcome(outcome).is_inconclusive else ""
         yield f'  narrow it: samcheck bisect --check "{group.checks[0]}" {" ".join(options)}{wanted}'
     if group.which:
         yield f"  checks: {_alternatives(group.which)}"

@@ -36,7 +36,7 @@ def away(
             raise BadInput(
                 f"{option} {value}: {missing[at]}: run this where that answers, or take another value"
             )
-    return {at: [Observation("", "", why, stored=False, samcheck="")] for at, why in missing.items()}
+    return {at: [Observation(None, "", why, stored=False, samcheck="")] for at, why in missing.items()}
 
 
 def _why(cell: Cell, facts: Facts) -> str:

@@ -12,6 +12,7 @@ from samcheck.analysis.bisect.search import Answer, Probe, Stuck
 from samcheck.cells import Cell
 from samcheck.guest.record import CellResult
 from samcheck.matrix import LeftOut
+from samcheck.storage.results import numpy_of
 
 
 @dataclass(frozen=True)
@@ -84,7 +85,7 @@ def stored(question: Question, results: Iterable[CellResult]) -> dict[int, list[
     numbers = {each.cell: at for at, each in enumerate(question.candidates)}
     seen: dict[int, list[Observation]] = {}
     for result in results:
-        at = numbers.get(cell_of(result))
+        at = numbers.get(Cell.of(result.cell))
         if at is None or not _has_numpy(result, question.candidates[at].numpy):
             continue
         observed = observations.observe(result, question.check, stored=True)
@@ -95,19 +96,13 @@ def stored(question: Question, results: Iterable[CellResult]) -> dict[int, list[
 
 def _has_numpy(result: CellResult, wanted: str) -> bool:
     """Whether a result is of the NumPy that is wanted: what a cell has by default was another one once."""
-    seen = result.observed.numpy if result.observed else None
-    return not wanted or (seen or result.cell.numpy) == wanted
-
-
-def cell_of(result: CellResult) -> Cell:
-    was = result.cell
-    return Cell(was.torch, was.cuda, was.python, was.numpy, was.sam)
+    return not wanted or numpy_of(result) == wanted
 
 
 def usable(results: Sequence[CellResult], check: str, bad: Sequence[str]) -> set[Cell]:
     """Cells with a stored result that tells something of the check."""
     return {
-        cell_of(result)
+        Cell.of(result.cell)
         for result in results
         if observations.verdict(observations.observe(result, check, stored=True), None, bad) != "untestable"
     }

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from difflib import get_close_matches
 
 from packaging.version import InvalidVersion, Version
 
 from samcheck.cells import Cell
-from samcheck.errors import BadInput, BuildFailed
+from samcheck.errors import BadInput
 from samcheck.facts import Facts, compatibility
-from samcheck.facts.requirements import resolve
+from samcheck.facts.requirements import numpy_of
 from samcheck.matrix import LeftOut, axes
+from samcheck.suggestions import similar
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ def _between(asked: Asked, facts: Facts) -> list[str]:
     values = list(asked.values) or _ordered(asked, facts)
     for name, end in (("--good", asked.good), ("--bad", asked.bad)):
         if end not in values:
-            near = get_close_matches(end, values, n=1, cutoff=0)
+            near = similar(end, values, cutoff=0)
             raise BadInput(f"{name}: no {asked.axis} {end!r} is known; one like it is {near[0]}")
     first, last = values.index(asked.good), values.index(asked.bad)
     if first == last:
@@ -164,10 +164,7 @@ def _candidate(asked: Asked, value: str, facts: Facts) -> Candidate | LeftOut:
 def plain(cell: Cell, facts: Facts) -> Cell:
     """The cell by its shorter name, under which its results are stored, where it has its NumPy anyway."""
     shorter = replace(cell, numpy="")
-    try:
-        return shorter if f"numpy=={cell.numpy}" in resolve(shorter, facts).numpy else cell
-    except BuildFailed:
-        return cell
+    return shorter if numpy_of(shorter, facts) == cell.numpy else cell
 
 
 def _nearby(asked: Asked, wanted: Cell, facts: Facts) -> Iterator[Cell]:

@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from samcheck.analysis.bisect.search import Verdict
-from samcheck.guest.record import MUTE_CHECK_OUTCOMES, CellResult, CheckResult
+from samcheck.guest.record import CellResult, CheckOutcome, CheckResult, module_of
 
 #: What `--bad-outcome bad` stands for.
-BAD = ("failed", "crashed", "timed-out")
+BAD = tuple(outcome for outcome in CheckOutcome if outcome.is_failure)
 
 
 @dataclass(frozen=True)
@@ -17,7 +17,7 @@ class Observation:
     """What one run showed.
 
     Attributes:
-        outcome: of the check, empty where the cell gave none.
+        outcome: of the check, None where the cell gave none.
         defect: id in the catalogue, for ``known`` and ``fixed``.
         stored: whether it is of an earlier run's stored result.
         samcheck: version that it was seen with.
@@ -25,7 +25,7 @@ class Observation:
         packages: what was installed, with versions.
     """
 
-    outcome: str
+    outcome: CheckOutcome | None
     defect: str
     reason: str
     stored: bool
@@ -36,19 +36,20 @@ class Observation:
     @property
     def text(self) -> str:
         """Outcome and defect, which together are compared: ``known:onnx-official-recipe``."""
-        return f"{self.outcome}:{self.defect}" if self.defect else self.outcome
+        return f"{self.outcome}:{self.defect}" if self.defect else str(self.outcome or "")
 
 
 def observe(result: CellResult, check: str, stored: bool) -> Observation:
     """What `result` says of `check`."""
     found = next((each for each in result.checks if each.check == check), None)
-    seen = (found.outcome, found.defect or "", found.reason) if found else ("", "", _absent(result, check))
+    outcome, defect = (found.outcome, found.defect or "") if found else (None, "")
+    reason = found.explanation if found else _absent(result, check)
     packages = result.observed.packages if result.observed else {}
-    return Observation(*seen, stored, result.samcheck, result.environment.kind, packages)
+    return Observation(outcome, defect, reason, stored, result.samcheck, result.environment.kind, packages)
 
 
 def _absent(result: CellResult, check: str) -> str:
-    module = check.partition("::")[0]
+    module = module_of(check)
     broken: CheckResult | None = next((each for each in result.checks if each.check == module), None)
     if broken is not None:
         return broken.reason
@@ -65,7 +66,7 @@ def verdict(seen: Observation, reference: Observation | None, bad: Sequence[str]
     `reference`, which is the good end's.
     """
     names = {name for each in bad for name in (BAD if each == "bad" else (each,))}
-    if not seen.outcome or (seen.outcome in MUTE_CHECK_OUTCOMES and not names & {seen.outcome, seen.text}):
+    if seen.outcome is None or (seen.outcome.is_inconclusive and not names & {seen.outcome, seen.text}):
         return "untestable"
     if names:
         return "bad" if names & {seen.outcome, seen.text} else "good"
@@ -74,7 +75,7 @@ def verdict(seen: Observation, reference: Observation | None, bad: Sequence[str]
 
 def verdicts(seen: dict[int, list[Observation]], bad: Sequence[str]) -> dict[int, list[Verdict]]:
     """All runs judged by the same measure; the good end's first one that tells anything is the reference."""
-    tell = (each for each in seen.get(0, []) if each.outcome and each.outcome not in MUTE_CHECK_OUTCOMES)
+    tell = (each for each in seen.get(0, []) if each.outcome and not each.outcome.is_inconclusive)
     reference = next(tell, None)
     if reference is None and not bad:
         return {0: [verdict(each, None, bad) for each in seen[0]]} if seen.get(0) else {}

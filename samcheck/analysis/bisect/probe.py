@@ -19,9 +19,6 @@ from samcheck.run.progress import Display
 from samcheck.run.scheduler import side_by_side
 from samcheck.storage import results
 
-#: Outcomes whose cause may have been mended when a bisect is resumed.
-TRY_AGAIN = ("build-failed", "refused", "not-run")
-
 
 @dataclass(frozen=True)
 class Trying:
@@ -35,7 +32,7 @@ class Trying:
         folder = self.folder / candidate.cell.id / str(number)
         kept = folder / "result.json"
         result = _kept(kept, candidate)
-        if result is not None and result.outcome not in TRY_AGAIN:
+        if result is not None and not result.outcome.is_retried:
             return Tried(result, built=(folder / "built").exists(), resumed=True)
         new = self._is_new(candidate)
         if new:
@@ -43,7 +40,7 @@ class Trying:
             (folder / "built").touch()  # before: a killed start has built it all the same
         (result,) = side_by_side([self._run(candidate, folder)], self.settings.gates)
         files.write_atomically(kept, results.to_json(result))
-        built = (folder / "built").exists() and result.outcome not in TRY_AGAIN
+        built = (folder / "built").exists() and not result.outcome.is_retried
         return Tried(result, built)
 
     def _is_new(self, candidate: Candidate) -> bool:

@@ -11,7 +11,7 @@ from samcheck import files, owned
 from samcheck.analysis.bisect.bisect import Hunt, Question
 from samcheck.analysis.bisect.text import as_json
 from samcheck.errors import BadInput
-from samcheck.storage import results
+from samcheck.storage.private_paths import anonymous
 from samcheck.storage.runs import BISECT_FILE, is_bisect, read_bisect
 
 
@@ -26,7 +26,7 @@ def open_folder(root: Path, question: Question, resume: bool) -> Path:
         owned.make(folder)
         note(folder, Hunt(question))
         return folder
-    asked = results.anonymous(as_json(Hunt(question)))["question"]
+    asked = anonymous(as_json(Hunt(question)))["question"]
     for folder in sorted(root.glob("bisect-*/"), reverse=True):
         kept = read_bisect(folder / BISECT_FILE) if owned.is_own(folder, is_bisect) else {}
         if kept.get("question") == asked and not kept.get("finished"):
@@ -40,5 +40,5 @@ def open_folder(root: Path, question: Question, resume: bool) -> Path:
 
 def note(folder: Path, hunt: Hunt) -> None:
     """Write down all that is known so far."""
-    content = json.dumps(results.anonymous(as_json(hunt)), indent=1).encode() + b"\n"
+    content = json.dumps(anonymous(as_json(hunt)), indent=1).encode() + b"\n"
     files.write_atomically(folder / BISECT_FILE, content)

@@ -8,13 +8,10 @@ from typing import Any
 
 from samcheck.analysis.bisect import confounders, search
 from samcheck.analysis.bisect.bisect import Hunt, Question
-from samcheck.analysis.bisect.observations import BAD, Observation
+from samcheck.analysis.bisect.observations import Observation
 from samcheck.analysis.bisect.search import Answer, Stuck
-from samcheck.guest.record import MUTE_CHECK_OUTCOMES
+from samcheck.guest.record import CellOutcome
 from samcheck.matrix.file import shown
-
-#: Outcomes whose reason is said with them.
-SAID = (*BAD, *MUTE_CHECK_OUTCOMES)
 
 
 def announce(question: Question) -> Iterator[str]:
@@ -35,8 +32,14 @@ def said(hunt: Hunt, at: int) -> str:
     each, seen = hunt.question.candidates[at], hunt.seen.get(at, [])
     texts = [(one.text or one.reason) + (" (stored)" if one.stored else "") for one in seen]
     state = search.state(hunt.runs.get(at, ())).upper()
-    why = f": {shown(seen[-1].reason, 160)}" if seen and seen[-1].outcome in SAID and seen[-1].reason else ""
+    last = seen[-1] if seen else None
+    unexpected = last is not None and last.outcome is not None and not last.outcome.is_expected
+    why = f": {shown(last.reason, 160)}" if last and unexpected and last.reason else ""
     return f"{each.value} [{each.cell.id}]: {', '.join(texts)}{why} → {state}"
+
+
+def _failed(seen: Observation) -> bool:
+    return seen.outcome is not None and seen.outcome.is_failure
 
 
 def conclusion(hunt: Hunt) -> Iterator[str]:
@@ -50,7 +53,7 @@ def conclusion(hunt: Hunt) -> Iterator[str]:
 
 def _took(hunt: Hunt) -> str:
     runs = [tried for _, tried in hunt.trail]
-    lacking = {tried.result.cell.id for tried in runs if tried.result.outcome == "build-failed"}
+    lacking = {tried.result.cell.id for tried in runs if tried.result.outcome is CellOutcome.BUILD_FAILED}
     ready = len({tried.result.cell.id for tried in runs} - lacking) - hunt.built
     parts = [f"{hunt.built} environment{'s' * (hunt.built != 1)} built"]
     if lacking:
@@ -96,7 +99,7 @@ def _weakened(hunt: Hunt, end: Answer) -> Iterator[str]:
         yield f"  could not be told: {said(hunt, at)}"
     for at in end.against:
         yield f"  the outcome changes more than once, this is the first change: {said(hunt, at)}"
-    failed = [at for at, runs in hunt.seen.items() if at <= end.good and runs[-1].outcome in BAD]
+    failed = [at for at, runs in hunt.seen.items() if at <= end.good and _failed(runs[-1])]
     if failed and question.bad:
         names = ", ".join(question.candidates[at].value for at in sorted(failed))
         yield f"  counted as good, since only {' or '.join(question.bad)} is bad, although it failed: {names}"

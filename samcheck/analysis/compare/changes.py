@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from samcheck.analysis.compare.pairs import Row
-from samcheck.guest.record import BAD_CHECK_OUTCOMES, CellResult, CheckResult
+from samcheck.guest.record import CellOutcome, CellResult, CheckOutcome, CheckResult
 
 #: From what matters most to what matters least.
 KINDS = ("broken", "defect met", "no longer tried", "mended", "defect gone", "now tried", "other")
@@ -41,7 +41,11 @@ def changes(row: Row) -> list[Change]:
     found = []
     if row.base.outcome != row.new.outcome and row.base.only == row.new.only:
         kind = (
-            "broken" if row.base.outcome == "passed" else "mended" if row.new.outcome == "passed" else "other"
+            "broken"
+            if row.base.outcome is CellOutcome.PASSED
+            else "mended"
+            if row.new.outcome is CellOutcome.PASSED
+            else "other"
         )
         reason = _reason(row.base, row.new)
         found.append(Change(row.name, "", "", kind, row.base.outcome, row.new.outcome, reason))
@@ -62,15 +66,15 @@ def _reason(old: CheckResult | CellResult, new: CheckResult | CellResult) -> str
     return new.reason or (f"before: {old.reason}" if old.reason else "")
 
 
-def _kind(old: str, new: str) -> str:
-    if new in BAD_CHECK_OUTCOMES:
-        return "other" if old in BAD_CHECK_OUTCOMES else "broken"
-    if old in BAD_CHECK_OUTCOMES:
+def _kind(old: CheckOutcome, new: CheckOutcome) -> str:
+    if new.is_bad:
+        return "other" if old.is_bad else "broken"
+    if old.is_bad:
         return "mended"
-    if new == "skipped":
+    if new is CheckOutcome.SKIPPED:
         return "no longer tried"
-    if old == "skipped":
+    if old is CheckOutcome.SKIPPED:
         return "now tried"
-    if new == "known":
+    if new is CheckOutcome.KNOWN:
         return "defect met"
-    return "defect gone" if old == "known" else "other"
+    return "defect gone" if old is CheckOutcome.KNOWN else "other"

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from samcheck.analysis.compare import changes, noise, pairs, verdicts
 from samcheck.analysis.compare.changes import Change
 from samcheck.analysis.compare.measures import Key, Measure, measures
-from samcheck.analysis.compare.pairs import Row
+from samcheck.analysis.compare.pairs import Row, Trait
 from samcheck.analysis.compare.statistics import Noise
 from samcheck.analysis.compare.verdicts import Pair, Verdict
 from samcheck.guest.record import CellResult
@@ -81,7 +81,7 @@ def _notes(rows: Sequence[Row], found: Sequence[Verdict]) -> Iterator[str]:
         if row.base and row.new and row.base.only != row.new.only:
             sides = (each.only or "all" for each in (row.base, row.new))
             yield f"{row.name}: what both runs were asked for is compared ({' → '.join(sides)})"
-    if any(change.startswith("samcheck ") for row in rows for change in row.changed):
+    if any(change.trait is Trait.SAMCHECK for row in rows for change in row.changed):
         yield "the two sides were made by different versions of samcheck, whose checks may not be the same"
     if any(each.assumed for each in found):
         yield (

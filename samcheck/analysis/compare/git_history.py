@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from samcheck.analysis.compare import git
+from samcheck.analysis.compare import git_archive
 from samcheck.errors import BadInput
 from samcheck.guest.record import CellResult
 from samcheck.storage import results
@@ -22,7 +22,7 @@ def versions(store: Path, limit: int) -> list[CellResult]:
         BadInput: `store` is in no git repository.
     """
     found = {_same(each.result): each.result for each in results.load(store)[0]}
-    said = git.run(store, "log", f"--max-count={limit}", "--format=%H", "--", ".")
+    said = git_archive.run(store, "log", f"--max-count={limit}", "--format=%H", "--", ".")
     for revision in said.decode().split():
         for each in _changed_in(store, revision):
             found.setdefault(_same(each), each)
@@ -36,13 +36,11 @@ def _same(result: CellResult) -> tuple[str, ...]:
 def _changed_in(store: Path, revision: str) -> Iterator[CellResult]:
     """Results that a commit changed; what is none, or of a schema that is no longer read, is passed over."""
     options = ("--root", "--no-commit-id", "-r", "-z", "--diff-filter=AM", "--name-only", "--relative")
-    said = git.run(store, "diff-tree", *options, revision, "--", ".")
-    names = [
-        name for name in os.fsdecode(said).split("\0") if name.count("/") == 2 and name.endswith(".json")
-    ]
+    said = git_archive.run(store, "diff-tree", *options, revision, "--", ".")
+    names = list(filter(results.may_be_result, os.fsdecode(said).split("\0")))
     if not names:
         return
-    with git.extracted(store, revision, names) as folder:
+    with git_archive.extracted(store, revision, names) as folder:
         for name in names:
             with suppress(BadInput):
                 yield results.read(folder / name)

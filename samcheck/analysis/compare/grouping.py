@@ -10,6 +10,7 @@ from statistics import median
 
 from samcheck.analysis.compare.changes import Change
 from samcheck.analysis.compare.verdicts import Verdict
+from samcheck.guest.record import function_of
 
 #: Fewer alike are told one by one.
 FEWEST = 3
@@ -107,7 +108,7 @@ def _values(verdict: Verdict, features: tuple[str, ...]) -> tuple[str, ...]:
 
 def _feature(verdict: Verdict, name: str) -> str:
     if name == "part":
-        return verdict.key.check.partition("::test_")[2].partition("[")[0].replace("_", " ")
+        return function_of(verdict.key.check).removeprefix("test_").replace("_", " ")
     return str(getattr(verdict, name))
 
 

@@ -114,7 +114,7 @@ CONDITIONS = ("device", "threads", "computed_in", "heap", "encode", "predict", "
 def measures(result: CellResult) -> Iterator[Measure]:
     """Everything in a result that can be compared as a number."""
     for check in result.checks:
-        if check.outcome not in ("passed", "known", "fixed"):
+        if not check.outcome.is_expected:
             continue
         conditions = tuple((name, check.settings[name]) for name in CONDITIONS if name in check.settings)
         weights = result.weights.get(check.variant or "")

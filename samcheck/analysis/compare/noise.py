@@ -16,6 +16,7 @@ from pydantic import FiniteFloat, TypeAdapter, ValidationError
 from samcheck import files
 from samcheck.analysis.compare import pairs
 from samcheck.analysis.compare.measures import LATENCY, Key, Measure, family_of, measures
+from samcheck.analysis.compare.pairs import Trait
 from samcheck.analysis.compare.statistics import (
     NOTHING_KNOWN,
     Noise,
@@ -105,9 +106,10 @@ def unlike(found: Sequence[CellResult]) -> Iterator[str]:
     first: dict[str, CellResult] = {}
     for result in found:
         base = first.setdefault(result.cell.id, result)
-        changed = [each for each in pairs.differences(base, result) if not each.startswith("samcheck ")]
+        changed = [each for each in pairs.differences(base, result) if each.trait is not Trait.SAMCHECK]
         if changed:
-            yield f"{result.cell.id} of {base.started} and of {result.started} differ: {'; '.join(changed)}"
+            what = "; ".join(map(str, changed))
+            yield f"{result.cell.id} of {base.started} and of {result.started} differ: {what}"
 
 
 def known_in(root: Path) -> Callable[[CellResult], Mapping[str, Noise]]:

@@ -4,12 +4,45 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 
-from samcheck.guest.record import MET, CellResult
+from samcheck.guest.record import CellResult
 from samcheck.storage.results import device_of
 
-#: What makes times of two results incomparable: another machine, or another way to run on it.
-MACHINE = ("GPU", "CPU", "cores", "environment")
+
+class Trait(StrEnum):
+    """What two environments can differ in, the most telling first."""
+
+    ENVIRONMENT = "environment"
+    GPU = "GPU"
+    CPU = "CPU"
+    CORES = "cores"
+    DRIVER = "driver"
+    PYTHON = "Python"
+    TORCH = "PyTorch"
+    CUDA = "CUDA"
+    CUDNN = "cuDNN"
+    TORCHVISION = "torchvision"
+    NUMPY = "NumPy"
+    SAM = "segment-anything"
+    SAMCHECK = "samcheck"
+
+    @property
+    def is_of_machine(self) -> bool:
+        """Whether times are incomparable where it differs: another machine, or another way to run on it."""
+        return self in (Trait.ENVIRONMENT, Trait.GPU, Trait.CPU, Trait.CORES)
+
+
+@dataclass(frozen=True)
+class EnvironmentDifference:
+    """One trait in which two environments differ; an empty value is a thing that is not there."""
+
+    trait: Trait
+    before: str
+    after: str
+
+    def __str__(self) -> str:
+        return f"{self.trait} {self.before or 'none'} → {self.after or 'none'}"
 
 
 @dataclass(frozen=True)
@@ -18,21 +51,22 @@ class Row:
 
     Attributes:
         name: for the reader.
-        changed: what differs between the two environments, ``PyTorch 2.4.1 → 2.15.0``.
+        changed: what differs between the two environments.
         apart: the part of it that makes their times incomparable, else empty.
     """
 
     name: str
     base: CellResult | None
     new: CellResult | None
-    changed: tuple[str, ...] = ()
+    changed: tuple[EnvironmentDifference, ...] = ()
     apart: str = ""
 
     @property
     def met(self) -> bool:
         """Whether the processes of the two took turns."""
-        words = [side.environment.details.get(MET) for side in (self.base, self.new) if side is not None]
-        return len(words) == 2 and words[0] is not None and words[0] == words[1]
+        if self.base is None or self.new is None:
+            return False
+        return self.base.turns is not None and self.base.turns == self.new.turns
 
 
 def rows(base: Sequence[CellResult], new: Sequence[CellResult], across: bool = False) -> list[Row]:
@@ -74,37 +108,38 @@ def _row(name: str, base: CellResult | None, new: CellResult | None, across: boo
     if base is None or new is None:
         return Row(name, base, new)
     changed = differences(base, new)
-    apart = "" if across else "; ".join(each for each in changed if each.startswith(MACHINE))
+    apart = "" if across else "; ".join(str(each) for each in changed if each.trait.is_of_machine)
     return Row(name, base, new, tuple(changed), apart)
 
 
-def differences(base: CellResult, new: CellResult) -> list[str]:
-    """What differs between two results' environments, ``PyTorch 2.4.1 → 2.15.0``, the most telling first."""
-    before, after = _environment(base), _environment(new)
+def differences(base: CellResult, new: CellResult) -> list[EnvironmentDifference]:
+    """What differs between two results' environments, the most telling first."""
+    before, after = _traits(base), _traits(new)
     return [
-        f"{what} {before.get(what) or 'none'} → {after.get(what) or 'none'}"
-        for what in {**before, **after}
-        if before.get(what, "") != after.get(what, "")
+        EnvironmentDifference(trait, before.get(trait, ""), after.get(trait, ""))
+        for trait in Trait
+        if before.get(trait, "") != after.get(trait, "")
     ]
 
 
-def _environment(result: CellResult) -> dict[str, str]:
-    """What may differ between two results, from most to least telling."""
+def _traits(result: CellResult) -> dict[Trait, str]:
     seen = result.observed
-    facts: dict[str, object] = {"environment": result.environment.kind}
+    traits: dict[Trait, object] = {
+        Trait.ENVIRONMENT: result.environment.kind,
+        Trait.SAMCHECK: result.samcheck,
+    }
     if seen is not None:
-        facts |= {
-            "GPU": seen.gpu,
-            "CPU": seen.cpu,
-            "cores": seen.cpu_count,
-            "driver": seen.driver,
-            "Python": seen.python,
-            "PyTorch": seen.torch,
-            "CUDA": seen.torch_cuda,
-            "cuDNN": seen.cudnn,
-            "torchvision": seen.torchvision,
-            "NumPy": seen.numpy,
-            "segment-anything": seen.segment_anything,
+        traits |= {
+            Trait.GPU: seen.gpu,
+            Trait.CPU: seen.cpu,
+            Trait.CORES: seen.cpu_count,
+            Trait.DRIVER: seen.driver,
+            Trait.PYTHON: seen.python,
+            Trait.TORCH: seen.torch,
+            Trait.CUDA: seen.torch_cuda,
+            Trait.CUDNN: seen.cudnn,
+            Trait.TORCHVISION: seen.torchvision,
+            Trait.NUMPY: seen.numpy,
+            Trait.SAM: seen.segment_anything,
         }
-    facts["samcheck"] = result.samcheck
-    return {name: str(value) if value is not None else "" for name, value in facts.items()}
+    return {trait: str(value) if value is not None else "" for trait, value in traits.items()}

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from samcheck.analysis.compare import git
+from samcheck.analysis.compare import git_archive
 from samcheck.errors import BadInput
 from samcheck.guest.record import CellResult
 from samcheck.storage import results
@@ -36,20 +36,20 @@ def _at(path: Path) -> list[CellResult]:
 
 def _files(folder: Path) -> Iterator[Path]:
     """Results in a store, in one of its device or driver folders; the A/A runs beside them are none."""
-    for pattern in ("*/*/*.json", "*/*.json", "*.json"):
-        found = sorted(
+    for below in range(len(results.LAYOUT)):
+        paths = [
             path
-            for path in folder.glob(pattern)
+            for path in results.result_files(folder, below)
             if not {"noise", "faults", "power"} & {*path.relative_to(folder).parts}
-        )
-        if found:
-            yield from found
+        ]
+        if paths:
+            yield from paths
             return
 
 
 def _of_revision(revision: str, inside: str, repository: Path, text: str) -> list[CellResult]:
     try:
-        with git.extracted(repository, revision, [inside]) as folder:
+        with git_archive.extracted(repository, revision, [inside]) as folder:
             return _at(folder / inside)
     except BadInput as error:
         raise BadInput(f"{text}: no file, no folder, and no git revision with {inside}: {error}") from None

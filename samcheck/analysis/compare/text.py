@@ -91,7 +91,7 @@ def _rows(found: Comparison) -> Iterator[str]:
         if row.base is None or row.new is None:
             yield f"- {escape(row.name)}: only in the {'base' if row.base else 'new results'}"
             continue
-        yield f"- {escape(row.name)}: {escape('; '.join(row.changed)) or 'the same environment'}"
+        yield f"- {escape(row.name)}: {escape('; '.join(map(str, row.changed))) or 'the same environment'}"
     yield ""
 
 

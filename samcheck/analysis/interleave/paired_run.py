@@ -8,14 +8,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 from samcheck.analysis.interleave.turn_server import TurnServer
 from samcheck.environments import GIVEN, Ended, Place, scratch
-from samcheck.errors import BuildFailed, Refused
-from samcheck.guest.record import MET, CellResult
+from samcheck.errors import CellError
+from samcheck.guest.record import CellOutcome, CellResult, FailureCause
 from samcheck.matrix import PlannedCell
 from samcheck.run import cell_runner, judge, records, repetitions, suite_runner, unexpected
 from samcheck.run.context import CellRun, Settings, Watcher
@@ -39,19 +39,28 @@ class PairedRun:
     cells: tuple[PlannedCell, PlannedCell]
 
 
+@dataclass(frozen=True)
+class SideFailure:
+    """Why a side has no answer, as its result has it."""
+
+    outcome: CellOutcome
+    reason: str
+    cause: FailureCause
+
+
 @dataclass
 class Side:
     """One of the two."""
 
     cell_run: CellRun
     place: Place | None = None
-    #: Why it cannot be measured: outcome and reason.
-    stopped: tuple[str, str] | None = None
-    told: list[str] = field(default_factory=list)
+    #: Why it cannot be measured.
+    failure: SideFailure | None = None
 
     def stop(self, error: BaseException, doing: str) -> None:
         """Note that it cannot be measured because of something that nobody foresaw."""
-        self.stopped = self.stopped or ("not-run", unexpected.told(error, self.cell_run.folder, doing))
+        reason = unexpected.told(error, self.cell_run.folder, doing)
+        self.failure = self.failure or SideFailure(CellOutcome.NOT_RUN, reason, FailureCause.UNEXPECTED)
 
     def result(self) -> CellResult:
         """What became of it; where that cannot even be read, why."""
@@ -59,15 +68,18 @@ class Side:
             return self._result()
         except unexpected.ANY as error:
             self.stop(error, "what it measured was read")
-            assert self.stopped is not None
-            return self.cell_run.result(*self.stopped)
+            assert self.failure is not None
+            return self._failed(self.failure, [])
 
     def _result(self) -> CellResult:
-        if self.told:
-            self.cell_run.details["processes"] = "; ".join(self.told)
         attempts = self._attempts()
-        outcome, reason = self.stopped or judge.judge(attempts, self.cell_run.checks(attempts))
+        if self.failure:
+            return self._failed(self.failure, attempts)
+        outcome, reason = judge.judge(attempts, self.cell_run.checks(attempts))
         return self.cell_run.result(outcome, reason, attempts)
+
+    def _failed(self, failure: SideFailure, attempts: list[Attempt]) -> CellResult:
+        return self.cell_run.result(failure.outcome, failure.reason, attempts, failure.cause)
 
     def _attempts(self) -> list[Attempt]:
         """The first process, to whose benchmarks `CellRun.checks` adds those of the others."""
@@ -90,9 +102,10 @@ def meet(meeting: PairedRun, watchers: tuple[Watcher, Watcher]) -> tuple[CellRes
     sides = [Side(_cell_run(meeting, number, watchers[number])) for number in range(len(meeting.cells))]
     for side in sides:
         _prepare(side)
-    if any(side.stopped for side in sides):
+    if any(side.failure for side in sides):
+        reason = "the other side could not be measured"
         for side in sides:
-            side.stopped = side.stopped or ("not-run", "the other side could not be measured")
+            side.failure = side.failure or SideFailure(CellOutcome.NOT_RUN, reason, FailureCause.OTHER_SIDE)
     else:
         try:
             _measure(meeting, sides)
@@ -106,7 +119,7 @@ def meet(meeting: PairedRun, watchers: tuple[Watcher, Watcher]) -> tuple[CellRes
 def _cell_run(meeting: PairedRun, number: int, watcher: Watcher) -> CellRun:
     folder = meeting.folder / SIDES[number]
     cell_run = CellRun(meeting.cells[number], meeting.settings, folder, watcher)
-    cell_run.details[MET] = meeting.folder.name
+    cell_run.turns = meeting.folder.name
     gpus = meeting.settings.gates.gpus
     if gpus and cell_run.planned.cell.needs_gpu_build:
         cell_run.slot = Slot(gpus[0])
@@ -120,12 +133,9 @@ def _prepare(side: Side) -> None:
         cell_run.folder.mkdir(parents=True, exist_ok=True)
         scratch.sweep(cell_run.folder)
         pins, side.place = cell_runner.prepare(cell_run)
-        unlike = cell_runner.look(cell_run, pins, side.place)
-        side.stopped = ("misbuilt", unlike) if unlike else None
-    except BuildFailed as error:
-        side.stopped = ("build-failed", str(error))
-    except Refused as error:
-        side.stopped = ("refused", str(error))
+        cell_runner.look(cell_run, pins, side.place)
+    except CellError as error:
+        side.failure = SideFailure(error.outcome, str(error), error.cause)
     except unexpected.ANY as error:
         side.stop(error, "it was made and looked at")
 
@@ -165,8 +175,8 @@ def _one(side: Side, number: int, given: Path, left: Callable[[], None]) -> None
     """One process of one side; `left` tells the turn server that it takes no more turns."""
     try:
         _start(side, number, given, left)
-    except Refused as error:
-        side.stopped = ("refused", str(error))
+    except CellError as error:
+        side.failure = SideFailure(error.outcome, str(error), error.cause)
     except unexpected.ANY as error:
         side.stop(error, f"process {number} of the benchmarks ran")
 
@@ -182,4 +192,4 @@ def _start(side: Side, number: int, given: Path, left: Callable[[], None]) -> No
     if number == 1:
         suite_runner.note_end(side.first_end, ended, round(time.monotonic() - started, 3))
     if not repetitions.finished(_journal(side, number)):
-        side.told.append(f"process {number} of the benchmarks ended with {ended}")
+        side.cell_run.unmeasured.append(f"process {number} of the benchmarks ended with {ended}")

@@ -15,7 +15,7 @@ from samcheck.analysis.query import limits
 from samcheck.errors import BadInput
 from samcheck.sanitize import visible, visible_lines
 from samcheck.storage.index import parquet, tables
-from samcheck.storage.index.index import Index
+from samcheck.storage.index.index import ResultsIndex
 
 T = TypeVar("T")
 #: Functions that a question may select from; the others of DuckDB read files, or change how it works.
@@ -39,7 +39,7 @@ class Damaged(Exception):
 
 
 @contextmanager
-def opened(index: Index, memory: int) -> Iterator[Any]:
+def opened(index: ResultsIndex, memory: int) -> Iterator[Any]:
     """DuckDB with the tables of an index, and with nothing else within its reach.
 
     Args:

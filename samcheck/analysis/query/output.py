@@ -19,7 +19,7 @@ from samcheck.analysis.query.database import Answer
 from samcheck.errors import BadInput
 from samcheck.report.exports import csv_rows
 from samcheck.sanitize import visible
-from samcheck.storage.index.rows import Value
+from samcheck.storage.index.check_rows import Value
 
 #: Characters of one value that a terminal shows.
 SHOWN = 300

@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
 
 from samcheck.errors import BadInput
+from samcheck.suggestions import similar
 
 FOLDER = Path(__file__).with_name("questions")
 
@@ -42,7 +42,7 @@ def sql_of(text: str) -> str:
     if name in ready():
         return ready()[name].sql
     if re.fullmatch(r"[\w-]+", name):
-        near = get_close_matches(name, ready(), n=2) or ready()
+        near = similar(name, ready(), most=2) or ready()
         raise BadInput(
             f"{name!r} is neither a question that is ready ({', '.join(near)}, …) nor SQL: see --list"
         )

@@ -1,6 +1,6 @@
 """What another machine's Python lacks for `samcheck here`, in one folder: for machines without a network.
 
-Each package is unpacked into a folder of its own, so that `launch` can take exactly those that the other
+Each package is unpacked into a folder of its own, so that `bundle_main` can take exactly those that the other
 Python does not have; what was collected too much is left alone there.
 """
 
@@ -23,9 +23,10 @@ from packaging.requirements import InvalidRequirement, Requirement
 from samcheck import certificates, files, owned, paths, version
 from samcheck.cells import DEFAULT_SAM
 from samcheck.environments import uv_errors
-from samcheck.environments.offline import launch
+from samcheck.environments.offline import bundle_main
 from samcheck.errors import BadInput, BuildFailed
 from samcheck.facts import Facts
+from samcheck.guest.record import FailureCause
 
 #: Of samcheck's own requirements, those that `here` imports; it installs nothing and starts no engine.
 HOST = (
@@ -39,7 +40,7 @@ PLATFORM = "x86_64-manylinux_2_17"
 
 
 @dataclass(frozen=True)
-class Wanted:
+class BundleSpec:
     """What is collected, and for whom.
 
     Attributes:
@@ -55,26 +56,30 @@ class Wanted:
     guest: tuple[str, ...]
 
 
-def wanted(python: str, has: Sequence[str], facts: Facts) -> Wanted:
+def bundle_spec(python: str, has: Sequence[str], facts: Facts) -> BundleSpec:
     """What `here` takes in a Python of another machine."""
     own = [Requirement(text) for text in metadata.requires("samcheck") or ()]
-    names = {launch.key(name) for name in HOST}
-    host = tuple(str(each) for each in own if launch.key(each.name) in names and each.marker is None)
+    names = {bundle_main.key(name) for name in HOST}
+    host = tuple(
+        str(requirement)
+        for requirement in own
+        if bundle_main.key(requirement.name) in names and requirement.marker is None
+    )
     tools = [pin.partition("==")[0] for pin in facts.pin("tool", python)]
-    return Wanted(python, tuple(_frozen(has)), host, (*tools, DEFAULT_SAM))
+    return BundleSpec(python, tuple(_frozen(has)), host, (*tools, DEFAULT_SAM))
 
 
 def _frozen(lines: Sequence[str]) -> Iterator[Requirement]:
     """The packages of a ``pip freeze``; one that is installed from a folder or an address has no version."""
     for line in lines:
         try:
-            found = Requirement(line.partition(" @ ")[0])
+            package = Requirement(line.partition(" @ ")[0])
         except InvalidRequirement:
             continue  # an option, a comment, a package in development
-        yield found
+        yield package
 
 
-def collect(wanted: Wanted, folder: Path) -> list[str]:
+def collect(spec: BundleSpec, folder: Path) -> list[str]:
     """Fill `folder`, which must be in the checkout and new or made by this; the names of what is in it.
 
     Raises:
@@ -84,15 +89,15 @@ def collect(wanted: Wanted, folder: Path) -> list[str]:
     _require(folder)
     owned.make(folder)
     taken = []
-    for half, requirements in (("host", wanted.host), ("guest", wanted.guest)):
+    for half, requirements in (("host", spec.host), ("guest", spec.guest)):
         (folder / half).mkdir(parents=True)
-        for pin in missing(resolved(wanted, requirements), wanted.has):
-            name = launch.key(pin.partition("==")[0])
-            _uv(*_options(wanted), "--no-deps", "--target", str(folder / half / name), pin)
+        for pin in missing(resolved(spec, requirements), spec.has):
+            name = bundle_main.key(pin.partition("==")[0])
+            _uv(*_options(spec), "--no-deps", "--target", str(folder / half / name), pin)
             taken.append(pin)
-    shutil.copy(Path(launch.__file__), folder / "__main__.py")
+    shutil.copy(Path(bundle_main.__file__), folder / "__main__.py")
     (folder / "oracle").mkdir()
-    told = f"{version.version()} {launch.code(paths.CHECKOUT)}\n"
+    told = f"{version.version()} {bundle_main.code(paths.CHECKOUT)}\n"
     (folder / "version").write_text(told, encoding="utf-8")
     (folder / ".gitignore").write_text("*\n", encoding="utf-8")
     return sorted(set(taken))
@@ -119,15 +124,15 @@ def _collected_before(folder: Path) -> bool:
         return False
 
 
-def resolved(wanted: Wanted, requirements: Sequence[str]) -> list[str]:
+def resolved(spec: BundleSpec, requirements: Sequence[str]) -> list[str]:
     """``name==version`` of `requirements` and of what they need, to go with what the other machine has."""
     with tempfile.TemporaryDirectory() as scratch:
         given, bounds = Path(scratch, "wanted.in"), Path(scratch, "has.txt")
         given.write_text("\n".join(requirements), encoding="utf-8")
-        bounds.write_text("\n".join(map(str, wanted.has)), encoding="utf-8")
+        bounds.write_text("\n".join(map(str, spec.has)), encoding="utf-8")
         output = _uv(
             *("pip", "compile", "-q", "--no-header", "--no-annotate", "--constraints", str(bounds)),
-            *_for(wanted),
+            *_for(spec),
             str(given),
         )
     return [line for line in output.splitlines() if "==" in line]
@@ -135,16 +140,16 @@ def resolved(wanted: Wanted, requirements: Sequence[str]) -> list[str]:
 
 def missing(pins: Sequence[str], has: Sequence[Requirement]) -> list[str]:
     """Those that the other machine has in no version, without what is tested."""
-    left = {launch.key(name) for name in (*TESTED, *(each.name for each in has))}
-    return [pin for pin in pins if launch.key(pin.partition("==")[0]) not in left]
+    left = {bundle_main.key(name) for name in (*TESTED, *(package.name for package in has))}
+    return [pin for pin in pins if bundle_main.key(pin.partition("==")[0]) not in left]
 
 
-def _for(wanted: Wanted) -> list[str]:
-    return ["--python-version", wanted.python, "--python-platform", PLATFORM, "--only-binary", ":all:"]
+def _for(spec: BundleSpec) -> list[str]:
+    return ["--python-version", spec.python, "--python-platform", PLATFORM, "--only-binary", ":all:"]
 
 
-def _options(wanted: Wanted) -> list[str]:
-    return ["pip", "install", "-q", *_for(wanted)]
+def _options(spec: BundleSpec) -> list[str]:
+    return ["pip", "install", "-q", *_for(spec)]
 
 
 def _uv(*arguments: str) -> str:
@@ -160,7 +165,8 @@ def _uv(*arguments: str) -> str:
         [uv.find_uv_bin(), *arguments], capture_output=True, text=True, env=environment, check=False
     )
     if done.returncode != 0:
-        raise BuildFailed(uv_errors.explain(done.stdout + done.stderr))
+        known = uv_errors.explained(done.stdout + done.stderr)
+        raise BuildFailed(known.cause, known.sentence)
     return done.stdout
 
 
@@ -175,7 +181,7 @@ def answers(python: str, variants: Sequence[str], folder: Path) -> None:
     done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
     if done.returncode != 0:
         last = (done.stderr.strip().splitlines() or ["it printed nothing"])[-1]
-        raise BuildFailed(f"{python} cannot compute the oracle's answers: {last}")
+        raise BuildFailed(FailureCause.PROBE, f"{python} cannot compute the oracle's answers: {last}")
     for path in json.loads(done.stdout.splitlines()[-1]):
         shutil.copy(path, folder / "oracle")
 

@@ -24,13 +24,13 @@ from samcheck import files
 from samcheck.errors import BadInput
 from samcheck.facts import FOLDER, TABLES
 from samcheck.facts.refresh import torch_releases
-from samcheck.facts.refresh.simple_index import PYTHONS, Index, Wheel
+from samcheck.facts.refresh.simple_index import PYTHONS, PackageIndex, Wheel
 
 FILES = ("torch", "packages", "numpy")
 
 
 @dataclass(frozen=True)
-class Change:
+class FileChange:
     """A facts file as it is and as it would be."""
 
     path: Path
@@ -42,7 +42,7 @@ class Change:
 class Proposal:
     """Changes of the facts, and what a person should know or do by hand."""
 
-    changes: tuple[Change, ...]
+    changes: tuple[FileChange, ...]
     notes: tuple[str, ...]
 
     def diff(self) -> str:
@@ -74,7 +74,7 @@ class Proposal:
                 raise BadInput(f"{change.path} cannot be written: {error.strerror}") from None
 
 
-def propose(index: Index, folder: Path = FOLDER, today: date | None = None) -> Proposal:
+def propose(index: PackageIndex, folder: Path = FOLDER, today: date | None = None) -> Proposal:
     """Compare the facts in `folder` with `index`.
 
     Raises:
@@ -93,7 +93,7 @@ def propose(index: Index, folder: Path = FOLDER, today: date | None = None) -> P
         if new != old:
             new = re.sub(r'^as_of = ".*"$', f'as_of = "{today or date.today()}"', new, flags=re.MULTILINE)
             _validate(name, new)
-            changes.append(Change(path, old, new))
+            changes.append(FileChange(path, old, new))
     return Proposal(tuple(changes), tuple(notes))
 
 
@@ -111,12 +111,12 @@ def _validate(name: str, text: str) -> None:
                 ) from None
 
 
-def _packages(index: Index, text: str, notes: list[str]) -> str:
+def _packages(index: PackageIndex, text: str, notes: list[str]) -> str:
     document: Any = tomlkit.parse(text)
     for row in document["package"]:
         wheels = index.releases(str(row["name"]))
         if row["role"] == "numpy1":
-            wheels = {version: each for version, each in wheels.items() if version < Version("2")}
+            wheels = {version: of_version for version, of_version in wheels.items() if version < Version("2")}
         newer = dict(_newer(wheels, row["versions"]))
         if row["role"] in ("tool", "numpy", "numpy1"):
             row["versions"].update(newer)
@@ -139,7 +139,7 @@ def _newer(wheels: dict[Version, tuple[Wheel, ...]], pins: dict[str, str]) -> It
                 break
 
 
-def _numpy(index: Index, text: str, notes: list[str]) -> str:
+def _numpy(index: PackageIndex, text: str, notes: list[str]) -> str:
     document: Any = tomlkit.parse(text)
     rows = {Version(row["series"]): row for row in document["numpy"]}
     wheels = index.releases("numpy")

@@ -31,7 +31,7 @@ class OwnHost(requests.auth.AuthBase):
         return request
 
 
-class Session(requests.Session):
+class CaBundleSession(requests.Session):
     """Trusts what samcheck was told to trust, before what requests finds by itself."""
 
     def merge_environment_settings(self, *arguments: Any, **options: Any) -> Any:

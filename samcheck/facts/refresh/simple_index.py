@@ -26,7 +26,7 @@ from packaging.utils import InvalidWheelFilename, parse_wheel_filename
 from packaging.version import InvalidVersion, Version
 
 from samcheck.errors import EnvironmentUnavailable
-from samcheck.facts.refresh.remote import SECONDS, NoMetadata, OwnHost, RemoteFile, Session
+from samcheck.facts.refresh.remote import SECONDS, CaBundleSession, NoMetadata, OwnHost, RemoteFile
 
 #: Any Python that a wheel may be for.
 PYTHONS = tuple(f"3.{minor}" for minor in range(7, 31))
@@ -76,7 +76,7 @@ def _tag_fits(interpreter: str, abi: str, python: str) -> bool:
     return abi == "none" and interpreter in ("py3", wanted, f"py{python.replace('.', '')}")
 
 
-class Index:
+class PackageIndex:
     """A package index with the simple API, as JSON or HTML.
 
     Args:
@@ -95,7 +95,7 @@ class Index:
                 "set PIP_INDEX_URL to one that has",
             )
         self.host = parts.hostname
-        self._session = session or Session()
+        self._session = session or CaBundleSession()
         if parts.username:
             self._session.auth = OwnHost(self.host, unquote(parts.username), unquote(parts.password or ""))
         bare = urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
@@ -117,10 +117,10 @@ class Index:
             raise self._unreachable(project, error) from None
         except (ValueError, TypeError, KeyError, pypi_simple.UnsupportedRepoVersionError) as error:
             raise self._nonsense(project, type(error).__name__) from None
-        found = tuple(_wheels(project, page.packages))
-        if not found:
+        wheels = tuple(_wheels(project, page.packages))
+        if not wheels:
             raise self._nonsense(project, "no wheel for Linux x86_64")
-        return found
+        return wheels
 
     def releases(self, project: str) -> dict[Version, tuple[Wheel, ...]]:
         """The same, by version.
@@ -128,10 +128,10 @@ class Index:
         Raises:
             EnvironmentUnavailable: as `wheels` does.
         """
-        found: dict[Version, list[Wheel]] = {}
+        releases: dict[Version, list[Wheel]] = {}
         for wheel in self.wheels(project):
-            found.setdefault(wheel.version, []).append(wheel)
-        return {version: tuple(each) for version, each in found.items()}
+            releases.setdefault(wheel.version, []).append(wheel)
+        return {version: tuple(wheels) for version, wheels in releases.items()}
 
     def requirements(self, wheel: Wheel) -> list[Requirement]:
         """What a wheel requires: from its metadata file, or from the end of the wheel itself.
@@ -206,7 +206,10 @@ def _wheels(project: str, packages: list[pypi_simple.DistributionPackage]) -> It
             project,
             version,
             tuple(sorted({(tag.interpreter, tag.abi) for tag in fitting})),
-            next((each for each in platforms if re.fullmatch(r"manylinux_\d+_\d+", each)), platforms[0]),
+            next(
+                (platform for platform in platforms if re.fullmatch(r"manylinux_\d+_\d+", platform)),
+                platforms[0],
+            ),
             package.requires_python or "",
             package.upload_time,
             package,
@@ -214,7 +217,7 @@ def _wheels(project: str, packages: list[pypi_simple.DistributionPackage]) -> It
 
 
 def configured() -> str:
-    """The index that uv or pip would use here; may hold credentials, so it is for `Index` only."""
+    """The index that uv or pip would use here; may hold credentials, so it is for `PackageIndex` only."""
     for name in ("UV_DEFAULT_INDEX", "UV_INDEX_URL", "PIP_INDEX_URL"):
         if os.environ.get(name):
             # uv's indexes may have a name in front: name=https://...

@@ -11,7 +11,7 @@ from packaging.requirements import Requirement
 from packaging.version import Version
 
 from samcheck.facts.refresh.remote import NoMetadata
-from samcheck.facts.refresh.simple_index import PYTHONS, Index, Wheel
+from samcheck.facts.refresh.simple_index import PYTHONS, PackageIndex, Wheel
 
 _CUDA = re.compile(r"nvidia-cuda-runtime(-cu\d+)?|cuda-toolkit")
 _CUDNN = re.compile(r"nvidia-cudnn(-cu\d+)?")
@@ -20,7 +20,7 @@ _NUMPY_2 = Version("2.3")
 _BY_HAND = "and their builds on PyTorch's own index, are in no metadata: add them by hand with a source"
 
 
-def add(index: Index, text: str, notes: list[str]) -> str:
+def add(index: PackageIndex, text: str, notes: list[str]) -> str:
     """The text of torch.toml with the releases of `index` that it lacks; `notes` gets what to know of them.
 
     Releases older than the oldest one in the file stay out.
@@ -53,22 +53,26 @@ class _Partner:
     torch: Requirement
 
 
-def _partners(index: Index, known: set[Version], notes: list[str]) -> list[_Partner]:
+def _partners(index: PackageIndex, known: set[Version], notes: list[str]) -> list[_Partner]:
     """The torchvision releases that a new torch may belong to: those without one yet, and the newest."""
-    found = []
+    partners = []
     for version, wheels in sorted(index.releases("torchvision").items()):
         if version < min(known) or (version in known and version < max(known)):
             continue
         try:
-            required = [each for each in index.requirements(wheels[0]) if each.name == "torch"]
+            required = [
+                requirement for requirement in index.requirements(wheels[0]) if requirement.name == "torch"
+            ]
         except NoMetadata as why:
             notes.append(f"torchvision {version} is left out, the index does not give its metadata: {why}")
             continue
-        found += [_Partner(wheels, each) for each in required]
-    return found
+        partners += [_Partner(wheels, requirement) for requirement in required]
+    return partners
 
 
-def _release(index: Index, wheels: tuple[Wheel, ...], partners: list[_Partner], notes: list[str]) -> str:
+def _release(
+    index: PackageIndex, wheels: tuple[Wheel, ...], partners: list[_Partner], notes: list[str]
+) -> str:
     """The block of a torch release; empty, with a note, where it cannot be completed."""
     version = wheels[0].version
     required = index.requirements(wheels[0])
@@ -85,11 +89,11 @@ def _release(index: Index, wheels: tuple[Wheel, ...], partners: list[_Partner], 
 
 def _partner(torch: Wheel, partners: list[_Partner], notes: list[str]) -> tuple[Wheel, ...] | None:
     """The torchvision of a torch: the one that pins it, else the one that came out nearest to it."""
-    fitting = [each for each in partners if torch.version in each.torch.specifier]
-    pinning = [each for each in fitting if str(each.torch.specifier) == f"=={torch.version}"]
+    fitting = [partner for partner in partners if torch.version in partner.torch.specifier]
+    pinning = [partner for partner in fitting if str(partner.torch.specifier) == f"=={torch.version}"]
     if pinning:
         return pinning[-1].wheels
-    names = ", ".join(str(each.wheels[0].version) for each in fitting)
+    names = ", ".join(str(partner.wheels[0].version) for partner in fitting)
     if not fitting:
         notes.append(f"torch {torch.version} is left out: no torchvision on the index accepts it")
         return None
@@ -97,7 +101,7 @@ def _partner(torch: Wheel, partners: list[_Partner], notes: list[str]) -> tuple[
         why = f"torchvision {names} accept it, and the index has no dates to choose by"
         notes.append(f"torch {torch.version} is left out: {why}")
         return None
-    chosen = min(fitting, key=lambda each: _apart(torch, each.wheels[0])).wheels
+    chosen = min(fitting, key=lambda partner: _apart(torch, partner.wheels[0])).wheels
     near = f"{chosen[0].version} was uploaded nearest to it"
     notes.append(f"torch {torch.version}: no torchvision pins it, {names} would do; {near}")
     return chosen
@@ -111,7 +115,7 @@ def _apart(one: Wheel, other: Wheel) -> float:
 
 
 def _pinned(required: list[Requirement], name: re.Pattern[str]) -> str:
-    pins = [str(each.specifier) for each in required if name.fullmatch(each.name)]
+    pins = [str(requirement.specifier) for requirement in required if name.fullmatch(requirement.name)]
     return next((pin.removeprefix("==") for pin in pins if re.fullmatch(r"==[\d.]+", pin)), "")
 
 

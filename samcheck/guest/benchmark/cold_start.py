@@ -16,21 +16,21 @@ from typing import Any, Callable, Dict
 
 def course(variant_name: str, device: str) -> Dict[str, float]:
     """Import, load and ask twice."""
-    found: Dict[str, float] = {}
+    measured: Dict[str, float] = {}
 
     def timed(name: str, step: Callable[[], Any]) -> Any:
         begin = perf_counter()
         result = step()
-        found[name] = (perf_counter() - begin) * 1e3
+        measured[name] = (perf_counter() - begin) * 1e3
         return result
 
     torch = timed("import_ms", _import)
-    from ..models import pipeline, scenes, variants, weights
+    from ..models import inference, scenes, variants, weights
 
     variants.discover()
     variant = variants.VARIANTS[variant_name]
     scene = scenes.draw(seed=7, height=240, width=320)
-    given = pipeline.prompt(scene, "point")
+    prompt = inference.prompt(scene, "point")
 
     def synchronised(step: Callable[[], Any]) -> Any:
         result = step()
@@ -38,12 +38,15 @@ def course(variant_name: str, device: str) -> Dict[str, float]:
             torch.cuda.synchronize()
         return result
 
+    def segment() -> Any:
+        return inference.segment(variant.predictor(model), scene, prompt).masks
+
     torch.set_grad_enabled(False)
     model = timed("load_ms", lambda: synchronised(lambda: weights.load(variant)[0].to(device)))
     for name in ("first_call_ms", "second_call_ms"):
-        masks = timed(name, lambda: synchronised(lambda: _ask(variant, model, scene, given, pipeline)))
-    found["masks"] = len(masks)
-    return found
+        masks = timed(name, lambda: synchronised(segment))
+    measured["masks"] = len(masks)
+    return measured
 
 
 def _import() -> Any:
@@ -51,10 +54,6 @@ def _import() -> Any:
     import torch
 
     return torch
-
-
-def _ask(variant: Any, model: Any, scene: Any, given: Any, pipeline: Any) -> Any:
-    return pipeline.segment(variant.predictor(model), scene, given).masks
 
 
 if __name__ == "__main__":

@@ -25,7 +25,7 @@ OTHERS_SHARE = 0.1
 POLL_SECONDS = 0.1
 
 
-class Gauge:
+class DisturbanceMonitor:
     """Reads before, during and after a benchmark.
 
     Use: `before()`, then `during()` between rounds as often as wanted, then `after()`. What is computed
@@ -36,7 +36,7 @@ class Gauge:
     """
 
     def __init__(self, device: str, expected: int = 1) -> None:
-        self.gpu: Optional[Gpu] = Gpu.open() if device == "cuda" else None
+        self.gpu: Optional[NvmlDevice] = NvmlDevice.open() if device == "cuda" else None
         self.readings: Dict[str, float] = {}
         self.disturbed: List[str] = []
         self._expected = expected
@@ -88,7 +88,7 @@ class Gauge:
             self.disturbed.append(reason)
 
 
-def cpu_seconds() -> "tuple[float, float]":
+def cpu_seconds() -> tuple[float, float]:
     """CPU time so far of the whole machine, idle not counted, and of this process, in seconds.
 
     Steal, what a virtual machine's host gave to others, counts as used by others.
@@ -103,7 +103,7 @@ def cpu_seconds() -> "tuple[float, float]":
     return (sum(fields) - idle) / os.sysconf("SC_CLK_TCK"), own.user + own.system
 
 
-def others_share(before: "tuple[float, float]", after: "tuple[float, float]") -> Optional[float]:
+def others_share(before: tuple[float, float], after: tuple[float, float]) -> Optional[float]:
     """The CPU time that other processes used, over what this one used and they together; None if unknown."""
     used, own = after[0] - before[0], after[1] - before[1]
     if used <= 0.2:  # the kernel counts in hundredths of a second
@@ -111,21 +111,21 @@ def others_share(before: "tuple[float, float]", after: "tuple[float, float]") ->
     return max(0.0, used - own) / used
 
 
-class Gpu:
+class NvmlDevice:
     """The first GPU that this process sees, through NVML; what a driver does not tell is left out."""
 
     def __init__(self, nvml: Any, handle: Any) -> None:
         self._nvml, self._handle = nvml, handle
 
     @staticmethod
-    def open() -> "Optional[Gpu]":
+    def open() -> Optional[NvmlDevice]:
         try:
             import pynvml
         except ImportError:
             return None
         try:
             pynvml.nvmlInit()
-            return Gpu(pynvml, _handle(pynvml))
+            return NvmlDevice(pynvml, _handle(pynvml))
         except pynvml.NVMLError:
             return None
 
@@ -149,11 +149,11 @@ class Gpu:
             "mig_mode": lambda: nvml.nvmlDeviceGetMigMode(handle)[0],
             "persistence_mode": lambda: nvml.nvmlDeviceGetPersistenceMode(handle),
         }
-        found = {}
+        readings = {}
         for name, ask in asked.items():
             with suppress(nvml.NVMLError):
-                found[name] = float(ask())
-        return found
+                readings[name] = float(ask())
+        return readings
 
     def throttled(self) -> List[str]:
         reasons = self._reasons()

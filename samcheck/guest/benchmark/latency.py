@@ -14,11 +14,11 @@ import torch
 
 from ..record import Series
 from . import heap, sampling
-from .disturbance import Gauge
+from .disturbance import DisturbanceMonitor
 from .turns import Paced
 
 #: Makes what paces the rounds of a benchmark that another process takes part in.
-TakesTurns = Callable[[Gauge], Paced]
+TakesTurns = Callable[[DisturbanceMonitor], Paced]
 
 #: The timer may take this share of the shortest step that is measured. On a GPU it waits for the device and
 #: records two events, and a small model's step is hardly longer than starting its kernels; not measured yet.
@@ -76,8 +76,8 @@ class Timing:
         seconds: float,
         turns: Optional[TakesTurns] = None,
     ) -> None:
-        timed, gauge = Synchronised(step, device), Gauge(device, expected=2 if turns else 1)
-        paced = turns(gauge) if turns else None
+        timed, monitor = Synchronised(step, device), DisturbanceMonitor(device, expected=2 if turns else 1)
+        paced = turns(monitor) if turns else None
         self.series = None
         warm = sampling.warm_up(timed, seconds)
         pilot = warm[-sampling.PILOT :] if len(warm) > 2 else warm[-1:]
@@ -86,20 +86,22 @@ class Timing:
         again = Synchronised(step, device)  # what it does must be over before the clock starts
 
         def between() -> None:
-            gauge.during()
+            monitor.during()
             if paced:
                 paced.before(again)
 
-        gauge.before()
+        monitor.before()
         faults = heap.page_faults()
         self.result = benchmark.pedantic(timed, setup=between, rounds=rounds)
-        gauge.readings["page_faults_per_round"] = round((heap.page_faults() - faults) / rounds, 1)
-        gauge.after()
+        monitor.readings["page_faults_per_round"] = round((heap.page_faults() - faults) / rounds, 1)
+        monitor.after()
         if benchmark.stats is not None:
-            self.wall_ms = [each * 1e3 for each in benchmark.stats.stats.data]
-            self.series = self._series(timed.device_ms, paced, gauge, len(warm))
+            self.wall_ms = [sample * 1e3 for sample in benchmark.stats.stats.data]
+            self.series = self._series(timed.device_ms, paced, monitor, len(warm))
 
-    def _series(self, device_ms: List[float], paced: Optional[Paced], gauge: Gauge, warmup: int) -> Series:
+    def _series(
+        self, device_ms: List[float], paced: Optional[Paced], monitor: DisturbanceMonitor, warmup: int
+    ) -> Series:
         samples = {"wall_ms": _stored(self.wall_ms)}
         if device_ms:
             samples["device_ms"] = _stored(device_ms)
@@ -111,8 +113,8 @@ class Timing:
             rounds=len(self.wall_ms),
             warmup=warmup,
             stopped="steady" if steady else "budget",
-            disturbed=gauge.disturbed,
-            readings=gauge.readings,
+            disturbed=monitor.disturbed,
+            readings=monitor.readings,
         )
 
     @property
@@ -123,7 +125,7 @@ class Timing:
 
 def _stored(samples: List[float]) -> List[float]:
     """Thinned out, with the six digits that a clock of nanoseconds and its noise can give."""
-    return [float("{:.6g}".format(each)) for each in sampling.thinned(samples)]
+    return [float("{:.6g}".format(sample)) for sample in sampling.thinned(samples)]
 
 
 def plain_ms(step: Callable[[], Any], device: str, seconds: float = 1.0) -> float:

@@ -46,7 +46,7 @@ def stable(times: Sequence[float]) -> bool:
     if len(times) <= PILOT:  # the first ones are never among the last
         return False
     middle = median(last)
-    return all(abs(each - middle) <= STABLE * middle for each in last)
+    return all(abs(seconds - middle) <= STABLE * middle for seconds in last)
 
 
 def rounds_for(pilot: Sequence[float], seconds: float, target: float = TARGET) -> int:
@@ -82,7 +82,7 @@ def quantile(ordered: Sequence[float], share: float) -> float:
 def summary(samples: Sequence[float]) -> Dict[str, float]:
     """The numbers of a benchmark from its rounds in ms; a quantile only where rounds lie beyond it."""
     ordered = sorted(samples)
-    found = {
+    metrics = {
         "median_ms": quantile(ordered, 0.5),
         "mean_ms": mean(ordered),
         "min_ms": ordered[0],
@@ -91,5 +91,5 @@ def summary(samples: Sequence[float]) -> Dict[str, float]:
     }
     for name, share, fewest in (("p90_ms", 0.9, 10), ("p99_ms", 0.99, 100)):
         if len(ordered) >= fewest:
-            found[name] = quantile(ordered, share)
-    return found
+            metrics[name] = quantile(ordered, share)
+    return metrics

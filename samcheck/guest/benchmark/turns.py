@@ -13,7 +13,7 @@ from typing import Any, Callable, List, Sequence, Tuple
 import pytest
 
 from ..record import TURN_FIFOS
-from .disturbance import Gauge
+from .disturbance import DisturbanceMonitor
 
 #: Of one benchmark in one process, and the fewest where a round takes long.
 MOST, FEWEST = 12, 3
@@ -80,8 +80,8 @@ class Paced:
         turns, per_turn: how many, and rounds in each.
     """
 
-    def __init__(self, partner: Turns, check: int, gauge: Gauge) -> None:
-        self._partner, self._check, self._gauge = partner, check, gauge
+    def __init__(self, partner: Turns, check: int, monitor: DisturbanceMonitor) -> None:
+        self._partner, self._check, self._monitor = partner, check, monitor
         self.turns = self.per_turn = self._round = 0
 
     def plan(self, pilot: Sequence[float], seconds: float) -> int:
@@ -95,9 +95,9 @@ class Paced:
         self._round += 1
         if begun:
             return
-        self._gauge.away()
+        self._monitor.away()
         self._partner.wait(self._check, turn)
-        self._gauge.back()
+        self._monitor.back()
         if self.per_turn >= WORTH_A_WARM_UP:
             step()  # the caches are the other's
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Dict
 
-from .backends import BACKEND_DEFECTS
+from .backend_defects import BACKEND_DEFECTS
 from .defect import Defect
-from .recipes import RECIPE_DEFECTS
+from .recipe_defects import RECIPE_DEFECTS
 
 _ALL = (
     Defect(

@@ -9,6 +9,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import Iterator, Optional
 
+from ..record import CheckOutcome
 from .catalogue import DEFECTS
 from .defect import Defect
 
@@ -19,13 +20,15 @@ class DefectWatch:
     Attributes:
         outcome: ``known`` or ``fixed`` once a step was watched, else None.
         defect: id of the defect that decided the outcome.
-        reason: one line for the footnote.
+        reason: what the defect is, one line for the footnote.
+        evidence: how it showed itself, one line.
     """
 
     def __init__(self) -> None:
-        self.outcome: Optional[str] = None
+        self.outcome: Optional[CheckOutcome] = None
         self.defect: Optional[str] = None
         self.reason = ""
+        self.evidence = ""
 
     @contextmanager
     def __call__(self, *ids: str) -> Iterator[None]:
@@ -41,13 +44,13 @@ class DefectWatch:
             met = next((defect for defect in candidates if defect.matches(error)), None)
             if met is None:
                 raise
-            message = " ".join(str(error).split())
-            self._note("known", met, "{} ({})".format(met.title, message))
+            self._note(CheckOutcome.KNOWN, met, met.title, " ".join(str(error).split()))
         else:
-            self._note("fixed", candidates[0], "no longer happens: " + candidates[0].title)
+            gone = candidates[0]
+            self._note(CheckOutcome.FIXED, gone, "no longer happens: " + gone.title)
 
-    def _note(self, outcome: str, defect: Defect, reason: str) -> None:
+    def _note(self, outcome: CheckOutcome, defect: Defect, reason: str, evidence: str = "") -> None:
         # A check that meets one defect and finds another gone is still one with a defect.
-        if self.outcome == "known":
+        if self.outcome is CheckOutcome.KNOWN:
             return
-        self.outcome, self.defect, self.reason = outcome, defect.id, reason
+        self.outcome, self.defect, self.reason, self.evidence = outcome, defect.id, reason, evidence

@@ -5,7 +5,7 @@
     python -m samcheck.guest.memory --device cpu --variant tiny --serve
 
 The first prints a list of `Recovery` as JSON, one per precision, the second what one of `tasks` gives.
-The last reads tasks from its input (`copies.serve`). It runs in a process of its own, since an
+The last reads tasks from its input (`fork_server.serve`). It runs in a process of its own, since an
 address-space limit holds for a whole process; on the CPU set MALLOC_ARENA_MAX=1 as the fixtures do.
 """
 
@@ -22,6 +22,7 @@ import segment_anything  # noqa: F401  # before the process is copied, so that n
 import torch
 
 from ..models import precisions, variants, weights
+from ..models.variant import Variant
 from . import (
     batch,
     failure_points,
@@ -32,19 +33,19 @@ from . import (
     peaks,
     strategy_comparison,
 )
-from .limits import steady_allocator
+from .process_memory import steady_allocator
 
 
-def tasks(variant: variants.Variant, device: str) -> Dict[str, Callable[..., Any]]:
+def tasks(variant: Variant, device: str) -> Dict[str, Callable[..., Any]]:
     """What can be asked for; every answer is made of dictionaries, lists, words and numbers."""
 
     def steady(work: Callable[..., Any]) -> Callable[..., Any]:
-        def found(**given: Any) -> Any:
+        def task(**arguments: Any) -> Any:
             steady_allocator()
-            answer = work(variant, device, **given)
-            return [asdict(each) for each in answer] if isinstance(answer, list) else asdict(answer)
+            records = work(variant, device, **arguments)
+            return [asdict(record) for record in records] if isinstance(records, list) else asdict(records)
 
-        return found
+        return task
 
     return {
         "batch": steady(batch.recoveries),
@@ -80,8 +81,9 @@ def main(arguments: Optional[List[str]] = None) -> None:
         os.dup2(2, 1)  # nothing that anybody prints gets between the answers
         fork_server.serve(known, sys.stdin, answers)
         return
-    name, given = options.task
-    json.dump(known[name](**(json.loads(given) if given else {"names": options.precision})), sys.stdout)
+    name, text = options.task
+    task_arguments = json.loads(text) if text else {"names": options.precision}
+    json.dump(known[name](**task_arguments), sys.stdout)
 
 
 if __name__ == "__main__":

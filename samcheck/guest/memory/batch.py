@@ -8,10 +8,10 @@ from typing import Any, List, Optional, Sequence, Tuple
 import numpy as np
 import torch
 
-from ..models import availability, pipeline, precisions, scenes, weights
-from ..models.variants import Variant
+from ..models import inference, precision_support, precisions, scenes, weights
+from ..models.variant import Variant
 from .failures import attempt, live_tensors, new_tensors
-from .limits import LIMITS, MIB, in_use, recover
+from .process_memory import LIMITS, MIB, in_use, recover
 
 
 @dataclass(frozen=True)
@@ -49,13 +49,13 @@ def many_masks(ready: Any, count: int) -> Tuple[Any, Any, Any]:
     coordinates = np.random.Generator(np.random.PCG64(0)).random((count, 1, 2)) * size[::-1]
     points = ready.transform.apply_coords(coordinates, size)
     device = ready.device
-    found: Tuple[Any, Any, Any] = ready.predict_torch(
+    answer: Tuple[Any, Any, Any] = ready.predict_torch(
         torch.as_tensor(points, dtype=torch.float32, device=device),
         torch.ones((count, 1), dtype=torch.int, device=device),
         multimask_output=True,
         return_logits=True,
     )
-    return found
+    return answer
 
 
 def provoke(ready: Any, precision: str, device: str) -> Recovery:
@@ -65,14 +65,14 @@ def provoke(ready: Any, precision: str, device: str) -> Recovery:
     depend on how full the machine is.
     """
     scene = scenes.draw(7, 240, 320)
-    given = pipeline.prompt(scene, "point")
+    prompt = inference.prompt(scene, "point")
     side = ready.model.image_encoder.img_size
     count = 64 if side >= 1024 else 512
     wanted = count * 3 * side**2 * 4
 
     ready.set_image(scene.image)
     many_masks(ready, 8)  # warm the allocator and the thread pool, so that they are in the baseline
-    before = pipeline.predict(ready, given)
+    before = inference.predict(ready, prompt)
     recover(device)
     tensors, used = live_tensors(), in_use(device)
     with LIMITS[device](wanted // 4):
@@ -80,7 +80,7 @@ def provoke(ready: Any, precision: str, device: str) -> Recovery:
         recover(device)
         leaked = new_tensors(tensors)
         growth = in_use(device) - used
-        after = pipeline.predict(ready, given)
+        after = inference.predict(ready, prompt)
     return Recovery(
         precision=precision,
         error=failure.error if failure else "",
@@ -98,16 +98,16 @@ def provoke(ready: Any, precision: str, device: str) -> Recovery:
 def recoveries(variant: Variant, device: str, names: Sequence[str]) -> List[Recovery]:
     """One for each of the precisions `names`."""
     model: Any = weights.load(variant)[0]
-    found = []
+    rows = []
     for index, name in enumerate(names):
         precision = precisions.PRECISIONS[name]
-        missing = availability.unavailable(precision, device)
+        missing = precision_support.unavailable(precision, device)
         if missing:
-            found.append(Recovery(name, unsupported=missing))
+            rows.append(Recovery(name, unsupported=missing))
             continue
         applied = precisions.apply(model, precision, device)
         if index == len(names) - 1:
             model = None  # 2.5 GiB for the largest variant
-        found.append(provoke(variant.predictor(applied), name, device))
+        rows.append(provoke(variant.predictor(applied), name, device))
         del applied
-    return found
+    return rows

@@ -16,11 +16,11 @@ from typing import Any, Callable, Dict, Iterable, List, Optional, Tuple
 import numpy as np
 import torch
 
-from ..models import pipeline, scenes, weights
-from ..models.variants import Variant
+from ..models import inference, scenes, weights
+from ..models.variant import Variant
 from .batch import many_masks
 from .failures import Failure, attempt, live_tensors, new_tensors
-from .limits import MIB, Step, gauged, in_use, limited, recover
+from .process_memory import MIB, PatchTarget, gauged, in_use, limited, recover
 
 PROMPTS, POINTS_PER_SIDE = 32, 4
 #: How much of what a step needs it gets.
@@ -28,7 +28,7 @@ SHARE = 0.4
 
 
 @dataclass(frozen=True)
-class Trial:
+class FailurePoint:
     """A call that fails at one place.
 
     Attributes:
@@ -40,7 +40,7 @@ class Trial:
     """
 
     call: Callable[[], str]
-    step: Step
+    step: PatchTarget
     predictor: Any = None
     size: Tuple[int, int] = (0, 0)
     sets_image: bool = True
@@ -102,65 +102,67 @@ def digest_of_records(records: List[Dict[str, Any]]) -> str:
     return digest(record[field] for record in records for field in fields)
 
 
-def _encoder(variant: Variant, model: Any) -> Trial:
+def _encoder(variant: Variant, model: Any) -> FailurePoint:
     """The matrix of a global attention: https://github.com/facebookresearch/segment-anything/issues/351"""
     blocks = getattr(model.image_encoder, "blocks", ())
     attentions = [block.attn for block in blocks if getattr(block, "window_size", 1) == 0]
     if not attentions:
         raise NoSuchPlace("the image encoder has no global attention like SAM's")
     ready, scene = variant.predictor(model), scenes.draw(7, 240, 320)
-    given = pipeline.prompt(scene, "point")
+    prompt = inference.prompt(scene, "point")
 
     def call() -> str:
-        answer = pipeline.segment(ready, scene, given)
+        answer = inference.segment(ready, scene, prompt)
         return digest((answer.logits, answer.low_resolution, answer.scores))
 
-    return Trial(call, Step(attentions[0], "forward"), ready, scene.image.shape[:2])
+    return FailurePoint(call, PatchTarget(attentions[0], "forward"), ready, scene.image.shape[:2])
 
 
-def _prompts(variant: Variant, model: Any) -> Trial:
+def _prompts(variant: Variant, model: Any) -> FailurePoint:
     """Many prompts at once: https://github.com/facebookresearch/segment-anything/issues/223"""
     ready, scene = variant.predictor(model), scenes.draw(7, 240, 320)
     ready.set_image(scene.image)
-    step = Step(model.mask_decoder, "forward")
+    step = PatchTarget(model.mask_decoder, "forward")
     call = lambda: digest(many_masks(ready, PROMPTS))  # noqa: E731
-    return Trial(call, step, ready, scene.image.shape[:2], sets_image=False)
+    return FailurePoint(call, step, ready, scene.image.shape[:2], sets_image=False)
 
 
-def _generator(model: Any, image: np.ndarray, step: Step, side: int = POINTS_PER_SIDE) -> Trial:
+def _generator(model: Any, image: np.ndarray, step: PatchTarget, side: int = POINTS_PER_SIDE) -> FailurePoint:
     """The automatic generator with all of side x side points in one batch, keeping every mask."""
     from segment_anything import SamAutomaticMaskGenerator
 
     options = {"pred_iou_thresh": 0.0, "stability_score_thresh": 0.0}
-    made = SamAutomaticMaskGenerator(model, points_per_side=side, points_per_batch=side**2, **options)
-    return Trial(lambda: digest_of_records(made.generate(image)), step, made.predictor, image.shape[:2])
+    generator = SamAutomaticMaskGenerator(model, points_per_side=side, points_per_batch=side**2, **options)
+    return FailurePoint(
+        lambda: digest_of_records(generator.generate(image)), step, generator.predictor, image.shape[:2]
+    )
 
 
-def _first_upsample(variant: Variant, model: Any) -> Trial:
+def _first_upsample(variant: Variant, model: Any) -> FailurePoint:
     """To the size of the encoder's input: 768 MiB for 64 points where that is 1024.
 
     https://github.com/facebookresearch/segment-anything/issues/351
     """
-    return _generator(model, scenes.draw(7, 120, 160).image, Step(model, "postprocess_masks"))
+    return _generator(model, scenes.draw(7, 120, 160).image, PatchTarget(model, "postprocess_masks"))
 
 
-def _second_upsample(variant: Variant, model: Any) -> Trial:
+def _second_upsample(variant: Variant, model: Any) -> FailurePoint:
     """To the size of the original image, which counts and not the model's:
     https://github.com/opengeos/segment-geospatial/issues/74
     """
     image = scenes.draw(7, 200, 300).image.repeat(8, 0).repeat(8, 1)  # so large that the first one fits
-    return _generator(model, image, Step(model, "postprocess_masks"), side=1)
+    return _generator(model, image, PatchTarget(model, "postprocess_masks"), side=1)
 
 
-def _nonzero(variant: Variant, model: Any) -> Trial:
+def _nonzero(variant: Variant, model: Any) -> FailurePoint:
     """Run lengths of all masks at once: https://github.com/facebookresearch/segment-anything/issues/427"""
     from segment_anything import automatic_mask_generator
 
     image = scenes.draw(7, 240, 320).image
-    return _generator(model, image, Step(automatic_mask_generator, "mask_to_rle_pytorch"))
+    return _generator(model, image, PatchTarget(automatic_mask_generator, "mask_to_rle_pytorch"))
 
 
-def _loading(folder: str) -> Trial:
+def _loading(folder: str) -> FailurePoint:
     """SAM's own loading of a checkpoint, for a small encoder with the official decoder.
 
     https://github.com/facebookresearch/segment-anything/issues/174
@@ -176,10 +178,12 @@ def _loading(folder: str) -> Trial:
     )
     path = str(Path(folder, "checkpoint.pth"))
     torch.save(build().state_dict(), path)
-    return Trial(lambda: digest(build(checkpoint=path).state_dict().values()), Step(torch, "load"))
+    return FailurePoint(
+        lambda: digest(build(checkpoint=path).state_dict().values()), PatchTarget(torch, "load")
+    )
 
 
-PLACES: Dict[str, Callable[[Variant, Any], Trial]] = {
+PLACES: Dict[str, Callable[[Variant, Any], FailurePoint]] = {
     "encoder": _encoder,
     "prompts": _prompts,
     "first-upsample": _first_upsample,
@@ -196,25 +200,25 @@ def provoke_at(variant: Variant, device: str, place: str) -> Provoked:
             return _provoke(place, _loading(folder), "cpu")  # into the host's memory, whatever the device
     model = weights.load(variant)[0].to(device)
     try:
-        trial = PLACES[place](variant, model)
+        point = PLACES[place](variant, model)
     except NoSuchPlace as error:
         return Provoked(place, unsupported=str(error))
-    return _provoke(place, trial, device)
+    return _provoke(place, point, device)
 
 
-def _provoke(place: str, trial: Trial, device: str) -> Provoked:
-    with gauged(trial.step, device) as gauge:
-        first = trial.call()
+def _provoke(place: str, point: FailurePoint, device: str) -> Provoked:
+    with gauged(point.step, device) as gauge:
+        first = point.call()
     headroom = int(gauge.needed * SHARE)
     if place == "encoder":  # an image whose size must not be mixed up with that of the one that fails
-        trial.predictor.set_image(scenes.draw(1, 120, 160).image)
+        point.predictor.set_image(scenes.draw(1, 120, 160).image)
     recover(device)
     tensors, used = live_tensors(), in_use(device)
-    with limited(trial.step, device, headroom):
-        failure = attempt(trial.call)[1] or Failure("", "")
-    state = _state(trial.predictor)
-    if trial.sets_image and trial.predictor is not None:
-        trial.predictor.reset_image()  # that a generator keeps its crop is a defect with a check of its own
+    with limited(point.step, device, headroom):
+        failure = attempt(point.call)[1] or Failure("", "")
+    state = _state(point.predictor)
+    if point.sets_image and point.predictor is not None:
+        point.predictor.reset_image()  # that a generator keeps its crop is a defect with a check of its own
     recover(device)
     leaked, growth = new_tensors(tensors), in_use(device) - used
     return Provoked(
@@ -226,8 +230,8 @@ def _provoke(place: str, trial: Trial, device: str) -> Provoked:
         limit_mib=headroom / MIB,
         growth_mib=growth,
         leaked_tensors=leaked,
-        same_answer=trial.call() == first,
-        image_size=list(trial.size),
+        same_answer=point.call() == first,
+        image_size=list(point.size),
         **state,
     )
 

@@ -18,17 +18,17 @@ TASK_SECONDS = 3600
 
 
 def serve(tasks: Dict[str, Callable[..., Any]], requests: TextIO, answers: TextIO) -> None:
-    """Do one task per line, ``{"task": NAME, "given": {...}}``, each in a copy of this process.
+    """Do one task per line, ``{"task": NAME, "arguments": {...}}``, each in a copy of this process.
 
-    Answers with a line each, ``{"found": ...}`` or ``{"error": TEXT}``. Nothing of PyTorch may have run
+    Answers with a line each, ``{"result": ...}`` or ``{"error": TEXT}``. Nothing of PyTorch may have run
     in this process with more than one thread: a copy has none of the threads of its original.
     """
     gc.collect()
     gc.freeze()  # a copy need not look through what was there before it
     for line in requests:
-        wanted = json.loads(line)
-        task = tasks[wanted["task"]]
-        answers.write(in_a_copy(lambda task=task, given=wanted["given"]: task(**given)) + "\n")  # type: ignore[misc]
+        request = json.loads(line)
+        task = tasks[request["task"]]
+        answers.write(in_a_copy(lambda task=task, arguments=request["arguments"]: task(**arguments)) + "\n")  # type: ignore[misc]
         answers.flush()
 
 
@@ -54,7 +54,7 @@ def _work_and_leave(work: Callable[[], Any], writing: int) -> None:
         signal.alarm(TASK_SECONDS)  # its original may be gone by then
         with os.fdopen(writing, "w") as answer:
             try:
-                line = json.dumps({"found": work()})
+                line = json.dumps({"result": work()})
             except Exception:
                 line = json.dumps({"error": traceback.format_exc()})
             answer.write(line)

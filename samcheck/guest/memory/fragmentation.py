@@ -18,13 +18,13 @@ def pieces(segments: Iterable[Any]) -> List[int]:
 
     `segments` as `torch.cuda.memory_snapshot` describes them.
     """
-    found: List[int] = []
+    sizes: List[int] = []
     for segment in segments:
         small = segment["segment_type"] == "small"
         for block in segment["blocks"]:
             if block["state"] == "inactive":
-                found += _requests(block["size"], small)
-    return sorted(found, reverse=True)
+                sizes += _requests(block["size"], small)
+    return sorted(sizes, reverse=True)
 
 
 def _requests(size: int, small: bool) -> List[int]:

@@ -9,11 +9,11 @@ from typing import Any, Callable, Dict, List
 import numpy as np
 import torch
 
-from ..models import pipeline, scenes, weights
-from ..models.variants import Variant
+from ..models import inference, scenes, weights
+from ..models.variant import Variant
 from .batch import many_masks
 from .failures import attempt
-from .limits import LIMITS, in_use, need, recover
+from .process_memory import LIMITS, in_use, need, recover
 
 WARM_UP = 5
 #: Prompts in the batch that fails, over and over.
@@ -54,7 +54,7 @@ class Loop:
         failures: allocations that failed so far.
     """
 
-    step: Callable[["Loop"], Any]
+    step: Callable[[Loop], Any]
     failures: int = 0
 
 
@@ -67,7 +67,7 @@ def _images(variant: Variant, device: str) -> Loop:
     def step(_: Loop) -> Any:
         turn.append(None)
         scene = drawn[len(turn) % len(drawn)]
-        pipeline.segment(ready, scene, pipeline.prompt(scene, "point"))
+        inference.segment(ready, scene, inference.prompt(scene, "point"))
         return ready.features
 
     return Loop(step)
@@ -85,7 +85,7 @@ def _failures(variant: Variant, device: str) -> Loop:
         with LIMITS[device](headroom):
             loop.failures += attempt(lambda: many_masks(ready, PROMPTS))[1] is not None
         recover(device)
-        answer = pipeline.predict(ready, pipeline.prompt(scene, "point"))
+        answer = inference.predict(ready, inference.prompt(scene, "point"))
         return torch.as_tensor(answer.low_resolution, device=device).clone()
 
     return Loop(step)
@@ -99,7 +99,7 @@ def _loads(variant: Variant, device: str) -> Loop:
         model = variant.build()
         model.load_state_dict(state)
         model.to(device)
-        return max(model.mask_decoder.parameters(), key=lambda each: each.numel())
+        return max(model.mask_decoder.parameters(), key=lambda parameter: parameter.numel())
 
     return Loop(step)
 
@@ -113,9 +113,9 @@ def course(variant: Variant, device: str, loop: str, iterations: int, leaking: b
     kept: List[Any] = []
 
     def iterate() -> None:
-        found = running.step(running)
+        tensor = running.step(running)
         if leaking:
-            kept.append(found)
+            kept.append(tensor)
 
     for _ in range(WARM_UP):
         iterate()

@@ -11,11 +11,11 @@ from functools import partial
 from time import perf_counter
 from typing import Any, Optional
 
-from ..models import availability, precisions, weights
-from ..models.variants import Variant
+from ..models import precision_support, precisions, weights
+from ..models.variant import Variant
 from .failures import attempt
-from .limits import LIMITS, MIB, recover
 from .peaks import Steps
+from .process_memory import LIMITS, MIB, recover
 
 #: Of what the encoder needs in float32; in bfloat16 it needs 0.5.
 SHARE = 0.65
@@ -46,7 +46,7 @@ class Narrowed:
 def encoding(variant: Variant, device: str, precision: str) -> Narrowed:
     """In float32, which is to fail, then in `precision`."""
     wanted = precisions.PRECISIONS[precision]
-    missing = availability.unavailable(wanted, device)
+    missing = precision_support.unavailable(wanted, device)
     if missing:
         return Narrowed(unsupported=missing)
     model: Any = weights.load(variant)[0].to(device)

@@ -16,12 +16,13 @@ import numpy as np
 import torch
 
 from ..fingerprint import one_line
-from ..models import export, pipeline, precisions, scenes, variants, weights
+from ..models import inference, onnx_export, precisions, scenes, weights
 from ..models.backends import Unavailable, compiled, onnx_runtime, require_sam, tensor_rt
-from ..oracle.comparison import relative_error
+from ..models.variant import Variant
+from ..oracle.tolerances import relative_error
 from . import peak_meter
-from .limits import MIB
 from .peaks import SIZE
+from .process_memory import MIB
 
 Encode = Callable[[torch.Tensor], Any]
 
@@ -55,9 +56,9 @@ def _onnxruntime(model: Any, device: str, pixels: torch.Tensor, folder: str) -> 
     if device == "cuda":
         raise Unavailable("ONNX Runtime takes GPU memory beside PyTorch, whose figures do not show it")
     path = os.path.join(folder, "encoder.onnx")
-    export.encoder(model, path)
+    onnx_export.encoder(model, path)
     session = onnx_runtime.plain_session(path, onnx_runtime.CPU)
-    return lambda given: session.run(None, {"pixels": given.numpy()})[0]
+    return lambda image: session.run(None, {"pixels": image.numpy()})[0]
 
 
 def _compile(model: Any, device: str, pixels: torch.Tensor, folder: str) -> Encode:
@@ -83,15 +84,15 @@ BACKENDS: Dict[str, Callable[[Any, str, torch.Tensor, str], Encode]] = {
 }
 
 
-def encoding(variant: variants.Variant, device: str, backend: str) -> Elsewhere:
+def encoding(variant: Variant, device: str, backend: str) -> Elsewhere:
     """Measure plain PyTorch, then `backend`, both in float32 as it is."""
     with precisions.tf32(False):
         return _encoding(variant, device, backend)
 
 
-def _encoding(variant: variants.Variant, device: str, backend: str) -> Elsewhere:
+def _encoding(variant: Variant, device: str, backend: str) -> Elsewhere:
     model = weights.load(variant)[0].to(device)
-    pixels = model.preprocess(pipeline.resized_tensor(model, scenes.draw(7, *SIZE).image))
+    pixels = model.preprocess(inference.resized_tensor(model, scenes.draw(7, *SIZE).image))
     expected = model.image_encoder(pixels).cpu().numpy()  # threads, libraries and their tables
     plain = peak_meter.process(partial(model.image_encoder, pixels), device)
     with tempfile.TemporaryDirectory() as folder:
@@ -101,14 +102,14 @@ def _encoding(variant: variants.Variant, device: str, backend: str) -> Elsewhere
             return Elsewhere(backend, unavailable=str(reason))
         except Exception as error:  # a compiler's own, for the check to judge
             return Elsewhere(backend, error=one_line(error))
-        found = []
-        held = peak_meter.process(lambda: found.append(encode(pixels)), device)
-    features = np.asarray(found[0].cpu() if isinstance(found[0], torch.Tensor) else found[0])
-    parameters = sum(each.numel() * each.element_size() for each in model.image_encoder.parameters())
+        answers = []
+        held = peak_meter.process(lambda: answers.append(encode(pixels)), device)
+    features = np.asarray(answers[0].cpu() if isinstance(answers[0], torch.Tensor) else answers[0])
+    weights_bytes = sum(tensor.numel() * tensor.element_size() for tensor in model.image_encoder.parameters())
     return Elsewhere(
         backend,
         held_mib=held,
         plain_mib=plain,
-        weights_mib=parameters / MIB,
+        weights_mib=weights_bytes / MIB,
         off=relative_error(features, expected),
     )

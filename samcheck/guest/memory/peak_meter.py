@@ -8,7 +8,7 @@ from typing import Any, Callable, List, Tuple
 import torch
 from torch.profiler import ProfilerActivity, profile
 
-from .limits import MIB, recover, status_kib
+from .process_memory import MIB, recover, status_kib
 
 
 def together(step: Callable[[], Any], device: str) -> Tuple[float, float]:
@@ -16,9 +16,9 @@ def together(step: Callable[[], Any], device: str) -> Tuple[float, float]:
 
     The process then holds the profiler's notes too: some MiB.
     """
-    found = []
-    held = process(lambda: found.append(tensors(step, device)), device)
-    return found[0], held
+    taken = []
+    held = process(lambda: taken.append(tensors(step, device)), device)
+    return taken[0], held
 
 
 def tensors(step: Callable[[], Any], device: str) -> float:
@@ -62,13 +62,13 @@ def _length(event: Any) -> int:
     return int(event.duration_ns() if hasattr(event, "duration_ns") else event.duration_us())
 
 
-def _requested(which: str) -> Callable[[], int]:
+def _requested(statistic: str) -> Callable[[], int]:
     """Reads the bytes that tensors asked for; where PyTorch does not count them, those that they got."""
 
     def read() -> int:
         stats = torch.cuda.memory_stats()
-        given = stats.get("allocated_bytes.all." + which, 0)
-        return int(stats.get("requested_bytes.all." + which, given))
+        allocated = stats.get("allocated_bytes.all." + statistic, 0)
+        return int(stats.get("requested_bytes.all." + statistic, allocated))
 
     return read
 

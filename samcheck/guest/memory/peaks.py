@@ -13,10 +13,11 @@ from typing import Any, Callable, Dict, List, Optional, Sequence
 import torch
 
 from .. import memory_model
-from ..models import availability, precisions, scenes, variants, weights
+from ..models import precision_support, precisions, scenes, weights
+from ..models.variant import Variant
 from . import peak_meter
 from .failures import attempt
-from .limits import LIMITS, MIB, recover
+from .process_memory import LIMITS, MIB, recover
 
 #: Of an image that is neither square nor small: the masks are not the smallest part.
 SIZE = (480, 640)
@@ -39,7 +40,7 @@ class Peak:
         allocated_mib: by tensors at the peak, above what was there before.
         held_mib: by the process at the peak, above what was there before: resident on the CPU, reserved by
             the caching allocator on a GPU.
-        counted_mib: what `sizes.needs` says of `allocated_mib`.
+        counted_mib: what `memory_model.needs` says of `allocated_mib`.
         scratch_mib: of `allocated_mib`, what oneDNN took for one convolution to work with, where that is
             more than SAM's own tensors are.
         at: the part of SAM that has the counted peak.
@@ -63,7 +64,7 @@ class Largest:
 
     Attributes:
         card_mib: what could be allocated beyond what was there.
-        counted, found: points per batch: by `sizes.needs`, and by trying, with real failures.
+        counted, found: points per batch: by `memory_model.needs`, and by trying, with real failures.
         tries: how many batches were tried.
         error: of the smallest batch that did not fit.
     """
@@ -76,9 +77,9 @@ class Largest:
 
 
 class Steps:
-    """The steps of `sizes.STEPS` behind loading, on one picture."""
+    """The steps of `memory_model.STEPS` behind loading, on one picture."""
 
-    def __init__(self, variant: variants.Variant, model: Any, precision: str, device: str) -> None:
+    def __init__(self, variant: Variant, model: Any, precision: str, device: str) -> None:
         self.model, self.precision, self.device = model, precision, device
         self.shape, self.large = memory_model.SHAPES[variant.name], variant.tier != "fast"
         self.image = scenes.draw(7, *SIZE).image
@@ -123,7 +124,7 @@ class Steps:
         where = torch.rand(points, 2).numpy() * (width, height)
         generator._process_batch(where, SIZE, [0, 0, width, height], SIZE)
 
-    def counted(self, step: str, at_once: int) -> memory_model.Need:
+    def counted(self, step: str, at_once: int) -> memory_model.MemoryRequirement:
         """What the shapes say."""
         work = memory_model.Work(
             SIZE,
@@ -133,8 +134,8 @@ class Steps:
             filtered=False,
             copying_resize=self.device == "cpu" and _resize_copies(),
         )
-        found = memory_model.needs(self.shape, self.precision, self.device, work)
-        return next(need for need in found if need.step == step)
+        requirements = memory_model.needs(self.shape, self.precision, self.device, work)
+        return next(need for need in requirements if need.step == step)
 
     def measured(self, step: str, at_once: int) -> Peak:
         run: Callable[[int], Any] = getattr(self, step)
@@ -160,34 +161,34 @@ class Steps:
 
 
 def _resize_copies() -> bool:
-    """See `sizes.Prompts.copied`."""
+    """See `memory_model.Prompts.copied`."""
     return torch.get_num_threads() == 1 and int(torch.__version__.partition(".")[0]) >= 2
 
 
-def peaks(variant: variants.Variant, device: str, wanted: Sequence[str]) -> List[Peak]:
+def peaks(variant: Variant, device: str, wanted: Sequence[str]) -> List[Peak]:
     """The encoder in every wanted precision; in fp32 the other steps too, which no precision changes."""
-    found = [
-        Peak(name, unsupported=availability.unavailable(precisions.PRECISIONS[name], device))
+    rows = [
+        Peak(name, unsupported=precision_support.unavailable(precisions.PRECISIONS[name], device))
         for name in wanted
     ]
-    if all(each.unsupported for each in found):
-        return found  # loading the largest variant takes long
-    model, found = weights.load(variant)[0], []
+    if all(row.unsupported for row in rows):
+        return rows  # loading the largest variant takes long
+    model, rows = weights.load(variant)[0], []
     for name in wanted:
-        missing = availability.unavailable(precisions.PRECISIONS[name], device, model.image_encoder)
+        missing = precision_support.unavailable(precisions.PRECISIONS[name], device, model.image_encoder)
         if missing:
-            found.append(Peak(name, unsupported=missing))
+            rows.append(Peak(name, unsupported=missing))
             continue
         steps = Steps(variant, precisions.apply(model, precisions.PRECISIONS[name], device), name, device)
-        found += [
+        rows += [
             steps.measured(step, count)
             for step, count in AT_ONCE[variant.tier].items()
             if step == "encode" or name == "fp32"
         ]
-    return found
+    return rows
 
 
-def largest(variant: variants.Variant, device: str) -> Largest:
+def largest(variant: Variant, device: str) -> Largest:
     """The most points per batch on a card that, counted, holds those of `CARD_POINTS`.
 
     By bisection up to a quarter below and above: whoever is farther off comes out at these ends.

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional, Tuple
 
 from .failures import attempt, is_out_of_memory
-from .limits import recover
+from .process_memory import recover
 
 
 class GaveUp(RuntimeError):
@@ -50,9 +50,9 @@ def retry(step: Callable[[Any], Any], settings: Iterable[Any], device: str) -> R
     """
     failures: List[str] = []
     for setting in settings:
-        found, failure = attempt(lambda setting=setting: step(setting))  # type: ignore[misc]
+        result, failure = attempt(lambda setting=setting: step(setting))  # type: ignore[misc]
         if failure is None:
-            return Retried(found, setting, tuple(failures))
+            return Retried(result, setting, tuple(failures))
         failures.append(failure.error)
         recover(device)
     raise GaveUp("nothing of {} attempts fitted; the last: {}".format(len(failures), failures[-1:]))

@@ -11,10 +11,10 @@ from typing import Any, Callable, Dict, List, Optional, Tuple
 import numpy as np
 import torch
 
-from ..models import availability, precisions
-from ..models.variants import Variant
+from ..models import precision_support, precisions
+from ..models.variant import Variant
 from .failures import attempt
-from .limits import LIMITS, MIB, need, recover
+from .process_memory import LIMITS, MIB, need, recover
 from .retry import Retried, halved, retry
 
 #: Points in a row, points in a batch, thresholds: some candidates are kept and others dropped.
@@ -27,7 +27,7 @@ class Unsupported(Exception):
 
 
 @dataclass
-class Bench:
+class StrategyContext:
     """What the strategies are tried on.
 
     Attributes:
@@ -47,9 +47,9 @@ class Bench:
     def generator(self, model: Any = None, **options: Any) -> Any:
         from segment_anything import SamAutomaticMaskGenerator
 
-        given = {"points_per_side": GRID, "points_per_batch": BATCH, "pred_iou_thresh": SCORE}
-        given.update(stability_score_thresh=STABILITY, **options)
-        return SamAutomaticMaskGenerator(self.model if model is None else model, **given)
+        arguments = {"points_per_side": GRID, "points_per_batch": BATCH, "pred_iou_thresh": SCORE}
+        arguments.update(stability_score_thresh=STABILITY, **options)
+        return SamAutomaticMaskGenerator(self.model if model is None else model, **arguments)
 
     def masks(self, image: Optional[np.ndarray] = None, model: Any = None, **options: Any) -> List[Any]:
         """Masks of the generator, each bool (H, W) or as run lengths."""
@@ -60,25 +60,27 @@ class Bench:
 Prepared = Callable[[], List[Any]]
 
 
-def _smaller_batches(bench: Bench) -> Prepared:
+def _smaller_batches(context: StrategyContext) -> Prepared:
     """Half as many points at a time until they fit: the memory of a batch grows with them."""
 
     def run() -> List[Any]:
-        done: Retried = retry(lambda count: bench.masks(points_per_batch=count), halved(BATCH), bench.device)
-        bench.metrics["points_per_batch"] = done.setting
-        bench.metrics["attempts"] = len(done.failures) + 1
+        done: Retried = retry(
+            lambda count: context.masks(points_per_batch=count), halved(BATCH), context.device
+        )
+        context.metrics["points_per_batch"] = done.setting
+        context.metrics["attempts"] = len(done.failures) + 1
         masks: List[Any] = done.result
         return masks
 
     return run
 
 
-def _downscaled(bench: Bench) -> Prepared:
+def _downscaled(context: StrategyContext) -> Prepared:
     """Every second pixel, with the masks enlarged: memory goes with the size of the original image."""
-    height, width = bench.image.shape[:2]
+    height, width = context.image.shape[:2]
 
     def run() -> List[Any]:
-        small = bench.masks(np.ascontiguousarray(bench.image[::2, ::2]))
+        small = context.masks(np.ascontiguousarray(context.image[::2, ::2]))
         return [mask.repeat(2, 0).repeat(2, 1)[:height, :width] for mask in small]
 
     return run
@@ -91,46 +93,46 @@ def _tiles(size: int, count: int = 2, overlap: float = 0.25) -> List[Tuple[int, 
     return [(int(start), min(size, int(np.ceil(start + piece)))) for start in starts]
 
 
-def _tiled(bench: Bench) -> Prepared:
+def _tiled(context: StrategyContext) -> Prepared:
     """A quarter of the points in each of four tiles, one after the other: other pixels, other masks."""
 
     def run() -> List[Any]:
-        found = []
-        for top, bottom in _tiles(bench.image.shape[0]):
-            for left, right in _tiles(bench.image.shape[1]):
-                tile = np.ascontiguousarray(bench.image[top:bottom, left:right])
-                for mask in bench.masks(tile, points_per_side=GRID // 2):
-                    whole = np.zeros(bench.image.shape[:2], bool)
+        masks = []
+        for top, bottom in _tiles(context.image.shape[0]):
+            for left, right in _tiles(context.image.shape[1]):
+                tile = np.ascontiguousarray(context.image[top:bottom, left:right])
+                for mask in context.masks(tile, points_per_side=GRID // 2):
+                    whole = np.zeros(context.image.shape[:2], bool)
                     whole[top:bottom, left:right] = mask
-                    found.append(whole)
-        return found
+                    masks.append(whole)
+        return masks
 
     return run
 
 
-def _narrow_encoder(bench: Bench) -> Prepared:
+def _narrow_encoder(context: StrategyContext) -> Prepared:
     """The image encoder in bfloat16 or float16, where the device has it.
 
     It makes the encoder smaller, not the batch of float32 masks that does not fit.
     """
     for name in ("bf16", "fp16"):
         precision = precisions.PRECISIONS[name]
-        if availability.unavailable(precision, bench.device, bench.model.image_encoder) is None:
+        if precision_support.unavailable(precision, context.device, context.model.image_encoder) is None:
             break
     else:
-        raise Unsupported("neither bf16 nor fp16 on {}".format(bench.device))
-    narrow = precisions.apply(bench.model, precision, bench.device)
-    for model in (narrow, bench.model):  # what is made on first use is not counted
-        bench.variant.predictor(model).set_image(bench.image)
-    wide, needed = (_encoder_need(bench, model) for model in (bench.model, narrow))
-    bench.metrics["encoder_need_ratio"] = needed / wide
-    return lambda: bench.masks(model=narrow)
+        raise Unsupported("neither bf16 nor fp16 on {}".format(context.device))
+    narrow = precisions.apply(context.model, precision, context.device)
+    for model in (narrow, context.model):  # what is made on first use is not counted
+        context.variant.predictor(model).set_image(context.image)
+    wide, needed = (_encoder_need(context, model) for model in (context.model, narrow))
+    context.metrics["encoder_need_ratio"] = needed / wide
+    return lambda: context.masks(model=narrow)
 
 
-def _encoder_need(bench: Bench, model: Any) -> int:
-    ready = bench.variant.predictor(model)
-    recover(bench.device)
-    return need(lambda: ready.set_image(bench.image), bench.device)
+def _encoder_need(context: StrategyContext, model: Any) -> int:
+    ready = context.variant.predictor(model)
+    recover(context.device)
+    return need(lambda: ready.set_image(context.image), context.device)
 
 
 def _remembering(encoder: Any, pixels: Any) -> Any:
@@ -142,71 +144,71 @@ def _remembering(encoder: Any, pixels: Any) -> Any:
     return stub
 
 
-def _encoder_dropped(bench: Bench) -> Prepared:
+def _encoder_dropped(context: StrategyContext) -> Prepared:
     """The encoder first, and the decoder once it is gone: its weights are what that frees, no more."""
     seen: List[Any] = []
-    lean = precisions.apply(bench.model, precisions.PRECISIONS["fp32"], bench.device)
-    hook = lean.image_encoder.register_forward_pre_hook(lambda _, given: seen.append(given[0]))
-    bench.variant.predictor(lean).set_image(bench.image)
+    lean = precisions.apply(context.model, precisions.PRECISIONS["fp32"], context.device)
+    hook = lean.image_encoder.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
+    context.variant.predictor(lean).set_image(context.image)
     hook.remove()
-    freed = sum(each.numel() * each.element_size() for each in lean.image_encoder.parameters())
-    bench.metrics["freed_mib"] = freed / MIB
+    freed = sum(parameter.numel() * parameter.element_size() for parameter in lean.image_encoder.parameters())
+    context.metrics["freed_mib"] = freed / MIB
 
     def run() -> List[Any]:
         lean.image_encoder = _remembering(lean.image_encoder, seen.pop())
-        recover(bench.device)
-        return bench.masks(model=lean)
+        recover(context.device)
+        return context.masks(model=lean)
 
     return run
 
 
-def _little_lacking(bench: Bench) -> Prepared:
+def _little_lacking(context: StrategyContext) -> Prepared:
     """The same where half of the encoder's weights is all that is lacking."""
-    run = _encoder_dropped(bench)
-    recover(bench.device)
-    needed = need(bench.masks, bench.device)  # once more: the first run makes what later ones use
-    recover(bench.device)
-    bench.headroom = needed - int(bench.metrics["freed_mib"] * MIB / 2)
-    with LIMITS[bench.device](bench.headroom):
-        bench.metrics["fits_without"] = float(attempt(bench.masks)[1] is None)
-    recover(bench.device)
+    run = _encoder_dropped(context)
+    recover(context.device)
+    needed = need(context.masks, context.device)  # once more: the first run makes what later ones use
+    recover(context.device)
+    context.headroom = needed - int(context.metrics["freed_mib"] * MIB / 2)
+    with LIMITS[context.device](context.headroom):
+        context.metrics["fits_without"] = float(attempt(context.masks)[1] is None)
+    recover(context.device)
     return run
 
 
-def _run_lengths(bench: Bench) -> Prepared:
+def _run_lengths(context: StrategyContext) -> Prepared:
     """Small batches whose masks go to the host as run lengths at once: no mask is kept on the device."""
-    return lambda: bench.masks(points_per_batch=FEW, output_mode="uncompressed_rle")
+    return lambda: context.masks(points_per_batch=FEW, output_mode="uncompressed_rle")
 
 
-def _kept_on_device(bench: Bench) -> Prepared:
+def _kept_on_device(context: StrategyContext) -> Prepared:
     """Small batches whose logits stay on the device until all of them are there: a control, no cure."""
 
     def run() -> List[Any]:
-        made = bench.generator()
-        ready, size = made.predictor, bench.image.shape[:2]
-        ready.set_image(bench.image)
-        points = ready.transform.apply_coords(made.point_grids[0] * np.array(size)[::-1], size)
-        given = torch.as_tensor(points, dtype=torch.float32, device=bench.device)[:, None]
-        labels = torch.ones((len(given), 1), dtype=torch.int, device=bench.device)
-        batches = zip(given.split(FEW), labels.split(FEW))
+        generator = context.generator()
+        ready, size = generator.predictor, context.image.shape[:2]
+        ready.set_image(context.image)
+        points = ready.transform.apply_coords(generator.point_grids[0] * np.array(size)[::-1], size)
+        coordinates = torch.as_tensor(points, dtype=torch.float32, device=context.device)[:, None]
+        labels = torch.ones((len(coordinates), 1), dtype=torch.int, device=context.device)
+        batches = zip(coordinates.split(FEW), labels.split(FEW))
         kept = [ready.predict_torch(*batch, return_logits=True)[0] for batch in batches]
         return list((torch.cat(kept).flatten(0, 1) > 0).cpu().numpy())
 
     return run
 
 
-def _cache_emptied(bench: Bench) -> Prepared:
+def _cache_emptied(context: StrategyContext) -> Prepared:
     """Collecting garbage and emptying the cache before each image: that frees what nobody uses, and the
     batch needs as much as before."""
 
     def run() -> List[Any]:
-        recover(bench.device)
-        return bench.masks()
+        recover(context.device)
+        return context.masks()
 
     return run
 
 
-STRATEGIES: Dict[str, Callable[[Bench], Prepared]] = {
+STRATEGIES: Dict[str, Callable[[StrategyContext], Prepared]] = {
     "smaller-batches": _smaller_batches,
     "downscaled": _downscaled,
     "tiled": _tiled,

@@ -15,12 +15,12 @@ from typing import Any, Callable, Dict, List, Optional, Sequence
 import numpy as np
 
 from ..models import scenes, weights
-from ..models.variants import Variant
+from ..models.variant import Variant
 from .failure_points import digest
 from .failures import attempt, live_tensors, new_tensors
-from .limits import LIMITS, MIB, Gauge, need, recover, steady_allocator
+from .process_memory import LIMITS, MIB, MemoryGauge, need, recover, steady_allocator
 from .retry import WAYS, GaveUp, halved
-from .strategies import STRATEGIES, Bench, Unsupported
+from .strategies import STRATEGIES, StrategyContext, Unsupported
 
 HEIGHT, WIDTH = 360, 480
 #: Half of the points fit into it, and all of them do not by far.
@@ -30,7 +30,7 @@ RETRY_GRID, RETRY_BATCH, LEAST_BATCH = 4, 16, 2
 
 
 @dataclass(frozen=True)
-class Tried:
+class StrategyResult:
     """What came of one strategy.
 
     Attributes:
@@ -59,7 +59,7 @@ class Tried:
 
 
 @dataclass(frozen=True)
-class Comparison:
+class StrategyComparison:
     """All strategies, and the run without a limit that they are compared with.
 
     Attributes:
@@ -72,7 +72,7 @@ class Comparison:
     need_mib: float
     limit_mib: float
     masks: int
-    tried: Dict[str, Tried]
+    tried: Dict[str, StrategyResult]
 
 
 @dataclass(frozen=True)
@@ -103,52 +103,54 @@ class Retries:
     ways: Dict[str, Attempts]
 
 
-def _bench(variant: Variant, device: str, height: int, width: int) -> Bench:
+def _context(variant: Variant, device: str, height: int, width: int) -> StrategyContext:
     model = weights.load(variant)[0].to(device)
-    bench = Bench(variant, device, model, scenes.draw(7, height, width).image)
-    bench.masks(points_per_side=1)  # what is made on first use is not counted
+    context = StrategyContext(variant, device, model, scenes.draw(7, height, width).image)
+    context.masks(points_per_side=1)  # what is made on first use is not counted
     recover(device)
-    return bench
+    return context
 
 
-def compare(variant: Variant, device: str) -> Comparison:
+def compare(variant: Variant, device: str) -> StrategyComparison:
     """Every strategy under the limit."""
     if device == "cpu":
         steady_allocator(2**16)  # the weights of an encoder that goes are such blocks
-    bench = _bench(variant, device, HEIGHT, WIDTH)
-    gauge, begin = Gauge(device), perf_counter()
+    context = _context(variant, device, HEIGHT, WIDTH)
+    gauge, begin = MemoryGauge(device), perf_counter()
     gauge.start()
-    expected = bench.masks()
+    expected = context.masks()
     gauge.stop()
     seconds = perf_counter() - begin
     common = int(gauge.needed * SHARE)
     tried = {}
     for name in STRATEGIES:
         recover(device)
-        bench.headroom, bench.metrics = common, {}
-        tried[name] = _try(name, bench, expected, seconds)
-    return Comparison(gauge.needed / MIB, common / MIB, len(expected), tried)
+        context.headroom, context.metrics = common, {}
+        tried[name] = _try(name, context, expected, seconds)
+    return StrategyComparison(gauge.needed / MIB, common / MIB, len(expected), tried)
 
 
-def _try(name: str, bench: Bench, expected: Sequence[np.ndarray], seconds: float) -> Tried:
+def _try(
+    name: str, context: StrategyContext, expected: Sequence[np.ndarray], seconds: float
+) -> StrategyResult:
     try:
-        run = STRATEGIES[name](bench)
+        run = STRATEGIES[name](context)
     except Unsupported as error:
-        return Tried(name, unsupported=str(error))
-    recover(bench.device)
+        return StrategyResult(name, unsupported=str(error))
+    recover(context.device)
     begin = perf_counter()
-    with LIMITS[bench.device](bench.headroom):
-        found, failure = attempt(run)
+    with LIMITS[context.device](context.headroom):
+        masks, failure = attempt(run)
         taken = perf_counter() - begin
-    tried = Tried(
+    tried = StrategyResult(
         name=name,
         recovers=failure is None,
         error=failure.error if failure else "",
         seconds_ratio=taken / seconds,
-        limit_mib=bench.headroom / MIB,
-        metrics=bench.metrics,
+        limit_mib=context.headroom / MIB,
+        metrics=context.metrics,
     )
-    return _matched(tried, expected, [_decoded(mask) for mask in found]) if found else tried
+    return _matched(tried, expected, [_decoded(mask) for mask in masks]) if masks else tried
 
 
 def _decoded(mask: Any) -> np.ndarray:
@@ -159,19 +161,21 @@ def _decoded(mask: Any) -> np.ndarray:
     return decoded
 
 
-def _matched(tried: Tried, expected: Sequence[np.ndarray], found: Sequence[np.ndarray]) -> Tried:
+def _matched(
+    tried: StrategyResult, expected: Sequence[np.ndarray], masks: Sequence[np.ndarray]
+) -> StrategyResult:
     """`tried` with how well each expected mask is matched by the best of those that were found."""
-    rows, columns = (np.array([mask.ravel() for mask in each], np.float32) for each in (expected, found))
+    rows, columns = (np.array([mask.ravel() for mask in group], np.float32) for group in (expected, masks))
     common = rows @ columns.T
     either = rows.sum(1)[:, None] + columns.sum(1) - common
     best = (common / np.maximum(either, 1)).max(1)
-    return replace(tried, masks=len(found), least_iou=float(best.min()), median_iou=float(np.median(best)))
+    return replace(tried, masks=len(masks), least_iou=float(best.min()), median_iou=float(np.median(best)))
 
 
 def retried(variant: Variant, device: str) -> Retries:
     """The generator with fewer and fewer points in a batch under the limit until it fits, in each way."""
-    bench = _bench(variant, device, 120, 160)
-    masks = partial(bench.masks, points_per_side=RETRY_GRID)
+    context = _context(variant, device, 120, 160)
+    masks = partial(context.masks, points_per_side=RETRY_GRID)
     headroom = int(need(partial(masks, points_per_batch=RETRY_BATCH), device) * SHARE)
     expected = lru_cache(maxsize=None)(lambda count: digest(masks(points_per_batch=count)))
     return Retries({way: _retried(device, way, headroom, masks, expected) for way in WAYS})
@@ -190,11 +194,11 @@ def _retried(
         leftovers.append(new_tensors(before))
         return masks(points_per_batch=count)
 
-    found: Any = None
+    answer: Any = None
     with LIMITS[device](headroom), suppress(GaveUp):
-        found = WAYS[way](step, halved(RETRY_BATCH, LEAST_BATCH), device)
-    if found is None:
+        answer = WAYS[way](step, halved(RETRY_BATCH, LEAST_BATCH), device)
+    if answer is None:
         return Attempts(way, settings, leftovers, gave_up=True)
-    result = getattr(found, "result", found)
+    result = getattr(answer, "result", answer)
     same = digest(result) == expected(settings[-1])
     return Attempts(way, settings, leftovers, masks=len(result), same_masks=same)

@@ -7,16 +7,16 @@ the peak is exact for what PyTorch's allocator is asked for, and the part of SAM
 
 from .automatic import INT_MAX, largest_batch_for_nonzero
 from .decoder import Prompts
-from .shapes import SHAPES, Shape
-from .steps import STEPS, Need, Work, needs, weights
+from .estimate import STEPS, MemoryRequirement, Work, needs, weights
+from .shapes import SHAPES, ModelShape
 
 __all__ = [
     "INT_MAX",
     "SHAPES",
     "STEPS",
-    "Need",
+    "MemoryRequirement",
+    "ModelShape",
     "Prompts",
-    "Shape",
     "Work",
     "largest_batch_for_nonzero",
     "needs",

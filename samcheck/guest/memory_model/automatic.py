@@ -7,14 +7,14 @@ from typing import Tuple
 from .decoder import Prompts, logits, low_resolution, predict
 from .encoder import FLOAT
 from .ledger import Ledger
-from .shapes import Shape
+from .shapes import ModelShape
 
 #: `nonzero` on CUDA takes at most so many elements before
 #: https://github.com/pytorch/pytorch/pull/141592; `mask_to_rle_pytorch` gives it a whole batch of masks.
 INT_MAX = 2**31 - 1
 
 
-def generate(ledger: Ledger, shape: Shape, prompts: Prompts, kept: float, filtered: bool = True) -> None:
+def generate(ledger: Ledger, shape: ModelShape, prompts: Prompts, kept: float, filtered: bool = True) -> None:
     """Go through `_process_batch` for one batch of points.
 
     Args:

@@ -11,7 +11,7 @@ from typing import Tuple
 
 from .encoder import FLOAT, norm_2d
 from .ledger import Ledger
-from .shapes import DECODER_DEPTH, MASKS, OUTPUT_TOKENS, Shape
+from .shapes import DECODER_DEPTH, MASKS, OUTPUT_TOKENS, ModelShape
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Prompts:
     copied: bool = False
 
 
-def input_size(shape: Shape, size: Tuple[int, int]) -> Tuple[int, int]:
+def input_size(shape: ModelShape, size: Tuple[int, int]) -> Tuple[int, int]:
     """Height and width once the longer side is the encoder's, as `ResizeLongestSide` rounds them."""
     scale = shape.side / max(size)
     return int(size[0] * scale + 0.5), int(size[1] * scale + 0.5)
@@ -45,12 +45,12 @@ def logits(prompts: Prompts) -> int:
     return prompts.count * prompts.masks * prompts.size[0] * prompts.size[1] * FLOAT
 
 
-def low_resolution(shape: Shape, prompts: Prompts) -> int:
+def low_resolution(shape: ModelShape, prompts: Prompts) -> int:
     """Bytes of the masks as the decoder gives them, the one for unambiguous prompts among them."""
     return prompts.count * MASKS * (shape.side // 4) ** 2 * FLOAT
 
 
-def predict(ledger: Ledger, shape: Shape, prompts: Prompts) -> None:
+def predict(ledger: Ledger, shape: ModelShape, prompts: Prompts) -> None:
     """Go through `SamPredictor.predict_torch(return_logits=True)`; the masks are left with the caller."""
     low = low_resolution(shape, prompts)
     with ledger.part("predict"):
@@ -60,7 +60,7 @@ def predict(ledger: Ledger, shape: Shape, prompts: Prompts) -> None:
         _enlarge(ledger, shape, prompts)
 
 
-def _decode(ledger: Ledger, shape: Shape, prompts: Prompts, low: int) -> None:
+def _decode(ledger: Ledger, shape: ModelShape, prompts: Prompts, low: int) -> None:
     """`MaskDecoder.predict_masks`."""
     image = prompts.count * shape.tokens * shape.out * FLOAT
     with ledger.part("mask decoder"):
@@ -81,7 +81,7 @@ def _decode(ledger: Ledger, shape: Shape, prompts: Prompts, low: int) -> None:
         ledger.take("masks", low)
 
 
-def _layer(ledger: Ledger, shape: Shape, prompts: Prompts, image: int, strided: bool) -> None:
+def _layer(ledger: Ledger, shape: ModelShape, prompts: Prompts, image: int, strided: bool) -> None:
     """`TwoWayAttentionBlock.forward`; `strided` inputs are copied before each product."""
     copied = image if strided else 0
     with ledger.part("layer of the decoder"):
@@ -101,7 +101,7 @@ def _layer(ledger: Ledger, shape: Shape, prompts: Prompts, image: int, strided: 
         ledger.take("normalised", image)
 
 
-def _scores(ledger: Ledger, shape: Shape, prompts: Prompts) -> None:
+def _scores(ledger: Ledger, shape: ModelShape, prompts: Prompts) -> None:
     """Attention between tokens and image: the scores, divided, and their softmax."""
     tokens = OUTPUT_TOKENS + prompts.points + 1
     size = prompts.count * shape.decoder_heads * tokens * shape.tokens * FLOAT
@@ -122,7 +122,7 @@ def _upscale(ledger: Ledger, image: int) -> None:
         ledger.take("activated again", 2 * image)
 
 
-def _enlarge(ledger: Ledger, shape: Shape, prompts: Prompts) -> None:
+def _enlarge(ledger: Ledger, shape: ModelShape, prompts: Prompts) -> None:
     """`Sam.postprocess_masks`: to the encoder's size, then, from a view without padding, to the original."""
     planes = prompts.count * prompts.masks * FLOAT
     height, width = input_size(shape, prompts.size)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from .ledger import Ledger
-from .shapes import Shape
+from .shapes import ModelShape
 
 FLOAT = 4
 
@@ -28,7 +28,7 @@ class Computing:
     wide_softmax: bool = False
 
 
-def encode(ledger: Ledger, shape: Shape, how: Computing, batch: int) -> None:
+def encode(ledger: Ledger, shape: ModelShape, how: Computing, batch: int) -> None:
     """Go through `ImageEncoderViT.forward`; the input is held by the caller."""
     stream = batch * shape.tokens * shape.width * how.stream
     with ledger.part("image encoder"):
@@ -44,7 +44,7 @@ def encode(ledger: Ledger, shape: Shape, how: Computing, batch: int) -> None:
         _neck(ledger, shape, how, batch)
 
 
-def _block(ledger: Ledger, shape: Shape, how: Computing, batch: int, number: int) -> None:
+def _block(ledger: Ledger, shape: ModelShape, how: Computing, batch: int, number: int) -> None:
     """`Block.forward`: its input is held by the encoder for as long as it runs."""
     everywhere = number in shape.global_blocks
     side = shape.grid if everywhere else shape.window
@@ -77,27 +77,27 @@ def _block(ledger: Ledger, shape: Shape, how: Computing, batch: int, number: int
         ledger.take("x", stream)
 
 
-def _attention(ledger: Ledger, shape: Shape, how: Computing, batch: int, side: int) -> None:
+def _attention(ledger: Ledger, shape: ModelShape, how: Computing, batch: int, side: int) -> None:
     """`Attention.forward` with decomposed relative positions; `batch` counts windows too.
 
     The largest tensors are the scores, tokens x tokens for each head. The sum with the positions is made
     in two steps, so that three of them are alive at once.
     """
     tokens = side**2
-    one = batch * tokens * shape.width * how.width
+    activation = batch * tokens * shape.width * how.width
     scores = batch * shape.heads * tokens**2 * how.width
     positions = batch * shape.heads * tokens * side * how.width
     if how.cast:
-        ledger.pass_by(one)
-    ledger.take("qkv", 3 * one)
+        ledger.pass_by(activation)
+    ledger.take("qkv", 3 * activation)
     if batch > 1:  # the merged dimensions are not neighbours in memory any more
-        ledger.take("q, k, v", 3 * one)
-    ledger.take("scaled q", one)
+        ledger.take("q, k, v", 3 * activation)
+    ledger.take("scaled q", activation)
     ledger.take("scores", scores)
     ledger.give_back("scaled q")
-    ledger.pass_by(one)
+    ledger.pass_by(activation)
     ledger.take("rel_h", positions)
-    ledger.pass_by(one)
+    ledger.pass_by(activation)
     ledger.take("rel_w", positions)
     ledger.take("with height", scores)
     ledger.take("with width", scores)
@@ -106,8 +106,8 @@ def _attention(ledger: Ledger, shape: Shape, how: Computing, batch: int, side: i
     ledger.give_back("with width")
     if how.wide_softmax:
         ledger.take("cast", scores)
-    ledger.take("values", one)
-    ledger.take("joined", one)
+    ledger.take("values", activation)
+    ledger.take("joined", activation)
     ledger.give_back("softmax", "values", "joined", "qkv", *(["q, k, v"] if batch > 1 else []))
     if how.wide_softmax:
         ledger.give_back("cast")
@@ -123,7 +123,7 @@ def _softmax(ledger: Ledger, how: Computing, scores: int) -> None:
     ledger.give_back("wide scores")
 
 
-def _neck(ledger: Ledger, shape: Shape, how: Computing, batch: int) -> None:
+def _neck(ledger: Ledger, shape: ModelShape, how: Computing, batch: int) -> None:
     """Two convolutions, each with a `LayerNorm2d` in float32 behind it."""
     narrow = batch * shape.tokens * shape.out * how.width
     wide = batch * shape.tokens * shape.out * FLOAT

@@ -18,7 +18,7 @@ MASK_CHANNELS = 16
 
 
 @dataclass(frozen=True)
-class Shape:
+class ModelShape:
     """One variant.
 
     Attributes:
@@ -92,11 +92,11 @@ class Shape:
         return transformer + upscaling + masks + scores + OUTPUT_TOKENS * c
 
 
-SHAPES: Dict[str, Shape] = {
-    "tiny": Shape(
+SHAPES: Dict[str, ModelShape] = {
+    "tiny": ModelShape(
         256, 128, 4, 4, (1, 3), window=7, out=128, decoder_heads=4, decoder_mlp=256, score_hidden=128
     ),
-    "vit_b": Shape(1024, 768, 12, 12, (2, 5, 8, 11)),
-    "vit_l": Shape(1024, 1024, 24, 16, (5, 11, 17, 23)),
-    "vit_h": Shape(1024, 1280, 32, 16, (7, 15, 23, 31)),
+    "vit_b": ModelShape(1024, 768, 12, 12, (2, 5, 8, 11)),
+    "vit_l": ModelShape(1024, 1024, 24, 16, (5, 11, 17, 23)),
+    "vit_h": ModelShape(1024, 1280, 32, 16, (7, 15, 23, 31)),
 }

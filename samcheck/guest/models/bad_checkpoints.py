@@ -49,7 +49,7 @@ def content(change: Callable[[bytes], bytes]) -> Maker:
     return lambda path, good, state: path.write_bytes(change(good.read_bytes()))
 
 
-def these(written: bytes) -> Maker:
+def exactly(written: bytes) -> Maker:
     return lambda path, good, state: path.write_bytes(written)
 
 
@@ -70,17 +70,17 @@ def _legacy_without_end(path: Path, good: Path, state: State) -> None:
 BAD: Dict[str, Tuple[str, Maker]] = {
     "no-file": ("missing", lambda path, good, state: None),
     "folder": ("unreadable", lambda path, good, state: path.mkdir()),
-    "empty": ("empty", these(b"")),
-    "html-page": ("html-page", these(b"\n<!DOCTYPE html><html><body>404 Not Found</body></html>")),
-    "xml-error": ("html-page", these(b"<?xml version='1.0'?><Error><Code>AccessDenied</Code></Error>")),
-    "json-error": ("json-error", these(b'{"error": "Repository not found"}')),
-    "git-lfs": ("git-lfs-pointer", these(b"version https://git-lfs.github.com/spec/v1\nsize 40728226\n")),
-    "text": ("unreadable", these(b"sam_vit_b_01ec64.pth\n")),
-    "truncated": ("truncated", content(lambda whole: whole[:-2000])),
-    "mostly-missing": ("truncated", content(lambda whole: whole[:2000])),
+    "empty": ("empty", exactly(b"")),
+    "html-page": ("html-page", exactly(b"\n<!DOCTYPE html><html><body>404 Not Found</body></html>")),
+    "xml-error": ("html-page", exactly(b"<?xml version='1.0'?><Error><Code>AccessDenied</Code></Error>")),
+    "json-error": ("json-error", exactly(b'{"error": "Repository not found"}')),
+    "git-lfs": ("git-lfs-pointer", exactly(b"version https://git-lfs.github.com/spec/v1\nsize 40728226\n")),
+    "text": ("unreadable", exactly(b"sam_vit_b_01ec64.pth\n")),
+    "truncated": ("truncated", content(lambda intact: intact[:-2000])),
+    "mostly-missing": ("truncated", content(lambda intact: intact[:2000])),
     "flipped-bit": ("damaged", content(flipped)),
     "other-zip": ("unreadable", lambda path, good, state: zipfile.ZipFile(path, "w").close()),
-    "plain-pickle": ("unreadable", these(pickle.dumps({"epoch": 3}))),
+    "plain-pickle": ("unreadable", exactly(pickle.dumps({"epoch": 3}))),
     "torchscript": ("unreadable", _torchscript),
     "legacy-truncated": ("truncated", _legacy_without_end),
     "whole-model": ("pickled-code", saved(lambda state: torch.nn.Linear(2, 2))),

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Dict, Mapping, Optional, Set, Tuple
 
 from . import pickles
-from .variants import Checkpoint, Variant
+from .variant import Checkpoint, Variant
 
 CHECKPOINTS_VARIABLE = "SAMCHECK_CHECKPOINTS"
 
@@ -61,9 +61,9 @@ class CheckpointRefused(ValueError):
         path: the file.
     """
 
-    def __init__(self, code: str, path: str, found: str) -> None:
+    def __init__(self, code: str, path: str, problem: str) -> None:
         self.code, self.path = code, path
-        super().__init__("{}: {} [{}]; {}".format(path, found, code, CODES[code]))
+        super().__init__("{}: {} [{}]; {}".format(path, problem, code, CODES[code]))
 
 
 @dataclass(frozen=True)
@@ -162,8 +162,8 @@ def _verify(path: str, expected: Checkpoint, head: bytes) -> None:
         for block in iter(lambda: stream.read(1 << 22), b""):
             summary.update(block)
     if summary.hexdigest() != expected.sha256:
-        found = "it has SHA-256 {}, the official file has {}".format(summary.hexdigest(), expected.sha256)
-        raise CheckpointRefused("wrong-digest", path, found)
+        problem = "it has SHA-256 {}, the official file has {}".format(summary.hexdigest(), expected.sha256)
+        raise CheckpointRefused("wrong-digest", path, problem)
 
 
 def _names_in_zip(path: str, check: bool) -> Set[str]:
@@ -252,17 +252,17 @@ def _encoder(shapes: Shapes) -> str:
     return "an image encoder {} wide and {} blocks deep ({})".format(width, len(blocks), name)
 
 
-def _compare(path: str, found: Shapes, wanted: Shapes) -> None:
-    extra, missing = sorted(set(found) - set(wanted)), sorted(set(wanted) - set(found))
+def _compare(path: str, shapes: Shapes, wanted: Shapes) -> None:
+    extra, missing = sorted(set(shapes) - set(wanted)), sorted(set(wanted) - set(shapes))
     if any(_HQ_HEAD.match(name) for name in extra):
         raise CheckpointRefused("hq-file", path, "it has the head of SAM-HQ: {}".format(_listed(extra)))
-    if _encoder(found) != _encoder(wanted) and any(name.startswith("image_encoder.") for name in found):
-        text = "it has {}, the model {}".format(_encoder(found), _encoder(wanted))
+    if _encoder(shapes) != _encoder(wanted) and any(name.startswith("image_encoder.") for name in shapes):
+        text = "it has {}, the model {}".format(_encoder(shapes), _encoder(wanted))
         raise CheckpointRefused("wrong-variant", path, text)
     if extra or missing:
         text = "it lacks {}, and has {} that the model lacks".format(_listed(missing), _listed(extra))
         raise CheckpointRefused("wrong-names", path, text)
-    other = ["{} {}".format(name, found[name]) for name in sorted(wanted) if found[name] != wanted[name]]
+    other = ["{} {}".format(name, shapes[name]) for name in sorted(wanted) if shapes[name] != wanted[name]]
     if other:
         raise CheckpointRefused("wrong-variant", path, "other shapes: {}".format(_listed(other)))
 

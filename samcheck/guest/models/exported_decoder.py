@@ -12,7 +12,7 @@ from typing import Any, Dict, List, Optional
 
 import numpy as np
 
-from .pipeline import Prediction, Prompt, predict
+from .inference import Prediction, Prompt, predict
 
 INPUTS = (
     "image_embeddings",
@@ -27,13 +27,13 @@ OUTPUTS = ("masks", "iou_predictions", "low_res_masks")
 PADDING, BOX_LABELS = -1, (2, 3)
 
 
-def feed(ready: Any, given: Prompt, padded: bool = True) -> Dict[str, np.ndarray]:
-    """What the exported decoder takes where `ready`, a predictor with an image, would take `given`.
+def feed(ready: Any, prompt: Prompt, padded: bool = True) -> Dict[str, np.ndarray]:
+    """What the exported decoder takes where `ready`, a predictor with an image, would take `prompt`.
 
     `padded` False leaves out the padding point.
     """
-    points, labels = _points(ready, given, padded)
-    mask = given.mask
+    points, labels = _points(ready, prompt, padded)
+    mask = prompt.mask
     if mask is None:
         mask = np.zeros((1, *ready.model.prompt_encoder.mask_input_size))
     values = (
@@ -41,21 +41,21 @@ def feed(ready: Any, given: Prompt, padded: bool = True) -> Dict[str, np.ndarray
         np.concatenate(points)[None],
         np.concatenate(labels)[None],
         mask[None],
-        np.array([given.mask is not None]),
+        np.array([prompt.mask is not None]),
         np.array(ready.original_size),
     )
     return {name: np.ascontiguousarray(value, dtype=np.float32) for name, value in zip(INPUTS, values)}
 
 
-def _points(ready: Any, given: Prompt, padded: bool) -> "tuple[List[np.ndarray], List[np.ndarray]]":
+def _points(ready: Any, prompt: Prompt, padded: bool) -> tuple[List[np.ndarray], List[np.ndarray]]:
     """Coordinates (N, 2) and labels (N,) in parts: the points, the box, the padding."""
     points: List[np.ndarray] = []
     labels: List[np.ndarray] = []
-    if given.points is not None and given.labels is not None:
-        points.append(ready.transform.apply_coords(given.points, ready.original_size))
-        labels.append(given.labels)
-    if given.box is not None:
-        points.append(ready.transform.apply_boxes(given.box[None], ready.original_size).reshape(2, 2))
+    if prompt.points is not None and prompt.labels is not None:
+        points.append(ready.transform.apply_coords(prompt.points, ready.original_size))
+        labels.append(prompt.labels)
+    if prompt.box is not None:
+        points.append(ready.transform.apply_boxes(prompt.box[None], ready.original_size).reshape(2, 2))
         labels.append(np.array(BOX_LABELS))
     elif padded:
         points.append(np.zeros((1, 2)))
@@ -63,9 +63,9 @@ def _points(ready: Any, given: Prompt, padded: bool) -> "tuple[List[np.ndarray],
     return points, labels
 
 
-def all_masks(ready: Any, given: Prompt) -> Prediction:
+def all_masks(ready: Any, prompt: Prompt) -> Prediction:
     """The predictor's own answer, with all four masks as the exported decoder gives them."""
-    single, several = (predict(ready, replace(given, multimask=multimask)) for multimask in (False, True))
+    single, several = (predict(ready, replace(prompt, multimask=multimask)) for multimask in (False, True))
     return Prediction(
         np.concatenate((single.logits, several.logits)),
         np.concatenate((single.low_resolution, several.low_resolution)),
@@ -79,24 +79,24 @@ def all_masks(ready: Any, given: Prompt) -> Prediction:
 LOGITS, FULL, SCORES = 1e-5, 1e-4, 1e-5
 
 
-def problems(found: Prediction, expected: Prediction, full: bool = True) -> str:
+def problems(actual: Prediction, expected: Prediction, full: bool = True) -> str:
     """How an answer differs from the predictor's beyond rounding, in words; empty when it does not.
 
     `full` False leaves out the masks at the size of the image.
     """
     largest = float(np.abs(expected.low_resolution).max())
     compared = [
-        ("low-resolution logits", found.low_resolution, expected.low_resolution, LOGITS * largest),
-        ("scores", found.scores, expected.scores, SCORES),
+        ("low-resolution logits", actual.low_resolution, expected.low_resolution, LOGITS * largest),
+        ("scores", actual.scores, expected.scores, SCORES),
     ]
     if full:
-        compared.append(("logits", found.logits, expected.logits, FULL * largest))
-    return "; ".join(filter(None, (_problem(*each) for each in compared)))
+        compared.append(("logits", actual.logits, expected.logits, FULL * largest))
+    return "; ".join(filter(None, (_problem(*pair) for pair in compared)))
 
 
-def _problem(name: str, found: np.ndarray, expected: np.ndarray, limit: float) -> Optional[str]:
-    if found.shape != expected.shape:
-        return "{} have the shape {}, not {}".format(name, found.shape, expected.shape)
-    off = float(np.abs(found - expected).max())
+def _problem(name: str, actual: np.ndarray, expected: np.ndarray, limit: float) -> Optional[str]:
+    if actual.shape != expected.shape:
+        return "{} have the shape {}, not {}".format(name, actual.shape, expected.shape)
+    off = float(np.abs(actual - expected).max())
     # not (off <= limit), so that NaN is a problem
     return "{} are off by {:.2g}, {:.2g} allowed".format(name, off, limit) if not off <= limit else None

@@ -36,11 +36,11 @@ def read(path: str) -> Graph:
     model = onnx.load(path, load_external_data=False)
     external = sorted(set(_external(model.graph)))
     files = [path, *(os.path.join(os.path.dirname(path), name) for name in external)]
-    nodes = [model.graph.node, *(function.node for function in model.functions)]
+    node_lists = [model.graph.node, *(function.node for function in model.functions)]
     return Graph(
-        opset=next(each.version for each in model.opset_import if each.domain == ""),
-        inputs={each.name: _sizes(each) for each in model.graph.input},
-        operators=dict(Counter(name for each in nodes for name in _operators(each))),
+        opset=next(opset.version for opset in model.opset_import if opset.domain == ""),
+        inputs={value.name: _sizes(value) for value in model.graph.input},
+        operators=dict(Counter(name for nodes in node_lists for name in _operators(nodes))),
         external=tuple(external),
         size=sum(os.path.getsize(file) for file in files),
     )

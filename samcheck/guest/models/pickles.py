@@ -62,7 +62,7 @@ def imported(stream: BinaryIO) -> Set[str]:
             if opcode.name in ("GLOBAL", "INST"):
                 names.add(str(argument).replace(" ", ".", 1))
             elif opcode.name == "STACK_GLOBAL":
-                pair = [each for each in strings[-2:] if each is not None]
+                pair = [string for string in strings[-2:] if string is not None]
                 names.add(".".join(pair) if len(pair) == 2 else "(computed)")
             elif opcode.name.startswith("EXT"):
                 names.add("(extension {})".format(argument))

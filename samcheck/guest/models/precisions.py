@@ -175,10 +175,10 @@ def computing(model: Any, run: Callable[[], Any]) -> str:
     Raises:
         LookupError: there is no such layer, or `run` never reached it.
     """
-    every = [each for each in model.image_encoder.modules() if type(each).__name__ in LAYERS]
-    if not every:
+    layers = [module for module in model.image_encoder.modules() if type(module).__name__ in LAYERS]
+    if not layers:
         raise LookupError("the encoder has none of {}".format(", ".join(LAYERS)))
-    layer = min(every, key=lambda each: LAYERS.index(type(each).__name__))
+    layer = min(layers, key=lambda layer: LAYERS.index(type(layer).__name__))
     seen = []
     handle = layer.register_forward_hook(lambda module, _, output: seen.append(_read_back(module, output)))
     try:

@@ -9,7 +9,7 @@ from typing import Any, Callable, Iterator, List, Tuple
 import numpy as np
 
 from . import scenes
-from .variants import sam_predictor
+from .variant import sam_predictor
 
 Answer = Tuple[np.ndarray, np.ndarray, np.ndarray]
 WAIT = 60.0  # seconds until a thread that waits for another gives up

@@ -16,7 +16,7 @@ NOISE = 5.0
 
 
 @dataclass(frozen=True)
-class Shape:
+class SceneShape:
     """One shape of a scene.
 
     `mask` is bool (H, W), what of the shape is visible; `point` is a pixel (x, y) well inside it;
@@ -33,7 +33,7 @@ class Scene:
     """`image` is uint8 (H, W, 3), RGB; `shapes` run from back to front."""
 
     image: np.ndarray
-    shapes: List[Shape]
+    shapes: List[SceneShape]
 
 
 def _colour(random: np.random.Generator, others: List[np.ndarray]) -> np.ndarray:
@@ -82,10 +82,10 @@ def _inner_point(mask: np.ndarray) -> Tuple[int, int]:
     return int(x), int(y)
 
 
-def _shape(mask: np.ndarray) -> Shape:
+def _shape(mask: np.ndarray) -> SceneShape:
     ys, xs = np.nonzero(mask)
     box = (int(xs.min()), int(ys.min()), int(xs.max()) + 1, int(ys.max()) + 1)
-    return Shape(mask, _inner_point(mask), box)
+    return SceneShape(mask, _inner_point(mask), box)
 
 
 def draw(seed: int, height: int, width: int, count: int = 4) -> Scene:

@@ -7,69 +7,17 @@ Your own: an entry point in the group ``samcheck.variants`` that names a `Varian
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from importlib import metadata
-from typing import Any, Callable, Dict, Optional, Set, Tuple
+from typing import Any, Dict, Set, Tuple
+
+from . import checkpoints
+from .variant import Checkpoint, Variant, own_code_oracle
+
+__all__ = ["VARIANTS", "Variant", "discover", "fine_tuned", "own_code_oracle", "register"]
 
 ENTRY_POINTS = "samcheck.variants"
-
-
-@dataclass(frozen=True)
-class Checkpoint:
-    """An official checkpoint. `sha256` agrees across several independent public repositories."""
-
-    file: str
-    size: int
-    sha256: str
-
-
-def sam_predictor(model: Any) -> Any:
-    """A fresh `SamPredictor`; it holds one image, so it must not be shared."""
-    from segment_anything import SamPredictor
-
-    return SamPredictor(model)
-
-
-def own_code_oracle(model: Any) -> Any:
-    """The model's own code in float64, for models that are not built like SAM and use its predictor."""
-    from ..oracle.own_code import OwnCode
-
-    return OwnCode(model, sam_predictor)
-
-
-def numpy_oracle(model: Any) -> Any:
-    """The independent oracle, for every model that is built like SAM."""
-    from ..oracle.sam import Oracle
-
-    carried = getattr(model, "carried", None)
-    return Oracle.of(model, carried.sha256 if carried else "")
-
-
-@dataclass(frozen=True)
-class Variant:
-    """One size of SAM.
-
-    Attributes:
-        name: ``tiny``, ``vit_b``, ``vit_l`` or ``vit_h``.
-        image_size: side of the square encoder input in pixels.
-        build: returns the model in float32 on the CPU, in eval mode, with arbitrary weights.
-        checkpoint: the official weights, None where there are none.
-        predictor: makes a `SamPredictor`, or what has the same methods, from a model.
-        oracle: makes what its answers are compared with from a loaded model in float32 on the CPU.
-        tier: ``fast`` if it runs in seconds on any processor, else ``full``.
-        weights: loads weights into a built model in place and says what they are; for variants that come
-            with their own. Without it: the official checkpoint where there is one, else seeded weights.
-    """
-
-    name: str
-    image_size: int
-    build: Callable[[], Any]
-    checkpoint: Optional[Checkpoint] = None
-    predictor: Callable[[Any], Any] = sam_predictor
-    oracle: Callable[[Any], Any] = numpy_oracle
-    tier: str = "full"
-    weights: Optional[Callable[[Any], Any]] = None
 
 
 # SAM's own classes at a size that every laptop runs: 256 px, 16 x 16 tokens, width 128. Windowed and
@@ -193,7 +141,6 @@ def fine_tuned(name: str, base: str, checkpoint: str) -> Variant:
     """
 
     def weights(model: Any) -> Any:
-        from . import checkpoints
         from .weights import Weights, digest
 
         shapes = {key: tuple(tensor.shape) for key, tensor in model.state_dict().items()}
@@ -212,15 +159,15 @@ def discover() -> None:
     every: Any = metadata.entry_points()
     points = every.select(group=ENTRY_POINTS) if hasattr(every, "select") else every.get(ENTRY_POINTS, ())
     for point in points:
-        found = point.load()
-        if not isinstance(found, Variant):
+        variant = point.load()
+        if not isinstance(variant, Variant):
             raise ValueError(
                 "the entry point {} = {!r} of the group {} gives a {}, not a Variant".format(
-                    point.name, point.value, ENTRY_POINTS, type(found).__name__
+                    point.name, point.value, ENTRY_POINTS, type(variant).__name__
                 )
             )
-        register(found)
-        KNOWN_EVERYWHERE.add(found.name)
+        register(variant)
+        KNOWN_EVERYWHERE.add(variant.name)
 
 
 for _variant in _ALL:

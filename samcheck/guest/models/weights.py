@@ -12,7 +12,7 @@ from typing import Any, Dict, Tuple
 import numpy as np
 
 from . import checkpoints
-from .variants import Variant
+from .variant import Variant
 
 SEED = 20230405
 #: What the recipe in `samcheck.guest.training` gave, in NumPy's format: no pickle.
@@ -91,18 +91,18 @@ def load_trained(model: Any) -> Weights:
 
     with np.load(TRAINED, allow_pickle=False) as archive:
         model.load_state_dict({name: torch.from_numpy(archive[name]) for name in archive.files})
-    found = digest(model)
-    if found != TRAINED_SHA256:
+    sha256 = digest(model)
+    if sha256 != TRAINED_SHA256:
         raise checkpoints.CheckpointRefused(
             "wrong-digest",
             str(TRAINED),
-            "its parameters have SHA-256 {}, not {}".format(found, TRAINED_SHA256),
+            "its parameters have SHA-256 {}, not {}".format(sha256, TRAINED_SHA256),
         )
-    return Weights("trained", found)
+    return Weights("trained", sha256)
 
 
 #: What `keep` has loaded, by variant.
-_KEPT: Dict[str, "Tuple[Any, Weights]"] = {}
+_KEPT: Dict[str, Tuple[Any, Weights]] = {}
 
 
 def keep(variant: Variant) -> None:
@@ -110,7 +110,7 @@ def keep(variant: Variant) -> None:
     _KEPT[variant.name] = load(variant)
 
 
-def load(variant: Variant) -> "Tuple[Any, Weights]":
+def load(variant: Variant) -> Tuple[Any, Weights]:
     """Build `variant` with its own weights or its official checkpoint, else with seeded weights.
 
     Returns the model (float32, CPU, eval mode) and what it carries.

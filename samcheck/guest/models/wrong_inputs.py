@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from .scenes import Scene
-from .variants import sam_predictor
+from .variant import sam_predictor
 
 SAME_IOU = 0.98
 
@@ -25,11 +25,11 @@ class SilentlyAccepted(Exception):
     """SAM answered although the input was wrong; the message begins with the id of the input."""
 
 
-class Bench:
+class InputHarness:
     """A model with one scene: hands it inputs, right or wrong, and returns SAM's answer.
 
     Attributes:
-        given: a right prompt; `point` (1, 2) and `box` (4,) are right too.
+        right_prompt: `point` (1, 2) and `box` (4,) are right too.
         size: of the image, (H, W).
         step: the method that was called last, so that a refusal can be placed.
         answer: to the right prompt on the right image.
@@ -39,12 +39,12 @@ class Bench:
         self.model, self.scene = model, scene
         self.point: np.ndarray = np.array([scene.shapes[-1].point], dtype=float)
         self.box: np.ndarray = np.array(scene.shapes[-1].box, dtype=float)
-        self.given = {"point_coords": self.point, "point_labels": np.array([1])}
+        self.right_prompt = {"point_coords": self.point, "point_labels": np.array([1])}
         self.size: Tuple[int, ...] = scene.image.shape[:2]
         self.ready = self.fresh()
         self.ready.set_image(scene.image)
         self.step = ""
-        self.answer = self.prompt(**self.given)
+        self.answer = self.prompt(**self.right_prompt)
 
     def fresh(self) -> Any:
         """A predictor without an image."""
@@ -55,18 +55,18 @@ class Bench:
         predictor = self.fresh()
         self.step = "set_image"
         predictor.set_image(image, image_format)
-        return self._predict(predictor, self.given)
+        return self._predict(predictor, self.right_prompt)
 
     def tensor(self, tensor: torch.Tensor, size: Optional[Tuple[int, ...]] = None) -> Any:
         """The same, past the resizing: with `set_torch_image`."""
         predictor = self.fresh()
         self.step = "set_torch_image"
         predictor.set_torch_image(tensor.to(self.model.device), size or self.size)
-        return self._predict(predictor, self.given)
+        return self._predict(predictor, self.right_prompt)
 
-    def prompt(self, **given: Any) -> Any:
+    def prompt(self, **arguments: Any) -> Any:
         """The right image, with this prompt."""
-        return self._predict(self.ready, given)
+        return self._predict(self.ready, arguments)
 
     def points(self, points: Any, labels: Any = (1,)) -> Any:
         return self.prompt(point_coords=points, point_labels=np.array(labels))
@@ -76,9 +76,9 @@ class Bench:
         pixels = torch.as_tensor(self.ready.transform.apply_image(self.scene.image))
         return pixels.permute(2, 0, 1).contiguous()[None]
 
-    def _predict(self, predictor: Any, given: Dict[str, Any]) -> Any:
+    def _predict(self, predictor: Any, arguments: Dict[str, Any]) -> Any:
         self.step = "predict"
-        return predictor.predict(**given)
+        return predictor.predict(**arguments)
 
 
 @dataclass(frozen=True)
@@ -102,67 +102,67 @@ class WrongInput:
     """
 
     id: str
-    ask: Callable[[Bench], Any]
+    ask: Callable[[InputHarness], Any]
     refusals: Tuple[Type[Exception], ...] = ()
     accepted: Optional[str] = None
 
 
-def hand_over(bench: Bench, case: WrongInput) -> Happened:
+def hand_over(harness: InputHarness, case: WrongInput) -> Happened:
     """Try one input; an exception that no release is known to raise for it goes through."""
     try:
-        masks, scores, _ = case.ask(bench)
+        masks, scores, _ = case.ask(harness)
     except Exception as error:
         if type(error) not in (case.refusals or REFUSING):
             raise
         reason = (str(error).splitlines() or [""])[0][:200]
-        return Happened(True, False, "{} by {}: {}".format(type(error).__name__, bench.step, reason))
+        return Happened(True, False, "{} by {}: {}".format(type(error).__name__, harness.step, reason))
     finite = bool(np.isfinite(scores).all())
-    as_right = finite and _same_masks(masks, bench.answer[0])
+    as_right = finite and _same_masks(masks, harness.answer[0])
     text = "answered with masks {}, {:.0%} of the pixels set, scores {}".format(
         masks.shape, masks.mean(), "finite" if finite else "not finite"
     )
     return Happened(False, as_right, text + (", as for the right input" if as_right else ""))
 
 
-def _same_masks(found: np.ndarray, right: np.ndarray) -> bool:
+def _same_masks(masks: np.ndarray, right: np.ndarray) -> bool:
     """Whether every mask is the right one, but for a few pixels: a grey level may be lost on the way."""
-    if found.shape != right.shape:
+    if masks.shape != right.shape:
         return False
-    both, either = (found & right).sum((1, 2)), (found | right).sum((1, 2))
+    both, either = (masks & right).sum((1, 2)), (masks | right).sum((1, 2))
     return bool((both >= SAME_IOU * either).all())
 
 
-def _chw(bench: Bench) -> torch.Tensor:
-    return torch.as_tensor(bench.scene.image).permute(2, 0, 1)
+def _chw(harness: InputHarness) -> torch.Tensor:
+    return torch.as_tensor(harness.scene.image).permute(2, 0, 1)
 
 
-def _rgba(bench: Bench) -> np.ndarray:
-    image = bench.scene.image
+def _rgba(harness: InputHarness) -> np.ndarray:
+    image = harness.scene.image
     return np.concatenate([image, np.full_like(image[..., :1], 255)], axis=2)
 
 
-def _pil(bench: Bench) -> Any:
+def _pil(harness: InputHarness) -> Any:
     from torchvision.transforms.functional import to_pil_image
 
-    return to_pil_image(bench.scene.image)
+    return to_pil_image(harness.scene.image)
 
 
-def _nan_mask(bench: Bench) -> np.ndarray:
-    return np.full((1, *bench.model.prompt_encoder.mask_input_size), np.nan)
+def _nan_mask(harness: InputHarness) -> np.ndarray:
+    return np.full((1, *harness.model.prompt_encoder.mask_input_size), np.nan)
 
 
-def _before_set_image(bench: Bench) -> Any:
-    bench.step = "predict"
-    return bench.fresh().predict(**bench.given)
+def _before_set_image(harness: InputHarness) -> Any:
+    harness.step = "predict"
+    return harness.fresh().predict(**harness.right_prompt)
 
 
-def _two_images_two_prompts(bench: Bench) -> Any:
-    predictor = bench.fresh()
-    predictor.set_torch_image(bench.resized().repeat(2, 1, 1, 1).to(bench.model.device), bench.size)
-    bench.step = "predict_torch"
-    points = torch.as_tensor(bench.point, dtype=torch.float, device=bench.model.device)
+def _two_images_two_prompts(harness: InputHarness) -> Any:
+    predictor = harness.fresh()
+    predictor.set_torch_image(harness.resized().repeat(2, 1, 1, 1).to(harness.model.device), harness.size)
+    harness.step = "predict_torch"
+    points = torch.as_tensor(harness.point, dtype=torch.float, device=harness.model.device)
     labels = torch.ones(2, 1, device=points.device)
-    return [each.cpu().numpy() for each in predictor.predict_torch(points.repeat(2, 1, 1), labels)]
+    return [tensor.cpu().numpy() for tensor in predictor.predict_torch(points.repeat(2, 1, 1), labels)]
 
 
 _ASSERT, _ATTRIBUTE, _INDEX = (AssertionError,), (AttributeError,), (IndexError,)

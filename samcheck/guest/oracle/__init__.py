@@ -4,6 +4,6 @@ Nothing is compared with stored floats: those rot with every release of every li
 compared with the package under test either: a wrong normalisation would be wrong on both sides.
 """
 
-from .comparison import MASK_IOU, TOLERANCES, Deviation, Tolerance, deviation, iou, relative_error
+from .tolerances import MASK_IOU, TOLERANCES, Deviation, Tolerance, deviation, iou, relative_error
 
 __all__ = ["MASK_IOU", "TOLERANCES", "Deviation", "Tolerance", "deviation", "iou", "relative_error"]

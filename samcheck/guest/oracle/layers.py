@@ -116,7 +116,7 @@ def doubled(weights: Weights, name: str, image: np.ndarray) -> np.ndarray:
 
 def attention(query: np.ndarray, key: np.ndarray, value: np.ndarray, heads: int) -> np.ndarray:
     """(Q, C), (K, C), (K, C) to (Q, C): scaled dot products, head by head."""
-    parts = [each.reshape(len(each), heads, -1).transpose(1, 0, 2) for each in (query, key, value)]
+    parts = [tokens.reshape(len(tokens), heads, -1).transpose(1, 0, 2) for tokens in (query, key, value)]
     weight = softmax(parts[0] @ parts[1].transpose(0, 2, 1) / math.sqrt(parts[0].shape[-1]))
     result: np.ndarray = (weight @ parts[2]).transpose(1, 0, 2).reshape(len(query), -1)
     return result

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ..models.pipeline import Prediction, Prompt, predict
+from ..models.inference import Prediction, Prompt, predict
 
 
 class OwnCode:
@@ -26,13 +26,13 @@ class OwnCode:
         ready.set_image(image)
         return ready
 
-    def predict(self, encoded: Any, given: Prompt) -> Prediction:
+    def predict(self, encoded: Any, prompt: Prompt) -> Prediction:
         """Masks for one prompt.
 
         Raises:
             TypeError: the model computed in something narrower than float64.
         """
-        prediction = predict(encoded, given)
+        prediction = predict(encoded, prompt)
         if prediction.low_resolution.dtype != np.float64:
             raise TypeError("the reference was computed in {}".format(prediction.low_resolution.dtype))
         return prediction

@@ -13,7 +13,7 @@ from typing import Any, List, Optional, Tuple
 
 import numpy as np
 
-from ..models.pipeline import Prediction, Prompt
+from ..models.inference import Prediction, Prompt
 from . import layers, store
 from .layers import Weights, layer_norm, linear
 
@@ -50,7 +50,7 @@ class Oracle:
         self.side = self.tokens * self._patch
 
     @classmethod
-    def of(cls, model: Any, digest: str = "") -> "Oracle":
+    def of(cls, model: Any, digest: str = "") -> Oracle:
         """The oracle for a `Sam` in float32 on the CPU; its memory is shared, not copied."""
         weights = {name: tensor.numpy() for name, tensor in model.state_dict().items()}
         return cls(weights, model.mask_decoder.transformer.num_heads, digest)
@@ -125,11 +125,11 @@ class Oracle:
             result[:, part] = layers.softmax(score.reshape(side * side, -1)) @ value
         return linear(self._weights, name + "proj", result).reshape(side, side, channels)
 
-    def predict(self, encoded: Encoded, given: Prompt) -> Prediction:
+    def predict(self, encoded: Encoded, prompt: Prompt) -> Prediction:
         """Masks for one prompt, as `SamPredictor.predict` orders them."""
-        sparse, dense = self._sparse(encoded, given), self._dense(given)
+        sparse, dense = self._sparse(encoded, prompt), self._dense(prompt)
         low, scores = self._decode(encoded.features, sparse, dense)
-        chosen = slice(1, None) if given.multimask else slice(0, 1)
+        chosen = slice(1, None) if prompt.multimask else slice(0, 1)
         height, width = encoded.resized
         full = layers.resized(low[chosen], (self.side, self.side))[:, :height, :width]
         return Prediction(layers.resized(full, encoded.original), low[chosen], scores[chosen])
@@ -143,28 +143,28 @@ class Oracle:
     def _kind(self, index: int) -> np.ndarray:
         return layers.wide(self._weights, "prompt_encoder.point_embeddings.{}.weight".format(index))[0]
 
-    def _sparse(self, encoded: Encoded, given: Prompt) -> np.ndarray:
+    def _sparse(self, encoded: Encoded, prompt: Prompt) -> np.ndarray:
         """(N, C): points, then either the corners of the box or the one that stands for no box."""
         scale = np.array(encoded.resized[::-1]) / np.array(encoded.original[::-1])
         tokens: List[np.ndarray] = []
         nothing = layers.wide(self._weights, "prompt_encoder.not_a_point_embed.weight")[0]
-        if given.points is not None and given.labels is not None:
-            places = self._position((given.points * scale + 0.5) / self.side)
-            for place, label in zip(places, given.labels):
+        if prompt.points is not None and prompt.labels is not None:
+            places = self._position((prompt.points * scale + 0.5) / self.side)
+            for place, label in zip(places, prompt.labels):
                 tokens.append(nothing if label == -1 else place + self._kind(int(label)))
-        if given.box is not None:
-            corners = self._position((given.box.reshape(2, 2) * scale + 0.5) / self.side)
+        if prompt.box is not None:
+            corners = self._position((prompt.box.reshape(2, 2) * scale + 0.5) / self.side)
             tokens += [corners[0] + self._kind(2), corners[1] + self._kind(3)]
         elif tokens:
             tokens.append(nothing)
         return np.array(tokens)
 
-    def _dense(self, given: Prompt) -> np.ndarray:
+    def _dense(self, prompt: Prompt) -> np.ndarray:
         """(tokens, tokens, C), from the mask of the prompt, or the vector that stands for none."""
         name = "prompt_encoder.mask_downscaling."
-        if given.mask is None:
+        if prompt.mask is None:
             return layers.wide(self._weights, "prompt_encoder.no_mask_embed.weight")[0]
-        x = given.mask[0][..., None].astype(np.float64)
+        x = prompt.mask[0][..., None].astype(np.float64)
         for index in (0, 3):
             x = layers.strided_convolution(self._weights, name + str(index), x)
             x = layers.gelu(layer_norm(self._weights, name + str(index + 1), x, ENCODER_EPSILON))
@@ -175,7 +175,7 @@ class Oracle:
     ) -> Tuple[np.ndarray, np.ndarray]:
         """All masks (M, 4 * tokens, 4 * tokens) and their scores (M,), the unambiguous one first."""
         name = "mask_decoder."
-        own = [layers.wide(self._weights, name + each + ".weight") for each in ("iou_token", "mask_tokens")]
+        own = [layers.wide(self._weights, name + token + ".weight") for token in ("iou_token", "mask_tokens")]
         queries = np.concatenate((*own, sparse))
         keys = (features + dense).reshape(-1, features.shape[-1])
         queries, keys = self._two_way(queries, keys)
@@ -204,8 +204,8 @@ class Oracle:
         """Attention with projections; the values are the keys unless given."""
         value = key if value is None else value
         query, key, value = (
-            linear(self._weights, name + which, x)
-            for which, x in ((".q_proj", query), (".k_proj", key), (".v_proj", value))
+            linear(self._weights, name + projection, x)
+            for projection, x in ((".q_proj", query), (".k_proj", key), (".v_proj", value))
         )
         mixed = layers.attention(query, key, value, self._heads)
         return linear(self._weights, name + ".out_proj", mixed)

@@ -25,9 +25,9 @@ _CODE = hashlib.sha256(
 @lru_cache(maxsize=1)
 def folder() -> Path:
     """``$SAMCHECK_CACHE``, else one in the user's cache, else, where that cannot be written, a new one."""
-    given = os.environ.get(CACHE_VARIABLE)
+    chosen = os.environ.get(CACHE_VARIABLE)
     home = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
-    path = Path(given or os.path.join(home, "samcheck", "oracle"))
+    path = Path(chosen or os.path.join(home, "samcheck", "oracle"))
     try:
         path.mkdir(parents=True, exist_ok=True)
         if os.access(path, os.W_OK):
@@ -56,7 +56,7 @@ def features(weights_digest: str, pixels: np.ndarray, compute: Callable[[], np.n
     return stored
 
 
-def _read(path: Path) -> "Optional[np.ndarray]":
+def _read(path: Path) -> Optional[np.ndarray]:
     try:
         # Opened here: of a file that is no archive, NumPy leaves its own handle open.
         with path.open("rb") as stream, np.load(stream, allow_pickle=False) as archive:
@@ -73,6 +73,6 @@ def _write(path: Path, array: np.ndarray) -> None:
     with os.fdopen(handle, "wb") as stream:
         np.savez(stream, features=array)
     os.replace(draft, path)
-    by_age = sorted(path.parent.glob("*.npz"), key=lambda each: each.stat().st_mtime, reverse=True)
+    by_age = sorted(path.parent.glob("*.npz"), key=lambda stored: stored.stat().st_mtime, reverse=True)
     for old in by_age[KEPT:]:
         old.unlink()

@@ -15,19 +15,16 @@ import pytest
 
 from ..benchmark import heap
 from ..benchmark.turns import HEAP_KEPT, PARTNER, START, Turns
-from ..journal import Journal
+from ..journal import EventWriter
 from ..models.variants import VARIANTS, discover
-from ..record import PRECISION_NAMES
+from ..record import BENCHMARK_SECONDS, CHECK_SECONDS, PRECISION_NAMES
+from .check_selection import check_id, choose, is_skipped, of_other_groups, require_groups
 from .journal_writer import JournalWriter
 from .outcome import REPORTS, RESULT, describe, parameters, verdict
 from .recording import WATCH, defect, measured, noted, pictures, series, settings  # noqa: F401  # fixtures
-from .selection import check_id, choose, is_skipped, of_other_groups, require_groups
 
 #: Of this process, before anything under test was imported and could change it.
 ENVIRONMENT = dict(os.environ)
-
-#: A median over 0.3 s is steady to a few per cent; the usual second would cost the fast tier 15 s more.
-BENCHMARK_SECONDS = 0.3
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -43,14 +40,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--samcheck-benchmark-seconds",
         type=float,
-        default=BENCHMARK_SECONDS,
+        default=BENCHMARK_SECONDS["fast"],
         metavar="SECONDS",
         help="at most so long is one benchmark measured, once for warming up and once for the samples",
     )
     group.addoption(
         "--samcheck-turns", metavar="FOLDER", help="take turns with another process, by the FIFOs there"
     )
-    group.addoption("--samcheck-check-timeout", type=float, default=600.0, metavar="SECONDS")
+    group.addoption("--samcheck-check-timeout", type=float, default=CHECK_SECONDS, metavar="SECONDS")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -64,7 +61,7 @@ def pytest_configure(config: pytest.Config) -> None:
     if path is None:
         _require_torch()
         return
-    journal = Journal(path)
+    journal = EventWriter(path)
     timeout = config.getoption("--samcheck-check-timeout")
     config.pluginmanager.register(JournalWriter(journal, timeout, str(config.rootpath)), "samcheck-journal")
     folder = config.getoption("--samcheck-turns")
@@ -112,7 +109,7 @@ def _require_torch() -> None:
         )
 
 
-def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> "Optional[bool]":
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> Optional[bool]:
     path = str(collection_path)
     return of_other_groups(config, path) or is_skipped(config, path) or None  # None: others may say
 
@@ -126,7 +123,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     for name, every in (("variant", _variants(metafunc.config)), ("precision", PRECISION_NAMES)):
         if name in metafunc.fixturenames:
             only = metafunc.definition.get_closest_marker(name + "s")
-            chosen = [each for each in every if only is None or each in only.args]
+            chosen = [value for value in every if only is None or value in only.args]
             metafunc.parametrize(name, chosen, scope="session")
 
 
@@ -163,13 +160,13 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
         reason=reason,
         details=details,
         defect=watch.defect if watch is not None and outcome in ("known", "fixed") else None,
-        seconds=round(sum(each.duration for each in reports), 4),
+        seconds=round(sum(phase.duration for phase in reports), 4),
         **noted(item, outcome == "failed"),
     )
 
 
 @pytest.hookimpl(tryfirst=True)
-def pytest_report_teststatus(report: Any) -> "Optional[Tuple[str, str, str]]":
+def pytest_report_teststatus(report: Any) -> Optional[Tuple[str, str, str]]:
     """Show ``known`` and ``fixed`` by their names in pytest's own output."""
     outcome = dict(getattr(report, "user_properties", ())).get("samcheck-outcome")
     if report.when == "call" and report.passed and outcome in ("known", "fixed"):

@@ -11,17 +11,18 @@ from typing import Any, Generator
 import pytest
 
 from ..fitness import UNFIT, Fitness
-from ..journal import Journal
+from ..journal import EventWriter
+from ..record import DETAILS_LIMIT, CheckOutcome
 from . import forked
-from .groups import group_of
-from .outcome import DETAILS_LIMIT, RESULT, describe, first_line
-from .selection import check_id
+from .check_groups import group_of
+from .check_selection import check_id
+from .outcome import RESULT, describe, first_line
 
 
 class JournalWriter:
     """Writes the journal and stops a check at its time limit."""
 
-    def __init__(self, journal: Journal, timeout: float, root: str) -> None:
+    def __init__(self, journal: EventWriter, timeout: float, root: str) -> None:
         self.journal = journal
         self.root = root
         self.timeout = timeout
@@ -51,7 +52,7 @@ class JournalWriter:
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         if self.all_imported:  # else a module has ended pytest
-            self.journal.collected([describe(item, "not-run") for item in session.items])
+            self.journal.collected([describe(item, CheckOutcome.NOT_RUN) for item in session.items])
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logstart(self, nodeid: str) -> None:
@@ -70,9 +71,9 @@ class JournalWriter:
         if result is None:  # pytest itself came to grief in it: the host blames the check
             return
         damage = self.fitness.damage()
-        if damage and result.outcome != "failed":
+        if damage and result.outcome is not CheckOutcome.FAILED:
             reason = "left the interpreter unfit for other checks: {}".format(damage)
-            result = replace(result, outcome="failed", reason=reason, defect=None)
+            result = replace(result, outcome=CheckOutcome.FAILED, reason=reason, defect=None, evidence="")
         self.journal.finished(result)
         if damage:
             os._exit(UNFIT)  # the host starts the suite again, behind this check

@@ -6,13 +6,10 @@ from typing import Any, Dict, List, Optional, Tuple  # noqa: F401  # in a quoted
 
 import pytest
 
-from ..record import CheckResult
-from .groups import group_of
+from ..record import DETAILS_LIMIT, CheckOutcome, CheckResult
+from .check_groups import group_of
+from .check_selection import check_id
 from .recording import WATCH
-from .selection import check_id
-
-#: Characters of traceback that are kept of a check.
-DETAILS_LIMIT = 4000
 
 REPORTS = pytest.StashKey["List[pytest.TestReport]"]()
 RESULT = pytest.StashKey["Optional[CheckResult]"]()
@@ -24,7 +21,7 @@ def parameters(item: pytest.Item) -> Dict[str, Any]:
     return dict(callspec.params) if callspec else {}
 
 
-def describe(item: pytest.Item, outcome: str, **fields: Any) -> CheckResult:
+def describe(item: pytest.Item, outcome: CheckOutcome, **fields: Any) -> CheckResult:
     """A result for `item` with everything filled in that its name and parameters tell."""
     given = parameters(item)
     return CheckResult(
@@ -38,22 +35,22 @@ def describe(item: pytest.Item, outcome: str, **fields: Any) -> CheckResult:
     )
 
 
-def verdict(item: pytest.Item, reports: List[pytest.TestReport]) -> Tuple[str, str, str]:
+def verdict(item: pytest.Item, reports: List[pytest.TestReport]) -> Tuple[CheckOutcome, str, str]:
     """Outcome, one-line reason and details of a check, from its set-up, call and tear-down."""
     for report in reports:
         if report.failed:
             crash = getattr(report.longrepr, "reprcrash", None)
             message = crash.message if crash else str(report.longrepr)
             where = "" if report.when == "call" else " (in {})".format(report.when)
-            return "failed", first_line(message) + where, str(report.longrepr)[-DETAILS_LIMIT:]
+            return CheckOutcome.FAILED, first_line(message) + where, str(report.longrepr)[-DETAILS_LIMIT:]
         if report.skipped:
             longrepr = report.longrepr
             text = longrepr[2] if isinstance(longrepr, tuple) else str(longrepr)
-            return "skipped", first_line(text.replace("Skipped: ", "", 1)), ""
+            return CheckOutcome.SKIPPED, first_line(text.replace("Skipped: ", "", 1)), ""
     watch = item.stash.get(WATCH, None)
     if watch is not None and watch.outcome is not None:
         return watch.outcome, first_line(watch.reason), ""
-    return "passed", "", ""
+    return CheckOutcome.PASSED, "", ""
 
 
 def first_line(text: str) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Dict
 
-from . import best_practice, claims, exporting, loading, memory, precision, serving
+from . import best_practice, claims, exporting, loading, out_of_memory, precision, serving
 from .recipe import Recipe
 from .serving import FIRST_REQUEST
 
@@ -20,7 +20,7 @@ RECIPES: Dict[str, Recipe] = {
     for recipe in (
         *precision.RECIPES,
         *exporting.RECIPES,
-        *memory.RECIPES,
+        *out_of_memory.RECIPES,
         *serving.RECIPES,
         *best_practice.RECIPES,
         *claims.RECIPES,

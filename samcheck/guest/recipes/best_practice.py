@@ -12,9 +12,9 @@ from typing import Any, List, Tuple
 import numpy as np
 
 from ..memory.peak_meter import tensors
-from ..models import availability, pipeline, precisions
-from ..models.pipeline import Prediction, Prompt
-from ..oracle.comparison import TOLERANCES, deviation
+from ..models import inference, precision_support, precisions
+from ..models.inference import Prediction, Prompt
+from ..oracle.tolerances import TOLERANCES, deviation
 from .measuring import sizes, times, weights_mib
 from .predictors import Predictors
 from .recipe import Context, Measured, Recipe, SilentlyWrong, mean_iou
@@ -31,33 +31,33 @@ def precision_for(context: Context) -> str:
     """The narrow precision that this device computes at least as fast as float32, else ``fp32``."""
     for name in CANDIDATES:
         precision = precisions.PRECISIONS[name]
-        if availability.unavailable(precision, context.device, context.model.image_encoder):
+        if precision_support.unavailable(precision, context.device, context.model.image_encoder):
             continue
-        if context.device == "cuda" or availability.slowdown(precision.dtype) <= 1:
+        if context.device == "cuda" or precision_support.slowdown(precision.dtype) <= 1:
             return name
     return "fp32"
 
 
 def requests(context: Context) -> List[Request]:
     """Four prompts on each of two pictures: the scene, and its mirror image."""
-    given = [pipeline.prompt(context.scene, kind) for kind in KINDS]
+    prompts = [inference.prompt(context.scene, kind) for kind in KINDS]
     images = (context.scene.image, np.ascontiguousarray(context.scene.image[::-1]))
-    return [(image, prompt) for image in images for prompt in given]
+    return [(image, prompt) for image in images for prompt in prompts]
 
 
 def naively(context: Context, asked: List[Request]) -> List[Prediction]:
     """Every request with a predictor of its own."""
-    found = []
+    predictions = []
     for image, prompt in asked:
         ready = context.predictor(context.model)
         ready.set_image(image)
-        found.append(pipeline.predict(ready, prompt))
-    return found
+        predictions.append(inference.predict(ready, prompt))
+    return predictions
 
 
 def _answer(predictors: Predictors, request: Request) -> Prediction:
     image, prompt = request
-    return pipeline.predict(predictors.of(image), prompt)
+    return inference.predict(predictors.of(image), prompt)
 
 
 def in_threads(context: Context, model: Any, asked: List[Request]) -> List[Prediction]:
@@ -78,9 +78,10 @@ def everything(context: Context) -> Measured:
     name, asked = precision_for(context), requests(context)
     model = precisions.apply(context.model, precisions.PRECISIONS[name], context.device)
     best, naive = partial(in_threads, context, model, asked), partial(naively, context, asked)
-    expected, found = naive(), best()  # warmed up by this
-    for one, other in zip(found, expected):
-        wrong = deviation(one, other, TOLERANCES[name]).problems(TOLERANCES[name])
+    expected, actual = naive(), best()  # warmed up by this
+    pairs = list(zip(actual, expected))
+    for prediction, truth in pairs:
+        wrong = deviation(prediction, truth, TOLERANCES[name]).problems(TOLERANCES[name])
         if wrong:
             raise SilentlyWrong(wrong)
     most = weights_mib(model) + tensors(partial(in_order, context, model, asked), context.device)
@@ -88,7 +89,7 @@ def everything(context: Context) -> Measured:
     return {
         **times(best, naive, context.device),
         **sizes(most, without),
-        "iou": float(np.mean([mean_iou(one.masks, other.masks) for one, other in zip(found, expected)])),
+        "iou": float(np.mean([mean_iou(prediction.masks, truth.masks) for prediction, truth in pairs])),
         "encoder_share": encoder_share(context),
     }
 

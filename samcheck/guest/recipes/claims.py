@@ -13,7 +13,7 @@ from typing import List
 import numpy as np
 import torch
 
-from ..models import pipeline
+from ..models import inference
 from ..models.backends import Unavailable
 from .recipe import Context, Contradicted, Measured, Recipe, SilentlyWrong, mean_iou
 
@@ -30,8 +30,8 @@ def _works(context: Context) -> float:
     Raises:
         SilentlyWrong: it is too low for SAM to work here.
     """
-    found = pipeline.segment(context.predictor(context.model), context.scene, context.prompt)
-    best = found.masks[int(np.argmax(found.scores))]
+    prediction = inference.segment(context.predictor(context.model), context.scene, context.prompt)
+    best = prediction.masks[int(np.argmax(prediction.scores))]
     quality = mean_iou(best[None], context.scene.shapes[-1].mask[None])
     if not quality >= LEAST_QUALITY:
         raise SilentlyWrong("the mask has an IoU of {:.2f} with the true one".format(quality))
@@ -61,7 +61,9 @@ def cuda(context: Context) -> Measured:
         _works(context)
         raise Contradicted("SAM works on this GPU with CUDA {}".format(build))
     known = _architectures()
-    if not any(each in NEWER_THAN_11_7 or each.startswith("compute_") for each in known):
+    if not any(
+        architecture in NEWER_THAN_11_7 or architecture.startswith("compute_") for architecture in known
+    ):
         raise Contradicted("this build runs on no GPU of Hopper or Blackwell: it is for " + " ".join(known))
     return {}
 

@@ -8,11 +8,11 @@ from typing import Any, List
 
 import torch
 
-from ..models import exported_decoder, onnx_graph, pipeline
+from ..models import exported_decoder, inference, onnx_graph
 from ..models.backends import Unavailable, onnx_runtime, tensor_rt
-from ..models.export import ExportFailed
 from ..models.exported_decoder import problems
-from ..models.pipeline import Prediction
+from ..models.inference import Prediction
+from ..models.onnx_export import ExportFailed
 from .measuring import times, weights_mib
 from .recipe import Context, Measured, Recipe, SilentlyWrong, mean_iou
 
@@ -72,15 +72,17 @@ class RuntimeEncoder(torch.nn.Module):  # type: ignore[misc]
 
     def forward(self, pixels: torch.Tensor) -> torch.Tensor:
         """(1, 3, S, S) float32 pixels to (1, C, S/16, S/16) float32 features."""
-        found = self.session.run(None, {"pixels": pixels.cpu().numpy()})[0]
-        return torch.from_numpy(found).to(pixels.device)
+        features = self.session.run(None, {"pixels": pixels.cpu().numpy()})[0]
+        return torch.from_numpy(features).to(pixels.device)
 
 
 def runtime(context: Context) -> Measured:
     """Encoder and decoder in ONNX Runtime, SAM's own code between them."""
     _require_small(context)
     path, side = context.exports.get("encoder"), context.model.image_encoder.img_size
-    decoder = onnx_runtime.Session(context.exports.get("legacy"), onnx_runtime.provider_for(context.device))
+    decoder = onnx_runtime.DecoderSession(
+        context.exports.get("legacy"), onnx_runtime.provider_for(context.device)
+    )
     model = context.copy()
     model.image_encoder = RuntimeEncoder(path, context.device, side)
     ready = context.predictor(model)
@@ -100,15 +102,15 @@ def _compared(context: Context, use: Any) -> Measured:
     ready = context.predictor(context.model)
 
     def plain() -> Prediction:
-        return pipeline.segment(ready, context.scene, context.prompt)
+        return inference.segment(ready, context.scene, context.prompt)
 
-    found = use()
+    actual = use()
     plain()
     expected = exported_decoder.all_masks(ready, context.prompt)
-    wrong = problems(found, expected, full=False)
+    wrong = problems(actual, expected, full=False)
     if wrong:
         raise SilentlyWrong(wrong)
-    iou = mean_iou(found.low_resolution > 0, expected.low_resolution > 0)
+    iou = mean_iou(actual.low_resolution > 0, expected.low_resolution > 0)
     return {**times(use, plain, context.device), "iou": iou}
 
 
@@ -151,13 +153,13 @@ def engine(context: Context) -> Measured:
     ready = context.predictor(context.model)
     ready.set_image(context.scene.image)
     feed = exported_decoder.feed(ready, context.prompt)
-    found, expected = built.predict(feed), exported_decoder.all_masks(ready, context.prompt)
-    off = (expected.low_resolution - found.low_resolution).std() / expected.low_resolution.std()
+    actual, expected = built.predict(feed), exported_decoder.all_masks(ready, context.prompt)
+    off = (expected.low_resolution - actual.low_resolution).std() / expected.low_resolution.std()
     if not off <= TENSORRT_FP16:
         raise SilentlyWrong("logits are off by {:.2g} (relative), {:.2g} allowed".format(off, TENSORRT_FP16))
-    iou = mean_iou(found.low_resolution > 0, expected.low_resolution > 0)
+    iou = mean_iou(actual.low_resolution > 0, expected.low_resolution > 0)
     decoding = times(
-        lambda: built.predict(feed), lambda: pipeline.predict(ready, context.prompt), context.device
+        lambda: built.predict(feed), lambda: inference.predict(ready, context.prompt), context.device
     )
     return {**decoding, "iou": iou}
 

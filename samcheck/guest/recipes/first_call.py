@@ -18,7 +18,7 @@ import numpy as np
 import torch
 
 from ..launch import command
-from ..models import pipeline, scenes, variants, weights
+from ..models import inference, scenes, variants, weights
 from .measuring import once
 
 WARM_UPS = 3
@@ -36,8 +36,8 @@ def measured(variant: str, device: str) -> Dict[str, float]:
     if done.returncode != 0:
         last = (done.stderr.strip().splitlines() or ["it printed nothing"])[-1]
         raise RuntimeError("the new process ended with status {}: {}".format(done.returncode, last))
-    found: Dict[str, float] = json.loads(done.stdout)
-    return dict(found, time_ratio=found["time_ms"] / found["plain_ms"])
+    times: Dict[str, float] = json.loads(done.stdout)
+    return dict(times, time_ratio=times["time_ms"] / times["plain_ms"])
 
 
 def warm_up(ready: Any, shape: Any) -> None:
@@ -57,10 +57,10 @@ def main(arguments: Optional[List[str]] = None) -> None:
     variant = variants.VARIANTS[options.variant]
     ready = variant.predictor(weights.load(variant)[0].to(options.device))
     scene = scenes.draw(seed=7, height=240, width=320)
-    given = pipeline.prompt(scene, "point")
+    prompt = inference.prompt(scene, "point")
 
     def request() -> Any:
-        return pipeline.segment(ready, scene, given)
+        return inference.segment(ready, scene, prompt)
 
     first = once(request, options.device)
     warm_up(ready, scene.image.shape)

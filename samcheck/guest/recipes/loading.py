@@ -56,7 +56,7 @@ def _loaded(variant: str, path: str, context: Context) -> Measured:
     return {"load_s": seconds, "memory_gb": most * MIB / 1e9, "time_ms": once(use, context.device) * 1e3}
 
 
-def recipes() -> "tuple[Recipe, ...]":
+def recipes() -> tuple[Recipe, ...]:
     """One for each size that the guide has figures of."""
     return tuple(
         Recipe(

@@ -46,8 +46,8 @@ def times(step: Step, plain: Step, device: str) -> Measured:
     """Median milliseconds of both ways, and the median of their ratios: below 1 the recipe is faster."""
     pairs = in_turn(step, plain, device)
     return {
-        "time_ms": median(each[0] for each in pairs) * 1e3,
-        "plain_ms": median(each[1] for each in pairs) * 1e3,
+        "time_ms": median(seconds for seconds, _ in pairs) * 1e3,
+        "plain_ms": median(without for _, without in pairs) * 1e3,
         "time_ratio": median(seconds / without for seconds, without in pairs),
     }
 
@@ -68,7 +68,7 @@ def of_steps(step: Step, plain: Step, device: str) -> Measured:
     """Time and memory of two steps that use the same weights, which are left out."""
     return {
         **times(step, plain, device),
-        **sizes(*(tensors(each, device) for each in (step, plain))),
+        **sizes(*(tensors(way, device) for way in (step, plain))),
     }
 
 
@@ -81,13 +81,13 @@ def compared(context: Context, model: Any, precision: str, step: Optional[Step] 
         SilentlyWrong: it gives another answer than float32, beyond rounding at `precision`.
     """
     use = step or (lambda: context.segment(model))
-    found = use()
-    require_right(found, context.plain, precision)
+    prediction = use()
+    require_right(prediction, context.plain, precision)
 
     def plain() -> Any:
         return context.segment(context.model)
 
     most = weights_mib(model) + tensors(use, context.device)
     without = weights_mib(context.model) + tensors(plain, context.device)
-    iou = mean_iou(found.masks, context.plain.masks)
+    iou = mean_iou(prediction.masks, context.plain.masks)
     return {**times(use, plain, context.device), **sizes(most, without), "iou": iou}

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from ..models import availability, pipeline, precisions
+from ..models import inference, precision_support, precisions
 from ..models.backends import Unavailable
 from .measuring import compared
 from .recipe import Context, Measured, Recipe
@@ -27,7 +27,7 @@ def half_tensor(context: Context) -> Measured:
 
     def use() -> Any:
         ready.set_image(image)
-        return pipeline.predict(ready, context.prompt)
+        return inference.predict(ready, context.prompt)
 
     return compared(context, model, "fp16", use)
 
@@ -36,11 +36,11 @@ def half_input(context: Context) -> Measured:
     """What is advised against ``expected scalar type Half but found Float``: halve the input as well."""
     model = _half(context)
     ready = context.predictor(model)
-    pixels = pipeline.resized_tensor(model, context.scene.image).half()
+    pixels = inference.resized_tensor(model, context.scene.image).half()
 
     def use() -> Any:
         ready.set_torch_image(pixels, context.scene.image.shape[:2])
-        return pipeline.predict(ready, context.prompt)
+        return inference.predict(ready, context.prompt)
 
     return compared(context, model, "fp16", use)
 
@@ -74,7 +74,7 @@ def safely(name: str, context: Context) -> Measured:
         Unavailable: this build cannot compute it on the device.
     """
     precision = precisions.PRECISIONS[name]
-    reason = availability.unavailable(precision, context.device, context.model.image_encoder)
+    reason = precision_support.unavailable(precision, context.device, context.model.image_encoder)
     if reason:
         raise Unavailable("no {} on {}: {}".format(name, context.device, reason))
     context.require_affordable(precision.dtype)

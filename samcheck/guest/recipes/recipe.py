@@ -9,12 +9,12 @@ from typing import Any, Callable, Dict, Optional, Tuple
 
 import numpy as np
 
-from ..models import availability, pipeline
+from ..models import inference, precision_support
 from ..models.backends import Unavailable
-from ..models.pipeline import Prediction, Prompt
+from ..models.inference import Prediction, Prompt
 from ..models.scenes import Scene
-from ..oracle.comparison import TOLERANCES, deviation, iou
-from ..plugin.fixtures import SLOWEST
+from ..oracle.tolerances import TOLERANCES, deviation, iou
+from ..plugin.session_fixtures import SLOWEST
 
 #: The guide, of 24 April 2026, that most of the recipes are from.
 GUIDE = "http://www.maplevalley.com.cn/news/2064736/"
@@ -51,7 +51,7 @@ class Context:
         predictor: makes a predictor from a model.
         scene: the image, and what to prompt for.
         device: ``cpu`` or ``cuda``.
-        exports: `samcheck.guest.models.export.Exports` of the model on the CPU.
+        exports: `samcheck.guest.models.onnx_export.Exports` of the model on the CPU.
         variant: its name.
         fast: whether the model is a small one, that even emulated precisions are affordable for.
     """
@@ -66,7 +66,7 @@ class Context:
 
     @cached_property
     def prompt(self) -> Prompt:
-        return pipeline.prompt(self.scene, "point")
+        return inference.prompt(self.scene, "point")
 
     @cached_property
     def plain(self) -> Prediction:
@@ -98,7 +98,7 @@ class Context:
 
     def segment(self, model: Any) -> Prediction:
         """From the image to masks, nothing cached."""
-        return pipeline.segment(self.predictor(model), self.scene, self.prompt)
+        return inference.segment(self.predictor(model), self.scene, self.prompt)
 
     def require_affordable(self, dtype: Any) -> None:
         """Make sure that a large model in `dtype` takes seconds, not minutes, an image.
@@ -106,9 +106,9 @@ class Context:
         Raises:
             Unavailable: this CPU only emulates the precision.
         """
-        if self.fast or self.device != "cpu" or availability.missing_kernel(dtype, self.device):
+        if self.fast or self.device != "cpu" or precision_support.missing_kernel(dtype, self.device):
             return
-        slower = availability.slowdown(dtype)
+        slower = precision_support.slowdown(dtype)
         if slower > SLOWEST:
             raise Unavailable(
                 "{} products are {:.0f} times slower than fp32 on this CPU: only the small variant is "
@@ -150,7 +150,7 @@ class Recipe:
     source: str = GUIDE
 
 
-def require_right(found: Prediction, expected: Prediction, precision: str = "fp32") -> None:
+def require_right(actual: Prediction, expected: Prediction, precision: str = "fp32") -> None:
     """Make sure that an answer is the float32 one, to within what rounding at `precision` explains.
 
     Off the decision boundary masks must agree to an IoU of 0.999, and logits and scores to within
@@ -159,16 +159,16 @@ def require_right(found: Prediction, expected: Prediction, precision: str = "fp3
     Raises:
         SilentlyWrong: it is not.
     """
-    if found.logits.shape != expected.logits.shape:
-        raise SilentlyWrong("masks are {}, not {}".format(found.logits.shape, expected.logits.shape))
-    if found.scores.dtype != np.float32:
-        raise SilentlyWrong("scores come back as {}".format(found.scores.dtype))
+    if actual.logits.shape != expected.logits.shape:
+        raise SilentlyWrong("masks are {}, not {}".format(actual.logits.shape, expected.logits.shape))
+    if actual.scores.dtype != np.float32:
+        raise SilentlyWrong("scores come back as {}".format(actual.scores.dtype))
     tolerance = TOLERANCES[precision]
-    wrong = deviation(found, expected, tolerance).problems(tolerance)
+    wrong = deviation(actual, expected, tolerance).problems(tolerance)
     if wrong:
         raise SilentlyWrong(wrong)
 
 
-def mean_iou(found: np.ndarray, expected: np.ndarray) -> float:
+def mean_iou(actual: np.ndarray, expected: np.ndarray) -> float:
     """Of masks, bool (M, H, W), each with the one in its place."""
-    return float(np.mean([iou(one, other) for one, other in zip(found, expected)]))
+    return float(np.mean([iou(mask, truth) for mask, truth in zip(actual, expected)]))

@@ -9,7 +9,7 @@ from typing import Any, Callable, List
 import numpy as np
 import torch
 
-from ..models import pipeline, predictor_states
+from ..models import inference, predictor_states
 from ..models.predictor_states import WAIT, Answer, ask, same
 from . import first_call
 from .measuring import of_steps, times
@@ -33,7 +33,7 @@ def warm_up(context: Context) -> Measured:
     """Three times `set_image` and `predict`, with a black picture and a point; what follows is right."""
     ready = context.predictor(context.model)
     first_call.warm_up(ready, context.scene.image.shape)
-    require_right(pipeline.segment(ready, context.scene, context.prompt), context.plain)
+    require_right(inference.segment(ready, context.scene, context.prompt), context.plain)
     return {}
 
 
@@ -67,8 +67,8 @@ def shared_predictor(context: Context) -> Measured:
         return ask(shared)
 
     with ThreadPoolExecutor(THREADS) as pool:
-        found = list(pool.map(process, images))
-    return _in_threads(context, images, found, expected, process)
+        actual = list(pool.map(process, images))
+    return _in_threads(context, images, actual, expected, process)
 
 
 def predictor_each(context: Context) -> Measured:
@@ -80,19 +80,19 @@ def predictor_each(context: Context) -> Measured:
         return ask(_set(context.predictor(context.model), image))
 
     with ThreadPoolExecutor(THREADS) as pool:
-        found = list(pool.map(process, images))
-    return _in_threads(context, images, found, expected, process)
+        actual = list(pool.map(process, images))
+    return _in_threads(context, images, actual, expected, process)
 
 
 def _in_threads(
     context: Context,
     images: List[np.ndarray],
-    found: List[Answer],
+    actual: List[Answer],
     expected: List[Answer],
     process: Callable[[np.ndarray], Answer],
 ) -> Measured:
     """All images in threads against one after the other, once the answers are known to be right."""
-    wrong = sum(not same(one, other) for one, other in zip(found, expected))
+    wrong = sum(not same(answer, right) for answer, right in zip(actual, expected))
     if wrong:
         raise SilentlyWrong("{} of {} images got the masks of another one".format(wrong, len(images)))
 
@@ -132,7 +132,7 @@ def _another_prompt(context: Context, ready: Callable[[], Any]) -> Measured:
         return context.segment(context.model)
 
     def again() -> Any:
-        return pipeline.predict(ready(), context.prompt)
+        return inference.predict(ready(), context.prompt)
 
     if not np.array_equal(again().logits, anew().logits):
         raise SilentlyWrong("another prompt on the same image gave other masks than a new image")
@@ -144,7 +144,7 @@ def encoder_share(context: Context) -> float:
     ready = context.predictor(context.model)
     return times(
         lambda: ready.set_image(context.scene.image),
-        lambda: pipeline.segment(ready, context.scene, context.prompt),
+        lambda: inference.segment(ready, context.scene, context.prompt),
         context.device,
     )["time_ratio"]
 

@@ -15,7 +15,7 @@ WORDS = {"recipe": ("works as written", "broken"), "claim": ("holds", "contradic
 WHEN_CORRECTED = "works when corrected"
 
 
-class Trial:
+class RecipeTrial:
     """One form of a recipe in this environment; the verdict is in `settings` whatever happens.
 
     Attributes:

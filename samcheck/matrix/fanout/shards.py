@@ -23,10 +23,10 @@ def parse(text: str) -> tuple[int, int]:
     Raises:
         BadInput: another form, or an `i` above `n`.
     """
-    found = _FORM.fullmatch(text)
-    if found is None:
+    match = _FORM.fullmatch(text)
+    if match is None:
         raise BadInput(f"--shard: {text!r} is not of the form i/n: write 1/4 for the first of four shards")
-    index, count = int(found[1]), int(found[2])
+    index, count = int(match[1]), int(match[2])
     if index > count:
         raise BadInput(
             f"--shard: there is no shard {index} of {count}: give one from 1/{count} to {count}/{count}"

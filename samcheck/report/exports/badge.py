@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import IO
 from xml.etree import ElementTree
 
+from samcheck.guest.record import CellOutcome
 from samcheck.storage.results import Stored
 
 LABEL = "SAM"
@@ -22,9 +23,11 @@ def write(found: Iterable[Stored], problems: list[str], stream: IO[bytes]) -> No
     Some groups of checks that held are no cell that passed.
     """
     outcomes = [
-        each.result.outcome for each in found if each.result.outcome != "passed" or not each.result.groups
+        each.result.outcome
+        for each in found
+        if each.result.outcome is not CellOutcome.PASSED or not each.result.groups
     ]
-    stream.write(svg(outcomes.count("passed"), len(outcomes) + len(problems)))
+    stream.write(svg(outcomes.count(CellOutcome.PASSED), len(outcomes) + len(problems)))
 
 
 def svg(passed: int, total: int) -> bytes:

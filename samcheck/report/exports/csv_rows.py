@@ -10,7 +10,7 @@ from typing import IO
 
 from samcheck.guest.record import CheckResult
 from samcheck.sanitize import visible, visible_lines
-from samcheck.storage.index.rows import COLUMNS, OF_CHECK, Value, head
+from samcheck.storage.index.check_rows import COLUMNS, OF_CHECK, Value, head
 from samcheck.storage.results import Stored
 
 #: What spreadsheets take for the beginning of a formula, in ASCII and full width:
@@ -48,6 +48,7 @@ def _fields(check: CheckResult) -> str:
         _cell(check.outcome),
         _cell(check.defect or ""),
         _cell(check.reason),
+        _cell(check.evidence),
         str(check.seconds),
         _quoted(visible(_DICT.encode(check.metrics), LONGEST)) if check.metrics else "",
         _settings(tuple(check.settings.items())) if check.settings else "",

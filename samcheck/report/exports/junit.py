@@ -14,7 +14,7 @@ from tempfile import TemporaryFile
 from typing import IO, NamedTuple
 from xml.sax.saxutils import escape
 
-from samcheck.guest.record import BAD_CHECK_OUTCOMES, CellResult, CheckResult
+from samcheck.guest.record import CellOutcome, CellResult, CheckOutcome, CheckResult
 from samcheck.report.fields import reason_of
 from samcheck.sanitize import visible, visible_lines
 from samcheck.storage.results import Stored
@@ -22,7 +22,13 @@ from samcheck.storage.results import Stored
 #: The case of a cell that ended badly without a bad check.
 CELL = "(cell)"
 #: Readers know three words beside passed; what is none of these outcomes is an error.
-ENDINGS = {"passed": "", "fixed": "", "known": "skipped", "skipped": "skipped", "failed": "failure"}
+ENDINGS = {
+    CheckOutcome.PASSED: "",
+    CheckOutcome.FIXED: "",
+    CheckOutcome.KNOWN: "skipped",
+    CheckOutcome.SKIPPED: "skipped",
+    CheckOutcome.FAILED: "failure",
+}
 ERROR = "error"
 
 
@@ -73,7 +79,7 @@ def _suite(stored: Stored, whole: Counts) -> str:
         f'<property name="{key}" value="{_attribute(value)}" />' for key, value in _properties(result)
     ]
     cases = [_case(name, check) for check in result.checks]
-    if result.outcome != "passed" and not any(each.outcome in BAD_CHECK_OUTCOMES for each in result.checks):
+    if result.outcome is not CellOutcome.PASSED and not any(each.outcome.is_bad for each in result.checks):
         cases.append(_error(name, CELL, f"{result.outcome}: {result.reason}", result.outcome))
     head = f'name="{name}" timestamp="{_attribute(result.started)}"'
     return _joined(head, f"<properties>{''.join(properties)}</properties>", cases, whole)
@@ -106,9 +112,9 @@ def _properties(result: CellResult) -> Iterator[tuple[str, str]]:
 def _case(suite: str, check: CheckResult) -> Case:
     ending, seconds = ENDINGS.get(check.outcome, ERROR), max(check.seconds, 0.0)
     start = f'<testcase name="{_attribute(check.check)}" classname="{suite}" time="{seconds}"'
-    if check.outcome == "passed":
+    if check.outcome is CheckOutcome.PASSED:
         return Case(f"{start} />", ending, seconds)
-    if check.outcome == "fixed":
+    if check.outcome is CheckOutcome.FIXED:
         said = f"<system-out>{escape(visible(reason_of(check)))}</system-out>"
     else:
         said = _ending(ending, reason_of(check), check.outcome, visible_lines(check.details))

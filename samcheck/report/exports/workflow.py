@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import IO
 
-from samcheck.guest.record import BAD_CHECK_OUTCOMES, CellResult
+from samcheck.guest.record import CellOutcome, CellResult
 from samcheck.report.escaping import escape, grid
 from samcheck.report.fields import SEVERITY, reason_of
 from samcheck.sanitize import visible
@@ -23,7 +23,7 @@ SPARE = 4096
 def write_annotations(found: Iterable[Stored], problems: list[str], stream: IO[bytes]) -> None:
     """A line for each cell that did not pass, one for each reason in it, one for each unreadable file."""
     for each in found:
-        if each.result.outcome != "passed":
+        if each.result.outcome is not CellOutcome.PASSED:
             for title, message in _findings(each):
                 stream.write(annotation(title, message).encode())
     for problem in problems:
@@ -51,7 +51,7 @@ def _findings(stored: Stored) -> Iterator[tuple[str, str]]:
 
 def bad_checks(result: CellResult) -> dict[str, list[str]]:
     """The checks that made a cell fail, by their reason, the worst first."""
-    bad = [check for check in result.checks if check.outcome in BAD_CHECK_OUTCOMES]
+    bad = [check for check in result.checks if check.outcome.is_bad]
     reasons: dict[str, list[str]] = {}
     for check in sorted(bad, key=lambda each: SEVERITY.index(each.outcome)):
         reasons.setdefault(reason_of(check), []).append(check.check)
@@ -63,8 +63,8 @@ def write_summary(found: Iterable[Stored], problems: list[str], stream: IO[bytes
     rows, reasons, passed = [], [], 0
     for each in found:
         rows.append(_row(each))
-        passed += each.result.outcome == "passed"
-        if each.result.outcome != "passed":
+        passed += each.result.outcome is CellOutcome.PASSED
+        if each.result.outcome is not CellOutcome.PASSED:
             reasons += [f"- {escape(title)}: {escape(message)}" for title, message in _findings(each)]
     reasons += [f"- not a result: {escape(problem)}" for problem in problems]
     head = [f"## Segment Anything: {passed} of {len(rows)} cells passed", ""]
@@ -77,7 +77,7 @@ def _row(stored: Stored) -> list[str]:
     result = stored.result
     outcomes = [check.outcome for check in result.checks]
     counts = [f"{outcomes.count(name)} {name}" for name in SEVERITY if name in outcomes]
-    sign = "✓" if result.outcome == "passed" else "✗"
+    sign = "✓" if result.outcome is CellOutcome.PASSED else "✗"
     names = (result.cell.id, stored.device, stored.driver)
     return [*map(escape, names), f"{sign} {result.outcome}", ", ".join(counts) or "none"]
 

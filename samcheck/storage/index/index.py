@@ -24,14 +24,14 @@ from samcheck.errors import BadInput
 from samcheck.files import InUse
 from samcheck.guest import record
 from samcheck.storage import results
-from samcheck.storage.index import parquet, parts, rows, tables
+from samcheck.storage.index import check_rows, parquet, parts, tables
 from samcheck.storage.index.parts import Parts, Stamp
 
 LIST, READERS, COMPLETE = "index.json", "readers", ".parquet"
 #: How the names of all that is made in the folder of an index end, but for these two and the mark.
 MADE = (COMPLETE, ".ndjson", files.DRAFT)
 #: Of what an index is made: where one of these changes, it is made anew.
-MAKERS = (tables, parquet, rows, results, codec, record)
+MAKERS = (tables, parquet, check_rows, results, codec, record)
 #: A file may change again without a sign of it for so long: the clock of file systems ticks.
 TICK_SECONDS = 0.1
 #: A stamp that no file has.
@@ -46,7 +46,7 @@ Say = Callable[[str], None]
 
 
 @dataclass(frozen=True)
-class Index:
+class ResultsIndex:
     """An index that is up to date.
 
     Attributes:
@@ -74,7 +74,7 @@ def folder_of(root: Path) -> Path:
 
 
 @contextmanager
-def current(root: Path, say: Say) -> Iterator[Index]:
+def current(root: Path, say: Say) -> Iterator[ResultsIndex]:
     """The index of `root`, brought up to date first; its files stay as long as this is open.
 
     Raises:
@@ -88,8 +88,8 @@ def current(root: Path, say: Say) -> Iterator[Index]:
             held, problems = _updated(folder, root, say)
             _sweep(folder, held)
             reading.enter_context(_reading(folder))
-        cells, checks = ([_file(folder, name, of) for name in held] for of in ("cells", "checks"))
-        yield Index(cells, checks, problems, sum(map(len, held.values())))
+        cells, checks = ([_file(folder, name, table) for name in held] for table in ("cells", "checks"))
+        yield ResultsIndex(cells, checks, problems, sum(map(len, held.values())))
 
 
 def forget(root: Path) -> None:
@@ -184,8 +184,8 @@ def _read_all(
     if len(todo) > parts.PART:
         say(f"reading {len(todo)} new or changed results of {root} into an index ({folder})")
     for start in range(0, len(todo), parts.PART):
-        some = todo[start : start + parts.PART]
-        name, good, bad = _part(folder, root, some, duck)
+        batch = todo[start : start + parts.PART]
+        name, good, bad = _part(folder, root, batch, duck)
         problems += bad
         if good:
             held = {**held, name: {file: _noted(there[file]) for file in good}}
@@ -199,21 +199,21 @@ def _noted(stamp: Stamp) -> Stamp:
     return stamp if settled else Stamp(-1, stamp.modified_ns, stamp.changed_ns)
 
 
-def _part(folder: Path, root: Path, some: Sequence[str], duck: Any) -> tuple[str, list[str], list[str]]:
+def _part(folder: Path, root: Path, batch: Sequence[str], duck: Any) -> tuple[str, list[str], list[str]]:
     """Make a part of some files: its name, those that are results, a sentence for each of the others."""
     name, cells, good, bad = uuid.uuid4().hex, [], [], []
 
     def checks() -> Iterator[dict[str, Any]]:
-        for file in some:
+        for file in batch:
             path = root / file
             try:
-                found = results.stored(path, results.read(path))
+                stored = results.stored(path, results.read(path))
             except BadInput as problem:
                 bad.append(files.named(str(problem)))
                 continue
             good.append(file)
-            cells.append(tables.cell(Path(file), found))
-            yield from tables.checks(Path(file), found)
+            cells.append(tables.cell(Path(file), stored))
+            yield from tables.checks(Path(file), stored)
 
     parquet.write_rows(duck, checks(), tables.CHECKS, _file(folder, name, "checks"))
     parquet.write_rows(duck, cells, tables.CELLS, _file(folder, name, "cells"))
@@ -224,20 +224,20 @@ def _joined(folder: Path, duck: Any, pack: parts.Pack) -> str:
     """Make one part of several; its name."""
     name = uuid.uuid4().hex
     files = ", ".join(parquet.literal(tables.name_of(Path(file))) for file in pack.files)
-    for of in ("checks", "cells"):
-        old = [_file(folder, part, of) for part in pack.parts]
-        parquet.copy(duck, f"FROM {parquet.scan(old)} WHERE file IN ({files})", _file(folder, name, of))
+    for table in ("checks", "cells"):
+        old = [_file(folder, part, table) for part in pack.parts]
+        parquet.copy(duck, f"FROM {parquet.scan(old)} WHERE file IN ({files})", _file(folder, name, table))
     return name
 
 
-def _file(folder: Path, name: str, of: str) -> Path:
-    return folder / f"{name}-{of}{COMPLETE}"
+def _file(folder: Path, name: str, table: str) -> Path:
+    return folder / f"{name}-{table}{COMPLETE}"
 
 
 def _there(root: Path) -> dict[str, Stamp]:
     """What may be results: the same files that the table is made from."""
-    found = {}
-    for path in root.glob("*/*/*.json"):
+    stamps = {}
+    for path in results.result_files(root):
         try:
             seen = path.stat()
             stamp = Stamp(seen.st_size, seen.st_mtime_ns, seen.st_ctime_ns)
@@ -245,8 +245,8 @@ def _there(root: Path) -> dict[str, Stamp]:
             if not path.is_symlink():  # gone meanwhile
                 continue
             stamp = UNREADABLE  # it leads nowhere, or in a circle: reading it says so
-        found[str(path.relative_to(root))] = stamp
-    return found
+        stamps[str(path.relative_to(root))] = stamp
+    return stamps
 
 
 def _maker() -> str:
@@ -258,7 +258,7 @@ def _maker() -> str:
 
 
 def _list(folder: Path, root: Path, held: Parts) -> None:
-    listed = {name: {file: astuple(stamp) for file, stamp in of.items()} for name, of in held.items()}
+    listed = {name: {file: astuple(stamp) for file, stamp in part.items()} for name, part in held.items()}
     content = {"maker": _maker(), "root": str(root.resolve()), "parts": listed}
     files.write_atomically(folder / LIST, json.dumps(content).encode())
 
@@ -271,10 +271,10 @@ def _listed(folder: Path) -> Parts:
             return {}
         os.utime(folder / LIST)  # at each use: `samcheck clean` goes by its time
         return {
-            name: {file: Stamp(*stamp) for file, stamp in of.items()}
-            for name, of in content["parts"].items()
+            name: {file: Stamp(*stamp) for file, stamp in listed.items()}
+            for name, listed in content["parts"].items()
             # DuckDB would wait for what a FIFO says.
-            if all(_is_part(_file(folder, name, of)) for of in ("cells", "checks"))
+            if all(_is_part(_file(folder, name, table)) for table in ("cells", "checks"))
         }
     except (BadInput, OSError, ValueError, KeyError, TypeError, AttributeError):
         return {}
@@ -286,7 +286,7 @@ def _is_part(path: Path) -> bool:
 
 def _sweep(folder: Path, held: Parts) -> None:
     """Remove what is not listed: parts that others took the place of, and what was killed half way."""
-    listed = {_file(folder, name, of) for name in held for of in ("cells", "checks")}
+    listed = {_file(folder, name, table) for name in held for table in ("cells", "checks")}
     stale = [path for path in folder.iterdir() if path not in listed and path.name.endswith(MADE)]
     with suppress(BlockingIOError), _reading(folder, NOBODY):
         for path in stale:

@@ -19,7 +19,7 @@ from pydantic_core import to_json
 
 from samcheck import owned
 from samcheck.errors import BadInput
-from samcheck.storage.index.rows import COLUMNS, Value, rows
+from samcheck.storage.index.check_rows import COLUMNS, Value, rows
 from samcheck.storage.results import Stored
 
 #: Rows that are written at once.
@@ -41,7 +41,7 @@ ALONE = {
 }
 
 
-def write(found: Iterable[Stored], problems: list[str], stream: IO[bytes]) -> None:
+def write(stored: Iterable[Stored], problems: list[str], stream: IO[bytes]) -> None:
     """Parquet; `metrics` and `settings` are maps.
 
     Raises:
@@ -50,9 +50,9 @@ def write(found: Iterable[Stored], problems: list[str], stream: IO[bytes]) -> No
     with connected() as duck, tempfile.TemporaryDirectory(prefix=TEMPORARY) as folder:
         owned.mark(Path(folder))
         parts: list[Path] = []
-        for some in _batches(chain.from_iterable(map(rows, found))):
+        for batch in _batches(chain.from_iterable(map(rows, stored))):
             parts.append(Path(folder) / f"{len(parts)}.parquet")
-            write_rows(duck, some, KINDS, parts[-1])
+            write_rows(duck, batch, KINDS, parts[-1])
         if not parts:
             parts.append(Path(folder) / "none.parquet")
             write_rows(duck, (), KINDS, parts[0])
@@ -62,9 +62,9 @@ def write(found: Iterable[Stored], problems: list[str], stream: IO[bytes]) -> No
             shutil.copyfileobj(written, stream)
 
 
-def _batches(every: Iterator[dict[str, Value]]) -> Iterator[list[dict[str, Value]]]:
-    while some := list(islice(every, BATCH)):
-        yield some
+def _batches(rows: Iterator[dict[str, Value]]) -> Iterator[list[dict[str, Value]]]:
+    while batch := list(islice(rows, BATCH)):
+        yield batch
 
 
 def connected(**settings: str) -> Any:
@@ -82,11 +82,11 @@ def connected(**settings: str) -> Any:
     return duckdb.connect(":memory:", config={**ALONE, **settings})
 
 
-def write_rows(duck: Any, some: Iterable[Mapping[str, Any]], kinds: Mapping[str, str], path: Path) -> None:
+def write_rows(duck: Any, rows: Iterable[Mapping[str, Any]], kinds: Mapping[str, str], path: Path) -> None:
     """Make a Parquet file of rows, whose columns are `kinds`; it is on the disk when this returns."""
     with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".ndjson") as lines:
         longest = 0
-        for row in some:
+        for row in rows:
             longest = max(longest, lines.write(to_json(row, inf_nan_mode="constants") + b"\n"))
         lines.flush()
         columns = ", ".join(f"{literal(name)}: {literal(kind)}" for name, kind in kinds.items())

@@ -64,10 +64,10 @@ def _current(files: Files, there: Files) -> Files:
     return {file: stamp for file, stamp in files.items() if there.get(file) == stamp}
 
 
-def _packed(some: Sequence[tuple[str, Files]]) -> Iterator[Pack]:
+def _packed(parts: Sequence[tuple[str, Files]]) -> Iterator[Pack]:
     names: list[str] = []
     together: dict[str, Stamp] = {}
-    for name, files in some:
+    for name, files in parts:
         if names and len(together) + len(files) > PART:
             yield Pack(tuple(names), together)
             names, together = [], {}

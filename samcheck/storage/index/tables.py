@@ -8,8 +8,8 @@ from typing import Any
 
 from samcheck import files
 from samcheck.guest.record import Fingerprint
+from samcheck.storage.index.check_rows import OF_CHECK, SHARED, head
 from samcheck.storage.index.parquet import KINDS, NUMBER, NUMBERS, TEXT, TEXTS
-from samcheck.storage.index.rows import OF_CHECK, SHARED, head
 from samcheck.storage.results import Stored
 
 #: In SQL, `check` and `group` are words of its own, and must be quoted.
@@ -105,5 +105,5 @@ def columns(name: str) -> list[str]:
     return (
         every
         if name == "checks"
-        else [*(each for each in every if each not in NOT_OF_NUMBERS), "metric", "value"]
+        else [*(column for column in every if column not in NOT_OF_NUMBERS), "metric", "value"]
     )

@@ -16,7 +16,7 @@ from pathlib import Path
 from samcheck import facts
 from samcheck.analysis.interleave import PairedRun, meet
 from samcheck.environments import choice
-from samcheck.guest.record import CellResult
+from samcheck.guest.record import CHECK_SECONDS, CellResult
 from samcheck.matrix import PlannedCell, explain
 from samcheck.run import repetitions
 from samcheck.run.context import Settings
@@ -88,7 +88,7 @@ def main() -> None:
         "fast",
         chosen.environment,
         chosen.why,
-        900.0,
+        CHECK_SECONDS,
         variants=("tiny",),
         only=BENCHMARKS,
         gates=Gates(jobs=2),

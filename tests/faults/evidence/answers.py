@@ -36,12 +36,12 @@ def features() -> Any:
 @evidence
 def answers() -> Any:
     """Logits, scores and low-resolution logits for every kind of prompt."""
-    from samcheck.guest.models import pipeline
+    from samcheck.guest.models import inference
 
     predictor, drawn = ready(), scene()
     found = {}
-    for kind in pipeline.PROMPT_KINDS:
-        given = pipeline.prompt(drawn, kind, 256)
+    for kind in inference.PROMPT_KINDS:
+        given = inference.prompt(drawn, kind, 256)
         answer = predictor.predict(return_logits=True, **given.arguments())
         found[kind] = [digest(each) for each in answer]
     found["batch"] = [digest(each) for each in boxes(predictor)]
@@ -51,18 +51,18 @@ def answers() -> Any:
 @evidence
 def masks() -> Any:
     """Masks for a point."""
-    from samcheck.guest.models import pipeline
+    from samcheck.guest.models import inference
 
-    given = pipeline.prompt(scene(), "point")
+    given = inference.prompt(scene(), "point")
     return [digest(each) for each in ready().predict(**given.arguments())]
 
 
 @evidence
 def square() -> Any:
     """Masks of a square picture."""
-    from samcheck.guest.models import pipeline
+    from samcheck.guest.models import inference
 
-    given = pipeline.prompt(scene(7, 90, 90), "point")
+    given = inference.prompt(scene(7, 90, 90), "point")
     return [digest(each) for each in ready(90, 90).predict(**given.arguments())]
 
 

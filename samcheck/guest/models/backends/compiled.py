@@ -86,8 +86,8 @@ def cut(step: Callable[..., Any], *inputs: Any) -> Cut:
     if torch.__version__.startswith("2.0."):  # returns a tuple, whose reasons count the end as a break
         _, _, graphs, _, reasons, _ = explain(step, *inputs)
         return Cut(len(graphs), len(graphs) - 1, _first_line(reasons[: len(graphs) - 1]))
-    found = explain(step)(*inputs)
-    return Cut(found.graph_count, found.graph_break_count, _first_line(found.break_reasons))
+    explained = explain(step)(*inputs)
+    return Cut(explained.graph_count, explained.graph_break_count, _first_line(explained.break_reasons))
 
 
 def _first_line(reasons: List[Any]) -> str:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import Any, Dict, Iterator, Tuple
 
 from ..exported_decoder import OUTPUTS
-from ..pipeline import Prediction
+from ..inference import Prediction
 from . import module
 
 CPU, CUDA = "CPUExecutionProvider", "CUDAExecutionProvider"
@@ -63,7 +63,7 @@ def plain_session(path: str, provider: str) -> Any:
         )
 
 
-class Session:
+class DecoderSession:
     """An exported decoder that runs on `provider`, or not at all.
 
     Raises:
@@ -81,11 +81,11 @@ class Session:
 
     def predict(self, feed: Dict[str, Any]) -> Prediction:
         """All four masks for one prompt; those of a decoder without resizing at low resolution only."""
-        taken = {each.name: feed[each.name] for each in self._session.get_inputs()}
-        given = [each.name for each in self._session.get_outputs()]
-        found = {name: value[0] for name, value in zip(given, self._session.run(given, taken))}
-        found.setdefault("masks", found["low_res_masks"])
-        logits, scores, low = (found[name] for name in OUTPUTS)
+        taken = {node.name: feed[node.name] for node in self._session.get_inputs()}
+        names = [node.name for node in self._session.get_outputs()]
+        outputs = {name: value[0] for name, value in zip(names, self._session.run(names, taken))}
+        outputs.setdefault("masks", outputs["low_res_masks"])
+        logits, scores, low = (outputs[name] for name in OUTPUTS)
         return Prediction(logits, low, scores)
 
 

@@ -7,7 +7,7 @@ from typing import Any, Dict, List
 
 import torch
 
-from ..pipeline import Prediction
+from ..inference import Prediction
 from . import Unavailable, module
 
 WORKSPACE_BYTES = 1 << 30
@@ -43,8 +43,8 @@ def _network_flags(tensorrt: Any) -> int:
 def _parse(tensorrt: Any, network: Any, logger: Any, path: str) -> None:
     parser = tensorrt.OnnxParser(network, logger)
     if not parser.parse_from_file(path):
-        found = [parser.get_error(index).desc() for index in range(parser.num_errors)]
-        raise EngineNotBuilt("; ".join(found) or "the ONNX file cannot be parsed")
+        errors = [parser.get_error(index).desc() for index in range(parser.num_errors)]
+        raise EngineNotBuilt("; ".join(errors) or "the ONNX file cannot be parsed")
 
 
 def _configure(tensorrt: Any, builder: Any, precision: str) -> Any:
@@ -137,6 +137,6 @@ class Engine:
 
     def predict(self, feed: Dict[str, Any]) -> Prediction:
         """All four masks for one prompt, at low resolution only."""
-        found = {name: tensor.cpu().numpy()[0] for name, tensor in self.run(feed).items()}
-        low = found["low_res_masks"]
-        return Prediction(low, low, found["iou_predictions"])
+        outputs = {name: tensor.cpu().numpy()[0] for name, tensor in self.run(feed).items()}
+        low = outputs["low_res_masks"]
+        return Prediction(low, low, outputs["iou_predictions"])

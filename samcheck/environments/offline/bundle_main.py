@@ -28,8 +28,8 @@ def key(name: str) -> str:
 
 def has(paths: Sequence[str]) -> set[str]:
     """The distributions that a Python with these paths has."""
-    found = (distribution.metadata["Name"] for distribution in metadata.distributions(path=list(paths)))
-    return {key(name) for name in found if name}
+    names = (distribution.metadata["Name"] for distribution in metadata.distributions(path=list(paths)))
+    return {key(name) for name in names if name}
 
 
 def lacking(folder: Path, own: set[str]) -> list[str]:

@@ -101,7 +101,7 @@ def gpu_fraction(headroom: int) -> Iterator[None]:
 LIMITS: Dict[str, Callable[[int], Any]] = {"cpu": address_space, "cuda": gpu_fraction}
 
 
-class Gauge:
+class MemoryGauge:
     """The most memory that a step needs beyond what was in use when it began.
 
     Attributes:
@@ -138,14 +138,14 @@ class Gauge:
 
 def need(step: Callable[[], Any], device: str) -> int:
     """Bytes that `step` needs at its most beyond what is in use now."""
-    gauge = Gauge(device)
+    gauge = MemoryGauge(device)
     gauge.start()
     step()
     gauge.stop()
     return gauge.needed
 
 
-class Step(NamedTuple):
+class PatchTarget(NamedTuple):
     """A part of a longer call: the attribute `name` of `owner`, which the call calls."""
 
     owner: Any
@@ -153,19 +153,19 @@ class Step(NamedTuple):
 
 
 @contextmanager
-def _watched(step: Step, begin: Callable[[], Any], end: Callable[[], Any]) -> Iterator[None]:
+def _watched(step: PatchTarget, begin: Callable[[], Any], end: Callable[[], Any]) -> Iterator[None]:
     """Inside, the first call of `step` does `begin` before it and `end` after it."""
     original, own = getattr(step.owner, step.name), step.name in vars(step.owner)
     first = [True]
 
-    def watched(*given: Any, **named: Any) -> Any:
+    def watched(*arguments: Any, **named: Any) -> Any:
         if not first:
-            return original(*given, **named)
+            return original(*arguments, **named)
         first.clear()
         begin()
-        found = original(*given, **named)
+        result = original(*arguments, **named)
         end()
-        return found
+        return result
 
     setattr(step.owner, step.name, watched)
     try:
@@ -178,15 +178,15 @@ def _watched(step: Step, begin: Callable[[], Any], end: Callable[[], Any]) -> It
 
 
 @contextmanager
-def gauged(step: Step, device: str) -> Iterator[Gauge]:
+def gauged(step: PatchTarget, device: str) -> Iterator[MemoryGauge]:
     """Inside, the memory that `step` needs is measured."""
-    gauge = Gauge(device)
+    gauge = MemoryGauge(device)
     with _watched(step, gauge.start, gauge.stop):
         yield gauge
 
 
 @contextmanager
-def limited(step: Step, device: str, headroom: int) -> Iterator[None]:
+def limited(step: PatchTarget, device: str, headroom: int) -> Iterator[None]:
     """Inside, `headroom` bytes may still be allocated from the moment on that `step` begins."""
     with ExitStack() as stack:
         limit = LIMITS[device](headroom)

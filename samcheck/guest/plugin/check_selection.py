@@ -9,7 +9,7 @@ import pytest
 
 from ..journal import storable
 from ..record import GROUP_NAMES
-from .groups import group_of
+from .check_groups import group_of
 
 
 def require_groups(config: pytest.Config) -> None:

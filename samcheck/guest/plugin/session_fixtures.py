@@ -79,7 +79,7 @@ def oracle_model(loaded: Any, variant: str) -> Any:
 @pytest.fixture(scope="session")
 def reference(oracle_model: Any, loaded: Any, scene: Any) -> Callable[[str], Any]:
     """The oracle's prediction for a kind of prompt on the scene, computed once."""
-    from ..models import pipeline
+    from ..models import inference
 
     encoded = oracle_model.encode(scene.image)
     made: Dict[str, Any] = {}
@@ -87,7 +87,7 @@ def reference(oracle_model: Any, loaded: Any, scene: Any) -> Callable[[str], Any
     def get(kind: str) -> Any:
         if kind not in made:
             side = loaded.image_encoder.img_size
-            made[kind] = oracle_model.predict(encoded, pipeline.prompt(scene, kind, side))
+            made[kind] = oracle_model.predict(encoded, inference.prompt(scene, kind, side))
         return made[kind]
 
     return get
@@ -96,14 +96,14 @@ def reference(oracle_model: Any, loaded: Any, scene: Any) -> Callable[[str], Any
 @pytest.fixture(scope="session")
 def affordable(variant: str, precision: str, device: str) -> None:
     """Skips a large variant in a precision that this CPU only emulates: it would take hours."""
-    from ..models import availability, precisions
+    from ..models import precision_support, precisions
 
     if VARIANTS[variant].tier == "fast" or device != "cpu":
         return
     wanted = precisions.PRECISIONS[precision]
-    if availability.unavailable(wanted, device):
+    if precision_support.unavailable(wanted, device):
         return  # for others to tell
-    slower = availability.slowdown(wanted.dtype)
+    slower = precision_support.slowdown(wanted.dtype)
     if slower > SLOWEST:
         pytest.skip(
             "{} products are {:.0f} times slower than fp32 on this CPU, more than {:.0f}: only the "
@@ -114,10 +114,10 @@ def affordable(variant: str, precision: str, device: str) -> None:
 @pytest.fixture(scope="session")
 def model(loaded: Any, affordable: None, precision: str, device: str, exact_float32: None) -> Any:
     """The model on the device, on the safe path of `precision`; skips where it cannot run."""
-    from ..models import availability, precisions
+    from ..models import precision_support, precisions
 
     wanted = precisions.PRECISIONS[precision]
-    reason = availability.unavailable(wanted, device, loaded.image_encoder)
+    reason = precision_support.unavailable(wanted, device, loaded.image_encoder)
     if reason:
         pytest.skip("no {} on {}: {}".format(precision, device, reason))
     return precisions.apply(loaded, wanted, device)
@@ -130,7 +130,7 @@ def new_predictor(variant: str) -> Callable[[Any], Any]:
 
 
 @pytest.fixture(scope="session")
-def encoded(model: Any, new_predictor: Callable[[Any], Any], scene: Any) -> "Tuple[Any, str]":
+def encoded(model: Any, new_predictor: Callable[[Any], Any], scene: Any) -> Tuple[Any, str]:
     """A predictor with the scene's image encoded, and what its encoder really computed in."""
     from ..models import precisions
 
@@ -139,7 +139,7 @@ def encoded(model: Any, new_predictor: Callable[[Any], Any], scene: Any) -> "Tup
 
 
 @pytest.fixture(scope="session")
-def ready(encoded: "Tuple[Any, str]") -> Any:
+def ready(encoded: Tuple[Any, str]) -> Any:
     """A predictor of the model with the scene's image encoded, for checks that only ask it."""
     return encoded[0]
 
@@ -157,6 +157,6 @@ def turns(request: pytest.FixtureRequest, settings: Dict[str, str]) -> Any:
 
 
 @pytest.fixture(scope="session")
-def computed_in(encoded: "Tuple[Any, str]") -> str:
+def computed_in(encoded: Tuple[Any, str]) -> str:
     """What the encoder of `ready` really computed in."""
     return encoded[1]

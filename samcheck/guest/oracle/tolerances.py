@@ -7,7 +7,7 @@ from typing import Dict
 
 import numpy as np
 
-from ..models.pipeline import Prediction
+from ..models.inference import Prediction
 
 #: A mask may differ from the oracle's, off the decision boundary, in one pixel of a thousand.
 MASK_IOU = 0.999
@@ -81,42 +81,44 @@ class Deviation:
             ("{:.2g} of the pixels are undecided, {:.2g} allowed", self.band, BAND),
         )
         # not (seen <= limit), so that NaN is a problem
-        found = [text.format(seen, limit) for text, seen, limit in limits if not seen <= limit]
+        problems = [text.format(seen, limit) for text, seen, limit in limits if not seen <= limit]
         if not self.same_best:
-            found.append("another mask has the highest score")
-        return "; ".join(found)
+            problems.append("another mask has the highest score")
+        return "; ".join(problems)
 
 
-def relative_error(found: np.ndarray, expected: np.ndarray) -> float:
+def relative_error(actual: np.ndarray, expected: np.ndarray) -> float:
     """L2 norm of the difference over that of `expected`."""
-    return float(np.linalg.norm(found - expected) / np.linalg.norm(expected))
+    return float(np.linalg.norm(actual - expected) / np.linalg.norm(expected))
 
 
-def iou(one: np.ndarray, other: np.ndarray) -> float:
+def iou(left: np.ndarray, right: np.ndarray) -> float:
     """Of two masks, bool; 1 if both are empty."""
-    union = np.logical_or(one, other).sum()
-    return 1.0 if union == 0 else float(np.logical_and(one, other).sum() / union)
+    union = np.logical_or(left, right).sum()
+    return 1.0 if union == 0 else float(np.logical_and(left, right).sum() / union)
 
 
-def deviation(found: Prediction, expected: Prediction, tolerance: Tolerance) -> Deviation:
-    """Measure `found` against the oracle.
+def deviation(actual: Prediction, expected: Prediction, tolerance: Tolerance) -> Deviation:
+    """Measure `actual` against the oracle.
 
     Masks are compared only where the oracle's logit is larger than what the tolerance allows logits
     to move by: a pixel at +0.001 may honestly flip, one at +3 may not.
     """
     spread = np.sqrt(np.mean(expected.logits**2))
     decided = np.abs(expected.logits) > 4 * tolerance.logits * spread
-    ious = [iou(mask & sure, truth & sure) for mask, truth, sure in zip(found.masks, expected.masks, decided)]
+    ious = [
+        iou(mask & sure, truth & sure) for mask, truth, sure in zip(actual.masks, expected.masks, decided)
+    ]
     return Deviation(
-        logits=relative_error(found.low_resolution, expected.low_resolution),
-        full=relative_error(found.logits, expected.logits),
-        score=float(np.abs(found.scores - expected.scores).max()),
+        logits=relative_error(actual.low_resolution, expected.low_resolution),
+        full=relative_error(actual.logits, expected.logits),
+        score=float(np.abs(actual.scores - expected.scores).max()),
         mask_iou=min(ious),
         band=float(1 - decided.mean()),
-        same_best=_same_best(found.scores, expected.scores, tolerance.score),
+        same_best=_same_best(actual.scores, expected.scores, tolerance.score),
     )
 
 
-def _same_best(found: np.ndarray, expected: np.ndarray, tolerance: float) -> bool:
+def _same_best(actual: np.ndarray, expected: np.ndarray, tolerance: float) -> bool:
     """Whether picking the mask with the highest score picks one that is the best to within rounding."""
-    return bool(expected[int(np.argmax(found))] >= expected.max() - 2 * tolerance)
+    return bool(expected[int(np.argmax(actual))] >= expected.max() - 2 * tolerance)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from samcheck import codec, files
+from samcheck import codec
 from samcheck.errors import BadInput
 from samcheck.guest.record import Fingerprint
+from samcheck.sanitize import printable
 
-_FINGERPRINT = codec.Shape(Fingerprint)
+_FINGERPRINT = codec.RecordDecoder(Fingerprint)
 
 
 def as_fingerprint(content: bytes) -> Fingerprint:
@@ -18,6 +19,4 @@ def as_fingerprint(content: bytes) -> Fingerprint:
     try:
         return _FINGERPRINT.whole(_FINGERPRINT.read(content))
     except ValueError as error:
-        raise BadInput(
-            f"what the probe reported is not a fingerprint: {files.printable(str(error))}"
-        ) from None
+        raise BadInput(f"what the probe reported is not a fingerprint: {printable(str(error))}") from None

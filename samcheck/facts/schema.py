@@ -43,7 +43,7 @@ Capability = Annotated[str, Field(pattern=r"^\d+\.\d$")]
 Forwarding = Literal["supported", "not-needed", "newer-driver"]
 
 
-class Row(BaseModel):
+class Fact(BaseModel):
     """One fact, how sure it is, and where it comes from."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=False)
@@ -52,7 +52,7 @@ class Row(BaseModel):
     source: tuple[Text, ...] = Field(min_length=1)
 
 
-class Build(Row):
+class Build(Fact):
     """A CUDA build of a PyTorch release.
 
     Attributes:
@@ -70,7 +70,7 @@ class Build(Row):
     cudnn: Known = ""
 
 
-class Release(Row):
+class Release(Fact):
     """A PyTorch release, the torchvision that belongs to it, and its Pythons.
 
     Attributes:
@@ -103,21 +103,21 @@ class Release(Row):
         return next((build for build in self.builds if build.tag == tag), None)
 
 
-class DriverFloor(Row):
+class DriverFloor(Fact):
     """The oldest driver for builds of one CUDA major version."""
 
     cuda_major: int
     driver: VersionText
 
 
-class Toolkit(Row):
+class Toolkit(Fact):
     """A CUDA toolkit and the Linux driver that it came with; `driver` is empty when it is not known."""
 
     version: VersionText
     driver: Known = ""
 
 
-class Branch(Row):
+class Branch(Fact):
     """A branch of drivers.
 
     Attributes:
@@ -134,14 +134,14 @@ class Branch(Row):
     cuda: VersionText
 
 
-class Forward(Row):
+class Forward(Fact):
     """Whether the forward-compatibility package of a CUDA version works on older driver branches."""
 
     cuda: VersionText
     branches: dict[int, Forwarding]
 
 
-class Gpu(Row):
+class GpuModel(Fact):
     """A GPU. `host` is the CPU it comes with: on ``aarch64`` no build of these facts runs."""
 
     name: Text
@@ -152,7 +152,7 @@ class Gpu(Row):
     host: Literal["x86_64", "aarch64"]
 
 
-class Memory(Row):
+class Memory(Fact):
     """A size of memory that a GPU is sold with.
 
     Attributes:
@@ -169,7 +169,7 @@ class Memory(Row):
     by: Literal["PyTorch", "CUDA", "nvidia-smi", ""] = ""
 
 
-class Architecture(Row):
+class Architecture(Fact):
     """A compute capability, and which CUDA versions and drivers know it.
 
     Attributes:
@@ -186,7 +186,7 @@ class Architecture(Row):
     first_driver: Known = ""
 
 
-class NumpySeries(Row):
+class NumpySeries(Fact):
     """A minor series of NumPy, its newest release, and the Pythons that release has a wheel for."""
 
     series: VersionText
@@ -194,7 +194,7 @@ class NumpySeries(Row):
     pythons: tuple[Python, ...]
 
 
-class OnnxRuntime(Row):
+class OnnxRuntime(Fact):
     """Releases of onnxruntime-gpu with the same needs; `tensorrt` maps its releases to TensorRT's."""
 
     versions: Range
@@ -205,7 +205,7 @@ class OnnxRuntime(Row):
     note: str = ""
 
 
-class TensorRt(Row):
+class TensorRt(Fact):
     """Releases of TensorRT with the same needs.
 
     Attributes:
@@ -225,7 +225,7 @@ class TensorRt(Row):
     note: str = ""
 
 
-class Model(Row):
+class Model(Fact):
     """A package that provides SAM, and what it needs; empty fields are without a known limit."""
 
     name: Text
@@ -238,7 +238,7 @@ class Model(Row):
     note: str = ""
 
 
-class Rule(Row):
+class CompatibilityRule(Fact):
     """Why a combination cannot exist, or what limits it.
 
     Attributes:
@@ -256,7 +256,7 @@ class Rule(Row):
     symptom: str = ""
 
 
-class Package(Row):
+class Package(Fact):
     """The release of a package to install, by Python, and the oldest NumPy that it takes there."""
 
     name: Text
@@ -265,7 +265,7 @@ class Package(Row):
     numpy_min: dict[str, str] = {}
 
 
-class Base(Row):
+class Base(Fact):
     """A base image that brings a Python."""
 
     python: Text
@@ -274,7 +274,7 @@ class Base(Row):
     suite: str = ""
 
 
-class Size(Row):
+class Size(Fact):
     """Upper bounds for one environment, in MiB."""
 
     build: Literal["cuda", "cpu"]

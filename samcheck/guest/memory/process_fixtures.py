@@ -1,6 +1,6 @@
 """Fixtures for what needs a process of its own, since a limit on memory holds for a whole process.
 
-PyTorch is not imported here: see `samcheck.guest.plugin.fixtures`.
+PyTorch is not imported here: see `samcheck.guest.plugin.session_fixtures`.
 """
 
 from __future__ import annotations
@@ -26,21 +26,21 @@ class Tasks:
     """Another process that does tasks on memory, each in a fresh copy of it; started when first asked."""
 
     def __init__(self, device: str, variant: str) -> None:
-        given = ("--serve", "--device", device, "--variant", variant)
-        self.command = command("samcheck.guest.memory", *given)
-        self.process: Optional["subprocess.Popen[str]"] = None
+        arguments = ("--serve", "--device", device, "--variant", variant)
+        self.command = command("samcheck.guest.memory", *arguments)
+        self.process: Optional[subprocess.Popen[str]] = None
         self.log: IO[str] = tempfile.TemporaryFile("w+")  # noqa: SIM115  # as long as the process
         self.known: Dict[str, Any] = {}
 
-    def ask(self, task: str, **given: Any) -> Any:
+    def ask(self, task: str, **arguments: Any) -> Any:
         """What the task gives; it is done once only."""
-        line = json.dumps({"task": task, "given": given}, sort_keys=True)
+        line = json.dumps({"task": task, "arguments": arguments}, sort_keys=True)
         if line not in self.known:
             self.known[line] = self._answer(line)
         answer = self.known[line]
         if "error" in answer:
-            pytest.fail("{} {}: {}".format(task, given or "", answer["error"]), pytrace=False)
-        return answer["found"]
+            pytest.fail("{} {}: {}".format(task, arguments or "", answer["error"]), pytrace=False)
+        return answer["result"]
 
     def _answer(self, line: str) -> Any:
         if self.process is None or self.process.poll() is not None:
@@ -55,7 +55,7 @@ class Tasks:
             answer = ""
         return json.loads(answer) if answer else {"error": self._ended()}
 
-    def _start(self) -> "subprocess.Popen[str]":
+    def _start(self) -> subprocess.Popen[str]:
         pipe = subprocess.PIPE
         environment = dict(os.environ, PYTHONPATH=os.pathsep.join(sys.path))
         # Where a thread once had an arena of its own, glibc turns to its 64 MiB of reserved addresses when
@@ -113,8 +113,8 @@ def recovery(isolated: Ask, asked_with: Callable[[str], Sequence[str]]) -> Calla
     from .batch import Recovery
 
     def get(precision: str) -> Any:
-        found = isolated("batch", names=asked_with(precision))
-        return next(Recovery(**each) for each in found if each["precision"] == precision)
+        rows = isolated("batch", names=asked_with(precision))
+        return next(Recovery(**row) for row in rows if row["precision"] == precision)
 
     return get
 

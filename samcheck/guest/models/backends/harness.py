@@ -7,9 +7,9 @@ from typing import Any, Callable, Dict, Tuple
 
 import numpy as np
 
-from .. import exported_decoder, pipeline, scenes
-from ..export import ExportFailed, Exports, example
-from ..pipeline import Prediction, Prompt
+from .. import exported_decoder, inference, scenes
+from ..inference import Prediction, Prompt
+from ..onnx_export import ExportFailed, Exports, example
 from . import Unavailable, onnx_runtime, require_sam
 
 Size = Tuple[int, int]  # (H, W)
@@ -19,14 +19,14 @@ def prompt(kind: str, size: Size, side: int = 0) -> Prompt:
     """A prompt by its number of points, or by its kind, for the scene of `size`."""
     scene = scenes.draw(7, *size)
     if not kind.isdigit():
-        return pipeline.prompt(scene, kind, side)
+        return inference.prompt(scene, kind, side)
     random = np.random.Generator(np.random.PCG64(int(kind)))
     points = random.uniform((0, 0), size[::-1], (int(kind), 2))
     points[0] = scene.shapes[-1].point
     return Prompt(points, np.arange(1, int(kind) + 1) % 2)
 
 
-class Bench:
+class BackendHarness:
     """A model, in float32 on the CPU.
 
     Attributes:
@@ -39,7 +39,7 @@ class Bench:
         self.model, self.device, self.predictor = model, device, predictor
         self.on_device = copy.deepcopy(model).to(device)
         self._ready: Dict[Size, Any] = {}
-        self._sessions: Dict[str, onnx_runtime.Session] = {}
+        self._sessions: Dict[str, onnx_runtime.DecoderSession] = {}
 
     def input_sizes(self, points: str) -> Dict[str, Tuple[Any, ...]]:
         """What the inputs of an exported decoder must be, where the number of points is called `points`."""
@@ -67,7 +67,7 @@ class Bench:
         """What plain PyTorch answers, all four masks."""
         return exported_decoder.all_masks(self.ready(size), self.prompt(kind, size))
 
-    def session(self, how: str) -> onnx_runtime.Session:
+    def session(self, how: str) -> onnx_runtime.DecoderSession:
         """The decoder in ONNX Runtime on the device.
 
         Raises:
@@ -78,5 +78,5 @@ class Bench:
                 path = self.exports.get(how)
             except ExportFailed as error:
                 raise Unavailable("there is no file, see test_export[{}]: {}".format(how, error)) from error
-            self._sessions[how] = onnx_runtime.Session(path, onnx_runtime.provider_for(self.device))
+            self._sessions[how] = onnx_runtime.DecoderSession(path, onnx_runtime.provider_for(self.device))
         return self._sessions[how]

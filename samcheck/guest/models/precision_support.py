@@ -23,7 +23,7 @@ def unavailable(precision: Precision, device: str, encoder: Optional[nn.Module] 
             return None
         return "TF32 is a format of CUDA GPUs from compute capability 8.0 on"
     if precision.name == "int8-dynamic":
-        if encoder is not None and not any(isinstance(each, nn.Linear) for each in encoder.modules()):
+        if encoder is not None and not any(isinstance(layer, nn.Linear) for layer in encoder.modules()):
             return "the encoder has no linear layers, which are what is quantised dynamically"
         return _no_int8(device)
     if precision.name.startswith("autocast"):
@@ -94,12 +94,12 @@ def slowdown(dtype: torch.dtype, size: int = 512, rounds: int = 10, seconds: flo
     Both in turn, and the best of each: other processes, too, want the processor, and one that had it for
     all products of one kind made float32 eight times slower than itself.
     """
-    operands = {each: torch.ones((size, size), dtype=each) for each in (dtype, torch.float32)}
-    times: Dict[torch.dtype, List[float]] = {each: [] for each in operands}
+    operands = {kind: torch.ones((size, size), dtype=kind) for kind in (dtype, torch.float32)}
+    times: Dict[torch.dtype, List[float]] = {kind: [] for kind in operands}
     end = time.perf_counter() + seconds
     while len(times[dtype]) < 3 or (len(times[dtype]) <= rounds and time.perf_counter() < end):
-        for each, operand in operands.items():
+        for kind, operand in operands.items():
             begin = time.perf_counter()
             operand @ operand
-            times[each].append(time.perf_counter() - begin)
+            times[kind].append(time.perf_counter() - begin)
     return min(times[dtype][1:]) / min(times[torch.float32][1:])  # the first one warms up

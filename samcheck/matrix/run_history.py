@@ -8,8 +8,8 @@ from statistics import median
 
 from samcheck.cells import Cell
 from samcheck.facts.compatibility import AXES
-from samcheck.guest.record import CellResult
-from samcheck.matrix.coverage import pairs_of
+from samcheck.guest.record import CellOutcome, CellResult
+from samcheck.matrix.pair_coverage import pairs_of
 from samcheck.matrix.space import Pair
 
 #: Minutes where nothing was measured: to make an environment from a wheel cache, and to run a tier in it,
@@ -48,7 +48,7 @@ def of(stored: Iterable[CellResult]) -> History:
     tried: set[Pair] = set()
     minutes: dict[tuple[str, str], float] = {}
     for result in stored:
-        if result.outcome != "passed":
+        if result.outcome is not CellOutcome.PASSED:
             failed.add(result.cell.id)
         if not result.groups:
             tried |= pairs_of({axis: str(getattr(result.cell, axis)) for axis in AXES}, AXES)

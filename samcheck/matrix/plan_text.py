@@ -8,7 +8,7 @@ from typing import Any
 
 from samcheck.facts import Facts
 from samcheck.facts.compatibility import Obstacle
-from samcheck.matrix.coverage import Coverage
+from samcheck.matrix.pair_coverage import Coverage
 from samcheck.matrix.planner import Plan, PlannedCell, against
 from samcheck.matrix.space import Pair
 
@@ -61,10 +61,10 @@ def _host(plan: Plan, facts: Facts) -> Iterator[str]:
     by_obstacle: dict[Obstacle, list[str]] = {}
     counts: dict[str, int] = {}
     for row in plan.cells:
-        found = against(row, plan.host, facts)
-        worst = next((kind for kind in VERDICTS if any(each.kind == kind for each in found)), "")
+        obstacles = against(row, plan.host, facts)
+        worst = next((kind for kind in VERDICTS if any(obstacle.kind == kind for obstacle in obstacles)), "")
         counts[worst] = counts.get(worst, 0) + 1
-        for obstacle in found:
+        for obstacle in obstacles:
             if obstacle.kind == worst:
                 by_obstacle.setdefault(obstacle, []).append(row.cell.id)
     if plan.host and plan.cells:
@@ -90,7 +90,7 @@ def _coverage(seen: Coverage, most: int) -> Iterator[str]:
     yield f"pairs: {len(seen.covered)} of {seen.possible} possible ones are covered"
     if seen.uncovered:
         yield f"not covered: {len(seen.uncovered)}"
-    yield from _first((f"  {pair(each)}" for each in seen.uncovered), most, len(seen.uncovered))
+    yield from _first((f"  {pair(both)}" for both in seen.uncovered), most, len(seen.uncovered))
     # That `cuda = "auto"` takes one build of each release rules the others out, which is no news.
     impossible = {both: why for both, why in seen.impossible.items() if why.rule != "matrix"}
     rows = list(grouped(impossible.items()))
@@ -99,8 +99,8 @@ def _coverage(seen: Coverage, most: int) -> Iterator[str]:
     yield from _first((f"  {row}" for row in rows), most, len(rows))
 
 
-def _first(found: Iterable[str], most: int, count: int) -> Iterator[str]:
-    for place, line in enumerate(found):
+def _first(lines: Iterable[str], most: int, count: int) -> Iterator[str]:
+    for place, line in enumerate(lines):
         if place == most:
             yield f"  and {count - most} more; --all shows them"
             return
@@ -156,7 +156,7 @@ def _cell_json(row: PlannedCell, plan: Plan, facts: Facts) -> dict[str, Any]:
         "spare": row.spare,
         "why": row.why,
         "minutes": row.minutes,
-        "obstacles": [obstacle_json(each) for each in against(row, plan.host, facts)],
+        "obstacles": [obstacle_json(obstacle) for obstacle in against(row, plan.host, facts)],
     }
 
 
@@ -175,7 +175,7 @@ def _coverage_json(seen: Coverage) -> dict[str, Any]:
         "values": {axis: dict(counts) for axis, counts in seen.values.items()},
         "pairs_possible": seen.possible,
         "pairs_covered": len(seen.covered),
-        "uncovered": [dict(each) for each in seen.uncovered],
+        "uncovered": [dict(both) for both in seen.uncovered],
         "impossible": [
             {"pair": dict(both), **obstacle_json(obstacle)} for both, obstacle in seen.impossible.items()
         ],

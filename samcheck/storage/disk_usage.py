@@ -6,35 +6,21 @@ import os
 import re
 import stat
 import tempfile
-import time
 from collections import Counter
 from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import psutil
 
-from samcheck import owned, paths, units
-from samcheck.environments import disk_items, orphans, venv
+from samcheck import owned, paths
+from samcheck.environments import orphans, venv
 from samcheck.environments.disk_items import Item
 from samcheck.errors import EnvironmentUnavailable
 from samcheck.sanitize import visible
 from samcheck.storage import runs
 from samcheck.storage.index import index, parquet
-
-#: Kinds of things, in the order of the text, and what a group of them is called.
-GROUPS = {
-    "image": "images",
-    "cache": "build cache",
-    "venv": "virtual environments",
-    "run": "runs",
-    "oracle": "answers of the oracle",
-    "index": "indexes of results",
-    "container": "containers of killed runs",
-    "unfinished": "unfinished builds",
-}
 
 
 def _temporary_place() -> Path:
@@ -75,15 +61,15 @@ def look() -> Usage:
 def folders(working: Collection[str]) -> list[Item]:
     """Everything that samcheck keeps in folders; containers are at work in the folders `working`."""
     busy = _busy(working)
-    found = [
+    items = [
         *_settled([_venv(path, busy) for path in _inside(venv.folders()) if _is_venv(path)]),
         *(_run(path, busy) for path in _inside(paths.RUNS) if is_run(path)),
         *_settled([_folder("unfinished", path, busy) for path in _temporary()]),
     ]
-    found += [_index(path) for path in _inside(index.home()) if _is_index(path)]
+    items += [_index(path) for path in _inside(index.home()) if _is_index(path)]
     if any(_answers()):
-        found += _settled([_folder("oracle", oracle_folder(), "", _answers())])
-    return found
+        items += _settled([_folder("oracle", oracle_folder(), "", _answers())])
+    return items
 
 
 def foreign(kinds: Collection[str]) -> Iterator[str]:
@@ -178,30 +164,30 @@ class _Folder:
     anywhere: Mapping[Hashable, int]
 
 
-def _settled(found: Sequence[_Folder]) -> list[Item]:
+def _settled(folders: Sequence[_Folder]) -> list[Item]:
     """The folders' items, with the files noted that something outside of them has a name for too."""
     inside: Counter[Hashable] = Counter()
-    for folder in found:
+    for folder in folders:
         inside.update(folder.inside)
     return [
         replace(
             folder.item,
             stays=frozenset(file for file, count in folder.anywhere.items() if inside[file] < count),
         )
-        for folder in found
+        for folder in folders
     ]
 
 
 def _venv(folder: Path, busy: str) -> _Folder:
     """A virtual environment; its marker has the time of its last use."""
     marker = folder / venv.COMPLETE
-    found = _folder("venv" if venv.completed(folder) else "unfinished", folder, busy)
-    item = replace(found.item, cell=folder.name.rpartition("-")[0])
+    whole = _folder("venv" if venv.completed(folder) else "unfinished", folder, busy)
+    item = replace(whole.item, cell=folder.name.rpartition("-")[0])
     if venv.completed(folder):
         item = replace(item, used=marker.stat().st_mtime)
     if not item.held and venv.is_locked(folder):
         item = replace(item, held="it is being built")
-    return replace(found, item=item)
+    return replace(whole, item=item)
 
 
 def _index(folder: Path) -> Item:
@@ -250,57 +236,3 @@ def _stats(paths: Iterable[str]) -> Iterator[os.stat_result]:
     for path in paths:
         with suppress(FileNotFoundError):
             yield os.lstat(path)
-
-
-def as_json(seen: Usage, now: float) -> dict[str, Any]:
-    """For programs: everything, and the sums of the groups and in all, in bytes."""
-    freed = disk_items.frees(seen.items)
-    return {
-        "no_engine": seen.no_engine,
-        "bytes": disk_items.total(seen.items),
-        "bytes_also_elsewhere": disk_items.outside(seen.items),
-        "groups": {
-            kind: disk_items.total(each for each in seen.items if each.kind == kind) for kind in GROUPS
-        },
-        "items": [
-            {
-                "kind": item.kind,
-                "name": item.name,
-                "cell": item.cell,
-                "bytes": item.size,
-                "bytes_freed_alone": alone,
-                "last_used": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(item.used)),
-                "age_seconds": round(now - item.used),
-                "held": item.held,
-            }
-            for item, alone in zip(seen.items, freed, strict=True)
-        ],
-    }
-
-
-def lines(seen: Usage, now: float) -> Iterator[str]:
-    """For people: groups with their sums, and in each the newest first."""
-    freed = dict(zip(map(id, seen.items), disk_items.frees(seen.items), strict=True))
-    if seen.no_engine:
-        yield f"images, build cache and containers: unknown, {seen.no_engine}"
-    for kind, title in GROUPS.items():
-        group = sorted((each for each in seen.items if each.kind == kind), key=lambda each: -each.used)
-        if not group:
-            continue
-        yield f"{title}: {units.readable(disk_items.total(group))}"
-        for item in group:
-            yield _line(item, freed[id(item)], now)
-    yield f"in all: {units.readable(disk_items.total(seen.items))}, what several share counted once"
-    stays = disk_items.outside(seen.items)
-    if stays:
-        yield (
-            f"of that {units.readable(stays)} stay when all of it goes: they are also in images or folders "
-            "that are not samcheck's, such as uv's cache of wheels"
-        )
-
-
-def _line(item: Item, alone: int, now: float) -> str:
-    freed = "" if alone == item.size else f", frees {units.readable(alone)}"
-    held = f" [{item.held}]" if item.held else ""
-    name = item.name if item.cell in item.name else f"{item.name} of {item.cell}"
-    return f"  {units.readable(item.size):>9}  {units.ago(now - item.used):>10}  {name}{freed}{held}"

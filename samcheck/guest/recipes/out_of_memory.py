@@ -12,8 +12,8 @@ import torch
 from torch.utils.checkpoint import checkpoint
 from torch.utils.data import DataLoader
 
-from ..models import pipeline
-from ..oracle.comparison import relative_error
+from ..models import inference
+from ..oracle.tolerances import relative_error
 from .measuring import compared, of_steps
 from .recipe import Context, Measured, NoGain, Recipe, SilentlyWrong, mean_iou, require_right
 
@@ -74,14 +74,14 @@ def emptied(context: Context) -> Measured:
     """
 
     def use() -> Any:
-        found = context.segment(context.model)
+        prediction = context.segment(context.model)
         torch.cuda.empty_cache()
         gc.collect()
-        return found
+        return prediction
 
-    found = compared(context, context.model, "fp32", use)
-    _require_gain(found, "the next image takes again what was given back")
-    return found
+    measured = compared(context, context.model, "fp32", use)
+    _require_gain(measured, "the next image takes again what was given back")
+    return measured
 
 
 def _checkpointed(context: Context) -> Any:
@@ -94,21 +94,23 @@ def _checkpointed(context: Context) -> Any:
 
 def checkpointing(context: Context) -> Measured:
     """Gradient checkpointing of the encoder's blocks, and `set_image` as usual."""
-    found = compared(context, _checkpointed(context), "fp32")
-    _require_gain(found, "SamPredictor computes without gradients, so nothing is kept that could be dropped")
-    return found
+    measured = compared(context, _checkpointed(context), "fp32")
+    _require_gain(
+        measured, "SamPredictor computes without gradients, so nothing is kept that could be dropped"
+    )
+    return measured
 
 
-def _require_gain(found: Measured, why: str) -> None:
-    if found["memory_ratio"] > LEAST_GAIN:
-        text = "{}: peak memory is {:.2f} of that without it".format(why, found["memory_ratio"])
-        raise NoGain(text, found)
+def _require_gain(measured: Measured, why: str) -> None:
+    if measured["memory_ratio"] > LEAST_GAIN:
+        text = "{}: peak memory is {:.2f} of that without it".format(why, measured["memory_ratio"])
+        raise NoGain(text, measured)
 
 
 def checkpointed_training(context: Context) -> Measured:
     """The same where gradients are computed: as in fine-tuning, by one step backwards through the encoder."""
     plain, saving = context.copy(), _checkpointed(context)
-    pixels = plain.preprocess(pipeline.resized_tensor(plain, context.scene.image))
+    pixels = plain.preprocess(inference.resized_tensor(plain, context.scene.image))
 
     def gradient(model: Any) -> np.ndarray:
         model.zero_grad(set_to_none=True)
@@ -120,33 +122,35 @@ def checkpointed_training(context: Context) -> Measured:
     off = relative_error(gradient(saving), gradient(plain))
     if not off <= 1e-4:
         raise SilentlyWrong("gradients are off by {:.2g} (relative L2)".format(off))
-    found = of_steps(partial(gradient, saving), partial(gradient, plain), context.device)
-    _require_gain(found, "checkpointing saves nothing with gradients either")
-    return found
+    measured = of_steps(partial(gradient, saving), partial(gradient, plain), context.device)
+    _require_gain(measured, "checkpointing saves nothing with gradients either")
+    return measured
 
 
 def pinned(context: Context) -> Measured:
     """``DataLoader(..., pin_memory=False)`` before `set_image`."""
 
     def use(**options: Any) -> Any:
-        loader = DataLoader([context.scene.image], batch_size=1, collate_fn=lambda each: each[0], **options)
+        loader = DataLoader(
+            [context.scene.image], batch_size=1, collate_fn=lambda images: images[0], **options
+        )
         ready = context.predictor(context.model)
         for image in loader:
             ready.set_image(image)
-        return pipeline.predict(ready, context.prompt)
+        return inference.predict(ready, context.prompt)
 
     require_right(use(pin_memory=False), context.plain)
-    found = of_steps(partial(use, pin_memory=False), use, context.device)
-    _require_gain(found, "pin_memory=False is what a DataLoader has without it")
-    return found
+    measured = of_steps(partial(use, pin_memory=False), use, context.device)
+    _require_gain(measured, "pin_memory=False is what a DataLoader has without it")
+    return measured
 
 
 def _prompts(context: Context, ready: Any) -> Tuple[Any, Any]:
     """`BATCH` prompts of one point each, in the model's pixels."""
     height, width = context.scene.image.shape[:2]
     points = np.random.Generator(np.random.PCG64(0)).random((BATCH, 1, 2)) * (width, height)
-    given = ready.transform.apply_coords(points, (height, width))
-    coordinates = torch.as_tensor(given, dtype=torch.float32, device=ready.device)
+    transformed = ready.transform.apply_coords(points, (height, width))
+    coordinates = torch.as_tensor(transformed, dtype=torch.float32, device=ready.device)
     return coordinates, torch.ones((BATCH, 1), dtype=torch.int, device=ready.device)
 
 
@@ -157,21 +161,21 @@ def smaller_batches(context: Context) -> Measured:
     coordinates, labels = _prompts(context, ready)
 
     def masks(batch: int) -> np.ndarray:
-        found: List[np.ndarray] = []
+        parts: List[np.ndarray] = []
         for at in range(0, BATCH, batch):
             part = slice(at, at + batch)
-            found.append(ready.predict_torch(coordinates[part], labels[part])[0].cpu().numpy())
-        return np.concatenate(found)
+            parts.append(ready.predict_torch(coordinates[part], labels[part])[0].cpu().numpy())
+        return np.concatenate(parts)
 
     iou = mean_iou(masks(SMALL_BATCH), masks(BATCH))
     if iou < 0.999:
         raise SilentlyWrong("masks of smaller batches have an IoU of {:.3f} with those of one".format(iou))
-    found = {
+    measured = {
         **of_steps(partial(masks, SMALL_BATCH), partial(masks, BATCH), context.device),
         "iou": iou,
     }
-    _require_gain(found, "smaller batches of prompts")
-    return found
+    _require_gain(measured, "smaller batches of prompts")
+    return measured
 
 
 RECIPES = (

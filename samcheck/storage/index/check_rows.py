@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from samcheck.storage.results import Stored
+from samcheck.storage.results import Stored, numpy_of
 
 #: Columns that are fields of a check: `metrics` and `settings` are dicts, `seconds` is a number, the rest is
 #: text or None.
 OF_CHECK = (
-    *("check", "group", "variant", "precision", "backend", "outcome", "defect", "reason", "seconds"),
-    *("metrics", "settings", "details"),
+    *("check", "group", "variant", "precision", "backend", "outcome", "defect", "reason", "evidence"),
+    *("seconds", "metrics", "settings", "details"),
 )
 #: Columns that all checks of a result share, which are text.
 SHARED = (
@@ -42,7 +42,7 @@ def head(stored: Stored) -> dict[str, str]:
         "torch": result.cell.torch,
         "cuda": result.cell.cuda,
         "python": result.cell.python,
-        "numpy": (result.observed.numpy if result.observed else None) or result.cell.numpy,
+        "numpy": numpy_of(result),
         "sam": result.cell.sam,
         "variants": ",".join(result.variants),
         "groups": ",".join(result.groups),

@@ -9,7 +9,7 @@ from .automatic import generate
 from .decoder import Prompts, input_size, predict
 from .encoder import FLOAT, Computing, encode
 from .ledger import Ledger
-from .shapes import Shape
+from .shapes import ModelShape
 
 STEPS = ("load", "encode", "predict", "automatic")
 
@@ -52,7 +52,7 @@ class Work:
 
 
 @dataclass(frozen=True)
-class Need:
+class MemoryRequirement:
     """What one step needs.
 
     Attributes:
@@ -72,13 +72,13 @@ class Need:
         return self.weights + self.growth
 
 
-def weights(shape: Shape, precision: str) -> int:
+def weights(shape: ModelShape, precision: str) -> int:
     """Bytes of the model's parameters on the safe path of `precision`; only the encoder is narrower."""
     width = FLOAT if precision.startswith("autocast") else _ENCODERS[precision][1]
     return shape.encoder_parameters * width + (shape.parameters - shape.encoder_parameters) * FLOAT
 
 
-def needs(shape: Shape, precision: str, device: str, work: Work) -> List[Need]:
+def needs(shape: ModelShape, precision: str, device: str, work: Work) -> List[MemoryRequirement]:
     """What each step takes on `device`, ``cpu`` or ``cuda``; loading takes place on the CPU in any case.
 
     Only tensors are counted, not what a backend keeps for itself: the CUDA context, workspaces of cuBLAS
@@ -98,10 +98,13 @@ def needs(shape: Shape, precision: str, device: str, work: Work) -> List[Need]:
     prompts = replace(prompts, count=work.points_per_batch)
     generate(ledgers["automatic"], shape, prompts, work.kept, work.filtered)
     at_first = {"load": shape.parameters * FLOAT}
-    return [Need(step, at_first.get(step, model), ledger.peak, ledger.at) for step, ledger in ledgers.items()]
+    return [
+        MemoryRequirement(step, at_first.get(step, model), ledger.peak, ledger.at)
+        for step, ledger in ledgers.items()
+    ]
 
 
-def _encode(ledger: Ledger, shape: Shape, precision: str, device: str, work: Work) -> None:
+def _encode(ledger: Ledger, shape: ModelShape, precision: str, device: str, work: Work) -> None:
     """`set_torch_image`, or the same on several images at once."""
     how = _AUTOCAST[device] if precision.startswith("autocast") else _ENCODERS[precision][0]
     height, width = input_size(shape, work.size)

@@ -78,16 +78,16 @@ def prompt(scene: Scene, kind: str, side: int = 0) -> Prompt:
     # Halfway to the edge of the box: still inside of every shape that is drawn.
     also_inside = inside + (box[:2] - inside) / 4
     outside = np.array([scene.shapes[0].point], dtype=float)
-    one = {"points": inside, "labels": np.array([1])}
+    one_point = {"points": inside, "labels": np.array([1])}
     if kind == "mask":
-        return Prompt(mask=mask_input(shape.mask, side), **one)
+        return Prompt(mask=mask_input(shape.mask, side), **one_point)
     makers: Dict[str, Prompt] = {
-        "point": Prompt(**one),
+        "point": Prompt(**one_point),
         "points": Prompt(np.concatenate((inside, also_inside)), np.array([1, 1])),
         "negative-point": Prompt(np.concatenate((inside, outside)), np.array([1, 0])),
         "box": Prompt(box=box),
-        "point+box": Prompt(box=box, **one),
-        "single-from-point": Prompt(multimask=False, **one),
+        "point+box": Prompt(box=box, **one_point),
+        "single-from-point": Prompt(multimask=False, **one_point),
         "single-from-box": Prompt(box=box, multimask=False),
     }
     return makers[kind]
@@ -111,13 +111,13 @@ def resized_tensor(model: Any, image: np.ndarray) -> Any:
     return torch.as_tensor(pixels.transpose(2, 0, 1).copy(), device=model.device)[None]
 
 
-def predict(ready: Any, given: Prompt) -> Prediction:
+def predict(ready: Any, prompt: Prompt) -> Prediction:
     """Ask a predictor that has its image set."""
-    logits, scores, low = ready.predict(return_logits=True, **given.arguments())
+    logits, scores, low = ready.predict(return_logits=True, **prompt.arguments())
     return Prediction(logits, low, scores)
 
 
-def segment(ready: Any, scene: Scene, given: Prompt) -> Prediction:
+def segment(ready: Any, scene: Scene, prompt: Prompt) -> Prediction:
     """From an image to masks."""
     ready.set_image(scene.image)
-    return predict(ready, given)
+    return predict(ready, prompt)

@@ -12,8 +12,8 @@ _GROUP = re.compile(r'^GROUP = "([\w-]+)"$', re.MULTILINE)
 @lru_cache(maxsize=100)
 def group_of(path: str) -> str:
     """The group of a module's checks: its `GROUP`, or its name without ``test_``."""
-    found = None
+    match = None
     if os.path.isfile(path):  # a folder cannot be collected either
         with open(path, encoding="utf-8", errors="replace") as stream:
-            found = _GROUP.search(stream.read())
-    return found.group(1) if found else os.path.splitext(os.path.basename(path))[0][len("test_") :]
+            match = _GROUP.search(stream.read())
+    return match.group(1) if match else os.path.splitext(os.path.basename(path))[0][len("test_") :]
