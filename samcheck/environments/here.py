@@ -17,6 +17,7 @@ from samcheck.cells import DEFAULT_SAM, Cell
 from samcheck.environments import DiskNeed, Ended, GuestJob, Place, fingerprint_reader, processes
 from samcheck.errors import EnvironmentUnavailable
 from samcheck.facts.requirements import Requirements, numpy_of
+from samcheck.guest.record import Fingerprint
 
 #: For an interpreter to say what it has: PyTorch comes slowly from a disk far away.
 PROBE_SECONDS = 300.0
@@ -71,6 +72,32 @@ def cell_of(python: str) -> Cell:
         EnvironmentUnavailable: it does not run, has no torch, or a package in it has no version.
         BadInput: what the probe wrote cannot be read.
     """
+    seen = _probed(python)
+    if not seen.torch:
+        raise EnvironmentUnavailable(
+            f"{python} has no torch",
+            "name an interpreter that has with --python, or let samcheck make environments with "
+            "--environment venv",
+        )
+    says = partial(_version, python)
+    cuda, sam = says("torch.version.cuda", seen.torch_cuda), says("segment-anything", seen.segment_anything)
+    cell = Cell(
+        torch=Version(says("torch", seen.torch)).public,
+        cuda="cu" + cuda.replace(".", "") if cuda else "cpu",
+        python=".".join(says("python", seen.python).split(".")[:2]),
+        sam=f"segment-anything=={sam}" if sam else DEFAULT_SAM,
+    )
+    numpy = says("numpy", seen.numpy)
+    return cell if numpy_of(cell, facts.load()) == numpy else replace(cell, numpy=numpy)
+
+
+def _probed(python: str) -> Fingerprint:
+    """What the guest's probe says of an interpreter.
+
+    Raises:
+        EnvironmentUnavailable: it does not run.
+        BadInput: what the probe wrote cannot be read.
+    """
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "fingerprint.json"
         source = paths.source()
@@ -88,23 +115,7 @@ def cell_of(python: str) -> Cell:
         if not path.exists():
             said = output or f"it ended with status {status}"
             raise EnvironmentUnavailable(f"{python} does not run samcheck's probe", said)
-        seen = fingerprint_reader.as_fingerprint(files.read(path))
-    if not seen.torch:
-        raise EnvironmentUnavailable(
-            f"{python} has no torch",
-            "name an interpreter that has with --python, or let samcheck make environments with "
-            "--environment venv",
-        )
-    says = partial(_version, python)
-    cuda, sam = says("torch.version.cuda", seen.torch_cuda), says("segment-anything", seen.segment_anything)
-    cell = Cell(
-        torch=Version(says("torch", seen.torch)).public,
-        cuda="cu" + cuda.replace(".", "") if cuda else "cpu",
-        python=".".join(says("python", seen.python).split(".")[:2]),
-        sam=f"segment-anything=={sam}" if sam else DEFAULT_SAM,
-    )
-    numpy = says("numpy", seen.numpy)
-    return cell if numpy_of(cell, facts.load()) == numpy else replace(cell, numpy=numpy)
+        return fingerprint_reader.as_fingerprint(files.read(path))
 
 
 def _ended(command: list[str], environment: dict[str, str], log: Path) -> tuple[int, str]:

@@ -69,6 +69,7 @@ def pytest_configure(config: pytest.Config) -> None:
         # How much memory a process fetches again is chance, and would be taken for a difference.
         config.stash[HEAP_KEPT] = heap.keep_freed_memory()
         config.stash[PARTNER] = Turns(folder)
+        config.add_cleanup(config.stash[PARTNER].close)
         config.stash[PARTNER].wait(*START)
 
 
