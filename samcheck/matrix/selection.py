@@ -171,6 +171,6 @@ def name_in_project(path: Path) -> str:
     if whole.parent == paths.MATRICES:
         return whole.stem
     raise BadInput(
-        f"{path} is outside of {paths.PROJECT}, so that the jobs of a pipeline would not find it: put the file "
+        f"{path} is outside of {paths.PROJECT}, where the jobs of a pipeline would not find it: put the file "
         "into your repository, and call samcheck in its top folder"
     )
