@@ -16,6 +16,7 @@ from samcheck.errors import CELLS_FAILED, INTERRUPTED, UNHEARD, BadInput, Samche
 
 #: Command to the module of `samcheck.commands` that has it, in the order of the help.
 COMMANDS = {
+    "init": "init",
     "matrix": "run",
     "cell": "run",
     "here": "run",

@@ -89,7 +89,7 @@ def _no_engine(text: str) -> EnvironmentUnavailable:
     if "No such file" in text or "Connection refused" in text:
         return EnvironmentUnavailable(
             f"no Docker engine answers at {where}",
-            f"start one (on Debian or Ubuntu by `sudo {paths.DOCKERFILES / 'engine-up'}`, which installs it), "
+            f"start one (on Debian or Ubuntu, `sudo {paths.DOCKERFILES / 'engine-up'}` installs it), "
             "or use --environment venv",
         )
     return EnvironmentUnavailable(f"no Docker engine answers at {where}", " ".join(text.split())[:300])

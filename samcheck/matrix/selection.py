@@ -145,7 +145,9 @@ def costs(whole: Plan) -> dict[str, float]:
     return {row.cell.id: row.minutes for row in whole.cells}
 
 
-def pipeline(whole: Plan, choice: Choice, count: int | None) -> Pipeline:
+def pipeline(
+    whole: Plan, choice: Choice, count: int | None, gpu_labels: tuple[str, ...] = ("gpu",)
+) -> Pipeline:
     """The plan as jobs for a CI, `count` of them, else one per cell.
 
     Raises:
@@ -156,7 +158,7 @@ def pipeline(whole: Plan, choice: Choice, count: int | None) -> Pipeline:
     # A plan for a GPU is right on machines with that GPU, also in its CPU cells.
     jobs = fanout.jobs(minutes, count or len(minutes), tuple(minutes) if whole.host else ())
     options = (*choice.words(), "--expect-plan", digest(whole))
-    return Pipeline(name_in_project(file_of(choice.path)), whole.tier, jobs, options)
+    return Pipeline(name_in_project(file_of(choice.path)), whole.tier, jobs, options, gpu_labels)
 
 
 def name_in_project(path: Path) -> str:
