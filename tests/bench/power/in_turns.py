@@ -62,7 +62,9 @@ class Table:
     def judged(self) -> dict[str, str]:
         """samcheck's verdict on each benchmark."""
         pairs = [
-            MeasurePair("", *(_measure(name, side) for side in self.sides[name]), NOTHING_KNOWN, met=True)
+            MeasurePair(
+                "", *(_measure(name, side) for side in self.sides[name]), NOTHING_KNOWN, in_turns=True
+            )
             for name in self.names
         ]
         return {each.key.check: each.verdict for each in verdicts.decide(pairs)}
