@@ -11,12 +11,25 @@ import click
 from rich.console import Console
 
 from samcheck import certificates, facts, files, paths, streams, version
-from samcheck.analysis.bisect import availability, candidate_values, search, state_file, text
-from samcheck.analysis.bisect.bisect import Hunt, Prober, Question, hunt, stored, usable
-from samcheck.analysis.bisect.candidate_values import Asked, Candidate
+from samcheck.analysis.bisect import (
+    bisection_text,
+    boundary_search,
+    candidate_values,
+    state_file,
+    unreachable_builds,
+)
+from samcheck.analysis.bisect.bisection import (
+    Bisection,
+    BisectionQuestion,
+    Prober,
+    cells_with_verdict,
+    run_bisection,
+    stored_observations,
+)
+from samcheck.analysis.bisect.boundary_search import Boundary
+from samcheck.analysis.bisect.candidate_values import BisectionRequest, Candidate
+from samcheck.analysis.bisect.check_prober import CheckProber
 from samcheck.analysis.bisect.observations import Observation
-from samcheck.analysis.bisect.probe import Trying
-from samcheck.analysis.bisect.search import Answer
 from samcheck.cells import Cell
 from samcheck.commands.options import Count, build_options, resume_option, timeout_option
 from samcheck.environments import Environment, choice, machine
@@ -93,7 +106,7 @@ def bisect_command(
 
     Builds about log2 of the values between --good and --bad as environments, and runs the one check in them.
     Stored results of this device are used where there are any, and never replaced. Ends with 0 where the
-    first bad value was found, with 1 where it could not be told.
+    first bad value was found, with 1 where it could not be with_verdict.
     """
     _require_held(axis, held, any_python)
     past = _of_this_device(results)
@@ -106,14 +119,16 @@ def bisect_command(
     if environment == "here":
         raise BadInput("--environment here: is one cell only; docker and venv make those that a bisect needs")
     chosen = choice.choose_environment(environment)
-    told = usable(past, check, bad_outcomes)
+    with_verdict = cells_with_verdict(past, check, bad_outcomes)
     present = () if held["python"] or axis == "python" else _present(chosen.environment)
     values = tuple(value.strip() for value in listed.split(",") if value.strip())
-    asked = Asked(axis, good, bad, values, any_python=any_python, stored=told, present=present, **held)
+    asked = BisectionRequest(
+        axis, good, bad, values, any_python=any_python, stored=with_verdict, present=present, **held
+    )
     candidates, left_out = candidate_values.candidates(asked, facts.load())
-    away = _away(candidates, chosen.environment, told)
+    away = _away(candidates, chosen.environment, with_verdict)
     settings = _settings(chosen, check, check_timeout)
-    question = Question(
+    question = BisectionQuestion(
         check,
         axis,
         tuple(candidates),
@@ -123,11 +138,11 @@ def bisect_command(
         chosen.environment.kind,
         settings.version,
     )
-    known = {**away, **stored(question, past)}
+    known = {**away, **stored_observations(question, past)}
     done = _search(question, known, settings, resume, display.terminal(stderr=as_json))
     if as_json:
-        click.echo(json.dumps(text.as_json(done), indent=1))
-    sys.exit(0 if isinstance(done.end, Answer) and done.end.exact else CELLS_FAILED)
+        click.echo(json.dumps(bisection_text.as_json(done), indent=1))
+    sys.exit(0 if isinstance(done.end, Boundary) and done.end.exact else CELLS_FAILED)
 
 
 def _settings(chosen: choice.Chosen, check: str, timeout: float) -> Settings:
@@ -151,29 +166,32 @@ def _present(environment: Environment) -> tuple[str, ...]:
 
 
 def _away(
-    candidates: list[Candidate], environment: Environment, told: Collection[Cell]
+    candidates: list[Candidate], environment: Environment, with_verdict: Collection[Cell]
 ) -> dict[int, list[Observation]]:
     """Those whose build cannot be installed from here, unless they are ready or need not run."""
     known = facts.load()
     if (
-        not any(availability.index(candidate.cell, known) for candidate in candidates)
+        not any(unreachable_builds.pytorch_index(candidate.cell, known) for candidate in candidates)
         or machine.pytorch_index_answers()
     ):
         return {}
 
     def ready(cell: Cell) -> bool:
-        return cell in told or environment.need(cell, cell_runner.requirements_of(cell, environment)).reused
+        return (
+            cell in with_verdict
+            or environment.need(cell, cell_runner.requirements_of(cell, environment)).reused
+        )
 
-    return availability.away(candidates, known, ready)
+    return unreachable_builds.unreachable(candidates, known, ready)
 
 
 def _search(
-    question: Question,
+    question: BisectionQuestion,
     known: dict[int, list[Observation]],
     settings: Settings,
     resume: bool,
     console: Console,
-) -> Hunt:
+) -> Bisection:
     """Say what will be done, do it with everything noted, and say what came of it."""
 
     def say(line: str) -> None:
@@ -182,23 +200,23 @@ def _search(
     folder = state_file.open_folder(paths.RUNS, question, resume)
     streams.outlive()
     for line in (
-        *text.announce(question),
+        *bisection_text.announce(question),
         f"environment: {settings.environment.kind}, because: {visible(settings.why)}",
     ):
         say(line)
 
-    def tell(going: Hunt) -> None:
-        state_file.note(folder, going)
-        for at in sorted(going.seen) if not going.trail else (going.trail[-1][0].at,):
-            why = going.trail[-1][0].why if going.trail else "known"
-            say(f"{why}: {text.said(going, at)}")
+    def report(bisection: Bisection) -> None:
+        state_file.note(folder, bisection)
+        for at in sorted(bisection.observations) if not bisection.trail else (bisection.trail[-1][0].at,):
+            why = bisection.trail[-1][0].why if bisection.trail else "known"
+            say(f"{why}: {bisection_text.value_line(bisection, at)}")
 
-    most = search.bound(len(question.candidates)) + 2 * (question.repeat - 1)
+    most = boundary_search.bound(len(question.candidates)) + 2 * (question.repeat - 1)
     with files.locked(folder, wait=False), display.display(console, most) as shown:
-        probe: Prober = Trying(settings, folder, shown)
-        done = hunt(question, known, probe, tell)
+        probe: Prober = CheckProber(settings, folder, shown)
+        done = run_bisection(question, known, probe, report)
         state_file.note(folder, done)
-    for line in (*text.conclusion(done), f"kept in {folder.name}"):
+    for line in (*bisection_text.conclusion(done), f"kept in {folder.name}"):
         session.conclude(console, line)
     return done
 

@@ -10,9 +10,9 @@ import click
 from rich.console import Console
 
 from samcheck import certificates, facts, files, owned, paths, streams, version
-from samcheck.analysis.compare import compare, text
+from samcheck.analysis.compare import compare, comparison_text
 from samcheck.analysis.interleave import PairedRun, meet
-from samcheck.analysis.interleave.text import times
+from samcheck.analysis.interleave.turns_table import times
 from samcheck.commands.options import Count, Number, build_options, timeout_option, variants_option
 from samcheck.commands.run import variants_of
 from samcheck.environments import KINDS, choice, machine
@@ -133,7 +133,7 @@ def _told(console: Console, folder: Path, measured: tuple[CellResult, CellResult
     troubles = [_stored(store, result, folder) for store, result in zip(stores, measured, strict=True)]
     compared = compare([measured[0]], [measured[1]], lambda _: {}, SIDES)
     again = "" if any(troubles) else f"again: samcheck compare {' '.join(map(str, stores))}"
-    for line in (text.markdown(compared), *times(compared), "", *filter(None, (*troubles, again))):
+    for line in (comparison_text.markdown(compared), *times(compared), "", *filter(None, (*troubles, again))):
         session.conclude(console, line)
     passed = all(result.outcome is CellOutcome.PASSED for result in measured)
     return 0 if passed and not compared.worse and not any(troubles) else CELLS_FAILED
