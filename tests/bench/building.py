@@ -1,6 +1,6 @@
 """What building cells costs by samcheck, and by a plain Dockerfile with one `RUN pip install` per cell.
 
-    python tests/bench/building.py --cells 2.8.0:3.11 2.8.0:3.13 2.11.0:3.11 2.11.0:3.13
+    python -m tests.bench.building --cells 2.8.0:3.11 2.8.0:3.13 2.11.0:3.11 2.11.0:3.13
 
 Both start cold: without images of these cells, and without the records of the build cache that this
 bench or samcheck left. So samcheck's share of the build cache is emptied, which `samcheck clean
@@ -27,11 +27,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterable, List, Tuple
 
-from samcheck import certificates
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
-
-from samcheck import facts
+from samcheck import certificates, facts
 from samcheck.cells import Cell
 from samcheck.environments import base_images, docker, engine_storage
 from samcheck.facts import requirements

@@ -1,6 +1,6 @@
 """How far correct runs are from the oracle: the figures behind `oracle.TOLERANCES`.
 
-    PYTHONPATH=. python tests/bench/oracle_spread.py tiny --scenes 20
+    python -m tests.bench.oracle_spread tiny --scenes 20
 
 Run it with the interpreter of an environment that has torch and segment-anything.
 """

@@ -5,21 +5,17 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from opening import PATIENCE_MS, SIZES, Open, Opened, Store
 from playwright.sync_api import Browser, sync_playwright
 
 from samcheck import files
 from samcheck.guest.record import CellResult
 from samcheck.report import html
 from samcheck.storage import results
-
-# Results to start from, and texts that break careless reports.
-sys.path.append(str(Path(__file__).parents[1] / "unit"))
+from tests.browser.opening import PATIENCE_MS, SIZES, Open, Opened, Store
 
 CHROMIUMS = ("chromium", "chromium-browser", "google-chrome")
 

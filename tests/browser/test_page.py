@@ -7,9 +7,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-import sample
-from opening import Open, Store
 from playwright.sync_api import expect
+
+from tests.browser import sample
+from tests.browser.opening import Open, Store
 
 
 @pytest.fixture

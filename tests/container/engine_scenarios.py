@@ -9,9 +9,10 @@ from random import Random
 from typing import Any
 
 import psutil
-from own_engine import OwnEngine
-from rig import Rig, gone, kill
-from scenarios import Found, all_passed, starts
+
+from tests.container.own_engine import OwnEngine
+from tests.processes.rig import Rig, gone, kill
+from tests.processes.scenarios import Found, all_passed, starts
 
 
 def containers(client: Any, folder: Path) -> list[str]:

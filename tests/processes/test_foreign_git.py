@@ -4,22 +4,17 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from samcheck import paths, version
-
-sys.path.append(str(Path(__file__).parents[1] / "unit"))
-
-import made
-
 import samcheck
+from samcheck import paths, version
 from samcheck.analysis.compare import git_archive, git_history, sources
 from samcheck.errors import BadInput
 from samcheck.storage import results
+from tests.unit import made
 
 WHO = ("-c", "user.name=x", "-c", "user.email=x@x.invalid", "-c", "commit.gpgsign=false")
 

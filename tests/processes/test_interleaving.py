@@ -7,8 +7,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
-from rig import INI
-from trial import Silent
 
 from samcheck.analysis.compare import compare
 from samcheck.analysis.interleave import PairedRun, meet
@@ -19,6 +17,8 @@ from samcheck.matrix import PlannedCell
 from samcheck.run import repetitions, suite_runner
 from samcheck.run.context import CellRun, Settings
 from samcheck.run.scheduler import Gates
+from tests.processes.rig import INI
+from tests.processes.trial import Silent
 
 #: A benchmark of which each turn takes what the machine does at that time to whoever computes; the new side
 #: takes longer by its factor. A file tells whether the other one computes.

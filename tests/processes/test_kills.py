@@ -10,10 +10,10 @@ from pathlib import Path
 from random import Random
 
 import psutil
-from rig import Rig, gone, kill, write_suite
-from scenarios import killed
 
 from samcheck.environments import supervisor
+from tests.processes.rig import Rig, gone, kill, write_suite
+from tests.processes.scenarios import killed
 
 #: Another one tries other moments.
 SEED = int(os.environ.get("SAMCHECK_SURVIVAL_SEED", "2026"))

@@ -11,10 +11,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import orchestrator
 import pytest
 from rich.console import Console
-from rig import Rig, write_suite
 
 from samcheck import files, paths, report
 from samcheck.cells import Cell
@@ -26,6 +24,8 @@ from samcheck.matrix import Plan
 from samcheck.run import cell_runner, session
 from samcheck.run.context import Settings
 from samcheck.storage import results
+from tests.processes import orchestrator
+from tests.processes.rig import Rig, write_suite
 
 #: The cell in which something is raised, of `orchestrator.cells(2)`.
 BAD = "torchabsent-cpu-py3.11-numpy1.0"

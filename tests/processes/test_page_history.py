@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 
 from click.testing import CliRunner
 
-sys.path.append(str(Path(__file__).parents[1] / "unit"))
-import made
-
 from samcheck.__main__ import cli
 from samcheck.storage import results
+from tests.unit import made
 
 
 def git(folder: Path, *arguments: str) -> None:

@@ -6,14 +6,14 @@ import sys
 from pathlib import Path
 
 import pytest
-from rig import CONFTEST, INI
-from trial import Silent
 
 from samcheck.cells import Cell
 from samcheck.environments import here
 from samcheck.guest.record import CheckResult
 from samcheck.matrix import PlannedCell
 from samcheck.run import context, repetitions, suite_runner
+from tests.processes.rig import CONFTEST, INI
+from tests.processes.trial import Silent
 
 BENCHMARK = """
 import os, pathlib

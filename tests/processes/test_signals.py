@@ -12,9 +12,9 @@ from pathlib import Path
 
 import psutil
 import pytest
-from rig import Rig, gone, write_suite
 
 from samcheck.signals import ENDING
+from tests.processes.rig import Rig, gone, write_suite
 
 
 def interrupted(rig: Rig, status: int) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from rig import Rig
+from tests.processes.rig import Rig
 
 #: Seconds: enough for starting on a busy machine, and not for all checks of a second each.
 COUNT, STOP_AFTER = 16, 12.0

@@ -18,12 +18,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from rig import Rig, write_suite
-from trial import Trial
 
 from samcheck.errors import UNHEARD
 from samcheck.guest.record import CellOutcome
 from samcheck.storage import results
+from tests.processes.rig import Rig, write_suite
+from tests.processes.trial import Trial
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 

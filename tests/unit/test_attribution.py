@@ -11,7 +11,6 @@ import pytest
 from click.testing import CliRunner
 from hypothesis import assume, given
 from hypothesis import strategies as st
-from made import RESULT, SEEN
 
 from samcheck import facts
 from samcheck.analysis.attribute import attribution_text, cases, causes, conjunction_search, literals
@@ -22,6 +21,7 @@ from samcheck.errors import BadInput, EmptySelection
 from samcheck.guest.record import CellOutcome, CellResult, CheckOutcome, CheckResult
 from samcheck.storage import results
 from samcheck.storage.results import Stored
+from tests.unit.made import RESULT, SEEN
 
 FACTS = facts.load()
 AXES = {

@@ -9,7 +9,6 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from made import RESULT
 
 from samcheck import facts
 from samcheck.analysis.bisect import bisection_text, boundary_search, candidate_values, observations
@@ -25,6 +24,7 @@ from samcheck.analysis.bisect.candidate_values import BisectionRequest, Candidat
 from samcheck.cells import Cell
 from samcheck.errors import BadInput
 from samcheck.guest.record import CellOutcome, CellResult, CheckOutcome, CheckResult
+from tests.unit.made import RESULT
 
 FACTS = facts.load()
 CHECK = "test_some.py::test_it"

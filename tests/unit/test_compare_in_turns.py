@@ -6,11 +6,11 @@ import random
 from collections.abc import Sequence
 from dataclasses import replace
 
-import made
 import pytest
 
 from samcheck.analysis.compare import compare, verdicts
 from samcheck.guest.record import CellResult, CheckOutcome, CheckResult, EnvironmentRecord, Series
+from tests.unit import made
 
 TURNS = 12
 

@@ -9,7 +9,6 @@ from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
 
-import hostile
 import jsonschema
 import pytest
 from click.testing import CliRunner, Result
@@ -25,6 +24,7 @@ from samcheck.report.exports import badge, json_document
 from samcheck.storage import results
 from samcheck.storage.index import parquet
 from samcheck.storage.index.check_rows import COLUMNS, rows
+from tests.unit import hostile
 
 PASSED = replace(
     hostile.RESULT,

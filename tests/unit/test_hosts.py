@@ -5,7 +5,6 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from small_world import WORLD, build
 
 from samcheck import facts
 from samcheck.cells import Cell
@@ -13,6 +12,7 @@ from samcheck.errors import BadInput
 from samcheck.facts import Release, gpu_support
 from samcheck.facts.compatibility import Obstacle
 from samcheck.facts.gpu_support import GpuDevice, Machine
+from tests.unit.small_world import WORLD, build
 
 FACTS = facts.load()
 

@@ -6,7 +6,6 @@ import tempfile
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
-import made
 import pytest
 from click.testing import CliRunner, Result
 from hypothesis import given, settings
@@ -19,6 +18,7 @@ from samcheck.errors import BadInput
 from samcheck.guest.record import CellOutcome, CellResult
 from samcheck.matrix import LeftOut
 from samcheck.storage import left_out_cells, merge, results
+from tests.unit import made
 
 SEEN = replace(made.SEEN, device="cuda", gpu="NVIDIA H200", driver="580.1")
 RESULT = replace(made.RESULT, observed=SEEN)

@@ -8,13 +8,13 @@ from collections.abc import Callable
 from dataclasses import asdict, replace
 from typing import Any
 
-import made
 import pytest
 
 from samcheck.commands.run import variants_of
 from samcheck.environments import here
 from samcheck.errors import BadInput, EnvironmentUnavailable
 from samcheck.guest.record import Fingerprint
+from tests.unit import made
 
 SEEN = replace(made.SEEN, torch="2.8.0+cu128", torch_cuda="12.8", numpy="2.2.6", segment_anything="1.0")
 STRANGE = [

@@ -11,8 +11,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import hostile
-import made
 import pytest
 from click.testing import CliRunner
 
@@ -22,6 +20,7 @@ from samcheck.guest.record import CellResult, CheckOutcome, CheckResult, Series
 from samcheck.report import html, memory_curves, page_data, page_size
 from samcheck.storage import results
 from samcheck.storage.results import Stored
+from tests.unit import hostile, made
 
 CHECKS = [
     CheckResult(

@@ -9,19 +9,19 @@ from datetime import date
 from difflib import unified_diff
 from pathlib import Path
 
-import played_index
 import pytest
 from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from packaging.version import Version
-from played_index import HOST, Played, index
 
 from samcheck import facts
 from samcheck.commands.facts import facts_command
 from samcheck.errors import BadInput
 from samcheck.facts.refresh import proposal as refresh
 from samcheck.facts.refresh import simple_index
+from tests.unit import played_index
+from tests.unit.played_index import HOST, Played, index
 
 FACTS = facts.load()
 TODAY = date(2030, 1, 2)

@@ -5,7 +5,6 @@ import os
 from dataclasses import replace
 from pathlib import Path
 
-import made
 import pytest
 
 from samcheck import paths, report
@@ -24,6 +23,7 @@ from samcheck.matrix import LeftOut
 from samcheck.report import fields, markdown, table_rows
 from samcheck.run import judge
 from samcheck.storage import results
+from tests.unit import made
 
 SEEN = replace(made.SEEN, torch_cuda="12.1", torchvision="0.19.1", numpy="2.4.6", segment_anything="1.0")
 CHECKS = [

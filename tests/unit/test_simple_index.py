@@ -11,12 +11,12 @@ import pytest
 import requests
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from played_index import JSON, Played, index
 
 from samcheck.errors import EnvironmentUnavailable, SamcheckError
 from samcheck.facts.refresh import simple_index
 from samcheck.facts.refresh.remote import NoMetadata
 from samcheck.facts.refresh.simple_index import PackageIndex
+from tests.unit.played_index import JSON, Played, index
 
 Answer = Callable[[str], tuple[int, str, bytes]]
 
