@@ -27,7 +27,8 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_grad_enabled(False)
     variant = variants.VARIANTS[options.variant]
-    model, model.carried = weights.load(variant)
+    model, carried = weights.load(variant)
+    model.carried = carried
     truth = variant.oracle(model)
     pictures = [scenes.draw(seed, *SIZES[seed % len(SIZES)]) for seed in range(options.scenes)]
     encoded = [truth.encode(scene.image) for scene in pictures]

@@ -77,7 +77,7 @@ def looked(page: Path) -> Iterator[Any]:
 
 def _busy_ms(asked: Any) -> float:
     processes = asked.send("SystemInfo.getProcessInfo")["processInfo"]
-    return 1e3 * sum(each["cpuTime"] for each in processes if each["type"] == "renderer")
+    return 1e3 * sum(float(process["cpuTime"]) for process in processes if process["type"] == "renderer")
 
 
 def main() -> None:

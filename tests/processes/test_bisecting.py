@@ -20,6 +20,7 @@ from samcheck.cells import Cell
 from samcheck.environments import DiskNeed, Place, here
 from samcheck.errors import BuildFailed
 from samcheck.facts.requirements import Requirements
+from samcheck.guest.record import FailureCause
 from samcheck.run import progress
 from samcheck.run.context import Settings
 from samcheck.storage import results
@@ -57,7 +58,7 @@ class StandIn:
 
     def prepare(self, cell: Cell, requirements: Requirements, log: Path) -> Place:
         if cell.numpy == f"{NOT_MADE}.0":
-            raise BuildFailed("there is no such wheel")
+            raise BuildFailed(FailureCause.NO_WHEEL, "there is no such wheel")
         (self.folder / cell.id).touch()
         return here.HerePlace(sys.executable)
 

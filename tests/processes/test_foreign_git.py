@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -40,7 +39,7 @@ def repository(folder: Path) -> Path:
 
 
 @pytest.fixture
-def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = repository(tmp_path / "checkout")
     monkeypatch.setattr(paths, "CHECKOUT", folder.resolve())
     monkeypatch.delenv("SAMCHECK_VERSION", raising=False)

@@ -219,7 +219,7 @@ def on_a_terminal(rig: Rig) -> tuple[int, str]:
     return sent_to_a_terminal(rig.start)
 
 
-def sent_to_a_terminal(start: Callable[..., subprocess.Popen[bytes]]) -> tuple[int, str]:
+def sent_to_a_terminal(start: Callable[..., subprocess.Popen[Any]]) -> tuple[int, str]:
     master, slave = pty.openpty()
     started = start(stdout=slave, stderr=slave, stdin=slave)
     os.close(slave)

@@ -65,7 +65,7 @@ class _Everywhere(dict[str, Noise]):
         super().__init__(any=known)
         self._known = known
 
-    def get(self, key: str, default: object = None) -> Noise:  # type: ignore[override]
+    def get(self, key: str, default: object = None) -> Noise:
         return self._known
 
 

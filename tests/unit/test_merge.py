@@ -368,7 +368,7 @@ def test_a_time_without_a_zone_is_one_of_utc(tmp_path: Path) -> None:
 
 
 def test_a_result_that_saw_no_machine_stays_under_the_device_that_it_lies_under(tmp_path: Path) -> None:
-    blind = replace(RESULT, observed=None, outcome="build-failed", reason="no wheel")
+    blind = replace(RESULT, observed=None, outcome=CellOutcome.BUILD_FAILED, reason="no wheel")
     one = shard(tmp_path / "one", blind)
     merged = merge.merge([one], tmp_path / "results")
     assert merged.problems == ()

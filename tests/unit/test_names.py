@@ -41,7 +41,7 @@ def probed(monkeypatch: pytest.MonkeyPatch) -> Callable[[Fingerprint | bytes], N
                 stream.write(content)
             return subprocess.CompletedProcess(command, 0, "", "")
 
-        monkeypatch.setattr(here.subprocess, "run", run)
+        monkeypatch.setattr(subprocess, "run", run)
 
     return probe
 
@@ -51,7 +51,7 @@ def probed(monkeypatch: pytest.MonkeyPatch) -> Callable[[Fingerprint | bytes], N
 def test_a_version_that_is_none(
     field: str, version: str, probed: Callable[[Fingerprint | bytes], None]
 ) -> None:
-    probed(replace(SEEN, **{field: version}))
+    probed(replace(SEEN, **{field: version}))  # type: ignore[arg-type]
     with pytest.raises(
         EnvironmentUnavailable, match=r" in py says that its version is .*, which is none: inst"
     ):

@@ -94,8 +94,8 @@ def test_what_is_written_is_what_was_shown_and_comments_stay(played: Played, fol
     shown = ""
     for name in ("torch", "packages", "numpy"):
         old, new = before[f"{name}.toml"], (folder / f"{name}.toml").read_text(encoding="utf-8")
-        lines = [text.splitlines(keepends=True) for text in (old, new)]
-        shown += "".join(unified_diff(*lines, f"a/{name}.toml", f"b/{name}.toml"))
+        was, is_now = (text.splitlines(keepends=True) for text in (old, new))
+        shown += "".join(unified_diff(was, is_now, f"a/{name}.toml", f"b/{name}.toml"))
         comments = [line for line in old.splitlines() if line.startswith("#")]
         assert comments == [line for line in new.splitlines() if line.startswith("#")]
     assert shown == proposal.diff()

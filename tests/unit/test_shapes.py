@@ -26,7 +26,7 @@ WHOLE = hostile.planted(
 )
 CONTENT = json.loads(results.to_json(WHOLE))
 #: Values that no field of a record takes, beside ``true`` where it is none: lists are of records or text.
-WRONG = ([[]], {"x": [[]]})
+WRONG: tuple[object, ...] = ([[]], {"x": [[]]})
 
 
 def steps(value: Any, *path: str | int) -> Iterator[tuple[str | int, ...]]:

@@ -27,7 +27,7 @@ def check(**changes: object) -> object:
 
 
 UNREADABLE: dict[str, object] = {
-    "outcome of the cell": replace(GOOD, outcome="fine"),
+    "outcome of the cell": replace(GOOD, outcome="fine"),  # type: ignore[arg-type]
     "outcome of a check": check(outcome="green"),
     "not a number": check(seconds=float("nan")),
     "infinite": check(metrics={"a_ms": float("inf")}),
