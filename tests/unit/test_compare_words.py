@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from made import RESULT, SEEN
 
 from samcheck.analysis.compare import compare, grouping, noise
 from samcheck.analysis.compare.comparison_text import markdown
 from samcheck.analysis.compare.measures import Key
 from samcheck.analysis.compare.statistics import Noise, Variance
 from samcheck.guest.record import CellResult, CheckOutcome, CheckResult
+from tests.unit.made import RESULT, SEEN
 
 
 def nothing_known(_: CellResult) -> dict[str, Noise]:

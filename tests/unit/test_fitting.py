@@ -14,6 +14,7 @@ from samcheck.analysis import memory_fit
 from samcheck.analysis.memory_fit import MemoryQuestion
 from samcheck.errors import BadInput
 from samcheck.guest.memory_model import SHAPES, Work
+from samcheck.guest.record import PRECISION_NAMES
 
 MIB, GIB = 2**20, 2**30
 
@@ -102,7 +103,7 @@ def test_nonzero_limits_what_memory_would_not() -> None:
 @settings(max_examples=60)
 @given(
     variant=st.sampled_from(sorted(SHAPES)),
-    precision=st.sampled_from(memory_fit.PRECISION_NAMES),
+    precision=st.sampled_from(PRECISION_NAMES),
     height=st.integers(1, 6000),
     width=st.integers(1, 6000),
     count=st.integers(1, 200),

@@ -13,7 +13,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import hostile
 import pytest
 from click.testing import CliRunner, Result
 from hypothesis import given
@@ -28,6 +27,7 @@ from samcheck.storage import results
 from samcheck.storage.index import index, parquet, parts, tables
 from samcheck.storage.index.check_rows import rows
 from samcheck.storage.index.parts import Pack, Stamp
+from tests.unit import hostile
 
 pytest.importorskip("duckdb")
 
