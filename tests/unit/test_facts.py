@@ -72,6 +72,7 @@ def test_releases(release: facts.Release) -> None:
     assert set(release.pythons) | set(release.torch_only) <= PYTHONS
     assert not set(release.pythons) & set(release.torch_only)
     assert release.numpy2 == (Version(release.version) >= Version("2.3"))
+    assert (release.platform == "manylinux_2_28") == (Version(release.version) >= Version("2.7"))
 
 
 def test_releases_stand_in_order_and_later_ones_never_have_an_older_torchvision() -> None:
