@@ -6,7 +6,6 @@ import json
 import sys
 from collections.abc import Collection
 from pathlib import Path
-from typing import Any
 
 import click
 from rich.console import Console
@@ -86,41 +85,60 @@ HELD = {
     default=paths.RESULTS,
     help="Stored results to use, which are not changed; default: results/ of the checkout.",
 )
-def bisect_command(listed: str, as_json: bool, resume: bool, **options: Any) -> None:
+def bisect_command(
+    check: str,
+    axis: str,
+    good: str,
+    bad: str,
+    listed: str,
+    outcomes: tuple[str, ...],
+    repeat: int,
+    any_python: bool,
+    as_json: bool,
+    environment: str,
+    ca_bundle: str | None,
+    resume: bool,
+    check_timeout: float,
+    results: Path,
+    **held: str,
+) -> None:
     """Find the first value of an axis with which a check goes another way.
 
     Builds about log2 of the values between --good and --bad as environments, and runs the one check in them.
     Stored results of this device are used where there are any, and never replaced. Ends with 0 where the
-    first bad value was found, with 1 where it could not be told.
+    first bad value was found, with 1 where it could not be with_verdict.
     """
-    asked, found = _asked(listed, options), _of_this_device(options["results"])
-    if options["ca_bundle"]:
-        certificates.trust(str(options["ca_bundle"]))
-    check, bad = _check(options["check"]), _outcomes(options["outcomes"])
-    unknown = _unknown(check, found)
+    _require_held(axis, held, any_python)
+    past = _of_this_device(results)
+    if ca_bundle:
+        certificates.trust(ca_bundle)
+    check, bad_outcomes = _check(check), _outcomes(outcomes)
+    unknown = _unknown(check, past)
     if unknown:
         click.echo(f"samcheck: {unknown}", err=True)
-    if options["environment"] == "here":
+    if environment == "here":
         raise BadInput("--environment here: is one cell only; docker and venv make those that a bisect needs")
-    chosen = choice.choose_environment(options["environment"])
-    with_verdict = cells_with_verdict(found, check, bad)
-    present = () if asked["python"] or asked["axis"] == "python" else _present(chosen.environment)
-    candidates, left_out = candidate_values.candidates(
-        BisectionRequest(**asked, stored=with_verdict, present=present), facts.load()
+    chosen = choice.choose_environment(environment)
+    with_verdict = cells_with_verdict(past, check, bad_outcomes)
+    present = () if held["python"] or axis == "python" else _present(chosen.environment)
+    values = tuple(value.strip() for value in listed.split(",") if value.strip())
+    asked = BisectionRequest(
+        axis, good, bad, values, any_python=any_python, stored=with_verdict, present=present, **held
     )
+    candidates, left_out = candidate_values.candidates(asked, facts.load())
     away = _away(candidates, chosen.environment, with_verdict)
-    settings = _settings(chosen, check, options["check_timeout"])
+    settings = _settings(chosen, check, check_timeout)
     question = BisectionQuestion(
         check,
-        asked["axis"],
+        axis,
         tuple(candidates),
         tuple(left_out),
-        bad,
-        options["repeat"],
+        bad_outcomes,
+        repeat,
         chosen.environment.kind,
         settings.version,
     )
-    known = {**away, **stored_observations(question, found)}
+    known = {**away, **stored_observations(question, past)}
     done = _search(question, known, settings, resume, display.terminal(stderr=as_json))
     if as_json:
         click.echo(json.dumps(bisection_text.as_json(done), indent=1))
@@ -144,7 +162,7 @@ def _present(environment: Environment) -> tuple[str, ...]:
     """Pythons that the environment need not download."""
     if environment.kind != "venv":
         return ()
-    return tuple(each for each in machine.PYTHONS if machine.interpreter(each))
+    return tuple(python for python in machine.PYTHONS if machine.interpreter(python))
 
 
 def _away(
@@ -153,7 +171,7 @@ def _away(
     """Those whose build cannot be installed from here, unless they are ready or need not run."""
     known = facts.load()
     if (
-        not any(unreachable_builds.pytorch_index(each.cell, known) for each in candidates)
+        not any(unreachable_builds.pytorch_index(candidate.cell, known) for candidate in candidates)
         or machine.pytorch_index_answers()
     ):
         return {}
@@ -203,22 +221,18 @@ def _search(
     return done
 
 
-def _asked(listed: str, options: dict[str, Any]) -> dict[str, Any]:
-    """The fields of `BisectionRequest` but for the stored cells.
+def _require_held(axis: str, held: dict[str, str], any_python: bool) -> None:
+    """What is held must leave the axis free, and name the PyTorch where that is not the axis.
 
     Raises:
-        BadInput: an option holds the axis that is bisected, or the PyTorch is missing.
+        BadInput: it does not.
     """
-    axis = options["axis"]
-    if options[axis]:
+    if held[axis]:
         raise BadInput(f"--{axis}: that is the axis to bisect; --good and --bad say from where to where")
-    if axis == "python" and options["any_python"]:
+    if axis == "python" and any_python:
         raise BadInput("--any-python: Python is the axis to bisect; results of each are used anyway")
-    if axis != "torch" and not options["torch"]:
+    if axis != "torch" and not held["torch"]:
         raise BadInput(f"--torch: say with which PyTorch to bisect {axis}")
-    names = ("axis", "good", "bad", *HELD, "any_python")
-    every = tuple(value.strip() for value in listed.split(",") if value.strip())
-    return {**{name: options[name] for name in names}, "values": every}
 
 
 def _check(given: str) -> str:
@@ -231,20 +245,20 @@ def _check(given: str) -> str:
     module = Path(path).name
     suite = paths.CHECKOUT / "tests" / "suite"
     if not separator or not (suite / module).is_file():
-        known = ", ".join(each.name for each in sorted(suite.glob("test_*.py")))
+        known = ", ".join(path.name for path in sorted(suite.glob("test_*.py")))
         raise BadInput(
             f"--check: {given!r} is not like test_dtype.py::test_naive_cast[tiny]; modules: {known}"
         )
     return f"{module}::{rest}"
 
 
-def _unknown(check: str, found: list[CellResult]) -> str:
+def _unknown(check: str, past: list[CellResult]) -> str:
     """That no stored result has such a check, which may be new, or not what was meant; else empty."""
-    known = {each.check for result in found for each in result.checks}
+    known = {record.check for result in past for record in result.checks}
     if not known or check in known:
         return ""
     near = similar(check, sorted(known), most=3, cutoff=0)
-    return f"--check: none of {len(found)} stored results has {check}; like it are {', '.join(near)}"
+    return f"--check: none of {len(past)} stored results has {check}; like it are {', '.join(near)}"
 
 
 def _outcomes(given: tuple[str, ...]) -> tuple[str, ...]:
@@ -262,7 +276,8 @@ def _outcomes(given: tuple[str, ...]) -> tuple[str, ...]:
 def _of_this_device(store: Path) -> list[CellResult]:
     """Stored results of this machine's device and driver: others would compare devices."""
     device, driver = results.slug(machine.device_name()), results.slug(machine.look().driver or "none")
-    return [each.result for each in results.load(store)[0] if (each.device, each.driver) == (device, driver)]
+    loaded, _ = results.load(store)
+    return [row.result for row in loaded if (row.device, row.driver) == (device, driver)]
 
 
 for _name, _help in HELD.items():
