@@ -69,7 +69,7 @@ class Journal:
                 self.importing = str(event["module"])
             case "collected":
                 self.importing = ""
-                results = [_CHECK.taken(each) for each in event["checks"]]
+                results = [_CHECK.taken(check) for check in event["checks"]]
                 self.collected = {result.check: result for result in results}
             case "started":
                 self.running = (str(event["check"]), float(event["at"]))
@@ -207,12 +207,12 @@ class Attempt:
 
 def read_attempt(record: Path, end: Path, output: Path) -> Attempt:
     """An attempt from its three files; those that samcheck did not get to write may be missing."""
-    seen = read(record)
+    journal = read(record)
     ended, at = _read_end(end)
-    if seen.torn:
+    if journal.torn:
         # As if interrupted: what can be read is kept, and the rest runs again.
-        ended, seen.exit_status, seen.running = None, None, None
-    return Attempt(seen, ended, at, tail(output))
+        ended, journal.exit_status, journal.running = None, None, None
+    return Attempt(journal, ended, at, tail(output))
 
 
 def _read_end(path: Path) -> tuple[Ended | None, float]:

@@ -56,7 +56,8 @@ def stored(result: CellResult, text: str = "cpu") -> Stored:
 
 def export(name: str, *found: Stored, problems: tuple[str, ...] = ()) -> bytes:
     stream = io.BytesIO()
-    exports.FORMATS[name](iter(found), list(problems), stream)
+    unreadable = [results.UnreadableFile(text, text) for text in problems]
+    exports.FORMATS[name](iter(found), unreadable, stream)
     return stream.getvalue()
 
 

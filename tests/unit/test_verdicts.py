@@ -12,6 +12,8 @@ from samcheck.analysis.compare.measures import Family, Key, Measure
 from samcheck.analysis.compare.statistics import NOTHING_KNOWN, Noise, Variance, difference
 from samcheck.analysis.compare.verdicts import ALPHA, MeasurePair, NumberVerdict, Verdict, decide
 from samcheck.guest.record import CheckOutcome, CheckResult
+from samcheck.analysis.compare.verdicts import ALPHA, MeasurePair, Verdict, decide
+from samcheck.guest.record import CheckResult
 
 KEY = Key("test_latency.py::test_encoder[tiny-fp32]", "wall_ms")
 #: Plain numbers, of which more is worse, and a change of a quarter matters.
@@ -158,7 +160,7 @@ def in_turns(*ratios: float, met: bool = True) -> Verdict:
     """Of pairs of processes that took turns, by how much the new one of each was slower."""
     base = measure(1.0, 1.3, turns=tuple((1.0, 2.0) for _ in ratios))
     new = measure(1.5, 1.1, turns=tuple((1.0 + ratio, 2.0 + ratio) for ratio in ratios))
-    return decided(base, new, NOTHING_KNOWN, met=met)
+    return decided(base, new, NOTHING_KNOWN, in_turns=met)
 
 
 def test_two_pairs_of_processes_that_took_turns_say_what_their_medians_do_not() -> None:
