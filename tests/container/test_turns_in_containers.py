@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from samcheck.analysis.interleave import PairedRun, meet
+from samcheck.analysis.interleave import PairedRun, run_in_turns
 from samcheck.environments import DiskNeed, Place, confinement, docker, images
 from samcheck.matrix import PlannedCell
 from samcheck.run import repetitions
@@ -69,7 +69,7 @@ def test_two_containers(
         "fast", Light(place), "", 60.0, ("tiny",), suite="/suite", processes=2, gates=Gates(jobs=2)
     )
     cell = PlannedCell(CELL)
-    sides = meet(PairedRun(settings, tmp_path, (cell, cell)), (Silent(), Silent()))
+    sides = run_in_turns(PairedRun(settings, tmp_path, (cell, cell)), (Silent(), Silent()))
     assert [side.outcome for side in sides] == ["passed", "passed"], [side.reason for side in sides]
     turns = [series.samples["turn_ms"] for side in sides for check in side.checks for series in check.series]
     assert turns == [[10.0] * 6] * 4

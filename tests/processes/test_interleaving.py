@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from samcheck.analysis.compare import compare
-from samcheck.analysis.interleave import PairedRun, meet
+from samcheck.analysis.interleave import PairedRun, run_in_turns
 from samcheck.cells import Cell
 from samcheck.environments import Ended, Place, here
 from samcheck.guest.record import CellResult
@@ -97,7 +97,7 @@ def meet_in(folder: Path, chosen: Settings, factor: float) -> tuple[CellResult, 
         (folder / "run" / side).mkdir(parents=True, exist_ok=True)
         (folder / "run" / side / "factor").write_text(str(its))
     cell = PlannedCell(CELL)
-    return meet(PairedRun(chosen, folder / "run", (cell, cell)), (Silent(), Silent()))
+    return run_in_turns(PairedRun(chosen, folder / "run", (cell, cell)), (Silent(), Silent()))
 
 
 pytestmark = pytest.mark.usefixtures("as_declared")

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from samcheck import facts
 from samcheck.analysis.attribute import attribution_text, cases, causes, conjunction_search, literals
-from samcheck.analysis.attribute.distinguishing_cell import telling
+from samcheck.analysis.attribute.distinguishing_cell import distinguishing_cell
 from samcheck.analysis.attribute.literals import Literal
 from samcheck.cells import Cell
 from samcheck.commands.attribute import attribute_command
@@ -176,7 +176,7 @@ def test_checks_of_one_cause_are_one_group() -> None:
     assert len(one.checks) == 80
     assert one.explanation.exact == ((Literal("torch", ">=", "2.9.1"),),)
     assert dict(one.nearest) == {Literal("torch", ">=", "2.9.1"): "2.8.0"}
-    assert one.which == ((Literal("backend", "=", "onnxruntime"),),)
+    assert one.common_traits == ((Literal("backend", "=", "onnxruntime"),),)
     said = "\n".join(attribution_text.lines([one], "failed", len(rows)))
     assert "80 checks of 100 tried there" in said
     assert "exactly: torch >= 2.9.1 (not 2.8.0)" in said
@@ -200,13 +200,13 @@ def test_two_axes_together() -> None:
     said = {attribution_text.words(each) for each in group.explanation.exact}
     assert said == {"torch < 2.4.1 and numpy >= 2.2.6"}
     held = ("--python", "3.10", "--numpy", "2.2.6")
-    assert group.narrow == (
+    assert group.bisections == (
         ("--good", "2.4.1", "--bad", "2.2.2", *held),
         ("--axis", "numpy", "--torch", "2.2.2", "--good", "1.26.4", "--bad", "2.2.6", "--python", "3.10"),
     )
     rows = [(Cell("2.4.0", "cu121", "3.10"), "failed"), (Cell("2.4.1", "cu121", "3.10"), "passed")]
     (group,) = attributed([stored(cell, {"a": outcome}) for cell, outcome in rows])
-    assert not group.narrow  # these two are neighbours
+    assert not group.bisections  # these two are neighbours
 
 
 def test_what_cannot_be_told_apart_is_said_with_a_cell_that_would_tell() -> None:
@@ -217,14 +217,14 @@ def test_what_cannot_be_told_apart_is_said_with_a_cell_that_would_tell() -> None
     (group,) = attributed(rows)
     said = {attribution_text.words(each) for each in group.explanation.exact}
     assert said == {"torch >= 2.9.1", "python >= 3.13"}
-    telling = group.telling
+    telling = group.distinguishing_cell
     assert telling is not None
     assert telling.cell == Cell("2.9.1", "cpu", "3.12")  # PyTorch 2.4.1 has no wheel for Python 3.13
     assert sorted(telling.expected) == [False, True]
     # Run it, and there is one explanation left.
     (group,) = attributed([*rows, stored(telling.cell, {"a": "failed"})])
     assert group.explanation.exact == ((Literal("torch", ">=", "2.9.1"),),)
-    assert group.telling is None
+    assert group.distinguishing_cell is None
 
 
 def test_a_cell_that_is_known_not_to_work_tells_little() -> None:
@@ -235,8 +235,8 @@ def test_a_cell_that_is_known_not_to_work_tells_little() -> None:
         stored(Cell("2.2.1", "cpu", "3.10", "1.26.4"), {"a": "passed"}, "1.26.4"),
     ]
     (group,) = attributed(rows)
-    assert group.telling is not None
-    assert group.telling.cell == Cell("2.4.1", "cpu", "3.10", "1.26.4")
+    assert group.distinguishing_cell is not None
+    assert group.distinguishing_cell.cell == Cell("2.4.1", "cpu", "3.10", "1.26.4")
 
 
 def test_a_cell_that_cannot_exist_tells_nothing() -> None:
@@ -247,7 +247,7 @@ def test_a_cell_that_cannot_exist_tells_nothing() -> None:
     )
     cells = [Cell("2.8.0", "cpu", "3.12"), Cell("2.9.1", "cpu", "3.14")]
     rows = cases.cases([stored(cell, {}) for cell in cells], FACTS)
-    assert telling(found, rows, FACTS).cell is None
+    assert distinguishing_cell(found, rows, FACTS).cell is None
 
 
 def test_device_against_version() -> None:
@@ -256,8 +256,8 @@ def test_device_against_version() -> None:
     (group,) = attributed(rows)
     said = {attribution_text.words(each) for each in group.explanation.exact}
     assert said == {"torch >= 2.9.1", "device = a-gpu"}
-    assert group.telling is not None
-    assert (group.telling.cell, group.telling.device) in (
+    assert group.distinguishing_cell is not None
+    assert (group.distinguishing_cell.cell, group.distinguishing_cell.device) in (
         (Cell("2.8.0", "cu128", "3.12"), "a-gpu"),
         (Cell("2.9.1", "cu128", "3.12"), "cpu-x"),
     )
@@ -269,7 +269,7 @@ def test_nothing_can_tell_what_only_a_value_that_was_never_run_would() -> None:
     rows = cases.cases(
         [stored(Cell("2.9.1", "cu128", python, sam="x"), {}) for python in ("3.10", "3.14")], FACTS
     )
-    assert telling(found, rows, FACTS).cell is None
+    assert distinguishing_cell(found, rows, FACTS).cell is None
 
 
 def test_known_is_not_gone_where_the_check_failed() -> None:

@@ -93,7 +93,7 @@ def test_false_alarms_are_as_rare_as_promised() -> None:
     alarms = 0
     for _ in range(300):
         ratios = [[drawn.gauss(0, 0.03) for _ in range(7)] for _ in range(9)]
-        pairs = [verdicts.MeasurePair("", *_measures(each), NOTHING_KNOWN, met=True) for each in ratios]
+        pairs = [verdicts.MeasurePair("", *_measures(each), NOTHING_KNOWN, in_turns=True) for each in ratios]
         words = {each.verdict for each in verdicts.decide(pairs)}
         alarms += bool(words & {"regressed", "improved"})
     assert alarms <= 9

@@ -62,7 +62,7 @@ class Table:
     def judged(self) -> dict[str, str]:
         """samcheck's verdict on each benchmark."""
         pairs = [
-            MeasurePair("", _measure(name, base), _measure(name, new), NOTHING_KNOWN, met=True)
+            MeasurePair("", _measure(name, base), _measure(name, new), NOTHING_KNOWN, in_turns=True)
             for name, (base, new) in sorted(self.sides.items())
         ]
         return {each.key.check: each.verdict for each in verdicts.decide(pairs)}
