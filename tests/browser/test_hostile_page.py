@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from tests.browser.opening import SIZES, Open, Opened, Store
+from tests.browser.opened_page import SIZES, Open, Opened, Store
 from tests.unit import hostile
 
 VIEWS = ("", "columns=variant", "view=checks", "view=compare", "view=plots", "view=plots&plot=history")

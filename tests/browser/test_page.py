@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser import sample
-from tests.browser.opening import Open, Store
+from tests.browser import sample_results
+from tests.browser.opened_page import Open, Store
 
 
 @pytest.fixture
 def page(written: Store) -> Path:
-    return written(sample.OLDER, sample.RESULTS)
+    return written(sample_results.OLDER, sample_results.RESULTS)
 
 
 def test_first_screen_says_what_works_and_what_not(opened: Open, page: Path) -> None:
@@ -36,8 +36,10 @@ def test_first_screen_says_what_works_and_what_not(opened: Open, page: Path) -> 
 
 
 def test_some_groups_that_held_are_no_environment_that_works(opened: Open, written: Store) -> None:
-    part = replace(next(each for each in sample.RESULTS if each.outcome == "passed"), groups=["latency"])
-    shown = opened(written([*sample.RESULTS, part]))
+    part = replace(
+        next(each for each in sample_results.RESULTS if each.outcome == "passed"), groups=["latency"]
+    )
+    shown = opened(written([*sample_results.RESULTS, part]))
     assert "✓ 3 of 5 environments" in shown.text("#summary")
     assert f"{part.cell.id} (only group latency)" in shown.text("body")
 

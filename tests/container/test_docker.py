@@ -11,7 +11,7 @@ from docker.types import DeviceRequest
 
 from samcheck.environments import base_images, buildkit, confinement, docker, images, orphans
 from samcheck.errors import BuildFailed, EnvironmentUnavailable, Refused
-from tests.container.light import Guest, light
+from tests.container.light_image import Guest, light
 
 
 def test_a_guest_works_in_memory_and_reads_what_it_is_given(guest: Guest) -> None:

@@ -14,7 +14,7 @@ import pytest
 
 from samcheck.environments import Ended, base_images, confinement, docker, engine_loss, images
 from tests.container.engine_scenarios import containers, engine_restarted, killed_while_building
-from tests.container.light import CELL, Guest
+from tests.container.light_image import CELL, Guest
 from tests.container.own_engine import OwnEngine
 from tests.processes.rig import Rig, gone
 from tests.processes.scenarios import killed, misbehaving

@@ -9,7 +9,7 @@ import pytest
 
 from samcheck.environments import confinement, docker, images
 from tests.container.engine_scenarios import containers
-from tests.container.light import CELL
+from tests.container.light_image import CELL
 from tests.processes.injections import INJECTIONS, Injection
 from tests.processes.test_injections import injected
 from tests.processes.trial import Trial

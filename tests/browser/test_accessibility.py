@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 
-from tests.browser import sample
-from tests.browser.opening import SIZES, Open, Opened, Store
+from tests.browser import sample_results
+from tests.browser.opened_page import SIZES, Open, Opened, Store
 
 VIEWS = (
     "", "columns=variant", "view=checks", "view=compare", "view=plots", "view=plots&plot=ratio",
@@ -19,7 +19,7 @@ GRAVE = ("serious", "critical")
 
 @pytest.fixture
 def page(written: Store) -> Path:
-    return written(sample.OLDER, sample.RESULTS)
+    return written(sample_results.OLDER, sample_results.RESULTS)
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
