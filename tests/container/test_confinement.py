@@ -19,7 +19,8 @@ from tests.container import escape_attempts
 from tests.container.light_image import CELL, Guest
 
 #: A setuid program in the image, as every distribution has some.
-RECIPE = f"FROM {{base}}\nUSER 0\nRUN cp /usr/bin/id {escape_attempts.SETUID} && chmod 4755 {escape_attempts.SETUID}\n"
+SETUID = escape_attempts.SETUID
+RECIPE = f"FROM {{base}}\nUSER 0\nRUN cp /usr/bin/id {SETUID} && chmod 4755 {SETUID}\n"
 TAG = "samcheck:setuid-test"
 #: Beside those of every container: what the attempts need. Not all: an engine may lack some itself.
 CAPABILITIES = ["SYS_ADMIN", "SYS_PTRACE"]
@@ -96,7 +97,7 @@ def unlocked(engine: docker.Docker, setuid_image: str, outside: int) -> dict[str
 
 
 @pytest.mark.parametrize("what", sorted(escape_attempts.ATTEMPTS))
-def test_refused(locked: dict[str, Any], what: str) -> None:
+def test_the_system_refuses_each_attempt(locked: dict[str, Any], what: str) -> None:
     assert locked["came"][what].startswith(
         ("OSError", "PermissionError", "ProcessLookupError", "Blocking", "File")
     )
@@ -118,7 +119,7 @@ def test_a_setuid_binary_gives_root_without_the_lock(engine: docker.Docker, setu
     """It is the lock that holds, not some other obstacle."""
     printed = engine.client.containers.run(
         setuid_image,
-        [escape_attempts.SETUID, "-u"],
+        [SETUID, "-u"],
         remove=True,
         user=confinement.UNPRIVILEGED,
         network_mode="none",

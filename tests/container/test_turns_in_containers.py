@@ -55,7 +55,7 @@ class Light:
         return self.place
 
 
-def test_two_containers(
+def test_two_containers_take_turns(
     engine: docker.Docker, image: images.Image, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("samcheck.run.judge.compare", lambda *_: iter(()))  # nobody declared it

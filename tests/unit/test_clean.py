@@ -332,7 +332,7 @@ def test_one_run_with_its_containers(serve: Serve, home: Path) -> None:
 
 
 @pytest.mark.parametrize("id", ["", ".", "..", "../runs/1-1", "/", "1-2"])
-def test_no_such_run(no_engine: None, home: Path, id: str) -> None:
+def test_a_run_that_is_not_there_is_refused(no_engine: None, home: Path, id: str) -> None:
     run = folder(home / "runs/1-1", 0)
     with pytest.raises(BadInput, match=r"no such run in .*; the newest are 1-1"):
         steps(run=id)

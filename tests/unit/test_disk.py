@@ -111,7 +111,7 @@ def test_excess_is_enough_and_in_order(items: list[Item], limit: int, data: st.D
 @pytest.mark.parametrize(
     ("text", "seconds"), [("90m", 5400), ("1h", 3600), ("14d", 14 * 86400), ("2w", 1209600)]
 )
-def test_ages(text: str, seconds: int) -> None:
+def test_an_age_is_a_number_and_a_unit(text: str, seconds: int) -> None:
     assert units.seconds(text) == seconds
 
 
@@ -126,7 +126,7 @@ def test_what_is_no_age_is_said(text: str) -> None:
 @pytest.mark.parametrize(
     ("text", "count"), [("20GiB", 20 * 2**30), ("1.5 gib", 3 * 2**29), ("500MB", 500_000_000), ("0B", 0)]
 )
-def test_sizes(text: str, count: int) -> None:
+def test_a_size_is_a_number_and_a_unit(text: str, count: int) -> None:
     assert units.size(text) == count
 
 
