@@ -23,7 +23,7 @@ from pathlib import Path
 import numpy as np
 
 from samcheck.environments import base_images, buildkit, docker, shell_command
-from tests.container.light import light
+from tests.container.light_image import light
 from tests.processes.rig import Rig, write_suite
 
 ROOT = Path(__file__).resolve().parents[2]

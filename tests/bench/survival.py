@@ -23,7 +23,7 @@ from random import Random
 from samcheck.environments import base_images, buildkit, docker, images
 from samcheck.errors import EnvironmentUnavailable
 from tests.container.engine_scenarios import containers, engine_restarted, killed_while_building
-from tests.container.light import light
+from tests.container.light_image import light
 from tests.container.own_engine import OwnEngine
 from tests.processes import scenarios
 from tests.processes.rig import Rig

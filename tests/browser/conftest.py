@@ -16,7 +16,7 @@ from samcheck import files
 from samcheck.guest.record import CellResult
 from samcheck.report import html
 from samcheck.storage import results
-from tests.browser.opening import PATIENCE_MS, SIZES, Open, Opened, Store
+from tests.browser.opened_page import PATIENCE_MS, SIZES, Open, Opened, Store
 
 Scheme = Literal["light", "dark"]
 CHROMIUMS = ("chromium", "chromium-browser", "google-chrome")

@@ -113,7 +113,9 @@ def test_results_of_a_revision_in_a_hook(
     assert len(git_history.versions(checkout / "results", 9)) == 1
 
 
-def test_no_git(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_git_the_version_is_that_of_the_package(
+    checkout: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("PATH", "/nowhere")
     assert version.version() == samcheck.__version__
     with pytest.raises(BadInput, match="git cannot be asked about"):

@@ -45,7 +45,7 @@ def test_a_signal_ends_the_run_and_its_guests(tmp_path: Path, sign: signal.Signa
     interrupted(rig, status)
 
 
-def test_nohup_goes_on(tmp_path: Path) -> None:
+def test_a_run_under_nohup_goes_on(tmp_path: Path) -> None:
     """What was ignored when samcheck started stays so."""
     rig = Rig(tmp_path)
     rig.steady(6, 0.2)

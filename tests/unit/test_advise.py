@@ -244,7 +244,9 @@ def test_drivers_by_their_branch() -> None:
         ("H100", "580", "700", Cell("2.4.1", "cu121", "3.11"), "unknown"),
     ],
 )
-def test_drivers_by_facts(gpu: str, old: str, new: str, cell: Cell, verdict: str) -> None:
+def test_without_results_facts_decide_on_a_driver(
+    gpu: str, old: str, new: str, cell: Cell, verdict: str
+) -> None:
     question = asked("driver", old, new, gpu_support.host(gpu, "", FACTS))
     found = answered(question, (), [cell])
     (advice,) = found.advices

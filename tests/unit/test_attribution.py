@@ -195,7 +195,7 @@ NUMPY = [
 ]
 
 
-def test_two_axes_together() -> None:
+def test_a_cause_of_two_axes_is_named_with_its_bisections() -> None:
     (group,) = attributed([stored(cell, {"a": outcome}, numpy) for cell, numpy, outcome in NUMPY])
     said = {attribution_text.words(each) for each in group.explanation.exact}
     assert said == {"torch < 2.4.1 and numpy >= 2.2.6"}
@@ -250,7 +250,7 @@ def test_a_cell_that_cannot_exist_tells_nothing() -> None:
     assert distinguishing_cell(found, rows, FACTS).cell is None
 
 
-def test_device_against_version() -> None:
+def test_what_only_another_cell_can_tell_apart_is_named_with_that_cell() -> None:
     rows = [stored(Cell("2.8.0", "cu128", "3.12"), {"a": "passed"})]
     rows.append(replace(stored(Cell("2.9.1", "cu128", "3.12"), {"a": "failed"}), device="a-gpu"))
     (group,) = attributed(rows)
@@ -301,7 +301,7 @@ def command(tmp_path: Path, *arguments: str) -> Result:
     return CliRunner().invoke(attribute_command, [str(tmp_path), *arguments])
 
 
-def test_command(tmp_path: Path) -> None:
+def test_the_command_names_the_cause(tmp_path: Path) -> None:
     done = command(tmp_path)
     assert done.exit_code == 0, done.output
     assert "exactly: torch < 2.4.1 (still 2.2.2) and numpy >= 2.2.6 (not 1.26.4)" in done.output

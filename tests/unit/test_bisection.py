@@ -152,7 +152,9 @@ def observed(outcome: str, defect: str = "") -> observations.Observation:
         (observed(""), ("bad",), "untestable"),
     ],
 )
-def test_what_is_bad(seen: observations.Observation, bad: tuple[str, ...], expected: str) -> None:
+def test_an_observation_is_good_bad_or_untestable(
+    seen: observations.Observation, bad: tuple[str, ...], expected: str
+) -> None:
     assert observations.verdict(seen, observed("passed"), bad) == expected
 
 
@@ -218,7 +220,7 @@ def test_stored_results_of_another_python_are_used_if_wanted() -> None:
     assert last.moved == "Python 3.12 of a stored result, not 3.10"
 
 
-def test_other_axes() -> None:
+def test_each_axis_has_its_candidates() -> None:
     pythons, left_out = candidates(axis="python", good="3.10", bad="3.14", torch="2.9.1")
     assert [each.value for each in pythons] == ["3.10", "3.11", "3.12", "3.13", "3.14"]
     numpys, _ = candidates(axis="numpy", good="1.26.4", bad="2.2.6", torch="2.2.2", python="3.10")
@@ -253,7 +255,7 @@ def test_other_axes() -> None:
         ({"axis": "python", "good": "3.8", "bad": "3.12", "torch": "2.9.1"}, "--good 3.8: .* not 3.8"),
     ],
 )
-def test_ends_that_cannot_be(fields: dict[str, str], said: str) -> None:
+def test_ends_that_cannot_be_are_refused(fields: dict[str, str], said: str) -> None:
     with pytest.raises(BadInput, match=said):
         candidates(**fields)
 
@@ -314,7 +316,7 @@ def test_what_weakens_the_answer_is_said() -> None:
     assert "changes more than once" in said
 
 
-def test_flaky_is_said() -> None:
+def test_a_flaky_check_is_said_to_be_one() -> None:
     asked = question(4)
     calls: dict[str, int] = defaultdict(int)
 

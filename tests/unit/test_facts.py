@@ -53,7 +53,7 @@ def test_no_two_rows_are_about_the_same() -> None:
 
 
 @pytest.mark.parametrize(("release", "build"), BUILDS, ids=lambda row: getattr(row, "tag", None))
-def test_builds(release: facts.Release, build: facts.Build) -> None:
+def test_builds_are_consistent(release: facts.Release, build: facts.Build) -> None:
     assert build.tag == f"cu{build.cuda.replace('.', '')}"
     assert (build.index == "default") == (build == release.default_build)
     assert list(build.archs) == sorted(set(build.archs), key=Version)
@@ -66,7 +66,7 @@ def test_builds(release: facts.Release, build: facts.Build) -> None:
 
 
 @pytest.mark.parametrize("release", FACTS.releases, ids=lambda row: row.version)
-def test_releases(release: facts.Release) -> None:
+def test_releases_are_consistent(release: facts.Release) -> None:
     assert sum(build.index == "default" for build in release.builds) == 1
     assert release.default_build.status != "unverified"
     assert set(release.pythons) | set(release.torch_only) <= PYTHONS
@@ -82,7 +82,7 @@ def test_releases_stand_in_order_and_later_ones_never_have_an_older_torchvision(
     assert partners == sorted(partners)
 
 
-def test_toolkits_and_floors() -> None:
+def test_toolkits_and_driver_floors_agree() -> None:
     known = [row for row in FACTS.toolkits if row.driver]
     by_version = sorted(known, key=lambda row: Version(row.version))
     drivers = [Version(row.driver) for row in by_version]
@@ -105,7 +105,7 @@ def test_toolkit_of_a_minor_version() -> None:
     assert FACTS.toolkit("99.9") is None
 
 
-def test_branch_of_a_driver() -> None:
+def test_a_driver_belongs_to_a_branch() -> None:
     branch = FACTS.branch("535.104.05")
     assert branch is not None
     assert (branch.number, branch.cuda, branch.state) == (535, "12.2", "ended")
@@ -191,7 +191,7 @@ def test_any_text_can_be_looked_up(text: str) -> None:
     assert found is None or any(character.isalnum() for character in text)
 
 
-def test_numpy_series() -> None:
+def test_numpy_series_are_consistent() -> None:
     for row in FACTS.numpy:
         assert row.newest.startswith(f"{row.series}.")
         assert set(row.pythons) <= PYTHONS

@@ -86,7 +86,7 @@ def test_baseline_must_be_green() -> None:
     assert verdict.not_green(attempt(5), 9.0)
 
 
-def test_selection() -> None:
+def test_faults_are_selected_by_kind_or_id() -> None:
     assert {fault.kind for fault in select(["precision"])} == {"precision"}
     assert len(select(["normalisation-*"])) >= 3
     assert len(select([])) == len(FAULTS) >= 45
@@ -209,12 +209,12 @@ def test_telling_modules_come_first() -> None:
     assert runs.modules(shuffle=3) != runs.modules()
 
 
-def test_modules_of_some_groups() -> None:
+def test_modules_of_chosen_groups_run_alone() -> None:
     names = [Path(name).stem for name in runs.modules(groups=("memory", "leaks"))]
     assert names == ["test_keeping", "test_memory", "test_leaks"]
 
 
-def test_clean_runs_differ() -> None:
+def test_clean_runs_differ_in_threads_order_and_hashes() -> None:
     settings = runs.clean_settings(4, cpus=2)
     assert {setting.threads for setting in settings} == {1, 2}
     assert len({setting.hash_seed for setting in settings}) == len({each.shuffle for each in settings}) == 4

@@ -313,7 +313,7 @@ def test_a_torn_note_of_what_was_left_out_is_a_problem(tmp_path: Path) -> None:
     assert "is not what a run writes" in run(one, two, "--results", tmp_path / "results").stderr
 
 
-def test_exit_codes(tmp_path: Path) -> None:
+def test_exit_codes_tell_failures_from_bad_files(tmp_path: Path) -> None:
     passed = shard(tmp_path / "shard-1", RESULT)
     failed = shard(
         tmp_path / "shard-2", replace(RESULT, cell=OTHER, outcome=CellOutcome.BUILD_FAILED, reason="no wheel")

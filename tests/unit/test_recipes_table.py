@@ -107,7 +107,9 @@ def test_the_exact_error_is_a_footnote() -> None:
         ((replace(WORKS, outcome=CheckOutcome.FAILED, reason="in teardown"),), "✗ broken"),
     ],
 )
-def test_verdicts(checks: tuple[CheckResult, ...], verdict: str) -> None:
+def test_the_verdict_on_a_recipe_follows_from_its_checks(
+    checks: tuple[CheckResult, ...], verdict: str
+) -> None:
     (tried,) = recipes_table.recipe_outcomes(result(*checks)).values()
     assert f"{recipes_table.SIGNS[tried.verdict]} {tried.verdict}" == verdict
 

@@ -61,7 +61,7 @@ RESULT = replace(
 )
 
 
-def test_round_trip(tmp_path: Path) -> None:
+def test_a_stored_result_is_read_as_it_was(tmp_path: Path) -> None:
     path = results.store(tmp_path, RESULT, "unused")
     assert path == tmp_path / "cpu-amd-epyc" / "none" / "torch2.4.1-cu121-py3.11.json"
     assert results.read(path) == RESULT

@@ -16,7 +16,7 @@ def rig(folder: Path, jobs: int, pause: float) -> Rig:
     return made
 
 
-def test_cells_at_once(tmp_path: Path) -> None:
+def test_cells_that_wait_take_less_time_side_by_side(tmp_path: Path) -> None:
     """Four cells of which each waits take less time where two wait at once."""
     took = {}
     for jobs in (1, 2):

@@ -77,7 +77,7 @@ def test_no_output_takes_the_place_of_a_device(tmp_path: Path) -> None:
         ["here", "--processes", "9" * 30],
     ],
 )
-def test_numbers_that_are_none(arguments: list[str]) -> None:
+def test_options_refuse_numbers_that_are_none(arguments: list[str]) -> None:
     done = invoked(*arguments)
     assert done.exit_code == 2
     assert "Invalid value for '--" in done.output

@@ -101,7 +101,7 @@ def test_the_gpu_that_cuda_shows_first_is_read(
     assert nvml.asked == [asked]
 
 
-def test_share_of_others() -> None:
+def test_the_share_of_others_is_what_this_process_did_not_use() -> None:
     assert disturbance.others_share((10.0, 5.0), (12.0, 6.5)) == pytest.approx(0.25)
     assert disturbance.others_share((10.0, 5.0), (10.1, 5.0)) is None  # too short for the kernel's clock
     assert disturbance.others_share((10.0, 5.0), (11.0, 7.0)) == 0.0

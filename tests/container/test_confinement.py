@@ -15,11 +15,12 @@ import pytest
 from docker.errors import APIError
 
 from samcheck.environments import confinement, docker, images
-from tests.container import attempts
-from tests.container.light import CELL, Guest
+from tests.container import escape_attempts
+from tests.container.light_image import CELL, Guest
 
 #: A setuid program in the image, as every distribution has some.
-RECIPE = f"FROM {{base}}\nUSER 0\nRUN cp /usr/bin/id {attempts.SETUID} && chmod 4755 {attempts.SETUID}\n"
+SETUID = escape_attempts.SETUID
+RECIPE = f"FROM {{base}}\nUSER 0\nRUN cp /usr/bin/id {SETUID} && chmod 4755 {SETUID}\n"
 TAG = "samcheck:setuid-test"
 #: Beside those of every container: what the attempts need. Not all: an engine may lack some itself.
 CAPABILITIES = ["SYS_ADMIN", "SYS_PTRACE"]
@@ -29,7 +30,7 @@ OF_THE_CONTAINER = {"/dev/shm", "/dev/mqueue"}
 
 def program(outside: int) -> str:
     """The attempts, on that process."""
-    return Path(attempts.__file__).read_text().replace("HOST_PID = 0", f"HOST_PID = {outside}")
+    return Path(escape_attempts.__file__).read_text().replace("HOST_PID = 0", f"HOST_PID = {outside}")
 
 
 @pytest.fixture(scope="module")
@@ -95,15 +96,15 @@ def unlocked(engine: docker.Docker, setuid_image: str, outside: int) -> dict[str
     return said
 
 
-@pytest.mark.parametrize("what", sorted(attempts.ATTEMPTS))
-def test_refused(locked: dict[str, Any], what: str) -> None:
+@pytest.mark.parametrize("what", sorted(escape_attempts.ATTEMPTS))
+def test_the_system_refuses_each_attempt(locked: dict[str, Any], what: str) -> None:
     assert locked["came"][what].startswith(
         ("OSError", "PermissionError", "ProcessLookupError", "Blocking", "File")
     )
     assert locked["user"] != 0
 
 
-@pytest.mark.parametrize("what", sorted(attempts.ATTEMPTS))
+@pytest.mark.parametrize("what", sorted(escape_attempts.ATTEMPTS))
 def test_the_attempt_is_a_real_one(unlocked: dict[str, Any], what: str) -> None:
     assert unlocked["came"][what] == "done"
 
@@ -117,6 +118,10 @@ def test_only_memory_can_be_written(locked: dict[str, Any]) -> None:
 def test_a_setuid_binary_gives_root_without_the_lock(engine: docker.Docker, setuid_image: str) -> None:
     """It is the lock that holds, not some other obstacle."""
     printed = engine.client.containers.run(
-        setuid_image, [attempts.SETUID, "-u"], remove=True, user=confinement.UNPRIVILEGED, network_mode="none"
+        setuid_image,
+        [SETUID, "-u"],
+        remove=True,
+        user=confinement.UNPRIVILEGED,
+        network_mode="none",
     )
     assert printed == b"0\n"

@@ -52,7 +52,7 @@ def outcomes(*attempts: Attempt) -> dict[str, str]:
     return {each.check: each.outcome for each in records.verdicts(list(attempts), LIMIT)}
 
 
-def test_a_complete_journal() -> None:
+def test_a_complete_journal_is_a_passed_cell() -> None:
     journal = written(finish_two=True, end=True)[0]
     done = attempt(journal, Ended(0))
     assert done.complete

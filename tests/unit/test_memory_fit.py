@@ -24,7 +24,7 @@ def question(variant: str = "vit_h", precision: str = "bf16", **changed: object)
     return MemoryQuestion(variant, precision, work, card=8 * GIB)
 
 
-def test_parameters() -> None:
+def test_shapes_have_the_parameters_of_the_real_models() -> None:
     """As counted in the real models: https://huggingface.co/facebook/sam-vit-huge and its siblings."""
     assert {name: shape.parameters for name, shape in SHAPES.items() if name != "tiny"} == {
         "vit_b": 93_735_472,
@@ -130,11 +130,11 @@ def test_an_image_of_one_pixel() -> None:
     assert memory_fit.fit_of(question(size=(1, 1))).points_per_batch > 0
 
 
-def test_width_comes_first() -> None:
+def test_of_the_size_of_an_image_the_width_comes_first() -> None:
     assert memory_fit.image_size("4000x3000") == memory_fit.image_size("4000×3000") == (3000, 4000)
 
 
-def test_command() -> None:
+def test_the_command_shows_the_same_figures_to_people_and_programs() -> None:
     """For people and for programs, the same figures."""
     arguments = ["memory", "vit_h", "--gpu", "8GiB", "--image", "4000x3000", "--precision", "bf16"]
     said = CliRunner().invoke(cli, arguments, catch_exceptions=False)

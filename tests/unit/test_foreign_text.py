@@ -140,19 +140,19 @@ def documents(found: Stored, text: str) -> str:
 
 
 @each_text
-def test_markdown(text: str) -> None:
+def test_markdown_shows_text_and_obeys_none(text: str) -> None:
     seen = check_markdown(documents(stored(hostile.planted(text), text), text))
     shown = " ".join(seen.text.split())
     assert visible(text)[:3000] in shown
 
 
 @each_field
-def test_markdown_by_field(result: CellResult) -> None:
+def test_markdown_shows_text_in_every_field(result: CellResult) -> None:
     check_markdown(documents(stored(result), "plain"))
 
 
 @each_text
-def test_json(text: str) -> None:
+def test_json_holds_text_as_it_is(text: str) -> None:
     planted = stored(hostile.planted(text), text)
     read = json.loads(export("json", planted, problems=(text,)))
     assert read["results"] == [{name: each for name, each in asdict(planted).items() if name != "path"}]
@@ -162,7 +162,7 @@ def test_json(text: str) -> None:
 
 
 @each_text
-def test_csv(text: str) -> None:
+def test_csv_is_no_formula_for_a_spreadsheet(text: str) -> None:
     planted = stored(hostile.planted(text), text)
     written = export("csv", planted, stored(replace(planted.result, checks=[])))
     head, *rows = csv.reader(io.StringIO(written.decode(), newline=""), strict=True)
@@ -178,7 +178,7 @@ def test_csv(text: str) -> None:
 
 
 @each_text
-def test_parquet(text: str, tmp_path: Path) -> None:
+def test_parquet_holds_text_as_it_is(text: str, tmp_path: Path) -> None:
     duckdb = pytest.importorskip("duckdb")
     planted = stored(hostile.planted(text), text)
     (tmp_path / "x.parquet").write_bytes(export("parquet", planted))
@@ -188,7 +188,9 @@ def test_parquet(text: str, tmp_path: Path) -> None:
 
 
 @each_text
-def test_answers_to_questions(text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_answers_to_questions_show_text_and_obey_none(
+    text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """From the file by way of the index to a terminal, JSON and CSV."""
     pytest.importorskip("duckdb")
     monkeypatch.setenv("SAMCHECK_HOME", str(tmp_path / "home"))
@@ -214,7 +216,7 @@ def test_answers_to_questions(text: str, tmp_path: Path, monkeypatch: pytest.Mon
 
 
 @each_text
-def test_junit(text: str) -> None:
+def test_junit_shows_text_and_stays_xml(text: str) -> None:
     found = ElementTree.fromstring(export("junit", stored(hostile.planted(text), text), problems=(text,)))
     shown = [
         each for part in found.iter() for each in (*part.attrib.values(), part.text or "", part.tail or "")
@@ -228,7 +230,7 @@ def test_junit(text: str) -> None:
 
 
 @each_text
-def test_annotations(text: str) -> None:
+def test_annotations_are_one_command_each(text: str) -> None:
     written = export("annotations", stored(hostile.planted(text), text), problems=(text,)).decode()
     for line in written.splitlines():
         command, title, message = line.split("::", 2)[1].partition(" title=")[0], *line.split("::", 2)[1:]
@@ -240,7 +242,7 @@ def test_annotations(text: str) -> None:
 
 
 @each_text
-def test_summary(text: str) -> None:
+def test_the_summary_shows_text_and_obeys_none(text: str) -> None:
     seen = check_markdown(export("summary", stored(hostile.planted(text), text), problems=(text,)).decode())
     assert visible(text)[:3000] in " ".join(seen.text.split())
 
@@ -259,7 +261,7 @@ def show(make: Callable[[Console], None]) -> str:
 
 
 @each_text
-def test_terminal(text: str) -> None:
+def test_a_terminal_obeys_no_text(text: str) -> None:
     planted = stored(hostile.planted(text), text)
 
     def make(console: Console) -> None:
@@ -273,7 +275,7 @@ def test_terminal(text: str) -> None:
 
 
 @each_field
-def test_terminal_by_field(result: CellResult) -> None:
+def test_a_terminal_obeys_no_text_of_any_field(result: CellResult) -> None:
     shown = show(lambda console: terminal.show(console, terminal.cell(stored(result))))
     assert all(each.isprintable() or each == "\n" for each in shown)
 

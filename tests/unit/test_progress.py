@@ -37,7 +37,7 @@ def shown(terminal: bool, width: int) -> str:
     return stream.getvalue()
 
 
-def test_summary() -> None:
+def test_the_last_line_of_a_cell_counts_and_says_why() -> None:
     assert progress.summary(RESULT) == (
         "torch2.4.1-cu121-py3.11: failed (1 failed, 1 passed) [prepare 1 s, run 21 s]: "
         "1 of 2 checks: [bold]x[/bold]"
@@ -79,7 +79,7 @@ def test_nothing_that_is_shown_is_obeyed(text: str, terminal: bool) -> None:
 
 
 @pytest.mark.parametrize("text", TEXTS.values(), ids=TEXTS)
-def test_harmless(text: str) -> None:
+def test_harmless_text_has_only_printable_signs(text: str) -> None:
     found = harmless(text)
     assert {sign for sign in found if not sign.isprintable()} <= {"\n", "\t"}
     assert harmless(found) == found

@@ -94,7 +94,7 @@ def against(kind: str) -> Callable[[Cell, Facts], tuple[Obstacle, ...]]:
         ("", stored("not-run"), ""),
     ],
 )
-def test_what_contradicts(kind: str, row: Stored, seen: str) -> None:
+def test_what_contradicts_the_facts_is_said_with_its_source(kind: str, row: Stored, seen: str) -> None:
     found = contradictions(FACTS, [row], against(kind))
     if not seen:
         assert not found
@@ -128,13 +128,15 @@ def test_a_build_that_names_other_gpus_than_the_facts() -> None:
     st.lists(st.sampled_from([GOOD, BAD, SLOW])),
     st.sampled_from(["", "install", "run"]),
 )
-def test_never_both_ways(outcome: str, checks: list[CheckResult], kind: str) -> None:
+def test_a_result_contradicts_the_facts_in_one_way_at_most(
+    outcome: str, checks: list[CheckResult], kind: str
+) -> None:
     found = contradictions(FACTS, [stored(outcome, *checks, reason="r")], against(kind))
     assert len(found) <= 1
     assert not found or bool(found[0].rule) == bool(kind)
 
 
-def test_real_rules_are_asked() -> None:
+def test_the_real_rules_are_asked() -> None:
     cell = Cell("2.0.1", "cu117", "3.13")
     (one,) = contradictions(FACTS, [stored("passed", GOOD, cell=cell)])
     assert one.rule in {row.id for row in FACTS.rules}

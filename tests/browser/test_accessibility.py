@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 
-from tests.browser import sample
-from tests.browser.opening import SIZES, Open, Opened, Store
+from tests.browser import sample_results
+from tests.browser.opened_page import SIZES, Open, Opened, Store
 
 VIEWS = (
     "", "columns=variant", "view=checks", "view=compare", "view=plots", "view=plots&plot=ratio",
@@ -19,12 +19,14 @@ GRAVE = ("serious", "critical")
 
 @pytest.fixture
 def page(written: Store) -> Path:
-    return written(sample.OLDER, sample.RESULTS)
+    return written(sample_results.OLDER, sample_results.RESULTS)
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("size", SIZES)
-def test_accessible(opened: Open, page: Path, size: str, scheme: str) -> None:
+def test_every_view_is_accessible_in_every_size_and_scheme(
+    opened: Open, page: Path, size: str, scheme: str
+) -> None:
     shown = opened(page, size=size, scheme=scheme)
     for view in VIEWS:
         shown.go(view)
@@ -48,7 +50,7 @@ def _grave(shown: Opened) -> list[str]:
 
 
 @pytest.mark.parametrize("size", SIZES)
-def test_nothing_sticks_out(opened: Open, page: Path, size: str) -> None:
+def test_nothing_is_wider_than_the_window(opened: Open, page: Path, size: str) -> None:
     shown = opened(page, size=size)
     for view in VIEWS:
         shown.go(view)
@@ -70,7 +72,7 @@ def test_reachable_without_a_mouse(opened: Open, page: Path) -> None:
     assert any("Device" in each for each in reached)
 
 
-def test_colours_are_not_alone(opened: Open, page: Path) -> None:
+def test_no_outcome_is_told_by_colour_alone(opened: Open, page: Path) -> None:
     """Every coloured outcome has a sign and a word."""
     shown = opened(page)
     for text in shown.page.locator(".outcome").all_inner_texts():

@@ -127,7 +127,7 @@ def test_a_container_gets_exactly_one_device(tmp_path: Path) -> None:
     assert docker._gpu_request(GuestJob((), tmp_path, tmp_path, tmp_path / "log")) == []
 
 
-def test_numbers_of_gpus() -> None:
+def test_gpus_are_given_by_their_numbers() -> None:
     assert scheduler.gpus("", 2) == ("0", "1")
     assert scheduler.gpus("1", 2) == ("1",)
     assert scheduler.gpus("", 0) == ()

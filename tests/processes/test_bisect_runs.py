@@ -95,7 +95,7 @@ PROGRAM = """
 import sys
 sys.path.insert(0, {checkout!r})
 from pathlib import Path
-from tests.processes.test_bisecting import bisect
+from tests.processes.test_bisect_runs import bisect
 bisect(Path({folder!r}), pause=0.3)
 """
 

@@ -43,7 +43,7 @@ def test_the_sample_is_what_it_says(version: int) -> None:
 
 
 @each_version
-def test_tables(version: int, store: Path) -> None:
+def test_tables_show_results_of_every_schema(version: int, store: Path) -> None:
     assert CliRunner().invoke(cli, ["table", "--results", str(store)]).exit_code == 0
     table = (store / "README.md").read_text()
     assert "Files that are not results" not in table
@@ -55,7 +55,7 @@ def test_tables(version: int, store: Path) -> None:
 
 @each_version
 @pytest.mark.parametrize("name", sorted(exports.FORMATS))
-def test_exports(version: int, name: str, store: Path) -> None:
+def test_exports_take_results_of_every_schema(version: int, name: str, store: Path) -> None:
     found, problems = results.load(store)
     assert not problems
     written = io.BytesIO()
@@ -70,7 +70,7 @@ def test_exports(version: int, name: str, store: Path) -> None:
 
 
 @each_version
-def test_show(version: int, store: Path) -> None:
+def test_show_takes_results_of_every_schema(version: int, store: Path) -> None:
     done = CliRunner().invoke(cli, ["show", "torch2.4.1-cu121-py3.11", "--results", str(store)])
     assert done.exit_code == 0
     assert "✗ crashed: the interpreter died: SIGSEGV" in done.output
@@ -88,7 +88,7 @@ def test_a_newer_one_is_refused(tmp_path: Path) -> None:
         results.read(path)
 
 
-def test_read_as(tmp_path: Path) -> None:
+def test_an_older_result_becomes_one_of_this_schema(tmp_path: Path) -> None:
     """What is read is of this schema, whatever it was written in."""
     for version in VERSIONS:
         stored = Stored("x", "y", results.read(SAMPLES / f"schema-{version}.json"))

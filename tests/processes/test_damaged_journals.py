@@ -61,7 +61,7 @@ DAMAGES: dict[str, Callable[[Lines], Lines]] = {
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
-def test_damaged_journal(whole: Path, tmp_path: Path, damage: str) -> None:
+def test_damage_costs_only_what_cannot_be_read(whole: Path, tmp_path: Path, damage: str) -> None:
     shutil.copytree(whole, tmp_path, dirs_exist_ok=True)
     path = tmp_path / "cell" / "journal-1.jsonl"
     importing, *whole_lines = path.read_bytes().splitlines(keepends=True)
@@ -95,7 +95,7 @@ def _tells(line: bytes, number: int) -> bool:
 
 
 @pytest.mark.parametrize("note", [b"", b"{", b"[]", b'{"exit_code": 0}', b"\0\0"])
-def test_damaged_note_of_the_end(whole: Path, tmp_path: Path, note: bytes) -> None:
+def test_a_damaged_note_of_the_end_is_no_end(whole: Path, tmp_path: Path, note: bytes) -> None:
     shutil.copytree(whole, tmp_path, dirs_exist_ok=True)
     (tmp_path / "cell/ended-1.json").write_bytes(note)
     trial = Trial(tmp_path)

@@ -55,7 +55,7 @@ def test_what_nobody_has_looked_at_is_taken_for_less() -> None:
     assert found.told == "8 GB less 10%, because what is reported for it is not known"
 
 
-def test_sizes() -> None:
+def test_a_size_is_a_card_without_a_name() -> None:
     assert gpu_memory.card("8GiB", FACTS) == gpu_memory.Card(8 * GIB)
     assert gpu_memory.card("80GB", FACTS) == gpu_memory.Card(80 * 10**9)
 
@@ -80,7 +80,7 @@ def test_what_could_be_another_card_is_asked_back(text: str, said: str) -> None:
         gpu_memory.card(text, FACTS)
 
 
-def test_command() -> None:
+def test_the_command_says_which_card_it_took_and_why() -> None:
     said = CliRunner().invoke(cli, ["memory", "vit_h", "--gpu", "H100"], catch_exceptions=False)
     assert said.exit_code == 0
     assert "vit_h in fp32 on H100 80GB of 79.2 GiB" in said.stdout

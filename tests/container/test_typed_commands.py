@@ -6,7 +6,7 @@ import subprocess
 from typing import Any
 
 from samcheck.environments import confinement, shell_command
-from tests.container.light import Guest
+from tests.container.light_image import Guest
 
 #: Of what the engine says about a container.
 HOST = (

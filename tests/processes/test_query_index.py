@@ -56,7 +56,7 @@ def answer(asked: subprocess.Popen[bytes]) -> dict[str, object]:
     return dict(row)
 
 
-def test_killed_at_any_moment(tmp_path: Path) -> None:
+def test_an_index_that_was_killed_at_any_moment_answers_right(tmp_path: Path) -> None:
     root, chance = tmp_path / "results", Random(1)
     for number in range(RESULTS):
         put(root, number, "1")
@@ -130,7 +130,7 @@ PEAK = (
 @pytest.mark.parametrize(
     ("sql", "form"), [*zip(LARGE_TEXTS, cycle(["--json", "--csv", "--rows=9"]), strict=False)]
 )
-def test_texts_count_as_memory(sql: str, form: str, tmp_path: Path) -> None:
+def test_texts_of_an_answer_count_as_memory(sql: str, form: str, tmp_path: Path) -> None:
     put(tmp_path / "results", 1, "1")
     command = [sys.executable, "-c", HEARS + PEAK[2:], "query", sql, form, "--memory", "100MiB"]
     done = subprocess.run(

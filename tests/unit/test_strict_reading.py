@@ -134,7 +134,7 @@ def test_the_collector_rests_while_results_are_read_and_not_longer(tmp_path: Pat
 
 
 @pytest.mark.parametrize("name", sorted(exports.FORMATS))
-def test_exports_take_either(name: str, tmp_path: Path) -> None:
+def test_exports_take_what_was_read_in_either_way(name: str, tmp_path: Path) -> None:
     """What was read as structs is written as what was read whole."""
     results.store(tmp_path, hostile.RESULT, "machine")
     written = []

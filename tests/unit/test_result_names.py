@@ -48,7 +48,7 @@ def probed(monkeypatch: pytest.MonkeyPatch) -> Callable[[Fingerprint | bytes], N
 
 @pytest.mark.parametrize("version", STRANGE)
 @pytest.mark.parametrize("field", ["torch", "torch_cuda", "python", "numpy", "segment_anything"])
-def test_a_version_that_is_none(
+def test_a_version_that_is_none_is_refused_with_what_to_do(
     field: str, version: str, probed: Callable[[Fingerprint | bytes], None]
 ) -> None:
     probed(replace(SEEN, **{field: version}))  # type: ignore[arg-type]
@@ -58,7 +58,7 @@ def test_a_version_that_is_none(
         here.cell_of("py")
 
 
-def test_versions_that_are_some(probed: Callable[[Fingerprint | bytes], None]) -> None:
+def test_versions_that_are_some_become_part_of_the_id(probed: Callable[[Fingerprint | bytes], None]) -> None:
     probed(SEEN)
     assert here.cell_of("py").id == "torch2.8.0-cu128-py3.11-numpy2.2.6"
     probed(replace(SEEN, torch="2.9.0.dev20250801", torch_cuda=None, python="3.14.0rc1", numpy=None))
@@ -77,12 +77,12 @@ def test_what_the_probe_wrote_is_read_strictly(
 
 
 @pytest.mark.parametrize("name", ["../x", "..", "a/b", "/x", "a\nb", "\x1b[2J", "a+b", "a@b", "x" * 300])
-def test_variants_of_ones_own_are_names(name: str) -> None:
+def test_variants_of_ones_own_must_be_names(name: str) -> None:
     with pytest.raises(BadInput, match="--variants: the name"):
         variants_of(f"tiny,{name}", "fast", own=True)
     with pytest.raises(BadInput, match="--variants: there is no variant"):
         variants_of(f"tiny,{name}", "fast", own=False)
 
 
-def test_variants_of_ones_own() -> None:
+def test_variants_of_ones_own_stand_behind_samchecks() -> None:
     assert variants_of("mine, tiny,my-sam_2.1", "fast", own=True) == ("tiny", "mine", "my-sam_2.1")

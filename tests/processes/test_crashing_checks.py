@@ -58,7 +58,7 @@ def test_hanging_check_is_stopped_with_its_stack(trial: Trial) -> None:
     assert result.outcome == "timed-out"
 
 
-def test_deaths_are_bounded(trial: Trial) -> None:
+def test_after_too_many_deaths_no_check_is_started_any_more(trial: Trial) -> None:
     trial.write("".join(f"def test_{n:02}():\n    import os; os._exit(1)\n" for n in range(15)))
     result = trial.run()
     assert trial.starts == 11

@@ -61,7 +61,9 @@ def against(torch: str, cuda: str, gpu: str, driver: str) -> dict[str, str]:
         ("2.11.0", "cu130", "V100", "", {"gpu-no-kernel": "host"}),
     ],
 )
-def test_obstacles(torch: str, cuda: str, gpu: str, driver: str, expected: dict[str, str]) -> None:
+def test_what_stands_against_a_cell_on_a_gpu_and_driver(
+    torch: str, cuda: str, gpu: str, driver: str, expected: dict[str, str]
+) -> None:
     assert against(torch, cuda, gpu, driver) == expected
 
 
@@ -87,7 +89,7 @@ def test_what_helps_is_named() -> None:
         ("GB200", "", "Arm"),
     ],
 )
-def test_nonsense_is_refused(gpu: str, driver: str, said: str) -> None:
+def test_a_gpu_or_driver_that_is_none_is_refused(gpu: str, driver: str, said: str) -> None:
     with pytest.raises(BadInput, match=said):
         gpu_support.host(gpu, driver, FACTS)
 
