@@ -25,7 +25,7 @@ _APPEND = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK
 _PACKAGE = Path(samcheck.__file__).parent
 
 
-def told(error: BaseException, folder: Path, doing: str) -> str:
+def describe(error: BaseException, folder: Path, doing: str) -> str:
     """The sentence; the traceback is appended to the `LOG` in `folder`.
 
     Args:
@@ -50,7 +50,7 @@ def attempted(step: Callable[[], object], folder: Path, doing: str) -> str:
     try:
         step()
     except ANY as error:
-        return told(error, folder, doing)
+        return describe(error, folder, doing)
     return ""
 
 
@@ -72,10 +72,10 @@ def _place(trace: TracebackType | None) -> str:
     frames = traceback.extract_tb(trace)
     if not frames:
         return ""
-    own = [each for each in frames if Path(each.filename).is_relative_to(_PACKAGE)]
-    last = (own or frames)[-1]
+    own_frames = [frame for frame in frames if Path(frame.filename).is_relative_to(_PACKAGE)]
+    last = (own_frames or frames)[-1]
     path = Path(last.filename)
-    name = path.relative_to(_PACKAGE.parent) if own else path.name
+    name = path.relative_to(_PACKAGE.parent) if own_frames else path.name
     return f" ({name}:{last.lineno}, in {last.name})"
 
 

@@ -11,8 +11,8 @@ from click.testing import CliRunner, Result
 
 from samcheck import facts, matrix, paths
 from samcheck.commands.init import init_command
-from samcheck.environments import machine
 from samcheck.errors import BadInput
+from samcheck.facts.gpu_support import Machine
 from samcheck.matrix import starter
 from samcheck.matrix.starter import CiEngine, Starter
 
@@ -43,7 +43,7 @@ def test_without_options_and_without_anybody_to_ask_there_is_no_workflow(tmp_pat
 
 def test_the_matrix_is_one_that_can_be_planned(tmp_path: Path) -> None:
     assert init(tmp_path, "--torch", "2.4.1", "--torch", "2.15.0").exit_code == 0
-    plan = matrix.plan(tmp_path / "samcheck.toml", FACTS, machine.Machine())
+    plan = matrix.plan(tmp_path / "samcheck.toml", FACTS, Machine())
     assert [planned.cell.torch for planned in plan.cells] == ["2.4.1", "2.15.0"]
     assert not plan.left_out
 

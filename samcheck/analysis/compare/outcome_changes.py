@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 from samcheck.analysis.compare.result_pairs import ResultPair
 from samcheck.guest.record import CellOutcome, CellResult, CheckOutcome, CheckResult
 
-#: From what matters most to what matters least.
-KINDS = ("broken", "defect met", "no longer tried", "mended", "defect gone", "now tried", "other")
+
+class ChangeKind(StrEnum):
+    """How an outcome changed, from what matters most to what matters least."""
+
+    BROKEN = "broken"
+    DEFECT_MET = "defect met"
+    NO_LONGER_TRIED = "no longer tried"
+    MENDED = "mended"
+    DEFECT_GONE = "defect gone"
+    NOW_TRIED = "now tried"
+    OTHER = "other"
 
 
 @dataclass(frozen=True)
@@ -17,44 +27,43 @@ class OutcomeChange:
 
     Attributes:
         check: empty where it is the cell's own outcome.
-        kind: one of `KINDS`.
         reason: of the new outcome; of the base's, with ``before:``, where the new one needs none.
     """
 
     row: str
     check: str
     group: str
-    kind: str
+    kind: ChangeKind
     base: str
     new: str
     reason: str
 
     @property
     def bad(self) -> bool:
-        return self.kind in ("broken", "defect met")
+        return self.kind in (ChangeKind.BROKEN, ChangeKind.DEFECT_MET)
 
 
-def changes(row: ResultPair) -> list[OutcomeChange]:
+def outcome_changes(pair: ResultPair) -> list[OutcomeChange]:
     """Every outcome of a pair that changed, the cell's own first where both were asked for the same."""
-    if row.base is None or row.new is None:
+    if pair.base is None or pair.new is None:
         return []
-    found = []
-    if row.base.outcome != row.new.outcome and row.base.only == row.new.only:
+    changes = []
+    if pair.base.outcome != pair.new.outcome and pair.base.only == pair.new.only:
         kind = (
-            "broken"
-            if row.base.outcome is CellOutcome.PASSED
-            else "mended"
-            if row.new.outcome is CellOutcome.PASSED
-            else "other"
+            ChangeKind.BROKEN
+            if pair.base.outcome is CellOutcome.PASSED
+            else ChangeKind.MENDED
+            if pair.new.outcome is CellOutcome.PASSED
+            else ChangeKind.OTHER
         )
-        reason = _reason(row.base, row.new)
-        found.append(OutcomeChange(row.name, "", "", kind, row.base.outcome, row.new.outcome, reason))
-    before = {check.check: check for check in row.base.checks}
-    for check in row.new.checks:
+        reason = _reason(pair.base, pair.new)
+        changes.append(OutcomeChange(pair.name, "", "", kind, pair.base.outcome, pair.new.outcome, reason))
+    before = {check.check: check for check in pair.base.checks}
+    for check in pair.new.checks:
         old = before.get(check.check)
         if old is not None and old.outcome != check.outcome:
-            found.append(_change(row.name, old, check))
-    return found
+            changes.append(_change(pair.name, old, check))
+    return changes
 
 
 def _change(row: str, old: CheckResult, new: CheckResult) -> OutcomeChange:
@@ -66,15 +75,15 @@ def _reason(old: CheckResult | CellResult, new: CheckResult | CellResult) -> str
     return new.reason or (f"before: {old.reason}" if old.reason else "")
 
 
-def _kind(old: CheckOutcome, new: CheckOutcome) -> str:
+def _kind(old: CheckOutcome, new: CheckOutcome) -> ChangeKind:
     if new.is_bad:
-        return "other" if old.is_bad else "broken"
+        return ChangeKind.OTHER if old.is_bad else ChangeKind.BROKEN
     if old.is_bad:
-        return "mended"
+        return ChangeKind.MENDED
     if new is CheckOutcome.SKIPPED:
-        return "no longer tried"
+        return ChangeKind.NO_LONGER_TRIED
     if old is CheckOutcome.SKIPPED:
-        return "now tried"
+        return ChangeKind.NOW_TRIED
     if new is CheckOutcome.KNOWN:
-        return "defect met"
-    return "defect gone" if old is CheckOutcome.KNOWN else "other"
+        return ChangeKind.DEFECT_MET
+    return ChangeKind.DEFECT_GONE if old is CheckOutcome.KNOWN else ChangeKind.OTHER

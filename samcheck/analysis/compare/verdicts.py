@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from enum import StrEnum
 
 from samcheck.analysis.compare import statistics
 from samcheck.analysis.compare.measures import Family, Key, Measure
@@ -12,16 +13,21 @@ from samcheck.analysis.compare.statistics import Difference, Noise, difference, 
 #: In at most this share of the tables in which nothing has changed may anything be called changed.
 ALPHA = 0.01
 
-#: In the order in which they are told.
-VERDICTS = (
-    "regressed",  # worse, by more than noise
-    "improved",  # better, by more than noise
-    "ambiguous",  # cannot be told from noise, in either direction
-    "missing",  # measured in the base only
-    "new",  # measured in the new results only
-    "not comparable",  # measured under other conditions
-    "unchanged",  # certainly not changed by as much as matters
-)
+
+class NumberVerdict(StrEnum):
+    """What became of a number, in the order in which that is told."""
+
+    REGRESSED = "regressed"  # worse, by more than noise
+    IMPROVED = "improved"  # better, by more than noise
+    AMBIGUOUS = "ambiguous"  # cannot be told from noise, in either direction
+    MISSING = "missing"  # measured in the base only
+    NEW = "new"  # measured in the new results only
+    NOT_COMPARABLE = "not comparable"  # measured under other conditions
+    UNCHANGED = "unchanged"  # certainly not changed by as much as matters
+
+    @property
+    def is_change(self) -> bool:
+        return self in (NumberVerdict.REGRESSED, NumberVerdict.IMPROVED)
 
 
 @dataclass(frozen=True)
@@ -30,7 +36,6 @@ class Verdict:
 
     Attributes:
         row: of the pair of results that it is from.
-        verdict: one of `VERDICTS`.
         reason: for what it is, where the numbers do not say it.
         change: new against base on the family's scale; None where they were not compared.
         interval: that holds it with `1 - ALPHA` confidence, for all numbers of the table together; of one
@@ -41,7 +46,7 @@ class Verdict:
     row: str
     key: Key
     family: Family
-    verdict: str
+    verdict: NumberVerdict
     reason: str = ""
     change: float | None = None
     interval: tuple[float, float] | None = None
@@ -60,40 +65,40 @@ class MeasurePair:
     new: Measure | None
     noise: Noise
     #: Why times of these two results say nothing about the software, if so.
-    apart: str = ""
+    incomparable_because: str = ""
     #: Whether the two results were measured in turns.
-    met: bool = False
+    in_turns: bool = False
 
     @property
     def ratios(self) -> tuple[float, ...]:
         """Of processes that took turns with each other; empty where they did not."""
-        if not self.met or self.base is None or self.new is None:
+        if not self.in_turns or self.base is None or self.new is None:
             return ()
         return statistics.ratios(self.base.turns, self.new.turns)
 
     @property
     def either(self) -> Measure:
-        found = self.base or self.new
-        assert found is not None
-        return found
+        measure = self.base or self.new
+        assert measure is not None
+        return measure
 
 
 def decide(pairs: Sequence[MeasurePair], alpha: float = ALPHA) -> list[Verdict]:
     """A verdict for each pair, in their order."""
     in_turns = _in_turns(pairs)
-    found = [_comparable(pair, in_turns.get(number)) for number, pair in enumerate(pairs)]
-    tested = [number for number, each in enumerate(found) if isinstance(each, Difference)]
-    ps = [each.p for each in found if isinstance(each, Difference)]
+    weighed = [_comparable(pair, in_turns.get(number)) for number, pair in enumerate(pairs)]
+    tested = [number for number, result in enumerate(weighed) if isinstance(result, Difference)]
+    ps = [result.p for result in weighed if isinstance(result, Difference)]
     real = dict(zip(tested, significant(ps, alpha), strict=True))
-    changed = dict(zip(tested, _confidences(ps, alpha), strict=True))
+    confidences = dict(zip(tested, _confidences(ps, alpha), strict=True))
     confidence = 1 - alpha / max(len(tested), 1)
     verdicts = []
-    for number, (pair, each) in enumerate(zip(pairs, found, strict=True)):
-        if isinstance(each, Verdict):
-            verdicts.append(each)
+    for number, (pair, result) in enumerate(zip(pairs, weighed, strict=True)):
+        if isinstance(result, Verdict):
+            verdicts.append(result)
         else:
-            sure = changed[number] if real[number] else None
-            verdicts.append(_judged(pair, each, confidence, sure))
+            sure = confidences[number] if real[number] else None
+            verdicts.append(_judged(pair, result, confidence, sure))
     return verdicts
 
 
@@ -105,7 +110,7 @@ def _confidences(ps: Sequence[float], alpha: float) -> list[float]:
 
 def _in_turns(pairs: Sequence[MeasurePair]) -> dict[int, Difference]:
     """The differences of those pairs, by their places, whose processes took turns."""
-    ratios = {number: each for number, pair in enumerate(pairs) if len(each := pair.ratios) > 1}
+    ratios = {number: pair_ratios for number, pair in enumerate(pairs) if len(pair_ratios := pair.ratios) > 1}
     return dict(zip(ratios, statistics.in_turns([*ratios.values()]), strict=True))
 
 
@@ -113,29 +118,30 @@ def _comparable(pair: MeasurePair, in_turns: Difference | None) -> Difference | 
     """The difference of a pair that can be weighed against noise, else what it is instead."""
     base, new = pair.base, pair.new
     if base is None or new is None:
-        return _verdict(pair, "new" if base is None else "missing")
-    apart = _apart(pair, base, new)
-    if apart:
-        return _verdict(pair, "not comparable", apart)
+        return _verdict(pair, NumberVerdict.NEW if base is None else NumberVerdict.MISSING)
+    reason = _incomparable_because(pair, base, new)
+    if reason:
+        return _verdict(pair, NumberVerdict.NOT_COMPARABLE, reason)
     if in_turns:
         return in_turns
     for side, measure in (("base", base), ("new results", new)):
         if not measure.values:
             marks = "; ".join(measure.disturbed)
-            return _verdict(pair, "ambiguous", f"every process of the {side} was disturbed: {marks}")
+            reason = f"every process of the {side} was disturbed: {marks}"
+            return _verdict(pair, NumberVerdict.AMBIGUOUS, reason)
     change = new.values[0] - base.values[0]
     if base.family.exact or base.values == new.values:
         return _exact(pair, change)
     unknown = "one process on each side and no A/A runs: nothing is known of the noise"
     return difference(base.values, new.values, pair.noise) or replace(
-        _verdict(pair, "ambiguous", unknown, change), assumed=True
+        _verdict(pair, NumberVerdict.AMBIGUOUS, unknown, change), assumed=True
     )
 
 
-def _apart(pair: MeasurePair, base: Measure, new: Measure) -> str:
+def _incomparable_because(pair: MeasurePair, base: Measure, new: Measure) -> str:
     """Why the two numbers say nothing about each other, else empty."""
-    if pair.apart and not base.family.exact:
-        return pair.apart
+    if pair.incomparable_because and not base.family.exact:
+        return pair.incomparable_because
     before, after = dict(base.conditions), dict(new.conditions)
     names = dict.fromkeys([*before, *after])
     return "; ".join(
@@ -149,35 +155,37 @@ def _exact(pair: MeasurePair, change: float) -> Verdict:
     """A number without noise: any change that matters is real."""
     family = pair.either.family
     if abs(change) <= family.scaled_margin:
-        return _verdict(pair, "unchanged", change=change)
+        return _verdict(pair, NumberVerdict.UNCHANGED, change=change)
     return _verdict(pair, _direction(family, change), change=change)
 
 
-def _direction(family: Family, change: float) -> str:
-    return "regressed" if change * family.worse > 0 else "improved"
+def _direction(family: Family, change: float) -> NumberVerdict:
+    return NumberVerdict.REGRESSED if change * family.worse > 0 else NumberVerdict.IMPROVED
 
 
-def _judged(pair: MeasurePair, found: Difference, confidence: float, real: float | None) -> Verdict:
+def _judged(pair: MeasurePair, weighed: Difference, confidence: float, real: float | None) -> Verdict:
     """Three-valued: changed, certainly not changed by as much as matters, or not to be told.
 
     `real`: the confidence with which there is a change at all, None where there is not enough.
     """
     family = pair.either.family
-    low, high = found.interval(confidence)
+    low, high = weighed.interval(confidence)
     inside = -family.scaled_margin <= low and high <= family.scaled_margin
     if real is not None and not inside:
-        word, reason = _direction(family, found.change), ""
-        low, high = found.interval(real)
+        verdict, reason = _direction(family, weighed.change), ""
+        low, high = weighed.interval(real)
     elif inside:
-        word, reason = "unchanged", ""
+        verdict, reason = NumberVerdict.UNCHANGED, ""
     else:
-        word = "ambiguous"
+        verdict = NumberVerdict.AMBIGUOUS
         reason = f"between {family.shown(low)} and {family.shown(high)}"
-    judged = _verdict(pair, word, reason, change=found.change)
-    return replace(judged, interval=(low, high), assumed=pair.noise.assumed and not pair.met)
+    judged = _verdict(pair, verdict, reason, change=weighed.change)
+    return replace(judged, interval=(low, high), assumed=pair.noise.assumed and not pair.in_turns)
 
 
-def _verdict(pair: MeasurePair, verdict: str, reason: str = "", change: float | None = None) -> Verdict:
+def _verdict(
+    pair: MeasurePair, verdict: NumberVerdict, reason: str = "", change: float | None = None
+) -> Verdict:
     measure = pair.either
     check = measure.check
     return Verdict(
