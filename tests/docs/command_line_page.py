@@ -15,7 +15,7 @@ INTRODUCTION = """\
 
 This page is for looking up a command or an option. `samcheck COMMAND --help` prints the same in a terminal.
 Many commands have a nox session of the same name, which installs samcheck first; options go behind `--`:
-`nox -s matrix -- --tier full` is `samcheck matrix --tier full`. [Exit codes](exit-codes.md) have their own page.
+`nox -s matrix -- --tier full` is `samcheck matrix --tier full`. [Exit codes](exit-codes.md) have a page too.
 
 Written by `python -m tests.docs --update` from the commands; do not edit.
 """

@@ -117,12 +117,10 @@ def sessions() -> dict[str, tuple[str, ...] | None]:
     tree = ast.parse((CHECKOUT / "noxfile.py").read_text(encoding="utf-8"))
     every: dict[str, tuple[str, ...] | None] = {}
     for function in (node for node in tree.body if isinstance(node, ast.FunctionDef)):
-        for decorator in function.decorator_list:
-            if ast.unparse(decorator).startswith("nox.session"):
-                names = [
-                    word.value.value for word in getattr(decorator, "keywords", ()) if word.arg == "name"
-                ]
-                every[names[0] if names else function.name] = _called(function)
+        decorators = " ".join(map(ast.unparse, function.decorator_list))
+        if "nox.session" in decorators:
+            named = re.search(r"nox\.session\(name='(\w+)'", decorators)
+            every[named[1] if named else function.name] = _called(function)
     return every
 
 
@@ -148,9 +146,9 @@ def _session(name: str, posargs: list[str]) -> str:
     if base not in sessions():
         return f"the noxfile has no session {base}"
     called = sessions()[base]
-    if (
-        not called or (base == "cell" and not id) or base == "fast"
-    ):  # of cells by their tag; options of pytest
+    by_tag = base == "cell" and not id
+    for_pytest = base == "fast"
+    if not called or by_tag or for_pytest:
         return ""
     return _samcheck([*called, *filter(None, [id]), *posargs])
 

@@ -25,16 +25,16 @@ INTRODUCTION = """\
 # The defects that the catalogue knows
 
 This page is for looking up an error message or a wrong result: is it a known defect of Segment Anything,
-PyTorch or a neighbour, which releases have it, and what puts it right? A check that meets one of these defects
-is `known`, not `failed`; where a defect no longer shows itself, the check is `fixed`.
+PyTorch or a neighbour, which releases have it, and what puts it right? A check that meets one of these is
+`known`, not `failed`; where a defect no longer shows itself, the check is `fixed`.
 
 - **Symptom** is a regular expression that matches the type and the message of the error. Types such as
   `SilentlyWrong` are the suite's own: SAM raises nothing, and the suite names what is wrong.
 - **Seen** and **absent** are the releases in which checks met the defect, and those in which the same checks
   got by without it, as far as the {count} results stored in this repository say. All of them were measured on
-  CPUs. A release under both differs by machine, Python or NumPy; under neither, it was not measured, or another
-  defect is in the way. [samcheck bisect](../guides/before-you-upgrade.md#since-when-samcheck-bisect) finds the
-  release that brought a defect or removed it.
+  CPUs. A release under both differs by machine, Python or NumPy; under neither, it was not measured, or
+  another defect is in the way. [Bisecting](../guides/before-you-upgrade.md#since-when-samcheck-bisect) finds
+  the release that brought a defect or removed it.
 - **Put right by** is what worked instead, where a recipe of a deployment guide meets the defect.
 
 Written by `python -m tests.docs --update` from
