@@ -142,11 +142,12 @@ def remove(folder: Path, made_before: MadeBefore = nothing) -> str:
     if has_mounts(folder):  # what is in there is somebody else's
         return MOUNTED
     mark(folder)  # what an earlier version has made is known by what goes first
-    for entry in os.scandir(folder):
-        if entry.is_dir(follow_symlinks=False):
-            _remove_tree(entry.path)
-        elif entry.name != MARK:
-            os.unlink(entry.path)
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False):
+                _remove_tree(entry.path)
+            elif entry.name != MARK:
+                os.unlink(entry.path)
     os.unlink(folder / MARK)
     try:
         os.rmdir(folder)

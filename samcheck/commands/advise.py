@@ -10,10 +10,17 @@ import click
 
 from samcheck import facts, files, matrix, paths
 from samcheck.analysis import advise
-from samcheck.analysis.advise import SUBJECTS, Answer, Question, commands, json_output, text
+from samcheck.analysis.advise import (
+    SUBJECTS,
+    UpgradeAnswer,
+    UpgradeQuestion,
+    advice_text,
+    commands,
+    json_output,
+)
 from samcheck.analysis.advise.evidence import cell_of, on
 from samcheck.analysis.compare import noise
-from samcheck.analysis.compare.comparison import Known
+from samcheck.analysis.compare.comparison import NoiseLookup
 from samcheck.cells import Cell
 from samcheck.commands.plan import json_option
 from samcheck.environments import machine
@@ -90,7 +97,7 @@ def advise_command(
     if as_json:
         click.echo(json.dumps(json_output.as_json(found, to_type), indent=1))
     else:
-        show = text.markdown if markdown else text.lines
+        show = advice_text.markdown if markdown else advice_text.lines
         for line in show(found, known, to_type, everything):
             click.echo(line)
     sys.exit(found.exit_code)
@@ -120,7 +127,9 @@ def _machine(subject: str, gpu: str, driver: str, known: Facts) -> Machine:
     return machine.look()
 
 
-def _answer(question: Question, path: Path | None, stores: tuple[Path, ...], known: Facts) -> Answer:
+def _answer(
+    question: UpgradeQuestion, path: Path | None, stores: tuple[Path, ...], known: Facts
+) -> UpgradeAnswer:
     stored: list[Stored] = []
     for store in dict.fromkeys(store.resolve() for store in stores):
         found, problems = results.load(store)
@@ -131,18 +140,20 @@ def _answer(question: Question, path: Path | None, stores: tuple[Path, ...], kno
     noise_of = _noise(stores)
     advices = [
         advise.advise(step, question, stored, known, noise_of)
-        for step in advise.steps(question, cells, known)
+        for step in advise.cell_changes(question, cells, known)
     ]
     return advise.answer(question, advices, run_history.of(row.result for row in stored), known)
 
 
-def _noise(stores: tuple[Path, ...]) -> Known:
+def _noise(stores: tuple[Path, ...]) -> NoiseLookup:
     """The A/A runs of a result's machine, in the first store that has any."""
     lookups = [noise.known_in(store) for store in stores]
     return lambda result: next((found for known in lookups if (found := known(result))), {})
 
 
-def _candidates(question: Question, path: Path | None, stored: list[Stored], known: Facts) -> list[Cell]:
+def _candidates(
+    question: UpgradeQuestion, path: Path | None, stored: list[Stored], known: Facts
+) -> list[Cell]:
     """The cells among which those that are there now are looked for."""
     machines = dict.fromkeys((question.before, question.after))
     by_numpy = question.subject == "numpy" or "numpy" in question.at
@@ -156,7 +167,7 @@ def _candidates(question: Question, path: Path | None, stored: list[Stored], kno
     return list(dict.fromkeys(row.cell for plan in plans for row in plan.cells))
 
 
-def _to_type(found: Answer, file: Path | None, known: Facts) -> list[str]:
+def _to_type(found: UpgradeAnswer, file: Path | None, known: Facts) -> list[str]:
     """The commands that measure what was not; with a file, that is written."""
     if file is not None and found.to_run:
         if file.exists():

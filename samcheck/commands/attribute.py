@@ -11,8 +11,8 @@ from pathlib import Path
 import click
 
 from samcheck import facts, paths
-from samcheck.analysis.attribute import cases, groups, text
-from samcheck.analysis.attribute.cases import Case
+from samcheck.analysis.attribute import attribution_text, cases, causes
+from samcheck.analysis.attribute.cases import AttributionCase
 from samcheck.errors import BadInput, EmptySelection
 from samcheck.storage import results
 
@@ -41,18 +41,18 @@ def attribute_command(folder: Path, group: str, pattern: str, outcome: str, as_j
     if problems and not stored:
         raise BadInput("\n".join([f"{folder} holds no results that can be read", *problems]))
     rows = cases.cases(stored, facts.load())
-    found = groups.attribute(rows, wanted, _chosen(rows, group, pattern, folder), facts.load())
+    found = causes.attribute(rows, wanted, _chosen(rows, group, pattern, folder), facts.load())
     if as_json:
-        click.echo(json.dumps(text.as_json(found), indent=1))
+        click.echo(json.dumps(attribution_text.as_json(found), indent=1))
     else:
-        for line in text.lines(found, outcome, len(rows)):
+        for line in attribution_text.lines(found, outcome, len(rows)):
             click.echo(line)
     for problem in problems:
         click.echo(f"samcheck: {problem}", err=True)
     sys.exit(BadInput.exit_code if problems else 0)
 
 
-def _chosen(rows: Sequence[Case], group: str, pattern: str, folder: Path) -> frozenset[str]:
+def _chosen(rows: Sequence[AttributionCase], group: str, pattern: str, folder: Path) -> frozenset[str]:
     """The names of the checks to look at.
 
     Raises:

@@ -6,18 +6,30 @@ import json
 import sys
 from collections.abc import Collection
 from pathlib import Path
-from typing import Any
 
 import click
 from rich.console import Console
 
 from samcheck import certificates, facts, files, paths, streams, version
-from samcheck.analysis.bisect import availability, candidate_values, search, state_file, text
-from samcheck.analysis.bisect.bisect import Hunt, Prober, Question, hunt, stored, usable
-from samcheck.analysis.bisect.candidate_values import Asked, Candidate
+from samcheck.analysis.bisect import (
+    bisection_text,
+    boundary_search,
+    candidate_values,
+    state_file,
+    unreachable_builds,
+)
+from samcheck.analysis.bisect.bisection import (
+    Bisection,
+    BisectionQuestion,
+    Prober,
+    cells_with_verdict,
+    run_bisection,
+    stored_observations,
+)
+from samcheck.analysis.bisect.boundary_search import Boundary
+from samcheck.analysis.bisect.candidate_values import BisectionRequest, Candidate
+from samcheck.analysis.bisect.check_prober import CheckProber
 from samcheck.analysis.bisect.observations import Observation
-from samcheck.analysis.bisect.probe import Trying
-from samcheck.analysis.bisect.search import Answer
 from samcheck.cells import Cell
 from samcheck.commands.options import Count, build_options, resume_option, timeout_option
 from samcheck.environments import Environment, choice, machine
@@ -73,45 +85,64 @@ HELD = {
     default=paths.RESULTS,
     help="Stored results to use, which are not changed; default: results/ of the checkout.",
 )
-def bisect_command(listed: str, as_json: bool, resume: bool, **options: Any) -> None:
+def bisect_command(
+    check: str,
+    axis: str,
+    good: str,
+    bad: str,
+    listed: str,
+    outcomes: tuple[str, ...],
+    repeat: int,
+    any_python: bool,
+    as_json: bool,
+    environment: str,
+    ca_bundle: str | None,
+    resume: bool,
+    check_timeout: float,
+    results: Path,
+    **held: str,
+) -> None:
     """Find the first value of an axis with which a check goes another way.
 
     Builds about log2 of the values between --good and --bad as environments, and runs the one check in them.
     Stored results of this device are used where there are any, and never replaced. Ends with 0 where the
-    first bad value was found, with 1 where it could not be told.
+    first bad value was found, with 1 where it could not be with_verdict.
     """
-    asked, found = _asked(listed, options), _of_this_device(options["results"])
-    if options["ca_bundle"]:
-        certificates.trust(str(options["ca_bundle"]))
-    check, bad = _check(options["check"]), _outcomes(options["outcomes"])
-    unknown = _unknown(check, found)
+    _require_held(axis, held, any_python)
+    past = _of_this_device(results)
+    if ca_bundle:
+        certificates.trust(ca_bundle)
+    check, bad_outcomes = _check(check), _outcomes(outcomes)
+    unknown = _unknown(check, past)
     if unknown:
         click.echo(f"samcheck: {unknown}", err=True)
-    if options["environment"] == "here":
+    if environment == "here":
         raise BadInput("--environment here: is one cell only; docker and venv make those that a bisect needs")
-    chosen = choice.choose_environment(options["environment"])
-    told = usable(found, check, bad)
-    present = () if asked["python"] or asked["axis"] == "python" else _present(chosen.environment)
-    candidates, left_out = candidate_values.candidates(
-        Asked(**asked, stored=told, present=present), facts.load()
+    chosen = choice.choose_environment(environment)
+    with_verdict = cells_with_verdict(past, check, bad_outcomes)
+    present = () if held["python"] or axis == "python" else _present(chosen.environment)
+    values = tuple(value.strip() for value in listed.split(",") if value.strip())
+    asked = BisectionRequest(
+        axis, good, bad, values, any_python=any_python, stored=with_verdict, present=present, **held
     )
-    away = _away(candidates, chosen.environment, told)
-    settings = _settings(chosen, check, options["check_timeout"])
-    question = Question(
+    candidates, left_out = candidate_values.candidates(asked, facts.load())
+    away = _away(candidates, chosen.environment, with_verdict)
+    settings = _settings(chosen, check, check_timeout)
+    question = BisectionQuestion(
         check,
-        asked["axis"],
+        axis,
         tuple(candidates),
         tuple(left_out),
-        bad,
-        options["repeat"],
+        bad_outcomes,
+        repeat,
         chosen.environment.kind,
         settings.version,
     )
-    known = {**away, **stored(question, found)}
+    known = {**away, **stored_observations(question, past)}
     done = _search(question, known, settings, resume, display.terminal(stderr=as_json))
     if as_json:
-        click.echo(json.dumps(text.as_json(done), indent=1))
-    sys.exit(0 if isinstance(done.end, Answer) and done.end.exact else CELLS_FAILED)
+        click.echo(json.dumps(bisection_text.as_json(done), indent=1))
+    sys.exit(0 if isinstance(done.end, Boundary) and done.end.exact else CELLS_FAILED)
 
 
 def _settings(chosen: choice.Chosen, check: str, timeout: float) -> Settings:
@@ -131,33 +162,36 @@ def _present(environment: Environment) -> tuple[str, ...]:
     """Pythons that the environment need not download."""
     if environment.kind != "venv":
         return ()
-    return tuple(each for each in machine.PYTHONS if machine.interpreter(each))
+    return tuple(python for python in machine.PYTHONS if machine.interpreter(python))
 
 
 def _away(
-    candidates: list[Candidate], environment: Environment, told: Collection[Cell]
+    candidates: list[Candidate], environment: Environment, with_verdict: Collection[Cell]
 ) -> dict[int, list[Observation]]:
     """Those whose build cannot be installed from here, unless they are ready or need not run."""
     known = facts.load()
     if (
-        not any(availability.index(each.cell, known) for each in candidates)
+        not any(unreachable_builds.pytorch_index(candidate.cell, known) for candidate in candidates)
         or machine.pytorch_index_answers()
     ):
         return {}
 
     def ready(cell: Cell) -> bool:
-        return cell in told or environment.need(cell, cell_runner.requirements_of(cell, environment)).reused
+        return (
+            cell in with_verdict
+            or environment.need(cell, cell_runner.requirements_of(cell, environment)).reused
+        )
 
-    return availability.away(candidates, known, ready)
+    return unreachable_builds.unreachable(candidates, known, ready)
 
 
 def _search(
-    question: Question,
+    question: BisectionQuestion,
     known: dict[int, list[Observation]],
     settings: Settings,
     resume: bool,
     console: Console,
-) -> Hunt:
+) -> Bisection:
     """Say what will be done, do it with everything noted, and say what came of it."""
 
     def say(line: str) -> None:
@@ -166,43 +200,39 @@ def _search(
     folder = state_file.open_folder(paths.RUNS, question, resume)
     streams.outlive()
     for line in (
-        *text.announce(question),
+        *bisection_text.announce(question),
         f"environment: {settings.environment.kind}, because: {visible(settings.why)}",
     ):
         say(line)
 
-    def tell(going: Hunt) -> None:
-        state_file.note(folder, going)
-        for at in sorted(going.seen) if not going.trail else (going.trail[-1][0].at,):
-            why = going.trail[-1][0].why if going.trail else "known"
-            say(f"{why}: {text.said(going, at)}")
+    def report(bisection: Bisection) -> None:
+        state_file.note(folder, bisection)
+        for at in sorted(bisection.observations) if not bisection.trail else (bisection.trail[-1][0].at,):
+            why = bisection.trail[-1][0].why if bisection.trail else "known"
+            say(f"{why}: {bisection_text.value_line(bisection, at)}")
 
-    most = search.bound(len(question.candidates)) + 2 * (question.repeat - 1)
+    most = boundary_search.bound(len(question.candidates)) + 2 * (question.repeat - 1)
     with files.locked(folder, wait=False), display.display(console, most) as shown:
-        probe: Prober = Trying(settings, folder, shown)
-        done = hunt(question, known, probe, tell)
+        probe: Prober = CheckProber(settings, folder, shown)
+        done = run_bisection(question, known, probe, report)
         state_file.note(folder, done)
-    for line in (*text.conclusion(done), f"kept in {folder.name}"):
+    for line in (*bisection_text.conclusion(done), f"kept in {folder.name}"):
         session.conclude(console, line)
     return done
 
 
-def _asked(listed: str, options: dict[str, Any]) -> dict[str, Any]:
-    """The fields of `Asked` but for the stored cells.
+def _require_held(axis: str, held: dict[str, str], any_python: bool) -> None:
+    """What is held must leave the axis free, and name the PyTorch where that is not the axis.
 
     Raises:
-        BadInput: an option holds the axis that is bisected, or the PyTorch is missing.
+        BadInput: it does not.
     """
-    axis = options["axis"]
-    if options[axis]:
+    if held[axis]:
         raise BadInput(f"--{axis}: that is the axis to bisect; --good and --bad say from where to where")
-    if axis == "python" and options["any_python"]:
+    if axis == "python" and any_python:
         raise BadInput("--any-python: Python is the axis to bisect; results of each are used anyway")
-    if axis != "torch" and not options["torch"]:
+    if axis != "torch" and not held["torch"]:
         raise BadInput(f"--torch: say with which PyTorch to bisect {axis}")
-    names = ("axis", "good", "bad", *HELD, "any_python")
-    every = tuple(value.strip() for value in listed.split(",") if value.strip())
-    return {**{name: options[name] for name in names}, "values": every}
 
 
 def _check(given: str) -> str:
@@ -215,20 +245,20 @@ def _check(given: str) -> str:
     module = Path(path).name
     suite = paths.CHECKOUT / "tests" / "suite"
     if not separator or not (suite / module).is_file():
-        known = ", ".join(each.name for each in sorted(suite.glob("test_*.py")))
+        known = ", ".join(path.name for path in sorted(suite.glob("test_*.py")))
         raise BadInput(
             f"--check: {given!r} is not like test_dtype.py::test_naive_cast[tiny]; modules: {known}"
         )
     return f"{module}::{rest}"
 
 
-def _unknown(check: str, found: list[CellResult]) -> str:
+def _unknown(check: str, past: list[CellResult]) -> str:
     """That no stored result has such a check, which may be new, or not what was meant; else empty."""
-    known = {each.check for result in found for each in result.checks}
+    known = {record.check for result in past for record in result.checks}
     if not known or check in known:
         return ""
     near = similar(check, sorted(known), most=3, cutoff=0)
-    return f"--check: none of {len(found)} stored results has {check}; like it are {', '.join(near)}"
+    return f"--check: none of {len(past)} stored results has {check}; like it are {', '.join(near)}"
 
 
 def _outcomes(given: tuple[str, ...]) -> tuple[str, ...]:
@@ -246,7 +276,8 @@ def _outcomes(given: tuple[str, ...]) -> tuple[str, ...]:
 def _of_this_device(store: Path) -> list[CellResult]:
     """Stored results of this machine's device and driver: others would compare devices."""
     device, driver = results.slug(machine.device_name()), results.slug(machine.look().driver or "none")
-    return [each.result for each in results.load(store)[0] if (each.device, each.driver) == (device, driver)]
+    loaded, _ = results.load(store)
+    return [row.result for row in loaded if (row.device, row.driver) == (device, driver)]
 
 
 for _name, _help in HELD.items():

@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 
 from samcheck import files
-from samcheck.analysis.compare import Comparison, compare, noise, sources, text, verdicts
+from samcheck.analysis.compare import Comparison, compare, comparison_text, noise, sources, verdicts
 from samcheck.commands.options import Number, results_option
 from samcheck.errors import CELLS_FAILED, BadInput
 from samcheck.guest.record import CellResult
@@ -49,12 +49,12 @@ def compare_command(
     known = noise.known_in(results)
     before, after = sources.read(base, results), sources.read(new, results)
     found = compare(before, after, known, (base, new), across, alpha)
-    content = _json(found) if as_json else text.markdown(found, everything)
+    content = _json(found) if as_json else comparison_text.markdown(found, everything)
     if output is None:
         click.echo(content, nl=False)
     else:
         files.write_atomically(output, content.encode())
-        click.echo(text.headline(found))
+        click.echo(comparison_text.headline(found))
     if found.worse:
         sys.exit(CELLS_FAILED)
 
@@ -64,7 +64,7 @@ def _json(found: Comparison) -> str:
         "base": found.base,
         "new": found.new,
         "worse": found.worse,
-        "headline": text.headline(found),
+        "headline": comparison_text.headline(found),
         "rows": [
             {"name": row.name, "changed": list(map(str, row.changed)), "apart": row.apart}
             for row in found.rows

@@ -16,7 +16,7 @@ from samcheck import files
 from samcheck.commands.options import only_option, results_option
 from samcheck.errors import BadInput, EmptySelection
 from samcheck.report import exports
-from samcheck.report.exports import document
+from samcheck.report.exports import json_document
 from samcheck.storage import results as store
 from samcheck.storage.results import Stored
 
@@ -73,7 +73,7 @@ def _opened(output: Path) -> AbstractContextManager[IO[bytes]]:
 
 
 @click.command("schema")
-@click.argument("name", type=click.Choice(list(document.SHAPES)), default="export")
+@click.argument("name", type=click.Choice(list(json_document.SHAPES)), default="export")
 def schema_command(name: str) -> None:
     """Print the JSON Schema of an export, or of one result file."""
-    click.echo(json.dumps(document.schema(name), indent=1))
+    click.echo(json.dumps(json_document.schema(name), indent=1))

@@ -10,9 +10,9 @@ import click
 from rich.console import Console
 
 from samcheck import certificates, facts, files, owned, paths, streams, version
-from samcheck.analysis.compare import compare, text
+from samcheck.analysis.compare import compare, comparison_text
 from samcheck.analysis.interleave import PairedRun, meet
-from samcheck.analysis.interleave.text import times
+from samcheck.analysis.interleave.turns_table import times
 from samcheck.commands.options import Count, Number, build_options, timeout_option, variants_option
 from samcheck.commands.run import variants_of
 from samcheck.environments import KINDS, choice, machine
@@ -58,7 +58,7 @@ def interleave_command(base: str, new: str, resume: str | None, **options: Any) 
     """
     known = facts.load()
     cells = (PlannedCell(explain.find(base, known)), PlannedCell(explain.find(new, known)))
-    settings = _settings(options)
+    settings = _settings(**options)
     folder = _folder(resume)
     streams.outlive()
     console = display.terminal()
@@ -70,31 +70,41 @@ def interleave_command(base: str, new: str, resume: str | None, **options: Any) 
         soft_wrap=True,
     )
     with files.locked(folder, wait=False), display.display(console, len(cells)) as shown:
-        watched = (shown.cell(f"{base} (base)"), shown.cell(f"{new} (new)"))
-        found = meet(PairedRun(settings, folder, cells), watched)
-        for each, side in zip(watched, found, strict=True):
-            each.finished(side)
-    sys.exit(_told(console, folder, found))
+        lines = (shown.cell(f"{base} (base)"), shown.cell(f"{new} (new)"))
+        measured = meet(PairedRun(settings, folder, cells), lines)
+        for line, result in zip(lines, measured, strict=True):
+            line.finished(result)
+    sys.exit(_told(console, folder, measured))
 
 
-def _settings(options: dict[str, Any]) -> Settings:
-    if options["ca_bundle"]:
-        certificates.trust(str(options["ca_bundle"]))
-    if options["environment"] == "here":
+def _settings(
+    *,
+    environment: str,
+    ca_bundle: str | None,
+    check_timeout: float,
+    variants: str,
+    tier: str,
+    processes: int,
+    seconds: float,
+    gpus: str,
+) -> Settings:
+    if ca_bundle:
+        certificates.trust(ca_bundle)
+    if environment == "here":
         raise BadInput(f"--environment here: is one cell only; {' and '.join(KINDS[:2])} make two")
-    chosen = choice.choose_environment(options["environment"])
-    gpus = scheduler.gpus(options["gpus"], len(machine.look().gpus))
+    chosen = choice.choose_environment(environment)
+    numbers = scheduler.gpus(gpus, len(machine.look().gpus))
     return Settings(
-        options["tier"],
+        tier,
         chosen.environment,
         chosen.why,
-        options["check_timeout"],
-        variants=variants_of(options["variants"], options["tier"], own=False),
+        check_timeout,
+        variants=variants_of(variants, tier, own=False),
         version=version.version(),
-        gates=Gates(jobs=2, gpus=gpus[:1]),
+        gates=Gates(jobs=2, gpus=numbers[:1]),
         groups=(repetitions.GROUP,),
-        processes=options["processes"],
-        seconds=options["seconds"],
+        processes=processes,
+        seconds=seconds,
     )
 
 
@@ -117,15 +127,15 @@ def _resumable() -> set[str]:
     return {path.name for path in folders if owned.is_own(path, runs.is_meeting)}
 
 
-def _told(console: Console, folder: Path, found: tuple[CellResult, CellResult]) -> int:
+def _told(console: Console, folder: Path, measured: tuple[CellResult, CellResult]) -> int:
     """Store both, say what they say of each other, also where they cannot be stored; the exit code."""
     stores = [folder / "results" / side for side in SIDES]
-    troubles = [_stored(store, result, folder) for store, result in zip(stores, found, strict=True)]
-    compared = compare([found[0]], [found[1]], lambda _: {}, SIDES)
+    troubles = [_stored(store, result, folder) for store, result in zip(stores, measured, strict=True)]
+    compared = compare([measured[0]], [measured[1]], lambda _: {}, SIDES)
     again = "" if any(troubles) else f"again: samcheck compare {' '.join(map(str, stores))}"
-    for line in (text.markdown(compared), *times(compared), "", *filter(None, (*troubles, again))):
+    for line in (comparison_text.markdown(compared), *times(compared), "", *filter(None, (*troubles, again))):
         session.conclude(console, line)
-    passed = all(each.outcome is CellOutcome.PASSED for each in found)
+    passed = all(result.outcome is CellOutcome.PASSED for result in measured)
     return 0 if passed and not compared.worse and not any(troubles) else CELLS_FAILED
 
 

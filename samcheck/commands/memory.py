@@ -7,13 +7,13 @@ import json
 import click
 
 from samcheck import facts, units
-from samcheck.analysis import memory
+from samcheck.analysis import memory_fit
 from samcheck.commands.options import Number
 from samcheck.commands.plan import json_option
 from samcheck.facts import gpu_memory
 from samcheck.guest.memory_model import SHAPES, Work
 
-AT_ONCE = click.IntRange(1, memory.MOST_POINTS)
+AT_ONCE = click.IntRange(1, memory_fit.MOST_POINTS)
 
 
 @click.command("memory")
@@ -24,12 +24,12 @@ AT_ONCE = click.IntRange(1, memory.MOST_POINTS)
     help='The card or its memory, e.g. H100, "A100 80GB" or 8GiB; without, only the need is shown.',
 )
 @click.option("--image", default="1024x1024", show_default=True, metavar="WxH", help="The original image.")
-@click.option("--precision", type=click.Choice(memory.ON_GPUS), default="fp32", show_default=True)
+@click.option("--precision", type=click.Choice(memory_fit.ON_GPUS), default="fp32", show_default=True)
 @click.option("--points-per-batch", type=AT_ONCE, default=64, show_default=True)
 @click.option("--prompts", type=AT_ONCE, default=1, show_default=True, help="In one call of predict_torch.")
 @click.option(
     "--images",
-    type=click.IntRange(1, memory.MOST_IMAGES),
+    type=click.IntRange(1, memory_fit.MOST_IMAGES),
     default=1,
     show_default=True,
     help="Encoded at once.",
@@ -58,9 +58,9 @@ def memory_command(
     as_json: bool,
 ) -> None:
     """Say what SAM needs in GPU memory, what of it fits a card, and what to set."""
-    work = Work(memory.image_size(image), prompts, points_per_batch, images, kept)
+    work = Work(memory_fit.image_size(image), prompts, points_per_batch, images, kept)
     card = gpu_memory.card(gpu, facts.load()) if gpu else None
-    question = memory.Question(
+    question = memory_fit.MemoryQuestion(
         variant,
         precision,
         work,
@@ -70,7 +70,7 @@ def memory_command(
         card.capability if card else "",
     )
     if as_json:
-        click.echo(json.dumps(memory.as_json(question), indent=1))
+        click.echo(json.dumps(memory_fit.as_json(question), indent=1))
     else:
-        for line in memory.lines(question):
+        for line in memory_fit.lines(question):
             click.echo(line)

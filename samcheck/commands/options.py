@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import dataclass, fields
+from functools import wraps
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,7 @@ import click
 from samcheck import paths
 from samcheck.environments import KINDS
 from samcheck.guest.record import CHECK_SECONDS
+from samcheck.matrix.selection import Choice
 from samcheck.run.pytest_arguments import TIERS
 
 #: Of anything that is counted: nobody has more, and each takes its time and memory.
@@ -143,15 +146,34 @@ def together(*options: Decorator) -> Decorator:
     return decorate
 
 
-#: The names that `choice_options` gives to its values: the fields of `samcheck.matrix.selection.Choice`.
-CHOICE = ("path", "only", "tags", "tier", "cells", "minutes", "shard", "expect_plan", "history")
+@dataclass(frozen=True)
+class RunOptions:
+    """Values of the options of a run; where a command has no such option, the default."""
+
+    resume: bool
+    check_timeout: float
+    variants: str
+    groups: str
+    processes: int | None
+    results: Path
+    environment: str = "here"
+    ca_bundle: str | None = None
+    tier: str | None = None
+    python: str = ""
+    jobs: int = 1
+    gpus: str = ""
+    overlap: bool | None = None
+    exclusive: bool = False
+    stop_after: float | None = None
+
 
 build_options = together(environment_option, bundle_option)
 parallel_options = together(jobs_option, gpus_option, overlap_option, exclusive_option)
 run_options = together(
     resume_option, timeout_option, variants_option, groups_option, processes_option, results_option
 )
-choice_options = together(
+host_options = together(gpu_option, driver_option)
+_choice_options = together(
     matrix_argument,
     only_option,
     tag_option,
@@ -162,4 +184,14 @@ choice_options = together(
     expect_option,
     history_option,
 )
-host_options = together(gpu_option, driver_option)
+
+
+def choice_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """The options that choose cells; the command gets their values as one `choice`."""
+
+    @wraps(command)
+    def with_choice(**options: Any) -> Any:
+        choice = Choice(**{field.name: options.pop(field.name) for field in fields(Choice)})
+        return command(choice=choice, **options)
+
+    return _choice_options(with_choice)

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 import sys
-from typing import Any
 
 import click
 
 from samcheck import facts, matrix
-from samcheck.commands.options import CHOICE, Count, choice_options, host_options
+from samcheck.commands.options import Count, choice_options, host_options
 from samcheck.environments import machine
 from samcheck.errors import CELLS_FAILED, BadInput, EmptySelection
 from samcheck.facts import gpu_support
@@ -28,16 +27,15 @@ json_option = click.option("--json", "as_json", is_flag=True, help="For programs
 @click.option("--all", "everything", is_flag=True, help="All lines of long lists.")
 @json_option
 def plan_command(
+    choice: Choice,
     gpu: str,
     driver: str,
     engine: str | None,
     shards: int | None,
     everything: bool,
     as_json: bool,
-    **options: Any,
 ) -> None:
     """Show what a matrix file means: cells, what is left out and why, what is covered."""
-    choice = Choice(**{name: options[name] for name in CHOICE})
     _refuse_together({"--format": engine, "--json": as_json}, {"--format": engine, "--shard": choice.shard})
     if shards and not engine:
         raise BadInput("--shards: says how many jobs a pipeline has; add --format")

@@ -11,8 +11,8 @@ import click
 from rich.text import Text
 
 from samcheck import units
-from samcheck.analysis.query import database, limits, output, saved_queries
-from samcheck.analysis.query.database import Answer
+from samcheck.analysis.query import database, memory_limit, output, saved_queries
+from samcheck.analysis.query.database import QueryResult
 from samcheck.commands.options import Count, results_option
 from samcheck.errors import BadInput, EmptySelection
 from samcheck.report.terminal import show
@@ -103,7 +103,7 @@ def _typed() -> str:
 
 
 @contextmanager
-def _answered(results: Path, sql: str, memory: str) -> Iterator[tuple[Answer, Sequence[str]]]:
+def _answered(results: Path, sql: str, memory: str) -> Iterator[tuple[QueryResult, Sequence[str]]]:
     """The answer, and a sentence for each file that is no result.
 
     An index that was damaged is made anew.
@@ -119,17 +119,17 @@ def _answered(results: Path, sql: str, memory: str) -> Iterator[tuple[Answer, Se
 
 
 @contextmanager
-def _asked(results: Path, sql: str, memory: str) -> Iterator[tuple[Answer, Sequence[str]]]:
+def _asked(results: Path, sql: str, memory: str) -> Iterator[tuple[QueryResult, Sequence[str]]]:
     limit = units.size(memory)
     with index.current(results, lambda text: click.echo(f"samcheck: {text}", err=True)) as kept:
         if not kept.results:
             none = f"{results} holds no result: run `nox -s matrix`, or name another --results"
             raise BadInput("\n".join(kept.problems)) if kept.problems else EmptySelection(none)
-        with database.opened(kept, limit) as duck, limits.memory(limit, memory):
+        with database.opened(kept, limit) as duck, memory_limit.memory(limit, memory):
             yield database.ask(duck, sql, memory), kept.problems
 
 
-def _table(found: Answer, rows: int) -> None:
+def _table(found: QueryResult, rows: int) -> None:
     console = display.terminal()
     if not console.is_terminal:
         console = display.terminal(width=WIDE)

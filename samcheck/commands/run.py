@@ -13,7 +13,7 @@ import click
 
 from samcheck import certificates, facts, files, matrix, paths, version
 from samcheck.commands.options import (
-    CHOICE,
+    RunOptions,
     build_options,
     choice_options,
     parallel_options,
@@ -38,10 +38,9 @@ from samcheck.run.scheduler import Gates
 @parallel_options
 @run_options
 @python_option
-def matrix_command(**options: Any) -> None:
+def matrix_command(choice: Choice, **options: Any) -> None:
     """Run a matrix file: build each cell, check SAM inside, write the table."""
-    choice = Choice(**{name: options.pop(name) for name in CHOICE})
-    _run(selection.plan(choice, machine.look()), {**options, "tier": choice.tier})
+    _run(selection.plan(choice, machine.look()), RunOptions(tier=choice.tier, **options))
 
 
 @click.command("cell")
@@ -49,14 +48,14 @@ def matrix_command(**options: Any) -> None:
 @tier_option
 @build_options
 @run_options
-def cell_command(id: str, **options: object) -> None:
+def cell_command(id: str, **options: Any) -> None:
     """Run one cell of the shipped matrices by its id."""
     plans = matrix.shipped(paths.MATRICES, facts.load(), machine.look())
-    mine = [row for row in plans if any(each.cell.id == id for each in row.cells)]
-    if not mine:
-        every = [each for row in plans for each in row.cells]
-        matrix.select(Plan("(all)", "fast", tuple(every)), [id])  # raises, with a hint
-    _run(matrix.select(mine[0], (id,)), options)
+    having_it = [plan for plan in plans if any(planned.cell.id == id for planned in plan.cells)]
+    if not having_it:
+        every = tuple(planned for plan in plans for planned in plan.cells)
+        matrix.select(Plan("(all)", "fast", every), [id])  # raises, with a hint
+    _run(matrix.select(having_it[0], (id,)), RunOptions(**options))
 
 
 @click.command("here")
@@ -64,9 +63,9 @@ def cell_command(id: str, **options: object) -> None:
 @run_options
 @stop_option
 @python_option
-def here_command(**options: object) -> None:
+def here_command(**options: Any) -> None:
     """Run the suite in an interpreter as it is, and file the result as the cell that it is."""
-    _run(Plan("here", "fast", ()), {**options, "environment": "here"})
+    _run(Plan("here", "fast", ()), RunOptions(**options))
 
 
 @click.command("fast", context_settings={"ignore_unknown_options": True})
@@ -77,43 +76,36 @@ def fast_command(arguments: tuple[str, ...]) -> None:
     sys.exit(session.fast(arguments, plan))
 
 
-def _run(plan: Plan, options: dict[str, object]) -> None:
+def _run(plan: Plan, options: RunOptions) -> None:
     begin = time.monotonic()
-    if options.get("ca_bundle"):
-        certificates.trust(str(options["ca_bundle"]))
+    if options.ca_bundle:
+        certificates.trust(options.ca_bundle)
     _resolve_checkpoints()
-    python = str(options.get("python") or here.default_python())
-    if options["environment"] == "here":
+    python = options.python or here.default_python()
+    if options.environment == "here":
         plan = session.plan_here(plan, python)
-    chosen = choice.choose_environment(str(options["environment"]), python)
-    tier = str(options["tier"] or plan.tier)
+    chosen = choice.choose_environment(options.environment, python)
+    tier = options.tier or plan.tier
     settings = Settings(
         tier=tier,
         environment=chosen.environment,
         why=chosen.why,
-        check_timeout=float(str(options["check_timeout"])),
-        variants=variants_of(str(options["variants"]), tier, own=chosen.environment.kind == "here"),
+        check_timeout=options.check_timeout,
+        variants=variants_of(options.variants, tier, own=chosen.environment.kind == "here"),
         version=version.version(),
         gates=_gates(options),
-        processes=int(str(options.get("processes") or 0)),
-        groups=_groups(str(options["groups"])),
-        deadline=begin + 60 * float(str(options.get("stop_after") or math.inf)),
+        processes=options.processes or 0,
+        groups=_groups(options.groups),
+        deadline=math.inf if options.stop_after is None else begin + 60 * options.stop_after,
     )
-    store = options["results"]
-    assert isinstance(store, Path)
-    sys.exit(session.run(progress.terminal(), plan, settings, bool(options["resume"]), store))
+    sys.exit(session.run(progress.terminal(), plan, settings, options.resume, options.results))
 
 
-def _gates(options: dict[str, object]) -> Gates:
+def _gates(options: RunOptions) -> Gates:
     """Who may run at once: one cell per GPU, and on the CPU as many as were asked for."""
-    gpus = scheduler.gpus(str(options.get("gpus") or ""), len(machine.look().gpus), machine.allotted_gpus())
-    overlap = options.get("overlap")
-    return Gates(
-        jobs=int(str(options.get("jobs") or 1)),
-        gpus=gpus,
-        overlap=bool(gpus) if overlap is None else bool(overlap),
-        exclusive=bool(options.get("exclusive")),
-    )
+    gpus = scheduler.gpus(options.gpus, len(machine.look().gpus), machine.allotted_gpus())
+    overlap = bool(gpus) if options.overlap is None else options.overlap
+    return Gates(jobs=options.jobs, gpus=gpus, overlap=overlap, exclusive=options.exclusive)
 
 
 def variants_of(given: str, tier: str, own: bool) -> tuple[str, ...]:

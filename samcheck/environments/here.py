@@ -17,6 +17,7 @@ from samcheck.cells import DEFAULT_SAM, Cell
 from samcheck.environments import DiskNeed, Ended, GuestJob, Place, fingerprint_reader, processes
 from samcheck.errors import EnvironmentUnavailable
 from samcheck.facts.requirements import Requirements, numpy_of
+from samcheck.guest.record import Fingerprint
 
 #: For an interpreter to say what it has: PyTorch comes slowly from a disk far away.
 PROBE_SECONDS = 300.0
@@ -71,23 +72,7 @@ def cell_of(python: str) -> Cell:
         EnvironmentUnavailable: it does not run, has no torch, or a package in it has no version.
         BadInput: what the probe wrote cannot be read.
     """
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "fingerprint.json"
-        launch = str(paths.CHECKOUT / "samcheck" / "guest" / "launch.py")
-        command = [python, launch, "samcheck.guest.fingerprint", str(path)]
-        search_path = os.pathsep.join((str(paths.CHECKOUT), *carried_packages()))
-        environment = dict(os.environ, PYTHONPATH=search_path)
-        try:
-            status, output = _ended(command, environment, Path(folder) / "output.log")
-        except OSError as error:
-            raise EnvironmentUnavailable(f"{python} does not run", str(error.strerror)) from None
-        except subprocess.TimeoutExpired:
-            late = f"it had not ended after {PROBE_SECONDS:.0f} seconds"
-            raise EnvironmentUnavailable(f"{python} does not run samcheck's probe", late) from None
-        if not path.exists():
-            said = output or f"it ended with status {status}"
-            raise EnvironmentUnavailable(f"{python} does not run samcheck's probe", said)
-        seen = fingerprint_reader.as_fingerprint(files.read(path))
+    seen = _probed(python)
     if not seen.torch:
         raise EnvironmentUnavailable(
             f"{python} has no torch",
@@ -104,6 +89,32 @@ def cell_of(python: str) -> Cell:
     )
     numpy = says("numpy", seen.numpy)
     return cell if numpy_of(cell, facts.load()) == numpy else replace(cell, numpy=numpy)
+
+
+def _probed(python: str) -> Fingerprint:
+    """What the guest's probe says of an interpreter.
+
+    Raises:
+        EnvironmentUnavailable: it does not run.
+        BadInput: what the probe wrote cannot be read.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "fingerprint.json"
+        launch = str(paths.CHECKOUT / "samcheck" / "guest" / "launch.py")
+        command = [python, launch, "samcheck.guest.fingerprint", str(path)]
+        search_path = os.pathsep.join((str(paths.CHECKOUT), *carried_packages()))
+        environment = dict(os.environ, PYTHONPATH=search_path)
+        try:
+            status, output = _ended(command, environment, Path(folder) / "output.log")
+        except OSError as error:
+            raise EnvironmentUnavailable(f"{python} does not run", str(error.strerror)) from None
+        except subprocess.TimeoutExpired:
+            late = f"it had not ended after {PROBE_SECONDS:.0f} seconds"
+            raise EnvironmentUnavailable(f"{python} does not run samcheck's probe", late) from None
+        if not path.exists():
+            said = output or f"it ended with status {status}"
+            raise EnvironmentUnavailable(f"{python} does not run samcheck's probe", said)
+        return fingerprint_reader.as_fingerprint(files.read(path))
 
 
 def _ended(command: list[str], environment: dict[str, str], log: Path) -> tuple[int, str]:

@@ -20,6 +20,8 @@ from samcheck.certificates import ca_bundle
 from samcheck.facts.gpu_support import GpuDevice, Machine
 from samcheck.facts.requirements import PYTORCH_INDEX
 
+#: For PyTorch's index to answer.
+INDEX_SECONDS = 3.0
 PYTHONS = ("3.8", "3.9", "3.10", "3.11", "3.12", "3.13", "3.14", "3.15")
 
 
@@ -27,7 +29,7 @@ PYTHONS = ("3.8", "3.9", "3.10", "3.11", "3.12", "3.13", "3.14", "3.15")
 def look() -> Machine:
     """This machine. PyTorch's index is only asked where no GPU settles the build."""
     gpus, driver = _nvidia()
-    return Machine(gpus=gpus, driver=driver, pytorch_index=not gpus and _answers(PYTORCH_INDEX))
+    return Machine(gpus=gpus, driver=driver, pytorch_index=not gpus and pytorch_index_answers())
 
 
 def _nvidia() -> tuple[tuple[GpuDevice, ...], str]:
@@ -64,18 +66,13 @@ def allotted_gpus() -> tuple[str, ...] | None:
 
 @cache
 def pytorch_index_answers() -> bool:
-    """Whether builds that only PyTorch's own index has can be installed here."""
-    return _answers(PYTORCH_INDEX)
-
-
-def _answers(url: str, seconds: float = 3.0) -> bool:
-    """Whether a web address answers at all, with whatever status."""
-    request = urllib.request.Request(url, method="HEAD")  # noqa: S310  a constant
+    """Whether builds that only PyTorch's own index has can be installed here: it answers, be it an error."""
+    request = urllib.request.Request(PYTORCH_INDEX, method="HEAD")  # noqa: S310  a constant
     try:
         trusted = ssl.create_default_context()
         if ca_bundle():
             trusted.load_verify_locations(ca_bundle())
-        with urllib.request.urlopen(request, timeout=seconds, context=trusted):  # noqa: S310
+        with urllib.request.urlopen(request, timeout=INDEX_SECONDS, context=trusted):  # noqa: S310
             return True
     except urllib.error.HTTPError:
         return True

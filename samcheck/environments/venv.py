@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from dataclasses import dataclass, field
+from importlib import metadata
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -118,7 +119,7 @@ class Venv:
                 (folder / COMPLETE).touch()  # at each use: `samcheck clean` goes by its time
         except BadInput as problem:
             raise BuildFailed(FailureCause.DISK, str(problem)) from None
-        return VenvPlace(folder, {"installer": f"uv {_uv_version()}"})
+        return VenvPlace(folder, {"installer": f"uv {metadata.version('uv')}"})
 
 
 def _clear(folder: Path) -> None:
@@ -156,9 +157,3 @@ def _uv(log: Path, *arguments: str) -> None:
     if status != 0:
         known = uv_errors.explained(printed)
         raise BuildFailed(known.cause, known.sentence)
-
-
-def _uv_version() -> str:
-    from importlib.metadata import version
-
-    return version("uv")

@@ -38,27 +38,17 @@ from samcheck.facts.schema import (
 __all__ = [
     "FOLDER",
     "TABLES",
-    "Architecture",
     "Base",
-    "Branch",
     "Build",
-    "CompatibilityRule",
-    "DriverFloor",
     "Fact",
     "Facts",
     "Forward",
     "GpuModel",
     "Memory",
-    "Model",
-    "NumpySeries",
-    "OnnxRuntime",
-    "Package",
     "Release",
-    "Size",
-    "TensorRt",
-    "Toolkit",
     "load",
     "read",
+    "version_of",
 ]
 
 FOLDER = Path(__file__).parent

@@ -120,11 +120,11 @@ def obstacles(cell: Cell, on: Machine, facts: Facts) -> tuple[Obstacle, ...]:
     """What keeps a cell from using the GPU of a machine; ``soft`` ones only limit it."""
     release = facts.release(cell.torch)
     build = release.build(cell.cuda) if release else None
-    if build is None:  # a CPU build runs everywhere, and what does not exist is no matter of the host
-        return ()
+    if release is None or build is None:
+        return ()  # a CPU build runs everywhere, and what does not exist is no matter of the host
     against = [*_driver(build, on, facts)]
     for gpu in on.gpus:
-        against += [*_gpu(cell.torch, build, gpu, on, facts)]
+        against += [*_gpu(release, build, gpu, on, facts)]
     return tuple(against)
 
 
@@ -147,7 +147,7 @@ def _driver(build: Build, on: Machine, facts: Facts) -> Iterator[Obstacle]:
         yield Obstacle("driver-too-old", "host", text, floor.source)
         return
     toolkit = facts.first_toolkit(build.cuda)
-    if toolkit is not None and toolkit.driver and _below(on.driver, toolkit.driver):
+    if toolkit is not None and _below(on.driver, toolkit.driver):
         text = (
             f"CUDA {build.cuda} came with driver {toolkit.driver}; on {on.driver} it runs by minor-version "
             "compatibility, without compiling PTX"
@@ -162,28 +162,27 @@ def _forward(build: Build, on: Machine, facts: Facts) -> bool:
     return suits and facts.forward_for(build.cuda, on.driver) == "supported"
 
 
-def _gpu(torch: str, build: Build, gpu: GpuDevice, on: Machine, facts: Facts) -> Iterator[Obstacle]:
+def _gpu(release: Release, build: Build, gpu: GpuDevice, on: Machine, facts: Facts) -> Iterator[Obstacle]:
     architecture = facts.architecture(gpu.capability)
-    branch = int(on.driver.partition(".")[0]) if on.driver else 0
-    if architecture is not None and architecture.last_branch and branch > architecture.last_branch:
-        text = f"drivers after R{architecture.last_branch} do not support {gpu.name}; this is {on.driver}"
-        yield Obstacle("driver-dropped-gpu", "host", text, architecture.source)
-    first = architecture.first_driver if architecture is not None else ""
-    if architecture is not None and first and on.driver and _below(on.driver, first):
-        text = f"{gpu.name} is known to drivers from {first} on; this is {on.driver}"
-        yield Obstacle("driver-before-gpu", "host", text, architecture.source)
+    if architecture is not None and on.driver:
+        last, first = architecture.last_branch, architecture.first_driver
+        if last and Version(on.driver).major > last:
+            text = f"drivers after R{last} do not support {gpu.name}; this is {on.driver}"
+            yield Obstacle("driver-dropped-gpu", "host", text, architecture.source)
+        if first and _below(on.driver, first):
+            text = f"{gpu.name} is known to drivers from {first} on; this is {on.driver}"
+            yield Obstacle("driver-before-gpu", "host", text, architecture.source)
     if not build.archs:
-        text = f"which GPUs the {build.tag} build of PyTorch {torch} has code for is not documented"
+        text = f"which GPUs the {build.tag} build of PyTorch {release.version} has code for is not documented"
         yield Obstacle("archs-undocumented", "doubt", text, build.source)
     elif not has_code_for(build.archs, gpu.capability) and not _by_ptx(build, gpu, on, facts):
-        yield _no_kernel(torch, build, gpu, facts)
+        yield _no_kernel(release, build, gpu, facts)
 
 
-def _no_kernel(torch: str, build: Build, gpu: GpuDevice, facts: Facts) -> Obstacle:
+def _no_kernel(release: Release, build: Build, gpu: GpuDevice, facts: Facts) -> Obstacle:
     wanted = f"sm_{gpu.capability.replace('.', '')}"
-    text = f"the {build.tag} build of PyTorch {torch} has no {wanted} code, which {gpu.name} needs"
-    release = facts.release(torch)
-    others = [other.tag for other in release.builds if runs_on(other, gpu.capability)] if release else []
+    text = f"the {build.tag} build of PyTorch {release.version} has no {wanted} code, which {gpu.name} needs"
+    others = [other.tag for other in release.builds if runs_on(other, gpu.capability)]
     if others:
         text += f": take its {' or '.join(others)} build"
     else:
@@ -211,9 +210,9 @@ def has_code_for(archs: Sequence[str], capability: str) -> bool:
 def _by_ptx(build: Build, gpu: GpuDevice, on: Machine, facts: Facts) -> bool:
     """Whether the driver can compile the build's PTX for the GPU, which needs a driver as new as its CUDA."""
     toolkit = facts.first_toolkit(build.cuda)
-    if not build.ptx or Version(build.ptx) > Version(gpu.capability) or toolkit is None or not toolkit.driver:
+    if not build.ptx or Version(build.ptx) > Version(gpu.capability) or toolkit is None or not on.driver:
         return False
-    return bool(on.driver) and not _below(on.driver, toolkit.driver)
+    return not _below(on.driver, toolkit.driver)
 
 
 def best_build(release: Release, facts: Facts, on: Machine) -> str:
@@ -230,9 +229,7 @@ def best_build(release: Release, facts: Facts, on: Machine) -> str:
 
     def runs(build: Build) -> bool:
         obstacles = [*_driver(build, on, facts)]
-        obstacles += [
-            obstacle for gpu in on.gpus for obstacle in _gpu(release.version, build, gpu, on, facts)
-        ]
+        obstacles += [obstacle for gpu in on.gpus for obstacle in _gpu(release, build, gpu, on, facts)]
         doubtful = any(obstacle.kind in ("host", "doubt") for obstacle in obstacles)
         return build.status != "unverified" and not doubtful
 

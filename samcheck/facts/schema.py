@@ -93,12 +93,6 @@ class Release(Fact):
         """The build that a plain ``pip install torch`` takes."""
         return next(build for build in self.builds if build.index == "default")
 
-    @property
-    def glibc(self) -> str:
-        """The oldest glibc that its wheels accept; empty where any of today does."""
-        parts = self.platform.split("_")[1:]
-        return ".".join(parts)
-
     def build(self, tag: str) -> Build | None:
         return next((build for build in self.builds if build.tag == tag), None)
 

@@ -66,7 +66,8 @@ def find(id: str, facts: Facts) -> Cell:
     mine = [torch for torch in axes.known("torch", facts) if id.startswith(f"torch{torch}-")]
     if not mine:
         known = f"{facts.releases[0].version} to {facts.releases[-1].version}"
-        like = _default(facts)[-1].id
+        newest = facts.releases[-1]
+        like = Cell(newest.version, newest.default_build.tag, newest.pythons[-1]).id
         raise BadInput(f"no cell is called {id[:80]!r}: ids are like {like}, with a PyTorch from {known}")
     every = [cell for torch in mine for cell in _of(torch, facts)]
     named = next((cell for cell in every if cell.id == id), None)
@@ -85,10 +86,6 @@ def _of(torch: str, facts: Facts) -> Iterator[Cell]:
         for python in axes.known("python", facts):
             for numpy in numpys:
                 yield Cell(torch, cuda, python, numpy)
-
-
-def _default(facts: Facts) -> list[Cell]:
-    return [Cell(row.version, row.default_build.tag, row.pythons[-1]) for row in facts.releases]
 
 
 def _installs(cell: Cell, facts: Facts) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from samcheck import facts, files
 from samcheck.errors import BadInput
 from samcheck.matrix import LeftOut
-from samcheck.report import markdown, memory, recipes, rows
+from samcheck.report import markdown, memory_table, recipes_table, table_rows
 from samcheck.storage import results
 from samcheck.storage.left_out_cells import LEFT_OUT, note_left_out, noted
 
@@ -66,19 +66,19 @@ def write(store: Path, left_out: Sequence[LeftOut] | None = None) -> Path:
 def documents(store: Path) -> dict[str, str]:
     """What belongs into each file beside the results; an empty text where there should be none."""
     problems: list[str] = []
-    every: list[rows.Row] = []
-    tried: list[recipes.Recipes] = []
-    peaks: list[memory.Peaks] = []
+    every: list[table_rows.TableRow] = []
+    tried: list[recipes_table.RecipeResults] = []
+    peaks: list[memory_table.Peaks] = []
     for each in results.stream(store, problems):  # of which little is kept: there may be thousands
-        every.append(rows.row(each))
-        tried += recipes.recipes(each)
-        peaks += memory.peaks(each)
+        every.append(table_rows.row(each))
+        tried += recipes_table.recipes(each)
+        peaks += memory_table.peaks(each)
     left_out, torn = noted(store / LEFT_OUT)
     known = facts.load()
     return {
         TABLE: markdown.document(every, [*problems, *torn], left_out, known),
-        RECIPES: recipes.of_recipes(tried, known),
-        MEMORY: memory.of_peaks(peaks),
+        RECIPES: recipes_table.of_recipes(tried, known),
+        MEMORY: memory_table.of_peaks(peaks),
     }
 
 

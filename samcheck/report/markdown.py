@@ -7,12 +7,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from samcheck.facts import Facts
 from samcheck.guest.record import CellOutcome, CellResult, CheckOutcome
 from samcheck.matrix import LeftOut
-from samcheck.report import coverage, overview
-from samcheck.report import rows as table_rows
+from samcheck.report import coverage, overview, table_rows
 from samcheck.report.escaping import escape, grid, row_name
 from samcheck.report.fields import SEVERITY, SYMBOLS, Column, Field, Reason
 from samcheck.report.footnotes import Footnotes
-from samcheck.report.rows import TIMED, Row, by_machine
+from samcheck.report.table_rows import TIMED, TableRow, by_machine
 from samcheck.storage.results import Stored
 
 INTRODUCTION = """\
@@ -46,7 +45,7 @@ def table(
 
 
 def document(
-    rows: Iterable[Row], problems: Sequence[str], left_out: Sequence[LeftOut], facts: Facts | None = None
+    rows: Iterable[TableRow], problems: Sequence[str], left_out: Sequence[LeftOut], facts: Facts | None = None
 ) -> str:
     """As `table`, from rows; with `facts`, also what they say of combinations that were not tried."""
     machines = list(by_machine(rows))
@@ -63,7 +62,7 @@ def document(
     return "\n".join(parts)
 
 
-def _section(device: str, driver: str, rows: list[Row], facts: Facts | None) -> str:
+def _section(device: str, driver: str, rows: list[TableRow], facts: Facts | None) -> str:
     notes = Footnotes()
     parts = [
         f"## {escape(device)}, driver {escape(driver)}",
@@ -85,7 +84,7 @@ def _section(device: str, driver: str, rows: list[Row], facts: Facts | None) -> 
     return "\n".join(parts)
 
 
-def _outcomes(rows: list[Row], notes: Footnotes) -> list[str]:
+def _outcomes(rows: list[TableRow], notes: Footnotes) -> list[str]:
     """A row for each environment, and one that says how old the newest answer in each column is."""
     columns = _columns(row.groups for row in rows)
     heads = ["cell", "outcome", "checks", *(escape(where.title) for where in columns), "date", "samcheck"]
@@ -105,27 +104,27 @@ def _columns(rows: Iterable[Mapping[Column, Field]]) -> list[Column]:
     return sorted({where for row in rows for where in row}, key=lambda each: each.order)
 
 
-def _counts(row: Row) -> str:
+def _counts(row: TableRow) -> str:
     """How much the outcome rests on."""
     counts = row.counts
     return ", ".join(f"{counts[name]} {name}" for name in reversed(SEVERITY) if name in counts) or "none"
 
 
-def _date(row: Row) -> str:
+def _date(row: TableRow) -> str:
     return escape(row.result.finished[:10])
 
 
-def _reason(row: Row) -> Reason:
+def _reason(row: TableRow) -> Reason:
     return Reason(row.result.outcome, None, row.result.reason)
 
 
-def _cell(field: Field | None, where: Column, row: Row, notes: Footnotes) -> str:
+def _cell(field: Field | None, where: Column, row: TableRow, notes: Footnotes) -> str:
     if field is not None:
         return field.text + notes.mark(field.reasons)
     return f"{NOT_RUN}{notes.mark([_why_not_run(where, row)])}"
 
 
-def _why_not_run(where: Column, row: Row) -> Reason:
+def _why_not_run(where: Column, row: TableRow) -> Reason:
     """Why a row has nothing in a column."""
     result = row.result
     if not row.counts:
@@ -142,7 +141,7 @@ def _not_run(why: str) -> Reason:
     return Reason(CheckOutcome.NOT_RUN, None, why)
 
 
-def _variants(rows: list[Row], notes: Footnotes) -> Iterator[str]:
+def _variants(rows: list[TableRow], notes: Footnotes) -> Iterator[str]:
     """A table for each variant, of the cells that have checks of it; why the others have none below it."""
     columns = _columns(row.precisions for row in rows)
     for variant in dict.fromkeys(where.variant for where in columns):
@@ -160,7 +159,7 @@ def _variants(rows: list[Row], notes: Footnotes) -> Iterator[str]:
             yield from (f"{NOT_RUN} in {len(without)} of {len(rows)} cells{marks}", "")
 
 
-def _shared(rows: list[Row]) -> list[str]:
+def _shared(rows: list[TableRow]) -> list[str]:
     """What was found in all environments alike."""
     facts = [_facts(row.result) for row in rows]
     lines = [f"- {name}: {facts[0][name]}" for name in _alike(facts)]
@@ -171,7 +170,7 @@ def _alike(facts: list[dict[str, str]]) -> list[str]:
     return [name for name in facts[0] if len(facts) > 1 and len({fact[name] for fact in facts}) == 1]
 
 
-def _observed(rows: list[Row]) -> list[str]:
+def _observed(rows: list[TableRow]) -> list[str]:
     """What was found inside each environment, as far as it is not the same in all of them."""
     facts = [_facts(row.result) for row in rows]
     alike = _alike(facts)
@@ -207,7 +206,7 @@ def _facts(row: CellResult) -> dict[str, str]:
     }
 
 
-def _latencies(rows: list[Row]) -> list[str]:
+def _latencies(rows: list[TableRow]) -> list[str]:
     """Median milliseconds of encoder, decoder and the whole way, where they were measured."""
     timed = {row_name(row.result): row.timed for row in rows if row.timed}
     keys = sorted({key for found in timed.values() for key in found}, key=lambda key: _latency_order(*key))

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from samcheck.guest.record import CellOutcome
 from samcheck.report.escaping import escape, grid, row_name
-from samcheck.report.rows import Row
+from samcheck.report.table_rows import TableRow
 
 HEADS = ("machine", "driver", "passed", "PyTorch", "newest answer", "did not pass")
 #: Environments that are named for one machine; all of them have a row below.
@@ -16,14 +16,14 @@ NAMED = 3
 _PLAIN = re.compile(r"[a-z0-9.-]+")
 
 
-def lines(machines: Sequence[tuple[str, str, Sequence[Row]]]) -> list[str]:
+def lines(machines: Sequence[tuple[str, str, Sequence[TableRow]]]) -> list[str]:
     """A table with a row for each machine, whose results stand in the order of their versions."""
     if not machines:
         return []
     return [*grid(HEADS, [_machine(*each) for each in machines]), ""]
 
 
-def _machine(device: str, driver: str, rows: Sequence[Row]) -> list[str]:
+def _machine(device: str, driver: str, rows: Sequence[TableRow]) -> list[str]:
     whole = [row for row in rows if not row.result.groups]  # some groups that hold are no answer for all
     good = [row for row in whole if row.result.outcome is CellOutcome.PASSED]
     bad = [row for row in rows if row.result.outcome is not CellOutcome.PASSED]

@@ -17,7 +17,7 @@ from typing import Any
 
 from samcheck import codec
 from samcheck.guest.record import CellResult, CheckOutcome, CheckResult, Series
-from samcheck.report.blocks import Block, Table, number, numbers
+from samcheck.report.page_blocks import Block, Table, number, numbers
 from samcheck.storage.results import Stored, numpy_of
 
 #: A page larger than this opens slowly and cannot be sent by mail; blocks are then left out, in this order.

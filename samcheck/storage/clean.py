@@ -12,7 +12,7 @@ from typing import Any
 from samcheck import owned, paths, units
 from samcheck.environments import disk_items, orphans, venv
 from samcheck.environments.disk_items import Item
-from samcheck.errors import BadInput, EnvironmentUnavailable
+from samcheck.errors import BadInput
 from samcheck.storage import disk_usage
 from samcheck.storage.index import index
 
@@ -70,7 +70,7 @@ def clean(request: CleanRequest, now: float | None = None) -> Iterator[CleanStep
     Raises:
         BadInput: there is no such run, or it still goes on.
     """
-    client, no_engine = _engine()
+    client, no_engine = disk_usage.engine()
     done = "would remove" if request.dry_run else "removed"
     if request.run is not None:
         folder = _run_folder(request.run, client)
@@ -81,16 +81,6 @@ def clean(request: CleanRequest, now: float | None = None) -> Iterator[CleanStep
         yield CleanStep("did not look", f"for images and build cache: {no_engine}")
     if request.kinds:
         yield from _by_kind(request, client, time.time() if now is None else now)
-
-
-def _engine() -> tuple[Any, str]:
-    """The engine's client; None where no engine answers, and why."""
-    from samcheck.environments import docker  # slow to import
-
-    try:
-        return docker.connect(), ""
-    except EnvironmentUnavailable as error:
-        return None, error.what
 
 
 def _forgotten(client: Any, dry_run: bool) -> list[str]:
@@ -132,7 +122,7 @@ def _one_run(folder: Path, client: Any, dry_run: bool) -> Iterator[str]:
 
 
 def _by_kind(request: CleanRequest, client: Any, now: float) -> Iterator[CleanStep]:
-    everything = _look(client)
+    everything = disk_usage.everything(client)
     yield from (CleanStep("left alone", sentence) for sentence in disk_usage.foreign(request.kinds))
     chosen = choose(everything, request, now)
     removable = [item for item in chosen if not item.held]
@@ -153,14 +143,6 @@ def _by_kind(request: CleanRequest, client: Any, now: float) -> Iterator[CleanSt
 def _stays(gone: Sequence[Item]) -> str:
     size = disk_items.outside(gone)
     return f"; {units.readable(size)} stay, held by others such as uv's cache of wheels" if size else ""
-
-
-def _look(client: Any) -> list[Item]:
-    if client is None:
-        return disk_usage.folders([])
-    from samcheck.environments import engine_storage
-
-    return [*engine_storage.look(client), *disk_usage.folders(engine_storage.working(client))]
 
 
 def choose(items: Sequence[Item], request: CleanRequest, now: float) -> list[Item]:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, 
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import psutil
 
@@ -49,13 +50,27 @@ class Usage:
 
 def look() -> Usage:
     """Everything that samcheck keeps, in the engine and in folders."""
-    from samcheck.environments import docker, engine_storage  # slow to import
+    client, no_engine = engine()
+    return Usage(tuple(everything(client)), no_engine)
+
+
+def engine() -> tuple[Any, str]:
+    """The engine's client; None where no engine answers, and why."""
+    from samcheck.environments import docker  # slow to import
 
     try:
-        client = docker.connect()
+        return docker.connect(), ""
     except EnvironmentUnavailable as error:
-        return Usage(tuple(folders([])), error.what)
-    return Usage((*engine_storage.look(client), *folders(engine_storage.working(client))))
+        return None, error.what
+
+
+def everything(client: Any) -> list[Item]:
+    """Everything that samcheck keeps, with an engine's where there is one."""
+    if client is None:
+        return folders([])
+    from samcheck.environments import engine_storage
+
+    return [*engine_storage.look(client), *folders(engine_storage.working(client))]
 
 
 def folders(working: Collection[str]) -> list[Item]:

@@ -16,7 +16,7 @@ from samcheck import facts
 from samcheck.analysis import contradictions
 from samcheck.analysis.compare import compare
 from samcheck.errors import BadInput
-from samcheck.report import exports, markdown, memory, recipes, rows
+from samcheck.report import exports, markdown, memory_table, recipes_table, table_rows
 from samcheck.storage import results
 from tests.fuzz import require
 from tests.fuzz.mutating import changed_json
@@ -68,10 +68,10 @@ def take(content: bytes) -> None:
     stored = results.to_json(result)
     require(results.to_json(results.parsed(stored, "x.json")) == stored, "stored again, it is another")
     found, known = results.Stored("device", "none", result), facts.load()
-    text = markdown.document([rows.row(found)], [], [], known)
+    text = markdown.document([table_rows.row(found)], [], [], known)
     require(all(sign.isprintable() or sign == "\n" for sign in text), "the table can steer a terminal")
-    recipes.document([found], known)
-    memory.document([found])
+    recipes_table.document([found], known)
+    memory_table.document([found])
     for name, write in exports.FORMATS.items():
         if name != "parquet":  # which is DuckDB's
             write([found], [], BytesIO())

@@ -13,10 +13,10 @@ from pathlib import Path
 from rich.console import Console
 from rig import write_suite
 
-from samcheck.analysis.bisect.bisect import Hunt, Question, hunt
+from samcheck.analysis.bisect.bisection import Bisection, BisectionQuestion, run_bisection
+from samcheck.analysis.bisect.boundary_search import Boundary
 from samcheck.analysis.bisect.candidate_values import Candidate
-from samcheck.analysis.bisect.probe import Trying
-from samcheck.analysis.bisect.search import Answer
+from samcheck.analysis.bisect.check_prober import CheckProber
 from samcheck.cells import Cell
 from samcheck.environments import DiskNeed, Place, here
 from samcheck.errors import BuildFailed
@@ -62,16 +62,16 @@ class StandIn:
         return here.HerePlace(sys.executable)
 
 
-def bisect(folder: Path, pause: float = 0.0) -> Hunt:
+def bisect(folder: Path, pause: float = 0.0) -> Bisection:
     """What the command does, on twelve cells of which one cannot be made."""
     text = SUITE.format(log=str(folder / "log"), pause=pause, bad=FIRST_BAD)
     write_suite(folder / "suite", text)
     python = f"{sys.version_info.major}.{sys.version_info.minor}"
     cells = [Cell("absent", "cpu", python, numpy=f"{number}.0") for number in range(VALUES)]
-    question = Question(CHECK, "numpy", tuple(Candidate(cell.numpy, cell) for cell in cells))
+    question = BisectionQuestion(CHECK, "numpy", tuple(Candidate(cell.numpy, cell) for cell in cells))
     settings = Settings("full", StandIn(folder), "a test", 60.0, suite=str(folder / "suite"), only=(CHECK,))
     with progress.display(Console(), VALUES) as shown:
-        return hunt(question, {}, Trying(settings, folder / "run", shown))
+        return run_bisection(question, {}, CheckProber(settings, folder / "run", shown))
 
 
 def log(folder: Path) -> list[str]:
@@ -81,13 +81,13 @@ def log(folder: Path) -> list[str]:
 
 def test_one_check_in_few_cells(tmp_path: Path) -> None:
     done = bisect(tmp_path)
-    assert done.end == Answer(NOT_MADE - 1, FIRST_BAD, (NOT_MADE,))
+    assert done.end == Boundary(NOT_MADE - 1, FIRST_BAD, (NOT_MADE,))
     begun = log(tmp_path)
     assert "other" not in begun
     assert [begun.count(str(value)) for value in (NOT_MADE - 1, FIRST_BAD)] == [2, 2]
     assert len(set(begun)) <= 6
     assert done.built == len(set(begun))
-    assert done.seen[NOT_MADE][0].reason == "build-failed: there is no such wheel"
+    assert done.observations[NOT_MADE][0].reason == "build-failed: there is no such wheel"
 
 
 PROGRAM = """
@@ -113,7 +113,7 @@ def test_killed_bisect_goes_on_where_it_was(tmp_path: Path) -> None:
     finished = sum(result.outcome != "build-failed" for result in kept)  # those are tried again
     begun = len(log(tmp_path))
     done = bisect(tmp_path)
-    assert done.end == Answer(NOT_MADE - 1, FIRST_BAD, (NOT_MADE,))
+    assert done.end == Boundary(NOT_MADE - 1, FIRST_BAD, (NOT_MADE,))
     assert finished >= 2
     assert sum(tried.resumed for _, tried in done.trail) == finished
     runs = [tried for _, tried in done.trail if tried.result.outcome != "build-failed"]

@@ -8,6 +8,8 @@ from __future__ import annotations
 import os
 import sys
 
+import pytest
+
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 if ROOT not in sys.path:
     sys.path.insert(0, ROOT)
@@ -17,3 +19,11 @@ pytest_plugins = [
     "samcheck.guest.plugin.session_fixtures",
     "samcheck.guest.memory.process_fixtures",
 ]
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    # Packages under test warn of other things in every version, often in the name of the line that called
+    # them, samcheck's: no check may fail for that. Plain `pytest` takes pyproject.toml, where warnings are
+    # errors. A class that pytest cannot collect is a mistake of the suite itself, and would go unseen.
+    for rule in ("default", "error::pytest.PytestCollectionWarning"):
+        config.addinivalue_line("filterwarnings", rule)

@@ -14,16 +14,16 @@ from hypothesis import strategies as st
 
 from samcheck import facts
 from samcheck.analysis.advise import (
-    Answer,
-    Question,
+    UpgradeAnswer,
+    UpgradeQuestion,
+    advice_text,
     advise,
     answer,
     ask,
+    cell_changes,
     commands,
     evidence,
     json_output,
-    steps,
-    text,
 )
 from samcheck.cells import Cell
 from samcheck.errors import CELLS_FAILED, NOTHING_KNOWN
@@ -70,17 +70,19 @@ def stored(
 
 def asked(
     subject: str = "torch", old: str = "2.4.1", new: str = "2.15.0", on: Machine = NO_GPU, **at: str
-) -> Question:
+) -> UpgradeQuestion:
     return ask(subject, old, new, on, at, FACTS)
 
 
-def answered(question: Question, rows: Sequence[Stored], cells: Sequence[Cell] = (OLD,)) -> Answer:
-    advices = [advise(step, question, rows, FACTS) for step in steps(question, cells, FACTS)]
+def answered(
+    question: UpgradeQuestion, rows: Sequence[Stored], cells: Sequence[Cell] = (OLD,)
+) -> UpgradeAnswer:
+    advices = [advise(step, question, rows, FACTS) for step in cell_changes(question, cells, FACTS)]
     return answer(question, advices, NONE, FACTS)
 
 
-def said(found: Answer) -> str:
-    return "\n".join(text.lines(found, FACTS, tuple(commands.commands(found, ()))))
+def said(found: UpgradeAnswer) -> str:
+    return "\n".join(advice_text.lines(found, FACTS, tuple(commands.commands(found, ()))))
 
 
 def section(shown: str, head: str) -> str:

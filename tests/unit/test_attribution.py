@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from made import RESULT, SEEN
 
 from samcheck import facts
-from samcheck.analysis.attribute import cases, groups, literals, search, text
+from samcheck.analysis.attribute import attribution_text, cases, causes, conjunction_search, literals
 from samcheck.analysis.attribute.literals import Literal
 from samcheck.cells import Cell
 from samcheck.commands.attribute import attribute_command
@@ -34,14 +34,14 @@ POSSIBLE = literals.literals(SPACE, AXES)
 
 
 @st.composite
-def planted(draw: st.DrawFn) -> tuple[search.Conjunction, list[dict[str, str]]]:
+def planted(draw: st.DrawFn) -> tuple[conjunction_search.Conjunction, list[dict[str, str]]]:
     """A rule of one to three conditions, and rows among which it is sometimes true."""
     rule = tuple(draw(st.lists(st.sampled_from(POSSIBLE), min_size=1, max_size=3, unique=True)))
     return rule, draw(st.lists(st.sampled_from(SPACE), min_size=2, max_size=len(SPACE), unique_by=repr))
 
 
-def split(rule: search.Conjunction, rows: list[dict[str, str]]) -> tuple[list, list]:
-    inside = [row for row in rows if search.holds(rule, row)]
+def split(rule: conjunction_search.Conjunction, rows: list[dict[str, str]]) -> tuple[list, list]:
+    inside = [row for row in rows if conjunction_search.holds(rule, row)]
     return inside, [row for row in rows if row not in inside]
 
 
@@ -50,7 +50,7 @@ def test_planted_rule_is_explained_by_nothing_larger(given: tuple) -> None:
     rule, rows = given
     inside, outside = split(rule, rows)
     assume(inside and outside)
-    found = search.explain(inside, outside, tuple(AXES))
+    found = conjunction_search.explain(inside, outside, tuple(AXES))
     assert found.exact
     assert len({len(each) for each in found.exact}) == 1
     assert len(found.exact[0]) <= len(rule)
@@ -63,7 +63,7 @@ def test_no_smaller_rule_was_missed(given: tuple) -> None:
     rule, rows = given
     inside, outside = split(rule, rows)
     assume(inside and outside)
-    found = search.explain(inside, outside, tuple(AXES)).exact
+    found = conjunction_search.explain(inside, outside, tuple(AXES)).exact
     every = literals.literals(rows, AXES)
     smaller = (each for size in range(len(found[0])) for each in combinations(every, size))
     assert not any(split(each, rows) == (inside, outside) for each in smaller)
@@ -75,14 +75,14 @@ def test_planted_rule_itself_is_found_where_all_was_run(rule: list[Literal]) -> 
     assume(inside and outside)
     # Without a part that says nothing beside the others, which no smallest rule has.
     assume(all(split((part,), SPACE)[0] != inside for part in rule) or len(rule) == 1)
-    found = search.explain(inside, outside, tuple(AXES)).exact
+    found = conjunction_search.explain(inside, outside, tuple(AXES)).exact
     assert {frozenset(each) for each in found} == {frozenset(rule)}
 
 
 def test_union_where_no_rule_is_exact() -> None:
     one, other = Literal("backend", "=", "compile"), Literal("torch", "<", "2.0.1")
     inside = [row for row in SPACE if one.holds(row) or other.holds(row)]
-    found = search.explain(inside, [row for row in SPACE if row not in inside], tuple(AXES))
+    found = conjunction_search.explain(inside, [row for row in SPACE if row not in inside], tuple(AXES))
     assert not found.exact
     assert {rule.literals for rule in found.union} == {(one,), (other,)}
     assert not any(rule.wrong for rule in found.union)
@@ -91,7 +91,7 @@ def test_union_where_no_rule_is_exact() -> None:
 
 def test_rows_that_contradict_each_other_are_counted() -> None:
     same = SPACE[0]
-    found = search.explain([same], [same, SPACE[-1]], tuple(AXES))
+    found = conjunction_search.explain([same], [same, SPACE[-1]], tuple(AXES))
     assert not found.exact
     assert found.unexplained == (0,)
 
@@ -100,10 +100,10 @@ def test_exceptions_of_a_rule_are_counted() -> None:
     """One of the twenty rows also was without the outcome."""
     inside = [row for row in SPACE if row["backend"] == "compile"]
     outside = [row for row in SPACE if row not in inside]
-    found = search.explain(inside, [*outside, dict(inside[7])], tuple(AXES))
+    found = conjunction_search.explain(inside, [*outside, dict(inside[7])], tuple(AXES))
     assert not found.exact
     (rule,) = found.union
-    assert rule == search.Rule((Literal("backend", "=", "compile"),), len(inside), 1)
+    assert rule == conjunction_search.Rule((Literal("backend", "=", "compile"),), len(inside), 1)
     assert not found.unexplained
 
 
@@ -112,7 +112,7 @@ def test_a_rule_for_each_row_is_no_explanation() -> None:
     one = {"torch": "1.13.1", "python": "3.8", "backend": "compile"}
     other = {"torch": "2.11.0", "python": "3.11", "backend": "eager"}
     outside = [row for row in SPACE if row not in (one, other)]
-    found = search.explain([one, other], outside, tuple(AXES))
+    found = conjunction_search.explain([one, other], outside, tuple(AXES))
     assert not found.exact
     assert not found.union
     assert found.unexplained == (0, 1)
@@ -152,10 +152,10 @@ def stored(cell: Cell, outcomes: dict[str, str], numpy: str = "1.26.4", **fields
     return Stored("cpu-x", "none", replace(result, **fields))  # type: ignore[arg-type]
 
 
-def attributed(rows: list[Stored], outcome: str = "failed") -> list[groups.Group]:
+def attributed(rows: list[Stored], outcome: str = "failed") -> list[causes.Cause]:
     found = cases.cases(rows, FACTS)
     every = frozenset(name for row in found for name in row.checks)
-    return groups.attribute(found, cases.outcomes(outcome), every, FACTS)
+    return causes.attribute(found, cases.outcomes(outcome), every, FACTS)
 
 
 def test_checks_of_one_cause_are_one_group() -> None:
@@ -172,14 +172,14 @@ def test_checks_of_one_cause_are_one_group() -> None:
     assert one.explanation.exact == ((Literal("torch", ">=", "2.9.1"),),)
     assert dict(one.nearest) == {Literal("torch", ">=", "2.9.1"): "2.8.0"}
     assert one.which == ((Literal("backend", "=", "onnxruntime"),),)
-    said = "\n".join(text.lines([one], "failed", len(rows)))
+    said = "\n".join(attribution_text.lines([one], "failed", len(rows)))
     assert "80 checks of 100 tried there" in said
     assert "exactly: torch >= 2.9.1 (not 2.8.0)" in said
     assert (
         'narrow it: samcheck bisect --check "a0-onnxruntime" --good 2.8.0 --bad 2.9.1 --python 3.10\n' in said
     )
     # Of itself a bisect takes what was skipped for what it cannot tell.
-    said = "\n".join(text.lines([one], "skipped", len(rows)))
+    said = "\n".join(attribution_text.lines([one], "skipped", len(rows)))
     assert "--bad 2.9.1 --python 3.10 --bad-outcome skipped" in said
 
 
@@ -192,7 +192,7 @@ NUMPY = [
 
 def test_two_axes_together() -> None:
     (group,) = attributed([stored(cell, {"a": outcome}, numpy) for cell, numpy, outcome in NUMPY])
-    said = {text.words(each) for each in group.explanation.exact}
+    said = {attribution_text.words(each) for each in group.explanation.exact}
     assert said == {"torch < 2.4.1 and numpy >= 2.2.6"}
     held = ("--python", "3.10", "--numpy", "2.2.6")
     assert group.narrow == (
@@ -210,7 +210,7 @@ def test_what_cannot_be_told_apart_is_said_with_a_cell_that_would_tell() -> None
         stored(Cell("2.9.1", "cpu", "3.13"), {"a": "failed"}),
     ]
     (group,) = attributed(rows)
-    said = {text.words(each) for each in group.explanation.exact}
+    said = {attribution_text.words(each) for each in group.explanation.exact}
     assert said == {"torch >= 2.9.1", "python >= 3.13"}
     telling = group.telling
     assert telling is not None
@@ -242,14 +242,14 @@ def test_a_cell_that_cannot_exist_tells_nothing() -> None:
     )
     cells = [Cell("2.8.0", "cpu", "3.12"), Cell("2.9.1", "cpu", "3.14")]
     rows = cases.cases([stored(cell, {}) for cell in cells], FACTS)
-    assert groups.telling(found, rows, FACTS).cell is None
+    assert causes.telling(found, rows, FACTS).cell is None
 
 
 def test_device_against_version() -> None:
     rows = [stored(Cell("2.8.0", "cu128", "3.12"), {"a": "passed"})]
     rows.append(replace(stored(Cell("2.9.1", "cu128", "3.12"), {"a": "failed"}), device="a-gpu"))
     (group,) = attributed(rows)
-    said = {text.words(each) for each in group.explanation.exact}
+    said = {attribution_text.words(each) for each in group.explanation.exact}
     assert said == {"torch >= 2.9.1", "device = a-gpu"}
     assert group.telling is not None
     assert (group.telling.cell, group.telling.device) in (
@@ -264,7 +264,7 @@ def test_nothing_can_tell_what_only_a_value_that_was_never_run_would() -> None:
     rows = cases.cases(
         [stored(Cell("2.9.1", "cu128", python, sam="x"), {}) for python in ("3.10", "3.14")], FACTS
     )
-    assert groups.telling(found, rows, FACTS).cell is None
+    assert causes.telling(found, rows, FACTS).cell is None
 
 
 def test_known_is_not_gone_where_the_check_failed() -> None:
@@ -283,7 +283,10 @@ def test_cells_that_could_not_be_made() -> None:
     )
     (group,) = attributed(rows)
     assert group.checks == (cases.ENVIRONMENT.check,)
-    assert {text.words(each) for each in group.explanation.exact} == {"torch >= 2.4.1", "numpy >= 2.2.6"}
+    assert {attribution_text.words(each) for each in group.explanation.exact} == {
+        "torch >= 2.4.1",
+        "numpy >= 2.2.6",
+    }
 
 
 def command(tmp_path: Path, *arguments: str):

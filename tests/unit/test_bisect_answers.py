@@ -11,10 +11,16 @@ from click.testing import CliRunner
 from made import RESULT, SEEN
 
 from samcheck import facts, paths, version
-from samcheck.analysis.bisect import availability, candidate_values, confounders, text
-from samcheck.analysis.bisect.bisect import Hunt, Question, Tried, hunt, stored
-from samcheck.analysis.bisect.candidate_values import Asked, Candidate
-from samcheck.analysis.bisect.search import Answer, Stuck
+from samcheck.analysis.bisect import bisection_text, candidate_values, confounders, unreachable_builds
+from samcheck.analysis.bisect.bisection import (
+    Bisection,
+    BisectionQuestion,
+    CheckRun,
+    run_bisection,
+    stored_observations,
+)
+from samcheck.analysis.bisect.boundary_search import Boundary, WrongEnd
+from samcheck.analysis.bisect.candidate_values import BisectionRequest, Candidate
 from samcheck.cells import Cell
 from samcheck.commands import bisect
 from samcheck.environments import machine
@@ -35,11 +41,11 @@ def result(cell: Cell, outcome: str = "passed", reason: str = "", **packages: st
 
 
 def over(axis: str, good: str, bad: str, **held: str) -> tuple[Candidate, ...]:
-    return tuple(candidate_values.candidates(Asked(axis, good, bad, **held), FACTS)[0])  # type: ignore[arg-type]
+    return tuple(candidate_values.candidates(BisectionRequest(axis, good, bad, **held), FACTS)[0])  # type: ignore[arg-type]
 
 
-def known(question: Question, kept: Sequence[CellResult], end: Answer | Stuck) -> Hunt:
-    return Hunt(question, stored(question, kept), end=end)
+def known(question: BisectionQuestion, kept: Sequence[CellResult], end: Boundary | WrongEnd) -> Bisection:
+    return Bisection(question, stored_observations(question, kept), end=end)
 
 
 def test_numpy_that_a_cell_has_anyway_is_its_stored_result() -> None:
@@ -47,14 +53,14 @@ def test_numpy_that_a_cell_has_anyway_is_its_stored_result() -> None:
     (usual,) = requirements.resolve(found[0].cell, FACTS).numpy
     assert usual == "numpy==1.26.4"
     assert [each.cell.numpy for each in found] == ["", "2.0.2", "2.1.3", "2.2.6"]
-    question = Question(CHECK, "numpy", found)
-    assert set(stored(question, [result(found[0].cell, numpy="1.26.4")])) == {0}
-    assert not stored(question, [result(found[0].cell, numpy="1.26.3")])  # what was usual once
+    question = BisectionQuestion(CHECK, "numpy", found)
+    assert set(stored_observations(question, [result(found[0].cell, numpy="1.26.4")])) == {0}
+    assert not stored_observations(question, [result(found[0].cell, numpy="1.26.3")])  # what was usual once
 
 
 def test_python_that_is_here_is_taken_among_equals() -> None:
     for python in ("3.12", "3.11"):
-        asked = Asked("torch", "2.8.0", "2.9.1", present=(python, "3.8"))
+        asked = BisectionRequest("torch", "2.8.0", "2.9.1", present=(python, "3.8"))
         found, _ = candidate_values.candidates(asked, FACTS)
         assert {each.cell.python for each in found} == {python}
 
@@ -65,10 +71,12 @@ def test_what_could_not_be_built_was_not_ready() -> None:
         RESULT, cell=found[0].cell.record(()), outcome=CellOutcome.BUILD_FAILED, reason="no Python", checks=[]
     )
 
-    def probe(candidate: Candidate, _: int) -> Tried:
-        return Tried(gone)
+    def probe(candidate: Candidate, _: int) -> CheckRun:
+        return CheckRun(gone)
 
-    said = "\n".join(text.conclusion(hunt(Question(CHECK, "torch", found), {}, probe)))
+    said = "\n".join(
+        bisection_text.conclusion(run_bisection(BisectionQuestion(CHECK, "torch", found), {}, probe))
+    )
     assert "0 environments built, 1 could not be built, 0 that were ready used; 1 run of the check" in said
 
 
@@ -82,23 +90,23 @@ def test_held_numpy_is_named_only_where_it_is_not_the_usual_one() -> None:
 OUTCOMES = ("passed", "", "failed", "failed")
 
 
-def nothing_is_run(candidate: Candidate, _: int) -> Tried:
+def nothing_is_run(candidate: Candidate, _: int) -> CheckRun:
     raise AssertionError(f"{candidate.value} was run")
 
 
 def test_builds_out_of_reach_are_known_to_be_untestable() -> None:
     found = over("cuda", "cpu", "cu130", torch="2.9.1", python="3.11")
     ends = {found[0].cell, found[-1].cell}
-    missing = availability.away(found, FACTS, ready=ends.__contains__)
+    missing = unreachable_builds.unreachable(found, FACTS, ready=ends.__contains__)
     assert [found[at].value for at in missing] == ["cu126"]  # cu128 is what a plain installation takes
     assert "which cannot be reached" in missing[1][0].reason
-    question = Question(CHECK, "cuda", found, repeat=1)
+    question = BisectionQuestion(CHECK, "cuda", found, repeat=1)
     kept = [result(each.cell, outcome) for each, outcome in zip(found, OUTCOMES, strict=True) if outcome]
-    done = hunt(question, {**missing, **stored(question, kept)}, nothing_is_run)
-    assert done.end == Answer(0, 2, (1,))
-    assert "could not be told: cu126" in "\n".join(text.conclusion(done))
+    done = run_bisection(question, {**missing, **stored_observations(question, kept)}, nothing_is_run)
+    assert done.end == Boundary(0, 2, (1,))
+    assert "could not be told: cu126" in "\n".join(bisection_text.conclusion(done))
     with pytest.raises(BadInput, match=r"--good cpu: the cpu build of PyTorch 2.9.1 .* is only at https"):
-        availability.away(found, FACTS, ready=lambda cell: False)
+        unreachable_builds.unreachable(found, FACTS, ready=lambda cell: False)
 
 
 def test_command_refuses_an_end_out_of_reach(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -140,62 +148,62 @@ def test_command_refuses_an_end_out_of_reach(tmp_path: Path, monkeypatch: pytest
 
 def test_packages_that_differ_at_the_boundary_are_told() -> None:
     found = over("torch", "2.2.2", "2.3.0", python="3.10")
-    question = Question(CHECK, "torch", found)
+    question = BisectionQuestion(CHECK, "torch", found)
     kept = [
         result(found[0].cell, numpy="1.26.4", torch="2.2.2", nvidia_x="1", pillow="12", setuptools="8"),
         result(found[-1].cell, "failed", numpy="2.2.6", torch="2.3.0", nvidia_x="2", pillow="12"),
     ]
-    done = known(question, kept, Answer(0, len(found) - 1))
-    assert confounders.packages(done, Answer(0, 1)) == {
+    done = known(question, kept, Boundary(0, len(found) - 1))
+    assert confounders.packages(done, Boundary(0, 1)) == {
         "numpy": "(1.26.4, 2.2.6)",
         "setuptools": "(8, none)",
     }
-    said = "\n".join(text.conclusion(done))
+    said = "\n".join(bisection_text.conclusion(done))
     assert "these two also differ in numpy (1.26.4, 2.2.6) and setuptools (8, none): that may be" in said
     assert "the cause instead; --numpy 1.26.4 would hold NumPy" in said
     many = {f"p{number}": "1" for number in range(6)}
     kept[1] = result(found[-1].cell, "failed", numpy="2.2.6", **many)
-    done = known(question, kept, Answer(0, len(found) - 1))
-    assert "p0 (none, 1), p1 (none, 1), p2" not in confounders.told(done, Answer(0, len(found) - 1))
-    assert confounders.told(done, Answer(0, len(found) - 1)).endswith(" and 5 more packages")
+    done = known(question, kept, Boundary(0, len(found) - 1))
+    assert "p0 (none, 1), p1 (none, 1), p2" not in confounders.describe(done, Boundary(0, len(found) - 1))
+    assert confounders.describe(done, Boundary(0, len(found) - 1)).endswith(" and 5 more packages")
 
 
 def test_failures_that_count_as_good_are_told() -> None:
     found = over("python", "3.8", "3.12", torch="2.2.2")
     outcomes = ("failed", "passed", "passed", "passed", "skipped")
     kept = [result(each.cell, outcome, "boom") for each, outcome in zip(found, outcomes, strict=True)]
-    done = known(Question(CHECK, "python", found, bad=("skipped",)), kept, Answer(3, 4))
-    said = "\n".join(text.conclusion(done))
+    done = known(BisectionQuestion(CHECK, "python", found, bad=("skipped",)), kept, Boundary(3, 4))
+    said = "\n".join(bisection_text.conclusion(done))
     assert "counted as good, since only skipped is bad, although it failed: 3.8" in said
-    assert "failed (stored): boom → GOOD" in text.said(done, 0)
-    done = known(Question(CHECK, "python", found), kept, Answer(0, 1))
-    assert "counted as good" not in "\n".join(text.conclusion(done))  # the answer itself says it
+    assert "failed (stored): boom → GOOD" in bisection_text.value_line(done, 0)
+    done = known(BisectionQuestion(CHECK, "python", found), kept, Boundary(0, 1))
+    assert "counted as good" not in "\n".join(bisection_text.conclusion(done))  # the answer itself says it
 
 
 def test_what_the_axis_is_about_is_no_other_cause() -> None:
     found = over("numpy", "1.26.4", "2.0.2", torch="2.2.2", python="3.10")
     kept = [result(found[0].cell, numpy="1.26.4"), result(found[1].cell, "failed", numpy="2.0.2")]
-    done = known(Question(CHECK, "numpy", found), kept, Answer(0, 1))
-    assert not confounders.told(done, Answer(0, 1))
-    assert "also differ" not in "\n".join(text.conclusion(done))
+    done = known(BisectionQuestion(CHECK, "numpy", found), kept, Boundary(0, 1))
+    assert not confounders.describe(done, Boundary(0, 1))
+    assert "also differ" not in "\n".join(bisection_text.conclusion(done))
 
 
 def test_another_kind_of_environment_is_told() -> None:
     found = over("torch", "2.8.0", "2.9.0", python="3.10")
     kept = [result(found[0].cell), result(found[1].cell, "failed")]
     kept[1] = replace(kept[1], environment=EnvironmentRecord("docker"))
-    done = known(Question(CHECK, "torch", found, environment="docker"), kept, Answer(0, 1))
-    assert "another kind of environment: venv" in "\n".join(text.conclusion(done))
+    done = known(BisectionQuestion(CHECK, "torch", found, environment="docker"), kept, Boundary(0, 1))
+    assert "another kind of environment: venv" in "\n".join(bisection_text.conclusion(done))
 
 
 def test_reason_is_that_of_the_run_that_told_it() -> None:
     found = over("torch", "2.8.0", "2.9.0", python="3.10")
     kept = [result(found[0].cell), result(found[1].cell, "failed", "it is wrong")]
-    question = Question(CHECK, "torch", found)
-    seen = stored(question, kept)
+    question = BisectionQuestion(CHECK, "torch", found)
+    seen = stored_observations(question, kept)
     gone = replace(kept[1], outcome=CellOutcome.BUILD_FAILED, reason="no wheel", checks=[])
     seen[1] += [replace(seen[1][0], outcome=None, reason=f"{gone.outcome}: {gone.reason}")]
-    said = "\n".join(text.conclusion(Hunt(question, seen, end=Answer(0, 1))))
+    said = "\n".join(bisection_text.conclusion(Bisection(question, seen, end=Boundary(0, 1))))
     assert "first bad: torch 2.9.0 (failed), last good: 2.8.0 (passed)" in said
     assert "  failed: it is wrong" in said
 
@@ -203,16 +211,18 @@ def test_reason_is_that_of_the_run_that_told_it() -> None:
 @pytest.mark.parametrize(
     ("outcomes", "end", "hint"),
     [
-        (("passed", "skipped"), Stuck(1, "untestable"), "--bad-outcome skipped"),
-        (("passed", "passed"), Stuck(1, "good"), "the check is passed at both ends"),
+        (("passed", "skipped"), WrongEnd(1, "untestable"), "--bad-outcome skipped"),
+        (("passed", "passed"), WrongEnd(1, "good"), "the check is passed at both ends"),
     ],
 )
-def test_what_to_do_when_there_is_nothing_to_bisect(outcomes: tuple[str, str], end: Stuck, hint: str) -> None:
+def test_what_to_do_when_there_is_nothing_to_bisect(
+    outcomes: tuple[str, str], end: WrongEnd, hint: str
+) -> None:
     found = over("torch", "2.8.0", "2.9.0", python="3.10")
-    question = Question(CHECK, "torch", found)
-    seen = stored(question, [result(each.cell) for each in found])
+    question = BisectionQuestion(CHECK, "torch", found)
+    seen = stored_observations(question, [result(each.cell) for each in found])
     seen = {at: [replace(runs[0], outcome=CheckOutcome(outcomes[at]))] for at, runs in seen.items()}
-    assert hint in "\n".join(text.conclusion(Hunt(question, seen, end=end)))
+    assert hint in "\n".join(bisection_text.conclusion(Bisection(question, seen, end=end)))
 
 
 def test_any_python_is_nothing_for_the_axis_python() -> None:

@@ -13,10 +13,10 @@ from made import RESULT, SEEN
 
 from samcheck import paths, version
 from samcheck.analysis.bisect import state_file
-from samcheck.analysis.bisect.bisect import Hunt, Question, Tried, hunt
+from samcheck.analysis.bisect.bisection import Bisection, BisectionQuestion, CheckRun, run_bisection
+from samcheck.analysis.bisect.boundary_search import Boundary
 from samcheck.analysis.bisect.candidate_values import Candidate
-from samcheck.analysis.bisect.probe import Trying
-from samcheck.analysis.bisect.search import Answer
+from samcheck.analysis.bisect.check_prober import CheckProber
 from samcheck.cells import Cell
 from samcheck.commands import bisect
 from samcheck.environments import machine
@@ -89,11 +89,11 @@ def played(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Cells are not run, but have the outcomes of `OUTCOMES`."""
     tried: list[str] = []
 
-    def call(_: Trying, candidate: Candidate, number: int) -> Tried:
+    def call(_: CheckProber, candidate: Candidate, number: int) -> CheckRun:
         tried.append(f"{candidate.value}#{number}")
-        return Tried(made(candidate.value, OUTCOMES[candidate.value]), built=number == 1)
+        return CheckRun(made(candidate.value, OUTCOMES[candidate.value]), built=number == 1)
 
-    monkeypatch.setattr(Trying, "__call__", call)
+    monkeypatch.setattr(CheckProber, "__call__", call)
     return tried
 
 
@@ -149,9 +149,9 @@ def test_check_is_named_as_results_have_it(store: Path) -> None:
     assert f"bisect {CHECK} over 4 values" in done.output
 
 
-def question(check: str) -> Question:
+def question(check: str) -> BisectionQuestion:
     cells = [Candidate(python, Cell("2.9.1", "cu128", python)) for python in ("3.10", "3.11")]
-    return Question(check, "python", tuple(cells))
+    return BisectionQuestion(check, "python", tuple(cells))
 
 
 def test_only_the_same_unfinished_bisect_is_resumed(tmp_path: Path) -> None:
@@ -161,19 +161,19 @@ def test_only_the_same_unfinished_bisect_is_resumed(tmp_path: Path) -> None:
     assert state_file.open_folder(tmp_path, question("a"), resume=True) == folder
     with pytest.raises(BadInput, match="no unfinished bisect of b"):
         state_file.open_folder(tmp_path, question("b"), resume=True)
-    done = Hunt(question("a"))
-    done.end = Answer(0, 1)
-    done.seen = hunt_of_two()
+    done = Bisection(question("a"))
+    done.end = Boundary(0, 1)
+    done.observations = hunt_of_two()
     state_file.note(folder, done)
     with pytest.raises(BadInput, match="nothing to resume"):
         state_file.open_folder(tmp_path, question("a"), resume=True)
 
 
 def hunt_of_two() -> Any:
-    def probe(candidate: Candidate, _: int) -> Tried:
-        return Tried(made("2.9.1", "failed" if candidate.value == "3.11" else "passed"))
+    def probe(candidate: Candidate, _: int) -> CheckRun:
+        return CheckRun(made("2.9.1", "failed" if candidate.value == "3.11" else "passed"))
 
-    return hunt(replace(question(CHECK), repeat=1), {}, probe).seen
+    return run_bisection(replace(question(CHECK), repeat=1), {}, probe).observations
 
 
 def test_suite_is_where_the_command_looks() -> None:

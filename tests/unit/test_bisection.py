@@ -12,10 +12,16 @@ from hypothesis import strategies as st
 from made import RESULT
 
 from samcheck import facts
-from samcheck.analysis.bisect import candidate_values, observations, search, text
-from samcheck.analysis.bisect.bisect import Hunt, Question, Tried, hunt, stored
-from samcheck.analysis.bisect.candidate_values import Asked, Candidate
-from samcheck.analysis.bisect.search import Answer, Probe, Stuck, Verdict
+from samcheck.analysis.bisect import bisection_text, boundary_search, candidate_values, observations
+from samcheck.analysis.bisect.bisection import (
+    Bisection,
+    BisectionQuestion,
+    CheckRun,
+    run_bisection,
+    stored_observations,
+)
+from samcheck.analysis.bisect.boundary_search import Boundary, Probe, Verdict, WrongEnd
+from samcheck.analysis.bisect.candidate_values import BisectionRequest, Candidate
 from samcheck.cells import Cell
 from samcheck.errors import BadInput
 from samcheck.guest.record import CellOutcome, CellResult, CheckOutcome, CheckResult
@@ -29,11 +35,11 @@ def play(
     of: Callable[[int, int], Verdict],
     repeat: int = 1,
     known: dict[int, list[Verdict]] | None = None,
-) -> tuple[Answer | Stuck, list[int]]:
+) -> tuple[Boundary | WrongEnd, list[int]]:
     """Search to the end; `of` gives the verdict of a value's n-th run."""
     runs: dict[int, list[Verdict]] = defaultdict(list, {at: list(each) for at, each in (known or {}).items()})
     probes: list[int] = []
-    while isinstance(step := search.next_step(count, runs, repeat), Probe):
+    while isinstance(step := boundary_search.next_step(count, runs, repeat), Probe):
         runs[step.at].append(of(step.at, probes.count(step.at)))
         probes.append(step.at)
         assert len(probes) <= count * repeat + 2, "it does not end"
@@ -50,8 +56,8 @@ def boundaries(draw: st.DrawFn) -> tuple[int, int]:
 def test_first_bad_is_found_in_few_probes(given: tuple[int, int]) -> None:
     count, first = given
     end, probes = play(count, lambda at, _: "bad" if at >= first else "good")
-    assert end == Answer(first - 1, first)
-    assert len(probes) == len(set(probes)) <= search.bound(count)
+    assert end == Boundary(first - 1, first)
+    assert len(probes) == len(set(probes)) <= boundary_search.bound(count)
 
 
 @given(boundaries(), st.data())
@@ -65,9 +71,9 @@ def test_what_cannot_be_tried_is_passed_over(given: tuple[int, int], data: st.Da
     end, probes = play(count, of)
     told = [at for at in range(count) if at not in skipped]
     good, bad = max(at for at in told if at < first), min(at for at in told if at >= first)
-    assert end == Answer(good, bad, tuple(range(good + 1, bad)))
+    assert end == Boundary(good, bad, tuple(range(good + 1, bad)))
     assert set(end.between) <= skipped
-    assert len(probes) <= search.bound(count) + len(skipped)
+    assert len(probes) <= boundary_search.bound(count) + len(skipped)
 
 
 @given(boundaries(), st.data())
@@ -80,7 +86,7 @@ def test_flaky_neighbour_is_never_the_answer(given: tuple[int, int], data: st.Da
         return "bad" if (at >= first) ^ (at in flaky and run > 0) else "good"
 
     end, _ = play(count, of, repeat=2)
-    assert isinstance(end, Answer)
+    assert isinstance(end, Boundary)
     assert end.good < first <= end.bad
     assert not {end.good, end.bad} & flaky
     assert set(end.between) <= flaky
@@ -92,7 +98,7 @@ def test_what_is_known_is_not_tried_again(given: tuple[int, int], data: st.DataO
     of = ["bad" if at >= first else "good" for at in range(count)]
     known = {at: [of[at]] for at in data.draw(st.sets(st.integers(0, count - 1)))}
     end, probes = play(count, lambda at, _: of[at], known=known)
-    assert end == Answer(first - 1, first)
+    assert end == Boundary(first - 1, first)
     assert not set(probes) & set(known)
 
 
@@ -105,16 +111,19 @@ def test_verdicts_next_to_the_boundary_are_repeated() -> None:
 @pytest.mark.parametrize(
     ("known", "end"),
     [
-        ({0: ["bad"]}, Stuck(0, "bad")),
-        ({0: ["untestable"]}, Stuck(0, "untestable")),
-        ({0: ["good"], 4: ["good"]}, Stuck(4, "good")),
-        ({0: ["good", "bad"]}, Stuck(0, "flaky")),
-        ({0: ["good"], 1: ["bad"], 3: ["good"], 4: ["bad"]}, Answer(0, 1, (), (3,))),
-        ({0: ["good"], 1: ["good", "bad"], 2: ["untestable"], 3: ["bad"], 4: ["bad"]}, Answer(0, 3, (1, 2))),
+        ({0: ["bad"]}, WrongEnd(0, "bad")),
+        ({0: ["untestable"]}, WrongEnd(0, "untestable")),
+        ({0: ["good"], 4: ["good"]}, WrongEnd(4, "good")),
+        ({0: ["good", "bad"]}, WrongEnd(0, "flaky")),
+        ({0: ["good"], 1: ["bad"], 3: ["good"], 4: ["bad"]}, Boundary(0, 1, (), (3,))),
+        (
+            {0: ["good"], 1: ["good", "bad"], 2: ["untestable"], 3: ["bad"], 4: ["bad"]},
+            Boundary(0, 3, (1, 2)),
+        ),
     ],
 )
 def test_ends_that_are_no_answer_or_a_vague_one(known: dict[int, list[Verdict]], end: object) -> None:
-    assert search.next_step(5, known, repeat=1) == end
+    assert boundary_search.next_step(5, known, repeat=1) == end
 
 
 def cell_result(cell: Cell, outcome: str, defect: str | None = None, reason: str = "") -> CellResult:
@@ -165,7 +174,7 @@ def test_why_a_check_is_absent() -> None:
 
 
 def candidates(**fields: object) -> tuple[list[Candidate], list[object]]:
-    return candidate_values.candidates(Asked(**fields), FACTS)  # type: ignore[arg-type, return-value]
+    return candidate_values.candidates(BisectionRequest(**fields), FACTS)  # type: ignore[arg-type, return-value]
 
 
 def test_candidates_of_torch_hold_the_python() -> None:
@@ -248,18 +257,18 @@ def test_ends_that_cannot_be(fields: dict[str, str], said: str) -> None:
         candidates(**fields)
 
 
-def question(count: int = 8, **fields: object) -> Question:
+def question(count: int = 8, **fields: object) -> BisectionQuestion:
     found, _ = candidates(axis="torch", good="2.4.1", bad=FACTS.releases[-1].version, python="3.12")
-    return Question(CHECK, "torch", tuple(found[:count]), **fields)  # type: ignore[arg-type]
+    return BisectionQuestion(CHECK, "torch", tuple(found[:count]), **fields)  # type: ignore[arg-type]
 
 
-def prober(first: int, asked: Question, log: list[str]) -> Callable[[Candidate, int], Tried]:
+def prober(first: int, asked: BisectionQuestion, log: list[str]) -> Callable[[Candidate, int], CheckRun]:
     """Outcomes as if the check failed from the `first` candidate on."""
 
-    def probe(candidate: Candidate, number: int) -> Tried:
+    def probe(candidate: Candidate, number: int) -> CheckRun:
         log.append(f"{candidate.value}#{number}")
         bad = asked.candidates.index(candidate) >= first
-        return Tried(
+        return CheckRun(
             cell_result(candidate.cell, "failed" if bad else "passed", reason="why"), built=number == 1
         )
 
@@ -270,16 +279,16 @@ def test_hunt_uses_what_is_stored_and_counts() -> None:
     asked, log = question(), []
     kept = [cell_result(asked.candidates[at].cell, "passed" if at < 5 else "failed") for at in (0, 3, 6, 7)]
     kept.append(cell_result(asked.candidates[4].cell, "skipped"))  # tells nothing
-    done = hunt(asked, stored(asked, kept), prober(5, asked, log))
-    assert isinstance(done.end, Answer)
+    done = run_bisection(asked, stored_observations(asked, kept), prober(5, asked, log))
+    assert isinstance(done.end, Boundary)
     assert (done.end.good, done.end.bad) == (4, 5)
     four, five = asked.candidates[4].value, asked.candidates[5].value
     assert sorted(log) == sorted([f"{four}#1", f"{five}#1", f"{four}#2", f"{five}#2"])
     assert (done.built, done.reused) == (2, 4)
-    said = "\n".join(text.conclusion(done))
+    said = "\n".join(bisection_text.conclusion(done))
     assert f"first bad: torch {five} (failed), last good: {four} (passed)" in said
     assert "2 environments built" in said
-    assert text.as_json(done)["answer"]["first_bad"] == five
+    assert bisection_text.as_json(done)["answer"]["first_bad"] == five
 
 
 def test_what_weakens_the_answer_is_said() -> None:
@@ -290,11 +299,13 @@ def test_what_weakens_the_answer_is_said() -> None:
         cell_result(each.cell, outcome)
         for each, outcome in zip(asked.candidates, ("passed", "failed", "passed"), strict=True)
     ]
-    done = hunt(asked, stored(asked, kept), prober(1, asked, []))
-    assert isinstance(done.end, Stuck)  # the bad end is good
-    done = Hunt(asked, stored(asked, [*kept[:2], cell_result(asked.candidates[2].cell, "failed")]))
-    done.end = Answer(0, 1, (), (2,))
-    said = "\n".join(text.conclusion(done))
+    done = run_bisection(asked, stored_observations(asked, kept), prober(1, asked, []))
+    assert isinstance(done.end, WrongEnd)  # the bad end is good
+    done = Bisection(
+        asked, stored_observations(asked, [*kept[:2], cell_result(asked.candidates[2].cell, "failed")])
+    )
+    done.end = Boundary(0, 1, (), (2,))
+    said = "\n".join(bisection_text.conclusion(done))
     assert "also differ in" in said
     assert "python (3.12, 3.9)" in said
     assert "results of another samcheck: 0.1.0" in said
@@ -305,15 +316,15 @@ def test_flaky_is_said() -> None:
     asked = question(4)
     calls: dict[str, int] = defaultdict(int)
 
-    def probe(candidate: Candidate, _: int) -> Tried:
+    def probe(candidate: Candidate, _: int) -> CheckRun:
         at = asked.candidates.index(candidate)
         calls[candidate.value] += 1
         flips = at == 2 and calls[candidate.value] > 1
-        return Tried(cell_result(candidate.cell, "failed" if at >= 2 and not flips else "passed"))
+        return CheckRun(cell_result(candidate.cell, "failed" if at >= 2 and not flips else "passed"))
 
-    done = hunt(asked, {}, probe)
-    assert done.end == Answer(1, 3, (2,))
-    said = "\n".join(text.conclusion(done))
+    done = run_bisection(asked, {}, probe)
+    assert done.end == Boundary(1, 3, (2,))
+    said = "\n".join(bisection_text.conclusion(done))
     assert "not narrowed" in said
     assert f"could not be told: {asked.candidates[2].value}" in said
     assert "FLAKY" in said

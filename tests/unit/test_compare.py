@@ -14,6 +14,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from samcheck.analysis.compare import compare, grouping, noise, verdicts
+from samcheck.analysis.compare.comparison_text import headline, markdown
 from samcheck.analysis.compare.measures import LATENCY, Key, Measure
 from samcheck.analysis.compare.statistics import (
     NOTHING_KNOWN,
@@ -26,8 +27,7 @@ from samcheck.analysis.compare.statistics import (
     size,
     within,
 )
-from samcheck.analysis.compare.text import headline, markdown
-from samcheck.analysis.compare.verdicts import Pair, decide
+from samcheck.analysis.compare.verdicts import MeasurePair, decide
 from samcheck.cells import Cell
 from samcheck.commands.compare import compare_command, noise_command
 from samcheck.guest.record import CellResult, CheckOutcome, CheckResult, Series
@@ -252,7 +252,9 @@ def simulated(tables: int, size: float, seed: int) -> float:
     hits = 0
     for _ in range(tables):
         groups = random.normal(0, 0.01, (12, 8, 5)) + random.normal(0, 0.008, (12, 8, 1))
-        runs = [noise.Run(str(n), {f"b{b} wall_ms": list(groups[b, n]) for b in range(12)}) for n in range(6)]
+        runs = [
+            noise.NoiseRun(str(n), {f"b{b} wall_ms": list(groups[b, n]) for b in range(12)}) for n in range(6)
+        ]
         by_benchmark = noise.of_runs(runs)
         pairs = []
         for b in range(12):
@@ -260,7 +262,7 @@ def simulated(tables: int, size: float, seed: int) -> float:
             base, new = (
                 Measure(key, LATENCY, tuple(groups[b, n] + shift)) for n, shift in ((6, 0), (7, size))
             )
-            pairs.append(Pair("row", base, new, noise.lookup(by_benchmark, key)))
+            pairs.append(MeasurePair("row", base, new, noise.lookup(by_benchmark, key)))
         hits += any(each.verdict in ("regressed", "improved") for each in decide(pairs))
     return hits / tables
 

@@ -92,7 +92,7 @@ def test_false_alarms_are_as_rare_as_promised() -> None:
     for _ in range(300):
         ratios = [[drawn.gauss(0, 0.03) for _ in range(7)] for _ in range(9)]
         pairs = [
-            verdicts.Pair("", *_measures(each), verdicts.statistics.NOTHING_KNOWN, met=True)
+            verdicts.MeasurePair("", *_measures(each), verdicts.statistics.NOTHING_KNOWN, met=True)
             for each in ratios
         ]
         words = {each.verdict for each in verdicts.decide(pairs)}

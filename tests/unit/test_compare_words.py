@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from made import RESULT, SEEN
 
 from samcheck.analysis.compare import compare, grouping, noise
+from samcheck.analysis.compare.comparison_text import markdown
 from samcheck.analysis.compare.measures import Key
 from samcheck.analysis.compare.statistics import Noise, Variance
-from samcheck.analysis.compare.text import markdown
 from samcheck.guest.record import CellResult, CheckOutcome, CheckResult
 
 
@@ -67,7 +67,9 @@ def shaky_times() -> dict[str, Noise]:
     for number in range(3):
         values = {f"test_latency.py::test_{name} wall_ms": 0.25 for name in "abcdef"}
         values |= {f"test_peaks.py::test_{name} encode_held_mib": 0.005 for name in "abcdef"}
-        runs.append(noise.Run(str(number), {name: [random.normal(3, sd)] for name, sd in values.items()}))
+        runs.append(
+            noise.NoiseRun(str(number), {name: [random.normal(3, sd)] for name, sd in values.items()})
+        )
     return noise.of_runs(runs)
 
 

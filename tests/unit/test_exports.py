@@ -21,7 +21,7 @@ from samcheck.cells import Cell
 from samcheck.errors import EmptySelection
 from samcheck.guest.record import CellOutcome
 from samcheck.report import exports
-from samcheck.report.exports import badge, document
+from samcheck.report.exports import badge, json_document
 from samcheck.storage import results
 from samcheck.storage.index import parquet
 from samcheck.storage.index.check_rows import COLUMNS, rows
@@ -61,26 +61,26 @@ def export(store: Path, name: str) -> bytes:
     return path.read_bytes()
 
 
-@pytest.mark.parametrize("name", sorted(document.SHAPES))
+@pytest.mark.parametrize("name", sorted(json_document.SHAPES))
 def test_the_published_schema_is_that_of_the_dataclasses(name: str) -> None:
     published = (paths.CHECKOUT / "samcheck" / "schemas" / f"{name}.json").read_text()
-    assert json.loads(published) == document.schema(name), f"write it with `samcheck schema {name}`"
+    assert json.loads(published) == json_document.schema(name), f"write it with `samcheck schema {name}`"
     assert json.loads(run("schema", name).stdout) == json.loads(published)
     jsonschema.Draft202012Validator.check_schema(json.loads(published))
 
 
 def test_json_has_everything_and_fits_its_schema(store: Path) -> None:
     read = json.loads(export(store, "json"))
-    schema = jsonschema.Draft202012Validator(document.schema("export"))
+    schema = jsonschema.Draft202012Validator(json_document.schema("export"))
     schema.validate(read)
     found, _ = results.load(store)
-    assert document.TypeAdapter(list[results.Stored]).validate_python(read["results"]) == found
+    assert json_document.TypeAdapter(list[results.Stored]).validate_python(read["results"]) == found
     read["results"][0]["result"]["checks"] = [{"check": "x", "group": "y", "outcome": "green"}]
     assert [error.validator for error in schema.iter_errors(read)] == ["enum"]
 
 
 def test_every_file_of_results_fits_its_schema(store: Path) -> None:
-    schema = jsonschema.Draft202012Validator(document.schema("result"))
+    schema = jsonschema.Draft202012Validator(json_document.schema("result"))
     every = [*store.glob("*/*/*.json"), *(paths.CHECKOUT / "results").glob("*/*/*.json")]
     assert len(every) > 3
     for path in every:

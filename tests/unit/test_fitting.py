@@ -10,17 +10,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from samcheck.__main__ import cli
-from samcheck.analysis import memory
-from samcheck.analysis.memory import Question
+from samcheck.analysis import memory_fit
+from samcheck.analysis.memory_fit import MemoryQuestion
 from samcheck.errors import BadInput
 from samcheck.guest.memory_model import SHAPES, Work
 
 MIB, GIB = 2**20, 2**30
 
 
-def question(variant: str = "vit_h", precision: str = "bf16", **changed: object) -> Question:
+def question(variant: str = "vit_h", precision: str = "bf16", **changed: object) -> MemoryQuestion:
     work = Work(changed.pop("size", (3000, 4000)), **changed)  # type: ignore[arg-type]
-    return Question(variant, precision, work, card=8 * GIB)
+    return MemoryQuestion(variant, precision, work, card=8 * GIB)
 
 
 def test_parameters() -> None:
@@ -44,7 +44,7 @@ def test_the_largest_allocation_is_the_one_that_people_report(variant: str, mib:
 
 def test_an_answer_is_the_largest_that_fits() -> None:
     asked = question()
-    found = memory.answer(asked)
+    found = memory_fit.answer(asked)
     assert not asked.fits("automatic")
     most = found.points_per_batch
     assert question(points_per_batch=most).fits("automatic")
@@ -56,53 +56,53 @@ def test_an_answer_is_the_largest_that_fits() -> None:
 def test_an_image_that_no_batch_takes() -> None:
     """Its largest copy that fits does fit; the next larger does not."""
     huge = question(size=(30_000, 40_000))
-    found = memory.answer(huge)
+    found = memory_fit.answer(huge)
     assert found.points_per_batch == 0
     height, width = found.size
     assert question(size=(height, width), points_per_batch=1).fits("automatic")
     assert not question(size=(height + 30, width + 40), points_per_batch=1).fits("automatic")
-    assert f"scale the image down to {width} x {height}" in "\n".join(memory.lines(huge))
+    assert f"scale the image down to {width} x {height}" in "\n".join(memory_fit.lines(huge))
 
 
 def test_a_model_that_does_not_fit_names_the_precisions_that_do() -> None:
-    small = Question("vit_h", "fp32", Work((1024, 1024)), card=5 * GIB)
-    said = "\n".join(memory.lines(small))
+    small = MemoryQuestion("vit_h", "fp32", Work((1024, 1024)), card=5 * GIB)
+    said = "\n".join(memory_fit.lines(small))
     assert "not even one image can be encoded: take fp16, bf16" in said
-    tiny = Question("vit_h", "fp32", Work((1024, 1024)), card=1 * GIB)
-    assert "take a smaller variant" in "\n".join(memory.lines(tiny))
+    tiny = MemoryQuestion("vit_h", "fp32", Work((1024, 1024)), card=1 * GIB)
+    assert "take a smaller variant" in "\n".join(memory_fit.lines(tiny))
 
 
 def test_precisions_that_allow_more_are_named() -> None:
     """And no others; what they allow does fit, and one more does not."""
-    asked = Question("vit_h", "fp32", Work((1024, 1024)), card=16 * GIB)
-    found = memory.answer(asked)
-    said = [line for line in memory.lines(asked) if line.startswith("in ")]
+    asked = MemoryQuestion("vit_h", "fp32", Work((1024, 1024)), card=16 * GIB)
+    found = memory_fit.answer(asked)
+    said = [line for line in memory_fit.lines(asked) if line.startswith("in ")]
     most = found.by_precision["bf16"]
     points = most.points_per_batch
     assert f"in fp16, bf16: at most {most.images} images at once, points_per_batch={points}" in said
     assert not any("fp32" in line for line in said)
     assert most.images > found.images
-    assert found.by_precision["fp32"] == memory.Most(found.images, found.points_per_batch)
+    assert found.by_precision["fp32"] == memory_fit.BatchLimits(found.images, found.points_per_batch)
     for images, fits in ((most.images, True), (most.images + 1, False)):
-        narrow = Question("vit_h", "bf16", Work((1024, 1024), images=images), card=16 * GIB)
+        narrow = MemoryQuestion("vit_h", "bf16", Work((1024, 1024), images=images), card=16 * GIB)
         assert narrow.fits("encode") == fits
-    narrow = Question("vit_h", "bf16", Work((1024, 1024)), card=16 * GIB)
-    assert not [line for line in memory.lines(narrow) if line.startswith("in ")]
+    narrow = MemoryQuestion("vit_h", "bf16", Work((1024, 1024)), card=16 * GIB)
+    assert not [line for line in memory_fit.lines(narrow) if line.startswith("in ")]
 
 
 def test_nonzero_limits_what_memory_would_not() -> None:
     """https://github.com/facebookresearch/segment-anything/issues/427"""
-    big = Question("vit_b", "fp32", Work((3344, 3344)), card=200 * GIB)
-    found = memory.answer(big)
+    big = MemoryQuestion("vit_b", "fp32", Work((3344, 3344)), card=200 * GIB)
+    found = memory_fit.answer(big)
     assert found.nonzero_points == 64  # at 11.18 megapixels
     assert found.points_per_batch > 64
-    assert "points_per_batch=64" in "\n".join(memory.lines(big))
+    assert "points_per_batch=64" in "\n".join(memory_fit.lines(big))
 
 
 @settings(max_examples=60)
 @given(
     variant=st.sampled_from(sorted(SHAPES)),
-    precision=st.sampled_from(memory.PRECISION_NAMES),
+    precision=st.sampled_from(memory_fit.PRECISION_NAMES),
     height=st.integers(1, 6000),
     width=st.integers(1, 6000),
     count=st.integers(1, 200),
@@ -112,7 +112,7 @@ def test_more_never_needs_less(variant: str, precision: str, height: int, width:
 
     def needs(size: tuple[int, int], at_once: int) -> list[int]:
         work = Work(size, prompts=at_once, points_per_batch=at_once, images=at_once)
-        return [need.growth for need in Question(variant, precision, work).needs.values()]
+        return [need.growth for need in MemoryQuestion(variant, precision, work).needs.values()]
 
     less = needs((height, width), count)
     for more in (needs((height, width), count + 1), needs((2 * height, 2 * width), count)):
@@ -122,15 +122,15 @@ def test_more_never_needs_less(variant: str, precision: str, height: int, width:
 @pytest.mark.parametrize("text", ["4000", "4000x", "x3000", "-1x5", "0x5", "4000x3000x3", "999999x1", "a×b"])
 def test_a_size_that_is_none(text: str) -> None:
     with pytest.raises(BadInput, match="--image"):
-        memory.image_size(text)
+        memory_fit.image_size(text)
 
 
 def test_an_image_of_one_pixel() -> None:
-    assert memory.answer(question(size=(1, 1))).points_per_batch > 0
+    assert memory_fit.answer(question(size=(1, 1))).points_per_batch > 0
 
 
 def test_width_comes_first() -> None:
-    assert memory.image_size("4000x3000") == memory.image_size("4000×3000") == (3000, 4000)
+    assert memory_fit.image_size("4000x3000") == memory_fit.image_size("4000×3000") == (3000, 4000)
 
 
 def test_command() -> None:

@@ -26,8 +26,8 @@ from samcheck.errors import BadInput
 from samcheck.facts import load
 from samcheck.guest.record import CellOutcome, CellResult, CheckOutcome
 from samcheck.matrix import LeftOut
-from samcheck.report import exports, lookup, markdown, memory, recipes, terminal
-from samcheck.report.exports import document, workflow
+from samcheck.report import exports, lookup, markdown, memory_table, recipes_table, terminal
+from samcheck.report.exports import github_workflow, json_document
 from samcheck.report.exports.csv_rows import FORMULA
 from samcheck.run import reproduce
 from samcheck.sanitize import visible
@@ -134,8 +134,8 @@ def check_markdown(text: str) -> Seen:
 
 def documents(found: Stored, text: str) -> str:
     table = markdown.table([found], [text], [LeftOut(text, text)])
-    peaks = memory.document([found]).removeprefix(memory.INTRODUCTION)  # has emphasis of its own
-    return table + peaks + recipes.document([found], load())
+    peaks = memory_table.document([found]).removeprefix(memory_table.INTRODUCTION)  # has emphasis of its own
+    return table + peaks + recipes_table.document([found], load())
 
 
 @each_text
@@ -157,7 +157,7 @@ def test_json(text: str) -> None:
     assert read["results"] == [{name: each for name, each in asdict(planted).items() if name != "path"}]
     assert read["problems"] == [text]
     if len(text) < 10_000:
-        jsonschema.Draft202012Validator(document.schema("export")).validate(read)
+        jsonschema.Draft202012Validator(json_document.schema("export")).validate(read)
 
 
 @each_text
@@ -247,7 +247,7 @@ def test_summary(text: str) -> None:
 def test_summary_stays_below_the_limit_of_github() -> None:
     bad = stored(hostile.planted("ß" * 3000))
     written = export("summary", *[bad] * 40)
-    assert workflow.SUMMARY_LIMIT // 2 < len(written) < workflow.SUMMARY_LIMIT
+    assert github_workflow.SUMMARY_LIMIT // 2 < len(written) < github_workflow.SUMMARY_LIMIT
     assert "more lines do not fit here" in written.decode().splitlines()[-1]
 
 

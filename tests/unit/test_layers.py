@@ -135,11 +135,6 @@ def test_noxfile_loads_with_what_its_script_block_names() -> None:
             todo += [each for each in own if each.exists() and each not in seen]
 
 
-#: Names of classes, and of modules, that mean more than one thing still. None is to be added.
-SHARED_CLASSES = {"Answer", "Case", "Question", "Row", "Run", "Tried"}
-SHARED_STEMS = {"comparison", "memory", "search", "text"}
-
-
 def shared(names: Iterable[tuple[str, Path]]) -> dict[str, list[str]]:
     """The names that stand in more than one place, with these."""
     places = defaultdict(list)
@@ -155,13 +150,11 @@ def test_a_class_name_stands_for_one_class() -> None:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
         if isinstance(node, ast.ClassDef)
     )
-    assert {name: paths for name, paths in classes.items() if name not in SHARED_CLASSES} == {}
-    assert set(classes) >= SHARED_CLASSES, "strike out what is shared no longer"
+    assert classes == {}
 
 
 def test_a_module_name_stands_for_one_module() -> None:
     """But for the modules of commands, each of which has the name of its command."""
     paths = [path for path in sorted(PACKAGE.rglob("*.py")) if path.parent.name != "commands"]
     stems = shared((path.stem, path) for path in paths if path.stem not in ("__init__", "__main__"))
-    assert {stem: paths for stem, paths in stems.items() if stem not in SHARED_STEMS} == {}
-    assert set(stems) >= SHARED_STEMS, "strike out what is shared no longer"
+    assert stems == {}

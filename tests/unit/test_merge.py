@@ -12,7 +12,7 @@ from click.testing import CliRunner, Result
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from samcheck import paths, report
+from samcheck import files, paths, report
 from samcheck.cells import Cell
 from samcheck.commands.merge import merge_command
 from samcheck.errors import BadInput
@@ -338,3 +338,45 @@ def test_a_shard_that_did_not_come_is_a_problem(tmp_path: Path) -> None:
     assert len(merged.problems) == 2
     assert merged.problems[0].startswith(f"{tmp_path}/shard-2-of-3: holds no result")
     assert merged.problems[1] == "shard-3-of-3: is missing: its cells are not in the table"
+
+
+@pytest.mark.parametrize("there", [1, 2, 3])
+def test_the_parts_of_a_fan_out_that_are_missing_are_named(tmp_path: Path, there: int) -> None:
+    one = shard(tmp_path / f"shard-{there}-of-3", RESULT)
+    merged = merge.merge([one], tmp_path / "results")
+    assert merged.problems == tuple(
+        f"shard-{number}-of-3: is missing: its cells are not in the table"
+        for number in (1, 2, 3)
+        if number != there
+    )
+
+
+def test_a_folder_without_results_is_a_problem_with_questions(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    merged = merge.merge([shard(tmp_path / "one", RESULT), tmp_path / "empty"], tmp_path / "results")
+    assert merged.problems == (
+        f"{tmp_path}/empty: holds no result (<device>/<driver>/<cell>.json): did its shard come so far, "
+        "and was this folder its --results?",
+    )
+
+
+def test_a_time_without_a_zone_is_one_of_utc(tmp_path: Path) -> None:
+    rows = ["2026-11-22T12:29:00+00:00", "2026-11-22T12:30:00", "2026-11-22T13:29:00+01:00"]
+    folders = [shard(tmp_path / str(at), replace(RESULT, finished=row)) for at, row in enumerate(rows)]
+    merge.merge(folders, tmp_path / "results")
+    assert results.read(tmp_path / "results" / PLACE).finished == rows[1]
+
+
+def test_a_result_that_saw_no_machine_stays_under_the_device_that_it_lies_under(tmp_path: Path) -> None:
+    blind = replace(RESULT, observed=None, outcome="build-failed", reason="no wheel")
+    one = shard(tmp_path / "one", blind)
+    merged = merge.merge([one], tmp_path / "results")
+    assert merged.problems == ()
+    assert contents(tmp_path / "results") == contents(one)
+
+
+def test_a_result_may_be_larger_than_files_that_people_write(tmp_path: Path) -> None:
+    large = shard(tmp_path / "large", RESULT)
+    with (large / PLACE).open("ab") as file:
+        file.write(b" " * files.LARGEST)
+    assert merge.merge([large], tmp_path / "results").taken == (PLACE,)

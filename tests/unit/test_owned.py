@@ -169,7 +169,7 @@ def test_one_run_that_is_not_its_own(home: Path) -> None:
 
 def test_everything_that_is_made_is_its_own_at_once(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Also when it is killed right after."""
-    question = state_file.Question("test_x.py::t", "torch", (), (), (), 1, "venv", "0.1.0")
+    question = state_file.BisectionQuestion("test_x.py::t", "torch", (), (), (), 1, "venv", "0.1.0")
     made = [
         runs.open_folder(RUN, resume=False),
         state_file.open_folder(paths.RUNS, question, resume=False),

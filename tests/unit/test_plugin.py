@@ -8,6 +8,7 @@ import pytest
 
 from samcheck.commands.run import _groups, variants_of
 from samcheck.errors import BadInput
+from samcheck.guest.defects.catalogue import DEFECTS
 from samcheck.guest.plugin.check_groups import group_of
 from samcheck.guest.record import GROUP_NAMES
 from samcheck.run import records
@@ -94,6 +95,8 @@ def test_outcomes(suite: pytest.Pytester) -> None:
     assert "one is not two" in found["test_bad"].reason
     assert found["test_not_here"].reason == "no such thing here"
     assert found["test_known"].defect == "prompt-encoder-float32"
+    assert found["test_known"].reason == DEFECTS["prompt-encoder-float32"].title
+    assert found["test_known"].evidence == "expected scalar type Half but found Float"
     assert found["test_known_then_wrong"].defect is None
     assert found["test_set_up"].reason.endswith("(in setup)")
     assert found["test_variants[tiny]"].variant == "tiny"

@@ -11,7 +11,7 @@ from samcheck import report
 from samcheck.cells import Cell
 from samcheck.facts import load
 from samcheck.guest.record import CellResult, CheckOutcome, CheckResult
-from samcheck.report import recipes
+from samcheck.report import recipes_table
 from samcheck.storage import results
 
 SEEN = replace(made.SEEN, python="3.13.0", torch="2.15.0+cu132")
@@ -67,7 +67,7 @@ CRASHED = check("as_written", "int8", "crashed", reason="signal 11")
 
 
 def document(*checks: CheckResult) -> str:
-    return recipes.document([results.Stored("cpu", "none", result(*checks))], load())
+    return recipes_table.document([results.Stored("cpu", "none", result(*checks))], load())
 
 
 def row(text: str, start: str) -> str:
@@ -108,8 +108,8 @@ def test_the_exact_error_is_a_footnote() -> None:
     ],
 )
 def test_verdicts(checks: tuple[CheckResult, ...], verdict: str) -> None:
-    (tried,) = recipes.tried(result(*checks)).values()
-    assert f"{recipes.SIGNS[tried.verdict]} {tried.verdict}" == verdict
+    (tried,) = recipes_table.tried(result(*checks)).values()
+    assert f"{recipes_table.SIGNS[tried.verdict]} {tried.verdict}" == verdict
 
 
 def test_what_is_not_green_says_why() -> None:
@@ -133,7 +133,7 @@ def test_a_cpu_claims_nothing_about_gpus() -> None:
     assert "(CPU)" in on_cpu
     assert "say nothing about GPUs" in on_cpu
     gpu = replace(result(BROKEN), observed=replace(SEEN, device="cuda", gpu="NVIDIA H200"))
-    on_gpu = recipes.document([results.Stored("nvidia-h200", "580", gpu)], load())
+    on_gpu = recipes_table.document([results.Stored("nvidia-h200", "580", gpu)], load())
     assert "(GPU)" in on_gpu
     assert "say nothing about GPUs" not in on_gpu
     assert "NVIDIA H200" in row(on_gpu, "recipe |")

@@ -21,7 +21,7 @@ from samcheck.guest.record import (
     EnvironmentRecord,
 )
 from samcheck.matrix import LeftOut
-from samcheck.report import fields, markdown, rows
+from samcheck.report import fields, markdown, table_rows
 from samcheck.run import judge
 from samcheck.storage import results
 
@@ -215,7 +215,7 @@ def test_checks_of_one_kind_are_counted_each() -> None:
     many = [*(replace(CHECKS[1], check=f"test_dtype.py::test_{number}") for number in range(3)), *CHECKS[2:]]
     dtype = fields.Column("dtype", "", "")
     assert fields.fields(many, fields.by_group)[dtype].text == "≈ known 3/4"
-    row = rows.row(results.Stored("cpu", "none", replace(RESULT, checks=many)))
+    row = table_rows.row(results.Stored("cpu", "none", replace(RESULT, checks=many)))
     assert (row.groups[dtype].count, dict(row.counts)) == (4, {"known": 3, "passed": 2})
     assert row.timed == {("tiny", "fp16", "encoder"): 12.34}
 

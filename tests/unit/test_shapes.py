@@ -15,7 +15,7 @@ import pytest
 
 from samcheck import codec
 from samcheck.guest.record import CellResult
-from samcheck.report import exports, memory, page_data, recipes, rows
+from samcheck.report import exports, memory_table, page_data, recipes_table, table_rows
 from samcheck.storage import results
 from samcheck.storage.results import Stored
 
@@ -148,12 +148,12 @@ def test_exports_take_either(name: str, tmp_path: Path) -> None:
 def test_tables_and_page_take_either(tmp_path: Path) -> None:
     results.store(tmp_path, hostile.RESULT, "machine")
     (read,), ((whole,), _) = list(results.stream(tmp_path, [])), results.load(tmp_path)
-    for make in (page, row, memory.peaks, recipes.recipes):
+    for make in (page, row, memory_table.peaks, recipes_table.recipes):
         assert repr(make(read)) == repr(make(whole)), make
 
 
 def row(stored: Stored) -> Any:
-    made = rows.row(stored)
+    made = table_rows.row(stored)
     return made.groups, made.precisions, made.counts, made.timed
 
 

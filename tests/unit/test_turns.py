@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import threading
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -33,12 +33,12 @@ class Guest(threading.Thread):
         self._work, self._positions, self._noted = work, positions, noted
 
     def run(self) -> None:
-        partner = turns.Turns(str(self._work))
-        for position in self._positions:
-            partner.wait(*position)
-            self._noted.append((self.name, position, "on"))
-            time.sleep(0.002)
-            self._noted.append((self.name, position, "off"))
+        with closing(turns.Turns(str(self._work))) as partner:
+            for position in self._positions:
+                partner.wait(*position)
+                self._noted.append((self.name, position, "on"))
+                time.sleep(0.002)
+                self._noted.append((self.name, position, "off"))
 
 
 def played(
@@ -96,18 +96,18 @@ def test_a_guest_whose_host_has_gone_says_so(works: tuple[Path, Path]) -> None:
         seat = Seat(works[0])
         seat.open(stack)
         partner = turns.Turns(str(works[0]))
-    for _ in range(2):  # as it speaks, and as it listens
-        with pytest.raises(turns.Deserted, match="samcheck has ended"):
-            partner.wait(0, 0)
+    with closing(partner):
+        for _ in range(2):  # as it speaks, and as it listens
+            with pytest.raises(turns.Deserted, match="samcheck has ended"):
+                partner.wait(0, 0)
 
 
 def test_what_else_is_written_there_is_passed_over(works: tuple[Path, Path]) -> None:
     with ExitStack() as stack:
         seat = Seat(works[0])
         seat.open(stack)
-        partner = turns.Turns(str(works[0]))
-        partner._said.write("nonsense\n1\n2 3\n4")
-        partner._said.flush()
+        partner = stack.enter_context(closing(turns.Turns(str(works[0]))))
+        partner._said.write(b"nonsense\n1\n2 3\n4")
         seat.listen()
         assert seat.position == (2, 3)
 

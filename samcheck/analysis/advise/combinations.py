@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 
 from packaging.version import Version
 
-from samcheck.analysis.advise.question import TITLES, Question
-from samcheck.analysis.advise.steps import Step
+from samcheck.analysis.advise.cell_changes import CellChange
+from samcheck.analysis.advise.question import TITLES, UpgradeQuestion
 from samcheck.cells import Cell
 from samcheck.errors import BuildFailed
 from samcheck.facts import Facts, compatibility, gpu_support
@@ -19,7 +19,7 @@ from samcheck.matrix import explain
 _OWN = {"torch": "torch", "numpy": "numpy"}
 
 
-def along(step: Step, question: Question, facts: Facts) -> Iterator[str]:
+def along(step: CellChange, question: UpgradeQuestion, facts: Facts) -> Iterator[str]:
     """What comes with the change by itself, and the driver that it asks for."""
     if any(each.kind == "install" for each in compatibility.obstacles(step.after, facts)):
         return
@@ -34,7 +34,7 @@ def along(step: Step, question: Question, facts: Facts) -> Iterator[str]:
         yield f"on a GPU: {driver}"
 
 
-def newer_driver(step: Step, question: Question, facts: Facts) -> str:
+def newer_driver(step: CellChange, question: UpgradeQuestion, facts: Facts) -> str:
     """The driver that the change asks for, where the question does not say which there is; else empty."""
     floor = _floor(step.after, facts)
     if question.after.driver or not floor or floor == _floor(step.before, facts):
@@ -73,7 +73,7 @@ class Remedy:
     driver: bool = False
 
 
-def remedies(step: Step, question: Question, facts: Facts) -> Iterator[Remedy]:
+def remedies(step: CellChange, question: UpgradeQuestion, facts: Facts) -> Iterator[Remedy]:
     """What puts right what is against a step, with the wanted value kept."""
     floor, on = _floor(step.after, facts), question.after
     if on.driver and floor and question.subject != "driver":
@@ -88,7 +88,7 @@ def remedies(step: Step, question: Question, facts: Facts) -> Iterator[Remedy]:
         yield Remedy(f"{TITLES[axis]} {compatibility.fields(other)[axis]}{build}", other)
 
 
-def instead(step: Step, question: Question, facts: Facts) -> Iterator[str]:
+def instead(step: CellChange, question: UpgradeQuestion, facts: Facts) -> Iterator[str]:
     """Another value of the subject that would do, where nothing puts the wanted one right."""
     axis = question.subject
     found = dict(_single(step.after, question.after, facts))

@@ -6,13 +6,13 @@ import json
 import shlex
 from collections.abc import Collection, Iterator, Sequence
 
-from samcheck.analysis.advise.summary import Answer, Run
+from samcheck.analysis.advise.summary import RecommendedRun, UpgradeAnswer
 
 #: More cells are only counted.
 MOST = 5
 
 
-def commands(answer: Answer, shipped: Collection[str], file: str = "") -> Iterator[str]:
+def commands(answer: UpgradeAnswer, shipped: Collection[str], file: str = "") -> Iterator[str]:
     """Commands, the riskiest cell first.
 
     Args:
@@ -31,10 +31,12 @@ def commands(answer: Answer, shipped: Collection[str], file: str = "") -> Iterat
         return
     yield from _cells(answer.to_run, shipped)
     if question.subject != "driver":
-        yield from _cells([Run(cell, "what you have now, to compare") for cell in answer.to_compare], shipped)
+        yield from _cells(
+            [RecommendedRun(cell, "what you have now, to compare") for cell in answer.to_compare], shipped
+        )
 
 
-def _cells(runs: Sequence[Run], shipped: Collection[str]) -> Iterator[str]:
+def _cells(runs: Sequence[RecommendedRun], shipped: Collection[str]) -> Iterator[str]:
     """What nox knows by its id, and how to run the others."""
     known = [run for run in runs if run.cell.id in shipped]
     for run in known[:MOST]:
@@ -47,7 +49,7 @@ def _cells(runs: Sequence[Run], shipped: Collection[str]) -> Iterator[str]:
         yield f"in no shipped matrix, --write FILE makes one: {', '.join(others[:MOST])}{more}"
 
 
-def matrix_file(answer: Answer) -> str:
+def matrix_file(answer: UpgradeAnswer) -> str:
     """A matrix file (TOML) of the cells to run, in their order, with those to compare them with."""
     cells = dict.fromkeys((*(run.cell for run in answer.to_run), *answer.to_compare))
     parts = [f"description = {json.dumps(f'to be sure of {answer.question}'[:500], ensure_ascii=False)}\n"]

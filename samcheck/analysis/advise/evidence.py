@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from samcheck.analysis.advise.question import TITLES, Question, values
+from samcheck.analysis.advise.question import TITLES, UpgradeQuestion, values
 from samcheck.cells import Cell
 from samcheck.facts import Facts
 from samcheck.facts.compatibility import AXES
@@ -50,7 +50,7 @@ def find(cell: Cell, host: Machine, stored: Sequence[Stored], facts: Facts) -> t
     return tuple(found)
 
 
-def nearby(cell: Cell, question: Question, stored: Sequence[Stored], facts: Facts) -> Evidence | None:
+def nearby(cell: Cell, question: UpgradeQuestion, stored: Sequence[Stored], facts: Facts) -> Evidence | None:
     """Of the results on the machine with the new value, the one nearest to a cell that has none itself."""
     near = []
     for row in stored:

@@ -6,15 +6,15 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from samcheck.analysis.advise.comparison import Changed, slower
+from samcheck.analysis.advise.advice_text import place
 from samcheck.analysis.advise.evidence import Evidence
-from samcheck.analysis.advise.summary import Answer
-from samcheck.analysis.advise.text import place
+from samcheck.analysis.advise.result_comparison import ResultComparison, slower
+from samcheck.analysis.advise.summary import UpgradeAnswer
 from samcheck.analysis.advise.verdict import Advice
 from samcheck.matrix.plan_text import obstacle_json
 
 
-def as_json(answer: Answer, commands: Sequence[str]) -> dict[str, Any]:
+def as_json(answer: UpgradeAnswer, commands: Sequence[str]) -> dict[str, Any]:
     """For programs."""
     question = answer.question
     return {
@@ -75,7 +75,7 @@ def _evidence_json(each: Evidence) -> dict[str, Any]:
     }
 
 
-def _changed_json(each: Changed) -> dict[str, Any]:
+def _changed_json(each: ResultComparison) -> dict[str, Any]:
     return {
         "base": place(each.base.stored.path),
         "new": place(each.new.stored.path),

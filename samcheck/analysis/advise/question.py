@@ -28,7 +28,7 @@ _NUMPY = re.compile(r"[0-9]{1,3}(\.[0-9]{1,3}){2}")
 
 
 @dataclass(frozen=True)
-class Question:
+class UpgradeQuestion:
     """A change of one thing, on one machine.
 
     Attributes:
@@ -52,7 +52,9 @@ class Question:
         return f"{TITLES[self.subject]} {self.old} -> {self.new}{on}{fixed}"
 
 
-def ask(subject: str, old: str, new: str, machine: Machine, at: Mapping[str, str], facts: Facts) -> Question:
+def ask(
+    subject: str, old: str, new: str, machine: Machine, at: Mapping[str, str], facts: Facts
+) -> UpgradeQuestion:
     """The question, if its values can be.
 
     Raises:
@@ -74,7 +76,7 @@ def ask(subject: str, old: str, new: str, machine: Machine, at: Mapping[str, str
         _known("--from", subject, old, facts)
     if old == new:
         raise BadInput(f"--from: {old} -> {new} changes nothing: --from is what you have now")
-    return Question(subject, old, new, before, after, at)
+    return UpgradeQuestion(subject, old, new, before, after, at)
 
 
 def _known(option: str, axis: str, text: str, facts: Facts) -> None:

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from samcheck.analysis.advise.question import Question
+from samcheck.analysis.advise.question import UpgradeQuestion
 from samcheck.analysis.advise.verdict import Advice
 from samcheck.cells import Cell
 from samcheck.errors import CELLS_FAILED, NOTHING_KNOWN
@@ -28,7 +28,7 @@ _ORDER = (
 
 
 @dataclass(frozen=True)
-class Run:
+class RecommendedRun:
     """A cell to run, and what it would show beside the change itself."""
 
     cell: Cell
@@ -36,7 +36,7 @@ class Run:
 
 
 @dataclass(frozen=True)
-class Answer:
+class UpgradeAnswer:
     """What is known of a question.
 
     Attributes:
@@ -46,19 +46,21 @@ class Answer:
         to_compare: cells that were not measured before it either.
     """
 
-    question: Question
+    question: UpgradeQuestion
     advices: tuple[Advice, ...]
     headline: str
     exit_code: int
-    to_run: tuple[Run, ...]
+    to_run: tuple[RecommendedRun, ...]
     to_compare: tuple[Cell, ...]
 
 
-def answer(question: Question, advices: Sequence[Advice], past: History, facts: Facts) -> Answer:
+def answer(
+    question: UpgradeQuestion, advices: Sequence[Advice], past: History, facts: Facts
+) -> UpgradeAnswer:
     """The answer to a question from what is known of its steps, of which there is at least one."""
     unmeasured = {each.step.before: None for each in advices if not each.before and _runs(each)}
     to_run = tuple(_to_run(advices, past, facts))
-    return Answer(
+    return UpgradeAnswer(
         question, tuple(advices), _headline(advices, to_run), _exit_code(advices), to_run, tuple(unmeasured)
     )
 
@@ -68,7 +70,7 @@ def _runs(advice: Advice) -> bool:
     return not any(obstacle.kind in ("install", "host") for obstacle in advice.facts)
 
 
-def _to_run(advices: Sequence[Advice], past: History, facts: Facts) -> Iterator[Run]:
+def _to_run(advices: Sequence[Advice], past: History, facts: Facts) -> Iterator[RecommendedRun]:
     """What is least known first; of these the riskiest first; then what would put right what breaks."""
     place = {
         each.step.after: _ORDER.index(each.verdict)
@@ -77,8 +79,10 @@ def _to_run(advices: Sequence[Advice], past: History, facts: Facts) -> Iterator[
     }
     ranked = [each.cell for each in ranking.rank(list(place), past, facts)]
     remedies = {one.cell: one for each in advices for one in each.remedies}
-    yield from (Run(cell) for cell in sorted(ranked, key=lambda cell: place[cell]))
-    yield from (Run(cell, f"with {one.text}") for cell, one in remedies.items() if cell not in place)
+    yield from (RecommendedRun(cell) for cell in sorted(ranked, key=lambda cell: place[cell]))
+    yield from (
+        RecommendedRun(cell, f"with {one.text}") for cell, one in remedies.items() if cell not in place
+    )
 
 
 def _exit_code(advices: Sequence[Advice]) -> int:
@@ -88,7 +92,7 @@ def _exit_code(advices: Sequence[Advice]) -> int:
     return CELLS_FAILED if hopeless or any(each.against for each in advices) else 0
 
 
-def _headline(advices: Sequence[Advice], to_run: Sequence[Run]) -> str:
+def _headline(advices: Sequence[Advice], to_run: Sequence[RecommendedRun]) -> str:
     against = [each for each in advices if each.verdict == "breaks"]
     if all(each.basis == "unknown" for each in advices):
         first = f": run {to_run[0].cell.id} first" if to_run else ""

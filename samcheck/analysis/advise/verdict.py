@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from packaging.version import Version
 
 from samcheck.analysis.advise import combinations, evidence
+from samcheck.analysis.advise.cell_changes import CellChange
 from samcheck.analysis.advise.combinations import Remedy
-from samcheck.analysis.advise.comparison import Changed, compared
 from samcheck.analysis.advise.evidence import Evidence
-from samcheck.analysis.advise.question import Question
-from samcheck.analysis.advise.steps import Step
-from samcheck.analysis.compare.comparison import Known
+from samcheck.analysis.advise.question import UpgradeQuestion
+from samcheck.analysis.advise.result_comparison import ResultComparison, compared
+from samcheck.analysis.compare.comparison import NoiseLookup
 from samcheck.analysis.compare.statistics import Noise
 from samcheck.cells import Cell
 from samcheck.facts import Facts, compatibility, gpu_support
@@ -54,7 +54,7 @@ class Advice:
         remedies, instead: what puts it right, all predicted; what else could be taken.
     """
 
-    step: Step
+    step: CellChange
     basis: str
     verdict: str
     before: tuple[Evidence, ...]
@@ -63,7 +63,7 @@ class Advice:
     facts: tuple[Obstacle, ...]
     facts_before: tuple[Obstacle, ...]
     grounds: tuple[Obstacle, ...]
-    changed: tuple[Changed, ...]
+    changed: tuple[ResultComparison, ...]
     along: tuple[str, ...]
     driver: str
     remedies: tuple[Remedy, ...]
@@ -75,7 +75,11 @@ class Advice:
 
 
 def advise(
-    step: Step, question: Question, stored: Sequence[Stored], facts: Facts, known: Known = _no_noise
+    step: CellChange,
+    question: UpgradeQuestion,
+    stored: Sequence[Stored],
+    facts: Facts,
+    known: NoiseLookup = _no_noise,
 ) -> Advice:
     """What is known of one step; results win over facts. `known` is what is known of a result's noise."""
     before = evidence.find(step.before, question.before, stored, facts)
@@ -112,7 +116,9 @@ def advise(
     )
 
 
-def _remedies(step: Step, question: Question, stored: Sequence[Stored], facts: Facts) -> Iterator[Remedy]:
+def _remedies(
+    step: CellChange, question: UpgradeQuestion, stored: Sequence[Stored], facts: Facts
+) -> Iterator[Remedy]:
     """Those that no result refutes."""
     for each in combinations.remedies(step, question, facts):
         tried = () if each.driver else evidence.find(each.cell, question.after, stored, facts)
@@ -125,7 +131,7 @@ def _alike(base: Evidence, new: Evidence) -> bool:
     return base.stored.device == new.stored.device and base.result.variants == new.result.variants
 
 
-def _measured(after: Sequence[Evidence], changed: Sequence[Changed]) -> str:
+def _measured(after: Sequence[Evidence], changed: Sequence[ResultComparison]) -> str:
     """By results alone. What fails and has nothing to be compared with counts as broken."""
     if any(each.breaks for each in changed):
         return "breaks"
@@ -164,7 +170,7 @@ def _against(cell: Cell, host: Machine, facts: Facts) -> tuple[Obstacle, ...]:
     return (*found, Obstacle("driver-unknown", "doubt", text, newest.source))
 
 
-def _grounds(cell: Cell, question: Question, facts: Facts) -> Iterator[Obstacle]:
+def _grounds(cell: Cell, question: UpgradeQuestion, facts: Facts) -> Iterator[Obstacle]:
     """What the facts say for a cell that the rules have nothing against, rule by rule."""
     host, installed = question.after, question.subject == "driver"
     release = facts.release(cell.torch)

@@ -19,7 +19,7 @@ ENVIRONMENT = CheckResult("(the environment)", "environment", CheckOutcome.PASSE
 
 
 @dataclass(frozen=True)
-class Case:
+class AttributionCase:
     """One stored result.
 
     Attributes:
@@ -33,12 +33,12 @@ class Case:
     checks: Mapping[str, CheckResult]
 
 
-def cases(stored: Sequence[Stored], facts: Facts) -> list[Case]:
+def cases(stored: Sequence[Stored], facts: Facts) -> list[AttributionCase]:
     """All stored results as rows."""
     return [_case(row, facts) for row in stored]
 
 
-def _case(row: Stored, facts: Facts) -> Case:
+def _case(row: Stored, facts: Facts) -> AttributionCase:
     cell, seen = Cell.of(row.result.cell), row.result.observed
     values = {
         **{axis: str(getattr(cell, axis)) for axis in ("torch", "cuda", "python", "sam")},
@@ -48,7 +48,7 @@ def _case(row: Stored, facts: Facts) -> Case:
     }
     checks = {check.check: check for check in row.result.checks}
     known = {axis: value for axis, value in values.items() if value}
-    return Case(cell.id, cell, known, {**checks, ENVIRONMENT.check: _environment(row.result)})
+    return AttributionCase(cell.id, cell, known, {**checks, ENVIRONMENT.check: _environment(row.result)})
 
 
 def _environment(result: CellResult) -> CheckResult:

@@ -1,5 +1,6 @@
 """The first value of an axis with which a check goes another way.
 
-values (facts → cells) → search (what to try next) → observing (what a result says) are pure; `hunt` goes on
-until the search is over, `trying` runs one check in one cell, `noted` keeps what was seen on disk.
+candidate_values (facts → cells), boundary_search (what to try next) and observations (what a result says) are
+pure; bisection goes on until the search is over, check_prober runs one check in one cell, state_file keeps
+the observations on disk.
 """

@@ -16,7 +16,7 @@ from samcheck.suggestions import similar
 
 
 @dataclass(frozen=True)
-class Asked:
+class BisectionRequest:
     """What somebody wants to bisect.
 
     Attributes:
@@ -56,52 +56,52 @@ class Candidate:
     numpy: str = ""
 
 
-def candidates(asked: Asked, facts: Facts) -> tuple[list[Candidate], list[LeftOut]]:
+def candidates(request: BisectionRequest, facts: Facts) -> tuple[list[Candidate], list[LeftOut]]:
     """The values from good to bad that can be installed, and those that cannot.
 
     Raises:
         BadInput: an end is not known, or cannot be installed.
     """
-    values = _between(asked, facts)
-    if asked.axis != "python" and not asked.python:
-        asked = replace(asked, python=_python(asked, values, facts))
-    found: list[Candidate] = []
+    values = _between(request, facts)
+    if request.axis != "python" and not request.python:
+        request = replace(request, python=_best_python(request, values, facts))
+    installable: list[Candidate] = []
     left_out: list[LeftOut] = []
     for value in values:
-        each = _candidate(asked, value, facts)
-        if isinstance(each, Candidate):
-            found.append(each)
+        candidate = _candidate(request, value, facts)
+        if isinstance(candidate, Candidate):
+            installable.append(candidate)
         else:
-            left_out.append(each)
-    for name, end in (("--good", asked.good), ("--bad", asked.bad)):
-        reason = next((each.reason for each in left_out if each.id == end), "")
+            left_out.append(candidate)
+    for name, end in (("--good", request.good), ("--bad", request.bad)):
+        reason = next((missing.reason for missing in left_out if missing.id == end), "")
         if reason:
             raise BadInput(f"{name} {end}: {reason}")
-    return found, left_out
+    return installable, left_out
 
 
-def _between(asked: Asked, facts: Facts) -> list[str]:
+def _between(request: BisectionRequest, facts: Facts) -> list[str]:
     """All values of the axis from good to bad, both included."""
-    values = list(asked.values) or _ordered(asked, facts)
-    for name, end in (("--good", asked.good), ("--bad", asked.bad)):
+    values = list(request.values) or _ordered(request, facts)
+    for name, end in (("--good", request.good), ("--bad", request.bad)):
         if end not in values:
             near = similar(end, values, cutoff=0)
-            raise BadInput(f"{name}: no {asked.axis} {end!r} is known; one like it is {near[0]}")
-    first, last = values.index(asked.good), values.index(asked.bad)
+            raise BadInput(f"{name}: no {request.axis} {end!r} is known; one like it is {near[0]}")
+    first, last = values.index(request.good), values.index(request.bad)
     if first == last:
-        raise BadInput(f"--good and --bad are both {asked.good}: there is nothing between them")
+        raise BadInput(f"--good and --bad are both {request.good}: there is nothing between them")
     return values[first : last + 1] if first < last else values[last : first + 1][::-1]
 
 
-def _ordered(asked: Asked, facts: Facts) -> list[str]:
+def _ordered(request: BisectionRequest, facts: Facts) -> list[str]:
     """What the facts know of the axis, oldest first; of NumPy and SAM also the ends themselves."""
-    ends = [asked.good, asked.bad]
-    if asked.axis == "sam":
+    ends = [request.good, request.bad]
+    if request.axis == "sam":
         return ends
-    values = axes.known(asked.axis, facts)
-    if asked.axis == "cuda":
+    values = axes.known(request.axis, facts)
+    if request.axis == "cuda":
         return sorted([*values, "cpu"], key=lambda tag: axes.cuda_version(tag, facts))
-    if asked.axis == "numpy":
+    if request.axis == "numpy":
         known = [end for end in ends if _is_version(end) and facts.series(end)]
         values = list({*values, *known})
     return sorted(values, key=Version)
@@ -115,23 +115,24 @@ def _is_version(text: str) -> bool:
     return True
 
 
-def _python(asked: Asked, values: Sequence[str], facts: Facts) -> str:
+def _best_python(request: BisectionRequest, values: Sequence[str], facts: Facts) -> str:
     """The Python that most of the values can have; then that of most stored results, one that is here, the
     newest."""
-    cells = {value: _cell(asked, value, facts) for value in values}
+    cells = [_cell(request, value, facts) for value in values]
 
     def worth(python: str) -> tuple[int, int, bool]:
-        mine = [replace(cell, python=python) for cell in cells.values()]
-        kept = sum(plain(cell, facts) in asked.stored for cell in mine)
-        return sum(not _against(cell, facts) for cell in mine), kept, python in asked.present
+        on_python = [replace(cell, python=python) for cell in cells]
+        stored = sum(with_default_numpy(cell, facts) in request.stored for cell in on_python)
+        installable = sum(not _install_obstacle(cell, facts) for cell in on_python)
+        return installable, stored, python in request.present
 
     return max(axes.known("python", facts), key=worth)  # the first of equals, and the newest come first
 
 
-def _cell(asked: Asked, value: str, facts: Facts) -> Cell:
+def _cell(request: BisectionRequest, value: str, facts: Facts) -> Cell:
     """The cell as it was asked for, with the build that a plain installation takes where none was."""
-    fields = {axis: getattr(asked, axis) for axis in compatibility.AXES}
-    fields[asked.axis] = value
+    fields = {axis: getattr(request, axis) for axis in compatibility.AXES}
+    fields[request.axis] = value
     if not fields["sam"]:
         del fields["sam"]
     return Cell(**{**fields, "cuda": fields["cuda"] or _default_build(fields["torch"], facts)})
@@ -142,40 +143,40 @@ def _default_build(torch: str, facts: Facts) -> str:
     return release.default_build.tag if release else "cpu"
 
 
-def _candidate(asked: Asked, value: str, facts: Facts) -> Candidate | LeftOut:
+def _candidate(request: BisectionRequest, value: str, facts: Facts) -> Candidate | LeftOut:
     """The nearest cell to what was asked for that can be installed."""
-    wanted = _cell(asked, value, facts)
-    reason = _against(wanted, facts)
-    if asked.any_python and plain(wanted, facts) not in asked.stored:
+    wanted = _cell(request, value, facts)
+    reason = _install_obstacle(wanted, facts)
+    if request.any_python and with_default_numpy(wanted, facts) not in request.stored:
         for cell in _other_pythons(wanted, facts):
-            if plain(cell, facts) in asked.stored:
+            if with_default_numpy(cell, facts) in request.stored:
                 moved = f"Python {cell.python} of a stored result, not {wanted.python}"
-                return Candidate(value, plain(cell, facts), moved, cell.numpy)
+                return Candidate(value, with_default_numpy(cell, facts), moved, cell.numpy)
     if not reason:
-        return Candidate(value, plain(wanted, facts), "", wanted.numpy)
-    for cell in _nearby(asked, wanted, facts):
-        if not _against(cell, facts):
+        return Candidate(value, with_default_numpy(wanted, facts), "", wanted.numpy)
+    for cell in _nearby(request, wanted, facts):
+        if not _install_obstacle(cell, facts):
             changes = (("Python", cell.python, wanted.python), ("build", cell.cuda, wanted.cuda))
             moved = ", ".join(f"{name} {new}, not {old}" for name, new, old in changes if new != old)
-            return Candidate(value, plain(cell, facts), f"{moved}: {reason}", cell.numpy)
+            return Candidate(value, with_default_numpy(cell, facts), f"{moved}: {reason}", cell.numpy)
     return LeftOut(value, reason)
 
 
-def plain(cell: Cell, facts: Facts) -> Cell:
+def with_default_numpy(cell: Cell, facts: Facts) -> Cell:
     """The cell by its shorter name, under which its results are stored, where it has its NumPy anyway."""
     shorter = replace(cell, numpy="")
     return shorter if numpy_of(shorter, facts) == cell.numpy else cell
 
 
-def _nearby(asked: Asked, wanted: Cell, facts: Facts) -> Iterator[Cell]:
+def _nearby(request: BisectionRequest, wanted: Cell, facts: Facts) -> Iterator[Cell]:
     """Cells with the value on another Python, then with the default build."""
     builds = [wanted.cuda]
-    if asked.axis != "cuda" and wanted.cuda != _default_build(wanted.torch, facts):
+    if request.axis != "cuda" and wanted.cuda != _default_build(wanted.torch, facts):
         builds.append(_default_build(wanted.torch, facts))
     for cuda in builds:
         cell = replace(wanted, cuda=cuda)
         yield cell
-        if asked.axis != "python":
+        if request.axis != "python":
             yield from _other_pythons(cell, facts)
 
 
@@ -185,11 +186,11 @@ def _other_pythons(cell: Cell, facts: Facts) -> list[Cell]:
     def distance(python: str) -> int:
         return abs(Version(python).minor - Version(cell.python).minor)
 
-    others = [each for each in axes.known("python", facts) if each != cell.python]
-    return [replace(cell, python=each) for each in sorted(others, key=distance)]
+    others = [python for python in axes.known("python", facts) if python != cell.python]
+    return [replace(cell, python=python) for python in sorted(others, key=distance)]
 
 
-def _against(cell: Cell, facts: Facts) -> str:
+def _install_obstacle(cell: Cell, facts: Facts) -> str:
     """Why a cell cannot be installed; one that can, and cannot work, may be the very thing that is sought."""
-    found = compatibility.obstacles(cell, facts)
-    return next((each.text for each in found if each.kind == "install"), "")
+    obstacles = compatibility.obstacles(cell, facts)
+    return next((obstacle.text for obstacle in obstacles if obstacle.kind == "install"), "")

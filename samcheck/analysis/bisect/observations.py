@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from samcheck.analysis.bisect.search import Verdict
+from samcheck.analysis.bisect.boundary_search import Verdict
 from samcheck.guest.record import CellResult, CheckOutcome, CheckResult, module_of
 
 #: What `--bad-outcome bad` stands for.
@@ -20,7 +20,7 @@ class Observation:
         outcome: of the check, None where the cell gave none.
         defect: id in the catalogue, for ``known`` and ``fixed``.
         stored: whether it is of an earlier run's stored result.
-        samcheck: version that it was seen with.
+        samcheck: version that it was made with.
         environment: kind of environment.
         packages: what was installed, with versions.
     """
@@ -41,16 +41,18 @@ class Observation:
 
 def observe(result: CellResult, check: str, stored: bool) -> Observation:
     """What `result` says of `check`."""
-    found = next((each for each in result.checks if each.check == check), None)
-    outcome, defect = (found.outcome, found.defect or "") if found else (None, "")
-    reason = found.explanation if found else _absent(result, check)
+    reported = next((candidate for candidate in result.checks if candidate.check == check), None)
+    outcome, defect = (reported.outcome, reported.defect or "") if reported else (None, "")
+    reason = reported.explanation if reported else _absent(result, check)
     packages = result.observed.packages if result.observed else {}
     return Observation(outcome, defect, reason, stored, result.samcheck, result.environment.kind, packages)
 
 
 def _absent(result: CellResult, check: str) -> str:
     module = module_of(check)
-    broken: CheckResult | None = next((each for each in result.checks if each.check == module), None)
+    broken: CheckResult | None = next(
+        (reported for reported in result.checks if reported.check == module), None
+    )
     if broken is not None:
         return broken.reason
     if result.checks:
@@ -58,25 +60,27 @@ def _absent(result: CellResult, check: str) -> str:
     return f"{result.outcome}: {result.reason}"
 
 
-def verdict(seen: Observation, reference: Observation | None, bad: Sequence[str]) -> Verdict:
+def verdict(observation: Observation, reference: Observation | None, bad: Sequence[str]) -> Verdict:
     """Whether an observation is bad.
 
     `bad` lists outcomes (``failed``, ``known``), with a defect where one is meant
     (``known:onnx-official-recipe``), or ``bad`` for all bad ones. Without any, bad is what differs from the
     `reference`, which is the good end's.
     """
-    names = {name for each in bad for name in (BAD if each == "bad" else (each,))}
-    if seen.outcome is None or (seen.outcome.is_inconclusive and not names & {seen.outcome, seen.text}):
+    names = {name for outcome in bad for name in (BAD if outcome == "bad" else (outcome,))}
+    wanted = bool(names & {observation.outcome, observation.text})
+    if observation.outcome is None or (observation.outcome.is_inconclusive and not wanted):
         return "untestable"
     if names:
-        return "bad" if names & {seen.outcome, seen.text} else "good"
-    return "bad" if reference is not None and seen.text != reference.text else "good"
+        return "bad" if wanted else "good"
+    return "bad" if reference is not None and observation.text != reference.text else "good"
 
 
-def verdicts(seen: dict[int, list[Observation]], bad: Sequence[str]) -> dict[int, list[Verdict]]:
+def verdicts(observations: dict[int, list[Observation]], bad: Sequence[str]) -> dict[int, list[Verdict]]:
     """All runs judged by the same measure; the good end's first one that tells anything is the reference."""
-    tell = (each for each in seen.get(0, []) if each.outcome and not each.outcome.is_inconclusive)
-    reference = next(tell, None)
+    good_end = observations.get(0, [])
+    conclusive = (run for run in good_end if run.outcome and not run.outcome.is_inconclusive)
+    reference = next(conclusive, None)
     if reference is None and not bad:
-        return {0: [verdict(each, None, bad) for each in seen[0]]} if seen.get(0) else {}
-    return {at: [verdict(each, reference, bad) for each in runs] for at, runs in seen.items()}
+        return {0: [verdict(run, None, bad) for run in good_end]} if good_end else {}
+    return {at: [verdict(run, reference, bad) for run in runs] for at, runs in observations.items()}

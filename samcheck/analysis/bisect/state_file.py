@@ -8,14 +8,14 @@ import time
 from pathlib import Path
 
 from samcheck import files, owned
-from samcheck.analysis.bisect.bisect import Hunt, Question
-from samcheck.analysis.bisect.text import as_json
+from samcheck.analysis.bisect.bisection import Bisection, BisectionQuestion
+from samcheck.analysis.bisect.bisection_text import as_json
 from samcheck.errors import BadInput
 from samcheck.storage.private_paths import anonymous
 from samcheck.storage.runs import BISECT_FILE, is_bisect, read_bisect
 
 
-def open_folder(root: Path, question: Question, resume: bool) -> Path:
+def open_folder(root: Path, question: BisectionQuestion, resume: bool) -> Path:
     """A new folder under `root`, or that of the newest unfinished bisect with the same question.
 
     Raises:
@@ -24,9 +24,9 @@ def open_folder(root: Path, question: Question, resume: bool) -> Path:
     if not resume:
         folder = root / f"bisect-{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}"
         owned.make(folder)
-        note(folder, Hunt(question))
+        note(folder, Bisection(question))
         return folder
-    asked = anonymous(as_json(Hunt(question)))["question"]
+    asked = anonymous(as_json(Bisection(question)))["question"]
     for folder in sorted(root.glob("bisect-*/"), reverse=True):
         kept = read_bisect(folder / BISECT_FILE) if owned.is_own(folder, is_bisect) else {}
         if kept.get("question") == asked and not kept.get("finished"):
@@ -38,7 +38,7 @@ def open_folder(root: Path, question: Question, resume: bool) -> Path:
     )
 
 
-def note(folder: Path, hunt: Hunt) -> None:
+def note(folder: Path, bisection: Bisection) -> None:
     """Write down all that is known so far."""
-    content = json.dumps(anonymous(as_json(hunt)), indent=1).encode() + b"\n"
+    content = json.dumps(anonymous(as_json(bisection)), indent=1).encode() + b"\n"
     files.write_atomically(folder / BISECT_FILE, content)

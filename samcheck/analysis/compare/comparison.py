@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from samcheck.analysis.compare import changes, noise, pairs, verdicts
-from samcheck.analysis.compare.changes import Change
+from samcheck.analysis.compare import noise, outcome_changes, result_pairs, verdicts
 from samcheck.analysis.compare.measures import Key, Measure, measures
-from samcheck.analysis.compare.pairs import Row, Trait
+from samcheck.analysis.compare.outcome_changes import OutcomeChange
+from samcheck.analysis.compare.result_pairs import ResultPair, Trait
 from samcheck.analysis.compare.statistics import Noise
-from samcheck.analysis.compare.verdicts import Pair, Verdict
+from samcheck.analysis.compare.verdicts import MeasurePair, Verdict
 from samcheck.guest.record import CellResult
 
 #: The noise of a result's benchmarks, by their names; empty where no A/A runs are stored.
-Known = Callable[[CellResult], Mapping[str, Noise]]
+NoiseLookup = Callable[[CellResult], Mapping[str, Noise]]
 
 
 @dataclass(frozen=True)
@@ -23,8 +23,8 @@ class Comparison:
 
     base: str
     new: str
-    rows: tuple[Row, ...]
-    changes: tuple[Change, ...]
+    rows: tuple[ResultPair, ...]
+    changes: tuple[OutcomeChange, ...]
     verdicts: tuple[Verdict, ...]
     notes: tuple[str, ...] = ()
 
@@ -39,7 +39,7 @@ class Comparison:
 def compare(
     base: Sequence[CellResult],
     new: Sequence[CellResult],
-    known: Known,
+    known: NoiseLookup,
     names: tuple[str, str] = ("base", "new"),
     across: bool = False,
     alpha: float = verdicts.ALPHA,
@@ -51,22 +51,22 @@ def compare(
         across: compare times of different machines as well.
         alpha: the share of tables without any change in which one may be reported.
     """
-    rows = pairs.rows(base, new, across)
+    rows = result_pairs.rows(base, new, across)
     found = verdicts.decide([pair for row in rows for pair in _pairs(row, known)], alpha)
-    changed = [change for row in rows for change in changes.changes(row)]
+    changed = [change for row in rows for change in outcome_changes.changes(row)]
     return Comparison(
         *names, tuple(rows), tuple(changed), tuple(found), tuple(dict.fromkeys(_notes(rows, found)))
     )
 
 
-def _pairs(row: Row, known: Known) -> Iterator[Pair]:
+def _pairs(row: ResultPair, known: NoiseLookup) -> Iterator[MeasurePair]:
     if row.base is None or row.new is None:
         return  # the row itself is missing or new: that is said once
     before, after = _by_key(row.base, row.new), _by_key(row.new, row.base)
     by_benchmark = known(row.base)
     for key in {**before, **after}:
         known_of_it = noise.lookup(by_benchmark, key)
-        yield Pair(row.name, before.get(key), after.get(key), known_of_it, row.apart, row.met)
+        yield MeasurePair(row.name, before.get(key), after.get(key), known_of_it, row.apart, row.met)
 
 
 def _by_key(result: CellResult, other: CellResult) -> dict[Key, Measure]:
@@ -74,7 +74,7 @@ def _by_key(result: CellResult, other: CellResult) -> dict[Key, Measure]:
     return {each.key: each for each in measures(result) if each.check is None or other.asks(each.check)}
 
 
-def _notes(rows: Sequence[Row], found: Sequence[Verdict]) -> Iterator[str]:
+def _notes(rows: Sequence[ResultPair], found: Sequence[Verdict]) -> Iterator[str]:
     for row in rows:
         if row.apart:
             yield f"{row.name}: times are not compared (--across does), since these differ: {row.apart}"

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from itertools import combinations
 from statistics import median
 
-from samcheck.analysis.compare.changes import Change
+from samcheck.analysis.compare.outcome_changes import OutcomeChange
 from samcheck.analysis.compare.verdicts import Verdict
 from samcheck.guest.record import function_of
 
@@ -21,7 +21,7 @@ FEATURES = ("row", "precision", "variant", "backend", "part")
 
 
 @dataclass(frozen=True)
-class Line:
+class SummaryLine:
     """One thing to know.
 
     Attributes:
@@ -38,7 +38,7 @@ class Line:
     reason: str = ""
 
 
-def lines(verdicts: Sequence[Verdict], word: str, most: float = math.inf) -> list[Line]:
+def lines(verdicts: Sequence[Verdict], word: str, most: float = math.inf) -> list[SummaryLine]:
     """What has the verdict `word`, the widest groups that have nothing else in them first.
 
     Where that would be more than `most` lines, one for each kind of number instead.
@@ -54,7 +54,7 @@ def lines(verdicts: Sequence[Verdict], word: str, most: float = math.inf) -> lis
     return [_kind(group, word) for group in kinds.values()]
 
 
-def _kind(group: Sequence[Verdict], word: str) -> Line:
+def _kind(group: Sequence[Verdict], word: str) -> SummaryLine:
     """All of a kind, whatever else they do not have in common."""
     line = _line(group, (), word, all_of_it=False)
     if len(group) == 1:
@@ -65,7 +65,7 @@ def _kind(group: Sequence[Verdict], word: str) -> Line:
     return replace(line, what=f"{what}:" if line.effect else what)
 
 
-def _lines(verdicts: Sequence[Verdict], word: str) -> list[Line]:
+def _lines(verdicts: Sequence[Verdict], word: str) -> list[SummaryLine]:
     left = [each for each in verdicts if each.verdict == word]
     # "All of them got slower" is said of those that were compared.
     absent = ("missing", "new") if word in CHANGED else ()
@@ -112,7 +112,7 @@ def _feature(verdict: Verdict, name: str) -> str:
     return str(getattr(verdict, name))
 
 
-def _line(group: Sequence[Verdict], features: tuple[str, ...], word: str, all_of_it: bool) -> Line:
+def _line(group: Sequence[Verdict], features: tuple[str, ...], word: str, all_of_it: bool) -> SummaryLine:
     first = group[0]
     members = tuple(f"{each.row}: {each.key}" for each in group)
     if not all_of_it:
@@ -124,7 +124,7 @@ def _line(group: Sequence[Verdict], features: tuple[str, ...], word: str, all_of
         where = f" on {first.row}" if "row" in features else ""
         what = f"all {len(group)} {words} {first.family.name} numbers{where}".replace("  ", " ")
     reasons = {_why(each) for each in group}
-    return Line(what, word, effect(group), members, reasons.pop() if len(reasons) == 1 else "")
+    return SummaryLine(what, word, effect(group), members, reasons.pop() if len(reasons) == 1 else "")
 
 
 def _why(verdict: Verdict) -> str:
@@ -145,9 +145,9 @@ def effect(group: Sequence[Verdict]) -> str:
     return f"{middle} ({shown(interval[0])} to {shown(interval[1])})" if interval else middle
 
 
-def alike(changes: Sequence[Change]) -> list[tuple[Change, list[Change]]]:
+def alike(changes: Sequence[OutcomeChange]) -> list[tuple[OutcomeChange, list[OutcomeChange]]]:
     """Changes of the same kind, group of checks and reason together, each with one that stands for them."""
-    found: dict[tuple[str, ...], list[Change]] = {}
+    found: dict[tuple[str, ...], list[OutcomeChange]] = {}
     for each in changes:
         # Why something was skipped before is of no interest once it is tried.
         reason = each.reason if each.kind != "now tried" else ""

@@ -14,9 +14,9 @@ from pathlib import Path
 from pydantic import FiniteFloat, TypeAdapter, ValidationError
 
 from samcheck import files
-from samcheck.analysis.compare import pairs
+from samcheck.analysis.compare import result_pairs
 from samcheck.analysis.compare.measures import LATENCY, Key, Measure, family_of, measures
-from samcheck.analysis.compare.pairs import Trait
+from samcheck.analysis.compare.result_pairs import Trait
 from samcheck.analysis.compare.statistics import (
     NOTHING_KNOWN,
     Noise,
@@ -38,7 +38,7 @@ FEWEST_RUNS = 3
 
 
 @dataclass(frozen=True)
-class Run:
+class NoiseRun:
     """One A/A run of a cell: when, and by benchmark the value of each process on its family's scale."""
 
     started: str
@@ -51,7 +51,7 @@ class MachineRuns:
 
     device: str
     driver: str
-    cells: dict[str, list[Run]] = field(default_factory=dict)
+    cells: dict[str, list[NoiseRun]] = field(default_factory=dict)
 
 
 _RUNS: TypeAdapter[MachineRuns] = TypeAdapter(MachineRuns)
@@ -75,10 +75,10 @@ def load(path: Path) -> MachineRuns | None:
         raise BadInput(f"{path}: not a file of A/A runs: {str(error).splitlines()[0]}") from None
 
 
-def run_of(result: CellResult) -> Run | None:
+def run_of(result: CellResult) -> NoiseRun | None:
     """A result as an A/A run; None where nothing in it was measured undisturbed."""
     found = {str(each.key): [*each.values] for each in measures(result) if _varies(each)}
-    return Run(result.started, found) if found else None
+    return NoiseRun(result.started, found) if found else None
 
 
 def _varies(measure: Measure) -> bool:
@@ -96,7 +96,7 @@ def added(kept: MachineRuns, found: Iterable[CellResult]) -> MachineRuns:
     return MachineRuns(kept.device, kept.driver, cells)
 
 
-def count(runs: Sequence[Run]) -> int:
+def count(runs: Sequence[NoiseRun]) -> int:
     """How many runs there are of the number that has the most: some runs are of other variants."""
     return max(Counter(name for run in runs for name in run.values).values(), default=0)
 
@@ -106,7 +106,9 @@ def unlike(found: Sequence[CellResult]) -> Iterator[str]:
     first: dict[str, CellResult] = {}
     for result in found:
         base = first.setdefault(result.cell.id, result)
-        changed = [each for each in pairs.differences(base, result) if each.trait is not Trait.SAMCHECK]
+        changed = [
+            each for each in result_pairs.differences(base, result) if each.trait is not Trait.SAMCHECK
+        ]
         if changed:
             what = "; ".join(map(str, changed))
             yield f"{result.cell.id} of {base.started} and of {result.started} differ: {what}"
@@ -133,7 +135,7 @@ def store(root: Path, kept: MachineRuns) -> Path:
     return path
 
 
-def of_runs(runs: Sequence[Run]) -> dict[str, Noise]:
+def of_runs(runs: Sequence[NoiseRun]) -> dict[str, Noise]:
     """The noise of each number; nothing where there are too few runs to know.
 
     Those of a kind are drawn towards each other: memory varies by a hundredth where times vary by a quarter.
@@ -146,7 +148,7 @@ def of_runs(runs: Sequence[Run]) -> dict[str, Noise]:
     return {name: noise for names in kinds.values() for name, noise in _of_kind(runs, names).items()}
 
 
-def _of_kind(runs: Sequence[Run], names: Sequence[str]) -> dict[str, Noise]:
+def _of_kind(runs: Sequence[NoiseRun], names: Sequence[str]) -> dict[str, Noise]:
     groups = [[run.values[name] for run in runs if run.values.get(name)] for name in names]
     process = moderated([within(group) for group in groups])
     run = moderated([between(group) for group in groups])

@@ -52,7 +52,7 @@ class Verdict:
 
 
 @dataclass(frozen=True)
-class Pair:
+class MeasurePair:
     """The same number in the base and in the new results; None where one of them lacks it."""
 
     row: str
@@ -78,7 +78,7 @@ class Pair:
         return found
 
 
-def decide(pairs: Sequence[Pair], alpha: float = ALPHA) -> list[Verdict]:
+def decide(pairs: Sequence[MeasurePair], alpha: float = ALPHA) -> list[Verdict]:
     """A verdict for each pair, in their order."""
     in_turns = _in_turns(pairs)
     found = [_comparable(pair, in_turns.get(number)) for number, pair in enumerate(pairs)]
@@ -103,13 +103,13 @@ def _confidences(ps: Sequence[float], alpha: float) -> list[float]:
     return [1 - alpha / (len(ps) - ranks[number]) for number in range(len(ps))]
 
 
-def _in_turns(pairs: Sequence[Pair]) -> dict[int, Difference]:
+def _in_turns(pairs: Sequence[MeasurePair]) -> dict[int, Difference]:
     """The differences of those pairs, by their places, whose processes took turns."""
     ratios = {number: each for number, pair in enumerate(pairs) if len(each := pair.ratios) > 1}
     return dict(zip(ratios, statistics.in_turns([*ratios.values()]), strict=True))
 
 
-def _comparable(pair: Pair, in_turns: Difference | None) -> Difference | Verdict:
+def _comparable(pair: MeasurePair, in_turns: Difference | None) -> Difference | Verdict:
     """The difference of a pair that can be weighed against noise, else what it is instead."""
     base, new = pair.base, pair.new
     if base is None or new is None:
@@ -132,7 +132,7 @@ def _comparable(pair: Pair, in_turns: Difference | None) -> Difference | Verdict
     )
 
 
-def _apart(pair: Pair, base: Measure, new: Measure) -> str:
+def _apart(pair: MeasurePair, base: Measure, new: Measure) -> str:
     """Why the two numbers say nothing about each other, else empty."""
     if pair.apart and not base.family.exact:
         return pair.apart
@@ -145,7 +145,7 @@ def _apart(pair: Pair, base: Measure, new: Measure) -> str:
     )
 
 
-def _exact(pair: Pair, change: float) -> Verdict:
+def _exact(pair: MeasurePair, change: float) -> Verdict:
     """A number without noise: any change that matters is real."""
     family = pair.either.family
     if abs(change) <= family.scaled_margin:
@@ -157,7 +157,7 @@ def _direction(family: Family, change: float) -> str:
     return "regressed" if change * family.worse > 0 else "improved"
 
 
-def _judged(pair: Pair, found: Difference, confidence: float, real: float | None) -> Verdict:
+def _judged(pair: MeasurePair, found: Difference, confidence: float, real: float | None) -> Verdict:
     """Three-valued: changed, certainly not changed by as much as matters, or not to be told.
 
     `real`: the confidence with which there is a change at all, None where there is not enough.
@@ -177,7 +177,7 @@ def _judged(pair: Pair, found: Difference, confidence: float, real: float | None
     return replace(judged, interval=(low, high), assumed=pair.noise.assumed and not pair.met)
 
 
-def _verdict(pair: Pair, verdict: str, reason: str = "", change: float | None = None) -> Verdict:
+def _verdict(pair: MeasurePair, verdict: str, reason: str = "", change: float | None = None) -> Verdict:
     measure = pair.either
     check = measure.check
     return Verdict(

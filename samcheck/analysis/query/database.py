@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
 
-from samcheck.analysis.query import limits
+from samcheck.analysis.query import memory_limit
 from samcheck.errors import BadInput
 from samcheck.sanitize import visible, visible_lines
 from samcheck.storage.index import parquet, tables
@@ -27,7 +27,7 @@ FETCHED = 100
 
 
 @dataclass(frozen=True)
-class Answer:
+class QueryResult:
     """Names of columns, and rows one at a time."""
 
     columns: Sequence[str]
@@ -64,7 +64,7 @@ def opened(index: ResultsIndex, memory: int) -> Iterator[Any]:
         yield duck
 
 
-def ask(duck: Any, sql: str, memory: str) -> Answer:
+def ask(duck: Any, sql: str, memory: str) -> QueryResult:
     """The answer to one SELECT.
 
     Raises:
@@ -74,7 +74,7 @@ def ask(duck: Any, sql: str, memory: str) -> Answer:
         _require_question(duck, sql)
         found = interruptible(duck, partial(duck.execute, sql))
         columns = [column[0] for column in found.description]
-        return Answer(columns, _fetched(found, sql, memory))
+        return QueryResult(columns, _fetched(found, sql, memory))
     except duck_error() as error:
         raise _explained(error, sql, memory) from None
 
@@ -134,7 +134,7 @@ def _explained(error: Exception, sql: str, memory: str) -> BadInput:
     import duckdb
 
     if isinstance(error, duckdb.OutOfMemoryException):
-        return limits.exceeded(memory)
+        return memory_limit.exceeded(memory)
     said = visible_lines(str(error))
     if isinstance(error, duckdb.ParserException) and RESERVED.search(sql):
         said += "\n\n`check` and `group` are words of SQL: the columns are check_id and check_group"

@@ -15,7 +15,7 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from samcheck.analysis.query.database import Answer
+from samcheck.analysis.query.database import QueryResult
 from samcheck.errors import BadInput
 from samcheck.report.exports import csv_rows
 from samcheck.sanitize import visible
@@ -26,7 +26,7 @@ SHOWN = 300
 _NUMBER = (int, float, type(None))
 
 
-def table(answer: Answer, most: int) -> Group:
+def table(answer: QueryResult, most: int) -> Group:
     """At most so many rows for a terminal, and a line that counts them."""
     some: list[list[str]] = []
     numbers = [True] * len(answer.columns)
@@ -47,7 +47,7 @@ def table(answer: Answer, most: int) -> Group:
     return Group(shown, Text(counted, style="dim"))
 
 
-def write_json(answer: Answer, stream: IO[bytes]) -> None:
+def write_json(answer: QueryResult, stream: IO[bytes]) -> None:
     """A list with an object for each row, one on a line, in ASCII.
 
     Raises:
@@ -63,7 +63,7 @@ def write_json(answer: Answer, stream: IO[bytes]) -> None:
     stream.write(b"\n]\n")
 
 
-def write_csv(answer: Answer, stream: IO[bytes]) -> None:
+def write_csv(answer: QueryResult, stream: IO[bytes]) -> None:
     """CSV in UTF-8 with a row of names, which no spreadsheet takes for formulas."""
     text = io.TextIOWrapper(stream, encoding="utf-8", newline="")
     writer = csv.writer(text, lineterminator="\n")

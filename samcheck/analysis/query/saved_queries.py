@@ -15,7 +15,7 @@ FOLDER = Path(__file__).with_name("questions")
 
 
 @dataclass(frozen=True)
-class Question:
+class SavedQuery:
     """SQL, and in words what it asks."""
 
     title: str
@@ -23,12 +23,12 @@ class Question:
 
 
 @cache
-def ready() -> Mapping[str, Question]:
+def ready() -> Mapping[str, SavedQuery]:
     """All that are ready, by their names."""
     found = {}
     for path in sorted(FOLDER.glob("*.sql")):
         text = path.read_text(encoding="utf-8")
-        found[path.stem] = Question(text.partition("\n")[0].removeprefix("-- "), text)
+        found[path.stem] = SavedQuery(text.partition("\n")[0].removeprefix("-- "), text)
     return found
 
 

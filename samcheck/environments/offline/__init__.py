@@ -93,7 +93,7 @@ def collect(spec: BundleSpec, folder: Path) -> list[str]:
         (folder / half).mkdir(parents=True)
         for pin in missing(resolved(spec, requirements), spec.has):
             name = bundle_main.key(pin.partition("==")[0])
-            _uv(*_options(spec), "--no-deps", "--target", str(folder / half / name), pin)
+            _uv("pip", "install", "-q", *_for(spec), "--no-deps", "--target", str(folder / half / name), pin)
             taken.append(pin)
     shutil.copy(Path(bundle_main.__file__), folder / "__main__.py")
     (folder / "oracle").mkdir()
@@ -146,10 +146,6 @@ def missing(pins: Sequence[str], has: Sequence[Requirement]) -> list[str]:
 
 def _for(spec: BundleSpec) -> list[str]:
     return ["--python-version", spec.python, "--python-platform", PLATFORM, "--only-binary", ":all:"]
-
-
-def _options(spec: BundleSpec) -> list[str]:
-    return ["pip", "install", "-q", *_for(spec)]
 
 
 def _uv(*arguments: str) -> str:

@@ -36,8 +36,12 @@ class Turns:
     def __init__(self, folder: str) -> None:
         # Each waits until the other end is opened, too.
         said, heard = (os.path.join(folder, name) for name in TURN_FIFOS)
-        self._said = open(said, "w", encoding="ascii")  # noqa: SIM115
-        self._heard = open(heard, encoding="ascii")  # noqa: SIM115
+        self._said = open(said, "wb", buffering=0)  # noqa: SIM115
+        self._heard = open(heard, "rb")  # noqa: SIM115
+
+    def close(self) -> None:
+        self._said.close()
+        self._heard.close()
 
     def wait(self, check: int, turn: int) -> None:
         """Say where this process has got to, and let the other one on until that is not ahead of it.
@@ -46,8 +50,7 @@ class Turns:
             Deserted: there is nobody to wait for.
         """
         try:
-            self._said.write("{} {}\n".format(check, turn))
-            self._said.flush()
+            self._said.write("{} {}\n".format(check, turn).encode("ascii"))
         except BrokenPipeError:
             raise Deserted(DESERTED) from None
         if not self._heard.readline():

@@ -58,7 +58,8 @@ def features(weights_digest: str, pixels: np.ndarray, compute: Callable[[], np.n
 
 def _read(path: Path) -> Optional[np.ndarray]:
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        # Opened here: of a file that is no archive, NumPy leaves its own handle open.
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as archive:
             array: np.ndarray = archive["features"]
             os.utime(path)
             return array

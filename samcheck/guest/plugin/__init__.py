@@ -15,9 +15,10 @@ import pytest
 
 from ..benchmark import heap
 from ..benchmark.turns import HEAP_KEPT, PARTNER, START, Turns
+from ..defects.watch import DefectWatch
 from ..journal import EventWriter
 from ..models.variants import VARIANTS, discover
-from ..record import BENCHMARK_SECONDS, CHECK_SECONDS, PRECISION_NAMES
+from ..record import BENCHMARK_SECONDS, CHECK_SECONDS, PRECISION_NAMES, CheckOutcome
 from .check_selection import check_id, choose, is_skipped, of_other_groups, require_groups
 from .journal_writer import JournalWriter
 from .outcome import REPORTS, RESULT, describe, parameters, verdict
@@ -69,6 +70,7 @@ def pytest_configure(config: pytest.Config) -> None:
         # How much memory a process fetches again is chance, and would be taken for a difference.
         config.stash[HEAP_KEPT] = heap.keep_freed_memory()
         config.stash[PARTNER] = Turns(folder)
+        config.add_cleanup(config.stash[PARTNER].close)
         config.stash[PARTNER].wait(*START)
 
 
@@ -153,14 +155,16 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
         return
     outcome, reason, details = verdict(item, reports)
     watch = item.stash.get(WATCH, None)
+    met = watch if watch is not None and outcome is watch.outcome else DefectWatch()
     item.stash[RESULT] = describe(
         item,
         outcome,
         reason=reason,
         details=details,
-        defect=watch.defect if watch is not None and outcome in ("known", "fixed") else None,
+        defect=met.defect,
+        evidence=met.evidence,
         seconds=round(sum(phase.duration for phase in reports), 4),
-        **noted(item, outcome == "failed"),
+        **noted(item, outcome is CheckOutcome.FAILED),
     )
 
 

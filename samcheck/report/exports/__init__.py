@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import IO
 
-from samcheck.report.exports import badge, csv_rows, document, junit, workflow
+from samcheck.report.exports import badge, csv_rows, github_workflow, json_document, junit
 from samcheck.storage.index import parquet
 from samcheck.storage.results import Stored
 
@@ -13,11 +13,11 @@ from samcheck.storage.results import Stored
 Export = Callable[[Iterable[Stored], list[str], IO[bytes]], None]
 
 FORMATS: dict[str, Export] = {
-    "json": document.write,
+    "json": json_document.write,
     "csv": csv_rows.write,
     "parquet": parquet.write,
     "junit": junit.write,
     "badge": badge.write,
-    "annotations": workflow.write_annotations,
-    "summary": workflow.write_summary,
+    "annotations": github_workflow.write_annotations,
+    "summary": github_workflow.write_summary,
 }

@@ -32,7 +32,7 @@ ENDINGS = {
 ERROR = "error"
 
 
-class Case(NamedTuple):
+class TestCase(NamedTuple):
     """A `<testcase>`, and how it ended: one of the values of `ENDINGS`, or `ERROR`."""
 
     xml: str
@@ -41,7 +41,7 @@ class Case(NamedTuple):
 
 
 @dataclass
-class Counts:
+class SuiteCounts:
     """Of a suite or of all."""
 
     tests: int = 0
@@ -56,7 +56,7 @@ def write(found: Iterable[Stored], problems: list[str], stream: IO[bytes]) -> No
 
     What is none of passed, skipped or failed keeps its own word as the type.
     """
-    whole = Counts()
+    whole = SuiteCounts()
     with TemporaryFile() as suites:  # the counts of all stand before the first
         for each in found:
             suites.write(_suite(each, whole).encode())
@@ -72,7 +72,7 @@ def write(found: Iterable[Stored], problems: list[str], stream: IO[bytes]) -> No
     stream.write(b"</testsuites>")
 
 
-def _suite(stored: Stored, whole: Counts) -> str:
+def _suite(stored: Stored, whole: SuiteCounts) -> str:
     result = stored.result
     name = _attribute(f"{stored.device}.{stored.driver}.{result.name}")
     properties = [
@@ -85,10 +85,10 @@ def _suite(stored: Stored, whole: Counts) -> str:
     return _joined(head, f"<properties>{''.join(properties)}</properties>", cases, whole)
 
 
-def _joined(head: str, properties: str, cases: list[Case], whole: Counts) -> str:
+def _joined(head: str, properties: str, cases: list[TestCase], whole: SuiteCounts) -> str:
     """A suite, which is added to the counts of all."""
     endings = [case.ending for case in cases]
-    mine = Counts(len(cases), *(endings.count(each) for each in ("failure", ERROR, "skipped")))
+    mine = SuiteCounts(len(cases), *(endings.count(each) for each in ("failure", ERROR, "skipped")))
     mine.time = round(sum(case.seconds for case in cases), 3)
     for name, value in vars(mine).items():
         setattr(whole, name, getattr(whole, name) + value)
@@ -109,16 +109,16 @@ def _properties(result: CellResult) -> Iterator[tuple[str, str]]:
             yield name, str(getattr(result.observed, name) or "none")
 
 
-def _case(suite: str, check: CheckResult) -> Case:
+def _case(suite: str, check: CheckResult) -> TestCase:
     ending, seconds = ENDINGS.get(check.outcome, ERROR), max(check.seconds, 0.0)
     start = f'<testcase name="{_attribute(check.check)}" classname="{suite}" time="{seconds}"'
     if check.outcome is CheckOutcome.PASSED:
-        return Case(f"{start} />", ending, seconds)
+        return TestCase(f"{start} />", ending, seconds)
     if check.outcome is CheckOutcome.FIXED:
         said = f"<system-out>{escape(visible(reason_of(check)))}</system-out>"
     else:
         said = _ending(ending, reason_of(check), check.outcome, visible_lines(check.details))
-    return Case(f"{start}>{said}</testcase>", ending, seconds)
+    return TestCase(f"{start}>{said}</testcase>", ending, seconds)
 
 
 def _ending(tag: str, message: str, kind: str, details: str = "") -> str:
@@ -126,9 +126,9 @@ def _ending(tag: str, message: str, kind: str, details: str = "") -> str:
     return f"{start}>{escape(details)}</{tag}>" if details else f"{start} />"
 
 
-def _error(suite: str, name: str, message: str, kind: str) -> Case:
+def _error(suite: str, name: str, message: str, kind: str) -> TestCase:
     start = f'<testcase name="{_attribute(name)}" classname="{suite}" time="0.0">'
-    return Case(f"{start}{_ending(ERROR, message, kind)}</testcase>", ERROR)
+    return TestCase(f"{start}{_ending(ERROR, message, kind)}</testcase>", ERROR)
 
 
 @lru_cache(maxsize=8192)  # the checks of thousands of results have the same names and reasons
@@ -136,7 +136,7 @@ def _attribute(text: str) -> str:
     return escape(visible(text), {'"': "&quot;"})
 
 
-def _unreadable(problems: list[str], whole: Counts) -> str:
+def _unreadable(problems: list[str], whole: SuiteCounts) -> str:
     name = "files that are not results"
     cases = [_error(name, each.partition(": ")[0], each, "unreadable") for each in problems]
     return _joined(f'name="{name}"', "", cases, whole)

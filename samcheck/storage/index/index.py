@@ -274,14 +274,10 @@ def _listed(folder: Path) -> Parts:
             name: {file: Stamp(*stamp) for file, stamp in listed.items()}
             for name, listed in content["parts"].items()
             # DuckDB would wait for what a FIFO says.
-            if all(_is_part(_file(folder, name, table)) for table in ("cells", "checks"))
+            if all(owned.has_file(folder, _file(folder, name, table).name) for table in ("cells", "checks"))
         }
     except (BadInput, OSError, ValueError, KeyError, TypeError, AttributeError):
         return {}
-
-
-def _is_part(path: Path) -> bool:
-    return owned.has_file(path.parent, path.name)
 
 
 def _sweep(folder: Path, held: Parts) -> None:

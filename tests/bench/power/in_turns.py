@@ -16,7 +16,7 @@ from statistics import median, pstdev
 from samcheck.analysis.compare import verdicts
 from samcheck.analysis.compare.measures import LATENCY, Key, Measure
 from samcheck.analysis.compare.statistics import NOTHING_KNOWN
-from samcheck.analysis.compare.verdicts import Pair
+from samcheck.analysis.compare.verdicts import MeasurePair
 from tests.bench.power.peers import Samples
 
 #: Pairs of processes of one table: the default of `samcheck interleave`.
@@ -62,7 +62,7 @@ class Table:
     def judged(self) -> dict[str, str]:
         """samcheck's verdict on each benchmark."""
         pairs = [
-            Pair("", *(_measure(name, side) for side in self.sides[name]), NOTHING_KNOWN, met=True)
+            MeasurePair("", *(_measure(name, side) for side in self.sides[name]), NOTHING_KNOWN, met=True)
             for name in self.names
         ]
         return {each.key.check: each.verdict for each in verdicts.decide(pairs)}

@@ -13,9 +13,9 @@ from statistics import median, pstdev
 
 from samcheck.analysis.compare import noise, verdicts
 from samcheck.analysis.compare.measures import LATENCY, Key, Measure
-from samcheck.analysis.compare.noise import Run
+from samcheck.analysis.compare.noise import NoiseRun
 from samcheck.analysis.compare.statistics import Noise
-from samcheck.analysis.compare.verdicts import Pair
+from samcheck.analysis.compare.verdicts import MeasurePair
 from tests.bench.power.peers import Samples
 
 #: Processes of one run: the default of the full tier, less where a series is too short for enough such runs.
@@ -90,7 +90,7 @@ def known(processes: Sequence[Mapping[str, list[float]]], taken: set[int], per_r
     chunks = [free[start : start + per_run] for start in range(0, len(free) - per_run + 1, per_run)]
     runs = [window([processes[number] for number in chunk]) for chunk in chunks]
     return noise.of_runs(
-        [Run(str(n), {name: values(run[name]) for name in run}) for n, run in enumerate(runs)]
+        [NoiseRun(str(n), {name: values(run[name]) for name in run}) for n, run in enumerate(runs)]
     )
 
 
@@ -125,5 +125,5 @@ class Table:
         for name in self.names:
             key = Key(name, "wall_ms")
             sides = [Measure(key, LATENCY, tuple(values(side))) for side in self.samples(name)]
-            pairs.append(Pair("", *sides, self.noises[name]))
+            pairs.append(MeasurePair("", *sides, self.noises[name]))
         return {each.key.check: each.verdict for each in verdicts.decide(pairs)}

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from samcheck import paths
-from samcheck.analysis.advise import comparison
+from samcheck.analysis.advise import result_comparison
 from samcheck.analysis.advise.evidence import Evidence
-from samcheck.analysis.advise.summary import Answer
+from samcheck.analysis.advise.summary import UpgradeAnswer
 from samcheck.analysis.advise.verdict import VERDICTS, Advice
 from samcheck.facts import Facts, gpu_support
 from samcheck.facts.compatibility import Obstacle
@@ -27,7 +27,9 @@ HEADS = {
 }
 
 
-def lines(answer: Answer, facts: Facts, commands: Sequence[str], everything: bool = False) -> Iterator[str]:
+def lines(
+    answer: UpgradeAnswer, facts: Facts, commands: Sequence[str], everything: bool = False
+) -> Iterator[str]:
     """The question, the answer in one line, and what it rests on."""
     most = 10**9 if everything else SHOWN
     yield answer.headline
@@ -113,7 +115,7 @@ def _results(advice: Advice, named: bool, most: int) -> Iterator[str]:
         differs = "; ".join(advice.nearby.differs)
         yield from _evidence(f"{name}nearest measured, decides nothing ({differs})", advice.nearby)
     for pair in advice.changed:
-        yield from (f"  {line}" for line in comparison.lines(pair, most))
+        yield from (f"  {line}" for line in result_comparison.lines(pair, most))
 
 
 def _evidence(label: str, each: Evidence) -> Iterator[str]:
@@ -145,7 +147,7 @@ def place(path: Path) -> str:
     return whole.relative_to(paths.CHECKOUT).as_posix() if whole.is_relative_to(paths.CHECKOUT) else str(path)
 
 
-def _context(answer: Answer, facts: Facts, most: int) -> Iterator[str]:
+def _context(answer: UpgradeAnswer, facts: Facts, most: int) -> Iterator[str]:
     along = list(dict.fromkeys(text for each in answer.advices for text in each.along))
     if along:
         yield "CHANGES ALONG (predicted from facts)"
@@ -181,7 +183,7 @@ def _some(ids: Sequence[str], most: int) -> str:
 
 
 def markdown(
-    answer: Answer, facts: Facts, commands: Sequence[str], everything: bool = False
+    answer: UpgradeAnswer, facts: Facts, commands: Sequence[str], everything: bool = False
 ) -> Iterator[str]:
     """The same as Markdown: the answer in bold, then nested lists."""
     headline, question, *others = lines(answer, facts, commands, everything)

@@ -7,18 +7,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from samcheck.analysis.attribute import search
-from samcheck.analysis.attribute.cases import CELL_AXES, CHECK_AXES, ENVIRONMENT, Case, sign
+from samcheck.analysis.attribute import conjunction_search
+from samcheck.analysis.attribute.cases import CELL_AXES, CHECK_AXES, ENVIRONMENT, AttributionCase, sign
+from samcheck.analysis.attribute.conjunction_search import Conjunction, Explanation
+from samcheck.analysis.attribute.distinguishing_cell import DistinguishingCell, telling
 from samcheck.analysis.attribute.literals import Literal, order
-from samcheck.analysis.attribute.next_cell import Telling, telling
-from samcheck.analysis.attribute.search import Conjunction, Explanation
 from samcheck.facts import Facts
 from samcheck.guest.record import CheckOutcome, CheckResult
 from samcheck.matrix import axes
 
 
 @dataclass(frozen=True)
-class Group:
+class Cause:
     """One cause.
 
     Attributes:
@@ -33,12 +33,12 @@ class Group:
 
     checks: tuple[str, ...]
     tried: int
-    inside: tuple[Case, ...]
-    outside: tuple[Case, ...]
+    inside: tuple[AttributionCase, ...]
+    outside: tuple[AttributionCase, ...]
     explanation: Explanation
     which: tuple[Conjunction, ...]
     nearest: tuple[tuple[Literal, str], ...]
-    telling: Telling | None
+    telling: DistinguishingCell | None
     narrow: tuple[tuple[str, ...], ...]
     by_group: Mapping[str, int]
     defects: tuple[str, ...]
@@ -50,8 +50,8 @@ class Group:
 
 
 def attribute(
-    cases: Sequence[Case], wanted: frozenset[CheckOutcome], chosen: frozenset[str], facts: Facts
-) -> list[Group]:
+    cases: Sequence[AttributionCase], wanted: frozenset[CheckOutcome], chosen: frozenset[str], facts: Facts
+) -> list[Cause]:
     """The causes of outcomes among the `chosen` checks, those of most checks first."""
     signs = {check: [sign(case.checks.get(check), wanted) for case in cases] for check in sorted(chosen)}
     patterns: dict[tuple[int, ...], list[str]] = {}
@@ -64,12 +64,12 @@ def attribute(
 
 
 def _group(
-    cases: Sequence[Case],
+    cases: Sequence[AttributionCase],
     signs: Mapping[str, list[bool | None]],
     inside: tuple[int, ...],
     checks: Sequence[str],
     facts: Facts,
-) -> Group:
+) -> Cause:
     outside = [at for at in range(len(cases)) if any(signs[check][at] is False for check in checks)]
     others = [
         check
@@ -77,11 +77,13 @@ def _group(
         if check != ENVIRONMENT.check and any(each[at] is False for at in inside)
     ]
     yes, no = [cases[at] for at in inside], [cases[at] for at in outside]
-    explanation = search.explain([each.values for each in yes], [each.values for each in no], CELL_AXES)
+    explanation = conjunction_search.explain(
+        [each.values for each in yes], [each.values for each in no], CELL_AXES
+    )
     nearest = _thresholds(explanation.exact, yes, no)
     results = {name: check for case in cases for name, check in case.checks.items()}
     mine = [cases[at].checks[check] for at in inside for check in checks]
-    return Group(
+    return Cause(
         tuple(checks),
         len(checks) + len(others),
         tuple(yes),
@@ -100,7 +102,7 @@ def _which(mine: Sequence[CheckResult], others: Sequence[CheckResult]) -> tuple[
     """What the checks are, in terms of their own axes, where that is exact."""
     if not others:
         return ()
-    return search.explain(
+    return conjunction_search.explain(
         [_fields(each) for each in mine], [_fields(each) for each in others], CHECK_AXES
     ).exact
 
@@ -109,13 +111,15 @@ def _fields(check: CheckResult) -> dict[str, str]:
     return {axis: value for axis in CHECK_AXES if (value := getattr(check, axis)) is not None}
 
 
-def _thresholds(found: Sequence[Conjunction], yes: Sequence[Case], no: Sequence[Case]) -> dict[Literal, str]:
+def _thresholds(
+    found: Sequence[Conjunction], yes: Sequence[AttributionCase], no: Sequence[AttributionCase]
+) -> dict[Literal, str]:
     """The value nearest to each threshold, on its other side, among the rows that nothing else decides."""
     nearest: dict[Literal, str] = {}
     for conjunction in found:
         for literal in conjunction:
             rest = tuple(each for each in conjunction if each != literal)
-            kept_out = [case.values for case in no if search.holds(rest, case.values)]
+            kept_out = [case.values for case in no if conjunction_search.holds(rest, case.values)]
             value = _nearest(literal, [row[literal.axis] for row in kept_out if literal.axis in row], yes)
             if value:
                 nearest.setdefault(literal, value)
@@ -123,7 +127,7 @@ def _thresholds(found: Sequence[Conjunction], yes: Sequence[Case], no: Sequence[
 
 
 def _narrow(
-    exact: Sequence[Conjunction], nearest: Mapping[Literal, str], yes: Sequence[Case], facts: Facts
+    exact: Sequence[Conjunction], nearest: Mapping[Literal, str], yes: Sequence[AttributionCase], facts: Facts
 ) -> tuple[tuple[str, ...], ...]:
     """Bisects where a threshold is not the only one there can be; else as in a cell with the outcome."""
     found = []
@@ -134,7 +138,7 @@ def _narrow(
     return tuple(found)
 
 
-def _bisect(literal: Literal, other: str, yes: Sequence[Case], facts: Facts) -> tuple[str, ...]:
+def _bisect(literal: Literal, other: str, yes: Sequence[AttributionCase], facts: Facts) -> tuple[str, ...]:
     """Its options; empty where no value lies between the two that were run."""
     axis = literal.axis
     above = partial(order, axis)
@@ -148,7 +152,7 @@ def _bisect(literal: Literal, other: str, yes: Sequence[Case], facts: Facts) -> 
     return (*torch, "--good", good, "--bad", bad, "--python", cell.python, *numpy)
 
 
-def _nearest(literal: Literal, values: Sequence[str], yes: Sequence[Case]) -> str:
+def _nearest(literal: Literal, values: Sequence[str], yes: Sequence[AttributionCase]) -> str:
     """For ``>=`` the highest value below it; for ``<`` the highest that has the outcome."""
     if literal.relation == "=":
         return ""

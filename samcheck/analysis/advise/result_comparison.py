@@ -8,13 +8,13 @@ from dataclasses import dataclass
 
 from samcheck.analysis import compare
 from samcheck.analysis.advise.evidence import Evidence
-from samcheck.analysis.compare import changes, grouping
-from samcheck.analysis.compare.changes import Change
-from samcheck.analysis.compare.comparison import Known
+from samcheck.analysis.compare import grouping, outcome_changes
+from samcheck.analysis.compare.comparison import NoiseLookup
+from samcheck.analysis.compare.outcome_changes import OutcomeChange
 
 
 @dataclass(frozen=True)
-class Changed:
+class ResultComparison:
     """A comparison of two results of one device.
 
     Attributes:
@@ -26,7 +26,7 @@ class Changed:
     found: compare.Comparison
     nearby: bool
 
-    def of_kind(self, kind: str) -> list[Change]:
+    def of_kind(self, kind: str) -> list[OutcomeChange]:
         """Checks whose outcome changed in that way."""
         return [each for each in self.found.changes if each.kind == kind and each.check]
 
@@ -42,9 +42,9 @@ class Changed:
         return (*text, f"numbers regressed: {len(slow)}") if slow else text
 
 
-def compared(base: Evidence, new: Evidence, known: Known, nearby: bool = False) -> Changed:
+def compared(base: Evidence, new: Evidence, known: NoiseLookup, nearby: bool = False) -> ResultComparison:
     """Two results, with what is `known` of the noise of their benchmarks."""
-    return Changed(base, new, compare.compare([base.result], [new.result], known), nearby)
+    return ResultComparison(base, new, compare.compare([base.result], [new.result], known), nearby)
 
 
 def slower(found: compare.Comparison) -> list[compare.Verdict]:
@@ -52,12 +52,12 @@ def slower(found: compare.Comparison) -> list[compare.Verdict]:
     return [each for each in found.verdicts if each.verdict == "regressed"]
 
 
-def lines(changed: Changed, most: int) -> Iterator[str]:
+def lines(changed: ResultComparison, most: int) -> Iterator[str]:
     """Outcomes by kind and numbers by verdict, at most so many lines of each."""
     found = changed.found
     quiet = not any(each.check for each in found.changes)
     yield "no check has another outcome than now" if quiet else "checks with another outcome than now:"
-    for kind in changes.KINDS:
+    for kind in outcome_changes.KINDS:
         yield from (f"  {line}" for line in _outcomes(kind, changed.of_kind(kind), most))
     counts = Counter(each.verdict for each in found.verdicts)
     yield f"numbers: {', '.join(f'{count} {word}' for word, count in counts.items()) or 'none to compare'}"
@@ -71,7 +71,7 @@ def lines(changed: Changed, most: int) -> Iterator[str]:
         yield f"note: measured by samcheck {one} and {other}; a change may come from that"
 
 
-def _outcomes(kind: str, found: list[Change], most: int) -> Iterator[str]:
+def _outcomes(kind: str, found: list[OutcomeChange], most: int) -> Iterator[str]:
     if not found:
         return
     groups = Counter(each.group for each in found)

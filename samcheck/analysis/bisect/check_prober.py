@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from samcheck import files
-from samcheck.analysis.bisect.bisect import Tried
+from samcheck.analysis.bisect.bisection import CheckRun
 from samcheck.analysis.bisect.candidate_values import Candidate
 from samcheck.errors import BadInput, BuildFailed
 from samcheck.guest.record import CellResult
@@ -21,27 +21,26 @@ from samcheck.storage import results
 
 
 @dataclass(frozen=True)
-class Trying:
-    """A `Prober` (see `bisect`). `folder` keeps what was run: never the store of full results."""
+class CheckProber:
+    """A `Prober` (see `bisection`). `folder` keeps what was run: never the store of full results."""
 
     settings: Settings
     folder: Path
     shown: Display
 
-    def __call__(self, candidate: Candidate, number: int) -> Tried:
+    def __call__(self, candidate: Candidate, number: int) -> CheckRun:
         folder = self.folder / candidate.cell.id / str(number)
         kept = folder / "result.json"
-        result = _kept(kept, candidate)
+        result = _stored_result(kept, candidate)
         if result is not None and not result.outcome.is_retried:
-            return Tried(result, built=(folder / "built").exists(), resumed=True)
-        new = self._is_new(candidate)
-        if new:
+            return CheckRun(result, built=(folder / "built").exists(), resumed=True)
+        if self._is_new(candidate):
             folder.mkdir(parents=True, exist_ok=True)
             (folder / "built").touch()  # before: a killed start has built it all the same
         (result,) = side_by_side([self._run(candidate, folder)], self.settings.gates)
         files.write_atomically(kept, results.to_json(result))
         built = (folder / "built").exists() and not result.outcome.is_retried
-        return Tried(result, built)
+        return CheckRun(result, built)
 
     def _is_new(self, candidate: Candidate) -> bool:
         try:
@@ -52,11 +51,11 @@ class Trying:
             return False  # its result will say so
 
     def _run(self, candidate: Candidate, folder: Path) -> Callable[[], CellResult]:
-        watched = self.shown.cell(candidate.cell.id)
-        return partial(cell_runner.run_cell, PlannedCell(candidate.cell), self.settings, folder, watched)
+        cell_display = self.shown.cell(candidate.cell.id)
+        return partial(cell_runner.run_cell, PlannedCell(candidate.cell), self.settings, folder, cell_display)
 
 
-def _kept(path: Path, candidate: Candidate) -> CellResult | None:
+def _stored_result(path: Path, candidate: Candidate) -> CellResult | None:
     """The result of an earlier start; one of another cell says nothing of this one, wherever it lies."""
     try:
         result = results.read(path)

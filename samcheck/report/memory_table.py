@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from samcheck.guest.memory_model import STEPS
 from samcheck.guest.record import PRECISION_NAMES, VARIANT_TIERS, CellResult, CheckResult
 from samcheck.report.escaping import escape, grid, row_name
-from samcheck.report.rows import Head, bare, by_machine
+from samcheck.report.table_rows import ResultEntry, bare, by_machine
 from samcheck.storage.results import Stored
 
 GROUP = "peaks"
@@ -48,7 +48,7 @@ HEADS = ("cell", "variant", "precision", "step", "tensors, MiB", "process, MiB",
 
 
 @dataclass(frozen=True)
-class Peaks(Head):
+class Peaks(ResultEntry):
     """What one result says of memory, as lines of the three tables."""
 
     lines: Sequence[Sequence[str]]

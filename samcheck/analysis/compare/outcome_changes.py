@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from samcheck.analysis.compare.pairs import Row
+from samcheck.analysis.compare.result_pairs import ResultPair
 from samcheck.guest.record import CellOutcome, CellResult, CheckOutcome, CheckResult
 
 #: From what matters most to what matters least.
@@ -12,7 +12,7 @@ KINDS = ("broken", "defect met", "no longer tried", "mended", "defect gone", "no
 
 
 @dataclass(frozen=True)
-class Change:
+class OutcomeChange:
     """An outcome that is another one now.
 
     Attributes:
@@ -34,7 +34,7 @@ class Change:
         return self.kind in ("broken", "defect met")
 
 
-def changes(row: Row) -> list[Change]:
+def changes(row: ResultPair) -> list[OutcomeChange]:
     """Every outcome of a pair that changed, the cell's own first where both were asked for the same."""
     if row.base is None or row.new is None:
         return []
@@ -48,7 +48,7 @@ def changes(row: Row) -> list[Change]:
             else "other"
         )
         reason = _reason(row.base, row.new)
-        found.append(Change(row.name, "", "", kind, row.base.outcome, row.new.outcome, reason))
+        found.append(OutcomeChange(row.name, "", "", kind, row.base.outcome, row.new.outcome, reason))
     before = {check.check: check for check in row.base.checks}
     for check in row.new.checks:
         old = before.get(check.check)
@@ -57,9 +57,9 @@ def changes(row: Row) -> list[Change]:
     return found
 
 
-def _change(row: str, old: CheckResult, new: CheckResult) -> Change:
+def _change(row: str, old: CheckResult, new: CheckResult) -> OutcomeChange:
     kind = _kind(old.outcome, new.outcome)
-    return Change(row, new.check, new.group, kind, old.outcome, new.outcome, _reason(old, new))
+    return OutcomeChange(row, new.check, new.group, kind, old.outcome, new.outcome, _reason(old, new))
 
 
 def _reason(old: CheckResult | CellResult, new: CheckResult | CellResult) -> str:

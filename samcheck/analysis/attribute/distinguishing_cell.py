@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
 
-from samcheck.analysis.attribute import search
-from samcheck.analysis.attribute.cases import Case
-from samcheck.analysis.attribute.search import Conjunction
+from samcheck.analysis.attribute import conjunction_search
+from samcheck.analysis.attribute.cases import AttributionCase
+from samcheck.analysis.attribute.conjunction_search import Conjunction
 from samcheck.cells import Cell
 from samcheck.facts import Facts, compatibility
 from samcheck.facts.requirements import numpy_of
@@ -16,7 +16,7 @@ from samcheck.matrix import axes
 
 
 @dataclass(frozen=True)
-class Telling:
+class DistinguishingCell:
     """A cell that can exist and was not run.
 
     Attributes:
@@ -33,14 +33,16 @@ class Telling:
     sound: bool = True
 
 
-def telling(found: Sequence[Conjunction], cases: Sequence[Case], facts: Facts) -> Telling:
+def telling(
+    found: Sequence[Conjunction], cases: Sequence[AttributionCase], facts: Facts
+) -> DistinguishingCell:
     """The cell that divides the explanations best, and of those one most like a cell that was run.
 
     A cell that is known not to work tells little of another trouble: it comes behind all others. Among the
     values that were run first, then among all that the facts know.
     """
     for wide in (False, True):
-        best, worth = Telling(None), (False, 0, 0)
+        best, worth = DistinguishingCell(None), (False, 0, 0)
         for each in _candidates(found, cases, facts, wide):
             assert each.cell is not None
             yes = sum(each.expected)
@@ -50,12 +52,12 @@ def telling(found: Sequence[Conjunction], cases: Sequence[Case], facts: Facts) -
                 best, worth = each, mine
         if best.cell is not None:
             return best
-    return Telling(None)
+    return DistinguishingCell(None)
 
 
 def _candidates(
-    found: Sequence[Conjunction], cases: Sequence[Case], facts: Facts, wide: bool
-) -> Iterator[Telling]:
+    found: Sequence[Conjunction], cases: Sequence[AttributionCase], facts: Facts, wide: bool
+) -> Iterator[DistinguishingCell]:
     """Every cell that was not run and can be installed, wherever something was run."""
     run = {(case.cell, *_place(case)) for case in cases}
     for cell, sound in _possible(found, cases, facts, wide):
@@ -63,16 +65,16 @@ def _candidates(
         for device, driver in sorted({_place(case) for case in cases}):
             if (cell, device, driver) not in run:
                 row = {**fields, "device": device, "driver": driver}
-                expected = tuple(search.holds(each, row) for each in found)
-                yield Telling(cell, device, driver, expected, sound)
+                expected = tuple(conjunction_search.holds(each, row) for each in found)
+                yield DistinguishingCell(cell, device, driver, expected, sound)
 
 
-def _place(case: Case) -> tuple[str, str]:
+def _place(case: AttributionCase) -> tuple[str, str]:
     return case.values["device"], case.values["driver"]
 
 
 def _possible(
-    found: Sequence[Conjunction], cases: Sequence[Case], facts: Facts, wide: bool
+    found: Sequence[Conjunction], cases: Sequence[AttributionCase], facts: Facts, wide: bool
 ) -> Iterator[tuple[Cell, bool]]:
     """Cells like those that were run, with other values on what is in question; whether they are sound."""
     about = {literal.axis for each in found for literal in each} | {"cuda"}  # which PyTorch has goes with it
@@ -91,7 +93,7 @@ def _possible(
             yield Cell(**fields), not kinds
 
 
-def _values(axis: str, cases: Sequence[Case], facts: Facts, wide: bool) -> list[str]:
+def _values(axis: str, cases: Sequence[AttributionCase], facts: Facts, wide: bool) -> list[str]:
     if not wide:
         return sorted({compatibility.fields(case.cell)[axis] for case in cases})
     return ["", *axes.known(axis, facts)] if axis == "numpy" else axes.known(axis, facts)

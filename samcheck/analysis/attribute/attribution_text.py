@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from samcheck.analysis.attribute.groups import Group
+from samcheck.analysis.attribute.causes import Cause
+from samcheck.analysis.attribute.conjunction_search import Conjunction, Rule
+from samcheck.analysis.attribute.distinguishing_cell import DistinguishingCell
 from samcheck.analysis.attribute.literals import Literal
-from samcheck.analysis.attribute.next_cell import Telling
-from samcheck.analysis.attribute.search import Conjunction, Rule
 from samcheck.guest.record import CheckOutcome
 
 MOST = 6  # explanations or names in a line
@@ -24,7 +24,7 @@ def words(conjunction: Conjunction, nearest: dict[Literal, str] | None = None) -
     return " and ".join(parts) or "everywhere"
 
 
-def lines(groups: Sequence[Group], outcome: str, count: int) -> Iterator[str]:
+def lines(groups: Sequence[Cause], outcome: str, count: int) -> Iterator[str]:
     """For people: each cause with its checks; `count` results were looked at."""
     if not groups:
         yield f"nothing is {outcome} in {count} results"
@@ -45,7 +45,7 @@ def _count(number: int, name: str) -> str:
     return f"{number} {name}{'s' if number != 1 else ''}"
 
 
-def _lines(group: Group, outcome: str) -> Iterator[str]:
+def _lines(group: Cause, outcome: str) -> Iterator[str]:
     yield ""
     count = len(group.inside) + len(group.outside)
     yield f"{_title(group)}: {outcome} in {len(group.inside)} of {_count(count, 'result')}"
@@ -78,14 +78,14 @@ def _alternatives(found: Sequence[Conjunction], nearest: dict[Literal, str] | No
     return " | ".join(words(each, nearest) for each in found[:MOST]) + more
 
 
-def _title(group: Group) -> str:
+def _title(group: Cause) -> str:
     if len(group.checks) == 1:
         return group.checks[0]
     kinds = _some([f"{number} {name}" for name, number in group.by_group.items()])
     return f"{len(group.checks)} checks of {group.tried} tried there ({kinds})"
 
 
-def _telling(telling: Telling, exact: Sequence[Conjunction]) -> str:
+def _telling(telling: DistinguishingCell, exact: Sequence[Conjunction]) -> str:
     if telling.cell is None:
         return "no cell that can exist would tell"
     where = f"on {telling.device}" + (f", driver {telling.driver}" if telling.driver != "none" else "")
@@ -93,7 +93,7 @@ def _telling(telling: Telling, exact: Sequence[Conjunction]) -> str:
     return f"a cell that would tell: {telling.cell.id} {where}: it is there if it is {_alternatives(yes)}"
 
 
-def _near(group: Group) -> Iterator[str]:
+def _near(group: Cause) -> Iterator[str]:
     if not group.explanation.union:
         yield "  no rule of up to three conditions explains these cells"
     for rule in group.explanation.union:
@@ -109,12 +109,12 @@ def _rule(rule: Rule, count: int) -> str:
     return f"{words(rule.literals)} (true of {rule.covers} of the {_count(count, 'result')}{wrong})"
 
 
-def as_json(groups: Sequence[Group]) -> list[dict[str, Any]]:
+def as_json(groups: Sequence[Cause]) -> list[dict[str, Any]]:
     """For programs."""
     return [_json(group) for group in groups]
 
 
-def _json(group: Group) -> dict[str, Any]:
+def _json(group: Cause) -> dict[str, Any]:
     found = group.explanation
     union = [(rule, _literals(rule.literals)) for rule in found.union]
     return {
@@ -137,7 +137,7 @@ def _literals(conjunction: Conjunction) -> list[str]:
     return [str(each) for each in conjunction]
 
 
-def _telling_json(telling: Telling | None) -> dict[str, Any] | None:
+def _telling_json(telling: DistinguishingCell | None) -> dict[str, Any] | None:
     if telling is None:
         return None
     return {

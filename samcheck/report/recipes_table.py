@@ -15,7 +15,7 @@ from samcheck.guest.record import CellResult, CheckOutcome, CheckResult
 from samcheck.report.escaping import escape, grid, row_name
 from samcheck.report.fields import UNRECORDED, Reason
 from samcheck.report.footnotes import Footnotes
-from samcheck.report.rows import Head, bare, by_machine
+from samcheck.report.table_rows import ResultEntry, bare, by_machine
 from samcheck.storage.results import Stored
 
 GROUP = "recipes"
@@ -73,7 +73,7 @@ Key = tuple[str, str]  # recipe and variant
 
 
 @dataclass(frozen=True, slots=True)
-class Tried:
+class RecipeOutcome:
     """What became of one recipe in one environment.
 
     Attributes:
@@ -89,13 +89,13 @@ class Tried:
 
 
 @dataclass(frozen=True)
-class Recipes(Head):
+class RecipeResults(ResultEntry):
     """The recipes of one result."""
 
-    tried: Mapping[Key, Tried]
+    tried: Mapping[Key, RecipeOutcome]
 
 
-def _tried(written: CheckResult | None, corrected: CheckResult | None) -> Tried:
+def _tried(written: CheckResult | None, corrected: CheckResult | None) -> RecipeOutcome:
     """The two checks of a recipe, of which each may be missing, joined."""
     verdict = min(map(_verdict, (written, corrected)), key=ORDER.index)
     decided_by = next((each for each in (written, corrected) if _verdict(each) == verdict), None)
@@ -106,7 +106,7 @@ def _tried(written: CheckResult | None, corrected: CheckResult | None) -> Tried:
     ]
     about = next((_about(each) for each in (written, corrected) if each and "title" in each.settings), None)
     # Thousands of results have often the same gains: each is kept once.
-    return Tried(verdict, tuple(notes), _once(_gains(decided_by)), about)
+    return RecipeOutcome(verdict, tuple(notes), _once(_gains(decided_by)), about)
 
 
 #: As are their notes.
@@ -146,13 +146,13 @@ def document(found: Iterable[Stored], facts: Facts) -> str:
     return of_recipes((each for stored in found for each in recipes(stored)), facts)
 
 
-def recipes(stored: Stored) -> list[Recipes]:
+def recipes(stored: Stored) -> list[RecipeResults]:
     """Those of one result; none where it has tried none."""
     found = tried(stored.result)
-    return [Recipes(stored.device, stored.driver, bare(stored.result), found)] if found else []
+    return [RecipeResults(stored.device, stored.driver, bare(stored.result), found)] if found else []
 
 
-def of_recipes(every: Iterable[Recipes], facts: Facts) -> str:
+def of_recipes(every: Iterable[RecipeResults], facts: Facts) -> str:
     """As `document`."""
     sections = [_section(*machine) for machine in by_machine(every)]
     return "\n".join([INTRODUCTION, *sections, *by_facts(facts)]) if sections else ""
@@ -169,7 +169,7 @@ def _key(check: CheckResult) -> Key:
     return sys.intern(recipe), sys.intern(variant)
 
 
-def tried(result: CellResult) -> dict[Key, Tried]:
+def tried(result: CellResult) -> dict[Key, RecipeOutcome]:
     """The recipes of one environment."""
     forms: dict[Key, dict[bool, CheckResult]] = {}
     for check in _checks(result):
@@ -177,7 +177,7 @@ def tried(result: CellResult) -> dict[Key, Tried]:
     return {key: _tried(pair.get(False), pair.get(True)) for key, pair in forms.items()}
 
 
-def _section(device: str, driver: str, rows: list[Recipes]) -> str:
+def _section(device: str, driver: str, rows: list[RecipeResults]) -> str:
     notes = Footnotes()
     # In the order of the newest environment: older pytests put checks into another order.
     every = dict.fromkeys(key for row in reversed(rows) for key in row.tried)
@@ -200,7 +200,7 @@ def _section(device: str, driver: str, rows: list[Recipes]) -> str:
     )
 
 
-def _shown(key: Key, rows: list[Recipes]) -> bool:
+def _shown(key: Key, rows: list[RecipeResults]) -> bool:
     """Not a size of SAM that was nowhere tried, beside a row of the small one."""
     tried_with = {row.tried[key].verdict for row in rows if key in row.tried}
     return key[1] in SMALL or not tried_with <= {"not tried", "not run"}
@@ -212,7 +212,7 @@ def _head(row: CellResult) -> str:
     return f"{row_name(row)}, {escape(device)}"
 
 
-def _row(key: Key, found: list[Tried | None], notes: Footnotes) -> list[str]:
+def _row(key: Key, found: list[RecipeOutcome | None], notes: Footnotes) -> list[str]:
     recipe, variant = key
     title, claimed = next((each.about for each in found if each and each.about), ("", ""))
     size = f" ({escape(variant)})" if variant not in SMALL else ""
@@ -225,7 +225,7 @@ def _claimed(metrics: Mapping[str, float]) -> Iterator[str]:
             yield text.format(metrics[CLAIMED + name])
 
 
-def _field(each: Tried | None, notes: Footnotes) -> str:
+def _field(each: RecipeOutcome | None, notes: Footnotes) -> str:
     if each is None:
         return f"{SIGNS['not run']} not run"
     return "<br>".join([f"{SIGNS[each.verdict]} {each.verdict}{notes.mark(each.notes)}", *each.measured])

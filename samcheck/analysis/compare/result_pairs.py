@@ -46,7 +46,7 @@ class EnvironmentDifference:
 
 
 @dataclass(frozen=True)
-class Row:
+class ResultPair:
     """Two results of one cell, or the only one.
 
     Attributes:
@@ -69,7 +69,7 @@ class Row:
         return self.base.turns is not None and self.base.turns == self.new.turns
 
 
-def rows(base: Sequence[CellResult], new: Sequence[CellResult], across: bool = False) -> list[Row]:
+def rows(base: Sequence[CellResult], new: Sequence[CellResult], across: bool = False) -> list[ResultPair]:
     """Results of a cell on a device side by side; one result on each side makes a pair whatever they are of.
 
     `across`: times of different machines are compared as well.
@@ -104,12 +104,12 @@ def _pairs(
         yield device if len(devices) > 1 else "", before.get(device), after.get(device)
 
 
-def _row(name: str, base: CellResult | None, new: CellResult | None, across: bool) -> Row:
+def _row(name: str, base: CellResult | None, new: CellResult | None, across: bool) -> ResultPair:
     if base is None or new is None:
-        return Row(name, base, new)
+        return ResultPair(name, base, new)
     changed = differences(base, new)
     apart = "" if across else "; ".join(str(each) for each in changed if each.trait.is_of_machine)
-    return Row(name, base, new, tuple(changed), apart)
+    return ResultPair(name, base, new, tuple(changed), apart)
 
 
 def differences(base: CellResult, new: CellResult) -> list[EnvironmentDifference]:

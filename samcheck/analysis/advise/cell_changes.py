@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from samcheck.analysis.advise.question import Question, values
+from samcheck.analysis.advise.question import UpgradeQuestion, values
 from samcheck.cells import Cell
 from samcheck.errors import BadInput
 from samcheck.facts import Facts, Release, compatibility, gpu_support
@@ -14,14 +14,16 @@ from samcheck.facts.gpu_support import Machine
 
 
 @dataclass(frozen=True)
-class Step:
+class CellChange:
     """What is there now, and what the change makes of it; where the driver changes, both are one cell."""
 
     before: Cell
     after: Cell
 
 
-def steps(question: Question, candidates: Sequence[Cell], facts: Facts) -> tuple[Step, ...]:
+def cell_changes(
+    question: UpgradeQuestion, candidates: Sequence[Cell], facts: Facts
+) -> tuple[CellChange, ...]:
     """The candidates that are what is there now; where none is, the candidates made so.
 
     Raises:
@@ -31,12 +33,12 @@ def steps(question: Question, candidates: Sequence[Cell], facts: Facts) -> tuple
     wanted = {**own, **question.at}
     now = [cell for cell in candidates if _is(cell, wanted, facts)]
     now = now or _moved(candidates, wanted, question.before, facts)
-    found: dict[tuple[str, ...], Step] = {}
+    found: dict[tuple[str, ...], CellChange] = {}
     for cell in now:
         # What is asked about by its number is named by it, also where a cell got it without naming it.
         before = replace(cell, numpy=question.old) if question.subject == "numpy" else cell
         after = _after(before, question, facts)
-        found.setdefault(tuple(values(before, facts).values()), Step(before, after))
+        found.setdefault(tuple(values(before, facts).values()), CellChange(before, after))
     return tuple(found.values())
 
 
@@ -71,7 +73,7 @@ def _with(cell: Cell, wanted: dict[str, str], on: Machine, facts: Facts) -> Cell
     return moved if keeps else replace(moved, cuda=_best(release, on, facts))
 
 
-def _after(before: Cell, question: Question, facts: Facts) -> Cell:
+def _after(before: Cell, question: UpgradeQuestion, facts: Facts) -> Cell:
     if question.subject == "driver":
         return before
     after = replace(before, **{question.subject: question.new})

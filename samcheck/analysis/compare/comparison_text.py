@@ -6,9 +6,9 @@ import math
 from collections import Counter
 from collections.abc import Iterator
 
-from samcheck.analysis.compare.changes import KINDS
 from samcheck.analysis.compare.comparison import Comparison
 from samcheck.analysis.compare.grouping import MOST, alike, lines
+from samcheck.analysis.compare.outcome_changes import KINDS
 from samcheck.analysis.compare.verdicts import VERDICTS
 from samcheck.report.escaping import escape
 

@@ -1,4 +1,4 @@
-"""Which value to try next, from what was seen so far (pure).
+"""Which value to try next, from the verdicts so far (pure).
 
 Values are numbered from the good end, 0, to the bad one. Everything is decided anew from all verdicts, so
 that an interrupted search goes on where it was once the finished ones are known again.
@@ -26,19 +26,19 @@ class Probe:
 
 
 @dataclass(frozen=True)
-class Answer:
+class Boundary:
     """The boundary, as close as it can be told.
 
     Attributes:
         good, bad: the last value that is good and the first that is bad.
         between: values between these two that could not be told: untestable, or flaky.
-        against: good ones behind `bad`: the outcome changes more than once, and this is the first change.
+        good_again: good ones behind `bad`: the outcome changes more than once, and this is the first change.
     """
 
     good: int
     bad: int
     between: tuple[int, ...] = ()
-    against: tuple[int, ...] = ()
+    good_again: tuple[int, ...] = ()
 
     @property
     def exact(self) -> bool:
@@ -46,7 +46,7 @@ class Answer:
 
 
 @dataclass(frozen=True)
-class Stuck:
+class WrongEnd:
     """An end is not what it was said to be, so that there is nothing to search."""
 
     at: int
@@ -60,17 +60,17 @@ def bound(count: int) -> int:
 
 def state(runs: Sequence[Verdict]) -> State:
     """What the runs of one value say together; those that could not tell do not count beside others."""
-    told = {verdict for verdict in runs if verdict != "untestable"}
-    if len(told) > 1:
+    verdicts = set(runs) - {"untestable"}
+    if len(verdicts) > 1:
         return "flaky"
-    if "good" in told:
+    if "good" in verdicts:
         return "good"
-    if "bad" in told:
+    if "bad" in verdicts:
         return "bad"
     return "untestable" if runs else "open"
 
 
-def next_step(count: int, runs: Runs, repeat: int = 2) -> Probe | Answer | Stuck:
+def next_step(count: int, runs: Runs, repeat: int = 2) -> Probe | Boundary | WrongEnd:
     """The next of `count` values to try, or the end of the search.
 
     Both ends come first, then the middle of those that are open between the last good and the first bad one,
@@ -82,7 +82,7 @@ def next_step(count: int, runs: Runs, repeat: int = 2) -> Probe | Answer | Stuck
         if states[end] == "open":
             return Probe(end, f"the {wanted} end")
         if states[end] != wanted:
-            return Stuck(end, states[end])
+            return WrongEnd(end, states[end])
     bad = states.index("bad")
     good = max(at for at in range(bad) if states[at] == "good")
     still_open = [at for at in range(good + 1, bad) if states[at] == "open"]
@@ -91,5 +91,5 @@ def next_step(count: int, runs: Runs, repeat: int = 2) -> Probe | Answer | Stuck
     for at in (good, bad):
         if len(runs[at]) < repeat:
             return Probe(at, f"next to the boundary: run {len(runs[at]) + 1} of {repeat}")
-    against = tuple(at for at in range(bad + 1, count) if states[at] == "good")
-    return Answer(good, bad, tuple(range(good + 1, bad)), against)
+    good_again = tuple(at for at in range(bad + 1, count) if states[at] == "good")
+    return Boundary(good, bad, tuple(range(good + 1, bad)), good_again)

@@ -35,7 +35,7 @@ NONZERO_LINK = "https://github.com/pytorch/pytorch/pull/141592"
 
 
 @dataclass(frozen=True)
-class Question:
+class MemoryQuestion:
     """What a user wants to run.
 
     Attributes:
@@ -77,7 +77,7 @@ class Question:
 
 
 @dataclass(frozen=True)
-class Most:
+class BatchLimits:
     """The most images at once and points per batch that fit; 0 where not even one does."""
 
     images: int
@@ -85,7 +85,7 @@ class Most:
 
 
 @dataclass(frozen=True)
-class Answer:
+class MemoryFit:
     """What fits.
 
     Attributes:
@@ -98,13 +98,13 @@ class Answer:
         by_precision: what fits in each.
     """
 
-    question: Question
+    question: MemoryQuestion
     points_per_batch: int
     nonzero_points: int
     images: int
     size: tuple[int, int]
     precisions: tuple[str, ...]
-    by_precision: dict[str, Most]
+    by_precision: dict[str, BatchLimits]
 
 
 def image_size(text: str) -> tuple[int, int]:
@@ -130,7 +130,7 @@ def largest(most: int, fits: Callable[[int], bool]) -> int:
     return low
 
 
-def answer(question: Question) -> Answer:
+def answer(question: MemoryQuestion) -> MemoryFit:
     """What fits on the card of the question, which must have one."""
     height, width = question.work.size
 
@@ -143,7 +143,7 @@ def answer(question: Question) -> Answer:
     share = largest(1000, lambda part: fits("automatic", size=scaled(part), points_per_batch=1))
     every = {name: _most(replace(question, precision=name)) for name in ON_GPUS}
     own = every.get(question.precision) or _most(question)
-    return Answer(
+    return MemoryFit(
         question,
         points_per_batch=own.points_per_batch,
         nonzero_points=largest_batch_for_nonzero(question.work.size),
@@ -154,18 +154,18 @@ def answer(question: Question) -> Answer:
     )
 
 
-def _with(question: Question, **changed: Any) -> Question:
+def _with(question: MemoryQuestion, **changed: Any) -> MemoryQuestion:
     return replace(question, work=replace(question.work, **changed))
 
 
-def _most(question: Question) -> Most:
-    return Most(
+def _most(question: MemoryQuestion) -> BatchLimits:
+    return BatchLimits(
         largest(MOST_IMAGES, lambda count: _with(question, images=count).fits("encode")),
         largest(MOST_POINTS, lambda count: _with(question, points_per_batch=count).fits("automatic")),
     )
 
 
-def lines(question: Question) -> Iterator[str]:
+def lines(question: MemoryQuestion) -> Iterator[str]:
     """The answer for people."""
     height, width = question.work.size
     name, told = question.gpu
@@ -189,7 +189,7 @@ def lines(question: Question) -> Iterator[str]:
     yield "counted from the shapes of SAM's tensors; workspaces of CUDA's libraries and fragments come on top"
 
 
-def _work(question: Question, step: str) -> str:
+def _work(question: MemoryQuestion, step: str) -> str:
     work = question.work
     amounts = {
         "encode": (work.images, "image"),
@@ -202,7 +202,7 @@ def _work(question: Question, step: str) -> str:
     return f"{count} {noun}{'' if count == 1 else 's'} at once, "
 
 
-def advice(found: Answer) -> Iterator[str]:
+def advice(found: MemoryFit) -> Iterator[str]:
     """What to set."""
     question = found.question
     if not found.images:
@@ -229,9 +229,9 @@ def advice(found: Answer) -> Iterator[str]:
     yield from _precisions(found)
 
 
-def _precisions(found: Answer) -> Iterator[str]:
+def _precisions(found: MemoryFit) -> Iterator[str]:
     """Those that allow more, a line for all that allow the same."""
-    alike: dict[Most, list[str]] = {}
+    alike: dict[BatchLimits, list[str]] = {}
     for name, most in found.by_precision.items():
         if not found.question.computes(name):
             continue
@@ -242,7 +242,7 @@ def _precisions(found: Answer) -> Iterator[str]:
         yield f"in {', '.join(names)}: at most {most.images} images at once, points_per_batch={points}"
 
 
-def as_json(question: Question) -> dict[str, Any]:
+def as_json(question: MemoryQuestion) -> dict[str, Any]:
     """The answer for programs: sizes in bytes, images as [height, width]."""
     steps = [
         {**asdict(need), "peak": need.peak, "verdict": question.verdict(need)}

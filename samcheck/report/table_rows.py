@@ -24,7 +24,7 @@ Timing = tuple[str, str, str]
 
 
 @dataclass(frozen=True)
-class Head:
+class ResultEntry:
     """Which result something is of.
 
     Attributes:
@@ -42,7 +42,7 @@ class Head:
 
 
 @dataclass(frozen=True)
-class Row(Head):
+class TableRow(ResultEntry):
     """What the main table says of one result.
 
     Attributes:
@@ -57,22 +57,22 @@ class Row(Head):
     timed: Mapping[Timing, float]
 
 
-H = TypeVar("H", bound=Head)
+H = TypeVar("H", bound=ResultEntry)
 
 
 def bare(result: CellResult) -> CellResult:
-    """What a `Head` keeps."""
+    """What a `ResultEntry` keeps."""
     observed = result.observed and codec.replace(result.observed, packages={})
     return codec.replace(result, checks=[], observed=observed)
 
 
-def row(stored: Stored) -> Row:
+def row(stored: Stored) -> TableRow:
     """A result as a row."""
     kinds = tally(stored.result.checks)
     counts: Counter[CheckOutcome] = Counter()
     for kind, times in kinds.items():
         counts[kind.outcome] += times
-    return Row(
+    return TableRow(
         stored.device,
         stored.driver,
         bare(stored.result),

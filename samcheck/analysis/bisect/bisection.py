@@ -1,14 +1,14 @@
-"""The search itself: ask what to try, have it tried, note what was seen, until there is an answer."""
+"""The bisection itself: ask which value to try, run the check there, note the outcome, until the end."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
-from samcheck.analysis.bisect import observations, search
+from samcheck.analysis.bisect import boundary_search, observations
+from samcheck.analysis.bisect.boundary_search import Boundary, Probe, WrongEnd
 from samcheck.analysis.bisect.candidate_values import Candidate
 from samcheck.analysis.bisect.observations import Observation
-from samcheck.analysis.bisect.search import Answer, Probe, Stuck
 from samcheck.cells import Cell
 from samcheck.guest.record import CellResult
 from samcheck.matrix import LeftOut
@@ -16,7 +16,7 @@ from samcheck.storage.results import numpy_of
 
 
 @dataclass(frozen=True)
-class Question:
+class BisectionQuestion:
     """What is bisected; two runs with equal questions are the same.
 
     Attributes:
@@ -35,7 +35,7 @@ class Question:
 
 
 @dataclass(frozen=True)
-class Tried:
+class CheckRun:
     """One run of the check in a cell.
 
     Attributes:
@@ -49,49 +49,51 @@ class Tried:
 
 
 #: Runs the check in the candidate's cell for the n-th time, counted from 1.
-Prober = Callable[[Candidate, int], Tried]
+Prober = Callable[[Candidate, int], CheckRun]
 
 
 @dataclass
-class Hunt:
+class Bisection:
     """Everything that is known, and how it came to be known.
 
     Attributes:
-        seen: by the number of the candidate, in the order of the runs.
+        observations: by the number of the candidate, in the order of the runs.
         trail: what was tried, with the reason, in order.
     """
 
-    question: Question
-    seen: dict[int, list[Observation]] = field(default_factory=dict)
-    trail: list[tuple[Probe, Tried]] = field(default_factory=list)
-    end: Answer | Stuck | None = None
+    question: BisectionQuestion
+    observations: dict[int, list[Observation]] = field(default_factory=dict)
+    trail: list[tuple[Probe, CheckRun]] = field(default_factory=list)
+    end: Boundary | WrongEnd | None = None
 
     @property
-    def runs(self) -> dict[int, list[search.Verdict]]:
-        return observations.verdicts(self.seen, self.question.bad)
+    def runs(self) -> dict[int, list[boundary_search.Verdict]]:
+        return observations.verdicts(self.observations, self.question.bad)
 
     @property
     def built(self) -> int:
-        return sum(tried.built for _, tried in self.trail)
+        return sum(check_run.built for _, check_run in self.trail)
 
     @property
     def reused(self) -> int:
         """How many runs were not needed, because their results are stored."""
-        return sum(each.stored for runs in self.seen.values() for each in runs)
+        return sum(observation.stored for runs in self.observations.values() for observation in runs)
 
 
-def stored(question: Question, results: Iterable[CellResult]) -> dict[int, list[Observation]]:
+def stored_observations(
+    question: BisectionQuestion, results: Iterable[CellResult]
+) -> dict[int, list[Observation]]:
     """What stored results say of the candidates, as far as they say anything."""
-    numbers = {each.cell: at for at, each in enumerate(question.candidates)}
-    seen: dict[int, list[Observation]] = {}
+    numbers = {candidate.cell: at for at, candidate in enumerate(question.candidates)}
+    known: dict[int, list[Observation]] = {}
     for result in results:
         at = numbers.get(Cell.of(result.cell))
         if at is None or not _has_numpy(result, question.candidates[at].numpy):
             continue
-        observed = observations.observe(result, question.check, stored=True)
-        if observations.verdict(observed, None, question.bad) != "untestable":
-            seen.setdefault(at, []).append(observed)
-    return seen
+        observation = observations.observe(result, question.check, stored=True)
+        if observations.verdict(observation, None, question.bad) != "untestable":
+            known.setdefault(at, []).append(observation)
+    return known
 
 
 def _has_numpy(result: CellResult, wanted: str) -> bool:
@@ -99,7 +101,7 @@ def _has_numpy(result: CellResult, wanted: str) -> bool:
     return not wanted or numpy_of(result) == wanted
 
 
-def usable(results: Sequence[CellResult], check: str, bad: Sequence[str]) -> set[Cell]:
+def cells_with_verdict(results: Sequence[CellResult], check: str, bad: Sequence[str]) -> set[Cell]:
     """Cells with a stored result that tells something of the check."""
     return {
         Cell.of(result.cell)
@@ -108,24 +110,24 @@ def usable(results: Sequence[CellResult], check: str, bad: Sequence[str]) -> set
     }
 
 
-def hunt(
-    question: Question,
+def run_bisection(
+    question: BisectionQuestion,
     known: dict[int, list[Observation]],
     probe: Prober,
-    tell: Callable[[Hunt], None] = lambda _: None,
-) -> Hunt:
-    """Search until the end; `tell` hears of everything that was seen, first of what was `known`."""
-    going = Hunt(question, {at: list(runs) for at, runs in known.items()})
-    tell(going)
+    report: Callable[[Bisection], None] = lambda _: None,
+) -> Bisection:
+    """Search until the end; `report` is called after every observation, first with what was `known`."""
+    bisection = Bisection(question, {at: list(runs) for at, runs in known.items()})
+    report(bisection)
     times: dict[int, int] = {}
     while True:
-        step = search.next_step(len(question.candidates), going.runs, question.repeat)
+        step = boundary_search.next_step(len(question.candidates), bisection.runs, question.repeat)
         if not isinstance(step, Probe):
-            going.end = step
-            return going
+            bisection.end = step
+            return bisection
         times[step.at] = times.get(step.at, 0) + 1
-        tried = probe(question.candidates[step.at], times[step.at])
-        going.trail.append((step, tried))
-        seen = observations.observe(tried.result, question.check, stored=False)
-        going.seen.setdefault(step.at, []).append(seen)
-        tell(going)
+        check_run = probe(question.candidates[step.at], times[step.at])
+        bisection.trail.append((step, check_run))
+        observation = observations.observe(check_run.result, question.check, stored=False)
+        bisection.observations.setdefault(step.at, []).append(observation)
+        report(bisection)
