@@ -37,7 +37,7 @@ class Contradiction:
 
 def contradictions(
     facts: Facts,
-    stored: Sequence[Stored],
+    results: Sequence[Stored],
     obstacles: Callable[[Cell, Facts], tuple[Obstacle, ...]] = compatibility.obstacles,
 ) -> list[Contradiction]:
     """Every result that shows the facts to be wrong, in the order of `stored`.
@@ -46,12 +46,14 @@ def contradictions(
     cannot be made or imported; a build whose own list of GPU architectures is another than theirs. Results
     that failed for reasons outside of the cell (network, disk) say nothing.
     """
-    found = []
-    for row in stored:
-        cell = Cell.of(row.result.cell)
-        for rule, fact, source, seen in _of(cell, row.result, facts, obstacles(cell, facts)):
-            found.append(Contradiction(cell.id, row.device, row.driver, rule, fact, source, seen))
-    return found
+    contradictions = []
+    for stored in results:
+        cell = Cell.of(stored.result.cell)
+        for rule, fact, source, observed in _of(cell, stored.result, facts, obstacles(cell, facts)):
+            contradictions.append(
+                Contradiction(cell.id, stored.device, stored.driver, rule, fact, source, observed)
+            )
+    return contradictions
 
 
 _Finding = tuple[str, str, tuple[str, ...], str]
@@ -59,15 +61,15 @@ _Finding = tuple[str, str, tuple[str, ...], str]
 
 def _of(cell: Cell, result: CellResult, facts: Facts, against: tuple[Obstacle, ...]) -> Iterator[_Finding]:
     for obstacle in against:
-        seen = _works(result, obstacle.kind)
-        if seen:
-            yield obstacle.rule, obstacle.text, obstacle.source, seen
-    seen = "" if against else _fails(result)
-    if seen:
+        observed = _works(result, obstacle.kind)
+        if observed:
+            yield obstacle.rule, obstacle.text, obstacle.source, observed
+    observed = "" if against else _fails(result)
+    if observed:
         release = facts.release(cell.torch)
         build = release.build(cell.cuda) if release else None
         source = (*(release.source if release else ()), *(build.source if build else ()))
-        yield "", "the facts have nothing against it", tuple(dict.fromkeys(source)), seen
+        yield "", "the facts have nothing against it", tuple(dict.fromkeys(source)), observed
     yield from _archs(cell, result, facts)
 
 
@@ -100,15 +102,20 @@ def _archs(cell: Cell, result: CellResult, facts: Facts) -> Iterator[_Finding]:
     """The architectures that the installed build itself names, where the facts list others."""
     release = facts.release(cell.torch)
     build = release.build(cell.cuda) if release else None
-    seen = result.observed
-    if build is None or seen is None or not seen.arch_list or seen.torch_cuda != build.cuda:
+    fingerprint = result.observed
+    if (
+        build is None
+        or fingerprint is None
+        or not fingerprint.arch_list
+        or fingerprint.torch_cuda != build.cuda
+    ):
         return
-    code = {_capability(name) for name in seen.arch_list if name.startswith("sm_")}
-    ptx = {_capability(name) for name in seen.arch_list if name.startswith("compute_")}
-    if build.archs and (code != set(build.archs) or ptx != {each for each in (build.ptx,) if each}):
-        said = ", ".join(build.archs) + (f" and PTX {build.ptx}" if build.ptx else "")
-        what = f"the {build.tag} build of PyTorch {cell.torch} has code for {said}"
-        yield "gpu-no-kernel", what, build.source, f"it names {', '.join(seen.arch_list)} itself"
+    code = {_capability(name) for name in fingerprint.arch_list if name.startswith("sm_")}
+    ptx = {_capability(name) for name in fingerprint.arch_list if name.startswith("compute_")}
+    if build.archs and (code != set(build.archs) or ptx != ({build.ptx} if build.ptx else set())):
+        declared = ", ".join(build.archs) + (f" and PTX {build.ptx}" if build.ptx else "")
+        fact = f"the {build.tag} build of PyTorch {cell.torch} has code for {declared}"
+        yield "gpu-no-kernel", fact, build.source, f"it names {', '.join(fingerprint.arch_list)} itself"
 
 
 def _capability(name: str) -> str:

@@ -20,7 +20,7 @@ from samcheck.guest.memory_model import (
 from samcheck.guest.record import PRECISION_NAMES
 from samcheck.units import readable
 
-#: The suite holds predictions to a tenth of what it measures; who is nearer to the card's end is told so.
+#: The suite holds predictions to a tenth of what it measures; what is nearer to the card's size is tight.
 ALLOWANCE = 0.10
 #: Of a CUDA context with the kernels of PyTorch, by reports 0.3 to 0.6 GiB; not measured by samcheck yet.
 CONTEXT = 600 * 2**20
@@ -40,7 +40,8 @@ class MemoryQuestion:
 
     Attributes:
         card: bytes of GPU memory; None where only the need is asked for.
-        gpu: whose memory that is, and where its size is from, for people; empty where only a size is known.
+        gpu: whose memory that is; empty where only a size is known.
+        size_source: where that size is from, for people.
         context: of them, bytes that CUDA takes for itself.
         capability: of the GPU; empty where that is not known.
     """
@@ -50,7 +51,8 @@ class MemoryQuestion:
     work: Work
     card: int | None = None
     context: int = CONTEXT
-    gpu: tuple[str, str] = ("", "")
+    gpu: str = ""
+    size_source: str = ""
     capability: str = ""
 
     def computes(self, precision: str) -> bool:
@@ -130,66 +132,68 @@ def largest(most: int, fits: Callable[[int], bool]) -> int:
     return low
 
 
-def answer(question: MemoryQuestion) -> MemoryFit:
+def fit_of(question: MemoryQuestion) -> MemoryFit:
     """What fits on the card of the question, which must have one."""
     height, width = question.work.size
 
     def fits(step: str, **changed: Any) -> bool:
-        return _with(question, **changed).fits(step)
+        return _with_work(question, **changed).fits(step)
 
     def scaled(percent: int) -> tuple[int, int]:
         return max(1, height * percent // 1000), max(1, width * percent // 1000)
 
     share = largest(1000, lambda part: fits("automatic", size=scaled(part), points_per_batch=1))
-    every = {name: _most(replace(question, precision=name)) for name in ON_GPUS}
-    own = every.get(question.precision) or _most(question)
+    by_precision = {name: _batch_limits(replace(question, precision=name)) for name in ON_GPUS}
+    limits = by_precision.get(question.precision) or _batch_limits(question)
     return MemoryFit(
         question,
-        points_per_batch=own.points_per_batch,
+        points_per_batch=limits.points_per_batch,
         nonzero_points=largest_batch_for_nonzero(question.work.size),
-        images=own.images,
+        images=limits.images,
         size=scaled(share) if share else (0, 0),
         precisions=tuple(name for name in ON_GPUS if replace(question, precision=name).fits("encode")),
-        by_precision=every,
+        by_precision=by_precision,
     )
 
 
-def _with(question: MemoryQuestion, **changed: Any) -> MemoryQuestion:
+def _with_work(question: MemoryQuestion, **changed: Any) -> MemoryQuestion:
     return replace(question, work=replace(question.work, **changed))
 
 
-def _most(question: MemoryQuestion) -> BatchLimits:
+def _batch_limits(question: MemoryQuestion) -> BatchLimits:
     return BatchLimits(
-        largest(MOST_IMAGES, lambda count: _with(question, images=count).fits("encode")),
-        largest(MOST_POINTS, lambda count: _with(question, points_per_batch=count).fits("automatic")),
+        largest(MOST_IMAGES, lambda count: _with_work(question, images=count).fits("encode")),
+        largest(MOST_POINTS, lambda count: _with_work(question, points_per_batch=count).fits("automatic")),
     )
 
 
 def lines(question: MemoryQuestion) -> Iterator[str]:
     """The answer for people."""
     height, width = question.work.size
-    name, told = question.gpu
-    card = f" on {name or 'a card'} of {readable(question.card)}" if question.card is not None else ""
+    card = ""
+    if question.card is not None:
+        card = f" on {question.gpu or 'a card'} of {readable(question.card)}"
     yield f"{question.variant} in {question.precision}{card}, image {width} x {height}"
-    if told:
-        yield f"{name}: {told}"
+    if question.size_source:
+        yield f"{question.gpu}: {question.size_source}"
     if not question.computes(question.precision):
         yield (
-            f"{name} has no {question.precision} of its own (compute capability {question.capability}, "
+            f"{question.gpu} has no {question.precision} of its own "
+            f"(compute capability {question.capability}, "
             f"{AMPERE} has): it works in float32 or slowly"
         )
     yield f"{'':10}{'weights':>10}{'peak':>10}  highest in"
     for need in question.needs.values():
         figures = f"{need.step:10}{readable(need.weights):>10}{readable(need.peak):>10}"
         where = "in host memory" if need.step == "load" else question.verdict(need)
-        yield f"{figures}  {_work(question, need.step)}{need.at}{': ' if where else ''}{where}"
+        yield f"{figures}  {_amount(question, need.step)}{need.at}{': ' if where else ''}{where}"
     if question.card is not None:
         yield f"beside that, {readable(question.context)} are left for CUDA itself (--context)"
-        yield from advice(answer(question))
+        yield from advice(fit_of(question))
     yield "counted from the shapes of SAM's tensors; workspaces of CUDA's libraries and fragments come on top"
 
 
-def _work(question: MemoryQuestion, step: str) -> str:
+def _amount(question: MemoryQuestion, step: str) -> str:
     work = question.work
     amounts = {
         "encode": (work.images, "image"),
@@ -202,44 +206,44 @@ def _work(question: MemoryQuestion, step: str) -> str:
     return f"{count} {noun}{'' if count == 1 else 's'} at once, "
 
 
-def advice(found: MemoryFit) -> Iterator[str]:
+def advice(fit: MemoryFit) -> Iterator[str]:
     """What to set."""
-    question = found.question
-    if not found.images:
-        others = ", ".join(found.precisions)
+    question = fit.question
+    if not fit.images:
+        others = ", ".join(fit.precisions)
         yield f"not even one image can be encoded: {'take ' + others if others else 'take a smaller variant'}"
         return
-    yield f"encode at most {found.images} images at once"
-    if found.points_per_batch:
-        yield f"automatic generation: points_per_batch={min(found.points_per_batch, found.nonzero_points)}"
-        if found.points_per_batch > found.nonzero_points:
+    yield f"encode at most {fit.images} images at once"
+    if fit.points_per_batch:
+        yield f"automatic generation: points_per_batch={min(fit.points_per_batch, fit.nonzero_points)}"
+        if fit.points_per_batch > fit.nonzero_points:
             yield (
-                f"  memory would allow {found.points_per_batch}, but `nonzero` takes at most {INT_MAX} "
+                f"  memory would allow {fit.points_per_batch}, but `nonzero` takes at most {INT_MAX} "
                 f"elements before {NONZERO_LINK}"
             )
-    elif found.size != (0, 0):
+    elif fit.size != (0, 0):
         yield (
             f"automatic generation does not fit with one point per batch: scale the image down to "
-            f"{found.size[1]} x {found.size[0]}, or cut it into tiles of that size"
+            f"{fit.size[1]} x {fit.size[0]}, or cut it into tiles of that size"
         )
     else:
         yield "automatic generation fits at no size: take a lower precision or a smaller variant"
     if not question.fits("predict"):
         yield "fewer prompts at once; each holds the features of the image once more"
-    yield from _precisions(found)
+    yield from _precisions(fit)
 
 
-def _precisions(found: MemoryFit) -> Iterator[str]:
+def _precisions(fit: MemoryFit) -> Iterator[str]:
     """Those that allow more, a line for all that allow the same."""
     alike: dict[BatchLimits, list[str]] = {}
-    for name, most in found.by_precision.items():
-        if not found.question.computes(name):
+    for name, limits in fit.by_precision.items():
+        if not fit.question.computes(name):
             continue
-        if most.images > found.images or most.points_per_batch > found.points_per_batch:
-            alike.setdefault(most, []).append(name)
-    for most, names in alike.items():
-        points = min(most.points_per_batch, found.nonzero_points)
-        yield f"in {', '.join(names)}: at most {most.images} images at once, points_per_batch={points}"
+        if limits.images > fit.images or limits.points_per_batch > fit.points_per_batch:
+            alike.setdefault(limits, []).append(name)
+    for limits, names in alike.items():
+        points = min(limits.points_per_batch, fit.nonzero_points)
+        yield f"in {', '.join(names)}: at most {limits.images} images at once, points_per_batch={points}"
 
 
 def as_json(question: MemoryQuestion) -> dict[str, Any]:
@@ -248,18 +252,18 @@ def as_json(question: MemoryQuestion) -> dict[str, Any]:
         {**asdict(need), "peak": need.peak, "verdict": question.verdict(need)}
         for need in question.needs.values()
     ]
-    made: dict[str, Any] = {
+    document: dict[str, Any] = {
         "variant": question.variant,
         "precision": question.precision,
         "work": asdict(question.work),
         "card": question.card,
-        "gpu": question.gpu[0],
-        "card_from": question.gpu[1],
+        "gpu": question.gpu,
+        "card_from": question.size_source,
         "context": question.context,
         "steps": steps,
     }
     if question.card is not None:
-        found = asdict(answer(question))
-        del found["question"]
-        made["fits"] = found
-    return made
+        fits = asdict(fit_of(question))
+        del fits["question"]
+        document["fits"] = fits
+    return document

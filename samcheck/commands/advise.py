@@ -18,7 +18,8 @@ from samcheck.analysis.advise import (
     commands,
     json_output,
 )
-from samcheck.analysis.advise.evidence import cell_of, on
+from samcheck.analysis.advise.evidence import cell_of, ran_on
+from samcheck.analysis.advise.outline import OutlineLine
 from samcheck.analysis.compare import noise
 from samcheck.analysis.compare.comparison import NoiseLookup
 from samcheck.cells import Cell
@@ -93,12 +94,12 @@ def advise_command(
     at = {axis: value for axis in HELD if (value := options[f"at_{axis}"])}
     question = advise.ask(subject, old, new, _machine(subject, gpu, at_driver, known), at, known)
     found = _answer(question, path, stores or (paths.RESULTS,), known)
-    to_type = _to_type(found, file, known)
+    lines = _command_lines(found, file, known)
     if as_json:
-        click.echo(json.dumps(json_output.as_json(found, to_type), indent=1))
+        click.echo(json.dumps(json_output.as_json(found, lines), indent=1))
     else:
         show = advice_text.markdown if markdown else advice_text.lines
-        for line in show(found, known, to_type, everything):
+        for line in show(found, known, lines, everything):
             click.echo(line)
     sys.exit(found.exit_code)
 
@@ -157,7 +158,7 @@ def _candidates(
     """The cells among which those that are there now are looked for."""
     machines = dict.fromkeys((question.before, question.after))
     by_numpy = question.subject == "numpy" or "numpy" in question.at
-    rows = [row for row in stored if any(on(row, each, known) for each in machines)]
+    rows = [row for row in stored if any(ran_on(row, each, known) for each in machines)]
     if path is None and rows:
         cells = (cell_of(row.result, by_numpy) for row in rows)
         return [cell for cell in dict.fromkeys(cells) if known.release(cell.torch)]
@@ -167,12 +168,12 @@ def _candidates(
     return list(dict.fromkeys(row.cell for plan in plans for row in plan.cells))
 
 
-def _to_type(found: UpgradeAnswer, file: Path | None, known: Facts) -> list[str]:
+def _command_lines(found: UpgradeAnswer, file: Path | None, known: Facts) -> list[OutlineLine]:
     """The commands that measure what was not; with a file, that is written."""
     if file is not None and found.to_run:
         if file.exists():
             raise BadInput(f"--write: {file} is there already: give another name")
         files.write_atomically(file, commands.matrix_file(found).encode())
-        return list(commands.commands(found, (), str(file)))
+        return list(commands.command_lines(found, (), str(file)))
     plans = matrix.shipped(paths.MATRICES, known, found.question.after)
-    return list(commands.commands(found, {row.cell.id for plan in plans for row in plan.cells}))
+    return list(commands.command_lines(found, {row.cell.id for plan in plans for row in plan.cells}))

@@ -66,8 +66,8 @@ def _json(found: Comparison) -> str:
         "worse": found.worse,
         "headline": comparison_text.headline(found),
         "rows": [
-            {"name": row.name, "changed": list(map(str, row.changed)), "apart": row.apart}
-            for row in found.rows
+            {"name": row.name, "changed": list(map(str, row.differences)), "apart": row.incomparable_because}
+            for row in found.pairs
         ],
         "outcomes": [asdict(each) for each in found.changes],
         "numbers": [

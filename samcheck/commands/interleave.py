@@ -11,7 +11,7 @@ from rich.console import Console
 
 from samcheck import certificates, facts, files, owned, paths, streams, version
 from samcheck.analysis.compare import compare, comparison_text
-from samcheck.analysis.interleave import PairedRun, meet
+from samcheck.analysis.interleave import PairedRun, run_in_turns
 from samcheck.analysis.interleave.turns_table import times
 from samcheck.commands.options import Count, Number, build_options, timeout_option, variants_option
 from samcheck.commands.run import variants_of
@@ -71,7 +71,7 @@ def interleave_command(base: str, new: str, resume: str | None, **options: Any) 
     )
     with files.locked(folder, wait=False), display.display(console, len(cells)) as shown:
         lines = (shown.cell(f"{base} (base)"), shown.cell(f"{new} (new)"))
-        measured = meet(PairedRun(settings, folder, cells), lines)
+        measured = run_in_turns(PairedRun(settings, folder, cells), lines)
         for line, result in zip(lines, measured, strict=True):
             line.finished(result)
     sys.exit(_told(console, folder, measured))

@@ -66,7 +66,8 @@ def memory_command(
         work,
         card.size if card else None,
         units.size(context),
-        (card.name, card.told) if card else ("", ""),
+        card.name if card else "",
+        card.told if card else "",
         card.capability if card else "",
     )
     if as_json:

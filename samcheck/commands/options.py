@@ -14,7 +14,6 @@ import click
 from samcheck import paths
 from samcheck.environments import KINDS
 from samcheck.guest.record import CHECK_SECONDS
-from samcheck.matrix.selection import Choice
 from samcheck.run.pytest_arguments import TIERS
 
 #: Of anything that is counted: nobody has more, and each takes its time and memory.
@@ -58,7 +57,7 @@ python_option = click.option(
 timeout_option = click.option(
     "--check-timeout",
     type=Number(min=1),
-    default=CHECK_SECONDS,
+    default=int(CHECK_SECONDS),  # 900, not 900.0
     show_default=True,
     help="Seconds after which a check is stopped.",
 )
@@ -191,6 +190,8 @@ def choice_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
     @wraps(command)
     def with_choice(**options: Any) -> Any:
+        from samcheck.matrix.selection import Choice
+
         choice = Choice(**{field.name: options.pop(field.name) for field in fields(Choice)})
         return command(choice=choice, **options)
 

@@ -125,7 +125,7 @@ def _asked(results: Path, sql: str, memory: str) -> Iterator[tuple[QueryResult, 
         if not kept.results:
             none = f"{results} holds no result: run `nox -s matrix`, or name another --results"
             raise BadInput("\n".join(kept.problems)) if kept.problems else EmptySelection(none)
-        with database.opened(kept, limit) as duck, memory_limit.memory(limit, memory):
+        with database.opened(kept, limit) as duck, memory_limit.limited(limit, memory):
             yield database.ask(duck, sql, memory), kept.problems
 
 
@@ -139,7 +139,7 @@ def _table(found: QueryResult, rows: int) -> None:
 def _list() -> None:
     console = display.terminal()
     show(console, Text("ready questions: samcheck query NAME; --sql prints its SQL\n"))
-    for name, question in saved_queries.ready().items():
+    for name, question in saved_queries.load().items():
         show(console, Text.assemble((f"{name:14}", "bold"), question.title))
     show(console, Text("\ntables"))
     for name, about in tables.ABOUT.items():

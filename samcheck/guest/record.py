@@ -275,6 +275,12 @@ def parameters_of(check: str) -> str:
     return inside[:-1] if inside.endswith("]") else inside
 
 
+def short_name(check: str) -> str:
+    """What a reader needs of a node id: ``naive_cast[tiny-fp16]``; empty for the id of a module."""
+    name = check.partition("::")[2]
+    return name[len("test_") :] if name.startswith("test_") else name
+
+
 @dataclass(frozen=True)
 class Fingerprint:
     """What an environment really holds, observed from inside it.

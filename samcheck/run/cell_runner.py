@@ -67,7 +67,7 @@ def unforeseen(cell_run: CellRun, error: BaseException) -> CellResult:
 
     With the checks that are finished, where those can be read: that may be the very thing that fails.
     """
-    reason = unexpected.told(error, cell_run.folder, _doing(cell_run))
+    reason = unexpected.describe(error, cell_run.folder, _doing(cell_run))
     try:
         attempts = suite_runner.attempts_in(cell_run.folder)
         return cell_run.result(CellOutcome.NOT_RUN, reason, attempts, FailureCause.UNEXPECTED)

@@ -203,7 +203,7 @@ def _storable(
         results.to_json(result)
         return result
     except unexpected.ANY as error:
-        why = unexpected.told(error, own, "its result was made a JSON file")
+        why = unexpected.describe(error, own, "its result was made a JSON file")
         return CellRun(row, settings, own, watched).result(
             CellOutcome.NOT_RUN, why, cause=FailureCause.UNEXPECTED
         )

@@ -25,7 +25,7 @@ _APPEND = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK
 _PACKAGE = Path(samcheck.__file__).parent
 
 
-def told(error: BaseException, folder: Path, doing: str) -> str:
+def describe(error: BaseException, folder: Path, doing: str) -> str:
     """The sentence; the traceback is appended to the `LOG` in `folder`.
 
     Args:
@@ -50,7 +50,7 @@ def attempted(step: Callable[[], object], folder: Path, doing: str) -> str:
     try:
         step()
     except ANY as error:
-        return told(error, folder, doing)
+        return describe(error, folder, doing)
     return ""
 
 

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import made
-
 from samcheck.cells import Cell
 from samcheck.guest.record import CellOutcome, CellResult, CheckOutcome, CheckResult, Series
+from tests.unit import made
 
 #: One red pixel.
 PICTURE = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAIAAACQd1PeAAAADElEQVR4nGO4pqEBAAL+ASede1hvAAAAAElFTkSuQmCC"

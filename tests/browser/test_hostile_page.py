@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import hostile
 import pytest
-from opening import SIZES, Open, Opened, Store
+
+from tests.browser.opening import SIZES, Open, Opened, Store
+from tests.unit import hostile
 
 VIEWS = ("", "columns=variant", "view=checks", "view=compare", "view=plots", "view=plots&plot=history")
 #: Elements and attributes that only such a text can have made.

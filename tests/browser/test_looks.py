@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-import sample
 from axe_playwright_python.sync_playwright import Axe
-from opening import SIZES, Open, Opened, Store
+
+from tests.browser import sample
+from tests.browser.opening import SIZES, Open, Opened, Store
 
 VIEWS = (
     "", "columns=variant", "view=checks", "view=compare", "view=plots", "view=plots&plot=ratio",

@@ -7,9 +7,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-import sample
-from opening import Open, Store
 from playwright.sync_api import expect
+
+from tests.browser import sample
+from tests.browser.opening import Open, Store
 
 
 @pytest.fixture
@@ -29,7 +30,9 @@ def test_first_screen_says_what_works_and_what_not(opened: Open, page: Path) -> 
     assert "2026-11-23" in said
     assert "20 of 24 checks ran" in said
     assert "up to 2 runs of an environment" in said
-    assert shown.page.locator("article").last.bounding_box()["y"] < 500
+    box = shown.page.locator("article").last.bounding_box()
+    assert box is not None
+    assert box["y"] < 500
 
 
 def test_some_groups_that_held_are_no_environment_that_works(opened: Open, written: Store) -> None:

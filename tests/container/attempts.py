@@ -13,6 +13,7 @@ import socket
 import stat
 import subprocess
 import time
+from collections.abc import Callable
 
 LIBC = ctypes.CDLL(None, use_errno=True)
 HOST_PID = 0  # whoever runs this puts it in: a process outside of the container
@@ -24,24 +25,24 @@ SKIPPED = ("/proc", "/sys")
 SETUID = "/usr/local/bin/whoami-setuid"
 
 
-def check(result):
+def check(result: int) -> None:
     """Raise what a C call left in errno."""
     if result == -1:
         number = ctypes.get_errno()
         raise OSError(number, os.strerror(number))
 
 
-def interfaces():
+def interfaces() -> None:
     others = [name for _, name in socket.if_nameindex() if name != "lo"]
     if not others:
         raise OSError(errno.ENETDOWN, "there is no network interface")
 
 
-def send():
+def send() -> None:
     socket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(b"x", ("192.0.2.1", 9))
 
 
-def any_socket():
+def any_socket() -> None:
     """Connect to any socket that lies anywhere in the file system."""
     found = []
     for folder, _, names in os.walk("/"):
@@ -59,7 +60,7 @@ def any_socket():
         raise OSError(errno.ENOENT, "no socket could be reached")
 
 
-def trace(pid):
+def trace(pid: int) -> None:
     # pid_t, request, address, data: words of the machine.
     call = LIBC.ptrace
     call.argtypes = [ctypes.c_long] * 4
@@ -68,12 +69,12 @@ def trace(pid):
     call(PTRACE_DETACH, pid, 0, 0)
 
 
-def other_processes():
+def other_processes() -> None:
     """See a process that is not of this container."""
     open(f"/proc/{HOST_PID}/status").close()
 
 
-def many_processes():
+def many_processes() -> None:
     children = []
     try:
         for _ in range(600):
@@ -88,13 +89,13 @@ def many_processes():
             os.waitpid(child, 0)
 
 
-def setuid_binary():
+def setuid_binary() -> None:
     seen = subprocess.run([SETUID, "-u"], stdout=subprocess.PIPE, check=True).stdout.decode().strip()
     if seen != "0":
         raise OSError(errno.EPERM, "it ran as user " + seen)
 
 
-def kernel_settings():
+def kernel_settings() -> None:
     """Open any setting of the kernel for writing, without writing."""
     for folder, _, names in os.walk("/proc/sys"):
         for name in names:
@@ -106,7 +107,7 @@ def kernel_settings():
     raise OSError(errno.EROFS, "no setting could be opened for writing")
 
 
-def control_groups():
+def control_groups() -> None:
     """Raise a limit of this container."""
     for folder, _, names in os.walk("/sys/fs/cgroup"):
         for name in ("pids.max", "memory.max", "memory.limit_in_bytes"):
@@ -119,13 +120,13 @@ def control_groups():
     raise OSError(errno.EROFS, "no limit could be opened for writing")
 
 
-def devices():
+def devices() -> None:
     """Make a device of the machine's disk, and read it."""
     os.mknod("/tmp/disk", stat.S_IFBLK | 0o600, os.makedev(254, 0))
     os.remove("/tmp/disk")
 
 
-ATTEMPTS = {
+ATTEMPTS: dict[str, Callable[[], object]] = {
     "seeing a network interface": interfaces,
     "sending a packet": send,
     "raw packets": lambda: socket.socket(socket.AF_INET, socket.SOCK_RAW, 1).close(),
@@ -151,7 +152,7 @@ ATTEMPTS = {
 }
 
 
-def tried(attempt):
+def tried(attempt: Callable[[], object]) -> str:
     """What came of an attempt, in a process of its own: what it changed must not help the next one."""
     reading, writing = os.pipe()
     child = os.fork()
@@ -171,7 +172,7 @@ def tried(attempt):
         return pipe.read().decode()
 
 
-def writable():
+def writable() -> list[str]:
     """Every folder in which a file can be made."""
     found = []
     for folder, _, _ in os.walk("/"):

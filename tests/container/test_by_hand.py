@@ -5,9 +5,8 @@ from __future__ import annotations
 import subprocess
 from typing import Any
 
-from light import Guest
-
 from samcheck.environments import confinement, shell_command
+from tests.container.light import Guest
 
 #: Of what the engine says about a container.
 HOST = (

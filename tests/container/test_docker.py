@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 from docker.types import DeviceRequest
-from light import Guest, light
 
 from samcheck.environments import base_images, buildkit, confinement, docker, images, orphans
 from samcheck.errors import BuildFailed, EnvironmentUnavailable, Refused
+from tests.container.light import Guest, light
 
 
 def test_a_guest_works_in_memory_and_reads_what_it_is_given(guest: Guest) -> None:

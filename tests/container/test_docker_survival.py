@@ -11,14 +11,14 @@ from random import Random
 
 import psutil
 import pytest
-from engine_scenarios import containers, engine_restarted, killed_while_building
-from light import CELL, Guest
-from own_engine import OwnEngine
-from rig import Rig, gone
-from scenarios import killed, misbehaving
-from trial import Trial, outcomes
 
 from samcheck.environments import Ended, base_images, confinement, docker, engine_loss, images
+from tests.container.engine_scenarios import containers, engine_restarted, killed_while_building
+from tests.container.light import CELL, Guest
+from tests.container.own_engine import OwnEngine
+from tests.processes.rig import Rig, gone
+from tests.processes.scenarios import killed, misbehaving
+from tests.processes.trial import Trial, outcomes
 
 SEED = int(os.environ.get("SAMCHECK_SURVIVAL_SEED", "2026"))
 AROUND = "import os, time\ndef test_before(): pass\n\ndef test_it():\n    {}\n\ndef test_after(): pass\n"

@@ -6,13 +6,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from engine_scenarios import containers
-from injections import INJECTIONS, Injection
-from light import CELL
-from test_injections import injected
-from trial import Trial
 
 from samcheck.environments import confinement, docker, images
+from tests.container.engine_scenarios import containers
+from tests.container.light import CELL
+from tests.processes.injections import INJECTIONS, Injection
+from tests.processes.test_injections import injected
+from tests.processes.trial import Trial
 
 #: Those of which a container could make another thing: other users, limits, a file system that is read-only.
 SAME = (

@@ -11,12 +11,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import attempts
 import pytest
 from docker.errors import APIError
-from light import CELL, Guest
 
 from samcheck.environments import confinement, docker, images
+from tests.container import attempts
+from tests.container.light import CELL, Guest
 
 #: A setuid program in the image, as every distribution has some.
 RECIPE = f"FROM {{base}}\nUSER 0\nRUN cp /usr/bin/id {attempts.SETUID} && chmod 4755 {attempts.SETUID}\n"

@@ -6,17 +6,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from engine_scenarios import containers
-from light import CELL
-from rig import CONFTEST, INI
-from trial import Silent
 
-from samcheck.analysis.interleave import PairedRun, meet
+from samcheck.analysis.interleave import PairedRun, run_in_turns
 from samcheck.environments import DiskNeed, Place, confinement, docker, images
 from samcheck.matrix import PlannedCell
 from samcheck.run import repetitions
 from samcheck.run.context import Settings
 from samcheck.run.scheduler import Gates
+from tests.container.engine_scenarios import containers
+from tests.container.light import CELL
+from tests.processes.rig import CONFTEST, INI
+from tests.processes.trial import Silent
 
 BENCHMARK = """
 from samcheck.guest.record import Series
@@ -69,7 +69,7 @@ def test_two_containers(
         "fast", Light(place), "", 60.0, ("tiny",), suite="/suite", processes=2, gates=Gates(jobs=2)
     )
     cell = PlannedCell(CELL)
-    sides = meet(PairedRun(settings, tmp_path, (cell, cell)), (Silent(), Silent()))
+    sides = run_in_turns(PairedRun(settings, tmp_path, (cell, cell)), (Silent(), Silent()))
     assert [side.outcome for side in sides] == ["passed", "passed"], [side.reason for side in sides]
     turns = [series.samples["turn_ms"] for side in sides for check in side.checks for series in check.series]
     assert turns == [[10.0] * 6] * 4

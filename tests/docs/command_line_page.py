@@ -8,7 +8,8 @@ from collections.abc import Iterator
 
 import click
 
-from samcheck.__main__ import COMMANDS, cli
+from samcheck.__main__ import cli
+from samcheck.commands import COMMANDS
 
 INTRODUCTION = """\
 # Command line

@@ -15,14 +15,11 @@ from random import Random
 
 import pytest
 
-sys.path.append(str(Path(__file__).parents[1] / "unit"))
-
-import made
-from rig import gone
-
 from samcheck.cells import Cell
 from samcheck.guest.record import CheckOutcome, CheckResult
 from samcheck.storage import results
+from tests.processes.rig import gone
+from tests.unit import made
 
 pytest.importorskip("duckdb")
 

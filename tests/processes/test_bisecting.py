@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
-from rig import write_suite
 
 from samcheck.analysis.bisect.bisection import Bisection, BisectionQuestion, run_bisection
 from samcheck.analysis.bisect.boundary_search import Boundary
@@ -21,9 +20,11 @@ from samcheck.cells import Cell
 from samcheck.environments import DiskNeed, Place, here
 from samcheck.errors import BuildFailed
 from samcheck.facts.requirements import Requirements
+from samcheck.guest.record import FailureCause
 from samcheck.run import progress
 from samcheck.run.context import Settings
 from samcheck.storage import results
+from tests.processes.rig import write_suite
 
 CHECK = "test_small.py::test_it"
 VALUES, FIRST_BAD, NOT_MADE = 12, 7, 6
@@ -57,7 +58,7 @@ class StandIn:
 
     def prepare(self, cell: Cell, requirements: Requirements, log: Path) -> Place:
         if cell.numpy == f"{NOT_MADE}.0":
-            raise BuildFailed("there is no such wheel")
+            raise BuildFailed(FailureCause.NO_WHEEL, "there is no such wheel")
         (self.folder / cell.id).touch()
         return here.HerePlace(sys.executable)
 
@@ -92,15 +93,16 @@ def test_one_check_in_few_cells(tmp_path: Path) -> None:
 
 PROGRAM = """
 import sys
-sys.path.insert(0, {tests!r})
+sys.path.insert(0, {checkout!r})
 from pathlib import Path
-from test_bisecting import bisect
+from tests.processes.test_bisecting import bisect
 bisect(Path({folder!r}), pause=0.3)
 """
 
 
 def test_killed_bisect_goes_on_where_it_was(tmp_path: Path) -> None:
-    program = PROGRAM.format(tests=str(Path(__file__).parent), folder=str(tmp_path))
+    checkout = str(Path(__file__).resolve().parents[2])
+    program = PROGRAM.format(checkout=checkout, folder=str(tmp_path))
     orchestrator = subprocess.Popen([sys.executable, "-c", program])
     end = time.monotonic() + 60
     while len(log(tmp_path)) < 3:

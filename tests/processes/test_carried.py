@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 from packaging.requirements import Requirement
-from trial import Trial, outcomes
 
 from samcheck import paths
 from samcheck.environments import offline
 from samcheck.environments.offline import bundle_main
+from tests.processes.trial import Trial, outcomes
 
 
 def test_here_imports_nothing_that_is_not_carried() -> None:

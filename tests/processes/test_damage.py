@@ -8,8 +8,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from rig import STEADY
-from trial import Trial, outcomes
+
+from tests.processes.rig import STEADY
+from tests.processes.trial import Trial, outcomes
 
 COUNT = 6
 Lines = list[bytes]

@@ -4,22 +4,16 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from samcheck import paths, version
-
-sys.path.append(str(Path(__file__).parents[1] / "unit"))
-
-import made
-
 import samcheck
+from samcheck import paths, version
 from samcheck.analysis.compare import git_archive, git_history, sources
 from samcheck.errors import BadInput
 from samcheck.storage import results
+from tests.unit import made
 
 WHO = ("-c", "user.name=x", "-c", "user.email=x@x.invalid", "-c", "commit.gpgsign=false")
 
@@ -45,7 +39,7 @@ def repository(folder: Path) -> Path:
 
 
 @pytest.fixture
-def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = repository(tmp_path / "checkout")
     monkeypatch.setattr(paths, "CHECKOUT", folder.resolve())
     monkeypatch.delenv("SAMCHECK_VERSION", raising=False)

@@ -6,12 +6,12 @@ import os
 from pathlib import Path
 
 import pytest
-from injections import IMITATED, INJECTIONS, SUITE, Injection
-from trial import Trial, outcomes
 
 from samcheck.guest.record import CellResult
 from samcheck.run import suite_runner
 from samcheck.storage import results
+from tests.processes.injections import IMITATED, INJECTIONS, SUITE, Injection
+from tests.processes.trial import Trial, outcomes
 
 
 def injected(trial: Trial, injection: Injection) -> CellResult:

@@ -10,10 +10,10 @@ from pathlib import Path
 from random import Random
 
 import psutil
-from rig import Rig, gone, kill, write_suite
-from scenarios import killed
 
 from samcheck.environments import supervisor
+from tests.processes.rig import Rig, gone, kill, write_suite
+from tests.processes.scenarios import killed
 
 #: Another one tries other moments.
 SEED = int(os.environ.get("SAMCHECK_SURVIVAL_SEED", "2026"))
@@ -65,8 +65,9 @@ def test_a_killed_samcheck_takes_what_its_guests_started_with_it(tmp_path: Path)
     rig = Rig(tmp_path)
     write_suite(tmp_path / "suite", FAMILY.format(child=str(tmp_path / "child")))
     orchestrator = rig.start()
-    assert gone(lambda: (tmp_path / "child").exists() and (tmp_path / "child").read_text(), 30)
-    child = int((tmp_path / "child").read_text())
+    note = tmp_path / "child"
+    assert gone(lambda: note.exists() and note.read_text() != "", 30)
+    child = int(note.read_text())
     assert psutil.pid_exists(child)
     kill(orchestrator)
     assert gone(lambda: not psutil.pid_exists(child))

@@ -11,21 +11,21 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import orchestrator
 import pytest
 from rich.console import Console
-from rig import Rig, write_suite
 
 from samcheck import files, paths, report
 from samcheck.cells import Cell
 from samcheck.environments import DiskNeed, Ended, GuestJob, Place, machine
 from samcheck.errors import BuildFailed
 from samcheck.facts.requirements import Requirements
-from samcheck.guest.record import CellResult
+from samcheck.guest.record import CellResult, FailureCause
 from samcheck.matrix import Plan
-from samcheck.run import cell_runner, session
+from samcheck.run import judge, session
 from samcheck.run.context import Settings
 from samcheck.storage import results
+from tests.processes import orchestrator
+from tests.processes.rig import Rig, write_suite
 
 #: The cell in which something is raised, of `orchestrator.cells(2)`.
 BAD = "torchabsent-cpu-py3.11-numpy1.0"
@@ -162,12 +162,12 @@ def test_what_is_raised_is_the_cells(rig: Rig, step: str, error: BaseException, 
 
 def test_the_place_of_a_fault_of_samchecks_own_is_named(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
     """As of one in judging: type, message, and the line of samcheck that it came from."""
-    real = cell_runner.judge.compare
+    real = judge.compare
 
     def broken(cell: Cell, *others: Any) -> Any:
         return real(cell, *others) if cell.id == GOOD else iter([1 // (cell.cuda == "cu")])
 
-    monkeypatch.setattr(cell_runner.judge, "compare", broken)
+    monkeypatch.setattr(judge, "compare", broken)
     assert run(rig)[0] == 1
     reason = rig.results()[BAD].reason
     assert re.search(
@@ -198,9 +198,12 @@ def test_how_much_disk_is_free_need_not_be_known(rig: Rig, monkeypatch: pytest.M
 
     real = machine.free_mib
     asked: list[Path] = []
-    monkeypatch.setattr(
-        machine, "free_mib", lambda path: asked.append(path) or (unknown if len(asked) == 1 else real)(path)
-    )
+
+    def free_mib(path: Path) -> int:
+        asked.append(path)
+        return unknown(path) if len(asked) == 1 else real(path)
+
+    monkeypatch.setattr(machine, "free_mib", free_mib)
     code, said = run(rig)
     assert code == 0
     assert "how much is free cannot be told" in said
@@ -294,7 +297,7 @@ def test_a_display_that_fails_costs_no_result(rig: Rig, monkeypatch: pytest.Monk
 
 def test_a_folder_that_is_a_file(rig: Rig) -> None:
     """Of one cell, made by somebody while the run goes on: its own `work`, and then its own folder."""
-    run(rig, raising("prepare", BuildFailed("x")))
+    run(rig, raising("prepare", BuildFailed(FailureCause.INSTALLER, "x")))
     (own,) = rig.folder.glob(f"runs/*/{BAD}")
     own.rename(own.with_name("aside"))
     own.write_text("no folder")

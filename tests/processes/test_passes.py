@@ -6,14 +6,14 @@ import sys
 from pathlib import Path
 
 import pytest
-from rig import CONFTEST, INI
-from trial import Silent
 
 from samcheck.cells import Cell
 from samcheck.environments import here
-from samcheck.guest.record import CheckResult
+from samcheck.guest.record import CellOutcome, CheckResult
 from samcheck.matrix import PlannedCell
 from samcheck.run import context, repetitions, suite_runner
+from tests.processes.rig import CONFTEST, INI
+from tests.processes.trial import Silent
 
 BENCHMARK = """
 import os, pathlib
@@ -71,7 +71,7 @@ def test_each_process_is_a_fresh_one(tmp_path: Path) -> None:
 def test_groups_without_benchmarks_need_no_other_process(tmp_path: Path, group: str, starts: int) -> None:
     checks, cell_run = run(tmp_path, "", groups=(group,))
     assert [check.group for check in checks] == [group]
-    assert cell_run.result("passed", "").groups == [group]
+    assert cell_run.result(CellOutcome.PASSED, "").groups == [group]
     assert len(list((tmp_path / "cell").glob("pass-*.log"))) == starts - 1
 
 

@@ -6,7 +6,7 @@ import signal
 import time
 from pathlib import Path
 
-from rig import Rig, gone
+from tests.processes.rig import Rig, gone
 
 
 def rig(folder: Path, jobs: int, pause: float) -> Rig:

@@ -11,9 +11,10 @@ from pathlib import Path
 
 import psutil
 import pytest
-from rig import Rig, gone
-from scenarios import misbehaving
-from trial import Trial, outcomes
+
+from tests.processes.rig import Rig, gone
+from tests.processes.scenarios import misbehaving
+from tests.processes.trial import Trial, outcomes
 
 AROUND = "def test_before(): pass\n\ndef test_it():\n    {}\n\ndef test_after(): pass\n"
 
@@ -143,9 +144,9 @@ def test_a_guest_whose_supervisor_is_killed_ends(trial: Trial) -> None:
 
 PROGRAM = """
 import sys
-sys.path.insert(0, {tests!r})
+sys.path.insert(0, {checkout!r})
 from pathlib import Path
-from trial import Trial
+from tests.processes.trial import Trial
 Trial(Path({folder!r})).run()
 """
 SLOW = """
@@ -166,8 +167,8 @@ def wait_for_lines(log: Path, count: int, process: subprocess.Popen[bytes]) -> N
 def test_killed_samcheck_loses_nothing_and_repeats_nothing(trial: Trial, tmp_path: Path) -> None:
     log = tmp_path / "log"
     trial.write(SLOW.format(log=str(log)))
-    folder = str(Path(__file__).parent)
-    program = PROGRAM.format(tests=folder, folder=str(tmp_path))
+    checkout = str(Path(__file__).resolve().parents[2])
+    program = PROGRAM.format(checkout=checkout, folder=str(tmp_path))
     orchestrator = subprocess.Popen([sys.executable, "-c", program])
     wait_for_lines(log, 3, orchestrator)
     guests = psutil.Process(orchestrator.pid).children(recursive=True)
@@ -190,8 +191,8 @@ def test_killed_samcheck_loses_nothing_and_repeats_nothing(trial: Trial, tmp_pat
 def test_interrupt_leaves_no_process(trial: Trial, tmp_path: Path) -> None:
     log = tmp_path / "log"
     trial.write(SLOW.format(log=str(log)))
-    folder = str(Path(__file__).parent)
-    program = PROGRAM.format(tests=folder, folder=str(tmp_path))
+    checkout = str(Path(__file__).resolve().parents[2])
+    program = PROGRAM.format(checkout=checkout, folder=str(tmp_path))
     orchestrator = subprocess.Popen([sys.executable, "-c", program], start_new_session=True)
     wait_for_lines(log, 1, orchestrator)
     guests = psutil.Process(orchestrator.pid).children(recursive=True)

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-import made
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -33,6 +32,7 @@ from samcheck.guest.record import CellOutcome, CheckOutcome, CheckResult, Failur
 from samcheck.matrix.run_history import NONE
 from samcheck.storage import results
 from samcheck.storage.results import Stored
+from tests.unit import made
 
 FACTS = facts.load()
 OLD, NEW = Cell("2.4.1", "cu121", "3.11"), Cell("2.15.0", "cu132", "3.11")
@@ -82,7 +82,7 @@ def answered(
 
 
 def said(found: UpgradeAnswer) -> str:
-    return "\n".join(advice_text.lines(found, FACTS, tuple(commands.commands(found, ()))))
+    return "\n".join(advice_text.lines(found, FACTS, tuple(commands.command_lines(found, ()))))
 
 
 def section(shown: str, head: str) -> str:
@@ -270,12 +270,12 @@ def test_a_build_without_code_for_the_gpu_has_no_remedy() -> None:
     found = answered(asked("torch", "2.14.1", "2.15.0", gpu_support.host("V100", "", FACTS)), ())
     assert found.headline.startswith("NO: it breaks (predicted from facts): the cu132 build")
     assert "could be (predicted): PyTorch 2.14.1" in found.headline
-    assert found.advices[0].step.before.cuda == "cu126"  # the build that runs on it
+    assert found.advices[0].change.before.cuda == "cu126"  # the build that runs on it
 
 
 def test_a_new_cuda_asks_for_a_driver() -> None:
     assert answered(asked(), ()).headline.endswith("on a GPU WITH driver 580.65.06 or newer")
-    assert "torchvision 0.19.1 -> 0.29.2" in answered(asked(), ()).advices[0].along
+    assert "torchvision 0.19.1 -> 0.29.2" in answered(asked(), ()).advices[0].implied_changes
 
 
 def test_a_cell_that_got_the_old_numpy_without_naming_it() -> None:
@@ -321,7 +321,7 @@ def test_what_the_nearest_result_shows_is_not_in_the_headline() -> None:
     rows = [stored(OLD), stored(NEW, met), stored(other, small), stored(replace(NEW, python="3.13"), large)]
     found = answered(asked(), rows, [OLD, other])
     assert [each.basis for each in found.advices] == ["measured", "predicted"]
-    assert found.advices[1].changed[0].worse == ("numbers regressed: 1",)
+    assert found.advices[1].pairs[0].worse == ("numbers regressed: 1",)
     assert "WORSE" in found.headline
     assert "regressed" not in found.headline
 

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-import made
 import pytest
 from click.testing import CliRunner
 from hypothesis import given
@@ -22,6 +21,7 @@ from samcheck.facts.compatibility import Obstacle
 from samcheck.guest.record import CellOutcome, CheckOutcome, CheckResult, FailureCause
 from samcheck.storage import results
 from samcheck.storage.results import Stored
+from tests.unit import made
 
 FACTS = facts.load()
 CELL = Cell("2.4.1", "cu121", "3.11")

@@ -8,13 +8,13 @@ from itertools import combinations, product
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
+from click.testing import CliRunner, Result
 from hypothesis import assume, given
 from hypothesis import strategies as st
-from made import RESULT, SEEN
 
 from samcheck import facts
 from samcheck.analysis.attribute import attribution_text, cases, causes, conjunction_search, literals
+from samcheck.analysis.attribute.distinguishing_cell import distinguishing_cell
 from samcheck.analysis.attribute.literals import Literal
 from samcheck.cells import Cell
 from samcheck.commands.attribute import attribute_command
@@ -22,6 +22,7 @@ from samcheck.errors import BadInput, EmptySelection
 from samcheck.guest.record import CellOutcome, CellResult, CheckOutcome, CheckResult
 from samcheck.storage import results
 from samcheck.storage.results import Stored
+from tests.unit.made import RESULT, SEEN
 
 FACTS = facts.load()
 AXES = {
@@ -33,20 +34,24 @@ SPACE = [dict(zip(AXES, row, strict=True)) for row in product(*AXES.values())]
 POSSIBLE = literals.literals(SPACE, AXES)
 
 
+Rows = list[dict[str, str]]
+Planted = tuple[conjunction_search.Conjunction, Rows]
+
+
 @st.composite
-def planted(draw: st.DrawFn) -> tuple[conjunction_search.Conjunction, list[dict[str, str]]]:
+def planted(draw: st.DrawFn) -> Planted:
     """A rule of one to three conditions, and rows among which it is sometimes true."""
     rule = tuple(draw(st.lists(st.sampled_from(POSSIBLE), min_size=1, max_size=3, unique=True)))
     return rule, draw(st.lists(st.sampled_from(SPACE), min_size=2, max_size=len(SPACE), unique_by=repr))
 
 
-def split(rule: conjunction_search.Conjunction, rows: list[dict[str, str]]) -> tuple[list, list]:
+def split(rule: conjunction_search.Conjunction, rows: Rows) -> tuple[Rows, Rows]:
     inside = [row for row in rows if conjunction_search.holds(rule, row)]
     return inside, [row for row in rows if row not in inside]
 
 
 @given(planted())
-def test_planted_rule_is_explained_by_nothing_larger(given: tuple) -> None:
+def test_planted_rule_is_explained_by_nothing_larger(given: Planted) -> None:
     rule, rows = given
     inside, outside = split(rule, rows)
     assume(inside and outside)
@@ -59,7 +64,7 @@ def test_planted_rule_is_explained_by_nothing_larger(given: tuple) -> None:
 
 
 @given(planted())
-def test_no_smaller_rule_was_missed(given: tuple) -> None:
+def test_no_smaller_rule_was_missed(given: Planted) -> None:
     rule, rows = given
     inside, outside = split(rule, rows)
     assume(inside and outside)
@@ -171,7 +176,7 @@ def test_checks_of_one_cause_are_one_group() -> None:
     assert len(one.checks) == 80
     assert one.explanation.exact == ((Literal("torch", ">=", "2.9.1"),),)
     assert dict(one.nearest) == {Literal("torch", ">=", "2.9.1"): "2.8.0"}
-    assert one.which == ((Literal("backend", "=", "onnxruntime"),),)
+    assert one.common_traits == ((Literal("backend", "=", "onnxruntime"),),)
     said = "\n".join(attribution_text.lines([one], "failed", len(rows)))
     assert "80 checks of 100 tried there" in said
     assert "exactly: torch >= 2.9.1 (not 2.8.0)" in said
@@ -195,13 +200,13 @@ def test_two_axes_together() -> None:
     said = {attribution_text.words(each) for each in group.explanation.exact}
     assert said == {"torch < 2.4.1 and numpy >= 2.2.6"}
     held = ("--python", "3.10", "--numpy", "2.2.6")
-    assert group.narrow == (
+    assert group.bisections == (
         ("--good", "2.4.1", "--bad", "2.2.2", *held),
         ("--axis", "numpy", "--torch", "2.2.2", "--good", "1.26.4", "--bad", "2.2.6", "--python", "3.10"),
     )
     rows = [(Cell("2.4.0", "cu121", "3.10"), "failed"), (Cell("2.4.1", "cu121", "3.10"), "passed")]
     (group,) = attributed([stored(cell, {"a": outcome}) for cell, outcome in rows])
-    assert not group.narrow  # these two are neighbours
+    assert not group.bisections  # these two are neighbours
 
 
 def test_what_cannot_be_told_apart_is_said_with_a_cell_that_would_tell() -> None:
@@ -212,14 +217,14 @@ def test_what_cannot_be_told_apart_is_said_with_a_cell_that_would_tell() -> None
     (group,) = attributed(rows)
     said = {attribution_text.words(each) for each in group.explanation.exact}
     assert said == {"torch >= 2.9.1", "python >= 3.13"}
-    telling = group.telling
+    telling = group.distinguishing_cell
     assert telling is not None
     assert telling.cell == Cell("2.9.1", "cpu", "3.12")  # PyTorch 2.4.1 has no wheel for Python 3.13
     assert sorted(telling.expected) == [False, True]
     # Run it, and there is one explanation left.
     (group,) = attributed([*rows, stored(telling.cell, {"a": "failed"})])
     assert group.explanation.exact == ((Literal("torch", ">=", "2.9.1"),),)
-    assert group.telling is None
+    assert group.distinguishing_cell is None
 
 
 def test_a_cell_that_is_known_not_to_work_tells_little() -> None:
@@ -230,8 +235,8 @@ def test_a_cell_that_is_known_not_to_work_tells_little() -> None:
         stored(Cell("2.2.1", "cpu", "3.10", "1.26.4"), {"a": "passed"}, "1.26.4"),
     ]
     (group,) = attributed(rows)
-    assert group.telling is not None
-    assert group.telling.cell == Cell("2.4.1", "cpu", "3.10", "1.26.4")
+    assert group.distinguishing_cell is not None
+    assert group.distinguishing_cell.cell == Cell("2.4.1", "cpu", "3.10", "1.26.4")
 
 
 def test_a_cell_that_cannot_exist_tells_nothing() -> None:
@@ -242,7 +247,7 @@ def test_a_cell_that_cannot_exist_tells_nothing() -> None:
     )
     cells = [Cell("2.8.0", "cpu", "3.12"), Cell("2.9.1", "cpu", "3.14")]
     rows = cases.cases([stored(cell, {}) for cell in cells], FACTS)
-    assert causes.telling(found, rows, FACTS).cell is None
+    assert distinguishing_cell(found, rows, FACTS).cell is None
 
 
 def test_device_against_version() -> None:
@@ -251,8 +256,8 @@ def test_device_against_version() -> None:
     (group,) = attributed(rows)
     said = {attribution_text.words(each) for each in group.explanation.exact}
     assert said == {"torch >= 2.9.1", "device = a-gpu"}
-    assert group.telling is not None
-    assert (group.telling.cell, group.telling.device) in (
+    assert group.distinguishing_cell is not None
+    assert (group.distinguishing_cell.cell, group.distinguishing_cell.device) in (
         (Cell("2.8.0", "cu128", "3.12"), "a-gpu"),
         (Cell("2.9.1", "cu128", "3.12"), "cpu-x"),
     )
@@ -264,7 +269,7 @@ def test_nothing_can_tell_what_only_a_value_that_was_never_run_would() -> None:
     rows = cases.cases(
         [stored(Cell("2.9.1", "cu128", python, sam="x"), {}) for python in ("3.10", "3.14")], FACTS
     )
-    assert causes.telling(found, rows, FACTS).cell is None
+    assert distinguishing_cell(found, rows, FACTS).cell is None
 
 
 def test_known_is_not_gone_where_the_check_failed() -> None:
@@ -289,7 +294,7 @@ def test_cells_that_could_not_be_made() -> None:
     }
 
 
-def command(tmp_path: Path, *arguments: str):
+def command(tmp_path: Path, *arguments: str) -> Result:
     for cell, numpy, outcome in NUMPY:
         result: CellResult = stored(cell, {"test_x.py::test_y[a-b]": outcome}, numpy).result
         results.store(tmp_path, result, "x")

@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
-from made import RESULT, SEEN
 
 from samcheck import paths, version
 from samcheck.analysis.bisect import state_file
@@ -24,6 +23,7 @@ from samcheck.errors import BadInput
 from samcheck.facts.gpu_support import NO_GPU
 from samcheck.guest.record import CellOutcome, CellResult, CheckOutcome, CheckResult
 from samcheck.storage import results, runs
+from tests.unit.made import RESULT, SEEN
 
 CHECK = "test_dtype.py::test_bfloat16_to_numpy"
 ENDS = ("--check", CHECK, "--good", "2.8.0", "--bad", "2.10.0", "--python", "3.12", "--environment", "venv")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from typing import Any
 
 import pytest
@@ -41,7 +42,7 @@ def commands(monkeypatch: pytest.MonkeyPatch, answers: dict[str, str]) -> None:
         return f"/usr/bin/{name}" if name in answers else None
 
     monkeypatch.setattr(buildkit, "_output", output)
-    monkeypatch.setattr(buildkit.shutil, "which", which)
+    monkeypatch.setattr(shutil, "which", which)
 
 
 def test_podman_builds_for_podman(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 from filelock import FileLock
-from played_engine import STEP, PlayedEngine, PlayedImage
 
 from samcheck import owned, paths
 from samcheck.commands.disk import clean_command
@@ -18,6 +17,7 @@ from samcheck.errors import BadInput, EnvironmentUnavailable
 from samcheck.storage import clean, disk_usage
 from samcheck.storage.clean import CleanRequest
 from samcheck.storage.index import index
+from tests.unit.played_engine import STEP, PlayedEngine, PlayedImage
 
 NOW = 1_800_000_000.0
 DAY = 86400

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-import made
 import numpy as np
 import pytest
 from click.testing import CliRunner, Result
@@ -32,6 +31,7 @@ from samcheck.cells import Cell
 from samcheck.commands.compare import compare_command, noise_command
 from samcheck.guest.record import CellResult, CheckOutcome, CheckResult, Series
 from samcheck.storage import results
+from tests.unit import made
 
 QUIET = Noise(Variance(0.01**2, 40.0), Variance(0.005**2, 20.0))
 
@@ -65,7 +65,7 @@ class _Everywhere(dict[str, Noise]):
         super().__init__(any=known)
         self._known = known
 
-    def get(self, key: str, default: object = None) -> Noise:  # type: ignore[override]
+    def get(self, key: str, default: object = None) -> Noise:
         return self._known
 
 

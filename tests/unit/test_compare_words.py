@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from made import RESULT, SEEN
 
 from samcheck.analysis.compare import compare, grouping, noise
 from samcheck.analysis.compare.comparison_text import markdown
 from samcheck.analysis.compare.measures import Key
 from samcheck.analysis.compare.statistics import Noise, Variance
 from samcheck.guest.record import CellResult, CheckOutcome, CheckResult
+from tests.unit.made import RESULT, SEEN
 
 
 def nothing_known(_: CellResult) -> dict[str, Noise]:
@@ -122,16 +122,16 @@ def test_cells_of_several_devices_are_compared_each_with_its_own() -> None:
     base = [on("A100", fine), on("H100", fine, finished="2026-11-23T00:00:00+00:00")]
     found = compare(base, [on("A100", broken), on("H100", fine)], nothing_known)
     cell = RESULT.cell.id
-    assert [row.name for row in found.rows] == [f"{cell} on A100", f"{cell} on H100"]
+    assert [row.name for row in found.pairs] == [f"{cell} on A100", f"{cell} on H100"]
     assert [each.row for each in found.changes] == [f"{cell} on A100"]
     lone = compare(
         [on("A100", fine), result(cell=replace(RESULT.cell, id="x"))], [on("H100", broken)], nothing_known
     )
-    assert [(row.name, bool(row.base), bool(row.new)) for row in lone.rows] == [
+    assert [(row.name, bool(row.base), bool(row.new)) for row in lone.pairs] == [
         (cell, True, True),  # from one machine to another
         ("x", True, False),
     ]
-    gone = compare(base, [on("A100", fine)], nothing_known).rows
+    gone = compare(base, [on("A100", fine)], nothing_known).pairs
     assert [(row.name, row.new is None) for row in gone] == [
         (f"{cell} on A100", False),
         (f"{cell} on H100", True),

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from small_world import WORLD
 
 from samcheck.cells import Cell
 from samcheck.facts import compatibility
 from samcheck.facts.compatibility import Obstacle
+from tests.unit.small_world import WORLD
 
 
 def said(torch: str, cuda: str, python: str, numpy: str = "") -> list[str]:

@@ -4,14 +4,14 @@ import io
 import re
 from dataclasses import replace
 
-import made
 import pytest
-from hostile import TEXTS
 from rich.console import Console
 
 from samcheck.guest.record import CellOutcome, CheckOutcome, CheckResult
 from samcheck.run import progress
 from samcheck.sanitize import harmless
+from tests.unit import made
+from tests.unit.hostile import TEXTS
 
 RESULT = replace(
     made.RESULT,

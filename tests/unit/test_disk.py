@@ -16,7 +16,6 @@ from docker.errors import APIError
 from filelock import FileLock
 from hypothesis import given
 from hypothesis import strategies as st
-from played_engine import STEP, PlayedEngine, refusal
 
 from samcheck import owned, paths, units
 from samcheck.cells import Cell
@@ -27,6 +26,7 @@ from samcheck.errors import BadInput, EnvironmentUnavailable
 from samcheck.facts.requirements import NOTHING
 from samcheck.storage import disk_usage
 from samcheck.storage.index import index
+from tests.unit.played_engine import STEP, PlayedEngine, refusal
 
 DAY = 86400.0
 

@@ -19,6 +19,7 @@ from tests.faults import patching, runs, seed, table, trial, verdict
 from tests.faults.__main__ import select
 from tests.faults.catalogue import FAULTS
 from tests.faults.evidence import EVIDENCE
+from tests.faults.fault import Fault
 from tests.faults.table import CleanRun, Outcome, Report
 from tests.faults.verdict import Verdict
 
@@ -94,7 +95,7 @@ def test_selection() -> None:
 
 
 @pytest.mark.parametrize("fault", FAULTS.values(), ids=lambda fault: fault.id)
-def test_every_fault_says_what_it_is(fault) -> None:
+def test_every_fault_says_what_it_is(fault: Fault) -> None:
     assert fault.title.endswith(".")
     assert fault.origin
     assert fault.evidence in EVIDENCE

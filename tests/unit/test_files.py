@@ -8,10 +8,8 @@ import resource
 from collections.abc import Callable
 from pathlib import Path
 
-import made
 import pytest
 from click.testing import CliRunner
-from intruders import INTRUDERS, within
 
 from samcheck import files, matrix, paths, report
 from samcheck.__main__ import cli
@@ -26,6 +24,8 @@ from samcheck.matrix.selection import Choice
 from samcheck.run import records
 from samcheck.storage import disk_usage, left_out_cells, merge, results, runs
 from samcheck.storage.index import index
+from tests.unit import made
+from tests.unit.intruders import INTRUDERS, within
 
 each_intruder = pytest.mark.parametrize("intruder", INTRUDERS)
 

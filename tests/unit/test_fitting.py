@@ -14,6 +14,7 @@ from samcheck.analysis import memory_fit
 from samcheck.analysis.memory_fit import MemoryQuestion
 from samcheck.errors import BadInput
 from samcheck.guest.memory_model import SHAPES, Work
+from samcheck.guest.record import PRECISION_NAMES
 
 MIB, GIB = 2**20, 2**30
 
@@ -44,7 +45,7 @@ def test_the_largest_allocation_is_the_one_that_people_report(variant: str, mib:
 
 def test_an_answer_is_the_largest_that_fits() -> None:
     asked = question()
-    found = memory_fit.answer(asked)
+    found = memory_fit.fit_of(asked)
     assert not asked.fits("automatic")
     most = found.points_per_batch
     assert question(points_per_batch=most).fits("automatic")
@@ -56,7 +57,7 @@ def test_an_answer_is_the_largest_that_fits() -> None:
 def test_an_image_that_no_batch_takes() -> None:
     """Its largest copy that fits does fit; the next larger does not."""
     huge = question(size=(30_000, 40_000))
-    found = memory_fit.answer(huge)
+    found = memory_fit.fit_of(huge)
     assert found.points_per_batch == 0
     height, width = found.size
     assert question(size=(height, width), points_per_batch=1).fits("automatic")
@@ -75,7 +76,7 @@ def test_a_model_that_does_not_fit_names_the_precisions_that_do() -> None:
 def test_precisions_that_allow_more_are_named() -> None:
     """And no others; what they allow does fit, and one more does not."""
     asked = MemoryQuestion("vit_h", "fp32", Work((1024, 1024)), card=16 * GIB)
-    found = memory_fit.answer(asked)
+    found = memory_fit.fit_of(asked)
     said = [line for line in memory_fit.lines(asked) if line.startswith("in ")]
     most = found.by_precision["bf16"]
     points = most.points_per_batch
@@ -93,7 +94,7 @@ def test_precisions_that_allow_more_are_named() -> None:
 def test_nonzero_limits_what_memory_would_not() -> None:
     """https://github.com/facebookresearch/segment-anything/issues/427"""
     big = MemoryQuestion("vit_b", "fp32", Work((3344, 3344)), card=200 * GIB)
-    found = memory_fit.answer(big)
+    found = memory_fit.fit_of(big)
     assert found.nonzero_points == 64  # at 11.18 megapixels
     assert found.points_per_batch > 64
     assert "points_per_batch=64" in "\n".join(memory_fit.lines(big))
@@ -102,7 +103,7 @@ def test_nonzero_limits_what_memory_would_not() -> None:
 @settings(max_examples=60)
 @given(
     variant=st.sampled_from(sorted(SHAPES)),
-    precision=st.sampled_from(memory_fit.PRECISION_NAMES),
+    precision=st.sampled_from(PRECISION_NAMES),
     height=st.integers(1, 6000),
     width=st.integers(1, 6000),
     count=st.integers(1, 200),
@@ -126,7 +127,7 @@ def test_a_size_that_is_none(text: str) -> None:
 
 
 def test_an_image_of_one_pixel() -> None:
-    assert memory_fit.answer(question(size=(1, 1))).points_per_batch > 0
+    assert memory_fit.fit_of(question(size=(1, 1))).points_per_batch > 0
 
 
 def test_width_comes_first() -> None:

@@ -7,10 +7,10 @@ from random import Random
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from intruders import within
 
 from tests import fuzz
 from tests.fuzz.mutating import changed_bytes
+from tests.unit.intruders import within
 
 TARGETS = {name: fuzz.load(name) for name in fuzz.names()}
 SEEDS = [(name, number) for name, target in TARGETS.items() for number in range(len(target.seeds))]

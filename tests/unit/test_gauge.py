@@ -40,7 +40,7 @@ class Nvml:
 
 
 def measured(monkeypatch: pytest.MonkeyPatch, **answers: Any) -> disturbance.DisturbanceMonitor:
-    monkeypatch.setitem(sys.modules, "pynvml", Nvml(**answers))  # type: ignore[arg-type]
+    monkeypatch.setitem(sys.modules, "pynvml", Nvml(**answers))
     found = disturbance.DisturbanceMonitor("cuda")
     found.before()
     found.during()
@@ -79,7 +79,7 @@ def test_readings_have_units_and_leave_out_what_is_not_told(monkeypatch: pytest.
 def test_without_a_driver_nothing_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
     nvml = Nvml()
     del nvml.answers["nvmlInit"]
-    monkeypatch.setitem(sys.modules, "pynvml", nvml)  # type: ignore[arg-type]
+    monkeypatch.setitem(sys.modules, "pynvml", nvml)
     found = disturbance.DisturbanceMonitor("cuda")
     assert found.gpu is None
 

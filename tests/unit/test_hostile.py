@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
-import hostile
 import jsonschema
 import pytest
 from click.testing import CliRunner
@@ -34,6 +33,7 @@ from samcheck.sanitize import visible
 from samcheck.storage import results
 from samcheck.storage.index.check_rows import COLUMNS
 from samcheck.storage.results import Stored
+from tests.unit import hostile
 
 #: For what does not hang on which of them it is.
 ALL = " ".join(text for name, text in hostile.TEXTS.items() if name != "huge")

@@ -5,7 +5,6 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from small_world import WORLD, build
 
 from samcheck import facts
 from samcheck.cells import Cell
@@ -13,8 +12,10 @@ from samcheck.errors import BadInput
 from samcheck.facts import Release, gpu_support
 from samcheck.facts.compatibility import Obstacle
 from samcheck.facts.gpu_support import GpuDevice, Machine
+from tests.unit.small_world import WORLD, build
 
 FACTS = facts.load()
+DRIVERS = ["", *(row.driver for row in FACTS.floors), *(row.driver for row in FACTS.toolkits)]
 
 
 def against(torch: str, cuda: str, gpu: str, driver: str) -> dict[str, str]:
@@ -281,7 +282,7 @@ def test_what_limits_and_what_is_in_doubt_keeps_nothing_from_running() -> None:
 @given(
     st.sampled_from([(release, build) for release in FACTS.releases for build in release.builds]),
     st.lists(st.sampled_from([GpuDevice(row.name, row.capability) for row in FACTS.gpus]), max_size=3),
-    st.sampled_from(["", *(row.driver for row in (*FACTS.floors, *FACTS.toolkits))]),
+    st.sampled_from(DRIVERS),
 )
 def test_a_machine_with_several_gpus_has_the_obstacles_of_each(
     chosen: tuple[Release, facts.Build], gpus: list[GpuDevice], driver: str
@@ -341,7 +342,7 @@ def test_auto_is_the_newest_of_the_builds_that_run() -> None:
     st.lists(
         st.sampled_from([GpuDevice(row.name, row.capability) for row in FACTS.gpus]), min_size=1, max_size=2
     ),
-    st.sampled_from(["", *(row.driver for row in (*FACTS.floors, *FACTS.toolkits))]),
+    st.sampled_from(DRIVERS),
 )
 def test_auto_runs_wherever_any_build_of_the_release_does(
     release: Release, gpus: list[GpuDevice], driver: str

@@ -103,7 +103,7 @@ def test_the_check_before_an_end_between_checks_is_blamed_unless_it_is_bad_anywa
         # Checks that nobody collected.
         ([*ran("test_a.py::test_x"), *ran(A)], ["passed", "not-run", "not-run"]),
         (
-            [started(["a"]), {"event": "started"}, {"event": ["started"]}, *ran(A)],
+            [{"event": "started", "check": ["a"]}, {"event": "started"}, {"event": ["started"]}, *ran(A)],
             ["passed", "not-run", "not-run"],
         ),
     ],
@@ -176,7 +176,8 @@ def test_every_shape_of_the_record_survives_a_replaced_field() -> None:
     """A result of which a field holds something else is no result, or is one of the known kind."""
     good = finished(A)["result"]
     for name in good:
-        for value in (None, 1, "x", [], {}, {"x": {}}, True, 1e999):
+        values: tuple[object, ...] = (None, 1, "x", [], {}, {"x": {}}, True, 1e999)
+        for value in values:
             seen = attempt(COLLECTED, started(A), {"event": "finished", "result": {**good, name: value}})
             again = seen.journal.finished.get(A) or replace(CHECKS[0], outcome=CheckOutcome.NOT_RUN)
             assert again.outcome in CheckOutcome

@@ -8,13 +8,13 @@ from collections.abc import Callable
 from dataclasses import asdict, replace
 from typing import Any
 
-import made
 import pytest
 
 from samcheck.commands.run import variants_of
 from samcheck.environments import here
 from samcheck.errors import BadInput, EnvironmentUnavailable
 from samcheck.guest.record import Fingerprint
+from tests.unit import made
 
 SEEN = replace(made.SEEN, torch="2.8.0+cu128", torch_cuda="12.8", numpy="2.2.6", segment_anything="1.0")
 STRANGE = [
@@ -41,7 +41,7 @@ def probed(monkeypatch: pytest.MonkeyPatch) -> Callable[[Fingerprint | bytes], N
                 stream.write(content)
             return subprocess.CompletedProcess(command, 0, "", "")
 
-        monkeypatch.setattr(here.subprocess, "run", run)
+        monkeypatch.setattr(subprocess, "run", run)
 
     return probe
 
@@ -51,7 +51,7 @@ def probed(monkeypatch: pytest.MonkeyPatch) -> Callable[[Fingerprint | bytes], N
 def test_a_version_that_is_none(
     field: str, version: str, probed: Callable[[Fingerprint | bytes], None]
 ) -> None:
-    probed(replace(SEEN, **{field: version}))
+    probed(replace(SEEN, **{field: version}))  # type: ignore[arg-type]
     with pytest.raises(
         EnvironmentUnavailable, match=r" in py says that its version is .*, which is none: inst"
     ):

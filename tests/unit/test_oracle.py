@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -85,7 +86,7 @@ def test_every_precision_has_a_tolerance() -> None:
 
 
 @pytest.fixture
-def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.setenv(store.CACHE_VARIABLE, str(tmp_path / "cache"))
     store.folder.cache_clear()
     yield tmp_path / "cache"
@@ -115,8 +116,8 @@ def test_a_damaged_file_is_computed_again(cache: Path, damage: str) -> None:
     (path,) = cache.glob("*.npz")
     data = bytearray(path.read_bytes())
     data[400] ^= 1
-    damaged = {"truncated": data[:300], "flipped": data, "empty": b"", "text": b"<html>"}[damage]
-    path.write_bytes(damaged)
+    damaged = {"truncated": data[:300], "flipped": data, "empty": bytearray(), "text": bytearray(b"<html>")}
+    path.write_bytes(damaged[damage])
     assert store.features("a", pixels, lambda: np.arange(100.0) + 1)[0] == 1.0
 
 

@@ -201,7 +201,7 @@ def test_unknown_variant_is_a_usage_error(suite: pytest.Pytester) -> None:
 
 
 def test_defect_symptoms_compile_and_have_links() -> None:
-    from samcheck.guest.defects.watch import DEFECTS
+    from samcheck.guest.defects.catalogue import DEFECTS
 
     for defect in DEFECTS.values():
         assert defect.link.startswith("https://")

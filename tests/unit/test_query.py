@@ -13,7 +13,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import hostile
 import pytest
 from click.testing import CliRunner, Result
 from hypothesis import given
@@ -28,6 +27,7 @@ from samcheck.storage import results
 from samcheck.storage.index import index, parquet, parts, tables
 from samcheck.storage.index.check_rows import rows
 from samcheck.storage.index.parts import Pack, Stamp
+from tests.unit import hostile
 
 pytest.importorskip("duckdb")
 
@@ -525,11 +525,11 @@ def test_two_columns_of_one_name_are_no_object(store: Path) -> None:
 # Questions that are ready.
 
 
-@pytest.mark.parametrize("name", saved_queries.ready())
+@pytest.mark.parametrize("name", saved_queries.load())
 def test_every_ready_question_has_an_answer(name: str, store: Path) -> None:
-    assert saved_queries.ready()[name].title in CliRunner().invoke(cli, ["query", "--list"]).stdout
+    assert saved_queries.load()[name].title in CliRunner().invoke(cli, ["query", "--list"]).stdout
     assert ask(store, name)
-    assert query(store, name, "--sql").stdout == saved_queries.ready()[name].sql
+    assert query(store, name, "--sql").stdout == saved_queries.load()[name].sql
     assert ask(store, query(store, name, "--sql").stdout) == ask(store, name)
 
 

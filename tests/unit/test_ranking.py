@@ -2,7 +2,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import made
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -12,6 +11,7 @@ from samcheck.guest.record import CellOutcome
 from samcheck.matrix import ranking, run_history
 from samcheck.matrix.ranking import Budget
 from samcheck.matrix.run_history import NONE, History
+from tests.unit import made
 
 FACTS = facts.load()
 CELLS = [

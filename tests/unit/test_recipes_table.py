@@ -4,7 +4,6 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
-import made
 import pytest
 
 from samcheck import report
@@ -13,6 +12,7 @@ from samcheck.facts import load
 from samcheck.guest.record import CellResult, CheckOutcome, CheckResult
 from samcheck.report import recipes_table
 from samcheck.storage import results
+from tests.unit import made
 
 SEEN = replace(made.SEEN, python="3.13.0", torch="2.15.0+cu132")
 HALF = {"recipe": "half", "title": "model.half()", "claim": "faster", "says": "recipe"}

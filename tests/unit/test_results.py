@@ -5,7 +5,6 @@ import os
 from dataclasses import replace
 from pathlib import Path
 
-import made
 import pytest
 
 from samcheck import paths, report
@@ -22,8 +21,10 @@ from samcheck.guest.record import (
 )
 from samcheck.matrix import LeftOut
 from samcheck.report import fields, markdown, table_rows
+from samcheck.report.fields import SYMBOLS
 from samcheck.run import judge
 from samcheck.storage import results
+from tests.unit import made
 
 SEEN = replace(made.SEEN, torch_cuda="12.1", torchvision="0.19.1", numpy="2.4.6", segment_anything="1.0")
 CHECKS = [
@@ -241,7 +242,7 @@ def test_every_field_that_is_not_green_has_a_footnote() -> None:
     outcomes = table.partition("### Outcomes")[2].partition("### Reasons")[0]
     lines = [line.strip("| ").split(" | ") for line in outcomes.splitlines() if line.startswith("| `torch")]
     assert [len(line) for line in lines] == [8, 8, 2]
-    told = [field for line in lines for field in line if field[0] in markdown.SYMBOLS.values()]
+    told = [field for line in lines for field in line if field[0] in SYMBOLS.values()]
     assert len(told) == 9
     for field in told:
         assert "✓ passed" in field or "<sup>" in field, field

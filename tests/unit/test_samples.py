@@ -14,6 +14,7 @@ import pytest
 from click.testing import CliRunner
 
 from samcheck.__main__ import cli
+from samcheck.errors import BadInput
 from samcheck.guest.record import SCHEMA_VERSION, CheckOutcome
 from samcheck.report import exports
 from samcheck.storage import results
@@ -80,10 +81,10 @@ def test_a_newer_one_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "x.json"
     was, will = (f'"schema_version": {number}'.encode() for number in (SCHEMA_VERSION, SCHEMA_VERSION + 1))
     path.write_bytes(newer.replace(was, will))
-    with pytest.raises(results.BadInput, match=f"a result of schema {SCHEMA_VERSION + 1}, newer than"):
+    with pytest.raises(BadInput, match=f"a result of schema {SCHEMA_VERSION + 1}, newer than"):
         results.read(path)
     path.write_bytes(path.read_bytes().replace(b'"tier"', b'"field of the future": 1, "tier"'))
-    with pytest.raises(results.BadInput, match=f"a result of schema {SCHEMA_VERSION + 1}, newer than"):
+    with pytest.raises(BadInput, match=f"a result of schema {SCHEMA_VERSION + 1}, newer than"):
         results.read(path)
 
 

@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import hostile
 import pytest
 
 from samcheck import codec
@@ -18,6 +17,7 @@ from samcheck.guest.record import CellResult
 from samcheck.report import exports, memory_table, page_data, recipes_table, table_rows
 from samcheck.storage import results
 from samcheck.storage.results import Stored
+from tests.unit import hostile
 
 DECODER = codec.RecordDecoder(CellResult)
 #: With one check, which has everything that a check may have.
@@ -26,7 +26,7 @@ WHOLE = hostile.planted(
 )
 CONTENT = json.loads(results.to_json(WHOLE))
 #: Values that no field of a record takes, beside ``true`` where it is none: lists are of records or text.
-WRONG = ([[]], {"x": [[]]})
+WRONG: tuple[object, ...] = ([[]], {"x": [[]]})
 
 
 def steps(value: Any, *path: str | int) -> Iterator[tuple[str | int, ...]]:

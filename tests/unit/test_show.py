@@ -6,8 +6,6 @@ import shlex
 from dataclasses import replace
 from pathlib import Path
 
-import hostile
-import made
 import pytest
 from click.testing import CliRunner, Result
 
@@ -19,6 +17,7 @@ from samcheck.guest.record import CheckOutcome, CheckResult, EnvironmentRecord
 from samcheck.report import lookup
 from samcheck.run import reproduce
 from samcheck.storage import results
+from tests.unit import hostile, made
 
 ID = hostile.RESULT.cell.id
 CHECK = CheckResult(

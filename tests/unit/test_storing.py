@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
-import made
 import pytest
 
 from samcheck import files, paths, report
@@ -16,6 +15,7 @@ from samcheck.errors import BadInput
 from samcheck.guest.record import CellRecord, CheckOutcome, CheckResult, Series
 from samcheck.matrix import LeftOut
 from samcheck.storage import left_out_cells, private_paths, results
+from tests.unit import made
 
 GOOD = replace(
     made.RESULT, checks=[CheckResult("test_x.py::t", "x", CheckOutcome.PASSED, metrics={"a_ms": 1.0})]
@@ -27,7 +27,7 @@ def check(**changes: object) -> object:
 
 
 UNREADABLE: dict[str, object] = {
-    "outcome of the cell": replace(GOOD, outcome="fine"),
+    "outcome of the cell": replace(GOOD, outcome="fine"),  # type: ignore[arg-type]
     "outcome of a check": check(outcome="green"),
     "not a number": check(seconds=float("nan")),
     "infinite": check(metrics={"a_ms": float("inf")}),

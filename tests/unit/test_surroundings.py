@@ -7,10 +7,8 @@ import re
 import tempfile
 from pathlib import Path
 
-import made
 import pytest
 from click.testing import CliRunner, Result
-from intruders import within
 
 from samcheck import files, paths, report
 from samcheck.__main__ import cli
@@ -19,6 +17,8 @@ from samcheck.environments import docker
 from samcheck.errors import BadInput, EnvironmentUnavailable
 from samcheck.storage import disk_usage, results
 from samcheck.storage.index import index
+from tests.unit import made
+from tests.unit.intruders import within
 
 
 def invoked(*arguments: str | Path) -> Result:

@@ -7,8 +7,6 @@ from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
-import hostile
-import made
 import pytest
 from click.testing import CliRunner
 
@@ -23,6 +21,7 @@ from samcheck.report.escaping import escape
 from samcheck.report.fields import Reason
 from samcheck.report.footnotes import Footnotes
 from samcheck.storage import left_out_cells, results
+from tests.unit import hostile, made
 
 
 def failed(name: str, reason: str) -> CheckResult:

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from samcheck.analysis.interleave.turn_server import Seat, TurnServer
+from samcheck.analysis.interleave.turn_server import TurnServer, TurnTaker
 from samcheck.guest.benchmark import turns
 
 
@@ -93,7 +93,7 @@ def test_nobody_waits_for_one_that_has_ended(works: tuple[Path, Path]) -> None:
 
 def test_a_guest_whose_host_has_gone_says_so(works: tuple[Path, Path]) -> None:
     with ExitStack() as stack:
-        seat = Seat(works[0])
+        seat = TurnTaker(works[0])
         seat.open(stack)
         partner = turns.Turns(str(works[0]))
     with closing(partner):
@@ -104,7 +104,7 @@ def test_a_guest_whose_host_has_gone_says_so(works: tuple[Path, Path]) -> None:
 
 def test_what_else_is_written_there_is_passed_over(works: tuple[Path, Path]) -> None:
     with ExitStack() as stack:
-        seat = Seat(works[0])
+        seat = TurnTaker(works[0])
         seat.open(stack)
         partner = stack.enter_context(closing(turns.Turns(str(works[0]))))
         partner._said.write(b"nonsense\n1\n2 3\n4")

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from samcheck.analysis.compare.measures import Family, Key, Measure
 from samcheck.analysis.compare.statistics import NOTHING_KNOWN, Noise, Variance, difference
-from samcheck.analysis.compare.verdicts import ALPHA, Pair, Verdict, decide
-from samcheck.guest.record import CheckResult
+from samcheck.analysis.compare.verdicts import ALPHA, MeasurePair, Verdict, decide
+from samcheck.guest.record import CheckOutcome, CheckResult
 
 KEY = Key("test_latency.py::test_encoder[tiny-fp32]", "wall_ms")
 #: Plain numbers, of which more is worse, and a change of a quarter matters.
@@ -24,8 +24,8 @@ def measure(*values: float, family: Family = TIME, **fields: object) -> Measure:
     return Measure(KEY, family, values, **fields)  # type: ignore[arg-type]
 
 
-def pair(base: Measure | None, new: Measure | None, noise: Noise = QUIET, **fields: object) -> Pair:
-    return Pair("a row", base, new, noise, **fields)  # type: ignore[arg-type]
+def pair(base: Measure | None, new: Measure | None, noise: Noise = QUIET, **fields: object) -> MeasurePair:
+    return MeasurePair("a row", base, new, noise, **fields)  # type: ignore[arg-type]
 
 
 def decided(base: Measure | None, new: Measure | None, noise: Noise = QUIET, **fields: object) -> Verdict:
@@ -35,14 +35,14 @@ def decided(base: Measure | None, new: Measure | None, noise: Noise = QUIET, **f
 
 @pytest.mark.parametrize(("base", "new", "word"), [(True, False, "missing"), (False, True, "new")])
 def test_a_number_of_one_side_only_is_told_with_what_is_known_of_it(base: bool, new: bool, word: str) -> None:
-    check = CheckResult(KEY.check, "latency", "passed", "tiny", "fp32", "eager")
+    check = CheckResult(KEY.check, "latency", CheckOutcome.PASSED, "tiny", "fp32", "eager")
     only = measure(1.0, check=check)
     assert decided(only if base else None, only if new else None) == Verdict(
         "a row", KEY, TIME, word, variant="tiny", precision="fp32", backend="eager"
     )
 
 
-@pytest.mark.parametrize("check", [None, CheckResult(KEY.check, "latency", "passed")])
+@pytest.mark.parametrize("check", [None, CheckResult(KEY.check, "latency", CheckOutcome.PASSED)])
 def test_what_a_number_was_measured_with_is_empty_where_nobody_said_it(check: CheckResult | None) -> None:
     assert decided(measure(1.0, check=check), None) == Verdict("a row", KEY, TIME, "missing")
 

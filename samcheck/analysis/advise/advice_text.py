@@ -8,11 +8,12 @@ from pathlib import Path
 from samcheck import paths
 from samcheck.analysis.advise import result_comparison
 from samcheck.analysis.advise.evidence import Evidence
+from samcheck.analysis.advise.outline import OutlineLine, indented
+from samcheck.analysis.advise.question import UpgradeQuestion
 from samcheck.analysis.advise.summary import UpgradeAnswer
 from samcheck.analysis.advise.verdict import VERDICTS, Advice
 from samcheck.facts import Facts, gpu_support
 from samcheck.facts.compatibility import Obstacle
-from samcheck.facts.gpu_support import GpuDevice
 from samcheck.guest.record import CellOutcome, CheckOutcome
 from samcheck.matrix.file import shown
 from samcheck.report.escaping import escape
@@ -28,31 +29,57 @@ HEADS = {
 
 
 def lines(
-    answer: UpgradeAnswer, facts: Facts, commands: Sequence[str], everything: bool = False
+    answer: UpgradeAnswer, facts: Facts, commands: Sequence[OutlineLine], everything: bool = False
 ) -> Iterator[str]:
     """The question, the answer in one line, and what it rests on."""
-    most = 10**9 if everything else SHOWN
     yield answer.headline
     yield f"  {answer.question}"
+    for line in _body(answer, facts, commands, everything):
+        yield f"{'  ' * line.depth}{line.text}"
+
+
+def markdown(
+    answer: UpgradeAnswer, facts: Facts, commands: Sequence[OutlineLine], everything: bool = False
+) -> Iterator[str]:
+    """The same as Markdown: the answer in bold, then nested lists."""
+    yield f"**{escape(answer.headline)}**"
+    yield ""
+    yield escape(str(answer.question))
+    for line in _body(answer, facts, commands, everything):
+        if line.depth:
+            yield f"{'  ' * (line.depth - 1)}- {f'`{line.text}`' if line.is_command else escape(line.text)}"
+        else:
+            yield from ("", f"### {escape(line.text)}", "")
+
+
+def _body(
+    answer: UpgradeAnswer, facts: Facts, commands: Sequence[OutlineLine], everything: bool
+) -> Iterator[OutlineLine]:
+    """What the answer rests on: heads without depth, what stands below them with it."""
+    most = 10**9 if everything else SHOWN
     for basis, head in HEADS.items():
-        groups = _groups(each for each in answer.advices if each.basis == basis)
+        groups = _groups(advice for advice in answer.advices if advice.basis == basis)
         if groups:
-            yield head
+            yield OutlineLine(head)
         for group in groups:
-            yield from (f"  {line}" for line in _group(group, most))
-    yield from _context(answer, facts, most)
+            yield from indented(_group(group, most))
+    yield from _implied_changes(answer, most)
+    if answer.question.subject == "driver":
+        yield OutlineLine("DRIVER BRANCHES (facts)")
+        yield from indented(_driver_branches(answer.question, facts))
     if commands:
-        yield "TO BE SURE, riskiest first"
-        yield from (f"  {command}" for command in commands)
+        yield OutlineLine("TO BE SURE, riskiest first")
+        yield from indented(commands)
 
 
 def _groups(advices: Iterable[Advice]) -> list[list[Advice]]:
     """Measured ones each by itself, others with those of the same verdict for the same rules; worst first."""
-    found: dict[tuple[object, ...], list[Advice]] = {}
-    for each in advices:
-        own = each.step if each.basis == "measured" else tuple(one.rule for one in _reasons(each))
-        found.setdefault((each.verdict, own), []).append(each)
-    return sorted(found.values(), key=lambda group: list(VERDICTS).index(group[0].verdict))
+    groups: dict[tuple[object, ...], list[Advice]] = {}
+    for advice in advices:
+        rules = tuple(obstacle.rule for obstacle in _reasons(advice))
+        own = advice.change if advice.basis == "measured" else rules
+        groups.setdefault((advice.verdict, own), []).append(advice)
+    return sorted(groups.values(), key=lambda group: list(VERDICTS).index(group[0].verdict))
 
 
 def _reasons(advice: Advice) -> tuple[Obstacle, ...]:
@@ -61,84 +88,88 @@ def _reasons(advice: Advice) -> tuple[Obstacle, ...]:
         return advice.grounds
     if advice.verdict == "starts to work":
         return gpu_support.hard(advice.facts_before)
-    kinds = {"unknown": ("doubt",), "works, with limits": ("soft",)}.get(advice.verdict)
-    return (
-        tuple(each for each in advice.facts if each.kind in kinds)
-        if kinds
-        else gpu_support.hard(advice.facts)
-    )
+    kind = {"unknown": "doubt", "works, with limits": "soft"}.get(advice.verdict)
+    if kind is None:
+        return gpu_support.hard(advice.facts)
+    return tuple(obstacle for obstacle in advice.facts if obstacle.kind == kind)
 
 
-def _group(group: list[Advice], most: int) -> Iterator[str]:
+def _group(group: list[Advice], most: int) -> Iterator[OutlineLine]:
     first = group[0]
-    ids = [each.step.after.id for each in group]
+    ids = [advice.change.after.id for advice in group]
     count = f" ({len(ids)} cells)" if len(ids) > 1 else ""
+    more = f" and {len(ids) - most} more" if len(ids) > most else ""
     # What has wheels and drivers may still fail: that nothing speaks against it is all that facts say.
     predicted = first.basis == "predicted" and first.verdict == "works"
-    yield f"{'nothing against it' if predicted else first.verdict}{count}: {_some(ids, most)}"
+    verdict = "nothing against it" if predicted else first.verdict
+    yield OutlineLine(f"{verdict}{count}: {', '.join(ids[:most])}{more}")
     if first.basis == "measured":
-        yield from (f"  {line}" for each in first.after for line in _evidence("after", each))
+        for evidence in first.after:
+            yield from indented(_evidence("after", evidence))
         if not first.before:
-            yield "  now: not measured, so that nothing can be compared"
-        yield from (f"  predicted beside it ({each.kind}): {each}" for each in first.facts)
+            yield OutlineLine("now: not measured, so that nothing can be compared", 1)
+        for obstacle in first.facts:
+            yield OutlineLine(f"predicted beside it ({obstacle.kind}): {obstacle}", 1)
     else:
-        yield from (f"  {line}" for line in _said(group, most))
-    for each in group[:most]:
-        yield from (f"  {line}" for line in _results(each, len(group) > 1, most))
-    remedies = dict.fromkeys(one.text for each in group for one in each.remedies)
-    instead = dict.fromkeys(text for each in group for text in each.instead)
+        yield from indented(_group_reasons(group, most))
+    for advice in group[:most]:
+        yield from indented(_results(advice, len(group) > 1, most))
+    remedies = dict.fromkeys(remedy.text for advice in group for remedy in advice.remedies)
+    alternatives = dict.fromkeys(text for advice in group for text in advice.alternatives)
     if remedies:
-        yield f"  put right by (predicted from facts): {' or '.join(remedies)}"
-    if instead:
-        yield f"  instead (predicted from facts): {' or '.join(instead)}"
+        yield OutlineLine(f"put right by (predicted from facts): {' or '.join(remedies)}", 1)
+    if alternatives:
+        yield OutlineLine(f"instead (predicted from facts): {' or '.join(alternatives)}", 1)
 
 
-def _said(group: list[Advice], most: int) -> Iterator[str]:
+def _group_reasons(group: list[Advice], most: int) -> Iterator[OutlineLine]:
     """The facts that a group's verdict rests on: of each rule one, and how many more are like it."""
     label = {"works": "for it", "starts to work": "now"}.get(group[0].verdict, "because")
     by_rule: dict[str, dict[str, None]] = {}
-    for one in (one for each in group for one in _reasons(each)):
-        by_rule.setdefault(one.rule, {})[str(one)] = None
+    for advice in group:
+        for obstacle in _reasons(advice):
+            by_rule.setdefault(obstacle.rule, {})[str(obstacle)] = None
     for texts in by_rule.values():
-        shown = list(texts) if most > SHOWN else list(texts)[:1]
-        yield from (f"{label}: {text}" for text in shown)
-        if len(texts) > len(shown):
-            yield f"  and {len(texts) - len(shown)} like it, with --all"
+        some = list(texts) if most > SHOWN else list(texts)[:1]
+        yield from (OutlineLine(f"{label}: {text}") for text in some)
+        if len(texts) > len(some):
+            yield OutlineLine(f"and {len(texts) - len(some)} like it, with --all", 1)
 
 
-def _results(advice: Advice, named: bool, most: int) -> Iterator[str]:
-    """What is measured around a step: what is there now, the nearest result, and what changed."""
-    name = f"{advice.step.after.id}: " if named else ""
-    for each in advice.before:
-        yield from _evidence(f"{name}now, measured", each)
+def _results(advice: Advice, named: bool, most: int) -> Iterator[OutlineLine]:
+    """What is measured around a change: what is there now, the nearest result, and what changed."""
+    name = f"{advice.change.after.id}: " if named else ""
+    for evidence in advice.before:
+        yield from _evidence(f"{name}now, measured", evidence)
     if advice.nearby is not None:
         differs = "; ".join(advice.nearby.differs)
         yield from _evidence(f"{name}nearest measured, decides nothing ({differs})", advice.nearby)
-    for pair in advice.changed:
-        yield from (f"  {line}" for line in result_comparison.lines(pair, most))
+    for pair in advice.pairs:
+        yield from indented(result_comparison.lines(pair, most))
 
 
-def _evidence(label: str, each: Evidence) -> Iterator[str]:
-    result = each.result
-    counts = {name: sum(check.outcome == name for check in result.checks) for name in KINDS_OF_CHECK}
-    held = ", ".join(f"{count} {name}" for name, count in counts.items() if count)
+def _evidence(label: str, evidence: Evidence) -> Iterator[OutlineLine]:
+    result = evidence.result
+    counts = {outcome: sum(check.outcome == outcome for check in result.checks) for outcome in COUNTED}
+    counted = ", ".join(f"{count} {outcome}" for outcome, count in counts.items() if count)
+    checks = f" ({counted})" if counted else ""
     only = f", only {result.only}" if result.only else ""
-    checks = f" ({held})" if held else ""
-    told = result.reason and result.outcome is not CellOutcome.PASSED
-    reason = f": {shown(result.reason, 160)}" if told else ""
-    yield f"{label}: {result.outcome}{checks}{only}{reason}"
-    yield f"  {_dated(each.stored)}"
-    for older in each.overruled:
-        word = "overruled by it" if older.result.outcome != result.outcome else "the same"
-        yield f"  older, {word}: {older.result.outcome}, {_dated(older)}"
+    explained = result.reason and result.outcome is not CellOutcome.PASSED
+    reason = f": {shown(result.reason, 160)}" if explained else ""
+    yield OutlineLine(f"{label}: {result.outcome}{checks}{only}{reason}")
+    yield OutlineLine(_origin(evidence.stored), 1)
+    for older in evidence.overruled:
+        relation = "overruled by it" if older.result.outcome != result.outcome else "the same"
+        yield OutlineLine(f"older, {relation}: {older.result.outcome}, {_origin(older)}", 1)
 
 
-KINDS_OF_CHECK = tuple(outcome for outcome in CheckOutcome if outcome is not CheckOutcome.SKIPPED)
+COUNTED = tuple(outcome for outcome in CheckOutcome if outcome is not CheckOutcome.SKIPPED)
 
 
-def _dated(row: Stored) -> str:
-    day = row.result.finished[:10]
-    return f"{row.device}, {day}, samcheck {row.result.samcheck}, {place(row.path)}"
+def _origin(stored: Stored) -> str:
+    """Where a result is from, and when."""
+    day = stored.result.finished[:10]
+    return f"{stored.device}, {day}, samcheck {stored.result.samcheck}, {place(stored.path)}"
 
 
 def place(path: Path) -> str:
@@ -147,53 +178,31 @@ def place(path: Path) -> str:
     return whole.relative_to(paths.CHECKOUT).as_posix() if whole.is_relative_to(paths.CHECKOUT) else str(path)
 
 
-def _context(answer: UpgradeAnswer, facts: Facts, most: int) -> Iterator[str]:
-    along = list(dict.fromkeys(text for each in answer.advices for text in each.along))
-    if along:
-        yield "CHANGES ALONG (predicted from facts)"
-        yield from (f"  {text}" for text in along[: 2 * most])
-        if len(along) > 2 * most:
-            yield f"  ... and {len(along) - 2 * most} more, with --all"
-    question = answer.question
-    if question.subject == "driver":
-        yield "DRIVER BRANCHES (facts)"
-        yield from (f"  {_branch(driver, facts)}" for driver in (question.old, question.new))
-        yield from (f"  {text}" for gpu in question.after.gpus for text in _last(gpu, facts))
-        if not question.after.gpus:
-            yield "  whether the driver supports your GPU was not looked at: add --gpu NAME"
+def _implied_changes(answer: UpgradeAnswer, most: int) -> Iterator[OutlineLine]:
+    changes = list(dict.fromkeys(text for advice in answer.advices for text in advice.implied_changes))
+    if changes:
+        yield OutlineLine("CHANGES ALONG (predicted from facts)")
+        yield from (OutlineLine(text, 1) for text in changes[: 2 * most])
+        if len(changes) > 2 * most:
+            yield OutlineLine(f"... and {len(changes) - 2 * most} more, with --all", 1)
+
+
+def _driver_branches(question: UpgradeQuestion, facts: Facts) -> Iterator[OutlineLine]:
+    for driver in (question.old, question.new):
+        yield OutlineLine(_branch(driver, facts))
+    for gpu in question.after.gpus:
+        architecture = facts.architecture(gpu.capability)
+        if architecture is not None and architecture.last_branch:
+            source = ", ".join(architecture.source)
+            last = f"R{architecture.last_branch} is the last branch for {gpu.name}"
+            yield OutlineLine(f"{last} (source: {source})")
+    if not question.after.gpus:
+        yield OutlineLine("whether the driver supports your GPU was not looked at: add --gpu NAME")
 
 
 def _branch(driver: str, facts: Facts) -> str:
-    row = facts.branch(driver)
-    if row is None:
+    branch = facts.branch(driver)
+    if branch is None:
         return f"R{driver.partition('.')[0]}: not among those that the facts know"
-    until = f", end of life {row.end_of_life}" if row.end_of_life else ""
-    return f"R{row.number}: {row.kind}, {row.state}{until} (source: {', '.join(row.source)})"
-
-
-def _last(gpu: GpuDevice, facts: Facts) -> Iterator[str]:
-    row = facts.architecture(gpu.capability)
-    if row is not None and row.last_branch:
-        yield f"R{row.last_branch} is the last branch for {gpu.name} (source: {', '.join(row.source)})"
-
-
-def _some(ids: Sequence[str], most: int) -> str:
-    more = f" and {len(ids) - most} more" if len(ids) > most else ""
-    return ", ".join(ids[:most]) + more
-
-
-def markdown(
-    answer: UpgradeAnswer, facts: Facts, commands: Sequence[str], everything: bool = False
-) -> Iterator[str]:
-    """The same as Markdown: the answer in bold, then nested lists."""
-    headline, question, *others = lines(answer, facts, commands, everything)
-    yield f"**{escape(headline)}**"
-    yield ""
-    yield escape(question.strip())
-    for line in others:
-        text = line.lstrip()
-        depth = (len(line) - len(text)) // 2
-        if depth:
-            yield f"{'  ' * (depth - 1)}- {f'`{text}`' if text.startswith('nox ') else escape(text)}"
-        else:
-            yield from ("", f"### {escape(text)}", "")
+    until = f", end of life {branch.end_of_life}" if branch.end_of_life else ""
+    return f"R{branch.number}: {branch.kind}, {branch.state}{until} (source: {', '.join(branch.source)})"

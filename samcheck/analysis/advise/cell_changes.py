@@ -31,46 +31,50 @@ def cell_changes(
     """
     own = {} if question.subject == "driver" else {question.subject: question.old}
     wanted = {**own, **question.at}
-    now = [cell for cell in candidates if _is(cell, wanted, facts)]
-    now = now or _moved(candidates, wanted, question.before, facts)
-    found: dict[tuple[str, ...], CellChange] = {}
-    for cell in now:
+    present = [cell for cell in candidates if _has_values(cell, wanted, facts)]
+    present = present or _moved_cells(candidates, wanted, question.before, facts)
+    changes: dict[tuple[str, ...], CellChange] = {}
+    for cell in present:
         # What is asked about by its number is named by it, also where a cell got it without naming it.
         before = replace(cell, numpy=question.old) if question.subject == "numpy" else cell
         after = _after(before, question, facts)
-        found.setdefault(tuple(values(before, facts).values()), CellChange(before, after))
-    return tuple(found.values())
+        changes.setdefault(tuple(values(before, facts).values()), CellChange(before, after))
+    return tuple(changes.values())
 
 
-def _is(cell: Cell, wanted: dict[str, str], facts: Facts) -> bool:
-    has = values(cell, facts)
-    return all(has[axis] == value for axis, value in wanted.items())
+def _has_values(cell: Cell, wanted: dict[str, str], facts: Facts) -> bool:
+    actual = values(cell, facts)
+    return all(actual[axis] == value for axis, value in wanted.items())
 
 
-def _moved(candidates: Iterable[Cell], wanted: dict[str, str], on: Machine, facts: Facts) -> list[Cell]:
-    found: dict[Cell, None] = {}
+def _moved_cells(
+    candidates: Iterable[Cell], wanted: dict[str, str], machine: Machine, facts: Facts
+) -> list[Cell]:
+    moved_cells: dict[Cell, None] = {}
     against: Counter[str] = Counter()
     for cell in candidates:
-        moved = _with(cell, wanted, on, facts)
-        problems = [each for each in compatibility.obstacles(moved, facts) if each.kind == "install"]
-        against.update(str(each) for each in problems)
+        moved = _with_values(cell, wanted, machine, facts)
+        problems = [
+            obstacle for obstacle in compatibility.obstacles(moved, facts) if obstacle.kind == "install"
+        ]
+        against.update(str(obstacle) for obstacle in problems)
         if not problems:
-            found[moved] = None
-    if not found:
-        said = "; ".join(text for text, _ in against.most_common(2)) or "no cell to start from"
+            moved_cells[moved] = None
+    if not moved_cells:
+        reasons = "; ".join(text for text, _ in against.most_common(2)) or "no cell to start from"
         more = f"; and {len(against) - 2} other reasons" if len(against) > 2 else ""
-        raise BadInput(f"--from: what you have now cannot be, as far as the facts tell: {said}{more}")
-    return list(found)
+        raise BadInput(f"--from: what you have now cannot be, as far as the facts tell: {reasons}{more}")
+    return list(moved_cells)
 
 
-def _with(cell: Cell, wanted: dict[str, str], on: Machine, facts: Facts) -> Cell:
+def _with_values(cell: Cell, wanted: dict[str, str], machine: Machine, facts: Facts) -> Cell:
     """A cell with other values, and the best build for the machine where its own does not go with them."""
     moved = replace(cell, **wanted)
     release = facts.release(moved.torch)
     if release is None or "cuda" in wanted or moved.cuda == "cpu":
         return moved
-    keeps = release.build(moved.cuda) and not gpu_support.hard(gpu_support.obstacles(moved, on, facts))
-    return moved if keeps else replace(moved, cuda=_best(release, on, facts))
+    keeps = release.build(moved.cuda) and not gpu_support.hard(gpu_support.obstacles(moved, machine, facts))
+    return moved if keeps else replace(moved, cuda=_best_build(release, machine, facts))
 
 
 def _after(before: Cell, question: UpgradeQuestion, facts: Facts) -> Cell:
@@ -80,9 +84,9 @@ def _after(before: Cell, question: UpgradeQuestion, facts: Facts) -> Cell:
     release = facts.release(after.torch)
     if question.subject != "torch" or release is None or "cuda" in question.at or before.cuda == "cpu":
         return after
-    return replace(after, cuda=_best(release, question.after, facts))
+    return replace(after, cuda=_best_build(release, question.after, facts))
 
 
-def _best(release: Release, on: Machine, facts: Facts) -> str:
+def _best_build(release: Release, machine: Machine, facts: Facts) -> str:
     """What is installed for a machine; without a GPU what a plain ``pip install torch`` takes."""
-    return gpu_support.best_build(release, facts, replace(on, pytorch_index=False))
+    return gpu_support.best_build(release, facts, replace(machine, pytorch_index=False))

@@ -14,32 +14,35 @@ from samcheck.errors import BuildFailed
 from samcheck.facts import Facts, compatibility, gpu_support
 from samcheck.facts.gpu_support import Machine
 from samcheck.facts.requirements import resolve
+from samcheck.facts.schema import DriverFloor
 from samcheck.matrix import explain
 
 _OWN = {"torch": "torch", "numpy": "numpy"}
 
 
-def along(step: CellChange, question: UpgradeQuestion, facts: Facts) -> Iterator[str]:
+def implied_changes(change: CellChange, question: UpgradeQuestion, facts: Facts) -> Iterator[str]:
     """What comes with the change by itself, and the driver that it asks for."""
-    if any(each.kind == "install" for each in compatibility.obstacles(step.after, facts)):
+    if any(obstacle.kind == "install" for obstacle in compatibility.obstacles(change.after, facts)):
         return
-    if step.before.cuda != step.after.cuda:
-        yield f"CUDA build {step.before.cuda} -> {step.after.cuda}"
-    old, new = _pins(step.before, facts), _pins(step.after, facts)
+    if change.before.cuda != change.after.cuda:
+        yield f"CUDA build {change.before.cuda} -> {change.after.cuda}"
+    old, new = _pins(change.before, facts), _pins(change.after, facts)
     for name, version in new.items():
         if name != _OWN.get(question.subject) and old.get(name, version) != version:
             yield f"{name} {old[name]} -> {version}"
-    driver = newer_driver(step, question, facts)
-    if driver:
-        yield f"on a GPU: {driver}"
+    floor = required_driver(change, question, facts)
+    if floor:
+        yield f"on a GPU: {at_least(floor)} (driver-too-old; source: {', '.join(floor.source)})"
 
 
-def newer_driver(step: CellChange, question: UpgradeQuestion, facts: Facts) -> str:
-    """The driver that the change asks for, where the question does not say which there is; else empty."""
-    floor = _floor(step.after, facts)
-    if question.after.driver or not floor or floor == _floor(step.before, facts):
-        return ""
-    return f"driver {floor[0]} or newer (driver-too-old; source: {', '.join(floor[1])})"
+def required_driver(change: CellChange, question: UpgradeQuestion, facts: Facts) -> DriverFloor | None:
+    """The driver that the change asks for, where the question does not say which there is."""
+    floor = _floor(change.after, facts)
+    return None if question.after.driver or floor == _floor(change.before, facts) else floor
+
+
+def at_least(floor: DriverFloor) -> str:
+    return f"driver {floor.driver} or newer"
 
 
 def _pins(cell: Cell, facts: Facts) -> dict[str, str]:
@@ -52,11 +55,10 @@ def _pins(cell: Cell, facts: Facts) -> dict[str, str]:
     return {name: version.partition("+")[0] for name, _, version in named}
 
 
-def _floor(cell: Cell, facts: Facts) -> tuple[str, tuple[str, ...]] | None:
+def _floor(cell: Cell, facts: Facts) -> DriverFloor | None:
     release = facts.release(cell.torch)
     build = release.build(cell.cuda) if release else None
-    row = facts.floor(build.cuda) if build else None
-    return (row.driver, row.source) if row else None
+    return facts.floor(build.cuda) if build else None
 
 
 @dataclass(frozen=True)
@@ -73,53 +75,55 @@ class Remedy:
     driver: bool = False
 
 
-def remedies(step: CellChange, question: UpgradeQuestion, facts: Facts) -> Iterator[Remedy]:
-    """What puts right what is against a step, with the wanted value kept."""
-    floor, on = _floor(step.after, facts), question.after
-    if on.driver and floor and question.subject != "driver":
-        newer = replace(on, driver=floor[0])
-        if gpu_support.hard(gpu_support.obstacles(step.after, on, facts)) and _fine(step.after, newer, facts):
-            yield Remedy(f"driver {floor[0]} or newer", step.after, driver=True)
-    found = {axis: other for axis, other in _single(step.after, on, facts) if axis != question.subject}
-    if "torch" not in found and question.subject != "torch":
-        found.update(_with_build(step.after, on, facts, newer=True))
-    for axis, other in found.items():
-        build = f" (build {other.cuda})" if axis == "torch" and other.cuda != step.after.cuda else ""
-        yield Remedy(f"{TITLES[axis]} {compatibility.fields(other)[axis]}{build}", other)
+def remedies(change: CellChange, question: UpgradeQuestion, facts: Facts) -> Iterator[Remedy]:
+    """What puts right what is against a change, with the wanted value kept."""
+    floor, machine = _floor(change.after, facts), question.after
+    if machine.driver and floor and question.subject != "driver":
+        newer_machine = replace(machine, driver=floor.driver)
+        too_old = gpu_support.hard(gpu_support.obstacles(change.after, machine, facts))
+        if too_old and _can_work(change.after, newer_machine, facts):
+            yield Remedy(at_least(floor), change.after, driver=True)
+    cells_by_axis = dict(_by_one_axis(change.after, machine, facts))
+    cells_by_axis.pop(question.subject, None)
+    if "torch" not in cells_by_axis and question.subject != "torch":
+        cells_by_axis.update(_with_build(change.after, machine, facts, newer=True))
+    for axis, cell in cells_by_axis.items():
+        build = f" (build {cell.cuda})" if axis == "torch" and cell.cuda != change.after.cuda else ""
+        yield Remedy(f"{TITLES[axis]} {compatibility.fields(cell)[axis]}{build}", cell)
 
 
-def instead(step: CellChange, question: UpgradeQuestion, facts: Facts) -> Iterator[str]:
+def alternatives(change: CellChange, question: UpgradeQuestion, facts: Facts) -> Iterator[str]:
     """Another value of the subject that would do, where nothing puts the wanted one right."""
     axis = question.subject
-    found = dict(_single(step.after, question.after, facts))
-    if axis == "torch" and axis not in found:
-        found.update(_with_build(step.after, question.after, facts, newer=False))
-    if axis in found:
-        yield f"{TITLES[axis]} {compatibility.fields(found[axis])[axis]}"
+    cells_by_axis = dict(_by_one_axis(change.after, question.after, facts))
+    if axis == "torch" and axis not in cells_by_axis:
+        cells_by_axis.update(_with_build(change.after, question.after, facts, newer=False))
+    if axis in cells_by_axis:
+        yield f"{TITLES[axis]} {compatibility.fields(cells_by_axis[axis])[axis]}"
 
 
-def _single(cell: Cell, on: Machine, facts: Facts) -> Iterator[tuple[str, Cell]]:
+def _by_one_axis(cell: Cell, machine: Machine, facts: Facts) -> Iterator[tuple[str, Cell]]:
     """The nearest cells that can be, by the one axis that they differ in."""
-    for other in explain.nearest(cell, on, facts):
-        here, there = compatibility.fields(cell), compatibility.fields(other)
-        yield next(axis for axis in here if here[axis] != there[axis]), other
+    for neighbour in explain.nearest(cell, machine, facts):
+        here, there = compatibility.fields(cell), compatibility.fields(neighbour)
+        yield next(axis for axis in here if here[axis] != there[axis]), neighbour
 
 
-def _with_build(cell: Cell, on: Machine, facts: Facts, newer: bool) -> Iterator[tuple[str, Cell]]:
+def _with_build(cell: Cell, machine: Machine, facts: Facts, newer: bool) -> Iterator[tuple[str, Cell]]:
     """The next newer or older PyTorch that can be, with a build of its own."""
-    own, rows = Version(cell.torch), facts.releases
-    towards = [row for row in rows if Version(row.version) > own]
+    current = Version(cell.torch)
+    nearest_first = [release for release in facts.releases if Version(release.version) > current]
     if not newer:
-        towards = [row for row in reversed(rows) if Version(row.version) < own]
-    for row in towards:
-        tag = cell.cuda if cell.cuda == "cpu" else gpu_support.best_build(row, facts, on)
-        other = replace(cell, torch=row.version, cuda=tag)
-        if _fine(other, on, facts):
-            yield "torch", other
+        nearest_first = [row for row in reversed(facts.releases) if Version(row.version) < current]
+    for release in nearest_first:
+        tag = cell.cuda if cell.cuda == "cpu" else gpu_support.best_build(release, facts, machine)
+        candidate = replace(cell, torch=release.version, cuda=tag)
+        if _can_work(candidate, machine, facts):
+            yield "torch", candidate
             return
 
 
-def _fine(cell: Cell, on: Machine, facts: Facts) -> bool:
+def _can_work(cell: Cell, machine: Machine, facts: Facts) -> bool:
     return not compatibility.obstacles(cell, facts) and not gpu_support.hard(
-        gpu_support.obstacles(cell, on, facts)
+        gpu_support.obstacles(cell, machine, facts)
     )

@@ -6,14 +6,15 @@ import json
 import shlex
 from collections.abc import Collection, Iterator, Sequence
 
+from samcheck.analysis.advise.outline import OutlineLine
 from samcheck.analysis.advise.summary import RecommendedRun, UpgradeAnswer
 
 #: More cells are only counted.
 MOST = 5
 
 
-def commands(answer: UpgradeAnswer, shipped: Collection[str], file: str = "") -> Iterator[str]:
-    """Commands, the riskiest cell first.
+def command_lines(answer: UpgradeAnswer, shipped: Collection[str], file: str = "") -> Iterator[OutlineLine]:
+    """Commands, the riskiest cell first, and what is to be known of them.
 
     Args:
         shipped: ids that `nox -s cell` knows.
@@ -23,30 +24,30 @@ def commands(answer: UpgradeAnswer, shipped: Collection[str], file: str = "") ->
     if not answer.to_run:
         return
     if question.subject == "driver":
-        yield f"each on driver {question.old} before the change, and on {question.new} after it:"
+        yield OutlineLine(f"each on driver {question.old} before the change, and on {question.new} after it:")
     elif question.after:
-        yield f"on {', '.join(gpu.name for gpu in question.after.gpus) or question.after}:"
+        yield OutlineLine(f"on {', '.join(gpu.name for gpu in question.after.gpus) or question.after}:")
     if file:
-        yield f"nox -s matrix -- {shlex.quote(file)}"
+        yield OutlineLine(f"nox -s matrix -- {shlex.quote(file)}", is_command=True)
         return
-    yield from _cells(answer.to_run, shipped)
+    yield from _cell_lines(answer.to_run, shipped)
     if question.subject != "driver":
-        yield from _cells(
-            [RecommendedRun(cell, "what you have now, to compare") for cell in answer.to_compare], shipped
-        )
+        to_compare = [RecommendedRun(cell, "what you have now, to compare") for cell in answer.to_compare]
+        yield from _cell_lines(to_compare, shipped)
 
 
-def _cells(runs: Sequence[RecommendedRun], shipped: Collection[str]) -> Iterator[str]:
+def _cell_lines(runs: Sequence[RecommendedRun], shipped: Collection[str]) -> Iterator[OutlineLine]:
     """What nox knows by its id, and how to run the others."""
     known = [run for run in runs if run.cell.id in shipped]
     for run in known[:MOST]:
-        yield f'nox -s "cell({run.cell.id})"' + (f"  # {run.remark}" if run.remark else "")
+        remark = f"  # {run.remark}" if run.remark else ""
+        yield OutlineLine(f'nox -s "cell({run.cell.id})"{remark}', is_command=True)
     if len(known) > MOST:
-        yield f"... and {len(known) - MOST} more cells: --write FILE makes a matrix file of all"
+        yield OutlineLine(f"... and {len(known) - MOST} more cells: --write FILE makes a matrix file of all")
     others = [run.cell.id + (f" ({run.remark})" if run.remark else "") for run in runs if run not in known]
     if others:
         more = f" and {len(others) - MOST} more" if len(others) > MOST else ""
-        yield f"in no shipped matrix, --write FILE makes one: {', '.join(others[:MOST])}{more}"
+        yield OutlineLine(f"in no shipped matrix, --write FILE makes one: {', '.join(others[:MOST])}{more}")
 
 
 def matrix_file(answer: UpgradeAnswer) -> str:
@@ -55,6 +56,6 @@ def matrix_file(answer: UpgradeAnswer) -> str:
     parts = [f"description = {json.dumps(f'to be sure of {answer.question}'[:500], ensure_ascii=False)}\n"]
     for cell in cells:
         fields = {"torch": cell.torch, "python": cell.python, "cuda": cell.cuda, "numpy": cell.numpy}
-        rows = [f"{name} = {json.dumps(value)}\n" for name, value in fields.items() if value]
-        parts.append("\n[[cell]]\n" + "".join(rows))
+        lines = [f"{name} = {json.dumps(value)}\n" for name, value in fields.items() if value]
+        parts.append("\n[[cell]]\n" + "".join(lines))
     return "".join(parts)

@@ -37,78 +37,86 @@ class Evidence:
         return self.result.outcome is CellOutcome.PASSED
 
 
-def find(cell: Cell, host: Machine, stored: Sequence[Stored], facts: Facts) -> tuple[Evidence, ...]:
+def find(cell: Cell, machine: Machine, results: Sequence[Stored], facts: Facts) -> tuple[Evidence, ...]:
     """The newest result of the cell on each device that fits the machine, and on each for its variants."""
     by_device: dict[tuple[str, tuple[str, ...]], list[Stored]] = {}
-    for row in stored:
-        if _telling(row.result) and on(row, host, facts) and _same(row.result, cell, facts):
-            by_device.setdefault((row.device, tuple(row.result.variants)), []).append(row)
-    found = []
-    for rows in by_device.values():
-        newest, *older = sorted(rows, key=when, reverse=True)
-        found.append(Evidence(newest, tuple(older)))
-    return tuple(found)
+    for stored in results:
+        if (
+            _is_conclusive(stored.result)
+            and ran_on(stored, machine, facts)
+            and _is_of(stored.result, cell, facts)
+        ):
+            by_device.setdefault((stored.device, tuple(stored.result.variants)), []).append(stored)
+    evidence = []
+    for same_device in by_device.values():
+        newest, *older = sorted(same_device, key=finished_at, reverse=True)
+        evidence.append(Evidence(newest, tuple(older)))
+    return tuple(evidence)
 
 
-def nearby(cell: Cell, question: UpgradeQuestion, stored: Sequence[Stored], facts: Facts) -> Evidence | None:
+def nearby(cell: Cell, question: UpgradeQuestion, results: Sequence[Stored], facts: Facts) -> Evidence | None:
     """Of the results on the machine with the new value, the one nearest to a cell that has none itself."""
-    near = []
-    for row in stored:
-        if not _telling(row.result) or row.result.variants or not on(row, question.after, facts):
+    candidates = []
+    for stored in results:
+        if (
+            not _is_conclusive(stored.result)
+            or stored.result.variants
+            or not ran_on(stored, question.after, facts)
+        ):
             continue
-        has = values(cell_of(row.result), facts)
-        if question.subject != "driver" and has[question.subject] != question.new:
+        actual = values(cell_of(stored.result), facts)
+        if question.subject != "driver" and actual[question.subject] != question.new:
             continue
-        near.append((row, tuple(_differences(has, values(cell, facts)))))
-    if not near:
+        candidates.append((stored, tuple(_differences(actual, values(cell, facts)))))
+    if not candidates:
         return None
-    row, differs = min(near, key=lambda pair: (len(pair[1]), -when(pair[0]).timestamp()))
-    return Evidence(row, differs=differs)
+    stored, differs = min(candidates, key=lambda pair: (len(pair[1]), -finished_at(pair[0]).timestamp()))
+    return Evidence(stored, differs=differs)
 
 
-def _differences(has: dict[str, str], wanted: dict[str, str]) -> Iterator[str]:
+def _differences(actual: dict[str, str], wanted: dict[str, str]) -> Iterator[str]:
     for axis in AXES:
-        if has[axis] != wanted[axis]:
-            yield f"{TITLES[axis]} {has[axis]} instead of {wanted[axis]}"
+        if actual[axis] != wanted[axis]:
+            yield f"{TITLES[axis]} {actual[axis]} instead of {wanted[axis]}"
 
 
 def cell_of(result: CellResult, named: bool = True) -> Cell:
     """The cell of a result; `named` with the NumPy that it really had, else as it was declared."""
-    was, seen = result.cell, result.observed
-    numpy = was.numpy or (seen.numpy or "" if seen and named else "")
-    return Cell(was.torch, was.cuda, was.python, numpy, was.sam)
+    declared, observed = result.cell, result.observed
+    numpy = declared.numpy or (observed.numpy or "" if observed and named else "")
+    return Cell(declared.torch, declared.cuda, declared.python, numpy, declared.sam)
 
 
-def on(row: Stored, host: Machine, facts: Facts) -> bool:
+def ran_on(stored: Stored, machine: Machine, facts: Facts) -> bool:
     """Whether a result is from a machine like `host`; one without a GPU or driver asks for none."""
-    if not host:
+    if not machine:
         return True
-    seen = row.result.observed
-    if seen is None or seen.device != "cuda" or not seen.gpu:
+    observed = stored.result.observed
+    if observed is None or observed.device != "cuda" or not observed.gpu:
         return False
-    driver = seen.driver or ""
-    if host.driver and driver != host.driver and not driver.startswith(f"{host.driver}."):
+    driver = observed.driver or ""
+    if machine.driver and driver != machine.driver and not driver.startswith(f"{machine.driver}."):
         return False
-    known = facts.gpu(seen.gpu)
-    names = {seen.gpu, known.name if known else seen.gpu}
-    return not host.gpus or any(gpu.name in names for gpu in host.gpus)
+    known = facts.gpu(observed.gpu)
+    names = {observed.gpu, known.name if known else observed.gpu}
+    return not machine.gpus or any(gpu.name in names for gpu in machine.gpus)
 
 
-def when(row: Stored) -> datetime:
+def finished_at(stored: Stored) -> datetime:
     """When a result was finished; one that does not say so is the oldest."""
     try:
-        finished = datetime.fromisoformat(row.result.finished)
+        finished = datetime.fromisoformat(stored.result.finished)
     except ValueError:
         return datetime.fromtimestamp(0, UTC)
     return finished if finished.tzinfo else finished.replace(tzinfo=UTC)
 
 
-def _telling(result: CellResult) -> bool:
+def _is_conclusive(result: CellResult) -> bool:
     """Some groups of checks that held do not say that a cell works."""
     return not result.groups and result.is_conclusive
 
 
-def _same(result: CellResult, cell: Cell, facts: Facts) -> bool:
+def _is_of(result: CellResult, cell: Cell, facts: Facts) -> bool:
     """By id; or by the values, where only one of the two names the NumPy that it got."""
     if not cell.numpy and result.cell.id == cell.id:
         return True

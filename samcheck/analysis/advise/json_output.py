@@ -8,13 +8,14 @@ from typing import Any
 
 from samcheck.analysis.advise.advice_text import place
 from samcheck.analysis.advise.evidence import Evidence
-from samcheck.analysis.advise.result_comparison import ResultComparison, slower
+from samcheck.analysis.advise.outline import OutlineLine
+from samcheck.analysis.advise.result_comparison import EvidencePair, regressions
 from samcheck.analysis.advise.summary import UpgradeAnswer
 from samcheck.analysis.advise.verdict import Advice
 from samcheck.matrix.plan_text import obstacle_json
 
 
-def as_json(answer: UpgradeAnswer, commands: Sequence[str]) -> dict[str, Any]:
+def as_json(answer: UpgradeAnswer, commands: Sequence[OutlineLine]) -> dict[str, Any]:
     """For programs."""
     question = answer.question
     return {
@@ -24,62 +25,62 @@ def as_json(answer: UpgradeAnswer, commands: Sequence[str]) -> dict[str, Any]:
         "from": question.old,
         "to": question.new,
         "machine": str(question.after),
-        "cells": [_advice_json(each) for each in answer.advices],
+        "cells": [_advice_json(advice) for advice in answer.advices],
         "to_run": [{"cell": run.cell.id, "remark": run.remark} for run in answer.to_run],
         "to_compare": [cell.id for cell in answer.to_compare],
-        "commands": list(commands),
+        "commands": [line.text for line in commands],
     }
 
 
 def _advice_json(advice: Advice) -> dict[str, Any]:
     return {
-        "before": advice.step.before.id,
-        "after": advice.step.after.id,
+        "before": advice.change.before.id,
+        "after": advice.change.after.id,
         "basis": advice.basis,
         "verdict": advice.verdict,
         "measured": {
-            "before": [_evidence_json(each) for each in advice.before],
-            "after": [_evidence_json(each) for each in advice.after],
-            "changes": [_changed_json(each) for each in advice.changed if not each.nearby],
+            "before": [_evidence_json(evidence) for evidence in advice.before],
+            "after": [_evidence_json(evidence) for evidence in advice.after],
+            "changes": [_pair_json(pair) for pair in advice.pairs if not pair.nearby],
         },
         "nearby": {
             "result": _evidence_json(advice.nearby) if advice.nearby else None,
-            "changes": [_changed_json(each) for each in advice.changed if each.nearby],
+            "changes": [_pair_json(pair) for pair in advice.pairs if pair.nearby],
         },
         "predicted": {
-            "against": [obstacle_json(each) for each in advice.facts],
-            "against_before": [obstacle_json(each) for each in advice.facts_before],
-            "for": [obstacle_json(each) for each in advice.grounds],
-            "along": list(advice.along),
-            "remedies": [{"text": each.text, "cell": each.cell.id} for each in advice.remedies],
-            "instead": list(advice.instead),
+            "against": [obstacle_json(obstacle) for obstacle in advice.facts],
+            "against_before": [obstacle_json(obstacle) for obstacle in advice.facts_before],
+            "for": [obstacle_json(obstacle) for obstacle in advice.grounds],
+            "along": list(advice.implied_changes),
+            "remedies": [{"text": remedy.text, "cell": remedy.cell.id} for remedy in advice.remedies],
+            "instead": list(advice.alternatives),
         },
     }
 
 
-def _evidence_json(each: Evidence) -> dict[str, Any]:
-    result = each.result
+def _evidence_json(evidence: Evidence) -> dict[str, Any]:
+    result = evidence.result
     return {
-        "file": place(each.stored.path),
-        "device": each.stored.device,
-        "driver": each.stored.driver,
+        "file": place(evidence.stored.path),
+        "device": evidence.stored.device,
+        "driver": evidence.stored.driver,
         "outcome": result.outcome,
         "reason": result.reason,
         "finished": result.finished,
         "samcheck": result.samcheck,
-        "differs": list(each.differs),
+        "differs": list(evidence.differs),
         "overruled": [
-            {"file": place(one.path), "outcome": one.result.outcome, "finished": one.result.finished}
-            for one in each.overruled
+            {"file": place(older.path), "outcome": older.result.outcome, "finished": older.result.finished}
+            for older in evidence.overruled
         ],
     }
 
 
-def _changed_json(each: ResultComparison) -> dict[str, Any]:
+def _pair_json(pair: EvidencePair) -> dict[str, Any]:
     return {
-        "base": place(each.base.stored.path),
-        "new": place(each.new.stored.path),
-        "outcomes": [asdict(change) for change in each.found.changes],
-        "regressed": [str(verdict.key) for verdict in slower(each.found)],
-        "notes": list(each.found.notes),
+        "base": place(pair.base.stored.path),
+        "new": place(pair.new.stored.path),
+        "outcomes": [asdict(change) for change in pair.comparison.changes],
+        "regressed": [str(verdict.key) for verdict in regressions(pair.comparison)],
+        "notes": list(pair.comparison.notes),
     }

@@ -8,13 +8,14 @@ from dataclasses import dataclass
 
 from samcheck.analysis import compare
 from samcheck.analysis.advise.evidence import Evidence
+from samcheck.analysis.advise.outline import OutlineLine, indented
 from samcheck.analysis.compare import grouping, outcome_changes
 from samcheck.analysis.compare.comparison import NoiseLookup
 from samcheck.analysis.compare.outcome_changes import OutcomeChange
 
 
 @dataclass(frozen=True)
-class ResultComparison:
+class EvidencePair:
     """A comparison of two results of one device.
 
     Attributes:
@@ -23,12 +24,12 @@ class ResultComparison:
 
     base: Evidence
     new: Evidence
-    found: compare.Comparison
+    comparison: compare.Comparison
     nearby: bool
 
     def of_kind(self, kind: str) -> list[OutcomeChange]:
         """Checks whose outcome changed in that way."""
-        return [each for each in self.found.changes if each.kind == kind and each.check]
+        return [change for change in self.comparison.changes if change.kind == kind and change.check]
 
     @property
     def breaks(self) -> bool:
@@ -37,50 +38,57 @@ class ResultComparison:
     @property
     def worse(self) -> tuple[str, ...]:
         """What is worse though nothing broke, in short."""
-        met, slow = self.of_kind("defect met"), slower(self.found)
-        text = (f"upstream defects newly met in {len(met)} checks",) if met else ()
-        return (*text, f"numbers regressed: {len(slow)}") if slow else text
+        defects, regressed = self.of_kind("defect met"), regressions(self.comparison)
+        text = (f"upstream defects newly met in {len(defects)} checks",) if defects else ()
+        return (*text, f"numbers regressed: {len(regressed)}") if regressed else text
 
 
-def compared(base: Evidence, new: Evidence, known: NoiseLookup, nearby: bool = False) -> ResultComparison:
+def compare_results(
+    base: Evidence, new: Evidence, noise_of: NoiseLookup, nearby: bool = False
+) -> EvidencePair:
     """Two results, with what is `known` of the noise of their benchmarks."""
-    return ResultComparison(base, new, compare.compare([base.result], [new.result], known), nearby)
+    return EvidencePair(base, new, compare.compare([base.result], [new.result], noise_of), nearby)
 
 
-def slower(found: compare.Comparison) -> list[compare.Verdict]:
+def regressions(comparison: compare.Comparison) -> list[compare.Verdict]:
     """Numbers that are worse by more than noise."""
-    return [each for each in found.verdicts if each.verdict == "regressed"]
+    return [verdict for verdict in comparison.verdicts if verdict.verdict == "regressed"]
 
 
-def lines(changed: ResultComparison, most: int) -> Iterator[str]:
+def lines(pair: EvidencePair, most: int) -> Iterator[OutlineLine]:
     """Outcomes by kind and numbers by verdict, at most so many lines of each."""
-    found = changed.found
-    quiet = not any(each.check for each in found.changes)
-    yield "no check has another outcome than now" if quiet else "checks with another outcome than now:"
+    comparison = pair.comparison
+    quiet = not any(change.check for change in comparison.changes)
+    yield OutlineLine(
+        "no check has another outcome than now" if quiet else "checks with another outcome than now:"
+    )
     for kind in outcome_changes.KINDS:
-        yield from (f"  {line}" for line in _outcomes(kind, changed.of_kind(kind), most))
-    counts = Counter(each.verdict for each in found.verdicts)
-    yield f"numbers: {', '.join(f'{count} {word}' for word, count in counts.items()) or 'none to compare'}"
-    slow = grouping.lines(found.verdicts, "regressed")
-    yield from (f"  regressed: {each.what}: {each.effect}" for each in slow[:most])
-    if len(slow) > most:
-        yield f"  and {len(slow) - most} more, with --all"
-    yield from (f"note: {note}" for note in found.notes)
-    one, other = changed.base.result.samcheck, changed.new.result.samcheck
-    if one != other:
-        yield f"note: measured by samcheck {one} and {other}; a change may come from that"
+        yield from indented(_outcomes(kind, pair.of_kind(kind), most))
+    counts = Counter(verdict.verdict for verdict in comparison.verdicts)
+    numbers = ", ".join(f"{count} {verdict}" for verdict, count in counts.items())
+    yield OutlineLine(f"numbers: {numbers or 'none to compare'}")
+    regressed = grouping.lines(comparison.verdicts, "regressed")
+    yield from (OutlineLine(f"regressed: {line.what}: {line.effect}", 1) for line in regressed[:most])
+    if len(regressed) > most:
+        yield OutlineLine(f"and {len(regressed) - most} more, with --all", 1)
+    yield from (OutlineLine(f"note: {note}") for note in comparison.notes)
+    base_version, new_version = pair.base.result.samcheck, pair.new.result.samcheck
+    if base_version != new_version:
+        yield OutlineLine(
+            f"note: measured by samcheck {base_version} and {new_version}; a change may come from that"
+        )
 
 
-def _outcomes(kind: str, found: list[OutcomeChange], most: int) -> Iterator[str]:
-    if not found:
+def _outcomes(kind: str, changes: list[OutcomeChange], most: int) -> Iterator[OutlineLine]:
+    if not changes:
         return
-    groups = Counter(each.group for each in found)
-    yield f"{kind}: {', '.join(f'{group} {count}' for group, count in groups.most_common())}"
-    if not found[0].bad:
+    groups = Counter(change.group for change in changes)
+    yield OutlineLine(f"{kind}: {', '.join(f'{group} {count}' for group, count in groups.most_common())}")
+    if not changes[0].bad:
         return
-    alike = grouping.alike(found)
+    alike = grouping.alike(changes)
     for first, members in alike[:most]:
         more = f" and {len(members) - 1} alike" if len(members) > 1 else ""
-        yield f"  {first.check}{more}: {first.reason[:160]}"
+        yield OutlineLine(f"{first.check}{more}: {first.reason[:160]}", 1)
     if len(alike) > most:
-        yield f"  and {len(alike) - most} more, with --all"
+        yield OutlineLine(f"and {len(alike) - most} more, with --all", 1)

@@ -1,4 +1,4 @@
-"""All steps → one sentence, an exit code, and what to run to be sure (pure)."""
+"""All cell changes → one sentence, an exit code, and what to run to be sure (pure)."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from samcheck.analysis.advise.combinations import at_least
 from samcheck.analysis.advise.question import UpgradeQuestion
 from samcheck.analysis.advise.verdict import Advice
 from samcheck.cells import Cell
@@ -57,80 +58,82 @@ class UpgradeAnswer:
 def answer(
     question: UpgradeQuestion, advices: Sequence[Advice], past: History, facts: Facts
 ) -> UpgradeAnswer:
-    """The answer to a question from what is known of its steps, of which there is at least one."""
-    unmeasured = {each.step.before: None for each in advices if not each.before and _runs(each)}
+    """The answer to a question from what is known of its cell changes, of which there is at least one."""
+    unmeasured = {advice.change.before: None for advice in advices if not advice.before and _can_run(advice)}
     to_run = tuple(_to_run(advices, past, facts))
     return UpgradeAnswer(
         question, tuple(advices), _headline(advices, to_run), _exit_code(advices), to_run, tuple(unmeasured)
     )
 
 
-def _runs(advice: Advice) -> bool:
+def _can_run(advice: Advice) -> bool:
     """Whether a run can be tried at all."""
     return not any(obstacle.kind in ("install", "host") for obstacle in advice.facts)
 
 
 def _to_run(advices: Sequence[Advice], past: History, facts: Facts) -> Iterator[RecommendedRun]:
     """What is least known first; of these the riskiest first; then what would put right what breaks."""
-    place = {
-        each.step.after: _ORDER.index(each.verdict)
-        for each in advices
-        if each.basis != "measured" and _runs(each)
+    priority = {
+        advice.change.after: _ORDER.index(advice.verdict)
+        for advice in advices
+        if advice.basis != "measured" and _can_run(advice)
     }
-    ranked = [each.cell for each in ranking.rank(list(place), past, facts)]
-    remedies = {one.cell: one for each in advices for one in each.remedies}
-    yield from (RecommendedRun(cell) for cell in sorted(ranked, key=lambda cell: place[cell]))
+    ranked = [ranked.cell for ranked in ranking.rank(list(priority), past, facts)]
+    remedies = {remedy.cell: remedy for advice in advices for remedy in advice.remedies}
+    yield from (RecommendedRun(cell) for cell in sorted(ranked, key=priority.__getitem__))
     yield from (
-        RecommendedRun(cell, f"with {one.text}") for cell, one in remedies.items() if cell not in place
+        RecommendedRun(cell, f"with {remedy.text}")
+        for cell, remedy in remedies.items()
+        if cell not in priority
     )
 
 
 def _exit_code(advices: Sequence[Advice]) -> int:
-    if all(each.basis == "unknown" for each in advices):
+    if all(advice.basis == "unknown" for advice in advices):
         return NOTHING_KNOWN
-    hopeless = all(each.verdict == "fails before and after" for each in advices)
-    return CELLS_FAILED if hopeless or any(each.against for each in advices) else 0
+    hopeless = all(advice.verdict == "fails before and after" for advice in advices)
+    return CELLS_FAILED if hopeless or any(advice.speaks_against for advice in advices) else 0
 
 
 def _headline(advices: Sequence[Advice], to_run: Sequence[RecommendedRun]) -> str:
-    against = [each for each in advices if each.verdict == "breaks"]
-    if all(each.basis == "unknown" for each in advices):
+    against = [advice for advice in advices if advice.verdict == "breaks"]
+    if all(advice.basis == "unknown" for advice in advices):
         first = f": run {to_run[0].cell.id} first" if to_run else ""
         return f"NOT KNOWN: neither results nor facts say it ({_count(len(advices))}){first}"
-    if all(each.verdict == "fails before and after" for each in advices):
-        return f"NO: it fails before and after ({_bases(advices)}): {_reason(advices)}"
-    measured = [each for each in advices if each.basis == "measured"]
-    worse = dict.fromkeys(text for each in measured for one in each.changed for text in one.worse)
-    if not against and any(each.against for each in advices):
+    if all(advice.verdict == "fails before and after" for advice in advices):
+        return f"NO: it fails before and after ({_basis_text(advices)}): {_reason(advices)}"
+    measured = [advice for advice in advices if advice.basis == "measured"]
+    worse = dict.fromkeys(text for advice in measured for pair in advice.pairs for text in pair.worse)
+    if not against and any(advice.speaks_against for advice in advices):
         return f"YES, BUT WORSE (measured): nothing breaks; {'; '.join(worse)}"
     if not against:
-        return _yes(advices) + _driver(advices)
+        return _yes(advices) + _required_driver(advices)
     share = "" if len(against) == len(advices) else f" for {len(against)} of {_count(len(advices))}"
-    breaks = f"it breaks{share} ({_bases(against)}): {_reason(against)}"
-    remedies = _common(against)
+    why = f"({_basis_text(against)}): {_reason(against)}"
+    remedies = _common_remedies(against)
     if remedies:
-        return f"YES, WITH {' or '.join(remedies)} (only predicted); as it is, {breaks}"
-    instead = list(dict.fromkeys(each for one in against for each in one.instead))
-    hint = f"; could be (predicted): {' or '.join(instead[:3])}" if instead else ""
-    return f"NO{share}: {breaks.replace(share, '', 1)}{hint}"
+        return f"YES, WITH {' or '.join(remedies)} (only predicted); as it is, it breaks{share} {why}"
+    alternatives = list(dict.fromkeys(advice for pair in against for advice in pair.alternatives))
+    hint = f"; could be (predicted): {' or '.join(alternatives[:3])}" if alternatives else ""
+    return f"NO{share}: it breaks {why}{hint}"
 
 
 def _reason(advices: Sequence[Advice]) -> str:
     """Why it breaks, in short: what was measured, else the commonest of what was predicted."""
-    measured = [each for each in advices if each.basis == "measured"]
+    measured = [advice for advice in advices if advice.basis == "measured"]
     if not measured:
-        texts = Counter(obstacle.text for each in advices for obstacle in gpu_support.hard(each.facts))
+        texts = Counter(obstacle.text for advice in advices for obstacle in gpu_support.hard(advice.facts))
         return texts.most_common(1)[0][0]
-    bad = next(one for each in measured for one in each.after if not one.passed)
+    bad = next(evidence for advice in measured for evidence in advice.after if not evidence.passed)
     return shown(f"{bad.result.outcome}: {bad.result.reason}", 160)
 
 
 def _yes(advices: Sequence[Advice]) -> str:
-    measured = sum(each.basis == "measured" for each in advices)
-    unknown = sum(each.basis == "unknown" for each in advices)
+    measured = sum(advice.basis == "measured" for advice in advices)
+    unknown = sum(advice.basis == "unknown" for advice in advices)
     predicted = len(advices) - measured - unknown
     if measured == len(advices):
-        devices = sorted({one.stored.device for each in advices for one in each.after})
+        devices = sorted({evidence.stored.device for advice in advices for evidence in advice.after})
         text = f"YES, MEASURED: nothing breaks in {_count(len(advices))} on {', '.join(devices)}"
     elif not measured:
         text = (
@@ -141,31 +144,32 @@ def _yes(advices: Sequence[Advice]) -> str:
         text = f"YES: nothing breaks in {_count(measured)} measured, {more}"
     counts = {
         "not known": unknown,
-        "with limits": sum(each.verdict == "works, with limits" for each in advices),
-        "fails before and after": sum(each.verdict == "fails before and after" for each in advices),
+        "with limits": sum(advice.verdict == "works, with limits" for advice in advices),
+        "fails before and after": sum(advice.verdict == "fails before and after" for advice in advices),
     }
     return text + "".join(f"; {count} {what}" for what, count in counts.items() if count)
 
 
-def _driver(advices: Sequence[Advice]) -> str:
+def _required_driver(advices: Sequence[Advice]) -> str:
     """The driver that all of it asks for, where the question names none."""
-    wanted = {each.driver.partition(" (")[0] for each in advices}
-    return f"; on a GPU WITH {wanted.pop()}" if len(wanted) == 1 and wanted != {""} else ""
+    floors = {advice.required_driver for advice in advices}
+    floor = floors.pop() if len(floors) == 1 else None
+    return f"; on a GPU WITH {at_least(floor)}" if floor else ""
 
 
-def _bases(advices: Sequence[Advice]) -> str:
+def _basis_text(advices: Sequence[Advice]) -> str:
     """Which of it was measured and which not, in words."""
-    measured = sum(each.basis == "measured" for each in advices)
+    measured = sum(advice.basis == "measured" for advice in advices)
     if measured == len(advices):
         return "measured"
     predicted = len(advices) - measured
     return f"{measured} measured, {predicted} predicted" if measured else "predicted from facts"
 
 
-def _common(against: Sequence[Advice]) -> list[str]:
+def _common_remedies(against: Sequence[Advice]) -> list[str]:
     """Remedies that help all of them."""
-    first, *others = ([one.text for one in each.remedies] for each in against)
-    return [each for each in first if all(each in other for other in others)]
+    first, *others = ([remedy.text for remedy in advice.remedies] for advice in against)
+    return [text for text in first if all(text in texts for texts in others)]
 
 
 def _count(number: int, noun: str = "cell") -> str:

@@ -33,28 +33,28 @@ class AttributionCase:
     checks: Mapping[str, CheckResult]
 
 
-def cases(stored: Sequence[Stored], facts: Facts) -> list[AttributionCase]:
+def cases(results: Sequence[Stored], facts: Facts) -> list[AttributionCase]:
     """All stored results as rows."""
-    return [_case(row, facts) for row in stored]
+    return [_case(stored, facts) for stored in results]
 
 
-def _case(row: Stored, facts: Facts) -> AttributionCase:
-    cell, seen = Cell.of(row.result.cell), row.result.observed
+def _case(stored: Stored, facts: Facts) -> AttributionCase:
+    cell, observed = Cell.of(stored.result.cell), stored.result.observed
     values = {
         **{axis: str(getattr(cell, axis)) for axis in ("torch", "cuda", "python", "sam")},
-        "numpy": (seen.numpy if seen and seen.numpy else "") or numpy_of(cell, facts),
-        "device": row.device,
-        "driver": (seen.driver if seen and seen.driver else "") or row.driver,
+        "numpy": (observed.numpy if observed and observed.numpy else "") or numpy_of(cell, facts),
+        "device": stored.device,
+        "driver": (observed.driver if observed and observed.driver else "") or stored.driver,
     }
-    checks = {check.check: check for check in row.result.checks}
+    checks = {check.check: check for check in stored.result.checks}
     known = {axis: value for axis, value in values.items() if value}
-    return AttributionCase(cell.id, cell, known, {**checks, ENVIRONMENT.check: _environment(row.result)})
+    return AttributionCase(cell.id, cell, known, {**checks, ENVIRONMENT.check: _environment(stored.result)})
 
 
 def _environment(result: CellResult) -> CheckResult:
     """What became of the environment: bad where the cell is, and none of its checks says why."""
-    told = any(check.outcome.is_bad for check in result.checks)
-    bad = result.outcome is not CellOutcome.PASSED and not told
+    explained = any(check.outcome.is_bad for check in result.checks)
+    bad = result.outcome is not CellOutcome.PASSED and not explained
     outcome = CheckOutcome.FAILED if bad else CheckOutcome.PASSED
     return replace(ENVIRONMENT, outcome=outcome, reason=result.reason)
 

@@ -50,7 +50,7 @@ def explain(positive: Sequence[Row], negative: Sequence[Row], axes: Sequence[str
     exact = tuple(_exact(positive, negative, axes))
     if exact:
         return Explanation(exact=exact)
-    return _union(positive, negative, axes)
+    return _covering_rules(positive, negative, axes)
 
 
 def holds(conjunction: Conjunction, row: Row) -> bool:
@@ -59,73 +59,81 @@ def holds(conjunction: Conjunction, row: Row) -> bool:
 
 def _exact(positive: Sequence[Row], negative: Sequence[Row], axes: Sequence[str]) -> list[Conjunction]:
     """All of the smallest size. Each part of one holds for all positive rows, so only such are combined."""
-    every = [each for each in literals([*positive, *negative], axes) if all(map(each.holds, positive))]
-    wrong = {each: _bits(each, negative) for each in _tightest(every, positive)}
+    every = literals([*positive, *negative], axes)
+    candidates = [literal for literal in every if all(map(literal.holds, positive))]
+    wrong = {literal: _row_set(literal, negative) for literal in _tightest(candidates)}
     for size in range(1, LARGEST + 1):
-        found = [each for each in combinations(wrong, size) if not _all(wrong[part] for part in each)]
-        if found:
-            return found
+        exact = [
+            parts for parts in combinations(wrong, size) if not _intersection(wrong[part] for part in parts)
+        ]
+        if exact:
+            return exact
     return []
 
 
-def _tightest(every: Sequence[Literal], positive: Sequence[Row]) -> Iterator[Literal]:
+def _tightest(candidates: Sequence[Literal]) -> Iterator[Literal]:
     """Of the thresholds on one side of an axis the nearest to the positive rows: it is right if any is."""
     nearest: dict[tuple[str, str], Literal] = {}
-    for each in every:  # ascending
-        if each.relation == "=":
-            yield each
-        elif each.relation == ">=":
-            nearest[each.axis, ">="] = each
+    for literal in candidates:  # ascending
+        if literal.relation == "=":
+            yield literal
+        elif literal.relation == ">=":
+            nearest[literal.axis, ">="] = literal
         else:
-            nearest.setdefault((each.axis, "<"), each)
+            nearest.setdefault((literal.axis, "<"), literal)
     yield from nearest.values()
 
 
-def _bits(literal: Literal, rows: Sequence[Row]) -> int:
+def _row_set(literal: Literal, rows: Sequence[Row]) -> int:
     return sum(1 << at for at, row in enumerate(rows) if literal.holds(row))
 
 
-def _all(sets: Iterable[int]) -> int:
+def _intersection(sets: Iterable[int]) -> int:
     """What is in all of the sets."""
     first, *others = sets
-    for each in others:
-        first &= each
+    for rows in others:
+        first &= rows
     return first
 
 
-def _union(positive: Sequence[Row], negative: Sequence[Row], axes: Sequence[str]) -> Explanation:
+def _covering_rules(positive: Sequence[Row], negative: Sequence[Row], axes: Sequence[str]) -> Explanation:
     """Greedy cover: always the rule that is right of most that is left and wrong of least.
 
     A rule with more conditions than rows that it is right of describes these rows, and explains nothing.
     """
-    tries = list(_tries(positive, negative, axes))
-    left = (1 << len(positive)) - 1
+    candidates = list(_candidates(positive, negative, axes))
+    uncovered = (1 << len(positive)) - 1
     rules: list[Rule] = []
-    while left and len(rules) < MOST_RULES:
-        worth = [each for each in tries if (each[0] & left).bit_count() >= len(each[2])]
-        best = max(worth, key=lambda each: (_gain(each, left), -len(each[2])), default=None)
-        if best is None or _gain(best, left) <= 0:
+    while uncovered and len(rules) < MOST_RULES:
+        useful = [rule for rule in candidates if (rule[0] & uncovered).bit_count() >= len(rule[2])]
+        best = max(useful, key=lambda rule: (_gain(rule, uncovered), -len(rule[2])), default=None)
+        if best is None or _gain(best, uncovered) <= 0:
             break
-        rules.append(Rule(best[2], best[0].bit_count(), best[1].bit_count()))
-        left &= ~best[0]
-    return Explanation(
-        union=tuple(rules), unexplained=tuple(at for at in range(len(positive)) if left >> at & 1)
-    )
+        covers, wrong, conjunction = best
+        rules.append(Rule(conjunction, covers.bit_count(), wrong.bit_count()))
+        uncovered &= ~covers
+    unexplained = tuple(at for at in range(len(positive)) if uncovered >> at & 1)
+    return Explanation(union=tuple(rules), unexplained=unexplained)
 
 
-def _tries(
+#: A conjunction with the rows that it holds for: of the positive ones, and of the negative ones.
+_Candidate = tuple[int, int, Conjunction]
+
+
+def _candidates(
     positive: Sequence[Row], negative: Sequence[Row], axes: Sequence[str]
-) -> Iterator[tuple[int, int, Conjunction]]:
-    """Every conjunction with the rows that it holds for; of literals that hold for the same rows, one."""
-    every: dict[tuple[int, int], Literal] = {}
-    for each in literals([*positive, *negative], axes):
-        every.setdefault((_bits(each, positive), _bits(each, negative)), each)
+) -> Iterator[_Candidate]:
+    """Every conjunction that holds for some positive row; of literals that hold for the same rows, one."""
+    by_rows: dict[tuple[int, int], Literal] = {}
+    for literal in literals([*positive, *negative], axes):
+        by_rows.setdefault((_row_set(literal, positive), _row_set(literal, negative)), literal)
     for size in range(1, LARGEST + 1):
-        for sets in combinations(every, size):
-            covers = _all(right for right, _ in sets)
+        for sets in combinations(by_rows, size):
+            covers = _intersection(right for right, _ in sets)
             if covers:
-                yield covers, _all(wrong for _, wrong in sets), tuple(every[each] for each in sets)
+                yield covers, _intersection(wrong for _, wrong in sets), tuple(map(by_rows.__getitem__, sets))
 
 
-def _gain(tried: tuple[int, int, Conjunction], left: int) -> int:
-    return (tried[0] & left).bit_count() - tried[1].bit_count()
+def _gain(candidate: _Candidate, uncovered: int) -> int:
+    covers, wrong, _ = candidate
+    return (covers & uncovered).bit_count() - wrong.bit_count()

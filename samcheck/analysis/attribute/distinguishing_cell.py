@@ -33,8 +33,8 @@ class DistinguishingCell:
     sound: bool = True
 
 
-def telling(
-    found: Sequence[Conjunction], cases: Sequence[AttributionCase], facts: Facts
+def distinguishing_cell(
+    explanations: Sequence[Conjunction], cases: Sequence[AttributionCase], facts: Facts
 ) -> DistinguishingCell:
     """The cell that divides the explanations best, and of those one most like a cell that was run.
 
@@ -42,30 +42,33 @@ def telling(
     values that were run first, then among all that the facts know.
     """
     for wide in (False, True):
-        best, worth = DistinguishingCell(None), (False, 0, 0)
-        for each in _candidates(found, cases, facts, wide):
-            assert each.cell is not None
-            yes = sum(each.expected)
-            changes = min(_changes(each.cell, case.cell) for case in cases)
-            mine = each.sound, min(yes, len(found) - yes), -changes
-            if mine[1] and (best.cell is None or mine > worth):
-                best, worth = each, mine
+        best, best_rank = DistinguishingCell(None), (False, 0, 0)
+        for candidate in _candidates(explanations, cases, facts, wide):
+            assert candidate.cell is not None
+            expecting = sum(candidate.expected)
+            distance = min(_distance(candidate.cell, case.cell) for case in cases)
+            split = min(expecting, len(explanations) - expecting)
+            rank = candidate.sound, split, -distance
+            if split and (best.cell is None or rank > best_rank):
+                best, best_rank = candidate, rank
         if best.cell is not None:
             return best
     return DistinguishingCell(None)
 
 
 def _candidates(
-    found: Sequence[Conjunction], cases: Sequence[AttributionCase], facts: Facts, wide: bool
+    explanations: Sequence[Conjunction], cases: Sequence[AttributionCase], facts: Facts, wide: bool
 ) -> Iterator[DistinguishingCell]:
     """Every cell that was not run and can be installed, wherever something was run."""
     run = {(case.cell, *_place(case)) for case in cases}
-    for cell, sound in _possible(found, cases, facts, wide):
+    for cell, sound in _possible(explanations, cases, facts, wide):
         fields = {**compatibility.fields(cell), "numpy": numpy_of(cell, facts)}
         for device, driver in sorted({_place(case) for case in cases}):
             if (cell, device, driver) not in run:
-                row = {**fields, "device": device, "driver": driver}
-                expected = tuple(conjunction_search.holds(each, row) for each in found)
+                values = {**fields, "device": device, "driver": driver}
+                expected = tuple(
+                    conjunction_search.holds(explanation, values) for explanation in explanations
+                )
                 yield DistinguishingCell(cell, device, driver, expected, sound)
 
 
@@ -74,21 +77,22 @@ def _place(case: AttributionCase) -> tuple[str, str]:
 
 
 def _possible(
-    found: Sequence[Conjunction], cases: Sequence[AttributionCase], facts: Facts, wide: bool
+    explanations: Sequence[Conjunction], cases: Sequence[AttributionCase], facts: Facts, wide: bool
 ) -> Iterator[tuple[Cell, bool]]:
     """Cells like those that were run, with other values on what is in question; whether they are sound."""
-    about = {literal.axis for each in found for literal in each} | {"cuda"}  # which PyTorch has goes with it
+    varied = {literal.axis for explanation in explanations for literal in explanation}
+    varied.add("cuda")  # the build goes with PyTorch
     values = [
-        _values(axis, cases, facts, wide and axis in about and axis != "sam") for axis in compatibility.AXES
+        _values(axis, cases, facts, wide and axis in varied and axis != "sam") for axis in compatibility.AXES
     ]
-    kept = [at for at, axis in enumerate(compatibility.AXES) if axis not in about]
-    as_run = {tuple(compatibility.fields(case.cell)[compatibility.AXES[at]] for at in kept) for case in cases}
+    kept = [axis for axis in compatibility.AXES if axis not in varied]
+    as_run = {tuple(compatibility.fields(case.cell)[axis] for axis in kept) for case in cases}
     constraints = compatibility.constraints(facts)
     for chosen in product(*values):
-        if tuple(chosen[at] for at in kept) not in as_run:
-            continue
         fields = dict(zip(compatibility.AXES, chosen, strict=True))
-        kinds = {each.kind for constraint in constraints if (each := constraint.check(fields))}
+        if tuple(fields[axis] for axis in kept) not in as_run:
+            continue
+        kinds = {obstacle.kind for constraint in constraints if (obstacle := constraint.check(fields))}
         if "install" not in kinds:
             yield Cell(**fields), not kinds
 
@@ -99,7 +103,7 @@ def _values(axis: str, cases: Sequence[AttributionCase], facts: Facts, wide: boo
     return ["", *axes.known(axis, facts)] if axis == "numpy" else axes.known(axis, facts)
 
 
-def _changes(one: Cell, other: Cell) -> int:
+def _distance(first: Cell, second: Cell) -> int:
     """How many values differ; the build counts half, for it goes with PyTorch."""
-    first, second = compatibility.fields(one), compatibility.fields(other)
-    return sum((1 if axis == "cuda" else 2) for axis in compatibility.AXES if first[axis] != second[axis])
+    these, those = compatibility.fields(first), compatibility.fields(second)
+    return sum((1 if axis == "cuda" else 2) for axis in compatibility.AXES if these[axis] != those[axis])

@@ -36,8 +36,8 @@ class Literal:
 
     def below(self, value: str) -> bool:
         """Whether a version is under the threshold."""
-        one, other = number(self.axis, value), number(self.axis, self.value)
-        return one is not None and other is not None and one < other
+        version, threshold = number(self.axis, value), number(self.axis, self.value)
+        return version is not None and threshold is not None and version < threshold
 
 
 def number(axis: str, value: str) -> Version | None:
@@ -58,16 +58,16 @@ def number(axis: str, value: str) -> Version | None:
 
 def literals(rows: Sequence[Mapping[str, str]], axes: Iterable[str]) -> list[Literal]:
     """Everything that the values of `rows` allow to say, and that is not true of all of them."""
-    found = []
+    statements = []
     for axis in axes:
         values = sorted({row[axis] for row in rows if axis in row}, key=partial(order, axis))
         ordered = [value for value in values if number(axis, value) is not None]
         for value in ordered[1:]:  # the lowest says nothing as >=, and nothing is below it
-            found += [Literal(axis, ">=", value), Literal(axis, "<", value)]
+            statements += [Literal(axis, ">=", value), Literal(axis, "<", value)]
         plain = [value for value in values if value not in ordered]
         if len(values) > 1:
-            found += [Literal(axis, "=", value) for value in plain]
-    return found
+            statements += [Literal(axis, "=", value) for value in plain]
+    return statements
 
 
 def order(axis: str, value: str) -> tuple[bool, Version, str]:

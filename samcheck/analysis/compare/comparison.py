@@ -23,7 +23,7 @@ class Comparison:
 
     base: str
     new: str
-    rows: tuple[ResultPair, ...]
+    pairs: tuple[ResultPair, ...]
     changes: tuple[OutcomeChange, ...]
     verdicts: tuple[Verdict, ...]
     notes: tuple[str, ...] = ()
@@ -31,15 +31,15 @@ class Comparison:
     @property
     def worse(self) -> bool:
         """Whether anything is known to be worse."""
-        return any(each.bad for each in self.changes) or any(
-            each.verdict == "regressed" for each in self.verdicts
+        return any(change.bad for change in self.changes) or any(
+            verdict.verdict == "regressed" for verdict in self.verdicts
         )
 
 
 def compare(
     base: Sequence[CellResult],
     new: Sequence[CellResult],
-    known: NoiseLookup,
+    noise_of: NoiseLookup,
     names: tuple[str, str] = ("base", "new"),
     across: bool = False,
     alpha: float = verdicts.ALPHA,
@@ -47,43 +47,55 @@ def compare(
     """Outcomes and numbers of all cells, their false alarms controlled together.
 
     Args:
-        known: what is known of a cell's noise, by its result in the base.
+        noise_of: gives what is known of a cell's noise, by its result in the base.
         across: compare times of different machines as well.
         alpha: the share of tables without any change in which one may be reported.
     """
-    rows = result_pairs.rows(base, new, across)
-    found = verdicts.decide([pair for row in rows for pair in _pairs(row, known)], alpha)
-    changed = [change for row in rows for change in outcome_changes.changes(row)]
+    pairs = result_pairs.pair_results(base, new, across)
+    measured = [numbers for pair in pairs for numbers in _measure_pairs(pair, noise_of)]
+    decided = verdicts.decide(measured, alpha)
+    changes = [change for pair in pairs for change in outcome_changes.outcome_changes(pair)]
     return Comparison(
-        *names, tuple(rows), tuple(changed), tuple(found), tuple(dict.fromkeys(_notes(rows, found)))
+        *names, tuple(pairs), tuple(changes), tuple(decided), tuple(dict.fromkeys(_notes(pairs, decided)))
     )
 
 
-def _pairs(row: ResultPair, known: NoiseLookup) -> Iterator[MeasurePair]:
-    if row.base is None or row.new is None:
-        return  # the row itself is missing or new: that is said once
-    before, after = _by_key(row.base, row.new), _by_key(row.new, row.base)
-    by_benchmark = known(row.base)
+def _measure_pairs(pair: ResultPair, noise_of: NoiseLookup) -> Iterator[MeasurePair]:
+    if pair.base is None or pair.new is None:
+        return  # the result itself is missing or new: that is said once
+    before, after = _by_key(pair.base, pair.new), _by_key(pair.new, pair.base)
+    by_benchmark = noise_of(pair.base)
     for key in {**before, **after}:
-        known_of_it = noise.lookup(by_benchmark, key)
-        yield MeasurePair(row.name, before.get(key), after.get(key), known_of_it, row.apart, row.met)
+        yield MeasurePair(
+            pair.name,
+            before.get(key),
+            after.get(key),
+            noise.lookup(by_benchmark, key),
+            pair.incomparable_because,
+            pair.in_turns,
+        )
 
 
-def _by_key(result: CellResult, other: CellResult) -> dict[Key, Measure]:
+def _by_key(result: CellResult, other_run: CellResult) -> dict[Key, Measure]:
     """What a result measured, as far as the other run was asked for it: the rest is not missing there."""
-    return {each.key: each for each in measures(result) if each.check is None or other.asks(each.check)}
+    return {
+        measure.key: measure
+        for measure in measures(result)
+        if measure.check is None or other_run.asks(measure.check)
+    }
 
 
-def _notes(rows: Sequence[ResultPair], found: Sequence[Verdict]) -> Iterator[str]:
-    for row in rows:
-        if row.apart:
-            yield f"{row.name}: times are not compared (--across does), since these differ: {row.apart}"
-        if row.base and row.new and row.base.only != row.new.only:
-            sides = (each.only or "all" for each in (row.base, row.new))
-            yield f"{row.name}: what both runs were asked for is compared ({' → '.join(sides)})"
-    if any(change.trait is Trait.SAMCHECK for row in rows for change in row.changed):
+def _notes(pairs: Sequence[ResultPair], decided: Sequence[Verdict]) -> Iterator[str]:
+    for pair in pairs:
+        if pair.incomparable_because:
+            differ = pair.incomparable_because
+            yield f"{pair.name}: times are not compared (--across does), since these differ: {differ}"
+        if pair.base and pair.new and pair.base.only != pair.new.only:
+            sides = (result.only or "all" for result in (pair.base, pair.new))
+            yield f"{pair.name}: what both runs were asked for is compared ({' → '.join(sides)})"
+    if any(difference.trait is Trait.SAMCHECK for pair in pairs for difference in pair.differences):
         yield "the two sides were made by different versions of samcheck, whose checks may not be the same"
-    if any(each.assumed for each in found):
+    if any(verdict.assumed for verdict in decided):
         yield (
             "no A/A runs are stored for some of these: how much two runs differ without a cause was assumed, "
             "with care, or is not known, so that changes stay ambiguous; run the base three times and see "

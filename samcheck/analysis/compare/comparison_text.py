@@ -23,44 +23,46 @@ MARKS = {
 }
 
 
-def markdown(found: Comparison, everything: bool = False) -> str:
+def markdown(comparison: Comparison, everything: bool = False) -> str:
     """The whole document: the verdict first, then what changed, what matters most on top."""
     parts = (
-        _head(found),
-        _outcomes(found),
-        _numbers(found, math.inf if everything else MOST),
-        _rows(found),
-        _notes(found),
+        _head(comparison),
+        _outcomes(comparison),
+        _numbers(comparison, math.inf if everything else MOST),
+        _pairs(comparison),
+        _notes(comparison),
     )
     return "\n".join(line for part in parts for line in part) + "\n"
 
 
-def headline(found: Comparison) -> str:
+def headline(comparison: Comparison) -> str:
     """One sentence."""
-    counts = Counter(each.verdict for each in found.verdicts)
-    kinds = Counter(each.kind for each in found.changes)
+    counts = Counter(verdict.verdict for verdict in comparison.verdicts)
+    kinds = Counter(change.kind for change in comparison.changes)
     worse = [f"{kinds['broken']} broken"] if kinds["broken"] else []
     worse += [f"upstream defects met: {kinds['defect met']}"] if kinds["defect met"] else []
     worse += [f"numbers regressed: {counts['regressed']}"] if counts["regressed"] else []
     word = "worse: " + ", ".join(worse) if worse else "nothing is known to be worse"
-    rest = [f"{counts[each]} {each}" for each in VERDICTS if counts[each] and each != "regressed"]
+    rest = [
+        f"{counts[verdict]} {verdict}" for verdict in VERDICTS if counts[verdict] and verdict != "regressed"
+    ]
     return f"{word}; {', '.join(rest) or 'no numbers to compare'}"
 
 
-def _head(found: Comparison) -> Iterator[str]:
-    yield f"# {escape(found.base)} → {escape(found.new)}"
+def _head(comparison: Comparison) -> Iterator[str]:
+    yield f"# {escape(comparison.base)} → {escape(comparison.new)}"
     yield ""
-    yield f"**{escape(headline(found))}**"
+    yield f"**{escape(headline(comparison))}**"
     yield ""
 
 
-def _outcomes(found: Comparison) -> Iterator[str]:
-    if not found.changes:
+def _outcomes(comparison: Comparison) -> Iterator[str]:
+    if not comparison.changes:
         return
     yield "## Outcomes"
     yield ""
     for kind in KINDS:
-        for first, members in alike([each for each in found.changes if each.kind == kind]):
+        for first, members in alike([change for change in comparison.changes if change.kind == kind]):
             which = first.check or "the cell"
             if len(members) > 1:
                 which = f"{len(members)} of group {first.group}, such as {first.check}"
@@ -70,31 +72,32 @@ def _outcomes(found: Comparison) -> Iterator[str]:
     yield ""
 
 
-def _numbers(found: Comparison, most: float) -> Iterator[str]:
-    told = [word for word in VERDICTS if word not in ("unchanged",)]
-    if not any(each.verdict in told for each in found.verdicts):
+def _numbers(comparison: Comparison, most: float) -> Iterator[str]:
+    shown = [verdict for verdict in VERDICTS if verdict != "unchanged"]
+    if not any(number.verdict in shown for number in comparison.verdicts):
         return
     yield "## Numbers"
     yield ""
-    for word in told:
-        for line in lines(found.verdicts, word, most):
+    for verdict in shown:
+        for line in lines(comparison.verdicts, verdict, most):
             text = " ".join(filter(None, (line.what, line.effect)))
             reason = f": {line.reason}" if line.reason else ""
-            yield f"- {MARKS[word]} {word}: {escape(text + reason)}"
+            yield f"- {MARKS[verdict]} {verdict}: {escape(text + reason)}"
     yield ""
 
 
-def _rows(found: Comparison) -> Iterator[str]:
+def _pairs(comparison: Comparison) -> Iterator[str]:
     yield "## What was compared"
     yield ""
-    for row in found.rows:
-        if row.base is None or row.new is None:
-            yield f"- {escape(row.name)}: only in the {'base' if row.base else 'new results'}"
+    for pair in comparison.pairs:
+        if pair.base is None or pair.new is None:
+            yield f"- {escape(pair.name)}: only in the {'base' if pair.base else 'new results'}"
             continue
-        yield f"- {escape(row.name)}: {escape('; '.join(map(str, row.changed))) or 'the same environment'}"
+        differences = escape("; ".join(map(str, pair.differences)))
+        yield f"- {escape(pair.name)}: {differences or 'the same environment'}"
     yield ""
 
 
-def _notes(found: Comparison) -> Iterator[str]:
-    for note in found.notes:
+def _notes(comparison: Comparison) -> Iterator[str]:
+    for note in comparison.notes:
         yield f"- note: {escape(note)}"

@@ -21,13 +21,13 @@ def run(folder: Path, *arguments: str) -> bytes:
         BadInput: with the last thing that git complained of.
     """
     try:
-        done = git.ask(folder, *arguments)
+        finished = git.ask(folder, *arguments)
     except OSError as error:
         raise BadInput(f"git cannot be asked about {folder}: {error.strerror}: install it") from None
-    if done.returncode:
-        said = done.stderr.decode(errors="replace").strip().splitlines() or ["it said nothing"]
-        raise BadInput(f"git {arguments[0]} in {folder} failed: {said[-1]}")
-    return done.stdout
+    if finished.returncode:
+        complaints = finished.stderr.decode(errors="replace").strip().splitlines() or ["it said nothing"]
+        raise BadInput(f"git {arguments[0]} in {folder} failed: {complaints[-1]}")
+    return finished.stdout
 
 
 @contextmanager

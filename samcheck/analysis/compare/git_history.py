@@ -21,12 +21,12 @@ def versions(store: Path, limit: int) -> list[CellResult]:
     Raises:
         BadInput: `store` is in no git repository.
     """
-    found = {_same(each.result): each.result for each in results.load(store)[0]}
-    said = git_archive.run(store, "log", f"--max-count={limit}", "--format=%H", "--", ".")
-    for revision in said.decode().split():
-        for each in _changed_in(store, revision):
-            found.setdefault(_same(each), each)
-    return list(found.values())
+    results_by_run = {_same(result.result): result.result for result in results.load(store)[0]}
+    log = git_archive.run(store, "log", f"--max-count={limit}", "--format=%H", "--", ".")
+    for revision in log.decode().split():
+        for result in _changed_in(store, revision):
+            results_by_run.setdefault(_same(result), result)
+    return list(results_by_run.values())
 
 
 def _same(result: CellResult) -> tuple[str, ...]:
@@ -36,8 +36,8 @@ def _same(result: CellResult) -> tuple[str, ...]:
 def _changed_in(store: Path, revision: str) -> Iterator[CellResult]:
     """Results that a commit changed; what is none, or of a schema that is no longer read, is passed over."""
     options = ("--root", "--no-commit-id", "-r", "-z", "--diff-filter=AM", "--name-only", "--relative")
-    said = git_archive.run(store, "diff-tree", *options, revision, "--", ".")
-    names = list(filter(results.may_be_result, os.fsdecode(said).split("\0")))
+    listed = git_archive.run(store, "diff-tree", *options, revision, "--", ".")
+    names = list(filter(results.may_be_result, os.fsdecode(listed).split("\0")))
     if not names:
         return
     with git_archive.extracted(store, revision, names) as folder:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
@@ -38,44 +39,44 @@ class SummaryLine:
     reason: str = ""
 
 
-def lines(verdicts: Sequence[Verdict], word: str, most: float = math.inf) -> list[SummaryLine]:
-    """What has the verdict `word`, the widest groups that have nothing else in them first.
+def lines(verdicts: Sequence[Verdict], wanted: str, most: float = math.inf) -> list[SummaryLine]:
+    """What has the verdict `wanted`, the widest groups that have nothing else in them first.
 
     Where that would be more than `most` lines, one for each kind of number instead.
     """
-    found = _lines(verdicts, word)
-    if len(found) <= most:
-        return found
+    groups = _lines(verdicts, wanted)
+    if len(groups) <= most:
+        return groups
     kinds: dict[tuple[str, ...], list[Verdict]] = {}
-    for each in verdicts:
-        if each.verdict == word:
-            row = each.row if word in CHANGED else ""
-            kinds.setdefault((each.family.name, _why(each), row), []).append(each)
-    return [_kind(group, word) for group in kinds.values()]
+    for verdict in verdicts:
+        if verdict.verdict == wanted:
+            row = verdict.row if wanted in CHANGED else ""
+            kinds.setdefault((verdict.family.name, _why(verdict), row), []).append(verdict)
+    return [_kind(group, wanted) for group in kinds.values()]
 
 
-def _kind(group: Sequence[Verdict], word: str) -> SummaryLine:
+def _kind(group: Sequence[Verdict], wanted: str) -> SummaryLine:
     """All of a kind, whatever else they do not have in common."""
-    line = _line(group, (), word, all_of_it=False)
+    line = _line(group, (), wanted, all_of_it=False)
     if len(group) == 1:
         return line
-    rows = {each.row for each in group}
+    rows = {verdict.row for verdict in group}
     where = f"on {group[0].row}" if len(rows) == 1 else f"of {len(rows)} cells"
     what = f"{len(group)} {group[0].family.name} numbers {where}, such as {group[0].key}"
     return replace(line, what=f"{what}:" if line.effect else what)
 
 
-def _lines(verdicts: Sequence[Verdict], word: str) -> list[SummaryLine]:
-    left = [each for each in verdicts if each.verdict == word]
+def _lines(verdicts: Sequence[Verdict], wanted: str) -> list[SummaryLine]:
+    left = [verdict for verdict in verdicts if verdict.verdict == wanted]
     # "All of them got slower" is said of those that were compared.
-    absent = ("missing", "new") if word in CHANGED else ()
-    compared = [each for each in verdicts if each.verdict not in absent]
-    found = []
+    absent = ("missing", "new") if wanted in CHANGED else ()
+    compared = [verdict for verdict in verdicts if verdict.verdict not in absent]
+    lines = []
     for features in _feature_sets():
-        for group in _pure(left, compared, features):
-            found.append(_line(group, features, word, all_of_it=True))
-            left = [each for each in left if each not in group]
-    return found + [_line([each], FEATURES, word, all_of_it=False) for each in left]
+        for group in _complete_groups(left, compared, features):
+            lines.append(_line(group, features, wanted, all_of_it=True))
+            left = [verdict for verdict in left if verdict not in group]
+    return lines + [_line([verdict], FEATURES, wanted, all_of_it=False) for verdict in left]
 
 
 def _feature_sets() -> Iterable[tuple[str, ...]]:
@@ -84,18 +85,15 @@ def _feature_sets() -> Iterable[tuple[str, ...]]:
         yield from combinations(FEATURES, size)
 
 
-def _pure(
+def _complete_groups(
     left: Sequence[Verdict], compared: Sequence[Verdict], features: tuple[str, ...]
 ) -> list[list[Verdict]]:
     """Groups that agree in `features` and are all in `left`, of one family."""
-    wanted: dict[tuple[str, ...], list[Verdict]] = {}
-    for each in left:
-        wanted.setdefault(_values(each, features), []).append(each)
-    total: dict[tuple[str, ...], int] = {}
-    for each in compared:
-        values = _values(each, features)
-        total[values] = total.get(values, 0) + 1
-    return [group for values, group in wanted.items() if len(group) >= FEWEST and len(group) == total[values]]
+    groups: dict[tuple[str, ...], list[Verdict]] = {}
+    for verdict in left:
+        groups.setdefault(_values(verdict, features), []).append(verdict)
+    total = Counter(_values(verdict, features) for verdict in compared)
+    return [group for values, group in groups.items() if len(group) >= FEWEST and len(group) == total[values]]
 
 
 def _values(verdict: Verdict, features: tuple[str, ...]) -> tuple[str, ...]:
@@ -112,9 +110,9 @@ def _feature(verdict: Verdict, name: str) -> str:
     return str(getattr(verdict, name))
 
 
-def _line(group: Sequence[Verdict], features: tuple[str, ...], word: str, all_of_it: bool) -> SummaryLine:
+def _line(group: Sequence[Verdict], features: tuple[str, ...], wanted: str, all_of_it: bool) -> SummaryLine:
     first = group[0]
-    members = tuple(f"{each.row}: {each.key}" for each in group)
+    members = tuple(f"{verdict.row}: {verdict.key}" for verdict in group)
     if not all_of_it:
         what = f"{first.key} on {first.row}"
     else:
@@ -123,8 +121,8 @@ def _line(group: Sequence[Verdict], features: tuple[str, ...], word: str, all_of
         )
         where = f" on {first.row}" if "row" in features else ""
         what = f"all {len(group)} {words} {first.family.name} numbers{where}".replace("  ", " ")
-    reasons = {_why(each) for each in group}
-    return SummaryLine(what, word, effect(group), members, reasons.pop() if len(reasons) == 1 else "")
+    reasons = {_why(verdict) for verdict in group}
+    return SummaryLine(what, wanted, effect(group), members, reasons.pop() if len(reasons) == 1 else "")
 
 
 def _why(verdict: Verdict) -> str:
@@ -134,7 +132,7 @@ def _why(verdict: Verdict) -> str:
 
 def effect(group: Sequence[Verdict]) -> str:
     """The middle of the changes and how far they reach."""
-    changes = sorted(each.change for each in group if each.change is not None)
+    changes = sorted(verdict.change for verdict in group if verdict.change is not None)
     if not changes:
         return ""
     shown = group[0].family.shown
@@ -147,10 +145,10 @@ def effect(group: Sequence[Verdict]) -> str:
 
 def alike(changes: Sequence[OutcomeChange]) -> list[tuple[OutcomeChange, list[OutcomeChange]]]:
     """Changes of the same kind, group of checks and reason together, each with one that stands for them."""
-    found: dict[tuple[str, ...], list[OutcomeChange]] = {}
-    for each in changes:
+    groups: dict[tuple[str, ...], list[OutcomeChange]] = {}
+    for change in changes:
         # Why something was skipped before is of no interest once it is tried.
-        reason = each.reason if each.kind != "now tried" else ""
-        key = (each.row, each.kind, each.group, each.base, each.new, reason)
-        found.setdefault(key, []).append(each)
-    return [(members[0], members) for members in found.values()]
+        reason = change.reason if change.kind != "now tried" else ""
+        key = (change.row, change.kind, change.group, change.base, change.new, reason)
+        groups.setdefault(key, []).append(change)
+    return [(members[0], members) for members in groups.values()]

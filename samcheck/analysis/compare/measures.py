@@ -130,19 +130,19 @@ def measures(result: CellResult) -> Iterator[Measure]:
 
 def family_of(metric: str, precision: str | None) -> Family | None:
     """How a number is compared; None for what is a circumstance."""
-    found = next((each for end, each in FAMILIES if metric.endswith(end)), None)
-    if found is ERROR:
+    family = next((candidate for end, candidate in FAMILIES if metric.endswith(end)), None)
+    if family is ERROR:
         return replace(ERROR, floor=ERROR_FLOORS.get(precision or "", ERROR.floor))
-    return found
+    return family
 
 
 def _timed(check: CheckResult, conditions: tuple[tuple[str, str], ...]) -> Measure:
     """A benchmark: the medians of its processes; before schema 2 only that of one process was kept."""
-    good = [_typical(each) for each in check.series if not each.disturbed]
-    reasons = dict.fromkeys(reason for each in check.series for reason in each.disturbed)
-    times = good if check.series else [check.metrics["median_ms"]]
-    values = tuple(LATENCY.scale(each) for each in times)
-    turns = tuple(tuple(map(LATENCY.scale, each.samples.get("turn_ms", ()))) for each in check.series)
+    undisturbed = [_typical(series) for series in check.series if not series.disturbed]
+    reasons = dict.fromkeys(reason for series in check.series for reason in series.disturbed)
+    times = undisturbed if check.series else [check.metrics["median_ms"]]
+    values = tuple(map(LATENCY.scale, times))
+    turns = tuple(tuple(map(LATENCY.scale, series.samples.get("turn_ms", ()))) for series in check.series)
     return Measure(Key(check.check, "wall_ms"), LATENCY, values, conditions, tuple(reasons), check, turns)
 
 

@@ -77,22 +77,24 @@ def load(path: Path) -> MachineRuns | None:
 
 def run_of(result: CellResult) -> NoiseRun | None:
     """A result as an A/A run; None where nothing in it was measured undisturbed."""
-    found = {str(each.key): [*each.values] for each in measures(result) if _varies(each)}
-    return NoiseRun(result.started, found) if found else None
+    values = {str(measure.key): [*measure.values] for measure in measures(result) if _varies(measure)}
+    return NoiseRun(result.started, values) if values else None
 
 
 def _varies(measure: Measure) -> bool:
     return bool(measure.values) and not measure.family.exact
 
 
-def added(kept: MachineRuns, found: Iterable[CellResult]) -> MachineRuns:
+def added(kept: MachineRuns, results: Iterable[CellResult]) -> MachineRuns:
     """With these results as further runs; the same run is there once, the newest `KEPT` stay."""
     cells = dict(kept.cells)
-    for result in found:
+    for result in results:
         run = run_of(result)
         if run is not None:
-            others = [each for each in cells.get(result.cell.id, []) if each.started != run.started]
-            cells[result.cell.id] = sorted([*others, run], key=lambda each: each.started)[-KEPT:]
+            others = [
+                kept_run for kept_run in cells.get(result.cell.id, []) if kept_run.started != run.started
+            ]
+            cells[result.cell.id] = sorted([*others, run], key=lambda kept_run: kept_run.started)[-KEPT:]
     return MachineRuns(kept.device, kept.driver, cells)
 
 
@@ -101,16 +103,18 @@ def count(runs: Sequence[NoiseRun]) -> int:
     return max(Counter(name for run in runs for name in run.values).values(), default=0)
 
 
-def unlike(found: Sequence[CellResult]) -> Iterator[str]:
+def unlike(results: Sequence[CellResult]) -> Iterator[str]:
     """What differs between results of a cell that are said to be A/A runs; samcheck's own version may."""
-    first: dict[str, CellResult] = {}
-    for result in found:
-        base = first.setdefault(result.cell.id, result)
-        changed = [
-            each for each in result_pairs.differences(base, result) if each.trait is not Trait.SAMCHECK
+    first_results: dict[str, CellResult] = {}
+    for result in results:
+        base = first_results.setdefault(result.cell.id, result)
+        differences = [
+            difference
+            for difference in result_pairs.differences(base, result)
+            if difference.trait is not Trait.SAMCHECK
         ]
-        if changed:
-            what = "; ".join(map(str, changed))
+        if differences:
+            what = "; ".join(map(str, differences))
             yield f"{result.cell.id} of {base.started} and of {result.started} differ: {what}"
 
 
@@ -168,9 +172,11 @@ def typical(by_benchmark: Mapping[str, Noise]) -> Noise:
         return NOTHING_KNOWN
     noises = [*by_benchmark.values()]
     return Noise(
-        Variance(max(each.process.value for each in noises), min(each.process.degrees for each in noises)),
-        Variance(max(each.run.value for each in noises), min(each.run.degrees for each in noises)),
-        min(each.size for each in noises),
+        Variance(
+            max(noise.process.value for noise in noises), min(noise.process.degrees for noise in noises)
+        ),
+        Variance(max(noise.run.value for noise in noises), min(noise.run.degrees for noise in noises)),
+        min(noise.size for noise in noises),
         assumed=True,
     )
 

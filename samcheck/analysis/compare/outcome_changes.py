@@ -34,27 +34,27 @@ class OutcomeChange:
         return self.kind in ("broken", "defect met")
 
 
-def changes(row: ResultPair) -> list[OutcomeChange]:
+def outcome_changes(pair: ResultPair) -> list[OutcomeChange]:
     """Every outcome of a pair that changed, the cell's own first where both were asked for the same."""
-    if row.base is None or row.new is None:
+    if pair.base is None or pair.new is None:
         return []
-    found = []
-    if row.base.outcome != row.new.outcome and row.base.only == row.new.only:
+    changes = []
+    if pair.base.outcome != pair.new.outcome and pair.base.only == pair.new.only:
         kind = (
             "broken"
-            if row.base.outcome is CellOutcome.PASSED
+            if pair.base.outcome is CellOutcome.PASSED
             else "mended"
-            if row.new.outcome is CellOutcome.PASSED
+            if pair.new.outcome is CellOutcome.PASSED
             else "other"
         )
-        reason = _reason(row.base, row.new)
-        found.append(OutcomeChange(row.name, "", "", kind, row.base.outcome, row.new.outcome, reason))
-    before = {check.check: check for check in row.base.checks}
-    for check in row.new.checks:
+        reason = _reason(pair.base, pair.new)
+        changes.append(OutcomeChange(pair.name, "", "", kind, pair.base.outcome, pair.new.outcome, reason))
+    before = {check.check: check for check in pair.base.checks}
+    for check in pair.new.checks:
         old = before.get(check.check)
         if old is not None and old.outcome != check.outcome:
-            found.append(_change(row.name, old, check))
-    return found
+            changes.append(_change(pair.name, old, check))
+    return changes
 
 
 def _change(row: str, old: CheckResult, new: CheckResult) -> OutcomeChange:

@@ -51,48 +51,50 @@ class ResultPair:
 
     Attributes:
         name: for the reader.
-        changed: what differs between the two environments.
-        apart: the part of it that makes their times incomparable, else empty.
+        differences: what differs between the two environments.
+        incomparable_because: the part of it that makes their times incomparable, else empty.
     """
 
     name: str
     base: CellResult | None
     new: CellResult | None
-    changed: tuple[EnvironmentDifference, ...] = ()
-    apart: str = ""
+    differences: tuple[EnvironmentDifference, ...] = ()
+    incomparable_because: str = ""
 
     @property
-    def met(self) -> bool:
+    def in_turns(self) -> bool:
         """Whether the processes of the two took turns."""
         if self.base is None or self.new is None:
             return False
         return self.base.turns is not None and self.base.turns == self.new.turns
 
 
-def rows(base: Sequence[CellResult], new: Sequence[CellResult], across: bool = False) -> list[ResultPair]:
+def pair_results(
+    base: Sequence[CellResult], new: Sequence[CellResult], across: bool = False
+) -> list[ResultPair]:
     """Results of a cell on a device side by side; one result on each side makes a pair whatever they are of.
 
     `across`: times of different machines are compared as well.
     """
     if len(base) == len(new) == 1:
-        return [_row(new[0].name, base[0], new[0], across)]
+        return [_pair(new[0].name, base[0], new[0], across)]
     before, after = _by_name(base), _by_name(new)
     return [
-        _row(f"{name} on {device}" if device else name, one, other, across)
+        _pair(f"{name} on {device}" if device else name, base_result, new_result, across)
         for name in sorted({*before, *after})
-        for device, one, other in _pairs(before.get(name, {}), after.get(name, {}))
+        for device, base_result, new_result in _pairs_by_device(before.get(name, {}), after.get(name, {}))
     ]
 
 
-def _by_name(found: Sequence[CellResult]) -> dict[str, dict[str, CellResult]]:
+def _by_name(results: Sequence[CellResult]) -> dict[str, dict[str, CellResult]]:
     """The newest result of each cell on each device."""
     names: dict[str, dict[str, CellResult]] = {}
-    for each in sorted(found, key=lambda each: each.finished):
-        names.setdefault(each.name, {})[device_of(each, "an unknown device")] = each
+    for result in sorted(results, key=lambda result: result.finished):
+        names.setdefault(result.name, {})[device_of(result, "an unknown device")] = result
     return names
 
 
-def _pairs(
+def _pairs_by_device(
     before: dict[str, CellResult], after: dict[str, CellResult]
 ) -> Iterator[tuple[str, CellResult | None, CellResult | None]]:
     """Results of one device side by side; the device is named where there are several."""
@@ -104,12 +106,16 @@ def _pairs(
         yield device if len(devices) > 1 else "", before.get(device), after.get(device)
 
 
-def _row(name: str, base: CellResult | None, new: CellResult | None, across: bool) -> ResultPair:
+def _pair(name: str, base: CellResult | None, new: CellResult | None, across: bool) -> ResultPair:
     if base is None or new is None:
         return ResultPair(name, base, new)
-    changed = differences(base, new)
-    apart = "" if across else "; ".join(str(each) for each in changed if each.trait.is_of_machine)
-    return ResultPair(name, base, new, tuple(changed), apart)
+    different = differences(base, new)
+    incomparable_because = (
+        ""
+        if across
+        else "; ".join(str(difference) for difference in different if difference.trait.is_of_machine)
+    )
+    return ResultPair(name, base, new, tuple(different), incomparable_because)
 
 
 def differences(base: CellResult, new: CellResult) -> list[EnvironmentDifference]:
@@ -123,23 +129,23 @@ def differences(base: CellResult, new: CellResult) -> list[EnvironmentDifference
 
 
 def _traits(result: CellResult) -> dict[Trait, str]:
-    seen = result.observed
+    observed = result.observed
     traits: dict[Trait, object] = {
         Trait.ENVIRONMENT: result.environment.kind,
         Trait.SAMCHECK: result.samcheck,
     }
-    if seen is not None:
+    if observed is not None:
         traits |= {
-            Trait.GPU: seen.gpu,
-            Trait.CPU: seen.cpu,
-            Trait.CORES: seen.cpu_count,
-            Trait.DRIVER: seen.driver,
-            Trait.PYTHON: seen.python,
-            Trait.TORCH: seen.torch,
-            Trait.CUDA: seen.torch_cuda,
-            Trait.CUDNN: seen.cudnn,
-            Trait.TORCHVISION: seen.torchvision,
-            Trait.NUMPY: seen.numpy,
-            Trait.SAM: seen.segment_anything,
+            Trait.GPU: observed.gpu,
+            Trait.CPU: observed.cpu,
+            Trait.CORES: observed.cpu_count,
+            Trait.DRIVER: observed.driver,
+            Trait.PYTHON: observed.python,
+            Trait.TORCH: observed.torch,
+            Trait.CUDA: observed.torch_cuda,
+            Trait.CUDNN: observed.cudnn,
+            Trait.TORCHVISION: observed.torchvision,
+            Trait.NUMPY: observed.numpy,
+            Trait.SAM: observed.segment_anything,
         }
     return {trait: str(value) if value is not None else "" for trait, value in traits.items()}

@@ -85,17 +85,21 @@ def size(groups: Sequence[Sequence[float]]) -> float:
 
 def moderated(variances: Sequence[Variance]) -> list[Variance]:
     """Each drawn towards a common one, the more so the less it rests on and the more alike they all are."""
-    usable = [each for each in variances if each.degrees > 0 and each.value > 0]
+    usable = [variance for variance in variances if variance.degrees > 0 and variance.value > 0]
     if len(usable) < 3:
         return list(variances)
     prior = _prior(usable)
-    return [each.pooled(prior) if each.degrees > 0 else prior for each in variances]
+    return [variance.pooled(prior) if variance.degrees > 0 else prior for variance in variances]
 
 
 def _prior(variances: Sequence[Variance]) -> Variance:
     """The scaled inverse chi-square that they seem to be drawn from, by their logarithms' moments."""
-    degrees = np.array([each.degrees for each in variances])
-    centred = np.log([each.value for each in variances]) - special.digamma(degrees / 2) + np.log(degrees / 2)
+    degrees = np.array([variance.degrees for variance in variances])
+    centred = (
+        np.log([variance.value for variance in variances])
+        - special.digamma(degrees / 2)
+        + np.log(degrees / 2)
+    )
     excess = float(np.var(centred, ddof=1) - np.mean(special.polygamma(1, degrees / 2)))
     if excess <= 0:  # they differ no more than chance makes them: one variance for all
         return Variance(float(np.exp(np.mean(centred))), float(degrees.sum()))
@@ -154,24 +158,26 @@ def difference(base: Sequence[float], new: Sequence[float], noise: Noise) -> Dif
 def ratios(base: Sequence[Sequence[float]], new: Sequence[Sequence[float]]) -> tuple[float, ...]:
     """New minus base of each pair of processes that took turns: the median over the turns that both took."""
     pairs = [
-        [after - before for before, after in zip(*each, strict=False)]
-        for each in zip(base, new, strict=False)
+        [after - before for before, after in zip(*pair, strict=False)]
+        for pair in zip(base, new, strict=False)
     ]
-    return tuple(float(np.median(each)) for each in pairs if each)
+    return tuple(float(np.median(pair)) for pair in pairs if pair)
 
 
-def in_turns(found: Sequence[Sequence[float]]) -> list[Difference]:
+def in_turns(ratios_by_benchmark: Sequence[Sequence[float]]) -> list[Difference]:
     """What pairs of processes say: from the `ratios` of each benchmark of a table, at least two of each.
 
     The noise is what the pairs of a benchmark differ by, drawn towards that of the others.
     """
-    variances = moderated([within([each]) for each in found])
-    return [_of_ratios(each, variance) for each, variance in zip(found, variances, strict=True)]
+    variances = moderated([within([ratios]) for ratios in ratios_by_benchmark])
+    return [
+        _of_ratios(ratios, variance) for ratios, variance in zip(ratios_by_benchmark, variances, strict=True)
+    ]
 
 
-def _of_ratios(found: Sequence[float], variance: Variance) -> Difference:
-    error = math.sqrt(max(variance.value / len(found), LEAST_SD**2))
-    return Difference(float(np.mean(found)), error, max(variance.degrees, 1.0))
+def _of_ratios(ratios: Sequence[float], variance: Variance) -> Difference:
+    error = math.sqrt(max(variance.value / len(ratios), LEAST_SD**2))
+    return Difference(float(np.mean(ratios)), error, max(variance.degrees, 1.0))
 
 
 def of_mean(count: int, process: float, noise: Noise) -> float:
@@ -186,9 +192,9 @@ def significant(ps: Sequence[float], alpha: float) -> list[bool]:
     S. Holm, "A simple sequentially rejective multiple test procedure", Scandinavian Journal of Statistics
     6 (1979); holds however the benchmarks depend on each other.
     """
-    found = [False] * len(ps)
+    real = [False] * len(ps)
     for rank, number in enumerate(sorted(range(len(ps)), key=ps.__getitem__)):
         if ps[number] > alpha / (len(ps) - rank):
             break
-        found[number] = True
-    return found
+        real[number] = True
+    return real

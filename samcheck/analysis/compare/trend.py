@@ -63,35 +63,36 @@ class Trend:
 
 
 def trends(
-    found: Sequence[CellResult], known: Callable[[CellResult], Mapping[str, Noise]] = lambda _: {}
+    results: Sequence[CellResult], noise_of: Callable[[CellResult], Mapping[str, Noise]] = lambda _: {}
 ) -> list[Trend]:
     """The history of every number that at least `FEWEST` results of a cell have.
 
     Args:
-        known: the noise of a result's numbers, by their names, as far as A/A runs tell it.
+        noise_of: gives the noise of a result's numbers, by their names, as far as A/A runs tell it.
     """
-    rows: dict[tuple[str, Key], list[tuple[str, Measure]]] = {}
+    histories: dict[tuple[str, Key], list[tuple[str, Measure]]] = {}
     newest: dict[str, CellResult] = {}
-    names = _names(found)
-    for result in sorted(found, key=lambda each: each.started):
+    names = _names(results)
+    for result in sorted(results, key=lambda result: result.started):
         cell = names[_place(result)]
         newest[cell] = result
         for measure in measures(result):
             if measure.values:
-                rows.setdefault((cell, measure.key), []).append((result.started, measure))
-    noises = {cell: known(result) for cell, result in newest.items()}
-    trends = (_trend(cell, row, noises[cell].get(str(key))) for (cell, key), row in rows.items())
-    return [each for each in trends if len(each.points) >= FEWEST]
+                histories.setdefault((cell, measure.key), []).append((result.started, measure))
+    noises = {cell: noise_of(result) for cell, result in newest.items()}
+    trends = (_trend(cell, past, noises[cell].get(str(key))) for (cell, key), past in histories.items())
+    return [trend for trend in trends if len(trend.points) >= FEWEST]
 
 
-def _trend(cell: str, row: Sequence[tuple[str, Measure]], noise: Noise | None) -> Trend:
+def _trend(cell: str, history: Sequence[tuple[str, Measure]], noise: Noise | None) -> Trend:
     """Of the results that were measured like the newest: other weights or threads are another number."""
-    last = row[-1][1]
-    alike = [(when, each) for when, each in row if each.conditions == last.conditions]
-    points = [Point(when, mean(each.values)) for when, each in alike]
-    deviation = _deviation([len(each.values) for _, each in alike], noise) if noise else 0.0
-    found = levels([each.value for each in points], last.family, deviation) if len(points) >= FEWEST else []
-    return Trend(cell, last.key, last.family, tuple(points), tuple(found))
+    last = history[-1][1]
+    alike = [(when, measure) for when, measure in history if measure.conditions == last.conditions]
+    points = [Point(when, mean(measure.values)) for when, measure in alike]
+    deviation = _deviation([len(measure.values) for _, measure in alike], noise) if noise else 0.0
+    values = [point.value for point in points]
+    steps = levels(values, last.family, deviation) if len(points) >= FEWEST else []
+    return Trend(cell, last.key, last.family, tuple(points), tuple(steps))
 
 
 def _deviation(counts: Sequence[int], noise: Noise) -> float:
@@ -103,9 +104,9 @@ def _place(result: CellResult) -> tuple[str, str]:
     return result.name, device_of(result, "an unknown device")
 
 
-def _names(found: Sequence[CellResult]) -> dict[tuple[str, str], str]:
+def _names(results: Sequence[CellResult]) -> dict[tuple[str, str], str]:
     """A name for each cell on each device, which names the device where there are several."""
-    places = {_place(each) for each in found}
+    places = {_place(result) for result in results}
     several = len({device for _, device in places}) > 1
     return {(cell, device): f"{cell} on {device}" if several else cell for cell, device in places}
 
@@ -123,10 +124,10 @@ def levels(values: Sequence[float], family: Family, deviation: float = 0.0) -> l
     noise = float(np.median(steps)) / 0.954 if len(steps) else 0.0
     least = max(noise, deviation, family.scaled_margin / 3)
     penalty = 3 * math.log(len(series)) * least**2
-    found = ruptures.Pelt(model="l2", min_size=1, jump=1).fit(series.reshape(-1, 1)).predict(pen=penalty)
-    means = [float(series[first:end].mean()) for first, end in pairwise([0, *found])]
+    breaks = ruptures.Pelt(model="l2", min_size=1, jump=1).fit(series.reshape(-1, 1)).predict(pen=penalty)
+    means = [float(series[first:end].mean()) for first, end in pairwise([0, *breaks])]
     before = [means[0], *means[:-1]]
     return [
         Level(first, end - 1, middle, middle - old)
-        for (first, end), middle, old in zip(pairwise([0, *found]), means, before, strict=True)
+        for (first, end), middle, old in zip(pairwise([0, *breaks]), means, before, strict=True)
     ]

@@ -60,40 +60,40 @@ class MeasurePair:
     new: Measure | None
     noise: Noise
     #: Why times of these two results say nothing about the software, if so.
-    apart: str = ""
+    incomparable_because: str = ""
     #: Whether the two results were measured in turns.
-    met: bool = False
+    in_turns: bool = False
 
     @property
     def ratios(self) -> tuple[float, ...]:
         """Of processes that took turns with each other; empty where they did not."""
-        if not self.met or self.base is None or self.new is None:
+        if not self.in_turns or self.base is None or self.new is None:
             return ()
         return statistics.ratios(self.base.turns, self.new.turns)
 
     @property
     def either(self) -> Measure:
-        found = self.base or self.new
-        assert found is not None
-        return found
+        measure = self.base or self.new
+        assert measure is not None
+        return measure
 
 
 def decide(pairs: Sequence[MeasurePair], alpha: float = ALPHA) -> list[Verdict]:
     """A verdict for each pair, in their order."""
     in_turns = _in_turns(pairs)
-    found = [_comparable(pair, in_turns.get(number)) for number, pair in enumerate(pairs)]
-    tested = [number for number, each in enumerate(found) if isinstance(each, Difference)]
-    ps = [each.p for each in found if isinstance(each, Difference)]
+    weighed = [_comparable(pair, in_turns.get(number)) for number, pair in enumerate(pairs)]
+    tested = [number for number, result in enumerate(weighed) if isinstance(result, Difference)]
+    ps = [result.p for result in weighed if isinstance(result, Difference)]
     real = dict(zip(tested, significant(ps, alpha), strict=True))
-    changed = dict(zip(tested, _confidences(ps, alpha), strict=True))
+    confidences = dict(zip(tested, _confidences(ps, alpha), strict=True))
     confidence = 1 - alpha / max(len(tested), 1)
     verdicts = []
-    for number, (pair, each) in enumerate(zip(pairs, found, strict=True)):
-        if isinstance(each, Verdict):
-            verdicts.append(each)
+    for number, (pair, result) in enumerate(zip(pairs, weighed, strict=True)):
+        if isinstance(result, Verdict):
+            verdicts.append(result)
         else:
-            sure = changed[number] if real[number] else None
-            verdicts.append(_judged(pair, each, confidence, sure))
+            sure = confidences[number] if real[number] else None
+            verdicts.append(_judged(pair, result, confidence, sure))
     return verdicts
 
 
@@ -105,7 +105,7 @@ def _confidences(ps: Sequence[float], alpha: float) -> list[float]:
 
 def _in_turns(pairs: Sequence[MeasurePair]) -> dict[int, Difference]:
     """The differences of those pairs, by their places, whose processes took turns."""
-    ratios = {number: each for number, pair in enumerate(pairs) if len(each := pair.ratios) > 1}
+    ratios = {number: pair_ratios for number, pair in enumerate(pairs) if len(pair_ratios := pair.ratios) > 1}
     return dict(zip(ratios, statistics.in_turns([*ratios.values()]), strict=True))
 
 
@@ -114,9 +114,9 @@ def _comparable(pair: MeasurePair, in_turns: Difference | None) -> Difference | 
     base, new = pair.base, pair.new
     if base is None or new is None:
         return _verdict(pair, "new" if base is None else "missing")
-    apart = _apart(pair, base, new)
-    if apart:
-        return _verdict(pair, "not comparable", apart)
+    reason = _incomparable_because(pair, base, new)
+    if reason:
+        return _verdict(pair, "not comparable", reason)
     if in_turns:
         return in_turns
     for side, measure in (("base", base), ("new results", new)):
@@ -132,10 +132,10 @@ def _comparable(pair: MeasurePair, in_turns: Difference | None) -> Difference | 
     )
 
 
-def _apart(pair: MeasurePair, base: Measure, new: Measure) -> str:
+def _incomparable_because(pair: MeasurePair, base: Measure, new: Measure) -> str:
     """Why the two numbers say nothing about each other, else empty."""
-    if pair.apart and not base.family.exact:
-        return pair.apart
+    if pair.incomparable_because and not base.family.exact:
+        return pair.incomparable_because
     before, after = dict(base.conditions), dict(new.conditions)
     names = dict.fromkeys([*before, *after])
     return "; ".join(
@@ -157,24 +157,24 @@ def _direction(family: Family, change: float) -> str:
     return "regressed" if change * family.worse > 0 else "improved"
 
 
-def _judged(pair: MeasurePair, found: Difference, confidence: float, real: float | None) -> Verdict:
+def _judged(pair: MeasurePair, weighed: Difference, confidence: float, real: float | None) -> Verdict:
     """Three-valued: changed, certainly not changed by as much as matters, or not to be told.
 
     `real`: the confidence with which there is a change at all, None where there is not enough.
     """
     family = pair.either.family
-    low, high = found.interval(confidence)
+    low, high = weighed.interval(confidence)
     inside = -family.scaled_margin <= low and high <= family.scaled_margin
     if real is not None and not inside:
-        word, reason = _direction(family, found.change), ""
-        low, high = found.interval(real)
+        verdict, reason = _direction(family, weighed.change), ""
+        low, high = weighed.interval(real)
     elif inside:
-        word, reason = "unchanged", ""
+        verdict, reason = "unchanged", ""
     else:
-        word = "ambiguous"
+        verdict = "ambiguous"
         reason = f"between {family.shown(low)} and {family.shown(high)}"
-    judged = _verdict(pair, word, reason, change=found.change)
-    return replace(judged, interval=(low, high), assumed=pair.noise.assumed and not pair.met)
+    judged = _verdict(pair, verdict, reason, change=weighed.change)
+    return replace(judged, interval=(low, high), assumed=pair.noise.assumed and not pair.in_turns)
 
 
 def _verdict(pair: MeasurePair, verdict: str, reason: str = "", change: float | None = None) -> Verdict:

@@ -6,7 +6,7 @@ next. What is compared is therefore the ratio of turns that follow each other, a
 multiple interleaved trials).
 """
 
-from samcheck.analysis.interleave.paired_run import PairedRun, meet
+from samcheck.analysis.interleave.paired_run import PairedRun, run_in_turns
 from samcheck.analysis.interleave.turn_server import TurnServer
 
-__all__ = ["PairedRun", "TurnServer", "meet"]
+__all__ = ["PairedRun", "TurnServer", "run_in_turns"]

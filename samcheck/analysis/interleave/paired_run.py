@@ -30,7 +30,7 @@ class PairedRun:
 
     Attributes:
         settings: `processes` of them are the pairs of processes.
-        folder: for everything that is kept; called again on it, a meeting goes on where it stopped.
+        folder: for everything that is kept; called again on it, a run goes on where it stopped.
         cells: base and new; may be the same.
     """
 
@@ -57,9 +57,9 @@ class Side:
     #: Why it cannot be measured.
     failure: SideFailure | None = None
 
-    def stop(self, error: BaseException, doing: str) -> None:
+    def note_unexpected(self, error: BaseException, doing: str) -> None:
         """Note that it cannot be measured because of something that nobody foresaw."""
-        reason = unexpected.told(error, self.cell_run.folder, doing)
+        reason = unexpected.describe(error, self.cell_run.folder, doing)
         self.failure = self.failure or SideFailure(CellOutcome.NOT_RUN, reason, FailureCause.UNEXPECTED)
 
     def result(self) -> CellResult:
@@ -67,7 +67,7 @@ class Side:
         try:
             return self._result()
         except unexpected.ANY as error:
-            self.stop(error, "what it measured was read")
+            self.note_unexpected(error, "what it measured was read")
             assert self.failure is not None
             return self._failed(self.failure, [])
 
@@ -97,9 +97,9 @@ class Side:
         return self.cell_run.folder / "ended-1.json"
 
 
-def meet(meeting: PairedRun, watchers: tuple[Watcher, Watcher]) -> tuple[CellResult, CellResult]:
+def run_in_turns(paired_run: PairedRun, watchers: tuple[Watcher, Watcher]) -> tuple[CellResult, CellResult]:
     """Measure both; what only concerns one of them is in its result."""
-    sides = [Side(_cell_run(meeting, number, watchers[number])) for number in range(len(meeting.cells))]
+    sides = [Side(_cell_run(paired_run, number, watchers[number])) for number in range(len(paired_run.cells))]
     for side in sides:
         _prepare(side)
     if any(side.failure for side in sides):
@@ -108,19 +108,19 @@ def meet(meeting: PairedRun, watchers: tuple[Watcher, Watcher]) -> tuple[CellRes
             side.failure = side.failure or SideFailure(CellOutcome.NOT_RUN, reason, FailureCause.OTHER_SIDE)
     else:
         try:
-            _measure(meeting, sides)
+            _measure(paired_run, sides)
         except unexpected.ANY as error:  # what only concerns one of them is in it by now
             for side in sides:
-                side.stop(error, "both were measured in turns")
+                side.note_unexpected(error, "both were measured in turns")
     base, new = (side.result() for side in sides)
     return base, new
 
 
-def _cell_run(meeting: PairedRun, number: int, watcher: Watcher) -> CellRun:
-    folder = meeting.folder / SIDES[number]
-    cell_run = CellRun(meeting.cells[number], meeting.settings, folder, watcher)
-    cell_run.turns = meeting.folder.name
-    gpus = meeting.settings.gates.gpus
+def _cell_run(paired_run: PairedRun, number: int, watcher: Watcher) -> CellRun:
+    folder = paired_run.folder / SIDES[number]
+    cell_run = CellRun(paired_run.cells[number], paired_run.settings, folder, watcher)
+    cell_run.turns = paired_run.folder.name
+    gpus = paired_run.settings.gates.gpus
     if gpus and cell_run.planned.cell.needs_gpu_build:
         cell_run.slot = Slot(gpus[0])
     return cell_run
@@ -137,14 +137,14 @@ def _prepare(side: Side) -> None:
     except CellError as error:
         side.failure = SideFailure(error.outcome, str(error), error.cause)
     except unexpected.ANY as error:
-        side.stop(error, "it was made and looked at")
+        side.note_unexpected(error, "it was made and looked at")
 
 
-def _measure(meeting: PairedRun, sides: Sequence[Side]) -> None:
+def _measure(paired_run: PairedRun, sides: Sequence[Side]) -> None:
     with ExitStack() as stack:
         for side in sides:
             stack.enter_context(side.cell_run.phase("run"))
-        for number in range(1, meeting.settings.passes + 1):
+        for number in range(1, paired_run.settings.passes + 1):
             if not all(repetitions.finished(_journal(side, number)) for side in sides):
                 _pair(sides, number)
 
@@ -160,7 +160,7 @@ def _pair(sides: Sequence[Side], number: int) -> None:
         given = [stack.enter_context(scratch.given(side.cell_run.folder)) for side in sides]
         turn_server = stack.enter_context(TurnServer(given, seed=number))
         steps: list[Callable[[], None]] = [
-            partial(_one, side, number, given[index], partial(turn_server.left, index))
+            partial(_attempt_process, side, number, given[index], partial(turn_server.left, index))
             for index, side in enumerate(sides)
         ]
         with closing(side_by_side(steps, gates)) as ending:
@@ -171,24 +171,24 @@ def _pair(sides: Sequence[Side], number: int) -> None:
             _journal(side, number).unlink(missing_ok=True)
 
 
-def _one(side: Side, number: int, given: Path, left: Callable[[], None]) -> None:
+def _attempt_process(side: Side, number: int, given: Path, leave_turns: Callable[[], None]) -> None:
     """One process of one side; `left` tells the turn server that it takes no more turns."""
     try:
-        _start(side, number, given, left)
+        _run_process(side, number, given, leave_turns)
     except CellError as error:
         side.failure = SideFailure(error.outcome, str(error), error.cause)
     except unexpected.ANY as error:
-        side.stop(error, f"process {number} of the benchmarks ran")
+        side.note_unexpected(error, f"process {number} of the benchmarks ran")
 
 
-def _start(side: Side, number: int, given: Path, left: Callable[[], None]) -> None:
+def _run_process(side: Side, number: int, given: Path, leave_turns: Callable[[], None]) -> None:
     assert side.place is not None
     started, turns = time.monotonic(), (f"--samcheck-turns={GIVEN}",)
     try:
         _journal(side, number).unlink(missing_ok=True)
         ended: Ended = suite_runner.start_pass(side.cell_run, side.place, number, given, turns)
     finally:
-        left()
+        leave_turns()
     if number == 1:
         suite_runner.note_end(side.first_end, ended, round(time.monotonic() - started, 3))
     if not repetitions.finished(_journal(side, number)):

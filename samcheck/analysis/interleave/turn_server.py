@@ -23,7 +23,7 @@ Position = tuple[int, int]
 
 
 @dataclass
-class Seat:
+class TurnTaker:
     """One guest.
 
     Attributes:
@@ -75,7 +75,7 @@ class TurnServer:
     """
 
     def __init__(self, given: Sequence[Path], seed: int) -> None:
-        self._seats = [Seat(folder) for folder in given]
+        self._takers = [TurnTaker(folder) for folder in given]
         self._lot = random.Random(seed)  # noqa: S311  for fairness only
         self._over = threading.Event()
         self._stack = ExitStack()
@@ -83,8 +83,8 @@ class TurnServer:
 
     def __enter__(self) -> TurnServer:
         with ExitStack() as stack:
-            for seat in self._seats:
-                seat.open(stack)
+            for taker in self._takers:
+                taker.open(stack)
             self._stack = stack.pop_all()
         self._thread.start()
         return self
@@ -96,24 +96,24 @@ class TurnServer:
 
     def left(self, number: int) -> None:
         """The guest with this number has ended: the other one need not wait for it."""
-        self._seats[number].gone = True
+        self._takers[number].gone = True
 
     def _go_on(self) -> None:
         while not self._over.is_set():
-            here = [seat for seat in self._seats if not seat.gone]
-            ready, _, _ = select.select([seat.said for seat in here], [], [], POLL_SECONDS)
-            for seat in here:
-                if seat.said in ready:
-                    seat.listen()
+            present = [taker for taker in self._takers if not taker.gone]
+            ready, _, _ = select.select([taker.said for taker in present], [], [], POLL_SECONDS)
+            for taker in present:
+                if taker.said in ready:
+                    taker.listen()
             chosen = self.next()
             if chosen is not None:
                 chosen.go()
 
-    def next(self) -> Seat | None:
+    def next(self) -> TurnTaker | None:
         """Whose turn it is; nobody's while one computes."""
-        here = [seat for seat in self._seats if not seat.gone]
-        waiting = [seat for seat in here if seat.position is not None]
-        if not waiting or len(waiting) < len(here):
+        present = [taker for taker in self._takers if not taker.gone]
+        waiting = [taker for taker in present if taker.position is not None]
+        if not waiting or len(waiting) < len(present):
             return None
-        behind = min(seat.position for seat in waiting if seat.position is not None)
-        return self._lot.choice([seat for seat in waiting if seat.position == behind])
+        behind = min(taker.position for taker in waiting if taker.position is not None)
+        return self._lot.choice([taker for taker in waiting if taker.position == behind])

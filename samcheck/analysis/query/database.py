@@ -44,7 +44,7 @@ def opened(index: ResultsIndex, memory: int) -> Iterator[Any]:
 
     Args:
         index: what to ask about.
-        memory: bytes that DuckDB may take of what it counts, which is not all (`limits`);
+        memory: bytes that DuckDB may take of what it counts, which is not all (`memory_limit`);
             nothing goes to the disk instead.
 
     Raises:
@@ -72,9 +72,9 @@ def ask(duck: Any, sql: str, memory: str) -> QueryResult:
     """
     try:
         _require_question(duck, sql)
-        found = interruptible(duck, partial(duck.execute, sql))
-        columns = [column[0] for column in found.description]
-        return QueryResult(columns, _fetched(found, sql, memory))
+        cursor = interruptible(duck, partial(duck.execute, sql))
+        columns = [column[0] for column in cursor.description]
+        return QueryResult(columns, _fetched(cursor, sql, memory))
     except duck_error() as error:
         raise _explained(error, sql, memory) from None
 
@@ -90,10 +90,10 @@ def interruptible(duck: Any, step: Callable[[], T]) -> T:
             raise
 
 
-def _fetched(found: Any, sql: str, memory: str) -> Iterator[Sequence[Any]]:
+def _fetched(cursor: Any, sql: str, memory: str) -> Iterator[Sequence[Any]]:
     try:
-        while some := interruptible(found, partial(found.fetchmany, FETCHED)):
-            yield from some
+        while rows := interruptible(cursor, partial(cursor.fetchmany, FETCHED)):
+            yield from rows
     except duck_error() as error:
         raise _explained(error, sql, memory) from None
 
@@ -105,10 +105,10 @@ def _require_question(duck: Any, sql: str) -> None:
         BadInput: it is more than that.
     """
     statements = duck.extract_statements(sql)
-    if [each.type.name for each in statements] != ["SELECT"]:
+    if [statement.type.name for statement in statements] != ["SELECT"]:
         raise BadInput(
             f"a question is one SELECT over {', '.join(tables.ABOUT)}, and changes nothing: this is "
-            + (" and ".join(each.type.name for each in statements) or "none")
+            + (" and ".join(statement.type.name for statement in statements) or "none")
         )
     (parsed,) = duck.execute("SELECT json_serialize_sql(?)", [sql]).fetchone()
     strange = sorted(set(_functions(json.loads(parsed))) - set(FUNCTIONS))
@@ -126,8 +126,8 @@ def _functions(node: Any) -> Iterator[str]:
             yield str(node["function"]["function_name"])
         node = list(node.values())
     if isinstance(node, list):
-        for each in node:
-            yield from _functions(each)
+        for child in node:
+            yield from _functions(child)
 
 
 def _explained(error: Exception, sql: str, memory: str) -> BadInput:
@@ -135,10 +135,10 @@ def _explained(error: Exception, sql: str, memory: str) -> BadInput:
 
     if isinstance(error, duckdb.OutOfMemoryException):
         return memory_limit.exceeded(memory)
-    said = visible_lines(str(error))
+    message = visible_lines(str(error))
     if isinstance(error, duckdb.ParserException) and RESERVED.search(sql):
-        said += "\n\n`check` and `group` are words of SQL: the columns are check_id and check_group"
-    return BadInput(said)
+        message += "\n\n`check` and `group` are words of SQL: the columns are check_id and check_group"
+    return BadInput(message)
 
 
 def duck_error() -> type[Exception]:

@@ -24,29 +24,27 @@ def exceeded(memory: str) -> BadInput:
 
 
 @contextmanager
-def memory(most: int, said: str) -> Iterator[None]:
+def limited(most: int, asked: str) -> Iterator[None]:
     """This process takes at most so many bytes more than it has now, and `BESIDE`.
 
     Args:
         most: bytes.
-        said: how they were asked for, for the message.
+        asked: how they were asked for, for the message.
 
     Raises:
         BadInput: it wanted more.
     """
-    before = resource.getrlimit(resource.RLIMIT_DATA)
-    wanted = _taken() + most + BESIDE
-    soft, hard = before
-    tight = [wanted, *(limit for limit in (soft, hard) if limit != resource.RLIM_INFINITY)]
-    resource.setrlimit(resource.RLIMIT_DATA, (min(tight), hard))
+    before = soft, hard = resource.getrlimit(resource.RLIMIT_DATA)
+    limits = [_taken() + most + BESIDE, *(limit for limit in (soft, hard) if limit != resource.RLIM_INFINITY)]
+    resource.setrlimit(resource.RLIMIT_DATA, (min(limits), hard))
     try:
         yield
     except MemoryError:
-        raise exceeded(said) from None
+        raise exceeded(asked) from None
     except RuntimeError as error:
         if "start new thread" not in str(error):  # for the stack of one there is no memory
             raise
-        raise exceeded(said) from None
+        raise exceeded(asked) from None
     finally:
         resource.setrlimit(resource.RLIMIT_DATA, before)
 

@@ -28,21 +28,23 @@ _NUMBER = (int, float, type(None))
 
 def table(answer: QueryResult, most: int) -> Group:
     """At most so many rows for a terminal, and a line that counts them."""
-    some: list[list[str]] = []
+    rows: list[list[str]] = []
     numbers = [True] * len(answer.columns)
-    for row in islice(answer.rows, most):  # of which only what is shown is kept
-        numbers = [all_ and isinstance(each, _NUMBER) for all_, each in zip(numbers, row, strict=True)]
-        some.append([visible(_text(value), SHOWN) for value in row])
+    for values in islice(answer.rows, most):  # of which only what is shown is kept
+        numbers = [
+            so_far and isinstance(value, _NUMBER) for so_far, value in zip(numbers, values, strict=True)
+        ]
+        rows.append([visible(_text(value), SHOWN) for value in values])
     shown = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, header_style="bold")
     for name, right in zip(answer.columns, numbers, strict=True):
         shown.add_column(Text(visible(name, SHOWN)), justify="right" if right else "left", overflow="fold")
-    for texts in some:
+    for texts in rows:
         shown.add_row(*map(Text, texts))
     more = sum(1 for _ in answer.rows)
-    counted = f"{len(some)} row{'s' if len(some) != 1 else ''}"
+    counted = f"{len(rows)} row{'s' if len(rows) != 1 else ''}"
     if more:
         counted = (
-            f"the first {len(some)} of {len(some) + more} rows; --rows shows more, --csv and --json have all"
+            f"the first {len(rows)} of {len(rows) + more} rows; --rows shows more, --csv and --json have all"
         )
     return Group(shown, Text(counted, style="dim"))
 
@@ -57,8 +59,8 @@ def write_json(answer: QueryResult, stream: IO[bytes]) -> None:
     if twice:
         raise BadInput(f"several columns are called {visible(', '.join(twice))}: name them apart by AS")
     stream.write(b"[")
-    for number, row in enumerate(answer.rows):
-        named = dict(zip(answer.columns, _plain(row), strict=True))
+    for number, values in enumerate(answer.rows):
+        named = dict(zip(answer.columns, _plain(values), strict=True))
         stream.write((",\n" if number else "\n").encode() + json.dumps(named, allow_nan=False).encode())
     stream.write(b"\n]\n")
 
@@ -68,15 +70,15 @@ def write_csv(answer: QueryResult, stream: IO[bytes]) -> None:
     text = io.TextIOWrapper(stream, encoding="utf-8", newline="")
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow([csv_rows.field("", name) for name in answer.columns])
-    for row in answer.rows:
-        named = zip(answer.columns, row, strict=True)
+    for values in answer.rows:
+        named = zip(answer.columns, values, strict=True)
         writer.writerow([csv_rows.field(name, _field(value)) for name, value in named])
     text.detach()
 
 
-def _plain(row: Sequence[Any]) -> list[Any]:
+def _plain(values: Sequence[Any]) -> list[Any]:
     """Values as JSON has them; no number is NaN there."""
-    plain: list[Any] = to_jsonable_python(row, fallback=str, bytes_mode="base64", inf_nan_mode="null")
+    plain: list[Any] = to_jsonable_python(values, fallback=str, bytes_mode="base64", inf_nan_mode="null")
     return plain
 
 

@@ -23,13 +23,13 @@ class SavedQuery:
 
 
 @cache
-def ready() -> Mapping[str, SavedQuery]:
+def load() -> Mapping[str, SavedQuery]:
     """All that are ready, by their names."""
-    found = {}
+    queries = {}
     for path in sorted(FOLDER.glob("*.sql")):
         text = path.read_text(encoding="utf-8")
-        found[path.stem] = SavedQuery(text.partition("\n")[0].removeprefix("-- "), text)
-    return found
+        queries[path.stem] = SavedQuery(text.partition("\n")[0].removeprefix("-- "), text)
+    return queries
 
 
 def sql_of(text: str) -> str:
@@ -39,10 +39,10 @@ def sql_of(text: str) -> str:
         BadInput: it is one word, and not the name of a question.
     """
     name = text.strip()
-    if name in ready():
-        return ready()[name].sql
+    if name in load():
+        return load()[name].sql
     if re.fullmatch(r"[\w-]+", name):
-        near = similar(name, ready(), most=2) or ready()
+        near = similar(name, load(), most=2) or load()
         raise BadInput(
             f"{name!r} is neither a question that is ready ({', '.join(near)}, …) nor SQL: see --list"
         )

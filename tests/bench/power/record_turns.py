@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from samcheck import facts
-from samcheck.analysis.interleave import PairedRun, meet
+from samcheck.analysis.interleave import PairedRun, run_in_turns
 from samcheck.environments import choice
 from samcheck.guest.record import CHECK_SECONDS, CellResult
 from samcheck.matrix import PlannedCell, explain
@@ -99,7 +99,7 @@ def main() -> None:
     for side in ("base", "new"):
         (folder / side / "work").mkdir(parents=True, exist_ok=True)
         (folder / side / "work" / "only.txt").write_text("".join(f"{check}\n" for check in BENCHMARKS))
-    base, new = meet(PairedRun(settings, folder, (cell, cell)), (Told(), Told()))
+    base, new = run_in_turns(PairedRun(settings, folder, (cell, cell)), (Told(), Told()))
     if base.outcome != "passed" or new.outcome != "passed" or base.observed is None:
         raise SystemExit(f"not measured: {base.reason or new.reason}")
     head = {"condition": options.condition, "torch": base.observed.torch, "cpu": base.observed.cpu}
