@@ -119,7 +119,8 @@ def test_architecture_has_the_layers_in_their_order() -> None:
 
 def test_exit_codes_are_those_of_the_errors() -> None:
     text = (DOCS / "reference" / "exit-codes.md").read_text(encoding="utf-8")
-    for error in (SamcheckError, *_subclasses(SamcheckError)):
+    errors: list[type[SamcheckError]] = [SamcheckError, *_subclasses(SamcheckError)]
+    for error in errors:
         assert f"| {error.exit_code} |" in text
 
 
