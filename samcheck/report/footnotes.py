@@ -65,7 +65,7 @@ def _note_text(reasons: list[Reason]) -> str:
     """One sentence of the reasons that share a note, with what they do not have in common."""
     head, texts = reasons[0].head, list(dict.fromkeys(reason.text for reason in reasons))
     if len(texts) > 1:  # the catalogue says it in other words today
-        return f"{head}: {_some([str(reason).removeprefix(f'{head}: ') for reason in reasons])}"
+        return f"{head}: {_some([reason.explanation for reason in reasons])}"
     evidence = [reason.evidence for reason in reasons if reason.evidence]
     return f"{head}: {texts[0]} ({_some(evidence)})" if evidence else f"{head}: {texts[0]}"
 

@@ -13,9 +13,8 @@ from samcheck.report.fields import SEVERITY, SYMBOLS, Column, Field, Reason
 from samcheck.report.footnotes import Footnotes
 from samcheck.report.table_rows import TIMED, TableRow, by_machine
 
+TITLE = "# Does Segment Anything work here?"
 INTRODUCTION = """\
-# Does Segment Anything work here?
-
 One row per environment that was really built and run. `passed` means every check of that group held;
 everything else has a reason below its table, under a mark that no other reason ever gets.
 
@@ -42,8 +41,7 @@ def document(
     """The whole document; with `facts`, also what they say of combinations that were not tried."""
     machines = list(by_machine(rows))
     sections = [_section(*machine, facts) for machine in machines]
-    title, _, meaning = INTRODUCTION.partition("\n\n")
-    parts = ["\n".join([title, "", *overview.lines(machines), meaning])]
+    parts = ["\n".join([TITLE, "", *overview.lines(machines), INTRODUCTION])]
     parts += sections or ["No results yet: run `nox -s matrix`.\n"]
     if left_out:
         lines = [f"- {escape(cell.id)}: {escape(cell.reason)}" for cell in left_out]

@@ -10,7 +10,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 
-from samcheck.facts import Facts
+from packaging.version import Version
+
+from samcheck.facts import Facts, version_of
 from samcheck.guest.record import CellResult, CheckOutcome, CheckResult
 from samcheck.report.escaping import escape, grid, row_name
 from samcheck.report.fields import UNRECORDED, Reason
@@ -20,7 +22,7 @@ from samcheck.storage.results import Stored
 
 GROUP = "recipes"
 #: Newer than every GPU that CUDA 11.7 has machine code for: Hopper.
-HOPPER = (9, 0)
+HOPPER = Version("9.0")
 
 INTRODUCTION = """\
 # Does what a deployment guide recommends work here?
@@ -266,10 +268,6 @@ def _last_release(facts: Facts, python: str) -> str:
 
 
 def _hopper_builds(facts: Facts) -> str:
-    builds = (_archs(release.build("cu117")) for release in facts.releases)
-    with_it = sum(any(arch >= HOPPER for arch in archs) for archs in builds)
-    return str(with_it) if with_it else "none"
-
-
-def _archs(build: object) -> Iterable[tuple[int, ...]]:
-    return [tuple(map(int, arch.split("."))) for arch in getattr(build, "archs", ())]
+    builds = filter(None, (release.build("cu117") for release in facts.releases))
+    with_hopper = sum(any(version_of(arch) >= HOPPER for arch in build.archs) for build in builds)
+    return str(with_hopper) if with_hopper else "none"

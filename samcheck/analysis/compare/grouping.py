@@ -111,11 +111,10 @@ def _line(group: Sequence[Verdict], features: tuple[str, ...], all_of_it: bool) 
     if not all_of_it:
         what = f"{first.key} on {first.row}"
     else:
-        words = " ".join(
-            _feature(first, name) for name in features if name != "row" and _feature(first, name)
-        )
+        common = [_feature(first, name) for name in features if name != "row"]
         where = f" on {first.row}" if "row" in features else ""
-        what = f"all {len(group)} {words} {first.family.name} numbers{where}".replace("  ", " ")
+        words = filter(None, ("all", str(len(group)), *common, first.family.name, "numbers"))
+        what = f"{' '.join(words)}{where}"
     reasons = {_reason(verdict) for verdict in group}
     return SummaryLine(what, effect(group), reasons.pop() if len(reasons) == 1 else "")
 
