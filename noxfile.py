@@ -18,10 +18,12 @@ fast                the fast tier of the suite in an environment made for it
 tests               all tests of samcheck itself
 faults              does the suite see seeded faults?
 fuzz                do readers of files that others wrote hold against a fuzzer?
+mutants             does a test fail for each change of the modules that decide?
 power               false alarms and detected slowdowns of `samcheck compare`, and of others' rules
 query               questions in SQL over all results
 plan                what a matrix file means: cells, what is left out and why; for people or a CI
 merge               join the results of a fan-out's jobs
+docs                the documentation as a site, any warning an error
 lint, table, html, clean  what they say
 """
 
@@ -45,7 +47,7 @@ nox.options.default_venv_backend = "uv|virtualenv"
 nox.options.reuse_venv = "yes"
 nox.options.sessions = ["matrix"]
 
-TESTS = ("tests/unit", "tests/processes", "tests/container", "tests/cells", "tests/browser")
+TESTS = ("tests/unit", "tests/docs", "tests/processes", "tests/container", "tests/cells", "tests/browser")
 
 #: Cell id to the tags that it has in any of the shipped matrices.
 CELLS: dict[str, set[str]] = {}
@@ -126,6 +128,13 @@ def fuzz(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+def mutants(session: nox.Session) -> None:
+    """Change the modules that decide, one place at a time: does a test fail? Modules go behind --."""
+    session.install("-e", ".", "--group", "mutants")
+    session.run("python", "-m", "tests.mutants", *session.posargs)
+
+
+@nox.session(default=False)
 def power(session: nox.Session) -> None:
     """On recorded A/A series: how often is samcheck's verdict wrong, and how often are those of others?"""
     session.install("-e", ".")
@@ -142,6 +151,15 @@ def lint(session: nox.Session) -> None:
     session.run("uv", "tool", "run", "mypy@1.14.1", "--config-file", "tests/python38.ini")
     scripts = ("tests/browser/browser-up", "samcheck/report/assets/update")
     session.run("shellcheck", "dockerfiles/engine-up", "dockerfiles/make-debian-base", ".ci/run", *scripts)
+
+
+@nox.session(default=False)
+def docs(session: nox.Session) -> None:
+    """Build the documentation; `-- --update` first writes what it takes from the code and its outputs."""
+    session.install("-e", ".", "--group", "docs")
+    if session.posargs:
+        session.run("python", "-m", "tests.docs", *session.posargs)
+    session.run("mkdocs", "build", "--strict", "--quiet", env={"NO_MKDOCS_2_WARNING": "1"})
 
 
 @nox.session(default=False)

@@ -2,48 +2,22 @@
 
 from __future__ import annotations
 
-import io
-import os
-import signal
 import sys
-from importlib import import_module
-from typing import NoReturn
 
-import click
+try:
+    import io
+    import os
+    import signal
+    from importlib import import_module
+    from typing import NoReturn
 
-from samcheck import __version__, signals, streams
-from samcheck.errors import CELLS_FAILED, INTERRUPTED, UNHEARD, BadInput, SamcheckError, Unheard
+    import click
 
-#: Command to the module of `samcheck.commands` that has it, in the order of the help.
-COMMANDS = {
-    "matrix": "run",
-    "cell": "run",
-    "here": "run",
-    "fast": "run",
-    "carry": "carry",
-    "plan": "plan",
-    "why": "plan",
-    "list": "table",
-    "facts": "facts",
-    "table": "table",
-    "html": "html",
-    "show": "show",
-    "repro": "show",
-    "export": "export",
-    "schema": "export",
-    "query": "query",
-    "advise": "advise",
-    "compare": "compare",
-    "interleave": "interleave",
-    "noise": "compare",
-    "attribute": "attribute",
-    "bisect": "bisect",
-    "history": "history",
-    "memory": "memory",
-    "merge": "merge",
-    "disk": "disk",
-    "clean": "disk",
-}
+    from samcheck import __version__, signals, streams
+    from samcheck.commands import COMMANDS
+    from samcheck.errors import CELLS_FAILED, INTERRUPTED, UNHEARD, BadInput, SamcheckError, Unheard
+except KeyboardInterrupt:  # before `signals` are installed
+    sys.exit(130)  # INTERRUPTED
 
 
 class Commands(click.Group):
@@ -55,9 +29,19 @@ class Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        module = import_module(f"samcheck.commands.{COMMANDS[cmd_name]}")
+        module = import_module(f"samcheck.commands.{COMMANDS[cmd_name].module}")
         command: click.Command = getattr(module, f"{cmd_name.replace('-', '_')}_command")
         return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        width = formatter.width - 6 - max(map(len, COMMANDS))  # as click has it
+        with formatter.section("Commands"):
+            formatter.write_dl(
+                [
+                    (name, click.Command(name, help=entry.summary).get_short_help_str(width))
+                    for name, entry in COMMANDS.items()
+                ]
+            )
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
@@ -72,9 +56,9 @@ KEPT = "what was finished is kept"
 
 def main() -> None:
     """Run the command line; errors become one sentence and an exit code."""
-    streams.take_over()
-    signals.install()
     try:
+        streams.take_over()
+        signals.install()
         code = _ended(_run())
     except KeyboardInterrupt:  # another one, at the very end
         code = INTERRUPTED

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from samcheck.cells import Cell
 from samcheck.facts import Facts, compatibility
 from samcheck.facts.compatibility import Obstacle
+from samcheck.facts.schema import ObstacleKind
 from samcheck.guest.record import CellOutcome, CellResult, CheckOutcome
 from samcheck.storage.results import Stored
 
@@ -75,11 +76,11 @@ def _findings(
     yield from _architectures(cell, result, facts)
 
 
-def _proof_that_it_works(result: CellResult, kind: str) -> str:
+def _proof_that_it_works(result: CellResult, kind: ObstacleKind) -> str:
     """What was seen, where it shows that an obstacle of `kind` is none; else empty."""
-    if kind == "run" and result.outcome is CellOutcome.PASSED:
+    if kind is ObstacleKind.RUN and result.outcome is CellOutcome.PASSED:
         return "it passed"
-    if kind != "install" or not result.outcome.was_built:
+    if kind is not ObstacleKind.INSTALL or not result.outcome.was_built:
         return ""
     outcomes = _imports(result)
     if CheckOutcome.PASSED not in outcomes or any(outcome.is_failure for outcome in outcomes):

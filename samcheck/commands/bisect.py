@@ -83,7 +83,7 @@ HELD = {
     "--results",
     type=click.Path(file_okay=False, path_type=Path),
     default=paths.RESULTS,
-    help="Stored results to use, which are not changed; default: results/ of the checkout.",
+    help="Stored results to use, which are not changed; default: ./results.",
 )
 def bisect_command(
     check: str,
@@ -106,7 +106,7 @@ def bisect_command(
 
     Builds about log2 of the values between --good and --bad as environments, and runs the one check in them.
     Stored results of this device are used where there are any, and never replaced. Ends with 0 where the
-    first bad value was found, with 1 where it could not be with_verdict.
+    first bad value was found, with 1 where it could not be told.
     """
     _require_held(axis, held, any_python)
     past = _of_this_device(results)
@@ -243,7 +243,7 @@ def _check(given: str) -> str:
     """
     path, separator, rest = given.partition("::")
     module = Path(path).name
-    suite = paths.CHECKOUT / "tests" / "suite"
+    suite = paths.SUITE
     if not separator or not (suite / module).is_file():
         known = ", ".join(path.name for path in sorted(suite.glob("test_*.py")))
         raise BadInput(

@@ -14,7 +14,6 @@ import click
 from samcheck import paths
 from samcheck.environments import KINDS
 from samcheck.guest.record import CHECK_SECONDS
-from samcheck.matrix.selection import Choice
 from samcheck.run.pytest_arguments import TIERS
 
 #: Of anything that is counted: nobody has more, and each takes its time and memory.
@@ -58,7 +57,7 @@ python_option = click.option(
 timeout_option = click.option(
     "--check-timeout",
     type=Number(min=1),
-    default=CHECK_SECONDS,
+    default=int(CHECK_SECONDS),  # 900, not 900.0
     show_default=True,
     help="Seconds after which a check is stopped.",
 )
@@ -77,7 +76,7 @@ results_option = click.option(
     "--results",
     type=click.Path(file_okay=False, path_type=Path),
     default=paths.RESULTS,
-    help="Where results and table go; default: results/ of the checkout.",
+    help="Where results and table go; default: ./results.",
 )
 bundle_option = click.option(
     "--ca-bundle",
@@ -85,9 +84,7 @@ bundle_option = click.option(
     envvar="SAMCHECK_CA_BUNDLE",
     help="Certificates to trust while building, e.g. your company's.",
 )
-matrix_argument = click.argument(
-    "path", type=click.Path(path_type=Path), default=paths.MATRICES / "default.toml", required=False
-)
+matrix_argument = click.argument("path", type=click.Path(path_type=Path), default="default", required=False)
 only_option = click.option("--only", multiple=True, metavar="PATTERN", help="Only cells whose id fits.")
 tag_option = click.option("--tag", "tags", multiple=True, metavar="TAG", help="Only cells with this tag.")
 cells_option = click.option(
@@ -103,7 +100,7 @@ history_option = click.option(
     "--history",
     type=click.Path(file_okay=False, path_type=Path),
     default=paths.RESULTS,
-    help="Results that tell which cells are risky and how long they take; default: results/ of the checkout.",
+    help="Results that tell which cells are risky and how long they take; default: ./results.",
 )
 jobs_option = click.option(
     "--jobs",
@@ -191,6 +188,8 @@ def choice_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
     @wraps(command)
     def with_choice(**options: Any) -> Any:
+        from samcheck.matrix.selection import Choice
+
         choice = Choice(**{field.name: options.pop(field.name) for field in fields(Choice)})
         return command(choice=choice, **options)
 

@@ -172,9 +172,6 @@ class Attempt:
         return None
 
     def _died_in(self, check: str, started: float, check_timeout: float) -> CheckResult:
-        base = self.journal.collected.get(check) or CheckResult(
-            check, group_of_check(check), CheckOutcome.NOT_RUN
-        )
         took = max(0.0, self.ended_at - started)
         assert self.ended is not None
         late = took >= TIMEOUT_SLACK * check_timeout or self.ended.cause is EndCause.NO_PROGRESS
@@ -185,7 +182,8 @@ class Attempt:
         else:
             reason = f"the interpreter died: {self.ended}"
         outcome = CheckOutcome.TIMED_OUT if late else CheckOutcome.CRASHED
-        return replace(base, outcome=outcome, reason=reason, details=self.output, seconds=round(took, 3))
+        result = self.journal.collected[check]
+        return replace(result, outcome=outcome, reason=reason, details=self.output, seconds=round(took, 3))
 
     def _died_importing(self, module: str) -> CheckResult:
         reason = f"the interpreter died while it was imported: {self.ended}"

@@ -1,7 +1,7 @@
 """From how many results on is asking the index faster than loading all results? Each in a process of its own.
 
-    python tests/bench/asking.py --cells 30,100,300,1000,3000,10000 --checks 50
-    python tests/bench/asking.py --cells 50,200,2000 --checks 0
+    python -m tests.bench.asking --cells 30,100,300,1000,3000,10000 --checks 50
+    python -m tests.bench.asking --cells 50,200,2000 --checks 0
 
 Made results of so many checks (0: all, 553 and fewer) of `made_store.py`. `attribute` loads all results,
 `table` goes through them one at a time; `first` is a question that makes the index, `later` the same again,
@@ -16,8 +16,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from made_store import generate
-from scale import measure
+from tests.bench.made_store import generate
+from tests.bench.scale import measure
 
 CHANGED = 10
 

@@ -1,6 +1,6 @@
 """What building cells costs by samcheck, and by a plain Dockerfile with one `RUN pip install` per cell.
 
-    python tests/bench/building.py --cells 2.8.0:3.11 2.8.0:3.13 2.11.0:3.11 2.11.0:3.13
+    python -m tests.bench.building --cells 2.8.0:3.11 2.8.0:3.13 2.11.0:3.11 2.11.0:3.13
 
 Both start cold: without images of these cells, and without the records of the build cache that this
 bench or samcheck left. So samcheck's share of the build cache is emptied, which `samcheck clean
@@ -24,14 +24,11 @@ import sys
 import tempfile
 import time
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterable, List, Tuple
 
-from samcheck import certificates
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
-
-from samcheck import facts
+from samcheck import certificates, facts
 from samcheck.cells import Cell
 from samcheck.environments import base_images, docker, engine_storage
 from samcheck.facts import requirements
@@ -163,19 +160,23 @@ def with_pin(pins: Requirements, change: str) -> Requirements:
     return new
 
 
+def _cold_seconds(at: int, costs: Costs) -> float:
+    return costs.cold[at].seconds
+
+
 def table(cells: Dict[Cell, Requirements], ways: Dict[str, Costs]) -> List[str]:
     """The figures side by side, with the ratio of samcheck to plain where both were measured."""
     rows: Dict[str, Callable[[Costs], float]] = {
-        **{f"{cell.id}, s": lambda each, at=at: each.cold[at].seconds for at, cell in enumerate(cells)},
-        "all cold, s": lambda each: sum(cost.seconds for cost in each.cold),
-        "all cold, GiB downloaded": lambda each: sum(cost.downloaded for cost in each.cold) / GIB,
-        "one pin changed, s": lambda each: each.changed.seconds,
-        "one pin changed, GiB downloaded": lambda each: each.changed.downloaded / GIB,
-        "no change, s": lambda each: each.again,
-        "disk of images, GiB": lambda each: each.images / GIB,
-        "disk of build cache, GiB": lambda each: each.cache / GIB,
-        "disk, GiB": lambda each: (each.images + each.cache) / GIB,
-        "load average, middle": lambda each: sorted(each.load)[len(each.load) // 2],
+        **{f"{cell.id}, s": partial(_cold_seconds, at) for at, cell in enumerate(cells)},
+        "all cold, s": lambda costs: sum(cost.seconds for cost in costs.cold),
+        "all cold, GiB downloaded": lambda costs: sum(cost.downloaded for cost in costs.cold) / GIB,
+        "one pin changed, s": lambda costs: costs.changed.seconds,
+        "one pin changed, GiB downloaded": lambda costs: costs.changed.downloaded / GIB,
+        "no change, s": lambda costs: costs.again,
+        "disk of images, GiB": lambda costs: costs.images / GIB,
+        "disk of build cache, GiB": lambda costs: costs.cache / GIB,
+        "disk, GiB": lambda costs: (costs.images + costs.cache) / GIB,
+        "load average, middle": lambda costs: sorted(costs.load)[len(costs.load) // 2],
     }
     lines = [f"{'':36}" + "".join(f"{way:>12}" for way in ways) + f"{'ratio':>9}"]
     for title, figure in rows.items():

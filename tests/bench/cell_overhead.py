@@ -1,6 +1,6 @@
 """What samcheck adds to one cell: against a bare `pytest` in the same image, and a bare `docker run`.
 
-    python tests/bench/cell_overhead.py --cell 2.4.1:3.11 --repetitions 3
+    python -m tests.bench.cell_overhead --cell 2.4.1:3.11 --repetitions 3
 
 The bare one is `docker run IMAGE python -m pytest -m fast` on the same suite with the same mounts and
 limits; its container's start is in its time, and so is samcheck's in samcheck's. Both run in turns, on a
@@ -18,13 +18,10 @@ import tempfile
 import time
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
-
-from building import cell_of
-
 from samcheck import facts
 from samcheck.environments import confinement, docker, shell_command
 from samcheck.facts import requirements
+from tests.bench.building import cell_of
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -1,6 +1,6 @@
 """What the channel between guest and host costs: checks that do nothing, reported in three ways, in turns.
 
-    python tests/bench/channel.py --checks 600 --repetitions 7
+    python -m tests.bench.channel --checks 600 --repetitions 7
 
 Compared are a FIFO with the host's thread, intake and record behind it (as in a run), a plain file (nobody
 listens), and, for the whole, the seconds per check. Nothing is asserted.
@@ -16,13 +16,9 @@ import tempfile
 import time
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "processes"))
-
-from rig import write_suite
-
 from samcheck.environments import channel
 from samcheck.run.intake import Intake
+from tests.processes.rig import write_suite
 
 ROOT = Path(__file__).resolve().parents[2]
 SUITE = """

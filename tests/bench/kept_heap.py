@@ -15,6 +15,7 @@ import sys
 from pathlib import Path
 from statistics import median
 from time import perf_counter
+from typing import List
 
 ROOT = Path(__file__).resolve().parents[2]
 HEAPS = {"as it is": {}, "kept": {"MALLOC_TRIM_THRESHOLD_": "-1", "MALLOC_MMAP_MAX_": "0"}}
@@ -30,7 +31,8 @@ def encode(variant: str, seconds: float) -> None:
 
     encoder = VARIANTS[variant].build().image_encoder
     pixels = torch.rand(1, 3, encoder.img_size, encoder.img_size)
-    times, faults = [], 0
+    times: List[float] = []
+    faults = 0
     with torch.no_grad():
         for _ in range(2):
             encoder(pixels)

@@ -1,6 +1,6 @@
 """How far correct runs are from the oracle: the figures behind `oracle.TOLERANCES`.
 
-    PYTHONPATH=. python tests/bench/oracle_spread.py tiny --scenes 20
+    python -m tests.bench.oracle_spread tiny --scenes 20
 
 Run it with the interpreter of an environment that has torch and segment-anything.
 """
@@ -27,7 +27,8 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_grad_enabled(False)
     variant = variants.VARIANTS[options.variant]
-    model, model.carried = weights.load(variant)
+    model, carried = weights.load(variant)
+    model.carried = carried
     truth = variant.oracle(model)
     pictures = [scenes.draw(seed, *SIZES[seed % len(SIZES)]) for seed in range(options.scenes)]
     encoded = [truth.encode(scene.image) for scene in pictures]

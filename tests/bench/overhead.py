@@ -1,6 +1,6 @@
 """Where the time of the fast tier goes: SAM and what it is compared with, and what is spent around them.
 
-    PYTHONPATH=. python tests/bench/overhead.py
+    python -m tests.bench.overhead
 
 Run it with the interpreter of an environment that has torch and segment-anything, on a quiet machine.
 """

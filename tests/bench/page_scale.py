@@ -1,6 +1,6 @@
 """Does the page stay usable with 10,000 results? Makes them, makes the page, and opens it in a Chromium.
 
-    python tests/bench/page_scale.py --cells 10000
+    python -m tests.bench.page_scale --cells 10000
 
 Needs the test dependencies and a Chromium. Prints JSON: seconds, MiB, and milliseconds in the browser.
 """
@@ -17,9 +17,7 @@ import time
 from pathlib import Path
 from typing import Any, Dict, Iterator
 
-sys.path.insert(0, str(Path(__file__).parent))
-
-import made_store
+from tests.bench import made_store
 
 
 def written(root: Path, page: Path) -> Dict[str, float]:
@@ -79,7 +77,7 @@ def looked(page: Path) -> Iterator[Any]:
 
 def _busy_ms(asked: Any) -> float:
     processes = asked.send("SystemInfo.getProcessInfo")["processInfo"]
-    return 1e3 * sum(each["cpuTime"] for each in processes if each["type"] == "renderer")
+    return 1e3 * sum(float(process["cpuTime"]) for process in processes if process["type"] == "renderer")
 
 
 def main() -> None:

@@ -1,7 +1,7 @@
 """What samcheck itself costs per cell: many cells of one trivial check through the whole pipeline.
 
-    python tests/bench/pipeline.py --cells 25 50 100 200
-    python tests/bench/pipeline.py --cells 25 50 100 --containers
+    python -m tests.bench.pipeline --cells 25 50 100 200
+    python -m tests.bench.pipeline --cells 25 50 100 --containers
 
 Each run is the real one: probe, suite, journal, result, table; in this interpreter, or in containers of a
 light image. Beside it stands what the same two guests take when nobody looks after them: bare `python` and
@@ -22,14 +22,9 @@ from pathlib import Path
 
 import numpy as np
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "container"))
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "processes"))
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
-
-from light import light
-from rig import Rig, write_suite
-
 from samcheck.environments import base_images, buildkit, docker, shell_command
+from tests.container.light_image import light
+from tests.processes.rig import Rig, write_suite
 
 ROOT = Path(__file__).resolve().parents[2]
 TRIVIAL = "def test_it(variant): pass\n"

@@ -1,6 +1,6 @@
 """How long planning takes, and how much memory, as the raw product of the axes grows.
 
-    python tests/bench/planning.py
+    python -m tests.bench.planning
 
 The axes are those of the facts, times some that nothing constrains. Each size runs in a process of its own,
 for its peak memory. No figure is asserted anywhere: this is for people who change the planner.
@@ -12,9 +12,6 @@ import resource
 import subprocess
 import sys
 import time
-from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from samcheck import facts
 from samcheck.facts import compatibility
@@ -63,7 +60,7 @@ def main() -> None:
     print("combinations   pairs  cells  bound   choose  coverage  MiB  (seconds)")
     for free in SIZES:
         argument = "x".join(map(str, free)) or "x"
-        subprocess.run([sys.executable, __file__, argument], check=True)
+        subprocess.run([sys.executable, "-m", "tests.bench.planning", argument], check=True)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """How long reports of many results take, and how much memory: made results, in processes of their own.
 
-    python tests/bench/scale.py --cells 300,1000,3000
-    python tests/bench/scale.py --cells 10000 --reports table,html,json
+    python -m tests.bench.scale --cells 300,1000,3000
+    python -m tests.bench.scale --cells 10000 --reports table,html,json
 
 The results are of realistic size (`made_store`), 10,000 of them 2.5 GB. Disk caches are warm.
 """
@@ -15,9 +15,7 @@ import tempfile
 import time
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent))
-
-import made_store
+from tests.bench import made_store
 
 REPORTS = "table,html,json,csv,junit"
 MEASURED = """

@@ -1,6 +1,6 @@
 """What runs survive, many times: prints scenarios × repetitions, and the results that were lost (goal: 0).
 
-    python tests/bench/survival.py [REPETITIONS] [SEED] [PART OF A NAME]
+    python -m tests.bench.survival [REPETITIONS] [SEED] [PART OF A NAME]
 
 Each repetition of a scenario is a real run in a folder of its own, at other moments than the one before.
 Those in containers need a Docker engine, and root for engines of their own; without, they are left out, and
@@ -20,20 +20,15 @@ from dataclasses import replace
 from pathlib import Path
 from random import Random
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "container"))
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "processes"))
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
-
-import scenarios
-from engine_scenarios import containers, engine_restarted, killed_while_building
-from light import light
-from own_engine import OwnEngine
-from rig import Rig
-from scenarios import Found
-from test_store import fill, small_disk
-
 from samcheck.environments import base_images, buildkit, docker, images
 from samcheck.errors import EnvironmentUnavailable
+from tests.container.engine_scenarios import containers, engine_restarted, killed_while_building
+from tests.container.light_image import light
+from tests.container.own_engine import OwnEngine
+from tests.processes import scenarios
+from tests.processes.rig import Rig
+from tests.processes.scenarios import Found
+from tests.processes.test_store import fill, small_disk
 
 Scenario = Callable[[Path, Random], Found]
 

@@ -5,22 +5,20 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal
 
 import pytest
-from opening import PATIENCE_MS, SIZES, Open, Opened, Store
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, Dialog, sync_playwright
 
 from samcheck import files
 from samcheck.guest.record import CellResult
 from samcheck.report import html
 from samcheck.storage import results
+from tests.browser.opened_page import PATIENCE_MS, SIZES, Open, Opened, Store
 
-# Results to start from, and texts that break careless reports.
-sys.path.append(str(Path(__file__).parents[1] / "unit"))
-
+Scheme = Literal["light", "dark"]
 CHROMIUMS = ("chromium", "chromium-browser", "google-chrome")
 
 
@@ -74,14 +72,14 @@ def opened(browser: Browser) -> Iterator[Open]:
     """Opens a page; in the end it must have asked for nothing and complained of nothing."""
     every: list[Opened] = []
 
-    def show(path: Path, address: str = "", size: str = "wide", scheme: str = "light") -> Opened:
+    def show(path: Path, address: str = "", size: str = "wide", scheme: Scheme = "light") -> Opened:
         width, height = SIZES[size]
         page = browser.new_page(viewport={"width": width, "height": height}, color_scheme=scheme)
         page.set_default_timeout(PATIENCE_MS)
         made = Opened(page, path)
         page.on("console", lambda said: made.complaints.append(f"{said.type}: {said.text}"))
         page.on("pageerror", lambda error: made.complaints.append(f"error: {error}"))
-        page.on("dialog", lambda asked: (made.complaints.append(f"dialog: {asked.message}"), asked.dismiss()))
+        page.on("dialog", lambda dialog: _dismissed(made, dialog))
         page.on("request", lambda asked: _asked(made, asked.url))
         every.append(made)
         return made.go(address)
@@ -90,6 +88,11 @@ def opened(browser: Browser) -> Iterator[Open]:
     for made in every:
         made.page.close()
         assert not made.complaints
+
+
+def _dismissed(made: Opened, dialog: Dialog) -> None:
+    made.complaints.append(f"dialog: {dialog.message}")
+    dialog.dismiss()
 
 
 def _asked(made: Opened, url: str) -> None:

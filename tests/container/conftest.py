@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from light import CELL, Guest, light
 
 from samcheck.environments import base_images, buildkit, docker, images
 from samcheck.errors import EnvironmentUnavailable
-
-# Rigs and scenarios are the same in a container.
-sys.path.append(str(Path(__file__).parents[1] / "processes"))
+from tests.container.light_image import CELL, Guest, light
 
 
 @pytest.fixture(scope="session")

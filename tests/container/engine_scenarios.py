@@ -9,9 +9,10 @@ from random import Random
 from typing import Any
 
 import psutil
-from own_engine import OwnEngine
-from rig import Rig, gone, kill
-from scenarios import Found, all_passed, starts
+
+from tests.container.own_engine import OwnEngine
+from tests.processes.rig import Rig, gone, kill
+from tests.processes.scenarios import Found, all_passed, starts
 
 
 def containers(client: Any, folder: Path) -> list[str]:
@@ -34,8 +35,8 @@ def engine_restarted(rig: Rig, engine: OwnEngine, random: Random, sign: signal.S
     status = orchestrator.wait(timeout=120)
     found.require(status == 1, f"exit status {status}: {rig.said[-500:]}")
     (result,) = rig.results().values()
-    kept = {check.check for check in result.checks if check.outcome == "passed"}
-    found.lost += [f"{check} is not in the result" for _, check in rig.finished() if check not in kept]
+    passed = {check.check for check in result.checks if check.outcome == "passed"}
+    found.lost += [f"{check} is not in the result" for _, check in rig.finished() if check not in passed]
     found.require(result.outcome == "refused", f"the cell is {result.outcome}: {result.reason}")
     found.require("the Docker engine failed or stopped" in rig.table, "the table does not name the cause")
     found.wrong += containers(engine.client(), rig.folder)
@@ -44,7 +45,7 @@ def engine_restarted(rig: Rig, engine: OwnEngine, random: Random, sign: signal.S
     status = rig.run(resume=True)
     found.require(status == 0, f"--resume ended with {status}: {rig.said[-500:]}")
     after = starts(rig, kept)
-    found.lost += [f"{each} ran again" for each in kept if after[each] != before[each]]
+    found.lost += [f"{check} ran again" for check in kept if after[check] != before[check]]
     all_passed(found, rig)
     found.wrong += [*rig.left_over(), *containers(engine.client(), rig.folder)]
     return found

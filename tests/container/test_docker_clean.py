@@ -17,12 +17,12 @@ from typing import Any
 
 import pytest
 from filelock import FileLock
-from light import light
 
 from samcheck import owned, paths
 from samcheck.environments import base_images, buildkit, disk_items, docker, engine_storage, images
 from samcheck.storage import clean, disk_usage
 from samcheck.storage.clean import CleanRequest
+from tests.container.light_image import light
 
 OWN, FOREIGN = "samcheck-clean-test", "foreign-clean-test"
 LABELS = {"samcheck.kind": "image", "samcheck.cell": "clean-test"}

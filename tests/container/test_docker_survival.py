@@ -11,14 +11,14 @@ from random import Random
 
 import psutil
 import pytest
-from engine_scenarios import containers, engine_restarted, killed_while_building
-from light import CELL, Guest
-from own_engine import OwnEngine
-from rig import Rig, gone
-from scenarios import killed, misbehaving
-from trial import Trial, outcomes
 
 from samcheck.environments import Ended, base_images, confinement, docker, engine_loss, images
+from tests.container.engine_scenarios import containers, engine_restarted, killed_while_building
+from tests.container.light_image import CELL, Guest
+from tests.container.own_engine import OwnEngine
+from tests.processes.rig import Rig, gone
+from tests.processes.scenarios import killed, misbehaving
+from tests.processes.trial import Trial, outcomes
 
 SEED = int(os.environ.get("SAMCHECK_SURVIVAL_SEED", "2026"))
 AROUND = "import os, time\ndef test_before(): pass\n\ndef test_it():\n    {}\n\ndef test_after(): pass\n"
@@ -61,7 +61,7 @@ BOMBS = {
 
 
 @pytest.mark.parametrize("bomb", BOMBS)
-def test_fork_bomb(trial: Trial, bomb: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_fork_bomb_costs_its_check_only(trial: Trial, bomb: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(docker, "PIDS_LIMIT", 128)  # the fewer processes, the sooner they are gone
     body, outcome, trial.check_timeout = BOMBS[bomb]
     after = "test_after(): os.write(1, b'after all' + bytes([10]))"
@@ -101,7 +101,9 @@ def test_deaf_guest_is_ended(guest: Guest) -> None:
     assert containers(guest.place.client, guest.given.parent) == []
 
 
-def test_kills_at_random_moments(image: images.Image, engine: docker.Docker, tmp_path: Path) -> None:
+def test_kills_at_random_moments_lose_nothing(
+    image: images.Image, engine: docker.Docker, tmp_path: Path
+) -> None:
     """The container of a killed samcheck lives on; the next start ends it and goes on."""
     rig = Rig(tmp_path, image=image.tag)
     rig.steady(20, 0.4)
@@ -156,7 +158,7 @@ def own_engine(engine: docker.Docker, image: images.Image) -> Iterator[OwnEngine
 
 
 @pytest.mark.parametrize("sign", [signal.SIGTERM, signal.SIGKILL])
-def test_engine_restarted(
+def test_an_engine_that_restarts_loses_no_finished_check(
     own_engine: OwnEngine, image: images.Image, tmp_path: Path, sign: signal.Signals
 ) -> None:
     rig = Rig(tmp_path, image=image.tag, environment={"DOCKER_HOST": own_engine.address})

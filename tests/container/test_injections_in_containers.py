@@ -6,13 +6,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from engine_scenarios import containers
-from injections import INJECTIONS, Injection
-from light import CELL
-from test_injections import injected
-from trial import Trial
 
 from samcheck.environments import confinement, docker, images
+from tests.container.engine_scenarios import containers
+from tests.container.light_image import CELL
+from tests.processes.injections import INJECTIONS, Injection
+from tests.processes.test_injections import injected
+from tests.processes.trial import Trial
 
 #: Those of which a container could make another thing: other users, limits, a file system that is read-only.
 SAME = (
@@ -43,12 +43,12 @@ def trial(engine: docker.Docker, image: images.Image, tmp_path: Path) -> Iterato
 
 
 @pytest.mark.parametrize("name", SAME)
-def test_injection(trial: Trial, name: str) -> None:
+def test_an_injection_costs_its_check_only(trial: Trial, name: str) -> None:
     injected(trial, INJECTIONS[name])
 
 
 @pytest.mark.parametrize("what", REFUSED)
-def test_refused(trial: Trial, what: str) -> None:
+def test_the_system_refuses_what_is_out_of_reach(trial: Trial, what: str) -> None:
     result = injected(trial, Injection(REFUSED[what], "failed"))
     assert any(word in result.checks[1].reason for word in ("Error: [Errno", "PermissionError")), result
 

@@ -6,10 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from engine_scenarios import containers
-from light import CELL
-from rig import CONFTEST, INI
-from trial import Silent
 
 from samcheck.analysis.interleave import PairedRun, run_in_turns
 from samcheck.environments import DiskNeed, Place, confinement, docker, images
@@ -17,6 +13,10 @@ from samcheck.matrix import PlannedCell
 from samcheck.run import repetitions
 from samcheck.run.context import Settings
 from samcheck.run.scheduler import Gates
+from tests.container.engine_scenarios import containers
+from tests.container.light_image import CELL
+from tests.processes.rig import CONFTEST, INI
+from tests.processes.trial import Silent
 
 BENCHMARK = """
 from samcheck.guest.record import Series
@@ -55,7 +55,7 @@ class Light:
         return self.place
 
 
-def test_two_containers(
+def test_two_containers_take_turns(
     engine: docker.Docker, image: images.Image, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("samcheck.run.judge.compare", lambda *_: iter(()))  # nobody declared it

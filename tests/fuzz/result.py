@@ -3,14 +3,7 @@
 from __future__ import annotations
 
 import json
-import sys
 from io import BytesIO
-from pathlib import Path
-
-sys.path.append(str(Path(__file__).parents[1] / "unit"))
-
-import hostile
-import made
 
 from samcheck import facts
 from samcheck.analysis import contradictions
@@ -20,6 +13,7 @@ from samcheck.report import exports, markdown, memory_table, recipes_table, tabl
 from samcheck.storage import results
 from tests.fuzz import require
 from tests.fuzz.mutating import changed_json
+from tests.unit import hostile, made
 
 _GOOD = results.to_json(hostile.RESULT)
 _BASE = hostile.RESULT

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from trial import Trial
+
+from tests.processes.trial import Trial
 
 
 @pytest.fixture

@@ -59,10 +59,8 @@ class StandIn:
 
 def _build(tag: str, log: Path) -> None:
     """Build the light image under a name, every layer of it anew, unless it is there."""
-    sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "container"))
-    from light import light
-
     from samcheck.environments import base_images, buildkit, docker
+    from tests.container.light_image import light
 
     engine = docker.open_environment()
     if engine._exists(tag):

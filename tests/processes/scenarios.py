@@ -8,9 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 
-from rig import Rig, gone, kill, write_suite
-
 from samcheck.guest.record import CellResult
+from tests.processes.rig import Rig, gone, kill, write_suite
 
 #: Checks that misbehave, each in its own way, between two that must pass all the same. Variants come first.
 MISBEHAVING = """

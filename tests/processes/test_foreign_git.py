@@ -4,22 +4,16 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from samcheck import paths, version
-
-sys.path.append(str(Path(__file__).parents[1] / "unit"))
-
-import made
-
 import samcheck
+from samcheck import paths, version
 from samcheck.analysis.compare import git_archive, git_history, sources
 from samcheck.errors import BadInput
 from samcheck.storage import results
+from tests.unit import made
 
 WHO = ("-c", "user.name=x", "-c", "user.email=x@x.invalid", "-c", "commit.gpgsign=false")
 
@@ -45,7 +39,7 @@ def repository(folder: Path) -> Path:
 
 
 @pytest.fixture
-def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = repository(tmp_path / "checkout")
     monkeypatch.setattr(paths, "CHECKOUT", folder.resolve())
     monkeypatch.delenv("SAMCHECK_VERSION", raising=False)
@@ -119,7 +113,9 @@ def test_results_of_a_revision_in_a_hook(
     assert len(git_history.versions(checkout / "results", 9)) == 1
 
 
-def test_no_git(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_git_the_version_is_that_of_the_package(
+    checkout: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("PATH", "/nowhere")
     assert version.version() == samcheck.__version__
     with pytest.raises(BadInput, match="git cannot be asked about"):

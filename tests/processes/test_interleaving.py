@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from rig import INI
-from trial import Silent
 
 from samcheck.analysis.compare import compare
 from samcheck.analysis.interleave import PairedRun, run_in_turns
@@ -19,6 +17,8 @@ from samcheck.matrix import PlannedCell
 from samcheck.run import repetitions, suite_runner
 from samcheck.run.context import CellRun, Settings
 from samcheck.run.scheduler import Gates
+from tests.processes.rig import INI
+from tests.processes.trial import Silent
 
 #: A benchmark of which each turn takes what the machine does at that time to whoever computes; the new side
 #: takes longer by its factor. A file tells whether the other one computes.
@@ -56,15 +56,8 @@ CONFTEST = 'pytest_plugins = ["samcheck.guest.plugin", "samcheck.guest.plugin.se
 CELL = Cell("0.0.0", "cpu", "{}.{}".format(*sys.version_info))
 
 
-@dataclass(frozen=True)
-class Here:
+class Here(here.Here):
     """The interpreter of the tests as two cells; what it holds is nobody's concern here."""
-
-    kind: str = "here"
-    installs: bool = False
-
-    def __getattr__(self, name: str) -> object:
-        return getattr(here.Here(sys.executable), name)
 
     def prepare(self, *_: object) -> Place:
         return here.HerePlace(sys.executable)
@@ -77,7 +70,7 @@ def settings(folder: Path, processes: int) -> Settings:
     (suite / "conftest.py").write_text(CONFTEST)
     return Settings(
         "fast",
-        Here(),
+        Here(sys.executable),
         "",
         60.0,
         suite=str(suite),

@@ -8,10 +8,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from rig import Rig, gone, kill
 
 from samcheck.environments import here
 from samcheck.errors import EnvironmentUnavailable
+from tests.processes.rig import Rig, gone, kill
 
 
 def _killed(folder: Path, cells: int = 1, ended: int = 0) -> tuple[Rig, list[Path]]:

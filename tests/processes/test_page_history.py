@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 
 from click.testing import CliRunner
 
-sys.path.append(str(Path(__file__).parents[1] / "unit"))
-import made
-
 from samcheck.__main__ import cli
 from samcheck.storage import results
+from tests.unit import made
 
 
 def git(folder: Path, *arguments: str) -> None:
@@ -24,8 +21,8 @@ def git(folder: Path, *arguments: str) -> None:
 def test_replaced_results_are_the_history(tmp_path: Path) -> None:
     git(tmp_path, "init")
     for day in ("01", "22"):
-        times = dict.fromkeys(("started", "finished"), f"2026-11-{day}T12:00:00+00:00")
-        results.store(tmp_path, replace(made.RESULT, **times), "machine")
+        then = f"2026-11-{day}T12:00:00+00:00"
+        results.store(tmp_path, replace(made.RESULT, started=then, finished=then), "machine")
         git(tmp_path, "add", ".")
         git(tmp_path, "commit", "-m", day)
     alone = CliRunner().invoke(cli, ["html", str(tmp_path)])

@@ -44,7 +44,7 @@ asked = 1
 
 
 @pytest.mark.parametrize("body", [POLLED, HELD], ids=["polled", "held"])
-def test_a_storm_of_signals(body: str) -> None:
+def test_a_storm_of_signals_ends_once(body: str) -> None:
     """Handlers interrupt each other, so that none may wait for anything."""
     done = subprocess.run(
         [sys.executable, "-c", STORM.format(body)],

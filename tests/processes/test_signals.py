@@ -8,13 +8,18 @@ import pty
 import signal
 import termios
 import time
+from functools import partial
 from pathlib import Path
 
 import psutil
 import pytest
-from rig import Rig, gone, write_suite
 
 from samcheck.signals import ENDING
+from tests.processes.rig import Rig, gone, write_suite
+
+
+def _announced(rig: Rig) -> bool:
+    return "matrix stand-in" in rig.said
 
 
 def interrupted(rig: Rig, status: int) -> None:
@@ -40,7 +45,7 @@ def test_a_signal_ends_the_run_and_its_guests(tmp_path: Path, sign: signal.Signa
     interrupted(rig, status)
 
 
-def test_nohup_goes_on(tmp_path: Path) -> None:
+def test_a_run_under_nohup_goes_on(tmp_path: Path) -> None:
     """What was ignored when samcheck started stays so."""
     rig = Rig(tmp_path)
     rig.steady(6, 0.2)
@@ -100,7 +105,7 @@ def test_many_signals_at_any_moment(tmp_path: Path) -> None:
         rig.folder.mkdir()
         rig.steady(4, 0.2)
         orchestrator = rig.start()
-        assert gone(lambda rig=rig: "matrix stand-in" in rig.said, 30)
+        assert gone(partial(_announced, rig), 30)
         time.sleep(number * 0.25)
         while orchestrator.poll() is None:
             orchestrator.send_signal(ENDING[number % len(ENDING)])

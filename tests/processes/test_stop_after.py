@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from rig import Rig
+from samcheck.guest.record import CheckOutcome
+from tests.processes.rig import Rig
 
 #: Seconds: enough for starting on a busy machine, and not for all checks of a second each.
 COUNT, STOP_AFTER = 16, 12.0
@@ -27,7 +28,7 @@ def test_what_is_finished_is_stored_and_the_rest_follows(tmp_path: Path) -> None
     kinds = [check.outcome for check in result.checks]
     assert (result.outcome, result.environment.details["stopped"]) == ("timed-out", "by --stop-after")
     assert set(kinds) == {"passed", "not-run"}
-    assert f"{kinds.count('passed')} of {COUNT} checks ran" in result.reason
+    assert f"{kinds.count(CheckOutcome.PASSED)} of {COUNT} checks ran" in result.reason
     assert rig.unfinished
     assert rig.left_over() == []
 

@@ -13,14 +13,14 @@ from pathlib import Path
 from random import Random
 
 import pytest
-from rig import Rig, kill
-from scenarios import full_store, full_work, two_at_once
-from trial import Trial
 
 from samcheck import files, report
 from samcheck.errors import BadInput
 from samcheck.guest.record import SCHEMA_VERSION
 from samcheck.storage import results
+from tests.processes.rig import Rig, kill
+from tests.processes.scenarios import full_store, full_work, two_at_once
+from tests.processes.trial import Trial
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 

@@ -18,12 +18,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from rig import Rig, write_suite
-from trial import Trial
 
 from samcheck.errors import UNHEARD
 from samcheck.guest.record import CellOutcome
 from samcheck.storage import results
+from tests.processes.rig import Rig, write_suite
+from tests.processes.trial import Trial
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 
@@ -219,7 +219,7 @@ def on_a_terminal(rig: Rig) -> tuple[int, str]:
     return sent_to_a_terminal(rig.start)
 
 
-def sent_to_a_terminal(start: Callable[..., subprocess.Popen[bytes]]) -> tuple[int, str]:
+def sent_to_a_terminal(start: Callable[..., subprocess.Popen[Any]]) -> tuple[int, str]:
     master, slave = pty.openpty()
     started = start(stdout=slave, stderr=slave, stdin=slave)
     os.close(slave)

@@ -6,8 +6,6 @@ import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from rig import write_suite
-
 from samcheck import report
 from samcheck.cells import Cell
 from samcheck.environments import Place, here
@@ -16,6 +14,7 @@ from samcheck.matrix import PlannedCell
 from samcheck.run import judge, records, suite_runner
 from samcheck.run.context import CellRun, Settings
 from samcheck.storage import results
+from tests.processes.rig import write_suite
 
 
 class Silent:

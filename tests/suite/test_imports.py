@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import importlib
 from importlib import metadata
-from typing import Dict
+from typing import Any, Dict
 
 import pytest
 
@@ -72,7 +72,7 @@ def test_device_computes(device: str, settings: Dict[str, str]) -> None:
     assert (left @ left.T).cpu().tolist() == [[5.0, 14.0], [14.0, 50.0]]
 
 
-def test_encoder_kernels(precision: str, device: str, defect) -> None:
+def test_encoder_kernels(precision: str, device: str, defect: Any) -> None:
     """Every type of layer of the image encoder has a kernel for the precision on the device.
 
     https://github.com/yatengLG/ISAT_with_segment_anything/issues/126

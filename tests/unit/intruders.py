@@ -23,25 +23,31 @@ def _sparse(path: Path) -> None:
     os.truncate(path, 2**40)
 
 
+def _link_to_a_fifo(path: Path) -> None:
+    os.mkfifo(f"{path}.fifo")
+    path.symlink_to(f"{path}.fifo")
+
+
+def _file(content: bytes) -> Callable[[Path], object]:
+    return lambda path: path.write_bytes(content)
+
+
 #: By what lies there: how it is put there, and what is said of it.
-INTRUDERS: dict[str, tuple[Callable[[Path], None], str]] = {
+INTRUDERS: dict[str, tuple[Callable[[Path], object], str]] = {
     "fifo": (os.mkfifo, "it is a FIFO, not a file"),
-    "link to a fifo": (
-        lambda path: (os.mkfifo(f"{path}.fifo"), path.symlink_to(f"{path}.fifo"))[1],
-        "it is a FIFO, not a file",
-    ),
+    "link to a fifo": (_link_to_a_fifo, "it is a FIFO, not a file"),
     "device": (lambda path: path.symlink_to("/dev/zero"), "it is a device, not a file"),
     "folder": (Path.mkdir, "it is a folder, not a file"),
     "circle": (lambda path: path.symlink_to(path.name), "Too many levels of symbolic links"),
     "nothing": (lambda path: path.symlink_to("nowhere"), "No such file or directory"),
     "socket": (_socket, "it is a socket, not a file"),
     "terabyte": (_sparse, "it has more than"),
-    "no text": (lambda path: path.write_bytes(b"\xff\xfe\0") and None, ""),
-    "nul": (lambda path: path.write_bytes(b"\0" * 10) and None, ""),
-    "deep": (lambda path: path.write_bytes(b"[" * 1_000_000) and None, ""),
-    "deep object": (lambda path: path.write_bytes(b'{"a":' * 100_000) and None, ""),
-    "digits": (lambda path: path.write_bytes(b'{"schema_version":' + b"1" * 5000 + b"}") and None, ""),
-    "empty": (lambda path: path.write_bytes(b"") and None, ""),
+    "no text": (_file(b"\xff\xfe\0"), ""),
+    "nul": (_file(b"\0" * 10), ""),
+    "deep": (_file(b"[" * 1_000_000), ""),
+    "deep object": (_file(b'{"a":' * 100_000), ""),
+    "digits": (_file(b'{"schema_version":' + b"1" * 5000 + b"}"), ""),
+    "empty": (_file(b""), ""),
 }
 
 

@@ -30,11 +30,21 @@ class Played(requests.adapters.BaseAdapter):
         self.asked: list[requests.PreparedRequest] = []
 
     def add(
-        self, project: str, version: str, tag: str, requires: list[str] | None, day: int = 1, **more: object
+        self,
+        project: str,
+        version: str,
+        tag: str,
+        requires: list[str] | None,
+        day: int = 1,
+        pythons: str | None = None,
+        **more: object,
     ) -> str:
         name = f"{project.replace('-', '_')}-{version}-{tag}.whl"
         url = f"{FILES}/{name}"
-        row = {"filename": name, "url": url, "hashes": {}, "upload-time": f"2026-01-{day:02}T12:00:00Z"}
+        uploaded = f"2026-01-{day:02}T12:00:00Z"
+        row: dict[str, object] = {"filename": name, "url": url, "hashes": {}, "upload-time": uploaded}
+        if pythons is not None:
+            row["requires-python"] = pythons
         if requires is not None:
             lines = "".join(f"Requires-Dist: {line}\n" for line in requires)
             self.bodies[f"{url}.metadata"] = f"Metadata-Version: 2.1\nName: x\n{lines}".encode()
@@ -105,5 +115,5 @@ def of(known: Facts) -> Played:
             made.add("numpy", series.newest, f"{cp}-{abi}-manylinux_2_17_x86_64.manylinux2014_x86_64", [])
     for package in known.packages:
         for python, version in package.versions.items() if package.name != "numpy" else ():
-            made.add(package.name, version, "py3-none-any", [], **{"requires-python": f">={python}"})
+            made.add(package.name, version, "py3-none-any", [], pythons=f">={python}")
     return made

@@ -4,29 +4,40 @@ from __future__ import annotations
 
 from typing import Any
 
-from samcheck import facts
 from samcheck.facts import Facts
+from samcheck.facts.schema import (
+    Architecture,
+    Branch,
+    Build,
+    DriverFloor,
+    Forward,
+    GpuModel,
+    NumpySeries,
+    Package,
+    Release,
+    Toolkit,
+)
 
 
 def sure(*source: str) -> dict[str, Any]:
     return {"status": "verified", "source": source}
 
 
-def build(tag: str, *archs: str, **more: Any) -> facts.Build:
+def build(tag: str, *archs: str, **more: Any) -> Build:
     """``cu126`` is of CUDA 12.6, and its tag is the source of what is said about it."""
     cuda = f"{tag[2:-1]}.{tag[-1]}"
     row = {"cuda": cuda, "tag": tag, "index": "pytorch", "archs": archs, **sure(tag), **more}
-    return facts.Build.model_validate(row)
+    return Build.model_validate(row)
 
 
-def gpu(name: str, capability: str, kind: str = "datacenter", host: str = "x86_64") -> facts.GpuModel:
+def gpu(name: str, capability: str, kind: str = "datacenter", host: str = "x86_64") -> GpuModel:
     row = {"name": name, "capability": capability, "kind": kind, "family": "any", "host": host}
-    return facts.GpuModel.model_validate({**row, **sure("maker")})
+    return GpuModel.model_validate({**row, **sure("maker")})
 
 
 WORLD = Facts(
     releases=(
-        facts.Release(
+        Release(
             version="1.9.0",
             torchvision="0.10.0",
             pythons=("3.8", "3.9"),
@@ -38,7 +49,7 @@ WORLD = Facts(
             ),
             **sure("page of 1.9"),
         ),
-        facts.Release(
+        Release(
             version="2.0.0",
             torchvision="0.15.0",
             pythons=("3.9", "3.10", "3.13"),
@@ -51,7 +62,7 @@ WORLD = Facts(
             ),
             **sure("page of 2.0"),
         ),
-        facts.Release(
+        Release(
             version="2.4.0",
             torchvision="0.19.0",
             pythons=("3.9", "3.10", "3.13", "3.14"),
@@ -66,14 +77,18 @@ WORLD = Facts(
         ),
     ),
     floors=(
-        facts.DriverFloor(cuda_major=11, driver="450.80.02", **sure("floors")),
-        facts.DriverFloor(cuda_major=12, driver="525.60.13", **sure("floors")),
+        DriverFloor(cuda_major=11, driver="450.80.02", **sure("floors")),
+        DriverFloor(cuda_major=12, driver="525.60.13", **sure("floors")),
     ),
     toolkits=(
-        facts.Toolkit(version="11.8.0", driver="520.61.05", **sure("toolkits")),
-        facts.Toolkit(version="12.1.0", driver="530.30.02", **sure("toolkits")),
+        Toolkit(version="11.8.0", driver="520.61.05", **sure("toolkits")),
+        Toolkit(version="12.1.0", driver="530.30.02", **sure("toolkits")),
     ),
-    forward=(facts.Forward(cuda="12.1", branches={470: "supported", 510: "newer-driver"}, **sure("maker")),),
+    branches=(
+        Branch(number=580, kind="production", state="supported", cuda="13.0", **sure("branches")),
+        Branch(number=535, kind="long-term", state="ended", cuda="12.2", **sure("old branches")),
+    ),
+    forward=(Forward(cuda="12.1", branches={470: "supported", 510: "newer-driver"}, **sure("maker")),),
     gpus=(
         gpu("V100", "7.0"),
         gpu("A100", "8.0"),
@@ -84,24 +99,23 @@ WORLD = Facts(
         gpu("B200", "10.0"),
     ),
     architectures=(
-        facts.Architecture(capability="7.0", first_cuda="9.0", last_branch=580, **sure("legacy")),
-        facts.Architecture(capability="8.0", first_cuda="11.0", **sure("maker")),
-        facts.Architecture(capability="8.6", first_cuda="11.1", first_driver="455.23.04", **sure("notes")),
-        facts.Architecture(capability="8.9", first_cuda="11.8", **sure("maker")),
-        facts.Architecture(capability="9.0", first_cuda="11.8", first_driver="520.61.05", **sure("notes")),
+        Architecture(capability="7.0", first_cuda="9.0", last_branch=580, **sure("legacy")),
+        Architecture(capability="8.0", first_cuda="11.0", **sure("maker")),
+        Architecture(capability="8.6", first_cuda="11.1", first_driver="455.23.04", **sure("notes")),
+        Architecture(capability="8.9", first_cuda="11.8", **sure("maker")),
+        Architecture(capability="9.0", first_cuda="11.8", first_driver="520.61.05", **sure("notes")),
     ),
     numpy=(
-        facts.NumpySeries(series="1.26", newest="1.26.4", pythons=("3.9", "3.10"), **sure("NumPy 1")),
-        facts.NumpySeries(series="2.0", newest="2.0.2", pythons=("3.9", "3.10"), **sure("NumPy 2")),
+        NumpySeries(series="1.26", newest="1.26.4", pythons=("3.9", "3.10"), **sure("NumPy 1")),
+        NumpySeries(series="2.0", newest="2.0.2", pythons=("3.9", "3.10"), **sure("NumPy 2")),
     ),
     packages=(
-        facts.Package(
-            name="numpy", role="numpy1", versions={"3.9": "1.26.4", "3.10": "1.26.4"}, **sure("index")
-        ),
-        facts.Package(
+        Package(name="numpy", role="numpy", versions={"3.9": "2.0.2", "3.10": "2.0.2"}, **sure("index")),
+        Package(name="numpy", role="numpy1", versions={"3.9": "1.26.4", "3.10": "1.26.4"}, **sure("index")),
+        Package(
             name="pytest", role="tool", versions={"3.9": "8.4", "3.10": "9.2", "3.13": "9.2"}, **sure("index")
         ),
-        facts.Package(
+        Package(
             name="onnx",
             role="export",
             versions={"3.9": "1.17", "3.10": "1.18"},

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-import made
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -33,6 +32,7 @@ from samcheck.guest.record import CellOutcome, CheckOutcome, CheckResult, Failur
 from samcheck.matrix.run_history import NONE
 from samcheck.storage import results
 from samcheck.storage.results import Stored
+from tests.unit import made
 
 FACTS = facts.load()
 OLD, NEW = Cell("2.4.1", "cu121", "3.11"), Cell("2.15.0", "cu132", "3.11")
@@ -244,7 +244,9 @@ def test_drivers_by_their_branch() -> None:
         ("H100", "580", "700", Cell("2.4.1", "cu121", "3.11"), "unknown"),
     ],
 )
-def test_drivers_by_facts(gpu: str, old: str, new: str, cell: Cell, verdict: str) -> None:
+def test_without_results_facts_decide_on_a_driver(
+    gpu: str, old: str, new: str, cell: Cell, verdict: str
+) -> None:
     question = asked("driver", old, new, gpu_support.host(gpu, "", FACTS))
     found = answered(question, (), [cell])
     (advice,) = found.advices

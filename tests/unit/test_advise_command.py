@@ -6,7 +6,6 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
-import made
 import pytest
 from click.testing import CliRunner, Result
 
@@ -16,6 +15,7 @@ from samcheck.errors import CELLS_FAILED, BadInput
 from samcheck.facts.gpu_support import NO_GPU
 from samcheck.guest.record import CellOutcome, CheckOutcome, CheckResult
 from samcheck.storage import results
+from tests.unit import made
 
 OLD, NEW = Cell("2.4.1", "cu121", "3.11"), Cell("2.15.0", "cu132", "3.11")
 
@@ -44,7 +44,7 @@ OLD, NEW = Cell("2.4.1", "cu121", "3.11"), Cell("2.15.0", "cu132", "3.11")
         ("--torch 2.15.0 --from 2.4.1 --json --markdown", "do not go together"),
     ],
 )
-def test_questions_that_cannot_be(arguments: str, hint: str) -> None:
+def test_questions_that_cannot_be_are_refused(arguments: str, hint: str) -> None:
     failed = run(arguments)
     assert isinstance(failed.exception, BadInput), failed.output
     assert hint in str(failed.exception)

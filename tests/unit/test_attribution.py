@@ -8,13 +8,13 @@ from itertools import combinations, product
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
+from click.testing import CliRunner, Result
 from hypothesis import assume, given
 from hypothesis import strategies as st
-from made import RESULT, SEEN
 
 from samcheck import facts
 from samcheck.analysis.attribute import attribution_text, cases, causes, conjunction_search, literals
+from samcheck.analysis.attribute.distinguishing_cell import distinguishing_cell
 from samcheck.analysis.attribute.literals import Literal
 from samcheck.cells import Cell
 from samcheck.commands.attribute import attribute_command
@@ -22,6 +22,7 @@ from samcheck.errors import BadInput, EmptySelection
 from samcheck.guest.record import CellOutcome, CellResult, CheckOutcome, CheckResult
 from samcheck.storage import results
 from samcheck.storage.results import Stored
+from tests.unit.made import RESULT, SEEN
 
 FACTS = facts.load()
 AXES = {
@@ -33,20 +34,24 @@ SPACE = [dict(zip(AXES, row, strict=True)) for row in product(*AXES.values())]
 POSSIBLE = literals.literals(SPACE, AXES)
 
 
+Rows = list[dict[str, str]]
+Planted = tuple[conjunction_search.Conjunction, Rows]
+
+
 @st.composite
-def planted(draw: st.DrawFn) -> tuple[conjunction_search.Conjunction, list[dict[str, str]]]:
+def planted(draw: st.DrawFn) -> Planted:
     """A rule of one to three conditions, and rows among which it is sometimes true."""
     rule = tuple(draw(st.lists(st.sampled_from(POSSIBLE), min_size=1, max_size=3, unique=True)))
     return rule, draw(st.lists(st.sampled_from(SPACE), min_size=2, max_size=len(SPACE), unique_by=repr))
 
 
-def split(rule: conjunction_search.Conjunction, rows: list[dict[str, str]]) -> tuple[list, list]:
+def split(rule: conjunction_search.Conjunction, rows: Rows) -> tuple[Rows, Rows]:
     inside = [row for row in rows if conjunction_search.holds(rule, row)]
     return inside, [row for row in rows if row not in inside]
 
 
 @given(planted())
-def test_planted_rule_is_explained_by_nothing_larger(given: tuple) -> None:
+def test_planted_rule_is_explained_by_nothing_larger(given: Planted) -> None:
     rule, rows = given
     inside, outside = split(rule, rows)
     assume(inside and outside)
@@ -59,7 +64,7 @@ def test_planted_rule_is_explained_by_nothing_larger(given: tuple) -> None:
 
 
 @given(planted())
-def test_no_smaller_rule_was_missed(given: tuple) -> None:
+def test_no_smaller_rule_was_missed(given: Planted) -> None:
     rule, rows = given
     inside, outside = split(rule, rows)
     assume(inside and outside)
@@ -190,7 +195,7 @@ NUMPY = [
 ]
 
 
-def test_two_axes_together() -> None:
+def test_a_cause_of_two_axes_is_named_with_its_bisections() -> None:
     (group,) = attributed([stored(cell, {"a": outcome}, numpy) for cell, numpy, outcome in NUMPY])
     said = {attribution_text.words(each) for each in group.explanation.exact}
     assert said == {"torch < 2.4.1 and numpy >= 2.2.6"}
@@ -242,10 +247,10 @@ def test_a_cell_that_cannot_exist_tells_nothing() -> None:
     )
     cells = [Cell("2.8.0", "cpu", "3.12"), Cell("2.9.1", "cpu", "3.14")]
     rows = cases.cases([stored(cell, {}) for cell in cells], FACTS)
-    assert causes.distinguishing_cell(found, rows, FACTS).cell is None
+    assert distinguishing_cell(found, rows, FACTS).cell is None
 
 
-def test_device_against_version() -> None:
+def test_what_only_another_cell_can_tell_apart_is_named_with_that_cell() -> None:
     rows = [stored(Cell("2.8.0", "cu128", "3.12"), {"a": "passed"})]
     rows.append(replace(stored(Cell("2.9.1", "cu128", "3.12"), {"a": "failed"}), device="a-gpu"))
     (group,) = attributed(rows)
@@ -264,7 +269,7 @@ def test_nothing_can_tell_what_only_a_value_that_was_never_run_would() -> None:
     rows = cases.cases(
         [stored(Cell("2.9.1", "cu128", python, sam="x"), {}) for python in ("3.10", "3.14")], FACTS
     )
-    assert causes.distinguishing_cell(found, rows, FACTS).cell is None
+    assert distinguishing_cell(found, rows, FACTS).cell is None
 
 
 def test_known_is_not_gone_where_the_check_failed() -> None:
@@ -289,14 +294,14 @@ def test_cells_that_could_not_be_made() -> None:
     }
 
 
-def command(tmp_path: Path, *arguments: str):
+def command(tmp_path: Path, *arguments: str) -> Result:
     for cell, numpy, outcome in NUMPY:
         result: CellResult = stored(cell, {"test_x.py::test_y[a-b]": outcome}, numpy).result
         results.store(tmp_path, result, "x")
     return CliRunner().invoke(attribute_command, [str(tmp_path), *arguments])
 
 
-def test_command(tmp_path: Path) -> None:
+def test_the_command_names_the_cause(tmp_path: Path) -> None:
     done = command(tmp_path)
     assert done.exit_code == 0, done.output
     assert "exactly: torch < 2.4.1 (still 2.2.2) and numpy >= 2.2.6 (not 1.26.4)" in done.output

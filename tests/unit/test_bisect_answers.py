@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from made import RESULT, SEEN
 
 from samcheck import facts, paths, version
 from samcheck.analysis.bisect import bisection_text, candidate_values, confounders, unreachable_builds
@@ -29,6 +28,7 @@ from samcheck.facts import requirements
 from samcheck.facts.gpu_support import NO_GPU
 from samcheck.guest.record import CellOutcome, CellResult, CheckOutcome, CheckResult, EnvironmentRecord
 from samcheck.storage import results
+from tests.unit.made import RESULT, SEEN
 
 FACTS = facts.load()
 CHECK = "test_dtype.py::test_it"

@@ -9,7 +9,6 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from made import RESULT
 
 from samcheck import facts
 from samcheck.analysis.bisect import bisection_text, boundary_search, candidate_values, observations
@@ -25,6 +24,8 @@ from samcheck.analysis.bisect.candidate_values import BisectionRequest, Candidat
 from samcheck.cells import Cell
 from samcheck.errors import BadInput
 from samcheck.guest.record import CellOutcome, CellResult, CheckOutcome, CheckResult
+from samcheck.matrix import LeftOut
+from tests.unit.made import RESULT
 
 FACTS = facts.load()
 CHECK = "test_some.py::test_it"
@@ -95,7 +96,7 @@ def test_flaky_neighbour_is_never_the_answer(given: tuple[int, int], data: st.Da
 @given(boundaries(), st.data())
 def test_what_is_known_is_not_tried_again(given: tuple[int, int], data: st.DataObject) -> None:
     count, first = given
-    of = ["bad" if at >= first else "good" for at in range(count)]
+    of: list[Verdict] = ["bad" if at >= first else "good" for at in range(count)]
     known = {at: [of[at]] for at in data.draw(st.sets(st.integers(0, count - 1)))}
     end, probes = play(count, lambda at, _: of[at], known=known)
     assert end == Boundary(first - 1, first)
@@ -151,7 +152,9 @@ def observed(outcome: str, defect: str = "") -> observations.Observation:
         (observed(""), ("bad",), "untestable"),
     ],
 )
-def test_what_is_bad(seen: observations.Observation, bad: tuple[str, ...], expected: str) -> None:
+def test_an_observation_is_good_bad_or_untestable(
+    seen: observations.Observation, bad: tuple[str, ...], expected: str
+) -> None:
     assert observations.verdict(seen, observed("passed"), bad) == expected
 
 
@@ -173,8 +176,8 @@ def test_why_a_check_is_absent() -> None:
     assert "not among the 1" in observations.observe(other, CHECK, False).reason
 
 
-def candidates(**fields: object) -> tuple[list[Candidate], list[object]]:
-    return candidate_values.candidates(BisectionRequest(**fields), FACTS)  # type: ignore[arg-type, return-value]
+def candidates(**fields: object) -> tuple[list[Candidate], list[LeftOut]]:
+    return candidate_values.candidates(BisectionRequest(**fields), FACTS)  # type: ignore[arg-type]
 
 
 def test_candidates_of_torch_hold_the_python() -> None:
@@ -217,7 +220,7 @@ def test_stored_results_of_another_python_are_used_if_wanted() -> None:
     assert last.moved == "Python 3.12 of a stored result, not 3.10"
 
 
-def test_other_axes() -> None:
+def test_each_axis_has_its_candidates() -> None:
     pythons, left_out = candidates(axis="python", good="3.10", bad="3.14", torch="2.9.1")
     assert [each.value for each in pythons] == ["3.10", "3.11", "3.12", "3.13", "3.14"]
     numpys, _ = candidates(axis="numpy", good="1.26.4", bad="2.2.6", torch="2.2.2", python="3.10")
@@ -252,7 +255,7 @@ def test_other_axes() -> None:
         ({"axis": "python", "good": "3.8", "bad": "3.12", "torch": "2.9.1"}, "--good 3.8: .* not 3.8"),
     ],
 )
-def test_ends_that_cannot_be(fields: dict[str, str], said: str) -> None:
+def test_ends_that_cannot_be_are_refused(fields: dict[str, str], said: str) -> None:
     with pytest.raises(BadInput, match=said):
         candidates(**fields)
 
@@ -276,7 +279,8 @@ def prober(first: int, asked: BisectionQuestion, log: list[str]) -> Callable[[Ca
 
 
 def test_hunt_uses_what_is_stored_and_counts() -> None:
-    asked, log = question(), []
+    asked = question()
+    log: list[str] = []
     kept = [cell_result(asked.candidates[at].cell, "passed" if at < 5 else "failed") for at in (0, 3, 6, 7)]
     kept.append(cell_result(asked.candidates[4].cell, "skipped"))  # tells nothing
     done = run_bisection(asked, stored_observations(asked, kept), prober(5, asked, log))
@@ -312,7 +316,7 @@ def test_what_weakens_the_answer_is_said() -> None:
     assert "changes more than once" in said
 
 
-def test_flaky_is_said() -> None:
+def test_a_flaky_check_is_said_to_be_one() -> None:
     asked = question(4)
     calls: dict[str, int] = defaultdict(int)
 

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-import made
 import numpy as np
 import pytest
 from click.testing import CliRunner, Result
@@ -27,11 +26,12 @@ from samcheck.analysis.compare.statistics import (
     size,
     within,
 )
-from samcheck.analysis.compare.verdicts import MeasurePair, decide
+from samcheck.analysis.compare.verdicts import MeasurePair, NumberVerdict, decide
 from samcheck.cells import Cell
 from samcheck.commands.compare import compare_command, noise_command
 from samcheck.guest.record import CellResult, CheckOutcome, CheckResult, Series
 from samcheck.storage import results
+from tests.unit import made
 
 QUIET = Noise(Variance(0.01**2, 40.0), Variance(0.005**2, 20.0))
 
@@ -65,7 +65,7 @@ class _Everywhere(dict[str, Noise]):
         super().__init__(any=known)
         self._known = known
 
-    def get(self, key: str, default: object = None) -> Noise:  # type: ignore[override]
+    def get(self, key: str, default: object = None) -> Noise:
         return self._known
 
 
@@ -203,7 +203,7 @@ def test_many_alike_are_one_line() -> None:
         *(bench(f"{n}-{p}", *slowed(0.06 if p == "fp16" else 0)) for n in names for p in ("fp32", "fp16"))
     )
     found = compare([base], [new], lambda _: _Everywhere(QUIET))
-    lines = grouping.lines(found.verdicts, "regressed")
+    lines = grouping.lines(found.verdicts, NumberVerdict.REGRESSED)
     assert [(line.what, line.effect) for line in lines] == [
         ("all 3 fp16 latency numbers", "+6.0% (+6.0% to +6.0%)")
     ]

@@ -6,11 +6,13 @@ import random
 from collections.abc import Sequence
 from dataclasses import replace
 
-import made
 import pytest
 
 from samcheck.analysis.compare import compare, verdicts
+from samcheck.analysis.compare.measures import Family, Key, Measure
+from samcheck.analysis.compare.statistics import NOTHING_KNOWN
 from samcheck.guest.record import CellResult, CheckOutcome, CheckResult, EnvironmentRecord, Series
+from tests.unit import made
 
 TURNS = 12
 
@@ -91,18 +93,15 @@ def test_false_alarms_are_as_rare_as_promised() -> None:
     alarms = 0
     for _ in range(300):
         ratios = [[drawn.gauss(0, 0.03) for _ in range(7)] for _ in range(9)]
-        pairs = [
-            verdicts.MeasurePair("", *_measures(each), verdicts.statistics.NOTHING_KNOWN, in_turns=True)
-            for each in ratios
-        ]
+        pairs = [verdicts.MeasurePair("", *_measures(each), NOTHING_KNOWN, in_turns=True) for each in ratios]
         words = {each.verdict for each in verdicts.decide(pairs)}
         alarms += bool(words & {"regressed", "improved"})
     assert alarms <= 9
 
 
-def _measures(ratios: list[float]) -> tuple[verdicts.Measure, verdicts.Measure]:
-    key = verdicts.Key("test_latency.py::test_encoder[tiny-fp32]", "wall_ms")
+def _measures(ratios: list[float]) -> tuple[Measure, Measure]:
+    key = Key("test_latency.py::test_encoder[tiny-fp32]", "wall_ms")
     base = tuple((1.0,) for _ in ratios)
     new = tuple((1.0 + each,) for each in ratios)
-    family = verdicts.Family("latency", ratio=True, worse=1, margin=0.03)
-    return tuple(verdicts.Measure(key, family, (1.0,), turns=each) for each in (base, new))  # type: ignore[return-value]
+    family = Family("latency", ratio=True, worse=1, margin=0.03)
+    return Measure(key, family, (1.0,), turns=base), Measure(key, family, (1.0,), turns=new)

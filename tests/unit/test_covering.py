@@ -13,10 +13,11 @@ from samcheck import facts
 from samcheck.errors import BadInput
 from samcheck.facts import compatibility
 from samcheck.facts.compatibility import Constraint, Obstacle
+from samcheck.facts.schema import ObstacleKind
 from samcheck.matrix import covering, pair_coverage
 from samcheck.matrix.space import Pair, Space
 
-NO = Obstacle("some-rule", "install", "these two do not go together", ("somewhere",))
+NO = Obstacle("some-rule", ObstacleKind.INSTALL, "these two do not go together", ("somewhere",))
 
 
 def forbidding(axes: tuple[str, ...], rows: set[tuple[str, ...]]) -> Constraint:
@@ -74,7 +75,7 @@ def test_each_once_covers_every_possible_value(space: Space) -> None:
 
 @settings(max_examples=100)
 @given(spaces())
-def test_all_is_all(space: Space) -> None:
+def test_the_strategy_all_takes_every_possible_cell(space: Space) -> None:
     key: Callable[[dict[str, str]], list[str]] = lambda row: list(row.values())  # noqa: E731
     assert sorted(covering.choose(space, "all"), key=key) == sorted(possible(space), key=key)
 
@@ -117,7 +118,7 @@ def real(python: str = "") -> Space:
     return Space(axes, compatibility.constraints(world))
 
 
-def test_a_million_combinations() -> None:
+def test_pairs_of_a_million_combinations_need_hardly_more_cells_than_the_bound() -> None:
     space = real()
     assert space.raw >= 10**6
     chosen = covering.choose(space, "pairwise")
@@ -130,7 +131,7 @@ def test_a_million_combinations() -> None:
     assert len(chosen) <= 1.3 * max(by_axes.values())
 
 
-def test_too_many_for_all() -> None:
+def test_the_strategy_all_is_refused_for_too_many() -> None:
     with pytest.raises(BadInput, match="take pairwise"):
         covering.choose(real(), "all")
 
@@ -140,7 +141,7 @@ def test_an_empty_axis_chooses_nothing() -> None:
     assert covering.choose(Space({}, ()), "pairwise") == []
 
 
-def test_ends() -> None:
+def test_the_strategy_ends_takes_the_ends_of_each_axis() -> None:
     axes = {"torch": ("3", "2", "1"), "cuda": ("new", "old"), "python": ("b", "a")}
     not_new = forbidding(("torch", "cuda"), {("1", "new"), ("3", "old")})
     chosen = covering.choose(Space(axes, (not_new,)), "ends")

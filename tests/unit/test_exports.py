@@ -9,11 +9,11 @@ from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
 
-import hostile
 import jsonschema
 import pytest
 from click.testing import CliRunner, Result
 from junitparser import JUnitXml
+from pydantic import TypeAdapter
 
 from samcheck import paths
 from samcheck.__main__ import cli
@@ -25,6 +25,7 @@ from samcheck.report.exports import badge, json_document
 from samcheck.storage import results
 from samcheck.storage.index import parquet
 from samcheck.storage.index.check_rows import COLUMNS, rows
+from tests.unit import hostile
 
 PASSED = replace(
     hostile.RESULT,
@@ -63,7 +64,7 @@ def export(store: Path, name: str) -> bytes:
 
 @pytest.mark.parametrize("name", sorted(json_document.SHAPES))
 def test_the_published_schema_is_that_of_the_dataclasses(name: str) -> None:
-    published = (paths.CHECKOUT / "samcheck" / "schemas" / f"{name}.json").read_text()
+    published = (paths.ROOT / "samcheck" / "schemas" / f"{name}.json").read_text()
     assert json.loads(published) == json_document.schema(name), f"write it with `samcheck schema {name}`"
     assert json.loads(run("schema", name).stdout) == json.loads(published)
     jsonschema.Draft202012Validator.check_schema(json.loads(published))
@@ -74,14 +75,14 @@ def test_json_has_everything_and_fits_its_schema(store: Path) -> None:
     schema = jsonschema.Draft202012Validator(json_document.schema("export"))
     schema.validate(read)
     found, _ = results.load(store)
-    assert json_document.TypeAdapter(list[results.Stored]).validate_python(read["results"]) == found
+    assert TypeAdapter(list[results.Stored]).validate_python(read["results"]) == found
     read["results"][0]["result"]["checks"] = [{"check": "x", "group": "y", "outcome": "green"}]
     assert [error.validator for error in schema.iter_errors(read)] == ["enum"]
 
 
 def test_every_file_of_results_fits_its_schema(store: Path) -> None:
     schema = jsonschema.Draft202012Validator(json_document.schema("result"))
-    every = [*store.glob("*/*/*.json"), *(paths.CHECKOUT / "results").glob("*/*/*.json")]
+    every = [*store.glob("*/*/*.json"), *(paths.ROOT / "results").glob("*/*/*.json")]
     assert len(every) > 3
     for path in every:
         schema.validate(json.loads(path.read_bytes()))

@@ -19,6 +19,7 @@ from tests.faults import patching, runs, seed, table, trial, verdict
 from tests.faults.__main__ import select
 from tests.faults.catalogue import FAULTS
 from tests.faults.evidence import EVIDENCE
+from tests.faults.fault import Fault
 from tests.faults.table import CleanRun, Outcome, Report
 from tests.faults.verdict import Verdict
 
@@ -85,7 +86,7 @@ def test_baseline_must_be_green() -> None:
     assert verdict.not_green(attempt(5), 9.0)
 
 
-def test_selection() -> None:
+def test_faults_are_selected_by_kind_or_id() -> None:
     assert {fault.kind for fault in select(["precision"])} == {"precision"}
     assert len(select(["normalisation-*"])) >= 3
     assert len(select([])) == len(FAULTS) >= 45
@@ -94,7 +95,7 @@ def test_selection() -> None:
 
 
 @pytest.mark.parametrize("fault", FAULTS.values(), ids=lambda fault: fault.id)
-def test_every_fault_says_what_it_is(fault) -> None:
+def test_every_fault_says_what_it_is(fault: Fault) -> None:
     assert fault.title.endswith(".")
     assert fault.origin
     assert fault.evidence in EVIDENCE
@@ -102,7 +103,7 @@ def test_every_fault_says_what_it_is(fault) -> None:
 
 def test_suite_knows_of_no_fault() -> None:
     for folder in ("samcheck", "tests/suite"):
-        for path in (paths.CHECKOUT / folder).rglob("*.py"):
+        for path in (paths.ROOT / folder).rglob("*.py"):
             text = path.read_text(encoding="utf-8")
             assert not any(word in text for word in ("tests.faults", "tests/faults", seed.VARIABLE)), path
 
@@ -208,12 +209,12 @@ def test_telling_modules_come_first() -> None:
     assert runs.modules(shuffle=3) != runs.modules()
 
 
-def test_modules_of_some_groups() -> None:
+def test_modules_of_chosen_groups_run_alone() -> None:
     names = [Path(name).stem for name in runs.modules(groups=("memory", "leaks"))]
     assert names == ["test_keeping", "test_memory", "test_leaks"]
 
 
-def test_clean_runs_differ() -> None:
+def test_clean_runs_differ_in_threads_order_and_hashes() -> None:
     settings = runs.clean_settings(4, cpus=2)
     assert {setting.threads for setting in settings} == {1, 2}
     assert len({setting.hash_seed for setting in settings}) == len({each.shuffle for each in settings}) == 4

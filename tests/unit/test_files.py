@@ -8,10 +8,8 @@ import resource
 from collections.abc import Callable
 from pathlib import Path
 
-import made
 import pytest
 from click.testing import CliRunner
-from intruders import INTRUDERS, within
 
 from samcheck import files, matrix, paths, report
 from samcheck.__main__ import cli
@@ -26,6 +24,8 @@ from samcheck.matrix.selection import Choice
 from samcheck.run import records
 from samcheck.storage import disk_usage, left_out_cells, merge, results, runs
 from samcheck.storage.index import index
+from tests.unit import made
+from tests.unit.intruders import INTRUDERS, within
 
 each_intruder = pytest.mark.parametrize("intruder", INTRUDERS)
 
@@ -180,7 +180,7 @@ def test_a_matrix_that_is_no_file(path: str) -> None:
 @pytest.mark.parametrize(
     "content", [b"\xff", b"[" * 10**6, b"1" * 5000, b'{"a": NaN', b"", "[]".encode("utf-16")]
 )
-def test_json_that_cannot_be(content: bytes) -> None:
+def test_json_that_cannot_be_is_refused(content: bytes) -> None:
     with pytest.raises(ValueError, match=r"^") as refused:
         files.parsed_json(content if content[:2] != b"\xff\xfe" else b"\0" + content)
     assert "set_int_max" not in str(refused.value)
@@ -221,7 +221,7 @@ def test_a_name_as_long_as_names_may_be(tmp_path: Path) -> None:
     assert path.read_bytes() == b"x"
 
 
-def test_no_home(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_user_without_a_home_is_told_what_to_set(monkeypatch: pytest.MonkeyPatch) -> None:
     """A user without $HOME and without a line in /etc/passwd."""
     monkeypatch.delenv("HOME", raising=False)
     monkeypatch.setattr(os.path, "expanduser", lambda path: path)

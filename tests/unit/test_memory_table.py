@@ -3,11 +3,10 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-import made
-
 from samcheck import report
 from samcheck.guest.record import CellResult, CheckOutcome, CheckResult
 from samcheck.storage import results
+from tests.unit import made
 
 
 def result(*checks: CheckResult) -> CellResult:

@@ -6,7 +6,6 @@ import tempfile
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
-import made
 import pytest
 from click.testing import CliRunner, Result
 from hypothesis import given, settings
@@ -19,6 +18,7 @@ from samcheck.errors import BadInput
 from samcheck.guest.record import CellOutcome, CellResult
 from samcheck.matrix import LeftOut
 from samcheck.storage import left_out_cells, merge, results
+from tests.unit import made
 
 SEEN = replace(made.SEEN, device="cuda", gpu="NVIDIA H200", driver="580.1")
 RESULT = replace(made.RESULT, observed=SEEN)
@@ -171,7 +171,7 @@ def test_results_may_be_one_of_the_folders(tmp_path: Path) -> None:
 
 
 def test_the_results_of_this_repository_can_be_merged(tmp_path: Path) -> None:
-    merged = merge.merge([paths.CHECKOUT / "results"], tmp_path)
+    merged = merge.merge([paths.ROOT / "results"], tmp_path)
     assert merged.taken
     assert not merged.problems
 
@@ -313,7 +313,7 @@ def test_a_torn_note_of_what_was_left_out_is_a_problem(tmp_path: Path) -> None:
     assert "is not what a run writes" in run(one, two, "--results", tmp_path / "results").stderr
 
 
-def test_exit_codes(tmp_path: Path) -> None:
+def test_exit_codes_tell_failures_from_bad_files(tmp_path: Path) -> None:
     passed = shard(tmp_path / "shard-1", RESULT)
     failed = shard(
         tmp_path / "shard-2", replace(RESULT, cell=OTHER, outcome=CellOutcome.BUILD_FAILED, reason="no wheel")
@@ -368,7 +368,7 @@ def test_a_time_without_a_zone_is_one_of_utc(tmp_path: Path) -> None:
 
 
 def test_a_result_that_saw_no_machine_stays_under_the_device_that_it_lies_under(tmp_path: Path) -> None:
-    blind = replace(RESULT, observed=None, outcome="build-failed", reason="no wheel")
+    blind = replace(RESULT, observed=None, outcome=CellOutcome.BUILD_FAILED, reason="no wheel")
     one = shard(tmp_path / "one", blind)
     merged = merge.merge([one], tmp_path / "results")
     assert merged.problems == ()

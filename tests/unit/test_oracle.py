@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -34,7 +35,7 @@ def test_resampling_keeps_constants_and_averages_neighbours(old: int, new: int) 
     assert np.allclose(layers.resampling(old, old), np.eye(old))
 
 
-def test_doubling_by_resampling() -> None:
+def test_resampling_to_twice_the_size_interpolates() -> None:
     assert (layers.resampling(2, 4) @ [0.0, 4.0]).tolist() == [0.0, 1.0, 3.0, 4.0]
 
 
@@ -74,7 +75,7 @@ TRUTH = prediction(np.where(np.arange(192).reshape(3, 8, 8) % 8 < 4, -5.0, 5.0),
         (prediction(TRUTH.logits[::-1].swapaxes(1, 2), [0.5, 0.9, 0.7]), "masks disagree"),
     ],
 )
-def test_problems_are_told(found: Prediction, problem: str) -> None:
+def test_each_kind_of_deviation_is_told(found: Prediction, problem: str) -> None:
     tolerance = TOLERANCES["fp32"]
     text = tolerances.deviation(found, TRUTH, tolerance).problems(tolerance)
     assert problem in text if problem else not text
@@ -85,7 +86,7 @@ def test_every_precision_has_a_tolerance() -> None:
 
 
 @pytest.fixture
-def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.setenv(store.CACHE_VARIABLE, str(tmp_path / "cache"))
     store.folder.cache_clear()
     yield tmp_path / "cache"
@@ -115,12 +116,12 @@ def test_a_damaged_file_is_computed_again(cache: Path, damage: str) -> None:
     (path,) = cache.glob("*.npz")
     data = bytearray(path.read_bytes())
     data[400] ^= 1
-    damaged = {"truncated": data[:300], "flipped": data, "empty": b"", "text": b"<html>"}[damage]
-    path.write_bytes(damaged)
+    damaged = {"truncated": data[:300], "flipped": data, "empty": bytearray(), "text": bytearray(b"<html>")}
+    path.write_bytes(damaged[damage])
     assert store.features("a", pixels, lambda: np.arange(100.0) + 1)[0] == 1.0
 
 
-def test_old_files_go(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_the_newest_files_are_kept(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(store, "KEPT", 2)
     for index in range(4):
         store.features(str(index), np.zeros((1, 1, 3), np.uint8), lambda: np.ones(1))

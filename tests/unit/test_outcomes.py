@@ -6,7 +6,6 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
-import made
 import pytest
 
 from samcheck.guest.record import (
@@ -21,6 +20,7 @@ from samcheck.guest.record import (
     parameters_of,
 )
 from samcheck.storage import results
+from tests.unit import made
 
 
 def test_outcomes_of_a_check_are_parted() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +15,7 @@ from filelock import FileLock
 
 from samcheck import owned, paths
 from samcheck.analysis.bisect import state_file
+from samcheck.analysis.bisect.bisection import BisectionQuestion
 from samcheck.cells import Cell
 from samcheck.commands import interleave
 from samcheck.commands.disk import clean_command
@@ -169,7 +171,7 @@ def test_one_run_that_is_not_its_own(home: Path) -> None:
 
 def test_everything_that_is_made_is_its_own_at_once(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Also when it is killed right after."""
-    question = state_file.BisectionQuestion("test_x.py::t", "torch", (), (), (), 1, "venv", "0.1.0")
+    question = BisectionQuestion("test_x.py::t", "torch", (), (), (), 1, "venv", "0.1.0")
     made = [
         runs.open_folder(RUN, resume=False),
         state_file.open_folder(paths.RUNS, question, resume=False),
@@ -261,7 +263,7 @@ def test_half_removed_it_is_still_its_own(home: Path, monkeypatch: pytest.Monkey
     for name in "abc":
         put(run / name / "x")
     count = 0
-    really = owned.shutil.rmtree
+    really = shutil.rmtree
 
     def killed(path: str) -> None:
         nonlocal count
@@ -270,7 +272,7 @@ def test_half_removed_it_is_still_its_own(home: Path, monkeypatch: pytest.Monkey
             raise KeyboardInterrupt
         really(path)
 
-    monkeypatch.setattr(owned.shutil, "rmtree", killed)
+    monkeypatch.setattr(shutil, "rmtree", killed)
     with pytest.raises(KeyboardInterrupt):
         steps(**ALL)
     monkeypatch.undo()
@@ -296,7 +298,12 @@ def test_no_lock_is_taken_where_something_else_lies(kind: str, home: Path) -> No
     folder = venv.Venv().folder(cell, NOTHING)
     theirs, lock = put(home / "theirs"), Path(f"{folder}.lock")
     lock.parent.mkdir(parents=True)
-    {"link": lambda: lock.symlink_to(theirs), "folder": lock.mkdir, "fifo": lambda: os.mkfifo(lock)}[kind]()
+    make: dict[str, Callable[[], None]] = {
+        "link": lambda: lock.symlink_to(theirs),
+        "folder": lock.mkdir,
+        "fifo": lambda: os.mkfifo(lock),
+    }
+    make[kind]()
     signal.alarm(20)
     with pytest.raises(BuildFailed, match=r"\.lock is in the way"):
         venv.Venv().prepare(cell, NOTHING, home / "log")

@@ -8,11 +8,10 @@ import json
 import re
 import zlib
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-import hostile
-import made
 import pytest
 from click.testing import CliRunner
 
@@ -22,6 +21,7 @@ from samcheck.guest.record import CellResult, CheckOutcome, CheckResult, Series
 from samcheck.report import html, memory_curves, page_data, page_size
 from samcheck.storage import results
 from samcheck.storage.results import Stored
+from tests.unit import hostile, made
 
 CHECKS = [
     CheckResult(
@@ -104,8 +104,8 @@ def test_too_large_a_page_says_what_is_left_out(tmp_path: Path, monkeypatch: pyt
     assert packed(result, room=whole).left_out == ()
     assert packed(result, room=whole - 1).left_out == ("samples",)
     results.store(tmp_path / "results", result, "machine")
-    real, room = page_size.pack_to_fit, html.write(tmp_path / "page.html", [tmp_path / "results"]).size - 10
-    monkeypatch.setattr(page_size, "pack_to_fit", lambda *given: real(*given, room=room))
+    room = html.write(tmp_path / "page.html", [tmp_path / "results"]).size - 10
+    monkeypatch.setattr(page_size, "pack_to_fit", partial(page_size.pack_to_fit, room=room))
     html.write(tmp_path / "page.html", [tmp_path / "results"])
     assert "Left out, because the page would be too large: samples" in (tmp_path / "page.html").read_text()
 
@@ -197,8 +197,8 @@ def test_command_takes_several_folders_once_each(tmp_path: Path) -> None:
 
 
 def test_curves_grow_with_the_image_and_with_copies() -> None:
-    curves = {
-        (each["variant"], each["step"], each["copying"]): each["mib"] for each in memory_curves.curves()
+    curves: dict[tuple[object, ...], Any] = {
+        (curve["variant"], curve["step"], curve["copying"]): curve["mib"] for curve in memory_curves.curves()
     }
     automatic = curves["tiny", "automatic", False]
     assert automatic == sorted(automatic)

@@ -75,7 +75,7 @@ def run(suite: pytest.Pytester, *arguments: str) -> records.Journal:
     return intake.journal
 
 
-def test_outcomes(suite: pytest.Pytester) -> None:
+def test_every_way_a_check_may_end_has_its_outcome(suite: pytest.Pytester) -> None:
     journal = run(suite, "-m", "fast")
     found = {name.partition("::")[2]: result for name, result in journal.finished.items()}
     assert {name: result.outcome for name, result in found.items()} == {
@@ -104,7 +104,7 @@ def test_outcomes(suite: pytest.Pytester) -> None:
     assert journal.exit_status == 1
 
 
-def test_tiers(suite: pytest.Pytester) -> None:
+def test_the_full_tier_has_every_variant(suite: pytest.Pytester) -> None:
     assert "test_some.py::test_variants[vit_h]" in run(suite, "-m", "full").finished
 
 
@@ -201,7 +201,7 @@ def test_unknown_variant_is_a_usage_error(suite: pytest.Pytester) -> None:
 
 
 def test_defect_symptoms_compile_and_have_links() -> None:
-    from samcheck.guest.defects.watch import DEFECTS
+    from samcheck.guest.defects.catalogue import DEFECTS
 
     for defect in DEFECTS.values():
         assert defect.link.startswith("https://")

@@ -13,7 +13,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import hostile
 import pytest
 from click.testing import CliRunner, Result
 from hypothesis import given
@@ -28,6 +27,7 @@ from samcheck.storage import results
 from samcheck.storage.index import index, parquet, parts, tables
 from samcheck.storage.index.check_rows import rows
 from samcheck.storage.index.parts import Pack, Stamp
+from tests.unit import hostile
 
 pytest.importorskip("duckdb")
 
@@ -563,7 +563,7 @@ def test_environments_count_every_check_once(store: Path) -> None:
     assert counts == [0, len(hostile.CHECKS), len(PASSED.checks)]
 
 
-def test_slowest_and_longest(store: Path) -> None:
+def test_ready_questions_about_times_and_skips_are_answered(store: Path) -> None:
     assert [row["median_ms"] for row in ask(store, "slowest")] == [12.34, 12.34]
     assert len(ask(store, "longest")) == len(hostile.CHECKS)
     assert [row["environments"] for row in ask(store, "skipped")] == [2]
@@ -584,7 +584,7 @@ def test_differing_has_what_holds_here_and_fails_there(store: Path) -> None:
 # How it is shown.
 
 
-def test_csv_and_table(store: Path) -> None:
+def test_an_answer_as_csv_is_whole_and_as_a_table_is_cut(store: Path) -> None:
     done = query(store, "SELECT cell, metrics, seconds, NULL AS none, 3 AS three FROM checks", "--csv")
     read = list(csv.DictReader(io.StringIO(done.stdout, newline="")))
     assert {row["metrics"] for row in read} >= {"{}", '{"median_ms": 12.34}'}

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import made
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -12,6 +11,7 @@ from samcheck.guest.record import CellOutcome
 from samcheck.matrix import ranking, run_history
 from samcheck.matrix.ranking import Budget
 from samcheck.matrix.run_history import NONE, History
+from tests.unit import made
 
 FACTS = facts.load()
 CELLS = [
@@ -40,7 +40,7 @@ def test_what_was_tried_is_worth_less() -> None:
     assert [each.cell for each in ranking.rank([one, other], seen, FACTS)] == [other, one]
 
 
-def test_history_of_parts() -> None:
+def test_a_run_of_a_part_tells_nothing_about_a_whole_cell() -> None:
     """A run of one variant does not tell how long a cell takes, one of some groups not that it was tried."""
     whole = replace(made.RESULT, phases={"run": 120.0})
     assert (run_history.of([whole]).run_minutes, bool(run_history.of([whole]).tried)) == (

@@ -4,7 +4,6 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
-import made
 import pytest
 
 from samcheck import report
@@ -13,6 +12,7 @@ from samcheck.facts import load
 from samcheck.guest.record import CellResult, CheckOutcome, CheckResult
 from samcheck.report import recipes_table
 from samcheck.storage import results
+from tests.unit import made
 
 SEEN = replace(made.SEEN, python="3.13.0", torch="2.15.0+cu132")
 HALF = {"recipe": "half", "title": "model.half()", "claim": "faster", "says": "recipe"}
@@ -108,7 +108,9 @@ def test_the_exact_error_is_a_footnote() -> None:
         ((replace(WORKS, outcome=CheckOutcome.FAILED, reason="in teardown"),), "✗ broken"),
     ],
 )
-def test_verdicts(checks: tuple[CheckResult, ...], verdict: str) -> None:
+def test_the_verdict_on_a_recipe_follows_from_its_checks(
+    checks: tuple[CheckResult, ...], verdict: str
+) -> None:
     (tried,) = recipes_table.recipe_outcomes(result(*checks)).values()
     assert f"{recipes_table.SIGNS[tried.verdict]} {tried.verdict}" == verdict
 

@@ -9,19 +9,19 @@ from datetime import date
 from difflib import unified_diff
 from pathlib import Path
 
-import played_index
 import pytest
 from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from packaging.version import Version
-from played_index import HOST, Played, index
 
 from samcheck import facts
 from samcheck.commands.facts import facts_command
 from samcheck.errors import BadInput
 from samcheck.facts.refresh import proposal as refresh
 from samcheck.facts.refresh import simple_index
+from tests.unit import played_index
+from tests.unit.played_index import HOST, Played, index
 
 FACTS = facts.load()
 TODAY = date(2030, 1, 2)
@@ -94,8 +94,8 @@ def test_what_is_written_is_what_was_shown_and_comments_stay(played: Played, fol
     shown = ""
     for name in ("torch", "packages", "numpy"):
         old, new = before[f"{name}.toml"], (folder / f"{name}.toml").read_text(encoding="utf-8")
-        lines = [text.splitlines(keepends=True) for text in (old, new)]
-        shown += "".join(unified_diff(*lines, f"a/{name}.toml", f"b/{name}.toml"))
+        was, is_now = (text.splitlines(keepends=True) for text in (old, new))
+        shown += "".join(unified_diff(was, is_now, f"a/{name}.toml", f"b/{name}.toml"))
         comments = [line for line in old.splitlines() if line.startswith("#")]
         assert comments == [line for line in new.splitlines() if line.startswith("#")]
     assert shown == proposal.diff()
@@ -142,7 +142,7 @@ def test_which_torchvision_is_not_guessed_without_dates(folder: Path) -> None:
     assert f"torch 2.14.1 is left out: {why}" in proposal.notes
 
 
-def test_no_torchvision_yet(folder: Path, played: Played) -> None:
+def test_a_release_without_a_torchvision_yet_is_left_out(folder: Path, played: Played) -> None:
     forget(folder, "2.13.0")
     page = played.pages["torchvision"]
     played.pages["torchvision"] = [row for row in page if "0.28.0" not in str(row["filename"])]

@@ -10,25 +10,28 @@ from pathlib import Path
 import pytest
 
 from samcheck.environments import Ended
-from samcheck.guest.record import CheckResult, Series
+from samcheck.guest.record import CheckOutcome, CheckResult, Series
 from samcheck.run import repetitions
 
 BENCHMARK = CheckResult(
     "test_latency.py::test_encoder[tiny]",
     "latency",
-    "passed",
+    CheckOutcome.PASSED,
     series=[Series({"wall_ms": [1.0, 2.0, 9.0]}, 3, 1, "steady")],
     metrics={"median_ms": 2.0, "warm_ms": 5.0},
 )
-OTHER = CheckResult("test_shapes.py::test_shapes", "shapes", "passed")
+OTHER = CheckResult("test_shapes.py::test_shapes", "shapes", CheckOutcome.PASSED)
 
 
 def wrote(folder: Path, number: int, *checks: CheckResult, status: int | None = 0) -> None:
     """The journal of a pass that ran `checks`, to its end unless `status` is None."""
     events: list[dict[str, object]] = [
-        {"event": "collected", "checks": [asdict(replace(check, outcome="not-run")) for check in checks]},
-        *({"event": "finished", "result": asdict(check)} for check in checks),
+        {
+            "event": "collected",
+            "checks": [asdict(replace(check, outcome=CheckOutcome.NOT_RUN)) for check in checks],
+        },
     ]
+    events += [{"event": "finished", "result": asdict(check)} for check in checks]
     if status is not None:
         events.append({"event": "ended", "exit_status": status})
     lines = [json.dumps({"n": at, **event}) + "\n" for at, event in enumerate(events)]
@@ -118,12 +121,14 @@ def test_a_pass_that_did_not_come_to_a_benchmark_adds_nothing_to_it(tmp_path: Pa
 
 
 def test_checks_that_measure_nothing_are_those_of_the_first_pass(tmp_path: Path) -> None:
-    failed = replace(OTHER, outcome="failed", reason="elsewhere")
+    failed = replace(OTHER, outcome=CheckOutcome.FAILED, reason="elsewhere")
     assert joined(tmp_path, [OTHER, BENCHMARK], failed)[0] == OTHER
 
 
-@pytest.mark.parametrize("outcome", ["failed", "crashed", "timed-out"])
-def test_a_benchmark_has_passed_where_it_passed_in_every_process(tmp_path: Path, outcome: str) -> None:
+@pytest.mark.parametrize("outcome", [CheckOutcome.FAILED, CheckOutcome.CRASHED, CheckOutcome.TIMED_OUT])
+def test_a_benchmark_has_passed_where_it_passed_in_every_process(
+    tmp_path: Path, outcome: CheckOutcome
+) -> None:
     failed = replace(measured(5.0), outcome=outcome, reason="too slow", details="a traceback")
     (check,) = joined(tmp_path, [BENCHMARK], measured(3.0), failed)
     assert (check.outcome, check.reason) == (outcome, "in another process: too slow")

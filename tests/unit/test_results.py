@@ -5,7 +5,6 @@ import os
 from dataclasses import replace
 from pathlib import Path
 
-import made
 import pytest
 
 from samcheck import paths, report
@@ -22,8 +21,10 @@ from samcheck.guest.record import (
 )
 from samcheck.matrix import LeftOut
 from samcheck.report import fields, markdown, table_rows
+from samcheck.report.fields import SYMBOLS
 from samcheck.run import judge
 from samcheck.storage import results
+from tests.unit import made
 
 SEEN = replace(made.SEEN, torch_cuda="12.1", torchvision="0.19.1", numpy="2.4.6", segment_anything="1.0")
 CHECKS = [
@@ -60,7 +61,7 @@ RESULT = replace(
 )
 
 
-def test_round_trip(tmp_path: Path) -> None:
+def test_a_stored_result_is_read_as_it_was(tmp_path: Path) -> None:
     path = results.store(tmp_path, RESULT, "unused")
     assert path == tmp_path / "cpu-amd-epyc" / "none" / "torch2.4.1-cu121-py3.11.json"
     assert results.read(path) == RESULT
@@ -121,7 +122,7 @@ def test_unwritable_results_are_found_out_first(tmp_path: Path) -> None:
 
 
 def test_own_folders_are_not_published(tmp_path: Path) -> None:
-    text = f"{Path.home()}/.cache/x.py:1 {paths.CHECKOUT}/samcheck/y.py:2 /usr/lib/z.py:3"
+    text = f"{Path.home()}/.cache/x.py:1 {paths.ROOT}/samcheck/y.py:2 /usr/lib/z.py:3"
     bad = replace(CHECKS[0], outcome=CheckOutcome.FAILED, reason="boom", details=text)
     path = results.store(tmp_path, replace(RESULT, outcome=CellOutcome.FAILED, checks=[bad]), "unused")
     assert (
@@ -243,7 +244,7 @@ def test_every_field_that_is_not_green_has_a_footnote() -> None:
     outcomes = table.partition("### Outcomes")[2].partition("### Reasons")[0]
     lines = [line.strip("| ").split(" | ") for line in outcomes.splitlines() if line.startswith("| `torch")]
     assert [len(line) for line in lines] == [8, 8, 2]
-    told = [field for line in lines for field in line if field[0] in markdown.SYMBOLS.values()]
+    told = [field for line in lines for field in line if field[0] in SYMBOLS.values()]
     assert len(told) == 9
     for field in told:
         assert "✓ passed" in field or "<sup>" in field, field

@@ -5,18 +5,19 @@ from __future__ import annotations
 import io
 import zipfile
 from collections.abc import Callable
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import pytest
 import requests
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from played_index import JSON, Played, index
+from pypi_simple import PYPI_SIMPLE_ENDPOINT
 
 from samcheck.errors import EnvironmentUnavailable, SamcheckError
 from samcheck.facts.refresh import simple_index
 from samcheck.facts.refresh.remote import NoMetadata
 from samcheck.facts.refresh.simple_index import PackageIndex
+from tests.unit.played_index import JSON, Played, index
 
 Answer = Callable[[str], tuple[int, str, bytes]]
 
@@ -95,7 +96,7 @@ SECRET = st.text(st.sampled_from("abXY019%/@:#?"), min_size=6, max_size=20).map(
 @settings(max_examples=50)
 @given(SECRET, st.sampled_from([answer for _, answer in TROUBLES]))
 def test_credentials_go_to_their_host_and_into_no_message(secret: str, answer: Answer) -> None:
-    quoted = requests.utils.quote(secret, safe="")
+    quoted = quote(secret, safe="")
     played = Played()
     url = played.add("torch", "3.0.0", "cp312-cp312-manylinux_2_28_x86_64", ["numpy"])
     made = index(played, f"https://user:{quoted}@index.example/simple/?token={quoted}")
@@ -126,7 +127,7 @@ def test_credentials_go_to_their_host_and_into_no_message(secret: str, answer: A
         ({"PIP_INDEX_URL": "https://b/simple"}, "global.index-url='https://c/simple'\n", "https://b/simple"),
         ({}, "global.cert='/x'\nglobal.index-url='https://c/simple'\n", "https://c/simple"),
         ({}, "global.index-url='https://c'\ninstall.index-url='https://d'\n", "https://d"),
-        ({}, "global.extra-index-url='https://c'\n", simple_index.pypi_simple.PYPI_SIMPLE_ENDPOINT),
+        ({}, "global.extra-index-url='https://c'\n", PYPI_SIMPLE_ENDPOINT),
     ],
 )
 def test_index_is_the_one_that_is_configured(
@@ -156,6 +157,6 @@ def test_index_is_the_one_that_is_configured(
 )
 def test_which_pythons_a_wheel_fits(tag: str, requires: str | None, fitting: set[str]) -> None:
     played = Played()
-    played.add("x", "1.0", tag, [], **({"requires-python": requires} if requires else {}))
+    played.add("x", "1.0", tag, [], pythons=requires)
     (only,) = index(played).wheels("x")
     assert {f"3.{minor}" for minor in range(7, 14) if only.fits(f"3.{minor}")} == fitting

@@ -7,8 +7,6 @@ from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
-import hostile
-import made
 import pytest
 from click.testing import CliRunner
 
@@ -23,6 +21,7 @@ from samcheck.report.escaping import escape
 from samcheck.report.fields import Reason
 from samcheck.report.footnotes import Footnotes
 from samcheck.storage import left_out_cells, results
+from tests.unit import hostile, made
 
 
 def failed(name: str, reason: str) -> CheckResult:
@@ -139,7 +138,7 @@ def test_every_row_and_column_is_dated() -> None:
     assert (dated["dtype"], dated["imports"], dated["date"]) == ("2026-01-02", "2026-11-22", "2026-11-22")
 
 
-def test_pairs_that_were_tried() -> None:
+def test_pairs_that_were_tried_are_counted() -> None:
     built = replace(result("2.11.0", "cu130", "3.10"), outcome=CellOutcome.BUILD_FAILED)
     rows = [result("2.4.1", "cu121", "3.11"), result("2.0.1", "cu117", "3.9"), built]
     text = table(*rows).partition("### Which combinations were tried")[2]
@@ -177,7 +176,7 @@ def test_check_finds_a_stale_table_and_writes_nothing(tmp_path: Path) -> None:
         (tmp_path / name).write_text(right)
 
 
-def test_files_without_content_go(tmp_path: Path) -> None:
+def test_tables_without_content_are_removed(tmp_path: Path) -> None:
     path = results.store(tmp_path, hostile.RESULT, "unused")
     report.write(tmp_path)
     assert (tmp_path / report.RECIPES).exists()

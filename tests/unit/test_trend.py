@@ -7,7 +7,6 @@ import pytest
 from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
-from made import RESULT, SEEN
 
 from samcheck.analysis.compare import git_history
 from samcheck.analysis.compare.measures import LATENCY, OVERLAP
@@ -15,6 +14,7 @@ from samcheck.analysis.compare.statistics import Noise, Variance
 from samcheck.analysis.compare.trend import levels, trends
 from samcheck.commands.history import history_command
 from samcheck.guest.record import CellResult, CheckOutcome, CheckResult
+from tests.unit.made import RESULT, SEEN
 
 WOBBLE = (0.0, 0.004, -0.003, 0.002, -0.004, 0.001)
 

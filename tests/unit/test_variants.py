@@ -98,7 +98,7 @@ def test_checks_for_other_variants_are_not_there(suite: pytest.Pytester) -> None
 
 
 @pytest.mark.parametrize("name", ["", "My_Sam", "a b", "../x", "1st", "a-b"])
-def test_names_that_cannot_be(name: str) -> None:
+def test_names_that_cannot_be_are_refused(name: str) -> None:
     with pytest.raises(ValueError, match="needs a name of"):
         variants.register(Variant(name, 64, object))
 

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from samcheck.analysis.compare.measures import Family, Key, Measure
 from samcheck.analysis.compare.statistics import NOTHING_KNOWN, Noise, Variance, difference
-from samcheck.analysis.compare.verdicts import ALPHA, MeasurePair, Verdict, decide
-from samcheck.guest.record import CheckResult
+from samcheck.analysis.compare.verdicts import ALPHA, MeasurePair, NumberVerdict, Verdict, decide
+from samcheck.guest.record import CheckOutcome, CheckResult
 
 KEY = Key("test_latency.py::test_encoder[tiny-fp32]", "wall_ms")
 #: Plain numbers, of which more is worse, and a change of a quarter matters.
@@ -35,16 +35,16 @@ def decided(base: Measure | None, new: Measure | None, noise: Noise = QUIET, **f
 
 @pytest.mark.parametrize(("base", "new", "word"), [(True, False, "missing"), (False, True, "new")])
 def test_a_number_of_one_side_only_is_told_with_what_is_known_of_it(base: bool, new: bool, word: str) -> None:
-    check = CheckResult(KEY.check, "latency", "passed", "tiny", "fp32", "eager")
+    check = CheckResult(KEY.check, "latency", CheckOutcome.PASSED, "tiny", "fp32", "eager")
     only = measure(1.0, check=check)
     assert decided(only if base else None, only if new else None) == Verdict(
-        "a row", KEY, TIME, word, variant="tiny", precision="fp32", backend="eager"
+        "a row", KEY, TIME, NumberVerdict(word), variant="tiny", precision="fp32", backend="eager"
     )
 
 
-@pytest.mark.parametrize("check", [None, CheckResult(KEY.check, "latency", "passed")])
+@pytest.mark.parametrize("check", [None, CheckResult(KEY.check, "latency", CheckOutcome.PASSED)])
 def test_what_a_number_was_measured_with_is_empty_where_nobody_said_it(check: CheckResult | None) -> None:
-    assert decided(measure(1.0, check=check), None) == Verdict("a row", KEY, TIME, "missing")
+    assert decided(measure(1.0, check=check), None) == Verdict("a row", KEY, TIME, NumberVerdict.MISSING)
 
 
 @pytest.mark.parametrize(
@@ -82,7 +82,7 @@ def test_conditions_that_differ_are_named_one_by_one() -> None:
 
 def test_what_another_machine_makes_incomparable_are_times_and_not_exact_numbers() -> None:
     assert decided(measure(1.0), measure(9.0), incomparable_because="CPU a → b") == Verdict(
-        "a row", KEY, TIME, "not comparable", "CPU a → b"
+        "a row", KEY, TIME, NumberVerdict.NOT_COMPARABLE, "CPU a → b"
     )
     counts = measure(1.0, family=COUNT), measure(9.0, family=COUNT)
     assert decided(*counts, incomparable_because="CPU a → b").verdict == "regressed"

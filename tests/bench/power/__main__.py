@@ -65,7 +65,7 @@ def _peer(peer: Peer, found: Sequence[Table], some: Sequence[Table], ours: float
     """The same for a peer, as it is and at samcheck's rate of false alarms, or 1 % if that is less."""
     worst = sorted(_largest(peer, table) for table in found)
     tuned = worst[min(len(worst) - 1, int(len(worst) * (1 - max(ours, 0.01))))]
-    rates = {}
+    rates: dict[str, object] = {}
     for what, limit in (("as it is", peer.limit), ("at the same false alarms", max(tuned, 0.0))):
         shares = {}
         for size in SIZES:

@@ -62,10 +62,8 @@ class Table:
     def judged(self) -> dict[str, str]:
         """samcheck's verdict on each benchmark."""
         pairs = [
-            MeasurePair(
-                "", *(_measure(name, side) for side in self.sides[name]), NOTHING_KNOWN, in_turns=True
-            )
-            for name in self.names
+            MeasurePair("", _measure(name, base), _measure(name, new), NOTHING_KNOWN, in_turns=True)
+            for name, (base, new) in sorted(self.sides.items())
         ]
         return {each.key.check: each.verdict for each in verdicts.decide(pairs)}
 

@@ -1,6 +1,6 @@
 """Record A/A series: the suite's benchmarks in many fresh processes, with nothing changed between them.
 
-    python tests/bench/power/record.py INTERPRETER CONDITION PROCESSES FILE [--load N]
+    python -m tests.bench.power.record INTERPRETER CONDITION PROCESSES FILE [--load N]
 
 INTERPRETER is a cell's; with --load N that many processes compute beside it all the while. The file is what
 `nox -s power` evaluates.

@@ -124,6 +124,6 @@ class Table:
         pairs = []
         for name in self.names:
             key = Key(name, "wall_ms")
-            sides = [Measure(key, LATENCY, tuple(values(side))) for side in self.samples(name)]
-            pairs.append(MeasurePair("", *sides, self.noises[name]))
+            base, new = (Measure(key, LATENCY, tuple(values(side))) for side in self.samples(name))
+            pairs.append(MeasurePair("", base, new, self.noises[name]))
         return {each.key.check: each.verdict for each in verdicts.decide(pairs)}

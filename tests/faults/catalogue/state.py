@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Dict
 
 from ..fault import fault
 from ..patching import edit, find, replace
@@ -45,7 +45,7 @@ def image_known_by_its_corner() -> None:
 )
 def predictors_share_features() -> None:
     """All predictors of a process hold the features of the image that any of them saw last."""
-    held = {}
+    held: Dict[str, Any] = {}
 
     def get(self: Any) -> Any:
         return held.get("features")
@@ -62,7 +62,7 @@ def predictors_share_features() -> None:
 )
 def predictors_share_size() -> None:
     """All predictors of a process hold the size of the image that any of them saw last."""
-    held = {}
+    held: Dict[str, Any] = {}
 
     def get(self: Any) -> Any:
         return held.get("size")
