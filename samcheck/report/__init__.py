@@ -78,8 +78,8 @@ def documents(store: Path) -> dict[str, str]:
     known = facts.load()
     return {
         TABLE: markdown.document(rows, [*map(str, unreadable), *torn], left_out, known),
-        RECIPES: recipes_table.of_recipes(recipes, known),
-        MEMORY: memory_table.of_peaks(peaks),
+        RECIPES: recipes_table.document(recipes, known),
+        MEMORY: memory_table.document(peaks),
     }
 
 

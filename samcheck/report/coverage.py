@@ -43,9 +43,9 @@ def section(results: Sequence[CellResult], facts: Facts | None) -> list[str]:
 
 def _rows(axes: dict[str, tuple[str, ...]], coverage: Coverage) -> Iterator[list[str]]:
     for first, second in combinations(axes, 2):
-        covered = [pair for pair in coverage.covered if _of(pair, first, second)]
-        uncovered = [pair for pair in coverage.uncovered if _of(pair, first, second)]
-        impossible = [pair for pair in coverage.impossible if _of(pair, first, second)]
+        covered = [pair for pair in coverage.covered if _is_of_axes(pair, first, second)]
+        uncovered = [pair for pair in coverage.uncovered if _is_of_axes(pair, first, second)]
+        impossible = [pair for pair in coverage.impossible if _is_of_axes(pair, first, second)]
         named = ", ".join(_pair(pair) for pair in uncovered[:NAMED])
         more = f" and {len(uncovered) - NAMED} more" if len(uncovered) > NAMED else ""
         open_pairs = f"{len(uncovered)}: {named}{more}" if uncovered else "none"
@@ -54,7 +54,7 @@ def _rows(axes: dict[str, tuple[str, ...]], coverage: Coverage) -> Iterator[list
         yield [f"{first} × {second}", f"{len(covered)} of {len(covered) + len(uncovered)}", open_pairs, why]
 
 
-def _of(pair: Pair, first: str, second: str) -> bool:
+def _is_of_axes(pair: Pair, first: str, second: str) -> bool:
     return (pair[0][0], pair[1][0]) == (first, second)
 
 

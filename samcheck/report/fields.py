@@ -94,8 +94,12 @@ class Reason(NamedTuple):
         """``known [some-defect]``."""
         return f"{self.outcome} [{self.defect}]" if self.defect else self.outcome
 
+    @property
+    def explanation(self) -> str:
+        return f"{self.text} ({self.evidence})" if self.evidence else self.text
+
     def __str__(self) -> str:
-        return f"{self.head}: {self.text} ({self.evidence})" if self.evidence else f"{self.head}: {self.text}"
+        return f"{self.head}: {self.explanation}"
 
 
 #: Thousands of results have the same reasons: each is kept once.

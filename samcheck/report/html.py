@@ -57,7 +57,7 @@ def write(path: Path, folders: Sequence[Path], older: Iterable[results.Stored] =
         yield from _unique(chain(results.read_all(paths, unreadable), older))
         problems[:] = map(str, unreadable)
 
-    packed = page_size.fitting(all_results, _meta(now, problems), _blocks_without_room(paths))
+    packed = page_size.pack_to_fit(all_results, _meta(now, problems), _blocks_without_room(paths))
     if not packed.results:
         nothing = f"no results in {', '.join(map(str, folders))}: run `nox -s matrix` first"
         raise BadInput("\n".join([nothing, *problems]))
@@ -70,7 +70,7 @@ def _blocks_without_room(paths: Sequence[Path]) -> tuple[str, ...]:
     if len(paths) <= 10 * page_size.SAMPLE:
         return ()
     sample = paths[:: len(paths) // page_size.SAMPLE]
-    return page_size.hopeless(results.read_all(sample, []), len(sample) / len(paths))
+    return page_size.blocks_without_room(results.read_all(sample, []), len(sample) / len(paths))
 
 
 def _unique(every: Iterable[results.Stored]) -> Iterator[results.Stored]:

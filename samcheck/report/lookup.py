@@ -29,7 +29,7 @@ def cells(root: Path, name: str) -> list[Stored]:
     named = named or [path for path in paths.values() if path.stem.startswith((f"{name}+", f"{name}@"))]
     if not named:
         known = {path.stem for path in paths.values()}
-        raise BadInput(f"{root} holds no result of a cell {name!r}{_near(name, known, 'cells')}")
+        raise BadInput(f"{root} holds no result of a cell {name!r}{_known_names(name, known, 'cells')}")
     return [results.stored(path, results.read(path)) for path in sorted(named)]
 
 
@@ -60,7 +60,7 @@ def check(stored: Stored, id: str) -> CheckResult:
 
 def _no_check(stored: Stored, name: str) -> BadInput:
     known = [check.check for check in stored.result.checks]
-    return BadInput(f"{place(stored)} has no check {name!r}{_near(name, known, 'checks')}")
+    return BadInput(f"{place(stored)} has no check {name!r}{_known_names(name, known, 'checks')}")
 
 
 def place(stored: Stored) -> str:
@@ -68,7 +68,7 @@ def place(stored: Stored) -> str:
     return "/".join((stored.device, stored.driver, stored.result.name))
 
 
-def only(results: Sequence[Stored]) -> Stored:
+def single(results: Sequence[Stored]) -> Stored:
     """The one result.
 
     Raises:
@@ -79,7 +79,7 @@ def only(results: Sequence[Stored]) -> Stored:
     return results[0]
 
 
-def _near(name: str, known: Iterable[str], what: str) -> str:
+def _known_names(name: str, known: Iterable[str], what: str) -> str:
     """The nearest names as a hint, else some."""
     names = sorted(known)
     hint = did_you_mean(name, names, most=3, lead=": ")

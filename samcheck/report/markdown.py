@@ -7,16 +7,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from samcheck.facts import Facts
 from samcheck.guest.record import CellOutcome, CellResult, CheckOutcome
 from samcheck.matrix import LeftOut
-from samcheck.report import coverage, overview, table_rows
+from samcheck.report import coverage, overview
 from samcheck.report.escaping import escape, grid, row_name
 from samcheck.report.fields import SEVERITY, SYMBOLS, Column, Field, Reason
 from samcheck.report.footnotes import Footnotes
 from samcheck.report.table_rows import TIMED, TableRow, by_machine
-from samcheck.storage.results import Stored
 
+TITLE = "# Does Segment Anything work here?"
 INTRODUCTION = """\
-# Does Segment Anything work here?
-
 One row per environment that was really built and run. `passed` means every check of that group held;
 everything else has a reason below its table, under a mark that no other reason ever gets.
 
@@ -37,24 +35,13 @@ float64 computes, and nothing about the quality of masks. Written by `samcheck t
 NOT_RUN = f"{SYMBOLS[CheckOutcome.NOT_RUN]} {CheckOutcome.NOT_RUN}"
 
 
-def table(
-    results: Iterable[Stored],
-    problems: Sequence[str],
-    left_out: Sequence[LeftOut],
-    facts: Facts | None = None,
-) -> str:
-    """The whole document."""
-    return document(map(table_rows.row, results), problems, left_out, facts)
-
-
 def document(
     rows: Iterable[TableRow], problems: Sequence[str], left_out: Sequence[LeftOut], facts: Facts | None = None
 ) -> str:
-    """As `table`, from rows; with `facts`, also what they say of combinations that were not tried."""
+    """The whole document; with `facts`, also what they say of combinations that were not tried."""
     machines = list(by_machine(rows))
     sections = [_section(*machine, facts) for machine in machines]
-    title, _, meaning = INTRODUCTION.partition("\n\n")
-    parts = ["\n".join([title, "", *overview.lines(machines), meaning])]
+    parts = ["\n".join([TITLE, "", *overview.lines(machines), INTRODUCTION])]
     parts += sections or ["No results yet: run `nox -s matrix`.\n"]
     if left_out:
         lines = [f"- {escape(cell.id)}: {escape(cell.reason)}" for cell in left_out]
@@ -95,7 +82,7 @@ def _outcomes(rows: list[TableRow], notes: Footnotes) -> list[str]:
     for row in rows:
         sign = "✓" if row.result.outcome is CellOutcome.PASSED else "✗" if row.counts else "–"
         outcome = f"{sign} {row.result.outcome}{notes.mark([_reason(row)] if row.result.reason else [])}"
-        cells = [_cell(row.groups.get(column), column, row, notes) for column in columns]
+        cells = [_field_text(row.groups.get(column), column, row, notes) for column in columns]
         version = escape(row.result.samcheck)
         body.append([row_name(row.result), outcome, _counts(row), *cells, _date(row), version])
     newest = [max(_date(row) for row in rows if column in row.groups) for column in columns]
@@ -121,7 +108,7 @@ def _reason(row: TableRow) -> Reason:
     return Reason(row.result.outcome, None, row.result.reason)
 
 
-def _cell(field: Field | None, column: Column, row: TableRow, notes: Footnotes) -> str:
+def _field_text(field: Field | None, column: Column, row: TableRow, notes: Footnotes) -> str:
     if field is not None:
         return field.text + notes.mark(field.reasons)
     return f"{NOT_RUN}{notes.mark([_why_not_run(column, row)])}"
@@ -153,7 +140,7 @@ def _variants(rows: list[TableRow], notes: Footnotes) -> Iterator[str]:
         body = [
             [
                 row_name(row.result),
-                *(_cell(row.precisions.get(column), column, row, notes) for column in mine),
+                *(_field_text(row.precisions.get(column), column, row, notes) for column in mine),
             ]
             for row in with_it
         ]
@@ -167,7 +154,7 @@ def _variants(rows: list[TableRow], notes: Footnotes) -> Iterator[str]:
 
 def _shared(rows: list[TableRow]) -> list[str]:
     """What was found in all environments alike."""
-    facts = [_facts(row.result) for row in rows]
+    facts = [_environment(row.result) for row in rows]
     lines = [f"- {name}: {facts[0][name]}" for name in _alike(facts)]
     return [*lines, ""] if lines else []
 
@@ -178,7 +165,7 @@ def _alike(facts: list[dict[str, str]]) -> list[str]:
 
 def _observed(rows: list[TableRow]) -> list[str]:
     """What was found inside each environment, as far as it is not the same in all of them."""
-    facts = [_facts(row.result) for row in rows]
+    facts = [_environment(row.result) for row in rows]
     alike = _alike(facts)
     apart = [name for name in facts[0] if name not in alike]
     body = [
@@ -187,7 +174,7 @@ def _observed(rows: list[TableRow]) -> list[str]:
     return ["### What was observed", "", *grid(["cell", *apart], body), ""]
 
 
-def _facts(row: CellResult) -> dict[str, str]:
+def _environment(row: CellResult) -> dict[str, str]:
     observed = row.observed
     weights = ", ".join(f"{name}: {text}" for name, text in sorted(row.weights.items()))
 

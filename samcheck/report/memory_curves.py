@@ -21,12 +21,12 @@ def curves() -> list[dict[str, object]]:
         {"variant": variant, "step": step, "copying": copying, "sides": list(SIDES), "mib": mib}
         for variant in SHAPES
         for copying in (False, True)
-        for step, mib in _of(variant, copying).items()
+        for step, mib in _step_curves(variant, copying).items()
         if not copying or step != "encode"
     ]
 
 
-def _of(variant: str, copying: bool) -> dict[str, list[float]]:
+def _step_curves(variant: str, copying: bool) -> dict[str, list[float]]:
     images, prompts = AT_ONCE[VARIANT_TIERS[variant]]
     mib_by_step: dict[str, list[float]] = {step: [] for step in STEPS}
     for side in SIDES:

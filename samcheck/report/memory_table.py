@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from samcheck.guest.memory_model import STEPS
 from samcheck.guest.record import PRECISION_NAMES, VARIANT_TIERS, CellResult, CheckResult
 from samcheck.report.escaping import escape, grid, row_name
-from samcheck.report.table_rows import ResultEntry, bare, by_machine
+from samcheck.report.table_rows import ResultEntry, by_machine, without_checks
 from samcheck.storage.results import Stored
 
 GROUP = "peaks"
@@ -62,23 +62,18 @@ def peaks(stored: Stored) -> list[Peaks]:
     entry = Peaks(
         stored.device,
         stored.driver,
-        bare(result),
-        tuple(_rows(result)),
-        tuple(_elsewhere(result)),
+        without_checks(result),
+        tuple(_peak_rows(result)),
+        tuple(_other_backends(result)),
         tuple(_strategies(result)),
     )
     return [entry] if entry.lines or entry.others or entry.strategies else []
 
 
-def document(results: Iterable[Stored]) -> str:
-    """The whole document; empty where no result has a peak."""
-    return of_peaks(entry for stored in results for entry in peaks(stored))
-
-
-def of_peaks(peaks: Iterable[Peaks]) -> str:
-    """As `document`."""
+def document(every: Iterable[Peaks]) -> str:
+    """The whole document; empty where nothing was measured."""
     parts = []
-    for device, driver, group in by_machine(peaks):
+    for device, driver, group in by_machine(every):
         lines = [line for entry in group for line in entry.lines]
         if lines:
             parts += [f"## {escape(device)}, driver {escape(driver)}", "", *grid(HEADS, lines), ""]
@@ -92,9 +87,9 @@ def of_peaks(peaks: Iterable[Peaks]) -> str:
     return "\n".join([INTRODUCTION, *parts]) if parts else ""
 
 
-def _rows(result: CellResult) -> Iterator[list[str]]:
+def _peak_rows(result: CellResult) -> Iterator[list[str]]:
     checks = (check for check in result.checks if check.group == GROUP and check.precision)
-    for check in sorted(checks, key=_order):
+    for check in sorted(checks, key=_sort_key):
         for step in STEPS:
             if {f"{step}_{name}_mib" for name in ("allocated", "held", "counted")} <= check.metrics.keys():
                 yield [
@@ -105,10 +100,10 @@ def _rows(result: CellResult) -> Iterator[list[str]]:
                 ]
 
 
-def _elsewhere(result: CellResult) -> Iterator[list[str]]:
+def _other_backends(result: CellResult) -> Iterator[list[str]]:
     """Encoding by other backends than plain PyTorch."""
     checks = [check for check in result.checks if check.group == GROUP and check.metrics.keys() >= NEEDED]
-    for check in sorted(checks, key=_order):
+    for check in sorted(checks, key=_sort_key):
         held, plain = (check.metrics[f"encode_{name}_mib"] for name in ("held", "plain"))
         names = [f"`{result.cell.id}`", check.variant or "", check.backend or ""]
         yield [*names, f"{held:.0f}", f"{plain:.0f}", f"{held / plain:.2f}" if plain else "–"]
@@ -117,7 +112,7 @@ def _elsewhere(result: CellResult) -> Iterator[list[str]]:
 def _strategies(result: CellResult) -> Iterator[list[str]]:
     """The check group `recovery`: what became of each strategy under its limit."""
     checks = [check for check in result.checks if check.group == "recovery" and "recovers" in check.settings]
-    for check in sorted(checks, key=_order):
+    for check in sorted(checks, key=_sort_key):
         metrics, variant = check.metrics, check.variant or ""
         if not {"limit_mib", "need_mib"} <= metrics.keys():
             continue
@@ -137,7 +132,7 @@ def _strategies(result: CellResult) -> Iterator[list[str]]:
         ]
 
 
-def _order(check: CheckResult) -> tuple[int, int]:
+def _sort_key(check: CheckResult) -> tuple[int, int]:
     variants, precisions = list(VARIANT_TIERS), list(PRECISION_NAMES)
     variant, precision = check.variant or "", check.precision or ""
     return (

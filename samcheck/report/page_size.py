@@ -22,7 +22,7 @@ OLDER = "older runs"
 Key = tuple[str, ...]
 
 
-def hopeless(sample: Iterable[Stored], share: float, room: int = LARGEST_BYTES) -> tuple[str, ...]:
+def blocks_without_room(sample: Iterable[Stored], share: float, room: int = LARGEST_BYTES) -> tuple[str, ...]:
     """Blocks that have no room in the page of all results, of which `sample` is a `share`."""
     packer = Packer(room=10 * LARGEST_BYTES)
     for stored in sample:
@@ -37,7 +37,7 @@ def hopeless(sample: Iterable[Stored], share: float, room: int = LARGEST_BYTES) 
     return tuple(without)
 
 
-def fitting(
+def pack_to_fit(
     all_results: Callable[[], Iterable[Stored]],
     meta: Mapping[str, Any],
     without: tuple[str, ...] = (),
@@ -51,10 +51,10 @@ def fitting(
         BadInput: even then there are too many.
     """
     last: dict[Key, str] = {}
-    packed = page_data.pack(_noting(all_results(), last), meta, room, without)
+    packed = page_data.pack(_noting_last_runs(all_results(), last), meta, room, without)
     for step in ([OLDER] if len(last) < packed.results else []) + [REASONS]:
         if packed.size > room:
-            packed = page_data.pack(_newest(all_results(), last), meta, room, (*packed.left_out, step))
+            packed = page_data.pack(_newest_runs(all_results(), last), meta, room, (*packed.left_out, step))
     if packed.size > room:
         raise BadInput(
             f"{packed.results} results are too many for one page of {room // 1_000_000} MB: "
@@ -68,12 +68,12 @@ def _key(stored: Stored) -> Key:
     return stored.device, stored.driver, stored.result.name
 
 
-def _noting(results: Iterable[Stored], last: dict[Key, str]) -> Iterator[Stored]:
+def _noting_last_runs(results: Iterable[Stored], last: dict[Key, str]) -> Iterator[Stored]:
     """The results, and in `last` when the last run of each cell finished."""
     for stored in results:
         last[_key(stored)] = max(last.get(_key(stored), ""), stored.result.finished)
         yield stored
 
 
-def _newest(results: Iterable[Stored], last: Mapping[Key, str]) -> Iterator[Stored]:
+def _newest_runs(results: Iterable[Stored], last: Mapping[Key, str]) -> Iterator[Stored]:
     return (stored for stored in results if last[_key(stored)] == stored.result.finished)

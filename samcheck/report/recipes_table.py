@@ -10,17 +10,19 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 
-from samcheck.facts import Facts
+from packaging.version import Version
+
+from samcheck.facts import Facts, version_of
 from samcheck.guest.record import CellResult, CheckOutcome, CheckResult
 from samcheck.report.escaping import escape, grid, row_name
 from samcheck.report.fields import UNRECORDED, Reason
 from samcheck.report.footnotes import Footnotes
-from samcheck.report.table_rows import ResultEntry, bare, by_machine
+from samcheck.report.table_rows import ResultEntry, by_machine, without_checks
 from samcheck.storage.results import Stored
 
 GROUP = "recipes"
 #: Newer than every GPU that CUDA 11.7 has machine code for: Hopper.
-HOPPER = (9, 0)
+HOPPER = Version("9.0")
 
 INTRODUCTION = """\
 # Does what a deployment guide recommends work here?
@@ -143,20 +145,19 @@ def _note(name: str, check: CheckResult) -> Reason:
     return _reason(f"{name}, {outcome}", check.defect, text, evidence)
 
 
-def document(results: Iterable[Stored], facts: Facts) -> str:
-    """The whole document; empty where no result has tried a recipe."""
-    return of_recipes((entry for stored in results for entry in recipes(stored)), facts)
-
-
 def recipes(stored: Stored) -> list[RecipeResults]:
     """Those of one result; none where it has tried none."""
     outcomes = recipe_outcomes(stored.result)
-    return [RecipeResults(stored.device, stored.driver, bare(stored.result), outcomes)] if outcomes else []
+    return (
+        [RecipeResults(stored.device, stored.driver, without_checks(stored.result), outcomes)]
+        if outcomes
+        else []
+    )
 
 
-def of_recipes(recipes: Iterable[RecipeResults], facts: Facts) -> str:
-    """As `document`."""
-    sections = [_section(*machine) for machine in by_machine(recipes)]
+def document(every: Iterable[RecipeResults], facts: Facts) -> str:
+    """The whole document; empty where no recipe was tried."""
+    sections = [_section(*machine) for machine in by_machine(every)]
     return "\n".join([INTRODUCTION, *sections, *by_facts(facts)]) if sections else ""
 
 
@@ -183,7 +184,7 @@ def _section(device: str, driver: str, rows: list[RecipeResults]) -> str:
     notes = Footnotes()
     # In the order of the newest environment: older pytests put checks into another order.
     every = dict.fromkeys(key for row in reversed(rows) for key in row.outcomes)
-    keys = [key for key in every if _shown(key, rows)]
+    keys = [key for key in every if _has_row(key, rows)]
     heads = ["recipe", "claimed", *(_head(row.result) for row in rows)]
     body = [_row(key, [row.outcomes.get(key) for row in rows], notes) for key in keys]
     on_gpu = any(row.result.observed and row.result.observed.device == "cuda" for row in rows)
@@ -201,7 +202,7 @@ def _section(device: str, driver: str, rows: list[RecipeResults]) -> str:
     )
 
 
-def _shown(key: Key, rows: list[RecipeResults]) -> bool:
+def _has_row(key: Key, rows: list[RecipeResults]) -> bool:
     """Not a size of SAM that was nowhere tried, beside a row of the small one."""
     tried_with = {row.outcomes[key].verdict for row in rows if key in row.outcomes}
     return key[1] in SMALL or not tried_with <= {"not tried", "not run"}
@@ -254,23 +255,19 @@ def by_facts(facts: Facts) -> Iterator[str]:
     yield "## What samcheck's facts say of the guide's claims\n"
     yield (
         f"- Python 3.8 to 3.10 only: PyTorch {newest.version} has wheels for Python "
-        f"{', '.join(newest.pythons)}; the last release for Python 3.8 is {_last(facts, '3.8')}."
+        f"{', '.join(newest.pythons)}; the last release for Python 3.8 is {_last_release(facts, '3.8')}."
     )
     yield (
         f"- CUDA 11.7: the releases with such a build are {', '.join(row.version for row in of_11_7)}, "
-        f"and {_hopper(facts)} of these builds has machine code for Hopper or newer GPUs."
+        f"and {_hopper_builds(facts)} of these builds has machine code for Hopper or newer GPUs."
     )
 
 
-def _last(facts: Facts, python: str) -> str:
+def _last_release(facts: Facts, python: str) -> str:
     return [row.version for row in facts.releases if python in row.pythons][-1]
 
 
-def _hopper(facts: Facts) -> str:
-    builds = (_archs(release.build("cu117")) for release in facts.releases)
-    with_it = sum(any(arch >= HOPPER for arch in archs) for archs in builds)
-    return str(with_it) if with_it else "none"
-
-
-def _archs(build: object) -> Iterable[tuple[int, ...]]:
-    return [tuple(map(int, arch.split("."))) for arch in getattr(build, "archs", ())]
+def _hopper_builds(facts: Facts) -> str:
+    builds = filter(None, (release.build("cu117") for release in facts.releases))
+    with_hopper = sum(any(version_of(arch) >= HOPPER for arch in build.archs) for build in builds)
+    return str(with_hopper) if with_hopper else "none"

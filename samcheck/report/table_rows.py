@@ -60,7 +60,7 @@ class TableRow(ResultEntry):
 H = TypeVar("H", bound=ResultEntry)
 
 
-def bare(result: CellResult) -> CellResult:
+def without_checks(result: CellResult) -> CellResult:
     """What a `ResultEntry` keeps."""
     observed = result.observed and codec.replace(result.observed, packages={})
     return codec.replace(result, checks=[], observed=observed)
@@ -75,7 +75,7 @@ def row(stored: Stored) -> TableRow:
     return TableRow(
         stored.device,
         stored.driver,
-        bare(stored.result),
+        without_checks(stored.result),
         of_kinds(kinds, by_group),
         of_kinds(kinds, by_precision),
         counts,

@@ -246,7 +246,7 @@ def verdicts(attempts: Sequence[Attempt], check_timeout: float) -> list[CheckRes
     done = settled(attempts, check_timeout)
     merged: dict[str, CheckResult] = {}
     for result in _ever_collected(attempts):
-        merged[result.check] = done.get(result.check) or replace(result, reason=_stopped(attempts))
+        merged[result.check] = done.get(result.check) or replace(result, reason=_stop_reason(attempts))
     merged = {**merged, **{check: result for check, result in done.items() if check not in merged}}
     for attempt in attempts:
         merged.update({result.check: result for result in attempt.journal.broken})
@@ -258,6 +258,6 @@ def _ever_collected(attempts: Sequence[Attempt]) -> Iterator[CheckResult]:
         yield from attempt.journal.collected.values()
 
 
-def _stopped(attempts: Sequence[Attempt]) -> str:
+def _stop_reason(attempts: Sequence[Attempt]) -> str:
     ended = attempts[-1].ended
     return f"the suite stopped before: {ended}" if ended else "the run was interrupted"

@@ -64,8 +64,8 @@ def take(content: bytes) -> None:
     found, known = results.Stored("device", "none", result), facts.load()
     text = markdown.document([table_rows.row(found)], [], [], known)
     require(all(sign.isprintable() or sign == "\n" for sign in text), "the table can steer a terminal")
-    recipes_table.document([found], known)
-    memory_table.document([found])
+    recipes_table.document(recipes_table.recipes(found), known)
+    memory_table.document(memory_table.peaks(found))
     for name, write in exports.FORMATS.items():
         if name != "parquet":  # which is DuckDB's
             write([found], [], BytesIO())

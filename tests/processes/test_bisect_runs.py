@@ -112,12 +112,13 @@ def test_killed_bisect_goes_on_where_it_was(tmp_path: Path) -> None:
     os.kill(orchestrator.pid, signal.SIGKILL)
     orchestrator.wait()
     kept = [results.read(path) for path in (tmp_path / "run").glob("*/*/result.json")]
-    finished = sum(result.outcome != "build-failed" for result in kept)  # those are tried again
+    ended = [result for result in kept if result.outcome != "build-failed"]  # those are tried again
+    finished = len(ended)
     begun = len(log(tmp_path))
     done = bisect(tmp_path)
     assert done.end == Boundary(NOT_MADE - 1, FIRST_BAD, (NOT_MADE,))
     assert finished >= 2
-    assert sum(tried.resumed for _, tried in done.trail) == finished
-    runs = [tried for _, tried in done.trail if tried.result.outcome != "build-failed"]
+    assert sum(check_run.result in ended for _, check_run in done.trail) == finished
+    runs = [run for _, run in done.trail if run.result.outcome != "build-failed"]
     # The one that was running may run again, or was finished without its result: its journal is kept.
     assert begun + len(runs) - finished - 1 <= len(log(tmp_path)) <= begun + len(runs) - finished

@@ -25,7 +25,7 @@ from samcheck.errors import BadInput
 from samcheck.facts import load
 from samcheck.guest.record import CellOutcome, CellResult, CheckOutcome
 from samcheck.matrix import LeftOut
-from samcheck.report import exports, lookup, markdown, memory_table, recipes_table, terminal
+from samcheck.report import exports, lookup, markdown, memory_table, recipes_table, table_rows, terminal
 from samcheck.report.exports import github_workflow, json_document
 from samcheck.report.exports.csv_rows import FORMULA
 from samcheck.run import reproduce
@@ -134,9 +134,11 @@ def check_markdown(text: str) -> Seen:
 
 
 def documents(found: Stored, text: str) -> str:
-    table = markdown.table([found], [text], [LeftOut(text, text)])
-    peaks = memory_table.document([found]).removeprefix(memory_table.INTRODUCTION)  # has emphasis of its own
-    return table + peaks + recipes_table.document([found], load())
+    table = markdown.document(map(table_rows.row, [found]), [text], [LeftOut(text, text)])
+    peaks = memory_table.document(memory_table.peaks(found)).removeprefix(
+        memory_table.INTRODUCTION
+    )  # has emphasis of its own
+    return table + peaks + recipes_table.document(recipes_table.recipes(found), load())
 
 
 @each_text

@@ -105,7 +105,7 @@ def test_too_large_a_page_says_what_is_left_out(tmp_path: Path, monkeypatch: pyt
     assert packed(result, room=whole - 1).left_out == ("samples",)
     results.store(tmp_path / "results", result, "machine")
     room = html.write(tmp_path / "page.html", [tmp_path / "results"]).size - 10
-    monkeypatch.setattr(page_size, "fitting", partial(page_size.fitting, room=room))
+    monkeypatch.setattr(page_size, "pack_to_fit", partial(page_size.pack_to_fit, room=room))
     html.write(tmp_path / "page.html", [tmp_path / "results"])
     assert "Left out, because the page would be too large: samples" in (tmp_path / "page.html").read_text()
 
@@ -121,16 +121,16 @@ FAILED = replace(CHECKS[1], outcome=CheckOutcome.FAILED, reason="why it failed")
 def test_when_blocks_are_not_enough_older_runs_go_and_then_reasons() -> None:
     every = [stored(day, "older" * day) for day in range(1, 20)] + [stored(22, "the newest" * 9)]
     newest = page_data.pack(every[-1:], {}, without=page_data.EXPENDABLE).size
-    found = page_size.fitting(lambda: every, {}, room=newest)
+    found = page_size.pack_to_fit(lambda: every, {}, room=newest)
     assert found.left_out == (*page_data.EXPENDABLE, page_size.OLDER)
     assert (found.results, found.checks) == (1, 2)
-    found = page_size.fitting(lambda: every, {}, room=newest - 1)
+    found = page_size.pack_to_fit(lambda: every, {}, room=newest - 1)
     assert found.left_out[-2:] == (page_size.OLDER, page_data.REASONS)
     whys = unpacked(found.blocks["index"])[-1]["whys"]
     assert whys == [["passed", "", ""], ["failed", "", "why it failed"], ["known", "an-id", ""]]
     with pytest.raises(BadInput, match="1 results are too many for one page"):
-        page_size.fitting(lambda: every, {}, room=10)
-    alone = page_size.fitting(lambda: every[-1:], {}, room=newest - 1)
+        page_size.pack_to_fit(lambda: every, {}, room=10)
+    alone = page_size.pack_to_fit(lambda: every[-1:], {}, room=newest - 1)
     assert page_size.OLDER not in alone.left_out, "there were none"
 
 
@@ -142,7 +142,7 @@ def test_blocks_that_will_not_fit_are_not_begun() -> None:
     ]
     whole = len(page_data.pack(some, {}).blocks["numbers"]) * 10
     for room, without in ((whole * 2, ()), (whole * 0.8, ()), (whole * 0.5, ("samples", "numbers"))):
-        assert page_size.hopeless(some, 0.1, int(room)) == without
+        assert page_size.blocks_without_room(some, 0.1, int(room)) == without
 
 
 @pytest.mark.parametrize("name", hostile.TEXTS)

@@ -67,7 +67,8 @@ CRASHED = check("as_written", "int8", "crashed", reason="signal 11")
 
 
 def document(*checks: CheckResult) -> str:
-    return recipes_table.document([results.Stored("cpu", "none", result(*checks))], load())
+    stored = results.Stored("cpu", "none", result(*checks))
+    return recipes_table.document(recipes_table.recipes(stored), load())
 
 
 def row(text: str, start: str) -> str:
@@ -135,7 +136,7 @@ def test_a_cpu_claims_nothing_about_gpus() -> None:
     assert "(CPU)" in on_cpu
     assert "say nothing about GPUs" in on_cpu
     gpu = replace(result(BROKEN), observed=replace(SEEN, device="cuda", gpu="NVIDIA H200"))
-    on_gpu = recipes_table.document([results.Stored("nvidia-h200", "580", gpu)], load())
+    on_gpu = recipes_table.document(recipes_table.recipes(results.Stored("nvidia-h200", "580", gpu)), load())
     assert "(GPU)" in on_gpu
     assert "say nothing about GPUs" not in on_gpu
     assert "NVIDIA H200" in row(on_gpu, "recipe |")

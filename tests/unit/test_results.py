@@ -72,7 +72,7 @@ def test_a_run_of_some_variants_does_not_replace_one_of_all(tmp_path: Path) -> N
     whole = results.store(tmp_path, RESULT, "unused")
     part = results.store(tmp_path, replace(RESULT, variants=["vit_b"]), "unused")
     assert whole != part
-    assert "(only vit_b)" in markdown.table(results.load(tmp_path)[0], [], [])
+    assert "(only vit_b)" in markdown.document(map(table_rows.row, results.load(tmp_path)[0]), [], [])
 
 
 def test_a_run_of_some_groups_is_a_file_and_a_row_of_its_own(tmp_path: Path) -> None:
@@ -84,7 +84,7 @@ def test_a_run_of_some_groups_is_a_file_and_a_row_of_its_own(tmp_path: Path) -> 
     assert path.name == "torch2.4.1-cu121-py3.11+vit_h@recovery@peaks.json"
     assert results.read(whole) == RESULT
     assert results.read(path) == part
-    text = markdown.table(results.load(tmp_path)[0], [], [])
+    text = markdown.document(map(table_rows.row, results.load(tmp_path)[0]), [], [])
     heads, row = (
         next(line for line in text.splitlines() if line.startswith(start)).split(" | ")
         for start in ("| cell | outcome", "| `torch2.4.1-cu121-py3.11` (only vit_h; groups recovery, peaks)")
@@ -102,7 +102,7 @@ def test_why_a_run_has_nothing_of_a_variant() -> None:
     part = replace(RESULT, variants=["vit_h"], checks=[other], tier="full")
     few = replace(RESULT, groups=["imports"], checks=[replace(tiny, variant=None, precision=None)])
     rows = [results.Stored("cpu", "none", each) for each in (replace(RESULT, checks=[tiny]), part, few)]
-    text = markdown.table(rows, [], [])
+    text = markdown.document(map(table_rows.row, rows), [], [])
     assert "not-run: the run was asked for vit_h only" in text
     assert "not-run: the run was asked for imports only" in text
 
@@ -238,7 +238,9 @@ def test_every_field_that_is_not_green_has_a_footnote() -> None:
         phases={},
     )
     rows = [results.Stored("cpu", "none", each) for each in (broken, unbuilt)]
-    table = markdown.table(rows, [], [LeftOut("torch1.13.1-cu117-py3.8", "left out for a test")])
+    table = markdown.document(
+        map(table_rows.row, rows), [], [LeftOut("torch1.13.1-cu117-py3.8", "left out for a test")]
+    )
     outcomes = table.partition("### Outcomes")[2].partition("### Reasons")[0]
     lines = [line.strip("| ").split(" | ") for line in outcomes.splitlines() if line.startswith("| `torch")]
     assert [len(line) for line in lines] == [8, 8, 2]
@@ -266,7 +268,9 @@ HOSTILE = [
 def test_hostile_text_stays_text(text: str) -> None:
     bad = replace(CHECKS[0], outcome=CheckOutcome.FAILED, reason=text)
     row = replace(RESULT, outcome=CellOutcome.FAILED, reason=text, checks=[bad], weights={"tiny": text})
-    table = markdown.table([results.Stored(text, text, row)], [text], [LeftOut(text, text)])
+    table = markdown.document(
+        map(table_rows.row, [results.Stored(text, text, row)]), [text], [LeftOut(text, text)]
+    )
     assert "<script" not in table
     assert all(each.isprintable() or each == "\n" for each in table)
     grid = [line for line in table.splitlines() if line.startswith("| `torch")]

@@ -43,7 +43,7 @@ def test_a_run_of_some_groups_is_found_by_its_cell(tmp_path: Path) -> None:
     """And stands apart where there is a whole run too."""
     part = replace(hostile.RESULT, variants=["vit_b"], groups=["peaks", "recovery"])
     results.store(tmp_path, part, "unused")
-    assert lookup.place(lookup.only(lookup.cells(tmp_path, ID))) == (
+    assert lookup.place(lookup.single(lookup.cells(tmp_path, ID))) == (
         f"cpu-amd-epyc/none/{ID}+vit_b@peaks@recovery"
     )
     assert lookup.cells(tmp_path, f"{ID}+vit_b@peaks@recovery")
@@ -100,8 +100,8 @@ def test_one_of_several_devices_is_named_by_its_folder(store: Path) -> None:
     results.store(store, replace(hostile.RESULT, observed=other), "unused")
     assert len(lookup.cells(store, ID)) == 2
     with pytest.raises(BadInput, match=f"cpu-amd-epyc/none/{ID}, cpu-other/none/{ID}"):
-        lookup.only(lookup.cells(store, ID))
-    assert lookup.only(lookup.cells(store, f"cpu-other/none/{ID}")).device == "cpu-other"
+        lookup.single(lookup.cells(store, ID))
+    assert lookup.single(lookup.cells(store, f"cpu-other/none/{ID}")).device == "cpu-other"
 
 
 def test_repro_in_a_container() -> None:

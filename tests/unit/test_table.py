@@ -16,7 +16,7 @@ from samcheck.cells import Cell
 from samcheck.facts import load
 from samcheck.guest.record import CellOutcome, CellResult, CheckOutcome, CheckResult
 from samcheck.matrix import LeftOut
-from samcheck.report import markdown
+from samcheck.report import markdown, table_rows
 from samcheck.report.escaping import escape
 from samcheck.report.fields import Reason
 from samcheck.report.footnotes import Footnotes
@@ -34,7 +34,9 @@ def result(torch: str, cuda: str, python: str, *checks: CheckResult) -> CellResu
 
 
 def table(*found: CellResult) -> str:
-    return markdown.table([results.Stored("cpu", "none", each) for each in found], [], [], load())
+    return markdown.document(
+        map(table_rows.row, [results.Stored("cpu", "none", each) for each in found]), [], [], load()
+    )
 
 
 def test_a_new_reason_changes_no_other_line() -> None:
@@ -60,7 +62,7 @@ def test_the_first_lines_say_what_passed_where() -> None:
     bad = [result(f"1.{minor}.0", "cu117", "3.8") for minor in range(5)]
     found = [results.Stored("nvidia-h200", "580.1", each) for each in passed]
     found += [results.Stored("CPU of <b>mine</b>", "none", each) for each in (*bad, passed[0])]
-    lines = markdown.table(found, [], []).splitlines()
+    lines = markdown.document(map(table_rows.row, found), [], []).splitlines()
     assert lines[:2] == ["# Does Segment Anything work here?", ""]
     assert [line.strip("| ").split(" | ") for line in lines[4:6]] == [
         [
@@ -74,7 +76,7 @@ def test_the_first_lines_say_what_passed_where() -> None:
     ]
     assert lines[6] == ""
     assert "## nvidia-h200, driver 580.1" in lines
-    assert markdown.table([], [], []).splitlines()[2].startswith("One row per environment")
+    assert markdown.document([], [], []).splitlines()[2].startswith("One row per environment")
 
 
 def test_some_groups_that_held_are_no_environment_that_passed() -> None:

@@ -33,7 +33,7 @@ class CheckProber:
         kept = folder / "result.json"
         result = _stored_result(kept, candidate)
         if result is not None and not result.outcome.is_retried:
-            return CheckRun(result, built=(folder / "built").exists(), resumed=True)
+            return CheckRun(result, built=(folder / "built").exists())
         if self._is_new(candidate):
             folder.mkdir(parents=True, exist_ok=True)
             (folder / "built").touch()  # before: a killed start has built it all the same

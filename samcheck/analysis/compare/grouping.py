@@ -26,15 +26,11 @@ class SummaryLine:
 
     Attributes:
         what: e.g. ``all 6 fp16 benchmarks on torch2.13.0-cu130-py3.12``.
-        verdict: that all of them have.
         effect: ``+6.1% (+4.9% to +8.0%)``; empty where there is none.
-        members: what the line stands for.
     """
 
     what: str
-    verdict: str
     effect: str
-    members: tuple[str, ...]
     reason: str = ""
 
 
@@ -50,13 +46,13 @@ def lines(verdicts: Sequence[Verdict], wanted: NumberVerdict, most: float = math
     for verdict in verdicts:
         if verdict.verdict == wanted:
             row = verdict.row if wanted.is_change else ""
-            kinds.setdefault((verdict.family.name, _why(verdict), row), []).append(verdict)
-    return [_kind(group, wanted) for group in kinds.values()]
+            kinds.setdefault((verdict.family.name, _reason(verdict), row), []).append(verdict)
+    return [_kind(group) for group in kinds.values()]
 
 
-def _kind(group: Sequence[Verdict], wanted: NumberVerdict) -> SummaryLine:
+def _kind(group: Sequence[Verdict]) -> SummaryLine:
     """All of a kind, whatever else they do not have in common."""
-    line = _line(group, (), wanted, all_of_it=False)
+    line = _line(group, (), all_of_it=False)
     if len(group) == 1:
         return line
     rows = {verdict.row for verdict in group}
@@ -73,9 +69,9 @@ def _lines(verdicts: Sequence[Verdict], wanted: NumberVerdict) -> list[SummaryLi
     lines = []
     for features in _feature_sets():
         for group in _complete_groups(left, compared, features):
-            lines.append(_line(group, features, wanted, all_of_it=True))
+            lines.append(_line(group, features, all_of_it=True))
             left = [verdict for verdict in left if verdict not in group]
-    return lines + [_line([verdict], FEATURES, wanted, all_of_it=False) for verdict in left]
+    return lines + [_line([verdict], FEATURES, all_of_it=False) for verdict in left]
 
 
 def _feature_sets() -> Iterable[tuple[str, ...]]:
@@ -98,7 +94,7 @@ def _complete_groups(
 def _values(verdict: Verdict, features: tuple[str, ...]) -> tuple[str, ...]:
     return (
         verdict.family.name,
-        _why(verdict) if verdict.change is None else "",
+        _reason(verdict) if verdict.change is None else "",
         *(_feature(verdict, name) for name in features),
     )
 
@@ -109,24 +105,20 @@ def _feature(verdict: Verdict, name: str) -> str:
     return str(getattr(verdict, name))
 
 
-def _line(
-    group: Sequence[Verdict], features: tuple[str, ...], wanted: NumberVerdict, all_of_it: bool
-) -> SummaryLine:
+def _line(group: Sequence[Verdict], features: tuple[str, ...], all_of_it: bool) -> SummaryLine:
     first = group[0]
-    members = tuple(f"{verdict.row}: {verdict.key}" for verdict in group)
     if not all_of_it:
         what = f"{first.key} on {first.row}"
     else:
-        words = " ".join(
-            _feature(first, name) for name in features if name != "row" and _feature(first, name)
-        )
+        common = [_feature(first, name) for name in features if name != "row"]
         where = f" on {first.row}" if "row" in features else ""
-        what = f"all {len(group)} {words} {first.family.name} numbers{where}".replace("  ", " ")
-    reasons = {_why(verdict) for verdict in group}
-    return SummaryLine(what, wanted, effect(group), members, reasons.pop() if len(reasons) == 1 else "")
+        words = filter(None, ("all", str(len(group)), *common, first.family.name, "numbers"))
+        what = f"{' '.join(words)}{where}"
+    reasons = {_reason(verdict) for verdict in group}
+    return SummaryLine(what, effect(group), reasons.pop() if len(reasons) == 1 else "")
 
 
-def _why(verdict: Verdict) -> str:
+def _reason(verdict: Verdict) -> str:
     """The reason, where the numbers do not say it."""
     return verdict.reason if verdict.interval is None else ""
 

@@ -34,11 +34,11 @@ def write_annotations(
 
 def annotation(title: str, message: str) -> str:
     """An error that GitHub shows; nothing in the texts starts another command."""
-    name = _data(title).replace(":", "%3A").replace(",", "%2C")
-    return f"::error title={name}::{_data(message)}\n"
+    name = _escaped(title).replace(":", "%3A").replace(",", "%2C")
+    return f"::error title={name}::{_escaped(message)}\n"
 
 
-def _data(text: str) -> str:
+def _escaped(text: str) -> str:
     return visible(text).replace("%", "%25")  # one line: there is no other sign to escape
 
 
@@ -73,7 +73,7 @@ def write_summary(results: Iterable[Stored], unreadable: Sequence[UnreadableFile
     head = [f"## Segment Anything: {passed} of {len(rows)} cells passed", ""]
     failed = ["### What did not pass", "", *reasons, ""] if reasons else []
     table = grid(["cell", "device", "driver", "outcome", "checks"], rows)
-    stream.write(_within([*head, *failed, *table], SUMMARY_LIMIT - SPARE))
+    stream.write(_limited([*head, *failed, *table], SUMMARY_LIMIT - SPARE))
 
 
 def _row(stored: Stored) -> list[str]:
@@ -85,7 +85,7 @@ def _row(stored: Stored) -> list[str]:
     return [*map(escape, names), f"{sign} {result.outcome}", ", ".join(counts) or "none"]
 
 
-def _within(lines: list[str], limit: int) -> bytes:
+def _limited(lines: list[str], limit: int) -> bytes:
     """As many of the lines as fit, and how many do not."""
     size = 0
     kept: list[str] = []
