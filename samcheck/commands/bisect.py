@@ -106,7 +106,7 @@ def bisect_command(
 
     Builds about log2 of the values between --good and --bad as environments, and runs the one check in them.
     Stored results of this device are used where there are any, and never replaced. Ends with 0 where the
-    first bad value was found, with 1 where it could not be with_verdict.
+    first bad value was found, with 1 where it could not be told.
     """
     _require_held(axis, held, any_python)
     past = _of_this_device(results)
