@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from samcheck.cells import Cell
 from samcheck.facts import Facts, compatibility
 from samcheck.facts.compatibility import Obstacle
+from samcheck.facts.schema import ObstacleKind
 from samcheck.guest.record import CellOutcome, CellResult, CheckOutcome
 from samcheck.storage.results import Stored
 
@@ -73,11 +74,11 @@ def _of(cell: Cell, result: CellResult, facts: Facts, against: tuple[Obstacle, .
     yield from _archs(cell, result, facts)
 
 
-def _works(result: CellResult, kind: str) -> str:
+def _works(result: CellResult, kind: ObstacleKind) -> str:
     """What was seen, where it shows that an obstacle of `kind` is none; else empty."""
-    if kind == "run" and result.outcome is CellOutcome.PASSED:
+    if kind is ObstacleKind.RUN and result.outcome is CellOutcome.PASSED:
         return "it passed"
-    if kind != "install" or not result.outcome.was_built:
+    if kind is not ObstacleKind.INSTALL or not result.outcome.was_built:
         return ""
     outcomes = _imports(result)
     if CheckOutcome.PASSED not in outcomes or any(outcome.is_failure for outcome in outcomes):

@@ -41,7 +41,7 @@ def export_command(name: str, output: Path, only: tuple[str, ...], results: Path
 
     Files that are no results are said, and make the exit code 2; the others are exported all the same.
     """
-    problems: list[str] = []
+    problems: list[store.UnreadableFile] = []
     with _opened(output) as stream:
         exports.FORMATS[name](_chosen(results, only, problems), problems, stream)
     for problem in problems:
@@ -50,7 +50,7 @@ def export_command(name: str, output: Path, only: tuple[str, ...], results: Path
         sys.exit(BadInput.exit_code)
 
 
-def _chosen(results: Path, only: tuple[str, ...], problems: list[str]) -> Iterator[Stored]:
+def _chosen(results: Path, only: tuple[str, ...], problems: list[store.UnreadableFile]) -> Iterator[Stored]:
     """The results whose cell's id fits one of the patterns.
 
     Raises:

@@ -26,15 +26,15 @@ class Footnotes:
         self._marks: dict[str, str] = {}
         self._taken: set[str] = set()
         self._reasons: dict[str, dict[Reason, None]] = {}
-        self._said: dict[tuple[Reason, ...], str] = {}
+        self._superscripts: dict[tuple[Reason, ...], str] = {}
 
     def mark(self, reasons: Iterable[Reason]) -> str:
         """What is put behind a word; the rows of thousands of results have the same reasons."""
         key = tuple(reasons)
-        if key not in self._said:
+        if key not in self._superscripts:
             marks = {self._mark(reason) for reason in key}
-            self._said[key] = f" <sup>{', '.join(sorted(marks))}</sup>" if marks else ""
-        return self._said[key]
+            self._superscripts[key] = f" <sup>{', '.join(sorted(marks))}</sup>" if marks else ""
+        return self._superscripts[key]
 
     def lines(self) -> list[str]:
         """The notes: bad ones first, then by their text."""

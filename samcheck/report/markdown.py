@@ -38,10 +38,13 @@ NOT_RUN = f"{SYMBOLS[CheckOutcome.NOT_RUN]} {CheckOutcome.NOT_RUN}"
 
 
 def table(
-    found: Iterable[Stored], problems: Sequence[str], left_out: Sequence[LeftOut], facts: Facts | None = None
+    results: Iterable[Stored],
+    problems: Sequence[str],
+    left_out: Sequence[LeftOut],
+    facts: Facts | None = None,
 ) -> str:
     """The whole document."""
-    return document(map(table_rows.row, found), problems, left_out, facts)
+    return document(map(table_rows.row, results), problems, left_out, facts)
 
 
 def document(
@@ -54,7 +57,7 @@ def document(
     parts = ["\n".join([title, "", *overview.lines(machines), meaning])]
     parts += sections or ["No results yet: run `nox -s matrix`.\n"]
     if left_out:
-        lines = [f"- {escape(each.id)}: {escape(each.reason)}" for each in left_out]
+        lines = [f"- {escape(cell.id)}: {escape(cell.reason)}" for cell in left_out]
         parts.append("\n".join(["## Left out of the last run", "", *lines, ""]))
     if problems:
         lines = [f"- {escape(problem)}" for problem in problems]
@@ -87,21 +90,21 @@ def _section(device: str, driver: str, rows: list[TableRow], facts: Facts | None
 def _outcomes(rows: list[TableRow], notes: Footnotes) -> list[str]:
     """A row for each environment, and one that says how old the newest answer in each column is."""
     columns = _columns(row.groups for row in rows)
-    heads = ["cell", "outcome", "checks", *(escape(where.title) for where in columns), "date", "samcheck"]
+    heads = ["cell", "outcome", "checks", *(escape(column.title) for column in columns), "date", "samcheck"]
     body = []
     for row in rows:
         sign = "✓" if row.result.outcome is CellOutcome.PASSED else "✗" if row.counts else "–"
         outcome = f"{sign} {row.result.outcome}{notes.mark([_reason(row)] if row.result.reason else [])}"
-        cells = [_cell(row.groups.get(where), where, row, notes) for where in columns]
+        cells = [_cell(row.groups.get(column), column, row, notes) for column in columns]
         version = escape(row.result.samcheck)
         body.append([row_name(row.result), outcome, _counts(row), *cells, _date(row), version])
-    newest = [max(_date(row) for row in rows if where in row.groups) for where in columns]
+    newest = [max(_date(row) for row in rows if column in row.groups) for column in columns]
     last = ["newest answer", "", "", *newest, max(map(_date, rows)), ""]
     return grid(heads, [*body, last] if len(rows) > 1 else body)
 
 
 def _columns(rows: Iterable[Mapping[Column, Field]]) -> list[Column]:
-    return sorted({where for row in rows for where in row}, key=lambda each: each.order)
+    return sorted({column for row in rows for column in row}, key=lambda column: column.order)
 
 
 def _counts(row: TableRow) -> str:
@@ -118,20 +121,20 @@ def _reason(row: TableRow) -> Reason:
     return Reason(row.result.outcome, None, row.result.reason)
 
 
-def _cell(field: Field | None, where: Column, row: TableRow, notes: Footnotes) -> str:
+def _cell(field: Field | None, column: Column, row: TableRow, notes: Footnotes) -> str:
     if field is not None:
         return field.text + notes.mark(field.reasons)
-    return f"{NOT_RUN}{notes.mark([_why_not_run(where, row)])}"
+    return f"{NOT_RUN}{notes.mark([_why_not_run(column, row)])}"
 
 
-def _why_not_run(where: Column, row: TableRow) -> Reason:
+def _why_not_run(column: Column, row: TableRow) -> Reason:
     """Why a row has nothing in a column."""
     result = row.result
     if not row.counts:
         return _reason(row)
-    if where.variant and result.variants and where.variant not in result.variants:
+    if column.variant and result.variants and column.variant not in result.variants:
         return _not_run(f"the run was asked for {', '.join(result.variants)} only")
-    if result.groups and where.group not in result.groups:  # a variant's field is of all groups
+    if result.groups and column.group not in result.groups:  # a variant's field is of all groups
         return _not_run(f"the run was asked for {', '.join(result.groups)} only")
     of = f" with {', '.join(result.variants)} only" if result.variants else ""
     return _not_run(f"not part of the {result.tier} tier{of} of samcheck {result.samcheck}, which ran this")
@@ -144,14 +147,17 @@ def _not_run(why: str) -> Reason:
 def _variants(rows: list[TableRow], notes: Footnotes) -> Iterator[str]:
     """A table for each variant, of the cells that have checks of it; why the others have none below it."""
     columns = _columns(row.precisions for row in rows)
-    for variant in dict.fromkeys(where.variant for where in columns):
-        mine = [where for where in columns if where.variant == variant]
+    for variant in dict.fromkeys(column.variant for column in columns):
+        mine = [column for column in columns if column.variant == variant]
         with_it = [row for row in rows if not row.precisions.keys().isdisjoint(mine)]
         body = [
-            [row_name(row.result), *(_cell(row.precisions.get(where), where, row, notes) for where in mine)]
+            [
+                row_name(row.result),
+                *(_cell(row.precisions.get(column), column, row, notes) for column in mine),
+            ]
             for row in with_it
         ]
-        heads = ["cell", *(escape(where.precision) for where in mine)]
+        heads = ["cell", *(escape(column.precision) for column in mine)]
         yield from (f"### {escape(variant)} by precision", "", *grid(heads, body), "")
         without = [row for row in rows if row.precisions.keys().isdisjoint(mine)]
         if without:
@@ -182,23 +188,23 @@ def _observed(rows: list[TableRow]) -> list[str]:
 
 
 def _facts(row: CellResult) -> dict[str, str]:
-    seen = row.observed
+    observed = row.observed
     weights = ", ".join(f"{name}: {text}" for name, text in sorted(row.weights.items()))
 
     def show(value: object) -> str:
         return escape(str(value)) if value else "–"
 
     return {
-        "device": show(seen and (seen.gpu if seen.device == "cuda" else seen.cpu)),
-        "cores": show(seen and seen.cpu_count),
-        "driver": show(seen and seen.driver),
-        "Python": show(seen and seen.python),
-        "PyTorch": show(seen and seen.torch),
-        "CUDA": show(seen and seen.torch_cuda),
-        "cuDNN": show(seen and seen.cudnn),
-        "torchvision": show(seen and seen.torchvision),
-        "NumPy": show(seen and seen.numpy),
-        "segment-anything": show(seen and seen.segment_anything),
+        "device": show(observed and (observed.gpu if observed.device == "cuda" else observed.cpu)),
+        "cores": show(observed and observed.cpu_count),
+        "driver": show(observed and observed.driver),
+        "Python": show(observed and observed.python),
+        "PyTorch": show(observed and observed.torch),
+        "CUDA": show(observed and observed.torch_cuda),
+        "cuDNN": show(observed and observed.cudnn),
+        "torchvision": show(observed and observed.torchvision),
+        "NumPy": show(observed and observed.numpy),
+        "segment-anything": show(observed and observed.segment_anything),
         "weights": show(weights),
         "environment": show(row.environment.kind),
         "why this environment": show(row.environment.why),
@@ -209,13 +215,13 @@ def _facts(row: CellResult) -> dict[str, str]:
 def _latencies(rows: list[TableRow]) -> list[str]:
     """Median milliseconds of encoder, decoder and the whole way, where they were measured."""
     timed = {row_name(row.result): row.timed for row in rows if row.timed}
-    keys = sorted({key for found in timed.values() for key in found}, key=lambda key: _latency_order(*key))
+    keys = sorted({key for times in timed.values() for key in times}, key=lambda key: _latency_order(*key))
     if not keys:
         return []
     heads = ["cell", *(f"{escape(f'{variant} {precision}')}<br>{part}" for variant, precision, part in keys)]
     body = [
-        [name, *(f"{found[key]:.1f}" if key in found else "–" for key in keys)]
-        for name, found in timed.items()
+        [name, *(f"{times[key]:.1f}" if key in times else "–" for key in keys)]
+        for name, times in timed.items()
     ]
     return [
         "### Latency, median in ms",

@@ -53,13 +53,13 @@ class Peaks(ResultEntry):
 
     lines: Sequence[Sequence[str]]
     others: Sequence[Sequence[str]]
-    tried: Sequence[Sequence[str]]
+    strategies: Sequence[Sequence[str]]
 
 
 def peaks(stored: Stored) -> list[Peaks]:
     """One, or none where nothing was measured."""
     result = stored.result
-    found = Peaks(
+    entry = Peaks(
         stored.device,
         stored.driver,
         bare(result),
@@ -67,28 +67,28 @@ def peaks(stored: Stored) -> list[Peaks]:
         tuple(_elsewhere(result)),
         tuple(_strategies(result)),
     )
-    return [found] if found.lines or found.others or found.tried else []
+    return [entry] if entry.lines or entry.others or entry.strategies else []
 
 
-def document(found: Iterable[Stored]) -> str:
+def document(results: Iterable[Stored]) -> str:
     """The whole document; empty where no result has a peak."""
-    return of_peaks(each for stored in found for each in peaks(stored))
+    return of_peaks(entry for stored in results for entry in peaks(stored))
 
 
-def of_peaks(every: Iterable[Peaks]) -> str:
+def of_peaks(peaks: Iterable[Peaks]) -> str:
     """As `document`."""
     parts = []
-    for device, driver, group in by_machine(every):
-        lines = [line for each in group for line in each.lines]
+    for device, driver, group in by_machine(peaks):
+        lines = [line for entry in group for line in entry.lines]
         if lines:
             parts += [f"## {escape(device)}, driver {escape(driver)}", "", *grid(HEADS, lines), ""]
-        others = [line for each in group for line in each.others]
+        others = [line for entry in group for line in entry.others]
         if others:
             parts += [f"### {ELSEWHERE}, {escape(device)}", "", *grid(ELSEWHERE_HEADS, others), ""]
-        tried = [line for each in group for line in each.tried]
-        if tried:
+        strategies = [line for entry in group for line in entry.strategies]
+        if strategies:
             parts += [f"### {STRATEGIES}, {escape(device)}", "", STRATEGIES_TEXT, ""]
-            parts += [*grid(STRATEGIES_HEADS, tried), ""]
+            parts += [*grid(STRATEGIES_HEADS, strategies), ""]
     return "\n".join([INTRODUCTION, *parts]) if parts else ""
 
 
@@ -107,7 +107,7 @@ def _rows(result: CellResult) -> Iterator[list[str]]:
 
 def _elsewhere(result: CellResult) -> Iterator[list[str]]:
     """Encoding by other backends than plain PyTorch."""
-    checks = [each for each in result.checks if each.group == GROUP and each.metrics.keys() >= NEEDED]
+    checks = [check for check in result.checks if check.group == GROUP and check.metrics.keys() >= NEEDED]
     for check in sorted(checks, key=_order):
         held, plain = (check.metrics[f"encode_{name}_mib"] for name in ("held", "plain"))
         names = [f"`{result.cell.id}`", check.variant or "", check.backend or ""]
@@ -116,10 +116,10 @@ def _elsewhere(result: CellResult) -> Iterator[list[str]]:
 
 def _strategies(result: CellResult) -> Iterator[list[str]]:
     """The check group `recovery`: what became of each strategy under its limit."""
-    checks = [each for each in result.checks if each.group == "recovery" and "recovers" in each.settings]
+    checks = [check for check in result.checks if check.group == "recovery" and "recovers" in check.settings]
     for check in sorted(checks, key=_order):
-        seen, variant = check.metrics, check.variant or ""
-        if not {"limit_mib", "need_mib"} <= seen.keys():
+        metrics, variant = check.metrics, check.variant or ""
+        if not {"limit_mib", "need_mib"} <= metrics.keys():
             continue
         strategy = (
             f"encoder in {check.precision}"
@@ -131,9 +131,9 @@ def _strategies(result: CellResult) -> Iterator[list[str]]:
             escape(variant),
             escape(strategy),
             escape(check.settings["recovers"]),
-            f"{seen['limit_mib']:.0f} of {seen['need_mib']:.0f}",
-            f"× {seen['seconds_ratio']:.2f}" if "seconds_ratio" in seen else "–",
-            *(f"{seen[name]:.3f}" if name in seen else "–" for name in ("least_iou", "median_iou")),
+            f"{metrics['limit_mib']:.0f} of {metrics['need_mib']:.0f}",
+            f"× {metrics['seconds_ratio']:.2f}" if "seconds_ratio" in metrics else "–",
+            *(f"{metrics[name]:.3f}" if name in metrics else "–" for name in ("least_iou", "median_iou")),
         ]
 
 
@@ -150,9 +150,9 @@ def _figures(check: CheckResult, step: str) -> list[str]:
     tensors, process, counted = (
         check.metrics[f"{step}_{name}_mib"] for name in ("allocated", "held", "counted")
     )
-    where = check.settings.get(step, "")
+    place = check.settings.get(step, "")
     return [
-        f"{step}, {escape(where)}",
+        f"{step}, {escape(place)}",
         f"{tensors:.0f}",
         f"{process:.0f}",
         f"{counted:.0f}",

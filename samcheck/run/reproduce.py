@@ -32,12 +32,12 @@ def line(result: CellResult, check: CheckResult) -> str:
     if result.environment.kind == "docker":
         on_gpu = result.observed is not None and result.observed.device == "cuda"
         inside = substitute(words, *confinement.MOUNTS)
-        made = shell_command.quoted(shell_command.docker(_image(result), inside, on_gpu=on_gpu))
+        command = shell_command.quoted(shell_command.docker(_image(result), inside, on_gpu=on_gpu))
     else:
-        made = shell_command.process(_python(result), substitute(words, str(paths.CHECKOUT), ".", "."))
-    if not made.isprintable():  # a result file that somebody else wrote
+        command = shell_command.process(_python(result), substitute(words, str(paths.CHECKOUT), ".", "."))
+    if not command.isprintable():  # a result file that somebody else wrote
         raise BadInput("a name in this result has characters that no command line should hold")
-    return made
+    return command
 
 
 def _require_in_suite(check: str) -> None:

@@ -72,10 +72,10 @@ def _place(trace: TracebackType | None) -> str:
     frames = traceback.extract_tb(trace)
     if not frames:
         return ""
-    own = [each for each in frames if Path(each.filename).is_relative_to(_PACKAGE)]
-    last = (own or frames)[-1]
+    own_frames = [frame for frame in frames if Path(frame.filename).is_relative_to(_PACKAGE)]
+    last = (own_frames or frames)[-1]
     path = Path(last.filename)
-    name = path.relative_to(_PACKAGE.parent) if own else path.name
+    name = path.relative_to(_PACKAGE.parent) if own_frames else path.name
     return f" ({name}:{last.lineno}, in {last.name})"
 
 

@@ -26,7 +26,7 @@ from samcheck.analysis.compare.statistics import (
     size,
     within,
 )
-from samcheck.analysis.compare.verdicts import MeasurePair, decide
+from samcheck.analysis.compare.verdicts import MeasurePair, NumberVerdict, decide
 from samcheck.cells import Cell
 from samcheck.commands.compare import compare_command, noise_command
 from samcheck.guest.record import CellResult, CheckOutcome, CheckResult, Series
@@ -206,7 +206,7 @@ def test_many_alike_are_one_line() -> None:
         *(bench(f"{n}-{p}", *slowed(0.06 if p == "fp16" else 0)) for n in names for p in ("fp32", "fp16"))
     )
     comparison = compare([base], [new], lambda _: _Everywhere(QUIET))
-    lines = grouping.lines(comparison.verdicts, "regressed")
+    lines = grouping.lines(comparison.verdicts, NumberVerdict.REGRESSED)
     assert [(line.what, line.effect) for line in lines] == [
         ("all 3 fp16 latency numbers", "+6.0% (+6.0% to +6.0%)")
     ]

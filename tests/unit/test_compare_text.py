@@ -13,6 +13,7 @@ from samcheck.analysis.compare import compare, grouping, noise
 from samcheck.analysis.compare.comparison_text import markdown
 from samcheck.analysis.compare.measures import Key
 from samcheck.analysis.compare.statistics import Noise, Variance
+from samcheck.analysis.compare.verdicts import NumberVerdict
 from samcheck.guest.record import CellResult, CheckOutcome, CheckResult
 from tests.unit.made import RESULT, SEEN
 
@@ -89,13 +90,13 @@ def test_what_nobody_can_act_on_is_a_line_for_each_kind() -> None:
     base = result(*(check(name, held_mib=1, encode_held_mib=100.0) for name in names))
     slower = [check(name, encode_held_mib=100.0 + 2 * at) for at, name in enumerate(names)]
     comparison = compare([base], [result(*slower)], nothing_known)
-    (line,) = grouping.lines(comparison.verdicts, "ambiguous", grouping.MOST)
+    (line,) = grouping.lines(comparison.verdicts, NumberVerdict.AMBIGUOUS, grouping.MOST)
     where = "on torch2.4.1-cu121-py3.11, such as test_x.py::test_n1 encode_held_mib:"
     assert line.what == f"11 resident memory numbers {where}"
     assert line.effect == "+12.0% (+2.0% to +22.0%)"
     assert len(line.members) == 11
     assert "nothing is known of the noise" in line.reason
-    assert len(grouping.lines(comparison.verdicts, "ambiguous")) == 11
+    assert len(grouping.lines(comparison.verdicts, NumberVerdict.AMBIGUOUS)) == 11
     few, whole = markdown(comparison), markdown(comparison, everything=True)
     assert (few.count("? ambiguous"), whole.count("? ambiguous")) == (1, 11)
 

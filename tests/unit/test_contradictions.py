@@ -18,6 +18,7 @@ from samcheck.cells import Cell
 from samcheck.commands.facts import facts_command
 from samcheck.facts import Facts
 from samcheck.facts.compatibility import Obstacle
+from samcheck.facts.schema import ObstacleKind
 from samcheck.guest.record import CellOutcome, CheckOutcome, CheckResult, FailureCause
 from samcheck.storage import results
 from samcheck.storage.results import Stored
@@ -55,7 +56,7 @@ def stored(
 
 def against(kind: str) -> Callable[[Cell, Facts], tuple[Obstacle, ...]]:
     def obstacles(cell: Cell, known: Facts) -> tuple[Obstacle, ...]:
-        return (Obstacle("some-rule", kind, "it cannot be", ("relmd",)),) if kind else ()
+        return (Obstacle("some-rule", ObstacleKind(kind), "it cannot be", ("relmd",)),) if kind else ()
 
     return obstacles
 

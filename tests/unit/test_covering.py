@@ -13,10 +13,11 @@ from samcheck import facts
 from samcheck.errors import BadInput
 from samcheck.facts import compatibility
 from samcheck.facts.compatibility import Constraint, Obstacle
+from samcheck.facts.schema import ObstacleKind
 from samcheck.matrix import covering, pair_coverage
 from samcheck.matrix.space import Pair, Space
 
-NO = Obstacle("some-rule", "install", "these two do not go together", ("somewhere",))
+NO = Obstacle("some-rule", ObstacleKind.INSTALL, "these two do not go together", ("somewhere",))
 
 
 def forbidding(axes: tuple[str, ...], rows: set[tuple[str, ...]]) -> Constraint:

@@ -15,6 +15,7 @@ from pydantic import ValidationError
 
 from samcheck import facts
 from samcheck.errors import BadInput
+from samcheck.facts.schema import ObstacleKind
 
 FACTS = facts.load()
 ROWS = [(name, row) for name in facts.TABLES for row in getattr(FACTS, name)]
@@ -71,6 +72,7 @@ def test_releases_are_consistent(release: facts.Release) -> None:
     assert set(release.pythons) | set(release.torch_only) <= PYTHONS
     assert not set(release.pythons) & set(release.torch_only)
     assert release.numpy2 == (Version(release.version) >= Version("2.3"))
+    assert (release.platform == "manylinux_2_28") == (Version(release.version) >= Version("2.7"))
 
 
 def test_releases_stand_in_order_and_later_ones_never_have_an_older_torchvision() -> None:
@@ -219,22 +221,24 @@ def test_rules_are_found_by_id() -> None:
         FACTS.rule("numpy3")
 
 
-def named_rules() -> set[tuple[str, str]]:
+def named_rules() -> set[tuple[str, ObstacleKind]]:
     """Rule and kind of every obstacle that the program can raise by itself."""
     rules = set()
     for module in ("compatibility", "gpu_support"):
         tree = ast.parse((facts.FOLDER / f"{module}.py").read_text(encoding="utf-8"))
         for node in ast.walk(tree):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Obstacle":
-                words = [str(word.value) for word in node.args[:2] if isinstance(word, ast.Constant)]
-                rules.add((words[0], words[1]))
+                rule, kind = node.args[:2]
+                assert isinstance(rule, ast.Constant)
+                assert isinstance(kind, ast.Attribute)
+                rules.add((str(rule.value), ObstacleKind[kind.attr]))
     return rules
 
 
 def test_every_rule_that_the_program_names_is_among_the_facts() -> None:
     """And has the kind it is used with, or is softened."""
     for rule, kind in named_rules():
-        assert kind in (FACTS.rule(rule).kind, "soft", "doubt"), rule
+        assert kind in (FACTS.rule(rule).kind, ObstacleKind.SOFT, ObstacleKind.DOUBT), rule
 
 
 def test_rules_say_whether_they_are_checked() -> None:

@@ -56,7 +56,8 @@ def stored(result: CellResult, text: str = "cpu") -> Stored:
 
 def export(name: str, *rows: Stored, problems: tuple[str, ...] = ()) -> bytes:
     stream = io.BytesIO()
-    exports.FORMATS[name](iter(rows), list(problems), stream)
+    unreadable = [results.UnreadableFile(text, text) for text in problems]
+    exports.FORMATS[name](iter(rows), unreadable, stream)
     return stream.getvalue()
 
 

@@ -12,6 +12,7 @@ from samcheck.errors import BadInput
 from samcheck.facts import Release, gpu_support
 from samcheck.facts.compatibility import Obstacle
 from samcheck.facts.gpu_support import GpuDevice, Machine
+from samcheck.facts.schema import ObstacleKind
 from tests.unit.small_world import WORLD, build
 
 FACTS = facts.load()
@@ -276,7 +277,7 @@ def test_a_driver_as_new_as_the_builds_cuda_compiles_its_ptx_for_a_newer_gpu(
 
 
 def test_what_limits_and_what_is_in_doubt_keeps_nothing_from_running() -> None:
-    kinds = ("install", "run", "host", "soft", "doubt", "choice")
+    kinds = [kind for kind in ObstacleKind if kind is not ObstacleKind.FOR]
     obstacles = gpu_support.hard([Obstacle("any", kind, "") for kind in kinds])
     assert [obstacle.kind for obstacle in obstacles] == ["install", "run", "host", "choice"]
 

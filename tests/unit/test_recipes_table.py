@@ -61,7 +61,7 @@ NOT_TRIED = check(
     "tensorrt",
     "skipped",
     reason="no GPU",
-    settings={"recipe": "tensorrt", "title": "trtexec", "verdict": "not tried: no GPU"},
+    settings={"recipe": "tensorrt", "title": "trtexec", "verdict": "not tried"},
 )
 CRASHED = check("as_written", "int8", "crashed", reason="signal 11")
 
@@ -110,7 +110,7 @@ def test_the_exact_error_is_a_footnote() -> None:
 def test_the_verdict_on_a_recipe_follows_from_its_checks(
     checks: tuple[CheckResult, ...], verdict: str
 ) -> None:
-    (tried,) = recipes_table.tried(result(*checks)).values()
+    (tried,) = recipes_table.recipe_outcomes(result(*checks)).values()
     assert f"{recipes_table.SIGNS[tried.verdict]} {tried.verdict}" == verdict
 
 

@@ -2,11 +2,13 @@ from __future__ import annotations
 
 import json
 import tempfile
+from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
 
+from samcheck import files
 from samcheck.environments import EndCause, Ended
 from samcheck.guest import journal as guest_journal
 from samcheck.guest.record import DETAILS_LIMIT, CheckOutcome, CheckResult
@@ -186,3 +188,167 @@ def test_the_end_of_an_attempt_is_read_from_its_file(tmp_path: Path) -> None:
     assert read.output.endswith("the end")
     assert len(read.output) == DETAILS_LIMIT
     assert records.read_attempt(tmp_path / "j", tmp_path / "absent", tmp_path / "absent").ended is None
+
+
+def running(started: float, ended_at: float, ended: Ended) -> CheckResult:
+    """What is said of the check that ran when the suite ended."""
+    journal = Journal(collected={ONE.check: ONE}, running=(ONE.check, started))
+    (result,) = records.verdicts([Attempt(journal, ended, ended_at, "last words")], LIMIT)
+    return result
+
+
+def test_a_check_that_died_took_as_long_as_it_was_seen_to_run() -> None:
+    assert running(5.0, 6.23456, Ended(None, "SIGSEGV")).seconds == 1.235
+    assert running(5.0, 4.9, Ended(None, "SIGSEGV")).seconds == 0.0
+
+
+def test_the_time_limit_is_met_a_little_before_it_because_the_guest_measures_it() -> None:
+    late = running(0.0, records.TIMEOUT_SLACK * LIMIT, Ended(1))
+    assert (late.outcome, late.reason) == (CheckOutcome.TIMED_OUT, "stopped at its time limit of 100 s")
+    early = running(0.0, records.TIMEOUT_SLACK * LIMIT - 1, Ended(1))
+    assert (early.outcome, early.reason) == (CheckOutcome.CRASHED, "the interpreter died: exit status 1")
+
+
+def test_a_module_whose_import_kills_the_interpreter_is_a_crash_beside_its_checks() -> None:
+    journal = Journal(importing="test_dtype.py")
+    died = Attempt(journal, Ended(None, "SIGSEGV"), 1.0, "last words")
+    assert records.verdicts([died], LIMIT) == [
+        CheckResult(
+            "test_dtype.py",
+            "dtype",
+            CheckOutcome.CRASHED,
+            reason="the interpreter died while it was imported: SIGSEGV",
+            details="last words",
+        )
+    ]
+
+
+def test_a_suite_that_stops_between_two_checks_was_stopped_by_the_first_of_them() -> None:
+    """Whatever it reported of itself; the defect that it met does not explain this."""
+    known = replace(ONE, outcome=CheckOutcome.KNOWN, reason="so", defect="a-defect", evidence="shown")
+    journal = Journal(collected={ONE.check: ONE, TWO.check: TWO}, finished={ONE.check: known})
+    first, second = records.verdicts([attempt(journal, Ended(3))], LIMIT)
+    assert first == replace(
+        ONE,
+        outcome=CheckOutcome.CRASHED,
+        reason="the suite ended behind it, before all checks had run: exit status 3",
+        details="last words",
+    )
+    assert second == replace(TWO, reason="the suite stopped before: exit status 3")
+
+
+def test_a_check_that_was_not_run_says_how_the_last_start_ended() -> None:
+    journal = Journal(collected={TWO.check: TWO})
+    first = attempt(journal, Ended(3))
+    assert [each.reason for each in records.verdicts([first, attempt(journal, None)], LIMIT)] == [
+        "the run was interrupted"
+    ]
+    assert [each.reason for each in records.verdicts([attempt(journal, None), first], LIMIT)] == [
+        "the suite stopped before: exit status 3"
+    ]
+
+
+def fed(*events: Mapping[str, object]) -> Journal:
+    journal = Journal()
+    for number, event in enumerate(events):
+        journal.feed(json.dumps({"n": number, **event}).encode())
+    return journal
+
+
+def test_a_module_is_being_imported_until_checks_are_collected() -> None:
+    importing: dict[str, object] = {"event": "importing", "module": "test_dtype.py"}
+    assert fed(importing).importing == "test_dtype.py"
+    assert fed(importing, {"event": "collected", "checks": []}) == Journal(lines=2)
+
+
+def test_a_module_that_could_not_be_imported_is_a_failed_check_of_its_name() -> None:
+    event = {
+        "event": "not-collected",
+        "module": "test_dtype.py",
+        "group": "dtype",
+        "reason": NMS,
+        "details": "a traceback",
+    }
+    assert fed(event).broken == [
+        CheckResult(
+            "test_dtype.py",
+            "dtype",
+            CheckOutcome.FAILED,
+            reason=f"the module cannot be imported: {NMS}",
+            details="a traceback",
+        )
+    ]
+
+
+@pytest.mark.parametrize(
+    "line", [b"", b"{", b"[]", b"3", b'{"n": 0}', b'{"event": "started", "n": 0}', b"[" * 100_000]
+)
+def test_a_damaged_line_is_noted_and_those_behind_it_are_read(line: bytes) -> None:
+    journal = Journal()
+    journal.feed(line)
+    assert journal.torn is True
+    journal.feed(b'{"event": "ended", "exit_status": 0, "n": 1}')
+    assert (journal.exit_status, journal.lines) == (0, 2)
+
+
+def test_a_record_may_be_larger_than_files_that_people_write(tmp_path: Path) -> None:
+    record = written(finish_two=True, end=True)[1]
+    (tmp_path / "j").write_bytes(record[:-1] + b" " * files.LARGEST + b"\n")
+    assert records.read(tmp_path / "j").complete
+
+
+def test_a_start_with_a_torn_record_counts_as_interrupted(tmp_path: Path) -> None:
+    """What can be read of it is kept, and the rest runs again."""
+    lines = written()[1].splitlines(keepends=True)
+    (tmp_path / "j").write_bytes(b"".join(lines[1:]))
+    (tmp_path / "e").write_text(json.dumps({"exit_code": 1, "signal": "", "cause": "", "at": 12.5}))
+    torn = records.read_attempt(tmp_path / "j", tmp_path / "e", tmp_path / "o")
+    assert torn == Attempt(torn.journal, None, 12.5, "")
+    assert not torn.complete
+    assert outcomes(torn) == {ONE.check: "passed", TWO.check: "not-run"}
+
+
+def test_a_record_with_something_else_in_its_place_is_torn(tmp_path: Path) -> None:
+    (tmp_path / "j").mkdir()
+    assert records.read(tmp_path / "j") == Journal(torn=True)
+    assert records.read(tmp_path / "absent") == Journal()
+
+
+@pytest.mark.parametrize(
+    ("note", "ended", "at"),
+    [
+        ({"exit_code": 3, "signal": "", "cause": "", "at": 1}, Ended(3), 1.0),
+        (
+            {"exit_code": None, "signal": "SIGKILL", "cause": "no progress", "at": 2.5},
+            Ended(None, "SIGKILL", EndCause.NO_PROGRESS),
+            2.5,
+        ),
+        ({"exit_code": None, "signal": "", "cause": "a whim", "at": 2.5}, None, 0.0),
+        ({"exit_code": 3}, None, 0.0),
+        ("nothing", None, 0.0),
+    ],
+)
+def test_a_note_of_an_end_that_cannot_be_read_is_none(
+    tmp_path: Path, note: object, ended: Ended | None, at: float
+) -> None:
+    (tmp_path / "e").write_text(json.dumps(note))
+    read = records.read_attempt(tmp_path / "absent", tmp_path / "e", tmp_path / "absent")
+    assert (read.ended, read.ended_at) == (ended, at)
+
+
+def test_what_the_guest_printed_may_be_any_bytes(tmp_path: Path) -> None:
+    (tmp_path / "o").write_bytes(b"caf\xe9 \xc3\xa9")
+    assert records.tail(tmp_path / "o") == "caf\N{REPLACEMENT CHARACTER} é"
+
+
+@pytest.mark.parametrize(
+    ("check", "group"),
+    [
+        ("test_dtype.py::test_naive_cast[tiny-fp16]", "dtype"),
+        ("test_dtype.py", "dtype"),
+        ("test_test_x.py::test_y.py::z", "test_x"),
+        ("dtype", "dtype"),
+    ],
+)
+def test_a_check_has_the_group_that_its_module_is_named_for(check: str, group: str) -> None:
+    assert records.group_of_check(check) == group

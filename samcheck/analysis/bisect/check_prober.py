@@ -26,7 +26,7 @@ class CheckProber:
 
     settings: Settings
     folder: Path
-    shown: Display
+    run_display: Display
 
     def __call__(self, candidate: Candidate, number: int) -> CheckRun:
         folder = self.folder / candidate.cell.id / str(number)
@@ -51,7 +51,7 @@ class CheckProber:
             return False  # its result will say so
 
     def _run(self, candidate: Candidate, folder: Path) -> Callable[[], CellResult]:
-        cell_display = self.shown.cell(candidate.cell.id)
+        cell_display = self.run_display.cell(candidate.cell.id)
         return partial(cell_runner.run_cell, PlannedCell(candidate.cell), self.settings, folder, cell_display)
 
 

@@ -9,15 +9,14 @@ from dataclasses import dataclass, replace
 from itertools import combinations
 from statistics import median
 
-from samcheck.analysis.compare.outcome_changes import OutcomeChange
-from samcheck.analysis.compare.verdicts import Verdict
+from samcheck.analysis.compare.outcome_changes import ChangeKind, OutcomeChange
+from samcheck.analysis.compare.verdicts import NumberVerdict, Verdict
 from samcheck.guest.record import function_of
 
 #: Fewer alike are told one by one.
 FEWEST = 3
 #: More lines of one verdict are one for each kind of number, of what changed also one for each cell.
 MOST = 8
-CHANGED = ("regressed", "improved")
 FEATURES = ("row", "precision", "variant", "backend", "part")
 
 
@@ -39,7 +38,7 @@ class SummaryLine:
     reason: str = ""
 
 
-def lines(verdicts: Sequence[Verdict], wanted: str, most: float = math.inf) -> list[SummaryLine]:
+def lines(verdicts: Sequence[Verdict], wanted: NumberVerdict, most: float = math.inf) -> list[SummaryLine]:
     """What has the verdict `wanted`, the widest groups that have nothing else in them first.
 
     Where that would be more than `most` lines, one for each kind of number instead.
@@ -50,12 +49,12 @@ def lines(verdicts: Sequence[Verdict], wanted: str, most: float = math.inf) -> l
     kinds: dict[tuple[str, ...], list[Verdict]] = {}
     for verdict in verdicts:
         if verdict.verdict == wanted:
-            row = verdict.row if wanted in CHANGED else ""
+            row = verdict.row if wanted.is_change else ""
             kinds.setdefault((verdict.family.name, _why(verdict), row), []).append(verdict)
     return [_kind(group, wanted) for group in kinds.values()]
 
 
-def _kind(group: Sequence[Verdict], wanted: str) -> SummaryLine:
+def _kind(group: Sequence[Verdict], wanted: NumberVerdict) -> SummaryLine:
     """All of a kind, whatever else they do not have in common."""
     line = _line(group, (), wanted, all_of_it=False)
     if len(group) == 1:
@@ -66,10 +65,10 @@ def _kind(group: Sequence[Verdict], wanted: str) -> SummaryLine:
     return replace(line, what=f"{what}:" if line.effect else what)
 
 
-def _lines(verdicts: Sequence[Verdict], wanted: str) -> list[SummaryLine]:
+def _lines(verdicts: Sequence[Verdict], wanted: NumberVerdict) -> list[SummaryLine]:
     left = [verdict for verdict in verdicts if verdict.verdict == wanted]
     # "All of them got slower" is said of those that were compared.
-    absent = ("missing", "new") if wanted in CHANGED else ()
+    absent = (NumberVerdict.MISSING, NumberVerdict.NEW) if wanted.is_change else ()
     compared = [verdict for verdict in verdicts if verdict.verdict not in absent]
     lines = []
     for features in _feature_sets():
@@ -110,7 +109,9 @@ def _feature(verdict: Verdict, name: str) -> str:
     return str(getattr(verdict, name))
 
 
-def _line(group: Sequence[Verdict], features: tuple[str, ...], wanted: str, all_of_it: bool) -> SummaryLine:
+def _line(
+    group: Sequence[Verdict], features: tuple[str, ...], wanted: NumberVerdict, all_of_it: bool
+) -> SummaryLine:
     first = group[0]
     members = tuple(f"{verdict.row}: {verdict.key}" for verdict in group)
     if not all_of_it:
@@ -148,7 +149,7 @@ def alike(changes: Sequence[OutcomeChange]) -> list[tuple[OutcomeChange, list[Ou
     groups: dict[tuple[str, ...], list[OutcomeChange]] = {}
     for change in changes:
         # Why something was skipped before is of no interest once it is tried.
-        reason = change.reason if change.kind != "now tried" else ""
+        reason = change.reason if change.kind is not ChangeKind.NOW_TRIED else ""
         key = (change.row, change.kind, change.group, change.base, change.new, reason)
         groups.setdefault(key, []).append(change)
     return [(members[0], members) for members in groups.values()]
