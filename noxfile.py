@@ -23,6 +23,7 @@ power               false alarms and detected slowdowns of `samcheck compare`, a
 query               questions in SQL over all results
 plan                what a matrix file means: cells, what is left out and why; for people or a CI
 merge               join the results of a fan-out's jobs
+docs                the documentation as a site, any warning an error
 lint, table, html, clean  what they say
 """
 
@@ -46,7 +47,7 @@ nox.options.default_venv_backend = "uv|virtualenv"
 nox.options.reuse_venv = "yes"
 nox.options.sessions = ["matrix"]
 
-TESTS = ("tests/unit", "tests/processes", "tests/container", "tests/cells", "tests/browser")
+TESTS = ("tests/unit", "tests/docs", "tests/processes", "tests/container", "tests/cells", "tests/browser")
 
 #: Cell id to the tags that it has in any of the shipped matrices.
 CELLS: dict[str, set[str]] = {}
@@ -150,6 +151,15 @@ def lint(session: nox.Session) -> None:
     session.run("uv", "tool", "run", "mypy@1.14.1", "--config-file", "tests/python38.ini")
     scripts = ("tests/browser/browser-up", "samcheck/report/assets/update")
     session.run("shellcheck", "dockerfiles/engine-up", "dockerfiles/make-debian-base", ".ci/run", *scripts)
+
+
+@nox.session(default=False)
+def docs(session: nox.Session) -> None:
+    """Build the documentation; `-- --update` first writes what it takes from the code and its outputs."""
+    session.install("-e", ".", "--group", "docs")
+    if session.posargs:
+        session.run("python", "-m", "tests.docs", *session.posargs)
+    session.run("mkdocs", "build", "--strict", "--quiet", env={"NO_MKDOCS_2_WARNING": "1"})
 
 
 @nox.session(default=False)

@@ -55,7 +55,7 @@ HELD = ("torch", "python", "numpy", "cuda")
     "stores",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
     multiple=True,
-    help="Stored results; may be given several times; default: results/ of the checkout.",
+    help="Stored results; may be given several times; default: ./results and those that samcheck publishes.",
 )
 @click.option(
     "--write",
@@ -93,7 +93,7 @@ def advise_command(
         raise BadInput(f"--from: is missing: say what you have now, as in --{subject} {new} --from OLD")
     at = {axis: value for axis in HELD if (value := options[f"at_{axis}"])}
     question = advise.ask(subject, old, new, _machine(subject, gpu, at_driver, known), at, known)
-    answer = _answer(question, path, stores or (paths.RESULTS,), known)
+    answer = _answer(question, path, stores or _stores(), known)
     lines = _command_lines(answer, file, known)
     if as_json:
         click.echo(json.dumps(json_output.as_json(answer, lines), indent=1))
@@ -102,6 +102,12 @@ def advise_command(
         for line in show(answer, known, lines, everything):
             click.echo(line)
     sys.exit(answer.exit_code)
+
+
+def _stores() -> tuple[Path, ...]:
+    """The user's own results, if there are any, and those that the project publishes."""
+    own = [paths.RESULTS] if paths.RESULTS.is_dir() else []
+    return tuple(dict.fromkeys((*own, paths.PUBLISHED_RESULTS)))
 
 
 def _subject(options: dict[str, str | None]) -> tuple[str, str]:

@@ -26,7 +26,7 @@ from samcheck.units import readable
 def html_command(folders: tuple[Path, ...], output: Path | None, commits: int) -> None:
     """Write one HTML file with all results, which opens from disk and needs no network.
 
-    FOLDERs hold results; default: results/ of the checkout. Where several have runs of the same cell, the
+    FOLDERs hold results; default: ./results. Where several have runs of the same cell, the
     newest counts and the others are its history.
     """
     folders = folders or (paths.RESULTS,)

@@ -10,7 +10,7 @@ out here is well-formed and in order, and every check that was started has an en
 - times are the host's, from its monotonic clock: no check took longer than it was seen to run.
 
 What cannot be found out from outside: whether the events of a check that has not yet run come from pytest, or
-from an earlier check that imitates it and then ends the process. See docs/trust.md.
+from an earlier check that imitates it and then ends the process. See docs/explanations/trust.md.
 """
 
 from __future__ import annotations

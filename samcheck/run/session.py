@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
@@ -241,5 +242,7 @@ def fast(arguments: tuple[str, ...], plan: Plan) -> int:
     folder = paths.home()
     folder.mkdir(parents=True, exist_ok=True)
     place = venv.Venv().prepare(cell, pins, folder / "build.log")
-    command = [place.python, "-m", "pytest", "-m", "fast", *arguments]
-    return subprocess.run(command, cwd=paths.CHECKOUT, check=False).returncode
+    source = paths.source()
+    environment = dict(os.environ, PYTHONPATH=str(source))
+    command = [place.python, "-m", "pytest", str(source / "tests" / "suite"), "-m", "fast", *arguments]
+    return subprocess.run(command, env=environment, check=False).returncode

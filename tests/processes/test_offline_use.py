@@ -30,7 +30,7 @@ def test_here_imports_nothing_that_is_not_carried() -> None:
         "cli(['here', '--python', '/nowhere/python', '--tier', 'fast'], standalone_mode=False)\n"
     )
     done = subprocess.run(
-        [sys.executable, "-c", program], cwd=paths.CHECKOUT, capture_output=True, text=True, check=False
+        [sys.executable, "-c", program], cwd=paths.ROOT, capture_output=True, text=True, check=False
     )
     assert done.stderr.splitlines()[-1].startswith("samcheck.errors.EnvironmentUnavailable: /nowhere/python")
 

@@ -179,4 +179,4 @@ def hunt_of_two() -> Any:
 
 
 def test_suite_is_where_the_command_looks() -> None:
-    assert (paths.CHECKOUT / "tests" / "suite" / CHECK.partition("::")[0]).is_file()
+    assert (paths.ROOT / "tests" / "suite" / CHECK.partition("::")[0]).is_file()

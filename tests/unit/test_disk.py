@@ -153,7 +153,7 @@ def test_bytes_and_ages_for_people() -> None:
 
 def test_every_command_of_the_dockerfile_marks_its_cache() -> None:
     """What BuildKit calls the results of a recipe's steps is the text of the steps."""
-    recipe = (paths.CHECKOUT / "dockerfiles" / images.DOCKERFILE).read_text(encoding="utf-8")
+    recipe = (paths.ROOT / "dockerfiles" / images.DOCKERFILE).read_text(encoding="utf-8")
     steps = [step.partition("\n\n")[0] for step in recipe.replace("\\\n", " ").split("\nRUN ")[1:]]
     assert steps
     for step in steps:

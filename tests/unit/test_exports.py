@@ -64,7 +64,7 @@ def export(store: Path, name: str) -> bytes:
 
 @pytest.mark.parametrize("name", sorted(json_document.SHAPES))
 def test_the_published_schema_is_that_of_the_dataclasses(name: str) -> None:
-    published = (paths.CHECKOUT / "samcheck" / "schemas" / f"{name}.json").read_text()
+    published = (paths.ROOT / "samcheck" / "schemas" / f"{name}.json").read_text()
     assert json.loads(published) == json_document.schema(name), f"write it with `samcheck schema {name}`"
     assert json.loads(run("schema", name).stdout) == json.loads(published)
     jsonschema.Draft202012Validator.check_schema(json.loads(published))
@@ -82,7 +82,7 @@ def test_json_has_everything_and_fits_its_schema(store: Path) -> None:
 
 def test_every_file_of_results_fits_its_schema(store: Path) -> None:
     schema = jsonschema.Draft202012Validator(json_document.schema("result"))
-    every = [*store.glob("*/*/*.json"), *(paths.CHECKOUT / "results").glob("*/*/*.json")]
+    every = [*store.glob("*/*/*.json"), *(paths.ROOT / "results").glob("*/*/*.json")]
     assert len(every) > 3
     for path in every:
         schema.validate(json.loads(path.read_bytes()))

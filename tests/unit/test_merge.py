@@ -171,7 +171,7 @@ def test_results_may_be_one_of_the_folders(tmp_path: Path) -> None:
 
 
 def test_the_results_of_this_repository_can_be_merged(tmp_path: Path) -> None:
-    merged = merge.merge([paths.CHECKOUT / "results"], tmp_path)
+    merged = merge.merge([paths.ROOT / "results"], tmp_path)
     assert merged.taken
     assert not merged.problems
 

@@ -10,7 +10,7 @@ from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from samcheck import facts, matrix
+from samcheck import facts, matrix, paths
 from samcheck.__main__ import cli
 from samcheck.environments import machine
 from samcheck.errors import BadInput, EmptySelection
@@ -272,9 +272,15 @@ def test_spare_cells_are_in_no_part() -> None:
     assert part.left_out[-1].reason == "spare, and this is a part"
 
 
-def test_a_pipeline_names_files_of_the_checkout(tmp_path: Path) -> None:
-    with pytest.raises(BadInput, match="outside of the checkout"):
-        selection.name_in_checkout(tmp_path / "mine.toml")
+def test_a_pipeline_names_files_of_the_project_and_shipped_matrices(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(BadInput, match=f"outside of {paths.PROJECT}"):
+        selection.name_in_project(tmp_path / "mine.toml")
+    with monkeypatch.context() as elsewhere:
+        elsewhere.setattr(paths, "PROJECT", tmp_path)
+        assert selection.name_in_project(tmp_path / "mine.toml") == "mine.toml"
+        assert selection.name_in_project(MATRICES / "nightly.toml") == "nightly"
     choice = Choice(MATRICES / "nightly.toml", tags=("nightly",), minutes=60)
     made = selection.pipeline(selection.plan(choice, gpu_support.NO_GPU), choice, 3)
     assert made.matrix == "matrices/nightly.toml"

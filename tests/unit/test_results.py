@@ -122,7 +122,7 @@ def test_unwritable_results_are_found_out_first(tmp_path: Path) -> None:
 
 
 def test_own_folders_are_not_published(tmp_path: Path) -> None:
-    text = f"{Path.home()}/.cache/x.py:1 {paths.CHECKOUT}/samcheck/y.py:2 /usr/lib/z.py:3"
+    text = f"{Path.home()}/.cache/x.py:1 {paths.ROOT}/samcheck/y.py:2 /usr/lib/z.py:3"
     bad = replace(CHECKS[0], outcome=CheckOutcome.FAILED, reason="boom", details=text)
     path = results.store(tmp_path, replace(RESULT, outcome=CellOutcome.FAILED, checks=[bad]), "unused")
     assert (

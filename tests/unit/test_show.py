@@ -135,8 +135,8 @@ def test_repro_in_an_interpreter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     python.touch(mode=0o755)
     here = EnvironmentRecord("here", details={"interpreter": str(python)})
     line = reproduce.line(replace(hostile.RESULT, environment=here), CHECK)
-    assert f"'{python}' {paths.CHECKOUT}/samcheck/guest/launch.py pytest" in line
-    assert f"'{paths.CHECKOUT}/tests/suite/{CHECK.check}'" in line
+    assert f"'{python}' {paths.ROOT}/samcheck/guest/launch.py pytest" in line
+    assert f"'{paths.ROOT}/tests/suite/{CHECK.check}'" in line
     assert "\n" not in line
 
 

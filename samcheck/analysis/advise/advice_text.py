@@ -176,9 +176,12 @@ def _origin(stored: Stored) -> str:
 
 
 def place(path: Path) -> str:
-    """A file's name in the checkout, where it is in it."""
+    """A file's name in the folder of the call, or among what samcheck brings with it, where it is there."""
     whole = path.absolute()
-    return whole.relative_to(paths.CHECKOUT).as_posix() if whole.is_relative_to(paths.CHECKOUT) else str(path)
+    for folder in (paths.PROJECT, paths.PUBLISHED_RESULTS.parent):
+        if whole.is_relative_to(folder):
+            return whole.relative_to(folder).as_posix()
+    return str(path)
 
 
 def _implied_changes(answer: UpgradeAnswer, most: int) -> Iterator[OutlineLine]:
