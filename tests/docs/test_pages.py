@@ -31,7 +31,9 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 
 def of(*languages: str) -> pytest.MarkDecorator:
-    return pytest.mark.parametrize("block", [each for each in BLOCKS if each.language in languages], ids=str)
+    return pytest.mark.parametrize(
+        "block", [block for block in BLOCKS if block.language in languages], ids=str
+    )
 
 
 @pytest.mark.parametrize("path", pages.GENERATED, ids=lambda path: path.name)
