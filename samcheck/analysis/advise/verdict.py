@@ -194,7 +194,6 @@ def _grounds(cell: Cell, question: UpgradeQuestion, facts: Facts) -> Iterator[Ob
     """What the facts say for a cell that the rules have nothing against, rule by rule."""
     machine, is_driver = question.after, question.subject == "driver"
     release = facts.release(cell.torch)
-    build = release.build(cell.cuda) if release else None
     if release is None:
         return
     if cell.python in release.pythons and not is_driver:
@@ -205,6 +204,7 @@ def _grounds(cell: Cell, question: UpgradeQuestion, facts: Facts) -> Iterator[Ob
     if cell.numpy and release.numpy2 and not is_driver:
         text = f"PyTorch {cell.torch} works under NumPy 1 and 2"
         yield Obstacle("numpy2-old-torch", ObstacleKind.FOR, text, release.source)
+    build = release.build(cell.cuda)
     if build is None:
         return
     floor = facts.floor(build.cuda)
