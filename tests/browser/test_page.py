@@ -58,7 +58,7 @@ def test_a_filter_can_be_taken_back(opened: Open, page: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("address", "found"),
+    ("address", "count"),
     [
         ("driver=535.104.05", "2 environments, 12 checks"),
         ("torch=2.4.1", "2 environments, 12 checks"),

@@ -64,7 +64,7 @@ TRUTH = prediction(np.where(np.arange(192).reshape(3, 8, 8) % 8 < 4, -5.0, 5.0),
 
 
 @pytest.mark.parametrize(
-    ("found", "problem"),
+    ("predicted", "problem"),
     [
         (prediction(TRUTH.logits, [0.5, 0.9, 0.7]), ""),
         (prediction(TRUTH.logits * 1.01, [0.5, 0.9, 0.7]), "logits are off"),
