@@ -57,10 +57,10 @@ def _chosen(results: Path, only: tuple[str, ...], problems: list[store.Unreadabl
         EmptySelection: there is none; an empty export would look like a green one.
     """
     count = 0
-    for each in store.stream(results, problems):
-        if not only or any(fnmatchcase(each.result.cell.id, pattern) for pattern in only):
+    for stored in store.stream(results, problems):
+        if not only or any(fnmatchcase(stored.result.cell.id, pattern) for pattern in only):
             count += 1
-            yield each
+            yield stored
     if not count and not problems:
         fitting = f" for a cell like {', '.join(only)}" if only else ""
         raise EmptySelection(

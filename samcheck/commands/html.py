@@ -31,7 +31,7 @@ def html_command(folders: tuple[Path, ...], output: Path | None, commits: int) -
     """
     folders = folders or (paths.RESULTS,)
     path = output or folders[-1] / html.PAGE
-    older = [each for folder in folders if commits for each in _kept_by_git(folder, commits)]
+    older = [stored for folder in folders if commits for stored in _kept_by_git(folder, commits)]
     packed = html.write(path, folders, older)
     if packed.left_out:
         click.echo(f"left out, because the page would be too large: {', '.join(packed.left_out)}", err=True)

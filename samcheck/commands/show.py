@@ -27,8 +27,8 @@ def show_command(cell: str, check: str | None, results: Path) -> None:
         if check is None:
             terminal.show(console, terminal.cell(stored))
             continue
-        for each in lookup.checks(stored, check):
-            terminal.show(console, terminal.check(each))
+        for result in lookup.checks(stored, check):
+            terminal.show(console, terminal.check(result))
 
 
 @click.command("repro")

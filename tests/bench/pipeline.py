@@ -110,8 +110,11 @@ def main() -> None:
             rows = []
             for cells in options.cells:
                 seconds, memory = through(cells, image, scratch / str(cells))
-                each = seconds / cells
-                print(f"{cells:5} {seconds:8.1f} {each:7.2f} {each - alone:18.2f} {memory:12.0f}", flush=True)
+                per_cell = seconds / cells
+                print(
+                    f"{cells:5} {seconds:8.1f} {per_cell:7.2f} {per_cell - alone:18.2f} {memory:12.0f}",
+                    flush=True,
+                )
                 rows.append((cells, seconds, memory))
     if len(rows) > 1:
         cells_, seconds_, memory_ = (np.array(column, dtype=float) for column in zip(*rows, strict=True))

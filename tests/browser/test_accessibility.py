@@ -40,12 +40,12 @@ def test_every_view_is_accessible_in_every_size_and_scheme(
 
 
 def _grave(shown: Opened) -> list[str]:
-    found = Axe().run(shown.page).response["violations"]
+    violations = Axe().run(shown.page).response["violations"]
     return [
-        f"{each['id']}: {node['html'][:200]}"
-        for each in found
-        if each["impact"] in GRAVE
-        for node in each["nodes"]
+        f"{violation['id']}: {node['html'][:200]}"
+        for violation in violations
+        if violation["impact"] in GRAVE
+        for node in violation["nodes"]
     ]
 
 
@@ -69,7 +69,7 @@ def test_reachable_without_a_mouse(opened: Open, page: Path) -> None:
             shown.page.evaluate("(document.activeElement.id || document.activeElement.innerText).trim()")
         )
     assert {"search", "view-checks", "view-compare", "view-plots", "columns", "sorted"} <= reached
-    assert any("Device" in each for each in reached)
+    assert any("Device" in text for text in reached)
 
 
 def test_no_outcome_is_told_by_colour_alone(opened: Open, page: Path) -> None:

@@ -37,7 +37,7 @@ def test_first_screen_says_what_works_and_what_not(opened: Open, page: Path) -> 
 
 def test_some_groups_that_held_are_no_environment_that_works(opened: Open, written: Store) -> None:
     part = replace(
-        next(each for each in sample_results.RESULTS if each.outcome == "passed"), groups=["latency"]
+        next(result for result in sample_results.RESULTS if result.outcome == "passed"), groups=["latency"]
     )
     shown = opened(written([*sample_results.RESULTS, part]))
     assert "✓ 3 of 5 environments" in shown.text("#summary")
@@ -76,8 +76,8 @@ def test_a_filter_can_be_taken_back(opened: Open, page: Path) -> None:
         ("text=WHEEL", "1 environment, 0 checks"),
     ],
 )
-def test_every_axis_has_a_filter_that_works(opened: Open, page: Path, address: str, found: str) -> None:
-    assert opened(page, address).text("#found") == found
+def test_every_axis_has_a_filter_that_works(opened: Open, page: Path, address: str, count: str) -> None:
+    assert opened(page, address).text("#found") == count
 
 
 def test_versions_are_sorted_as_versions(opened: Open, page: Path) -> None:

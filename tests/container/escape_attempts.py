@@ -44,7 +44,7 @@ def send() -> None:
 
 def any_socket() -> None:
     """Connect to any socket that lies anywhere in the file system."""
-    found = []
+    reached = []
     for folder, _, names in os.walk("/"):
         if folder.startswith(SKIPPED):
             continue
@@ -53,10 +53,10 @@ def any_socket() -> None:
             try:
                 if stat.S_ISSOCK(os.lstat(path).st_mode):
                     socket.socket(socket.AF_UNIX).connect(path)
-                    found.append(path)
+                    reached.append(path)
             except OSError:
                 continue
-    if not found:
+    if not reached:
         raise OSError(errno.ENOENT, "no socket could be reached")
 
 
@@ -174,7 +174,7 @@ def tried(attempt: Callable[[], object]) -> str:
 
 def writable() -> list[str]:
     """Every folder in which a file can be made."""
-    found = []
+    folders = []
     for folder, _, _ in os.walk("/"):
         if folder.startswith(SKIPPED):
             continue
@@ -182,10 +182,10 @@ def writable() -> list[str]:
         try:
             open(path, "w").close()
             os.remove(path)
-            found.append(folder)
+            folders.append(folder)
         except OSError:
             continue
-    return found
+    return folders
 
 
 if __name__ == "__main__":

@@ -142,8 +142,8 @@ def test_refusal_has_the_engines_reason(guest: Guest, monkeypatch: pytest.Monkey
 
 def test_ca_bundle_leaves_no_trace(engine: docker.Docker, image: images.Image, guest: Guest) -> None:
     """Certificates come in as a build secret: not in the history, not in a file, not in a variable."""
-    found = engine.client.images.get(image.tag)
-    assert "CERT" not in str(found.attrs["Config"]["Env"])
+    built = engine.client.images.get(image.tag)
+    assert "CERT" not in str(built.attrs["Config"]["Env"])
     _, printed = guest.run("import os; print(os.path.exists('/run/ca.crt'), os.path.exists('/run/uv'))")
     assert printed == "False False\n"
 

@@ -76,9 +76,9 @@ def test_a_fork_bomb_costs_its_check_only(trial: Trial, bomb: str, monkeypatch: 
 def test_misbehaving_checks_cost_themselves(
     image: images.Image, engine: docker.Docker, tmp_path: Path
 ) -> None:
-    found = misbehaving(Rig(tmp_path, image=image.tag, check_timeout=5.0), mebibytes=64, forks=6)
-    assert not found.lost
-    assert not found.wrong
+    damage = misbehaving(Rig(tmp_path, image=image.tag, check_timeout=5.0), mebibytes=64, forks=6)
+    assert not damage.lost
+    assert not damage.wrong
     assert containers(engine.client, tmp_path) == []
 
 
@@ -107,13 +107,13 @@ def test_kills_at_random_moments_lose_nothing(
     """The container of a killed samcheck lives on; the next start ends it and goes on."""
     rig = Rig(tmp_path, image=image.tag)
     rig.steady(20, 0.4)
-    found = killed(rig, Random(SEED), kills=4, longest=4.0)
-    assert not found.lost
-    assert not found.wrong
+    damage = killed(rig, Random(SEED), kills=4, longest=4.0)
+    assert not damage.lost
+    assert not damage.wrong
     assert containers(engine.client, tmp_path) == []
 
 
-@pytest.mark.parametrize("sign", [signal.SIGHUP, signal.SIGTERM, signal.SIGQUIT], ids=lambda each: each.name)
+@pytest.mark.parametrize("sign", [signal.SIGHUP, signal.SIGTERM, signal.SIGQUIT], ids=lambda sign: sign.name)
 def test_a_signal_removes_the_container(
     image: images.Image, engine: docker.Docker, tmp_path: Path, sign: signal.Signals
 ) -> None:
@@ -138,9 +138,9 @@ def test_kills_while_an_image_is_built(
     """`base` is there already: what is killed is the build on top of it."""
     rig = Rig(tmp_path, image=f"samcheck:killed-build-{os.getpid()}", environment={"BUILD": "1"})
     rig.steady(2, 0.0)
-    found = killed_while_building(rig, engine.client, Random(SEED), kills=3, longest=1.5)
-    assert not found.lost
-    assert not found.wrong
+    damage = killed_while_building(rig, engine.client, Random(SEED), kills=3, longest=1.5)
+    assert not damage.lost
+    assert not damage.wrong
 
 
 @pytest.fixture(scope="module")
@@ -163,9 +163,9 @@ def test_an_engine_that_restarts_loses_no_finished_check(
 ) -> None:
     rig = Rig(tmp_path, image=image.tag, environment={"DOCKER_HOST": own_engine.address})
     rig.steady(12, 0.3)
-    found = engine_restarted(rig, own_engine, Random(SEED), sign)
-    assert not found.lost
-    assert not found.wrong
+    damage = engine_restarted(rig, own_engine, Random(SEED), sign)
+    assert not damage.lost
+    assert not damage.wrong
 
 
 DEAF = ["python", "-c", "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(60)"]

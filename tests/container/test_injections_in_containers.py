@@ -56,10 +56,10 @@ def test_the_system_refuses_what_is_out_of_reach(trial: Trial, what: str) -> Non
 def test_nothing_of_a_guest_is_on_the_host(trial: Trial) -> None:
     """Not even a file of its own: the folder of the cell holds what samcheck wrote, owned by samcheck."""
     injected(trial, Injection("open('mine', 'w').write('x'); os.symlink('/etc/shadow', 'link')", "passed"))
-    found = list((trial.folder / "cell").rglob("*"))
-    assert {path.name for path in found} == {"journal-1.jsonl", "output-1.log", "ended-1.json"}
+    files = list((trial.folder / "cell").rglob("*"))
+    assert {path.name for path in files} == {"journal-1.jsonl", "output-1.log", "ended-1.json"}
     assert all(
-        path.is_file() and not path.is_symlink() and path.owner() == trial.folder.owner() for path in found
+        path.is_file() and not path.is_symlink() and path.owner() == trial.folder.owner() for path in files
     )
 
 

@@ -33,7 +33,7 @@ def told(attributes: dict[str, Any]) -> dict[str, Any]:
         **{name: host[name] or None for name in HOST},
         **{name: config[name] for name in CONFIG},
         "environment": sorted(config["Env"]),
-        "mounts": {each["Destination"]: each["RW"] for each in attributes["Mounts"]} | GIVEN,
+        "mounts": {mount["Destination"]: mount["RW"] for mount in attributes["Mounts"]} | GIVEN,
         "memory": host["Tmpfs"],
         "limits": host["Ulimits"],
     }

@@ -31,7 +31,9 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 
 def of(*languages: str) -> pytest.MarkDecorator:
-    return pytest.mark.parametrize("block", [each for each in BLOCKS if each.language in languages], ids=str)
+    return pytest.mark.parametrize(
+        "block", [block for block in BLOCKS if block.language in languages], ids=str
+    )
 
 
 @pytest.mark.parametrize("path", pages.GENERATED, ids=lambda path: path.name)
@@ -119,7 +121,8 @@ def test_architecture_has_the_layers_in_their_order() -> None:
 
 def test_exit_codes_are_those_of_the_errors() -> None:
     text = (DOCS / "reference" / "exit-codes.md").read_text(encoding="utf-8")
-    for error in (SamcheckError, *_subclasses(SamcheckError)):
+    errors: list[type[SamcheckError]] = [SamcheckError, *_subclasses(SamcheckError)]
+    for error in errors:
         assert f"| {error.exit_code} |" in text
 
 

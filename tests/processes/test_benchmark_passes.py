@@ -59,11 +59,11 @@ def benchmark(checks: list[CheckResult]) -> CheckResult:
 
 def test_each_process_is_a_fresh_one(tmp_path: Path) -> None:
     checks, _ = run(tmp_path, "")
-    found = benchmark(checks)
-    assert [each.samples["wall_ms"] for each in found.series] == [[1.0], [2.0], [3.0]]
-    assert len({each.readings["pid"] for each in found.series}) == 3
-    assert found.metrics["median_ms"] == 2.0
-    assert found.metrics["processes"] == 3
+    check = benchmark(checks)
+    assert [series.samples["wall_ms"] for series in check.series] == [[1.0], [2.0], [3.0]]
+    assert len({series.readings["pid"] for series in check.series}) == 3
+    assert check.metrics["median_ms"] == 2.0
+    assert check.metrics["processes"] == 3
     assert (tmp_path / "cell" / "other").read_text() == "xx"  # once only
 
 
@@ -103,6 +103,6 @@ def test_resumed_run_measures_only_what_is_missing(tmp_path: Path) -> None:
         '{"event": "started"'
     )  # torn
     again, _ = run(tmp_path, "", count=3)
-    pids = [[each.readings["pid"] for each in benchmark(checks).series] for checks in (first, again)]
+    pids = [[series.readings["pid"] for series in benchmark(checks).series] for checks in (first, again)]
     assert pids[1][:2] == pids[0]
     assert len(set(pids[1])) == 3

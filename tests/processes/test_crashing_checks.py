@@ -62,9 +62,9 @@ def test_after_too_many_deaths_no_check_is_started_any_more(trial: Trial) -> Non
     trial.write("".join(f"def test_{n:02}():\n    import os; os._exit(1)\n" for n in range(15)))
     result = trial.run()
     assert trial.starts == 11
-    found = list(outcomes(result).values())
-    assert found.count("crashed") == 11
-    assert found.count("not-run") == 4
+    ends = list(outcomes(result).values())
+    assert ends.count("crashed") == 11
+    assert ends.count("not-run") == 4
     assert all(check.reason for check in result.checks)
 
 
@@ -88,9 +88,9 @@ def test_much_output_and_odd_bytes(trial: Trial) -> None:
 
 def test_misbehaving_checks_cost_themselves(tmp_path: Path) -> None:
     """One whole run of checks that die, hang, are deaf to SIGTERM, print a lot, fork, and close all files."""
-    found = misbehaving(Rig(tmp_path, check_timeout=4.0), mebibytes=64, forks=6)
-    assert not found.lost
-    assert not found.wrong
+    damage = misbehaving(Rig(tmp_path, check_timeout=4.0), mebibytes=64, forks=6)
+    assert not damage.lost
+    assert not damage.wrong
 
 
 def test_a_gigabyte_of_output_is_not_kept(trial: Trial) -> None:

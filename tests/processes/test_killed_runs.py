@@ -22,9 +22,9 @@ SEED = int(os.environ.get("SAMCHECK_SURVIVAL_SEED", "2026"))
 def test_ten_kills_at_random_moments(tmp_path: Path) -> None:
     rig = Rig(tmp_path, cells=2)
     rig.steady(20, 0.2)
-    found = killed(rig, Random(SEED))
-    assert not found.lost
-    assert not found.wrong
+    damage = killed(rig, Random(SEED))
+    assert not damage.lost
+    assert not damage.wrong
 
 
 def test_a_run_that_goes_on_is_not_resumed_by_another(tmp_path: Path) -> None:
@@ -92,7 +92,7 @@ def test_a_killed_samcheck_takes_its_installer_with_it(tmp_path: Path) -> None:
     family = psutil.Process(builder.pid).children(recursive=True)
     kill(builder)
     assert family
-    assert gone(lambda: not any(psutil.pid_exists(each.pid) for each in family))
+    assert gone(lambda: not any(psutil.pid_exists(member.pid) for member in family))
 
 
 def test_a_kill_before_the_guest_is_there_starts_none(tmp_path: Path) -> None:

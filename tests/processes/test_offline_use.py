@@ -21,7 +21,7 @@ def test_here_imports_nothing_that_is_not_carried() -> None:
     carried = {bundle_main.key(name) for name in offline.HOST}
     own = {bundle_main.key(Requirement(text).name) for text in metadata.requires("samcheck") or ()}
     modules = metadata.packages_distributions().items()
-    left = sorted(name for name, of in modules if {bundle_main.key(each) for each in of} & (own - carried))
+    left = sorted(name for name, of in modules if {bundle_main.key(name) for name in of} & (own - carried))
     assert {"uv", "docker", "numpy"} <= set(left)
     program = (
         "import sys\n"

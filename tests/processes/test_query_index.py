@@ -35,7 +35,7 @@ COUNT = "SELECT count(*) AS n, count(DISTINCT cell) AS cells, max(samcheck) AS n
 
 def put(root: Path, number: int, version: str) -> None:
     cell = Cell(f"2.{number}.0", "cu121", "3.11").record(())
-    checks = [CheckResult(f"test_x.py::test_{each}", "x", CheckOutcome.PASSED) for each in range(20)]
+    checks = [CheckResult(f"test_x.py::test_{number}", "x", CheckOutcome.PASSED) for number in range(20)]
     results.store(root, replace(made.RESULT, cell=cell, samcheck=version, checks=checks), "x")
 
 
@@ -84,8 +84,8 @@ def test_several_at_once_while_results_change(tmp_path: Path) -> None:
         asked = [start(root) for _ in range(3)]
         for number in range(0, RESULTS, 4):
             put(root, number, str(round))
-        for each in asked:
-            assert answer(each)["cells"] == RESULTS
+        for process in asked:
+            assert answer(process)["cells"] == RESULTS
     (folder,) = (tmp_path / "home" / "index").iterdir()
     assert answer(start(root, "SELECT count(*) AS n FROM checks")) == {"n": 20 * RESULTS}
     assert len(json.loads((folder / "index.json").read_text())["parts"]) <= RESULTS // 2

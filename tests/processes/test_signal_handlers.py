@@ -23,7 +23,7 @@ while time.monotonic() < end:
     for number in sys.argv[1:]: os.kill(os.getppid(), int(number))
 '''
 def storm():
-    return subprocess.Popen([sys.executable, "-c", SENDER, *(str(int(each)) for each in signals.ENDING)])
+    return subprocess.Popen([sys.executable, "-c", SENDER, *(str(int(number)) for number in signals.ENDING)])
 {}
 print("heard", asked)
 """

@@ -113,7 +113,7 @@ def resumed(rig: Rig) -> None:
     """The cause is gone: --resume makes a whole run of it."""
     code, said = run(rig, resume=True)
     assert code == 0, said
-    assert {name: each.outcome for name, each in rig.results().items()} == {GOOD: "passed", BAD: "passed"}
+    assert {name: result.outcome for name, result in rig.results().items()} == {GOOD: "passed", BAD: "passed"}
     assert not rig.unfinished
 
 
@@ -143,9 +143,9 @@ def resumed(rig: Rig) -> None:
 def test_what_is_raised_is_the_cells(rig: Rig, step: str, error: BaseException, words: str) -> None:
     code, said = run(rig, raising(step, error))
     assert code == 1
-    found = rig.results()
-    assert found[GOOD].outcome == "passed"
-    bad = found[BAD]
+    stored = rig.results()
+    assert stored[GOOD].outcome == "passed"
+    bad = stored[BAD]
     assert bad.outcome.is_retried
     assert re.search(words, bad.reason), bad.reason
     assert "--resume" in bad.reason
@@ -263,9 +263,9 @@ def test_a_result_that_is_no_json(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> 
 
     monkeypatch.setattr(results, "to_json", to_json)
     assert run(rig)[0] == 1
-    found = rig.results()
-    assert found[GOOD].outcome == "passed"
-    assert "while its result was made a JSON file, with TypeError: a set is no JSON" in found[BAD].reason
+    stored = rig.results()
+    assert stored[GOOD].outcome == "passed"
+    assert "while its result was made a JSON file, with TypeError: a set is no JSON" in stored[BAD].reason
     monkeypatch.undo()
     monkeypatch.setattr(paths, "RUNS", rig.folder / "runs")
     resumed(rig)
@@ -292,7 +292,7 @@ def test_a_display_that_fails_costs_no_result(rig: Rig, monkeypatch: pytest.Monk
 
     monkeypatch.setattr("samcheck.run.progress.summary", broken)
     assert run(rig)[0] == 1
-    assert {each.outcome for each in rig.results().values()} == {"passed"}
+    assert {result.outcome for result in rig.results().values()} == {"passed"}
 
 
 def test_a_folder_that_is_a_file(rig: Rig) -> None:
@@ -321,6 +321,6 @@ def test_a_spare_cell_costs_only_itself(rig: Rig) -> None:
     )
     code = session.run(Console(file=said), plan, settings, False, rig.folder / "results")
     assert code == 1
-    outcomes = {name: each.outcome for name, each in rig.results().items()}
+    outcomes = {name: result.outcome for name, result in rig.results().items()}
     assert outcomes == {GOOD: "passed", BAD: "not-run", third.cell.id: "passed"}
     assert os.path.exists(rig.folder / "results" / report.TABLE)

@@ -65,11 +65,11 @@ def test_a_spec_that_means_nothing_is_refused(axis: str, spec: str, said: str) -
 @given(st.text(alphabet="abcdelnostwx0123456789.<>=!~,* -", max_size=30))
 def test_any_text_is_values_or_refused(text: str) -> None:
     try:
-        found = axes.select("torch", [text], FACTS)
+        values = axes.select("torch", [text], FACTS)
     except axes.BadSpec:
         return
-    assert found
-    assert set(found) <= {row.version for row in FACTS.releases}
+    assert values
+    assert set(values) <= {row.version for row in FACTS.releases}
 
 
 def test_whether_a_value_fits_specs() -> None:

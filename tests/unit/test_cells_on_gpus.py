@@ -75,9 +75,9 @@ def run(tmp_path: Path, played: Played, gates: Gates) -> CellResult:
 @pytest.fixture
 def others(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Who else computes on any GPU."""
-    found: list[str] = []
-    monkeypatch.setattr(gpu_processes, "on_gpu", lambda number: found)
-    return found
+    noted: list[str] = []
+    monkeypatch.setattr(gpu_processes, "on_gpu", lambda number: noted)
+    return noted
 
 
 ON_GPU = dict(SEEN, device="cuda", gpu="NVIDIA H200")

@@ -70,9 +70,9 @@ def serve(monkeypatch: pytest.MonkeyPatch) -> Serve:
 def ids(filters: dict[str, str]) -> list[str]:
     """The records of the cache that a prune is about: never all, which no filter would mean."""
     assert filters.keys() == {"id"}
-    found = re.fullmatch(r"\^\((\w+(\|\w+)*)\)\$", filters["id"])
-    assert found
-    return found[1].split("|")
+    match = re.fullmatch(r"\^\((\w+(\|\w+)*)\)\$", filters["id"])
+    assert match
+    return match[1].split("|")
 
 
 def taken(api: Any) -> set[str]:

@@ -49,15 +49,15 @@ def result(*checks: CheckResult, **fields: object) -> CellResult:
 def test_error_counts_from_what_the_precision_rounds(
     precision: str | None, base: float, new: float, word: str
 ) -> None:
-    rows = [result(check("a", precision=precision, logits_relative_l2=each)) for each in (base, new)]
-    (found,) = compare(rows[:1], rows[1:], nothing_known).verdicts
-    assert found.verdict == word
+    rows = [result(check("a", precision=precision, logits_relative_l2=error)) for error in (base, new)]
+    (verdict,) = compare(rows[:1], rows[1:], nothing_known).verdicts
+    assert verdict.verdict == word
 
 
 def test_a_block_more_or_less_is_no_change_of_need() -> None:
-    rows = [result(check("a", need_mib=each)) for each in (2.008, 3.012)]
-    (found,) = compare(rows[:1], rows[1:], nothing_known).verdicts
-    assert found.verdict == "unchanged"
+    rows = [result(check("a", need_mib=mib)) for mib in (2.008, 3.012)]
+    (verdict,) = compare(rows[:1], rows[1:], nothing_known).verdicts
+    assert verdict.verdict == "unchanged"
 
 
 @pytest.fixture
@@ -77,9 +77,9 @@ def shaky_times() -> dict[str, Noise]:
 def test_memory_is_weighed_against_the_noise_of_memory(shaky_times: dict[str, Noise]) -> None:
     for size, expected in ((1.1, "regressed"), (1.001, "unchanged"), (0.9, "improved")):
         row = check("a", encode_held_mib=100.0), check("a", encode_held_mib=100.0 * size)
-        sides = [result(replace(each, check="test_peaks.py::test_a")) for each in row]
-        (found,) = compare(sides[:1], sides[1:], lambda _: shaky_times).verdicts
-        assert found.verdict == expected
+        sides = [result(replace(check, check="test_peaks.py::test_a")) for check in row]
+        (verdict,) = compare(sides[:1], sides[1:], lambda _: shaky_times).verdicts
+        assert verdict.verdict == expected
     never_run_twice = Key("test_peaks.py::test_z", "encode_held_mib")
     assert noise.lookup(shaky_times, never_run_twice).run.value < 0.01**2
     assert noise.lookup(shaky_times, Key("test_latency.py::test_z", "wall_ms")).run.value > 0.1**2
@@ -89,14 +89,14 @@ def test_what_nobody_can_act_on_is_a_line_for_each_kind() -> None:
     names = [f"n{number}" for number in range(12)]
     base = result(*(check(name, held_mib=1, encode_held_mib=100.0) for name in names))
     slower = [check(name, encode_held_mib=100.0 + 2 * at) for at, name in enumerate(names)]
-    found = compare([base], [result(*slower)], nothing_known)
-    (line,) = grouping.lines(found.verdicts, NumberVerdict.AMBIGUOUS, grouping.MOST)
+    comparison = compare([base], [result(*slower)], nothing_known)
+    (line,) = grouping.lines(comparison.verdicts, NumberVerdict.AMBIGUOUS, grouping.MOST)
     where = "on torch2.4.1-cu121-py3.11, such as test_x.py::test_n1 encode_held_mib:"
     assert line.what == f"11 resident memory numbers {where}"
     assert line.effect == "+12.0% (+2.0% to +22.0%)"
     assert "nothing is known of the noise" in line.reason
-    assert len(grouping.lines(found.verdicts, NumberVerdict.AMBIGUOUS)) == 11
-    few, whole = markdown(found), markdown(found, everything=True)
+    assert len(grouping.lines(comparison.verdicts, NumberVerdict.AMBIGUOUS)) == 11
+    few, whole = markdown(comparison), markdown(comparison, everything=True)
     assert (few.count("? ambiguous"), whole.count("? ambiguous")) == (1, 11)
 
 
@@ -106,11 +106,11 @@ def test_a_flood_of_what_got_worse_is_a_line_for_each_cell() -> None:
     before = result(*(check(name, a_allocated_mib=100.0) for name in names), same)
     after = result(*(check(name, a_allocated_mib=110.0) for name in names), same)
     cells = [replace(RESULT.cell, id=name) for name in ("one", "other")]
-    base, new = ([replace(each, cell=cell) for cell in cells] for each in (before, after))
-    found = compare(base, new, nothing_known)
-    text = markdown(found)
+    base, new = ([replace(side, cell=cell) for cell in cells] for side in (before, after))
+    comparison = compare(base, new, nothing_known)
+    text = markdown(comparison)
     assert text.count("✗ regressed: 12 allocated memory numbers on ") == 2
-    assert markdown(found, everything=True).count("✗ regressed") == 24
+    assert markdown(comparison, everything=True).count("✗ regressed") == 24
 
 
 def on(device: str, *checks: CheckResult, **fields: object) -> CellResult:
@@ -120,10 +120,10 @@ def on(device: str, *checks: CheckResult, **fields: object) -> CellResult:
 def test_cells_of_several_devices_are_compared_each_with_its_own() -> None:
     fine, broken = check("a"), replace(check("a"), outcome=CheckOutcome.FAILED, reason="boom")
     base = [on("A100", fine), on("H100", fine, finished="2026-11-23T00:00:00+00:00")]
-    found = compare(base, [on("A100", broken), on("H100", fine)], nothing_known)
+    comparison = compare(base, [on("A100", broken), on("H100", fine)], nothing_known)
     cell = RESULT.cell.id
-    assert [row.name for row in found.pairs] == [f"{cell} on A100", f"{cell} on H100"]
-    assert [each.row for each in found.changes] == [f"{cell} on A100"]
+    assert [row.name for row in comparison.pairs] == [f"{cell} on A100", f"{cell} on H100"]
+    assert [change.row for change in comparison.changes] == [f"{cell} on A100"]
     lone = compare(
         [on("A100", fine), result(cell=replace(RESULT.cell, id="x"))], [on("H100", broken)], nothing_known
     )
@@ -140,7 +140,7 @@ def test_cells_of_several_devices_are_compared_each_with_its_own() -> None:
 
 def test_old_reason_is_called_old() -> None:
     base = result(check("a", "skipped"), check("b", "known"))
-    checks = [replace(each, reason="no wheel") for each in base.checks]
+    checks = [replace(check, reason="no wheel") for check in base.checks]
     new = result(check("a"), replace(check("b", "fixed"), reason="gone"))
     text = markdown(compare([replace(base, checks=checks)], [new], nothing_known))
     assert "skipped → passed: before: no wheel" in text
@@ -157,8 +157,8 @@ def test_interval_of_what_changed_holds_no_0(sizes: list[float]) -> None:
         check(name, encode_held_mib=100.0 * (1 + size)) for name, size in zip(names, sizes, strict=True)
     ]
     by_name = {f"test_x.py::test_{name} encode_held_mib": known for name in names}
-    for each in compare([base], [result(*changed)], lambda _: by_name).verdicts:
-        if each.interval and each.verdict in ("regressed", "improved"):
-            low, high = each.interval
+    for verdict in compare([base], [result(*changed)], lambda _: by_name).verdicts:
+        if verdict.interval and verdict.verdict in ("regressed", "improved"):
+            low, high = verdict.interval
             assert low * high > 0
-            assert low <= (each.change or 0) <= high
+            assert low <= (verdict.change or 0) <= high

@@ -95,11 +95,11 @@ def against(kind: str) -> Callable[[Cell, Facts], tuple[Obstacle, ...]]:
     ],
 )
 def test_what_contradicts_the_facts_is_said_with_its_source(kind: str, row: Stored, seen: str) -> None:
-    found = contradictions(FACTS, [row], against(kind))
+    contradicting = contradictions(FACTS, [row], against(kind))
     if not seen:
-        assert not found
+        assert not contradicting
         return
-    (one,) = found
+    (one,) = contradicting
     assert one.observed.startswith(seen)
     assert one.source
     assert (one.cell, one.device, one.driver) == (CELL.id, "nvidia-t4", "550.54.15")
@@ -111,16 +111,16 @@ def test_a_build_that_names_other_gpus_than_the_facts() -> None:
     cell = Cell(FACTS.releases[-1].version, build.tag, "3.12")
     names = tuple(f"sm_{arch.replace('.', '')}" for arch in build.archs)
 
-    def found(*archs: str) -> list[str]:
+    def rules(*archs: str) -> list[str]:
         row = stored("passed", GOOD, cell=cell, archs=archs)
         observed = replace(row.result.observed or SEEN, torch_cuda=build.cuda)
         row = replace(row, result=replace(row.result, observed=observed))
-        return [each.rule for each in contradictions(FACTS, [row])]
+        return [contradiction.rule for contradiction in contradictions(FACTS, [row])]
 
-    assert not found(*names)
-    assert not found()  # a build that does not say
-    assert found(*names[:-1]) == ["gpu-no-kernel"]
-    assert found(*names, "compute_120") == ["gpu-no-kernel"]
+    assert not rules(*names)
+    assert not rules()  # a build that does not say
+    assert rules(*names[:-1]) == ["gpu-no-kernel"]
+    assert rules(*names, "compute_120") == ["gpu-no-kernel"]
 
 
 @given(
@@ -131,9 +131,9 @@ def test_a_build_that_names_other_gpus_than_the_facts() -> None:
 def test_a_result_contradicts_the_facts_in_one_way_at_most(
     outcome: str, checks: list[CheckResult], kind: str
 ) -> None:
-    found = contradictions(FACTS, [stored(outcome, *checks, reason="r")], against(kind))
-    assert len(found) <= 1
-    assert not found or bool(found[0].rule) == bool(kind)
+    contradicting = contradictions(FACTS, [stored(outcome, *checks, reason="r")], against(kind))
+    assert len(contradicting) <= 1
+    assert not contradicting or bool(contradicting[0].rule) == bool(kind)
 
 
 def test_the_real_rules_are_asked() -> None:

@@ -32,13 +32,13 @@ def spaces(draw: st.DrawFn) -> Space:
     """Two to four axes with up to four values, and up to three constraints between two or three of them."""
     names = "abcd"[: draw(st.integers(2, 4))]
     axes = {name: tuple(f"{name}{at}" for at in range(draw(st.integers(1, 4)))) for name in names}
-    found = []
+    constraints = []
     for _ in range(draw(st.integers(0, 3))):
         count = draw(st.integers(2, min(3, len(names))))
         about = tuple(draw(st.permutations(list(names)))[:count])
         rows = list(product(*(axes[name] for name in about)))
-        found.append(forbidding(about, set(draw(st.lists(st.sampled_from(rows), max_size=8)))))
-    return Space(axes, tuple(found))
+        constraints.append(forbidding(about, set(draw(st.lists(st.sampled_from(rows), max_size=8)))))
+    return Space(axes, tuple(constraints))
 
 
 def possible(space: Space) -> list[dict[str, str]]:
@@ -47,7 +47,9 @@ def possible(space: Space) -> list[dict[str, str]]:
     return [
         row
         for row in rows
-        if not any(each.obstacle(*(row[axis] for axis in each.axes)) for each in space.constraints)
+        if not any(
+            constraint.obstacle(*(row[axis] for axis in constraint.axes)) for constraint in space.constraints
+        )
     ]
 
 

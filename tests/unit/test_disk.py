@@ -72,14 +72,14 @@ def test_shared_parts_count_once_and_free_nothing_alone() -> None:
 
 def test_oldest_goes_first_and_no_more_than_needed() -> None:
     items = [item("new", 3, a=10), item("old", 1, b=10), item("older", 0, c=10)]
-    assert [each.name for each in disk_items.excess(items, items, 20)] == ["older"]
-    assert [each.name for each in disk_items.excess(items, items, 19)] == ["older", "old"]
+    assert [item.name for item in disk_items.excess(items, items, 20)] == ["older"]
+    assert [item.name for item in disk_items.excess(items, items, 19)] == ["older", "old"]
     assert disk_items.excess(items, items, 30) == []
 
 
 def test_what_cannot_go_is_counted_all_the_same() -> None:
     items = [item("held", 0, a=10), item("free", 1, b=10)]
-    assert [each.name for each in disk_items.excess(items, items[1:], 5)] == ["free"]
+    assert [item.name for item in disk_items.excess(items, items[1:], 5)] == ["free"]
 
 
 ITEMS = st.lists(
@@ -97,12 +97,12 @@ ITEMS = st.lists(
 
 @given(ITEMS, st.integers(0, 60), st.data())
 def test_excess_is_enough_and_in_order(items: list[Item], limit: int, data: st.DataObject) -> None:
-    removable = [each for each in items if data.draw(st.booleans())]
+    removable = [item for item in items if data.draw(st.booleans())]
     chosen = disk_items.excess(items, removable, limit)
-    gone = {id(each) for each in chosen}
-    left = [each for each in items if id(each) not in gone]
+    gone = {id(item) for item in chosen}
+    left = [item for item in items if id(item) not in gone]
     assert disk_items.total(left) <= limit or len(chosen) == len(removable)
-    assert [each.used for each in chosen] == sorted(each.used for each in removable)[: len(chosen)]
+    assert [item.used for item in chosen] == sorted(item.used for item in removable)[: len(chosen)]
     if chosen:
         assert disk_items.total([*left, chosen[-1]]) > limit
     assert disk_items.total(items) - disk_items.total(left) == disk_items.freed(chosen, left)
@@ -162,7 +162,7 @@ def test_every_command_of_the_dockerfile_marks_its_cache() -> None:
 
 def test_images_of_others_are_not_samchecks() -> None:
     ours, base = {"samcheck.kind": "image", "samcheck.cell": "cell"}, {"samcheck.kind": "base"}
-    found = engine_storage.look(
+    items = engine_storage.look(
         client(
             [
                 image("1", "samcheck:cell-abc", {"base": 100, "torch": 50}, ours),
@@ -176,10 +176,10 @@ def test_images_of_others_are_not_samchecks() -> None:
             ]
         )
     )
-    assert {item.key for item in found} == {"samcheck:cell-abc", "samcheck-base:bookworm", "7"}
-    assert disk_items.total(found) == 190
+    assert {item.key for item in items} == {"samcheck:cell-abc", "samcheck-base:bookworm", "7"}
+    assert disk_items.total(items) == 190
     # What others built on it holds the layers: only that of the image without a name comes back.
-    assert disk_items.freed(found, []) == 40
+    assert disk_items.freed(items, []) == 40
 
 
 @pytest.mark.parametrize("step", [STEP, "ENV also made a layer, says this engine"])
@@ -188,15 +188,15 @@ def test_layers_without_bytes_do_not_shift_the_others(step: str) -> None:
     images = [
         image(id, f"samcheck:{id}", layers, OURS, step=step) for id, layers in (("1", one), ("2", other))
     ]
-    found = engine_storage.look(client(images))
-    assert [item.size for item in found] == [150, 130]
-    assert disk_items.total(found) == 180
+    items = engine_storage.look(client(images))
+    assert [item.size for item in items] == [150, 130]
+    assert disk_items.total(items) == 180
 
 
 def test_layers_without_bytes_may_lie_on_top() -> None:
     images = [image("1", "samcheck:a", {"base": 100, "empty": 0}, OURS), image("2", "mine:b", {"base": 100})]
-    (found,) = engine_storage.look(client(images))
-    assert disk_items.freed([found], []) == 0
+    (item,) = engine_storage.look(client(images))
+    assert disk_items.freed([item], []) == 0
 
 
 def test_a_base_is_used_when_an_image_on_it_is() -> None:
@@ -207,8 +207,8 @@ def test_a_base_is_used_when_an_image_on_it_is() -> None:
 
 
 def test_a_name_that_somebody_gave_keeps_the_bytes() -> None:
-    (found,) = engine_storage.look(client([image("1", "samcheck:a mine:a", {"a": 2}, OURS)]))
-    assert (found.key, found.size, disk_items.freed([found], [])) == ("samcheck:a", 2, 0)
+    (item,) = engine_storage.look(client([image("1", "samcheck:a mine:a", {"a": 2}, OURS)]))
+    assert (item.key, item.size, disk_items.freed([item], [])) == ("samcheck:a", 2, 0)
 
 
 def test_only_own_records_of_the_cache_are_counted_and_no_bytes_of_an_image_twice() -> None:
@@ -220,8 +220,8 @@ def test_only_own_records_of_the_cache_are_counted_and_no_bytes_of_an_image_twic
         record("foreign", 5, "mount / from exec /bin/sh -c /opt/venv/bin/pip install x"),
         record("context", 6, "local source for context"),
     ]
-    found = engine_storage.look(client(cache=cache))
-    assert {(item.kind, item.key, item.size, item.held) for item in found} == {
+    items = engine_storage.look(client(cache=cache))
+    assert {(item.kind, item.key, item.size, item.held) for item in items} == {
         ("cache", "old", 3, ""),
         ("cache", "wheels", 4, "a build uses it"),
     }
@@ -259,10 +259,10 @@ def test_containers_hold_their_images_unless_they_are_forgotten() -> None:
     others = container("of-others", "1")
     dead = container("forgotten", "2", kind="container", owner=orphans.owner(2**22 + 1), work="/runs/of/2")
     engine = client(images, [others, dead])
-    found = {item.key: item for item in engine_storage.look(engine)}
-    assert found["samcheck:1"].held == "a container uses it"
-    assert not found["samcheck:2"].held
-    assert (found["forgotten"].kind, found["forgotten"].size) == ("container", 7)
+    items = {item.key: item for item in engine_storage.look(engine)}
+    assert items["samcheck:1"].held == "a container uses it"
+    assert not items["samcheck:2"].held
+    assert (items["forgotten"].kind, items["forgotten"].size) == ("container", 7)
     assert engine_storage.working(engine) == []
     working = container("at-work", "2", kind="container", owner="another boot 17", work="/runs/here")
     assert engine_storage.working(client(images, [others, dead, working])) == ["/runs/here"]
@@ -291,8 +291,8 @@ def test_files_that_environments_share_count_once(home: Path) -> None:
 def test_use_is_the_time_of_the_marker_not_of_the_files(home: Path) -> None:
     put(home / "home/venvs/cell-1a/new")
     os.utime(put(home / "home/venvs/cell-1a" / venv.COMPLETE, 0), (1, 1000))
-    (found,) = disk_usage.folders([])
-    assert found.used == 1000
+    (item,) = disk_usage.folders([])
+    assert item.used == 1000
 
 
 def test_preparing_what_is_there_notes_its_use(home: Path) -> None:
@@ -300,9 +300,9 @@ def test_preparing_what_is_there_notes_its_use(home: Path) -> None:
     place = venv.Venv().folder(cell, NOTHING)
     os.utime(put(place / venv.COMPLETE, 0), (1, 1000))
     venv.Venv().prepare(cell, NOTHING, home / "log")
-    (found,) = disk_usage.folders([])
-    assert (found.key, found.cell) == (str(place), cell.id)
-    assert found.used > 1000
+    (item,) = disk_usage.folders([])
+    assert (item.key, item.cell) == (str(place), cell.id)
+    assert item.used > 1000
 
 
 def test_folder_with_a_mount_in_it_is_held(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -317,8 +317,8 @@ def test_folder_with_a_mount_in_it_is_held(home: Path, monkeypatch: pytest.Monke
             yield os.stat_result(values, {"st_blocks": 8})
 
     monkeypatch.setattr(disk_usage, "_files", files)
-    (found,) = disk_usage.folders([])
-    assert found.held == "another file system is mounted in it"
+    (item,) = disk_usage.folders([])
+    assert item.held == "another file system is mounted in it"
 
 
 def test_samcheck_does_not_hold_what_it_was_called_about() -> None:
@@ -329,7 +329,7 @@ def test_unfinished_builds_are_told(home: Path) -> None:
     put(own(home / "home/venvs/cell-1a") / "bin/python")
     put(own(home / "samcheck-build-x1") / "uv")
     (home / "samcheck-build-link").symlink_to(home / "home")
-    assert [(each.kind, each.name) for each in disk_usage.folders([])] == [
+    assert [(item.kind, item.name) for item in disk_usage.folders([])] == [
         ("unfinished", "cell-1a"),
         ("unfinished", "samcheck-build-x1"),
     ]
@@ -344,8 +344,8 @@ def test_what_is_at_work_is_held(home: Path, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(disk_usage, "_commands", lambda: iter([python]))
     monkeypatch.setattr(orphans, "lives", lambda pid: pid == "2")
     with FileLock(f"{home}/home/venvs/cell-2b.lock"):
-        found = disk_usage.folders([f"{home}/runs/20260103-000000-3/cell/work"])
-    assert {each.name: each.held for each in found} == {
+        items = disk_usage.folders([f"{home}/runs/20260103-000000-3/cell/work"])
+    assert {item.name: item.held for item in items} == {
         "cell-1a": "a process works in it",
         "cell-2b": "it is being built",
         "cell-3c": "",
@@ -360,17 +360,17 @@ def test_an_index_says_of_which_results_it_is_and_whether_it_is_asked(home: Path
     put(folder / "part.parquet")
     put(folder / "index.json").write_text('{"root": "/some/results"}')
     os.utime(folder / "index.json", (2e9, 2e9))
-    (found,) = disk_usage.folders([])
-    assert (found.kind, found.name, found.used, found.held) == (
+    (item,) = disk_usage.folders([])
+    assert (item.kind, item.name, item.used, item.held) == (
         *("index", "results-0123, of /some/results", 2e9),
         "",
     )
     with index._alone(folder), index._reading(folder):
-        (found,) = disk_usage.folders([])
-        assert found.held == index.IN_USE
+        (item,) = disk_usage.folders([])
+        assert item.held == index.IN_USE
     (folder / "index.json").write_text("torn")
-    (found,) = disk_usage.folders([])
-    assert (found.name, found.held) == ("results-0123", "")
+    (item,) = disk_usage.folders([])
+    assert (item.name, item.held) == ("results-0123", "")
 
 
 def test_oracle_folder_is_the_guests_own(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -399,8 +399,8 @@ def test_all_is_shown_with_sums(home: Path, monkeypatch: pytest.MonkeyPatch) -> 
     assert "in all: 1.5 GiB" in shown
     read = json.loads(CliRunner().invoke(disk_command, ["--json"]).output)
     assert read["no_engine"] == ""
-    assert read["bytes"] == sum(each["bytes"] for each in read["items"]) == sum(read["groups"].values())
-    assert {each["kind"] for each in read["items"]} == {"image", "cache", "run", "oracle"}
+    assert read["bytes"] == sum(item["bytes"] for item in read["items"]) == sum(read["groups"].values())
+    assert {item["kind"] for item in read["items"]} == {"image", "cache", "run", "oracle"}
 
 
 def test_without_an_engine_the_rest_is_shown(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -41,11 +41,11 @@ class Nvml:
 
 def measured(monkeypatch: pytest.MonkeyPatch, **answers: Any) -> disturbance.DisturbanceMonitor:
     monkeypatch.setitem(sys.modules, "pynvml", Nvml(**answers))
-    found = disturbance.DisturbanceMonitor("cuda")
-    found.before()
-    found.during()
-    found.after()
-    return found
+    monitor = disturbance.DisturbanceMonitor("cuda")
+    monitor.before()
+    monitor.during()
+    monitor.after()
+    return monitor
 
 
 @pytest.mark.parametrize(
@@ -65,23 +65,23 @@ def test_throttling_is_marked(monkeypatch: pytest.MonkeyPatch, bits: int, marks:
 
 @pytest.mark.parametrize(("count", "marked"), [(0, False), (1, False), (2, True)])
 def test_other_processes_are_marked(monkeypatch: pytest.MonkeyPatch, count: int, marked: bool) -> None:
-    found = measured(monkeypatch, nvmlDeviceGetComputeRunningProcesses=["process"] * count)
-    assert (found.disturbed == ["other processes computed on the GPU"]) == marked
+    monitor = measured(monkeypatch, nvmlDeviceGetComputeRunningProcesses=["process"] * count)
+    assert (monitor.disturbed == ["other processes computed on the GPU"]) == marked
 
 
 def test_readings_have_units_and_leave_out_what_is_not_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    found = measured(monkeypatch, nvmlDeviceGetTemperature=61, nvmlDeviceGetPowerUsage=512_000)
-    assert found.readings["before_celsius"] == 61
-    assert found.readings["after_watts"] == 512
-    assert "before_sm_mhz" not in found.readings
+    monitor = measured(monkeypatch, nvmlDeviceGetTemperature=61, nvmlDeviceGetPowerUsage=512_000)
+    assert monitor.readings["before_celsius"] == 61
+    assert monitor.readings["after_watts"] == 512
+    assert "before_sm_mhz" not in monitor.readings
 
 
 def test_without_a_driver_nothing_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
     nvml = Nvml()
     del nvml.answers["nvmlInit"]
     monkeypatch.setitem(sys.modules, "pynvml", nvml)
-    found = disturbance.DisturbanceMonitor("cuda")
-    assert found.gpu is None
+    monitor = disturbance.DisturbanceMonitor("cuda")
+    assert monitor.gpu is None
 
 
 @pytest.mark.parametrize(
@@ -110,8 +110,8 @@ def test_the_share_of_others_is_what_this_process_did_not_use() -> None:
 def test_busy_cpu_is_marked(monkeypatch: pytest.MonkeyPatch) -> None:
     times = iter([(0.0, 0.0), (10.0, 8.0)])
     monkeypatch.setattr(disturbance, "cpu_seconds", lambda: next(times))
-    found = disturbance.DisturbanceMonitor("cpu")
-    found.before()
-    found.after()
-    assert found.disturbed == ["other processes had over 10% of the CPU"]
-    assert found.readings == {"others_cpu_share": 0.2}
+    monitor = disturbance.DisturbanceMonitor("cpu")
+    monitor.before()
+    monitor.after()
+    assert monitor.disturbed == ["other processes had over 10% of the CPU"]
+    assert monitor.readings == {"others_cpu_share": 0.2}

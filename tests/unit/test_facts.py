@@ -161,9 +161,9 @@ def test_every_gpu_has_an_architecture() -> None:
     ],
 )
 def test_gpu_by_the_name_that_a_driver_or_a_person_gives(said: str, name: str) -> None:
-    found = FACTS.gpu(said)
-    assert found is not None
-    assert found.name == name
+    gpu = FACTS.gpu(said)
+    assert gpu is not None
+    assert gpu.name == name
 
 
 @pytest.mark.parametrize("said", ["", "NVIDIA", "A10G", "V100S", "RTX 3080 Ti", "Quadro RTX 6000", "100"])
@@ -187,8 +187,8 @@ def test_decoration_and_case_do_not_matter(
 
 @given(st.text(max_size=60))
 def test_any_text_can_be_looked_up(text: str) -> None:
-    found = FACTS.gpu(text)
-    assert found is None or any(character.isalnum() for character in text)
+    gpu = FACTS.gpu(text)
+    assert gpu is None or any(character.isalnum() for character in text)
 
 
 def test_numpy_series_are_consistent() -> None:
@@ -223,7 +223,7 @@ def test_rules_are_found_by_id() -> None:
 
 def named_rules() -> set[tuple[str, ObstacleKind]]:
     """Rule and kind of every obstacle that the program can raise by itself."""
-    found = set()
+    rules = set()
     for module in ("compatibility", "gpu_support"):
         tree = ast.parse((facts.FOLDER / f"{module}.py").read_text(encoding="utf-8"))
         for node in ast.walk(tree):
@@ -231,8 +231,8 @@ def named_rules() -> set[tuple[str, ObstacleKind]]:
                 rule, kind = node.args[:2]
                 assert isinstance(rule, ast.Constant)
                 assert isinstance(kind, ast.Attribute)
-                found.add((str(rule.value), ObstacleKind[kind.attr]))
-    return found
+                rules.add((str(rule.value), ObstacleKind[kind.attr]))
+    return rules
 
 
 def test_every_rule_that_the_program_names_is_among_the_facts() -> None:

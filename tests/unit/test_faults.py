@@ -178,7 +178,7 @@ def test_table_counts_what_was_missed() -> None:
     late = outcome("two", fast=Verdict(False), full=Verdict(True, "test_z", "failed", "late"))
     missed = outcome("three", kind="memory", fast=Verdict(False, reason="1 from passed to skipped"))
     unseeded = outcome("four", not_seeded="changes nothing")
-    every = {each.id: each for each in (caught, late, missed, unseeded)}
+    every = {fault.id: fault for fault in (caught, late, missed, unseeded)}
     report = Report(FACTS, "code", "2026-01-01", {"passed": 3}, every, [CleanRun(1, 1, 1, (), 10.0)])
     text = table.markdown(report)
     assert "fast tier: 1 of 3 faults caught (33%)" in text
@@ -217,5 +217,9 @@ def test_modules_of_chosen_groups_run_alone() -> None:
 def test_clean_runs_differ_in_threads_order_and_hashes() -> None:
     settings = runs.clean_settings(4, cpus=2)
     assert {setting.threads for setting in settings} == {1, 2}
-    assert len({setting.hash_seed for setting in settings}) == len({each.shuffle for each in settings}) == 4
+    assert (
+        len({setting.hash_seed for setting in settings})
+        == len({setting.shuffle for setting in settings})
+        == 4
+    )
     assert {setting.fault for setting in settings} == {seed.CONTROL}

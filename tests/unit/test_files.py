@@ -87,11 +87,11 @@ def test_results_with_something_else_among_them(intruder: str, tmp_path: Path) -
     with within():
         text = report.write(tmp_path).read_text()
         merged = merge.merge([tmp_path], tmp_path / "merged")
-        found, problems = results.load(tmp_path)
+        rows, problems = results.load(tmp_path)
     assert "other.json: " in text
     assert made.RESULT.cell.id in text
-    assert len(merged.taken) == len(found) == len(problems) == 1
-    assert any("other.json: " in each for each in merged.problems)
+    assert len(merged.taken) == len(rows) == len(problems) == 1
+    assert any("other.json: " in problem for problem in merged.problems)
 
 
 @each_intruder

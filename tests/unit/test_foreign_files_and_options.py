@@ -22,7 +22,7 @@ from tests.unit.intruders import within
 
 
 def invoked(*arguments: str | Path) -> Result:
-    return CliRunner().invoke(cli, [str(each) for each in arguments])
+    return CliRunner().invoke(cli, [str(argument) for argument in arguments])
 
 
 @pytest.mark.parametrize("name", [report.TABLE, report.RECIPES, report.MEMORY])

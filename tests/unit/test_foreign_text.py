@@ -54,19 +54,19 @@ def stored(result: CellResult, text: str = "cpu") -> Stored:
     return Stored(text, text, result)
 
 
-def export(name: str, *found: Stored, problems: tuple[str, ...] = ()) -> bytes:
+def export(name: str, *rows: Stored, problems: tuple[str, ...] = ()) -> bytes:
     stream = io.BytesIO()
     unreadable = [results.UnreadableFile(text, text) for text in problems]
-    exports.FORMATS[name](iter(found), unreadable, stream)
+    exports.FORMATS[name](iter(rows), unreadable, stream)
     return stream.getvalue()
 
 
 def strings(value: Any) -> list[str]:
     """Every text in nested dicts and lists, keys included."""
     if isinstance(value, dict):
-        return [found for pair in value.items() for each in pair for found in strings(each)]
+        return [text for pair in value.items() for part in pair for text in strings(part)]
     if isinstance(value, list):
-        return [found for each in value for found in strings(each)]
+        return [text for part in value for text in strings(part)]
     return [value] if isinstance(value, str) else []
 
 
@@ -75,7 +75,7 @@ def test_every_text_of_a_result_is_planted() -> None:
     planted = asdict(hostile.planted("X"))
     fields = {name for name, _ in SINGLY} | set(hostile.CLOSED)
     kept = {*CellOutcome, *CheckOutcome, *(name.partition(".")[2] for name in fields)}
-    others = {found for found in strings(planted) if found != "X"} - kept
+    others = {text for text in strings(planted) if text != "X"} - kept
     data = {"tiny", "run", "wall_ms", "clock_mhz"}
     data |= {key for check in hostile.RESULT.checks for key in (*check.metrics, *check.settings)}
     shape = {"cell", "environment", "observed", "checks", "series", "schema_version", "seconds", "rounds"}
@@ -119,7 +119,7 @@ class Seen(HTMLParser):
 
 def check_markdown(text: str) -> Seen:
     """As a CommonMark reader with tables and raw HTML shows it."""
-    assert all(each.isprintable() or each == "\n" for each in text)
+    assert all(sign.isprintable() or sign == "\n" for sign in text)
     seen = Seen()
     seen.feed(MarkdownIt("commonmark", {"html": True}).enable("table").render(text))
     assert seen.tags <= TAGS
@@ -133,12 +133,12 @@ def check_markdown(text: str) -> Seen:
     return seen
 
 
-def documents(found: Stored, text: str) -> str:
-    table = markdown.document(map(table_rows.row, [found]), [text], [LeftOut(text, text)])
-    peaks = memory_table.document(memory_table.peaks(found)).removeprefix(
+def documents(row: Stored, text: str) -> str:
+    table = markdown.document(map(table_rows.row, [row]), [text], [LeftOut(text, text)])
+    peaks = memory_table.document(memory_table.peaks(row)).removeprefix(
         memory_table.INTRODUCTION
     )  # has emphasis of its own
-    return table + peaks + recipes_table.document(recipes_table.recipes(found), load())
+    return table + peaks + recipes_table.document(recipes_table.recipes(row), load())
 
 
 @each_text
@@ -157,7 +157,7 @@ def test_markdown_shows_text_in_every_field(result: CellResult) -> None:
 def test_json_holds_text_as_it_is(text: str) -> None:
     planted = stored(hostile.planted(text), text)
     read = json.loads(export("json", planted, problems=(text,)))
-    assert read["results"] == [{name: each for name, each in asdict(planted).items() if name != "path"}]
+    assert read["results"] == [{name: value for name, value in asdict(planted).items() if name != "path"}]
     assert read["problems"] == [text]
     if len(text) < 10_000:
         jsonschema.Draft202012Validator(json_document.schema("export")).validate(read)
@@ -175,7 +175,7 @@ def test_csv_is_no_formula_for_a_spreadsheet(text: str) -> None:
         for field in row:
             assert not field.lstrip().startswith(FORMULA)
             assert len(field) < 32_767
-            assert all(each.isprintable() or each == "\n" for each in field)
+            assert all(sign.isprintable() or sign == "\n" for sign in field)
     assert visible(text, 32_000) in rows[0][COLUMNS.index("reason")]
 
 
@@ -184,9 +184,9 @@ def test_parquet_holds_text_as_it_is(text: str, tmp_path: Path) -> None:
     duckdb = pytest.importorskip("duckdb")
     planted = stored(hostile.planted(text), text)
     (tmp_path / "x.parquet").write_bytes(export("parquet", planted))
-    found = duckdb.sql(f"SELECT reason, settings FROM '{tmp_path / 'x.parquet'}'").fetchall()
-    assert [reason for reason, _ in found] == [text] * len(hostile.CHECKS)
-    assert found[0][1] == {text: text}
+    rows = duckdb.sql(f"SELECT reason, settings FROM '{tmp_path / 'x.parquet'}'").fetchall()
+    assert [reason for reason, _ in rows] == [text] * len(hostile.CHECKS)
+    assert rows[0][1] == {text: text}
 
 
 @each_text
@@ -213,18 +213,18 @@ def test_answers_to_questions_show_text_and_obey_none(
         for row in csv.reader(io.StringIO(query(sql, "--csv"), newline=""), strict=True):
             assert not any(field.lstrip().startswith(FORMULA) for field in row)
             assert all(sign.isprintable() or sign == "\n" for field in row for sign in field)
-        assert all(each.isprintable() or each == "\n" for each in shown)
+        assert all(sign.isprintable() or sign == "\n" for sign in shown)
         assert visible(text, SHOWN) in shown
 
 
 @each_text
 def test_junit_shows_text_and_stays_xml(text: str) -> None:
-    found = ElementTree.fromstring(export("junit", stored(hostile.planted(text), text), problems=(text,)))
+    root = ElementTree.fromstring(export("junit", stored(hostile.planted(text), text), problems=(text,)))
     shown = [
-        each for part in found.iter() for each in (*part.attrib.values(), part.text or "", part.tail or "")
+        piece for part in root.iter() for piece in (*part.attrib.values(), part.text or "", part.tail or "")
     ]
-    assert all(sign.isprintable() or sign == "\n" for each in shown for sign in each)
-    assert {part.tag for part in found.iter()} == {
+    assert all(sign.isprintable() or sign == "\n" for piece in shown for sign in piece)
+    assert {part.tag for part in root.iter()} == {
         *("testsuites", "testsuite", "testcase", "properties", "property"),
         *("skipped", "failure", "error", "system-out"),
     }
@@ -239,7 +239,7 @@ def test_annotations_are_one_command_each(text: str) -> None:
         assert command == "error"
         assert line.startswith("::error title=")
         assert "," not in title
-        assert all(each.isprintable() for each in message)
+        assert all(sign.isprintable() for sign in message)
     assert visible(text).replace("%", "%25") in written
 
 
@@ -268,18 +268,18 @@ def test_a_terminal_obeys_no_text(text: str) -> None:
 
     def make(console: Console) -> None:
         terminal.show(console, terminal.cell(planted))
-        for each in planted.result.checks:
-            terminal.show(console, terminal.check(each))
+        for check in planted.result.checks:
+            terminal.show(console, terminal.check(check))
 
     shown = show(make)
-    assert all(each.isprintable() or each == "\n" for each in shown)
+    assert all(sign.isprintable() or sign == "\n" for sign in shown)
     assert visible(text) in shown
 
 
 @each_field
 def test_a_terminal_obeys_no_text_of_any_field(result: CellResult) -> None:
     shown = show(lambda console: terminal.show(console, terminal.cell(stored(result))))
-    assert all(each.isprintable() or each == "\n" for each in shown)
+    assert all(sign.isprintable() or sign == "\n" for sign in shown)
 
 
 @each_text

@@ -44,15 +44,15 @@ def test_what_is_reported_is_near_the_label(row: facts.Memory) -> None:
     ],
 )
 def test_names_that_people_and_drivers_write(text: str, name: str, mib: int) -> None:
-    found = gpu_memory.card(text, FACTS)
-    assert (found.name, found.size) == (name, mib * MIB)
-    assert f"{mib} MiB, the least that " in found.told
+    card = gpu_memory.card(text, FACTS)
+    assert (card.name, card.size) == (name, mib * MIB)
+    assert f"{mib} MiB, the least that " in card.told
 
 
 def test_what_nobody_has_looked_at_is_taken_for_less() -> None:
-    found = gpu_memory.card("GTX 1080", FACTS)
-    assert found.size == int(7.2 * GIB)
-    assert found.told == "8 GB less 10%, because what is reported for it is not known"
+    card = gpu_memory.card("GTX 1080", FACTS)
+    assert card.size == int(7.2 * GIB)
+    assert card.told == "8 GB less 10%, because what is reported for it is not known"
 
 
 def test_a_size_is_a_card_without_a_name() -> None:

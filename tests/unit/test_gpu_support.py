@@ -20,8 +20,8 @@ DRIVERS = ["", *(row.driver for row in FACTS.floors), *(row.driver for row in FA
 
 
 def against(torch: str, cuda: str, gpu: str, driver: str) -> dict[str, str]:
-    found = gpu_support.obstacles(Cell(torch, cuda, "3.11"), gpu_support.host(gpu, driver, FACTS), FACTS)
-    return {obstacle.rule: obstacle.kind for obstacle in found}
+    obstacles = gpu_support.obstacles(Cell(torch, cuda, "3.11"), gpu_support.host(gpu, driver, FACTS), FACTS)
+    return {obstacle.rule: obstacle.kind for obstacle in obstacles}
 
 
 @pytest.mark.parametrize(
@@ -69,14 +69,14 @@ def test_what_stands_against_a_cell_on_a_gpu_and_driver(
 
 def test_what_helps_is_named() -> None:
     on = gpu_support.host("V100", "580.65.06", FACTS)
-    (found,) = gpu_support.obstacles(Cell("2.11.0", "cu130", "3.11"), on, FACTS)
-    assert "sm_70" in found.text
-    assert "take its cu126 build" in found.text
-    assert found.source
-    (found,) = gpu_support.obstacles(
+    (obstacle,) = gpu_support.obstacles(Cell("2.11.0", "cu130", "3.11"), on, FACTS)
+    assert "sm_70" in obstacle.text
+    assert "take its cu126 build" in obstacle.text
+    assert obstacle.source
+    (obstacle,) = gpu_support.obstacles(
         Cell("2.4.1", "cu121", "3.11"), gpu_support.host("B200", "", FACTS), FACTS
     )
-    assert "no build of this release has it" in found.text
+    assert "no build of this release has it" in obstacle.text
 
 
 @pytest.mark.parametrize(
@@ -270,16 +270,16 @@ def test_a_driver_as_new_as_the_builds_cuda_compiles_its_ptx_for_a_newer_gpu(
     only = build("cu121", "7.0", ptx=ptx, cuda=cuda)
     release = WORLD.releases[0].model_copy(update={"version": "3.0.0", "builds": (only,)})
     world = replace(WORLD, releases=(release,))
-    found = gpu_support.hard(
+    obstacles = gpu_support.hard(
         gpu_support.obstacles(Cell("3.0.0", "cu121", "3.9"), Machine((H100,), driver), world)
     )
-    assert [obstacle.rule for obstacle in found] == ([] if runs else ["gpu-no-kernel"])
+    assert [obstacle.rule for obstacle in obstacles] == ([] if runs else ["gpu-no-kernel"])
 
 
 def test_what_limits_and_what_is_in_doubt_keeps_nothing_from_running() -> None:
     kinds = [kind for kind in ObstacleKind if kind is not ObstacleKind.FOR]
-    found = gpu_support.hard([Obstacle("any", kind, "") for kind in kinds])
-    assert [obstacle.kind for obstacle in found] == ["install", "run", "host", "choice"]
+    obstacles = gpu_support.hard([Obstacle("any", kind, "") for kind in kinds])
+    assert [obstacle.kind for obstacle in obstacles] == ["install", "run", "host", "choice"]
 
 
 @given(
@@ -293,13 +293,13 @@ def test_a_machine_with_several_gpus_has_the_obstacles_of_each(
     """But for what its driver is too old for, which is about all of them together."""
     release, build = chosen
 
-    def found(*gpus: GpuDevice) -> set[Obstacle]:
-        obstacles = gpu_support.obstacles(
+    def obstacles(*gpus: GpuDevice) -> set[Obstacle]:
+        against_it = gpu_support.obstacles(
             Cell(release.version, build.tag, "3.11"), Machine(gpus, driver), FACTS
         )
-        return {obstacle for obstacle in obstacles if obstacle.rule != "driver-too-old"}
+        return {obstacle for obstacle in against_it if obstacle.rule != "driver-too-old"}
 
-    assert found(*gpus) == found().union(*(found(gpu) for gpu in gpus))
+    assert obstacles(*gpus) == obstacles().union(*(obstacles(gpu) for gpu in gpus))
 
 
 @pytest.mark.parametrize(
@@ -353,8 +353,8 @@ def test_auto_runs_wherever_any_build_of_the_release_does(
     on = Machine(tuple(gpus), driver)
 
     def runs(tag: str) -> bool:
-        found = gpu_support.obstacles(Cell(release.version, tag, "3.11"), on, FACTS)
-        return all(obstacle.kind == "soft" for obstacle in found)
+        obstacles = gpu_support.obstacles(Cell(release.version, tag, "3.11"), on, FACTS)
+        return all(obstacle.kind == "soft" for obstacle in obstacles)
 
     possible = {build.tag for build in release.builds if build.status != "unverified" and runs(build.tag)}
     best = gpu_support.best_build(release, FACTS, on)

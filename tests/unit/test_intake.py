@@ -48,8 +48,8 @@ def attempt(*events: object, ended: Ended | None = Ended(0)) -> Attempt:  # noqa
 
 
 def outcomes(seen: Attempt) -> list[str]:
-    found = {each.check: each.outcome for each in records.verdicts([seen], 60.0)}
-    return [found[check.check] for check in CHECKS]
+    by_check = {check.check: check.outcome for check in records.verdicts([seen], 60.0)}
+    return [by_check[check.check] for check in CHECKS]
 
 
 def test_what_is_in_order_is_believed() -> None:
@@ -164,10 +164,10 @@ def test_whatever_is_said_the_record_reads_back_as_it_was_believed(lines: list[b
     assert again == intake.journal
     assert not again.torn
     seen = Attempt(again, Ended(0), 1.0, "")
-    found = {each.check: each.outcome for each in records.verdicts([seen], 60.0) if "::" in each.check}
-    assert set(found) == {A, B, C}
+    by_check = {check.check: check.outcome for check in records.verdicts([seen], 60.0) if "::" in check.check}
+    assert set(by_check) == {A, B, C}
     said = [json.loads(line) for line in record.splitlines()]
-    for check, outcome in found.items():
+    for check, outcome in by_check.items():
         if outcome == "passed":
             assert started(check).items() <= next(e for e in said if e.get("check") == check).items()
 

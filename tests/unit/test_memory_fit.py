@@ -45,21 +45,21 @@ def test_the_largest_allocation_is_the_one_that_people_report(variant: str, mib:
 
 def test_an_answer_is_the_largest_that_fits() -> None:
     asked = question()
-    found = memory_fit.fit_of(asked)
+    fit = memory_fit.fit_of(asked)
     assert not asked.fits("automatic")
-    most = found.points_per_batch
+    most = fit.points_per_batch
     assert question(points_per_batch=most).fits("automatic")
     assert not question(points_per_batch=most + 1).fits("automatic")
-    assert question(images=found.images).fits("encode")
-    assert not question(images=found.images + 1).fits("encode")
+    assert question(images=fit.images).fits("encode")
+    assert not question(images=fit.images + 1).fits("encode")
 
 
 def test_an_image_that_no_batch_takes() -> None:
     """Its largest copy that fits does fit; the next larger does not."""
     huge = question(size=(30_000, 40_000))
-    found = memory_fit.fit_of(huge)
-    assert found.points_per_batch == 0
-    height, width = found.size
+    fit = memory_fit.fit_of(huge)
+    assert fit.points_per_batch == 0
+    height, width = fit.size
     assert question(size=(height, width), points_per_batch=1).fits("automatic")
     assert not question(size=(height + 30, width + 40), points_per_batch=1).fits("automatic")
     assert f"scale the image down to {width} x {height}" in "\n".join(memory_fit.lines(huge))
@@ -76,14 +76,14 @@ def test_a_model_that_does_not_fit_names_the_precisions_that_do() -> None:
 def test_precisions_that_allow_more_are_named() -> None:
     """And no others; what they allow does fit, and one more does not."""
     asked = MemoryQuestion("vit_h", "fp32", Work((1024, 1024)), card=16 * GIB)
-    found = memory_fit.fit_of(asked)
+    fit = memory_fit.fit_of(asked)
     said = [line for line in memory_fit.lines(asked) if line.startswith("in ")]
-    most = found.by_precision["bf16"]
+    most = fit.by_precision["bf16"]
     points = most.points_per_batch
     assert f"in fp16, bf16: at most {most.images} images at once, points_per_batch={points}" in said
     assert not any("fp32" in line for line in said)
-    assert most.images > found.images
-    assert found.by_precision["fp32"] == memory_fit.BatchLimits(found.images, found.points_per_batch)
+    assert most.images > fit.images
+    assert fit.by_precision["fp32"] == memory_fit.BatchLimits(fit.images, fit.points_per_batch)
     for images, fits in ((most.images, True), (most.images + 1, False)):
         narrow = MemoryQuestion("vit_h", "bf16", Work((1024, 1024), images=images), card=16 * GIB)
         assert narrow.fits("encode") == fits
@@ -94,9 +94,9 @@ def test_precisions_that_allow_more_are_named() -> None:
 def test_nonzero_limits_what_memory_would_not() -> None:
     """https://github.com/facebookresearch/segment-anything/issues/427"""
     big = MemoryQuestion("vit_b", "fp32", Work((3344, 3344)), card=200 * GIB)
-    found = memory_fit.fit_of(big)
-    assert found.nonzero_points == 64  # at 11.18 megapixels
-    assert found.points_per_batch > 64
+    fit = memory_fit.fit_of(big)
+    assert fit.nonzero_points == 64  # at 11.18 megapixels
+    assert fit.points_per_batch > 64
     assert "points_per_batch=64" in "\n".join(memory_fit.lines(big))
 
 

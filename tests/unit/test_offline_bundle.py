@@ -20,7 +20,11 @@ Typing_Extensions==4.15.0
 
 def test_what_pip_freeze_says_bounds_and_is_not_collected() -> None:
     spec = offline.bundle_spec("3.12", FROZEN.splitlines(), facts.load())
-    assert [str(each) for each in spec.has] == ["numpy==2.5.2", "my-torch", "Typing_Extensions==4.15.0"]
+    assert [str(requirement) for requirement in spec.has] == [
+        "numpy==2.5.2",
+        "my-torch",
+        "Typing_Extensions==4.15.0",
+    ]
     pins = ["typing-extensions==4.15.0", "numpy==2.5.2", "rich==15.0.0", "torch==2.11.0"]
     assert offline.missing(pins, spec.has) == ["rich==15.0.0"]
 
@@ -29,8 +33,8 @@ def test_sam_and_the_tools_are_for_the_suite() -> None:
     spec = offline.bundle_spec("3.12", [], facts.load())
     assert "segment-anything==1.0" in spec.guest
     assert "pytest-benchmark" in spec.guest
-    assert any(each.startswith("pydantic") for each in spec.host)
-    assert not any(each.startswith(("uv", "docker")) for each in spec.host)
+    assert any(requirement.startswith("pydantic") for requirement in spec.host)
+    assert not any(requirement.startswith(("uv", "docker")) for requirement in spec.host)
 
 
 def test_another_folder_is_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

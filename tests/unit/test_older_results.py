@@ -56,10 +56,10 @@ def test_tables_show_results_of_every_schema(version: int, store: Path) -> None:
 @each_version
 @pytest.mark.parametrize("name", sorted(exports.FORMATS))
 def test_exports_take_results_of_every_schema(version: int, name: str, store: Path) -> None:
-    found, problems = results.load(store)
+    rows, problems = results.load(store)
     assert not problems
     written = io.BytesIO()
-    exports.FORMATS[name](iter(found), [], written)
+    exports.FORMATS[name](iter(rows), [], written)
     if name == "badge":
         assert b"0/1 cells passed" in written.getvalue()
     elif name != "parquet":

@@ -75,9 +75,9 @@ TRUTH = prediction(np.where(np.arange(192).reshape(3, 8, 8) % 8 < 4, -5.0, 5.0),
         (prediction(TRUTH.logits[::-1].swapaxes(1, 2), [0.5, 0.9, 0.7]), "masks disagree"),
     ],
 )
-def test_each_kind_of_deviation_is_told(found: Prediction, problem: str) -> None:
+def test_each_kind_of_deviation_is_told(predicted: Prediction, problem: str) -> None:
     tolerance = TOLERANCES["fp32"]
-    text = tolerances.deviation(found, TRUTH, tolerance).problems(tolerance)
+    text = tolerances.deviation(predicted, TRUTH, tolerance).problems(tolerance)
     assert problem in text if problem else not text
 
 

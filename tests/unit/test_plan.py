@@ -317,7 +317,7 @@ def test_what_cannot_work_is_said_of_cells_declared_by_hand(tmp_path: Path) -> N
     assert "numpy2-old-torch" in said
     assert "build-unverified" in said
     told = plan_text.as_json(whole, FACTS)
-    assert [each["rule"] for each in told["cells"][0]["obstacles"]] == ["numpy2-old-torch"]
+    assert [obstacle["rule"] for obstacle in told["cells"][0]["obstacles"]] == ["numpy2-old-torch"]
 
 
 def test_a_plan_without_cells_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -49,7 +49,7 @@ def attempt(journal: Journal, ended: Ended | None, after: float = 1.0) -> Attemp
 
 
 def outcomes(*attempts: Attempt) -> dict[str, str]:
-    return {each.check: each.outcome for each in records.verdicts(list(attempts), LIMIT)}
+    return {check.check: check.outcome for check in records.verdicts(list(attempts), LIMIT)}
 
 
 def test_a_complete_journal_is_a_passed_cell() -> None:
@@ -105,7 +105,7 @@ def test_the_second_attempt_completes_the_first() -> None:
     second.finished = {TWO.check: CheckResult(TWO.check, "a", CheckOutcome.PASSED)}
     second.exit_status = 0
     both = [first, Attempt(second, Ended(0), 0.0, "")]
-    assert {each.outcome for each in records.verdicts(both, LIMIT)} == {"passed"}
+    assert {check.outcome for check in records.verdicts(both, LIMIT)} == {"passed"}
 
 
 def test_a_torn_line_is_ignored(tmp_path: Path) -> None:

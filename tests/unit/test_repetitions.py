@@ -85,7 +85,7 @@ def test_passes_that_died_are_told_and_others_run_all_the_same(tmp_path: Path) -
 
 def test_each_pass_has_files_of_its_own(tmp_path: Path) -> None:
     files = [
-        each(tmp_path, number) for number in (2, 3) for each in (repetitions.journal, repetitions.output)
+        place(tmp_path, number) for number in (2, 3) for place in (repetitions.journal, repetitions.output)
     ]
     assert len(set(files)) == 4
     assert {path.parent for path in files} == {tmp_path}

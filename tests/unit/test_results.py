@@ -101,7 +101,7 @@ def test_why_a_run_has_nothing_of_a_variant() -> None:
     other = replace(tiny, check="test_x.py::t[vit_h-fp32]", variant="vit_h")
     part = replace(RESULT, variants=["vit_h"], checks=[other], tier="full")
     few = replace(RESULT, groups=["imports"], checks=[replace(tiny, variant=None, precision=None)])
-    rows = [results.Stored("cpu", "none", each) for each in (replace(RESULT, checks=[tiny]), part, few)]
+    rows = [results.Stored("cpu", "none", result) for result in (replace(RESULT, checks=[tiny]), part, few)]
     text = markdown.document(map(table_rows.row, rows), [], [])
     assert "not-run: the run was asked for vit_h only" in text
     assert "not-run: the run was asked for imports only" in text
@@ -186,7 +186,7 @@ def test_a_failed_write_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.
     with pytest.raises(OSError, match="No space"):
         results.store(tmp_path, replace(RESULT, outcome=CellOutcome.FAILED), "unused")
     assert results.read(path) == RESULT
-    assert [each.name for each in path.parent.iterdir()] == [path.name]
+    assert [file.name for file in path.parent.iterdir()] == [path.name]
 
 
 def test_misbuilt_is_told_by_field() -> None:
@@ -203,11 +203,11 @@ def test_misbuilt_is_told_by_field() -> None:
 
 
 def test_fields_show_the_worst_and_keep_every_reason() -> None:
-    found = fields.fields(CHECKS, fields.by_group)
-    dtype = found[fields.Column("dtype", "", "")]
+    shown = fields.fields(CHECKS, fields.by_group)
+    dtype = shown[fields.Column("dtype", "", "")]
     assert dtype.text == "≈ known 1/2"
     assert dtype.reasons == (fields.Reason("known", "some-defect", "as catalogued"),)
-    assert found[fields.Column("imports", "", "")].text == "✓ passed"
+    assert shown[fields.Column("imports", "", "")].text == "✓ passed"
     assert list(fields.fields(CHECKS, fields.by_precision)) == [fields.Column("", "tiny", "fp16")]
 
 
@@ -237,7 +237,7 @@ def test_every_field_that_is_not_green_has_a_footnote() -> None:
         checks=[],
         phases={},
     )
-    rows = [results.Stored("cpu", "none", each) for each in (broken, unbuilt)]
+    rows = [results.Stored("cpu", "none", result) for result in (broken, unbuilt)]
     table = markdown.document(
         map(table_rows.row, rows), [], [LeftOut("torch1.13.1-cu117-py3.8", "left out for a test")]
     )
@@ -272,7 +272,7 @@ def test_hostile_text_stays_text(text: str) -> None:
         map(table_rows.row, [results.Stored(text, text, row)]), [text], [LeftOut(text, text)]
     )
     assert "<script" not in table
-    assert all(each.isprintable() or each == "\n" for each in table)
+    assert all(sign.isprintable() or sign == "\n" for sign in table)
     grid = [line for line in table.splitlines() if line.startswith("| `torch")]
     heads = [line for line in table.splitlines() if line.startswith("| cell")]
     for head, line in zip(heads, grid, strict=True):

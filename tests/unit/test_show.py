@@ -49,7 +49,7 @@ def test_a_run_of_some_groups_is_found_by_its_cell(tmp_path: Path) -> None:
     assert lookup.cells(tmp_path, f"{ID}+vit_b@peaks@recovery")
     results.store(tmp_path, replace(part, variants=[]), "unused")
     results.store(tmp_path, hostile.RESULT, "unused")
-    assert [each.result.only for each in lookup.cells(tmp_path, ID)] == [""]
+    assert [stored.result.only for stored in lookup.cells(tmp_path, ID)] == [""]
     shown = run("show", f"{ID}@peaks@recovery", "--results", str(tmp_path)).stdout
     assert f"{hostile.RESULT.tier}, only groups peaks, recovery" in shown
 

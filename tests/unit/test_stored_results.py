@@ -53,7 +53,7 @@ def test_what_could_not_be_read_again_replaces_nothing(name: str, tmp_path: Path
     with pytest.raises(BadInput, match=r"the result of torch2\.4\.1-cu121-py3\.11 cannot be stored"):
         results.store(tmp_path, UNREADABLE[name], "x")  # type: ignore[arg-type]
     assert path.read_bytes() == before
-    assert [each.name for each in path.parent.iterdir()] == [path.name]
+    assert [file.name for file in path.parent.iterdir()] == [path.name]
 
 
 def test_what_is_larger_than_what_is_read_is_not_stored(
@@ -219,4 +219,4 @@ def test_places_are_tried_before_anything_runs(tmp_path: Path) -> None:
     results.require_writable(tmp_path, "another device", [GOOD.name])
     path.rmdir()
     results.require_writable(tmp_path, "cpu AMD EPYC", [GOOD.name])
-    assert sorted(each.name for each in tmp_path.rglob("*")) == ["cpu-amd-epyc", "none"]
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["cpu-amd-epyc", "none"]

@@ -22,7 +22,7 @@ from tests.unit import hostile
 DECODER = codec.RecordDecoder(CellResult)
 #: With one check, which has everything that a check may have.
 WHOLE = hostile.planted(
-    "x", dataclasses.replace(hostile.RESULT, checks=[each for each in hostile.CHECKS if each.series])
+    "x", dataclasses.replace(hostile.RESULT, checks=[check for check in hostile.CHECKS if check.series])
 )
 CONTENT = json.loads(results.to_json(WHOLE))
 #: Values that no field of a record takes, beside ``true`` where it is none: lists are of records or text.
@@ -32,8 +32,8 @@ WRONG: tuple[object, ...] = ([[]], {"x": [[]]})
 def steps(value: Any, *path: str | int) -> Iterator[tuple[str | int, ...]]:
     """The way to everything in `value`; of lists, to the last one in it."""
     yield path
-    for name, each in inside(value):
-        yield from steps(each, *path, name)
+    for name, part in inside(value):
+        yield from steps(part, *path, name)
 
 
 def inside(value: Any) -> Iterator[tuple[str | int, Any]]:
@@ -49,8 +49,8 @@ def records(value: Any, *path: str | int) -> Iterator[tuple[str | int, ...]]:
     """The way to every dataclass in `value`."""
     if dataclasses.is_dataclass(value):
         yield path
-    for name, each in inside(value):
-        yield from records(each, *path, name)
+    for name, part in inside(value):
+        yield from records(part, *path, name)
 
 
 def changed(path: tuple[str | int, ...], change: Any) -> bytes:
@@ -68,7 +68,7 @@ each_path = pytest.mark.parametrize("path", PATHS, ids=lambda path: ".".join(map
 
 
 def test_every_record_is_looked_at() -> None:
-    assert {path[0] for path in PATHS} == {each.name for each in dataclasses.fields(CellResult)}
+    assert {path[0] for path in PATHS} == {field.name for field in dataclasses.fields(CellResult)}
     assert ("checks", 0, "series", 0, "samples", "x", 0) in PATHS
     assert len(list(records(WHOLE))) == 6, "the result, its cell, environment, fingerprint, check and series"
 
@@ -123,11 +123,11 @@ def test_a_struct_is_the_dataclass_field_by_field() -> None:
 
 def test_the_collector_rests_while_results_are_read_and_not_longer(tmp_path: Path) -> None:
     results.store(tmp_path, hostile.RESULT, "machine")
-    found = results.stream(tmp_path, [])
+    stream = results.stream(tmp_path, [])
     assert gc.isenabled()
-    next(found)
+    next(stream)
     assert not gc.isenabled()
-    del found
+    del stream
     assert gc.isenabled()
     assert len(list(results.stream(tmp_path, []))) == 1
     assert gc.isenabled()
@@ -138,9 +138,9 @@ def test_exports_take_what_was_read_in_either_way(name: str, tmp_path: Path) -> 
     """What was read as structs is written as what was read whole."""
     results.store(tmp_path, hostile.RESULT, "machine")
     written = []
-    for found in (results.stream(tmp_path, []), iter(results.load(tmp_path)[0])):
+    for stored in (results.stream(tmp_path, []), iter(results.load(tmp_path)[0])):
         stream = io.BytesIO()
-        exports.FORMATS[name](found, [], stream)
+        exports.FORMATS[name](stored, [], stream)
         written.append(stream.getvalue())
     assert written[0] == written[1]
 

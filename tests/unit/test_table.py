@@ -33,9 +33,12 @@ def result(torch: str, cuda: str, python: str, *checks: CheckResult) -> CellResu
     return replace(made.RESULT, cell=cell, outcome=CellOutcome.FAILED, reason="x", checks=list(checks))
 
 
-def table(*found: CellResult) -> str:
+def table(*cell_results: CellResult) -> str:
     return markdown.document(
-        map(table_rows.row, [results.Stored("cpu", "none", each) for each in found]), [], [], load()
+        map(table_rows.row, [results.Stored("cpu", "none", result) for result in cell_results]),
+        [],
+        [],
+        load(),
     )
 
 
@@ -60,9 +63,9 @@ def test_the_first_lines_say_what_passed_where() -> None:
         for torch, day in (("2.10.0", 1), ("2.9.1", 3))
     ]
     bad = [result(f"1.{minor}.0", "cu117", "3.8") for minor in range(5)]
-    found = [results.Stored("nvidia-h200", "580.1", each) for each in passed]
-    found += [results.Stored("CPU of <b>mine</b>", "none", each) for each in (*bad, passed[0])]
-    lines = markdown.document(map(table_rows.row, found), [], []).splitlines()
+    rows = [results.Stored("nvidia-h200", "580.1", result) for result in passed]
+    rows += [results.Stored("CPU of <b>mine</b>", "none", result) for result in (*bad, passed[0])]
+    lines = markdown.document(map(table_rows.row, rows), [], []).splitlines()
     assert lines[:2] == ["# Does Segment Anything work here?", ""]
     assert [line.strip("| ").split(" | ") for line in lines[4:6]] == [
         [
@@ -185,7 +188,7 @@ def test_tables_without_content_are_removed(tmp_path: Path) -> None:
     results.store(tmp_path, made.RESULT, "unused")
     assert run(tmp_path, "--check")[0] == 1
     report.write(tmp_path)
-    assert sorted(each.name for each in tmp_path.iterdir() if each.is_file()) == [report.TABLE]
+    assert sorted(path.name for path in tmp_path.iterdir() if path.is_file()) == [report.TABLE]
 
 
 def test_what_was_left_out_is_kept_until_the_next_run(tmp_path: Path) -> None:
