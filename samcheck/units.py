@@ -53,10 +53,15 @@ def readable(count: int) -> str:
     return f"{amount:.1f} GiB"
 
 
+def counted(number: int, noun: str) -> str:
+    """``1 check``, ``3 checks``."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
 def ago(passed: float) -> str:
     """How long ago for people: ``3 days``."""
     for unit, length in (("day", 86400), ("hour", 3600), ("minute", 60)):
         count = int(passed // length)
         if count:
-            return f"{count} {unit}{'s' if count > 1 else ''}"
+            return counted(count, unit)
     return "just now"

@@ -29,11 +29,11 @@ class Contradiction:
     rule: str
     fact: str
     source: tuple[str, ...]
-    seen: str
+    observed: str
 
     def __str__(self) -> str:
         origin = f" [{', '.join(self.source)}]" if self.source else ""
-        return f"{self.cell} on {self.device}, driver {self.driver}: {self.fact}{origin}, but {self.seen}"
+        return f"{self.cell} on {self.device}, driver {self.driver}: {self.fact}{origin}, but {self.observed}"
 
 
 def contradictions(

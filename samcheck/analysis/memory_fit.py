@@ -18,7 +18,7 @@ from samcheck.guest.memory_model import (
     needs,
 )
 from samcheck.guest.record import PRECISION_NAMES
-from samcheck.units import readable
+from samcheck.units import counted, readable
 
 #: The suite holds predictions to a tenth of what it measures; what is nearer to the card's size is tight.
 ALLOWANCE = 0.10
@@ -203,7 +203,7 @@ def _amount(question: MemoryQuestion, step: str) -> str:
     if step not in amounts:
         return ""
     count, noun = amounts[step]
-    return f"{count} {noun}{'' if count == 1 else 's'} at once, "
+    return f"{counted(count, noun)} at once, "
 
 
 def advice(fit: MemoryFit) -> Iterator[str]:

@@ -7,7 +7,7 @@ believed them.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -245,17 +245,13 @@ def verdicts(attempts: Sequence[Attempt], check_timeout: float) -> list[CheckRes
     """One result for each check that was ever collected, in the order of collection."""
     done = settled(attempts, check_timeout)
     merged: dict[str, CheckResult] = {}
-    for result in _ever_collected(attempts):
-        merged[result.check] = done.get(result.check) or replace(result, reason=_stop_reason(attempts))
+    for attempt in attempts:
+        for name, check in attempt.journal.collected.items():
+            merged[name] = done.get(name) or replace(check, reason=_stop_reason(attempts))
     merged = {**merged, **{check: result for check, result in done.items() if check not in merged}}
     for attempt in attempts:
         merged.update({result.check: result for result in attempt.journal.broken})
     return list(merged.values())
-
-
-def _ever_collected(attempts: Sequence[Attempt]) -> Iterator[CheckResult]:
-    for attempt in attempts:
-        yield from attempt.journal.collected.values()
 
 
 def _stop_reason(attempts: Sequence[Attempt]) -> str:

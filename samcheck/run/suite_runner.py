@@ -189,8 +189,9 @@ class Guest:
         journal = self.journal
         if journal.lines != self._lines_shown:
             self._lines_shown = journal.lines
-            done, known = (self._settled + len(each) for each in (journal.finished, journal.collected))
-            self._cell_run.watcher.checks(done, known, journal.running[0] if journal.running else "")
+            done = self._settled + len(journal.finished)
+            total = self._settled + len(journal.collected)
+            self._cell_run.watcher.checks(done, total, journal.running[0] if journal.running else "")
         over = journal.exit_status is not None
         patience = EXIT_SECONDS if over else self._cell_run.settings.check_timeout + GRACE_SECONDS
         return time.monotonic() - self._intake.advanced < patience

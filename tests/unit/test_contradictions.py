@@ -100,7 +100,7 @@ def test_what_contradicts_the_facts_is_said_with_its_source(kind: str, row: Stor
         assert not contradicting
         return
     (one,) = contradicting
-    assert one.seen.startswith(seen)
+    assert one.observed.startswith(seen)
     assert one.source
     assert (one.cell, one.device, one.driver) == (CELL.id, "nvidia-t4", "550.54.15")
     assert seen in str(one)

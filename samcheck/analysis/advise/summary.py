@@ -16,6 +16,7 @@ from samcheck.facts.schema import ObstacleKind
 from samcheck.matrix import ranking
 from samcheck.matrix.file import shown
 from samcheck.matrix.run_history import History
+from samcheck.units import counted
 
 #: What is least known first; of these the riskiest first.
 _ORDER = (
@@ -100,7 +101,7 @@ def _headline(advices: Sequence[Advice], to_run: Sequence[RecommendedRun]) -> st
     against = [advice for advice in advices if advice.verdict is UpgradeVerdict.BREAKS]
     if all(advice.basis is Basis.UNKNOWN for advice in advices):
         first = f": run {to_run[0].cell.id} first" if to_run else ""
-        return f"NOT KNOWN: neither results nor facts say it ({_count(len(advices))}){first}"
+        return f"NOT KNOWN: neither results nor facts say it ({counted(len(advices), 'cell')}){first}"
     if all(advice.verdict is UpgradeVerdict.FAILS_BOTH for advice in advices):
         return f"NO: it fails before and after ({_basis_text(advices)}): {_reason(advices)}"
     measured = [advice for advice in advices if advice.basis is Basis.MEASURED]
@@ -109,7 +110,7 @@ def _headline(advices: Sequence[Advice], to_run: Sequence[RecommendedRun]) -> st
         return f"YES, BUT WORSE (measured): nothing breaks; {'; '.join(worse)}"
     if not against:
         return _yes(advices) + _required_driver(advices)
-    share = "" if len(against) == len(advices) else f" for {len(against)} of {_count(len(advices))}"
+    share = "" if len(against) == len(advices) else f" for {len(against)} of {counted(len(advices), 'cell')}"
     why = f"({_basis_text(against)}): {_reason(against)}"
     remedies = _common_remedies(against)
     if remedies:
@@ -135,14 +136,13 @@ def _yes(advices: Sequence[Advice]) -> str:
     predicted = len(advices) - measured - unknown
     if measured == len(advices):
         devices = sorted({evidence.stored.device for advice in advices for evidence in advice.after})
-        text = f"YES, MEASURED: nothing breaks in {_count(len(advices))} on {', '.join(devices)}"
+        text = f"YES, MEASURED: nothing breaks in {counted(len(advices), 'cell')} on {', '.join(devices)}"
     elif not measured:
-        text = (
-            f"YES, BUT ONLY PREDICTED: the facts have nothing against it ({_count(predicted)}, none measured)"
-        )
+        cells = counted(predicted, "cell")
+        text = f"YES, BUT ONLY PREDICTED: the facts have nothing against it ({cells}, none measured)"
     else:
         more = f"{predicted} more {'is' if predicted == 1 else 'are'} only predicted to work"
-        text = f"YES: nothing breaks in {_count(measured)} measured, {more}"
+        text = f"YES: nothing breaks in {counted(measured, 'cell')} measured, {more}"
     counts = {
         "not known": unknown,
         "with limits": sum(advice.verdict is UpgradeVerdict.LIMITED for advice in advices),
@@ -171,7 +171,3 @@ def _common_remedies(against: Sequence[Advice]) -> list[str]:
     """Remedies that help all of them."""
     first, *others = ([remedy.text for remedy in advice.remedies] for advice in against)
     return [text for text in first if all(text in texts for texts in others)]
-
-
-def _count(number: int, noun: str = "cell") -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"

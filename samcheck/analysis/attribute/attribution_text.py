@@ -10,6 +10,7 @@ from samcheck.analysis.attribute.conjunction_search import Conjunction, Rule
 from samcheck.analysis.attribute.distinguishing_cell import DistinguishingCell
 from samcheck.analysis.attribute.literals import Literal
 from samcheck.guest.record import CheckOutcome
+from samcheck.units import counted
 
 MOST = 6  # explanations or names in a line
 
@@ -31,24 +32,20 @@ def lines(causes: Sequence[Cause], outcome: str, count: int) -> Iterator[str]:
         return
     total = sum(len(cause.checks) for cause in causes)
     everywhere = [cause for cause in causes if cause.everywhere]
-    yield f"{_count(total, 'check')} {outcome} somewhere in {count} results"
+    yield f"{counted(total, 'check')} {outcome} somewhere in {count} results"
     for cause in causes:
         if not cause.everywhere:
             yield from _lines(cause, outcome)
     if everywhere:
         number = sum(len(cause.checks) for cause in everywhere)
         yield ""
-        yield f"{_count(number, 'check')} {outcome} wherever they were tried: nothing to compare with"
-
-
-def _count(number: int, name: str) -> str:
-    return f"{number} {name}{'s' if number != 1 else ''}"
+        yield f"{counted(number, 'check')} {outcome} wherever they were tried: nothing to compare with"
 
 
 def _lines(cause: Cause, outcome: str) -> Iterator[str]:
     yield ""
     count = len(cause.inside) + len(cause.outside)
-    yield f"{_title(cause)}: {outcome} in {len(cause.inside)} of {_count(count, 'result')}"
+    yield f"{_title(cause)}: {outcome} in {len(cause.inside)} of {counted(count, 'result')}"
     exact, nearest = cause.explanation.exact, dict(cause.nearest)
     if len(exact) == 1:
         yield f"  exactly: {words(exact[0], nearest)}"
@@ -109,7 +106,7 @@ def _approximate_rules(cause: Cause) -> Iterator[str]:
 
 def _rule(rule: Rule, count: int) -> str:
     wrong = f", and of {rule.wrong} where it is not so" if rule.wrong else ""
-    return f"{words(rule.literals)} (true of {rule.covers} of the {_count(count, 'result')}{wrong})"
+    return f"{words(rule.literals)} (true of {rule.covers} of the {counted(count, 'result')}{wrong})"
 
 
 def as_json(causes: Sequence[Cause]) -> list[dict[str, Any]]:

@@ -12,6 +12,7 @@ from samcheck.analysis.bisect.boundary_search import Boundary, WrongEnd
 from samcheck.analysis.bisect.observations import Observation
 from samcheck.guest.record import CellOutcome
 from samcheck.matrix.file import shown
+from samcheck.units import counted
 
 
 def announce(question: BisectionQuestion) -> Iterator[str]:
@@ -55,12 +56,12 @@ def _cost(bisection: Bisection) -> str:
     results = [check_run.result for _, check_run in bisection.trail]
     unbuilt = {result.cell.id for result in results if result.outcome is CellOutcome.BUILD_FAILED}
     ready = len({result.cell.id for result in results} - unbuilt) - bisection.built
-    parts = [f"{bisection.built} environment{'s' * (bisection.built != 1)} built"]
+    parts = [f"{counted(bisection.built, 'environment')} built"]
     if unbuilt:
         parts.append(f"{len(unbuilt)} could not be built")
     parts.append(f"{ready} that {'was' if ready == 1 else 'were'} ready used")
     seconds = sum(sum(result.phases.values()) for result in results)
-    checks = f"{len(results)} run{'s' * (len(results) != 1)} of the check"
+    checks = f"{counted(len(results), 'run')} of the check"
     return f"{', '.join(parts)}; {checks}, {bisection.reused} more taken from stored results; {seconds:.0f} s"
 
 

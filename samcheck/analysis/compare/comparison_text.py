@@ -44,13 +44,13 @@ def headline(comparison: Comparison) -> str:
     worse += (
         [f"numbers regressed: {counts[NumberVerdict.REGRESSED]}"] if counts[NumberVerdict.REGRESSED] else []
     )
-    word = "worse: " + ", ".join(worse) if worse else "nothing is known to be worse"
+    verdict_text = "worse: " + ", ".join(worse) if worse else "nothing is known to be worse"
     rest = [
         f"{counts[verdict]} {verdict}"
         for verdict in NumberVerdict
         if counts[verdict] and verdict is not NumberVerdict.REGRESSED
     ]
-    return f"{word}; {', '.join(rest) or 'no numbers to compare'}"
+    return f"{verdict_text}; {', '.join(rest) or 'no numbers to compare'}"
 
 
 def _head(comparison: Comparison) -> Iterator[str]:

@@ -20,6 +20,7 @@ from samcheck.errors import BadInput
 from samcheck.report.exports import csv_rows
 from samcheck.sanitize import visible
 from samcheck.storage.index.check_rows import Value
+from samcheck.units import counted
 
 #: Characters of one value that a terminal shows.
 SHOWN = 300
@@ -41,12 +42,12 @@ def table(answer: QueryResult, most: int) -> Group:
     for texts in rows:
         shown.add_row(*map(Text, texts))
     more = sum(1 for _ in answer.rows)
-    counted = f"{len(rows)} row{'s' if len(rows) != 1 else ''}"
+    summary = counted(len(rows), "row")
     if more:
-        counted = (
+        summary = (
             f"the first {len(rows)} of {len(rows) + more} rows; --rows shows more, --csv and --json have all"
         )
-    return Group(shown, Text(counted, style="dim"))
+    return Group(shown, Text(summary, style="dim"))
 
 
 def write_json(answer: QueryResult, stream: IO[bytes]) -> None:
