@@ -18,6 +18,7 @@ fast                the fast tier of the suite in an environment made for it
 tests               all tests of samcheck itself
 faults              does the suite see seeded faults?
 fuzz                do readers of files that others wrote hold against a fuzzer?
+mutants             does a test fail for each change of the modules that decide?
 power               false alarms and detected slowdowns of `samcheck compare`, and of others' rules
 query               questions in SQL over all results
 plan                what a matrix file means: cells, what is left out and why; for people or a CI
@@ -124,6 +125,13 @@ def fuzz(session: nox.Session) -> None:
     """Give the readers of foreign files whatever a fuzzer thinks of; targets and --seconds go behind --."""
     session.install("-e", ".", "--group", "fuzz")
     session.run("python", "-m", "tests.fuzz", *session.posargs)
+
+
+@nox.session(default=False)
+def mutants(session: nox.Session) -> None:
+    """Change the modules that decide, one place at a time: does a test fail? Modules go behind --."""
+    session.install("-e", ".", "--group", "mutants")
+    session.run("python", "-m", "tests.mutants", *session.posargs)
 
 
 @nox.session(default=False)

@@ -22,7 +22,7 @@ def _git(*arguments: str) -> str:
 
     samcheck may also be installed inside of a repository of somebody else's, whose commits say nothing of it.
     """
-    top = git.top_of(paths.CHECKOUT)
-    if top is None or top.resolve() != paths.CHECKOUT:
+    top = git.top_of(paths.ROOT) if paths.IS_CHECKOUT else None
+    if top is None or top.resolve() != paths.ROOT:
         return ""
-    return git.ask(paths.CHECKOUT, *arguments).stdout.decode("utf-8", "replace").strip()
+    return git.ask(paths.ROOT, *arguments).stdout.decode("utf-8", "replace").strip()

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from samcheck.cells import Cell
 from samcheck.facts import Facts, compatibility
 from samcheck.facts.compatibility import Obstacle
+from samcheck.facts.schema import ObstacleKind
 from samcheck.guest.record import CellOutcome, CellResult, CheckOutcome
 from samcheck.storage.results import Stored
 
@@ -49,7 +50,7 @@ def contradictions(
     contradictions = []
     for stored in results:
         cell = Cell.of(stored.result.cell)
-        for rule, fact, source, observed in _of(cell, stored.result, facts, obstacles(cell, facts)):
+        for rule, fact, source, observed in _findings(cell, stored.result, facts, obstacles(cell, facts)):
             contradictions.append(
                 Contradiction(cell.id, stored.device, stored.driver, rule, fact, source, observed)
             )
@@ -59,25 +60,27 @@ def contradictions(
 _Finding = tuple[str, str, tuple[str, ...], str]
 
 
-def _of(cell: Cell, result: CellResult, facts: Facts, against: tuple[Obstacle, ...]) -> Iterator[_Finding]:
+def _findings(
+    cell: Cell, result: CellResult, facts: Facts, against: tuple[Obstacle, ...]
+) -> Iterator[_Finding]:
     for obstacle in against:
-        observed = _works(result, obstacle.kind)
+        observed = _proof_that_it_works(result, obstacle.kind)
         if observed:
             yield obstacle.rule, obstacle.text, obstacle.source, observed
-    observed = "" if against else _fails(result)
+    observed = "" if against else _proof_that_it_fails(result)
     if observed:
         release = facts.release(cell.torch)
         build = release.build(cell.cuda) if release else None
         source = (*(release.source if release else ()), *(build.source if build else ()))
         yield "", "the facts have nothing against it", tuple(dict.fromkeys(source)), observed
-    yield from _archs(cell, result, facts)
+    yield from _architectures(cell, result, facts)
 
 
-def _works(result: CellResult, kind: str) -> str:
+def _proof_that_it_works(result: CellResult, kind: ObstacleKind) -> str:
     """What was seen, where it shows that an obstacle of `kind` is none; else empty."""
-    if kind == "run" and result.outcome is CellOutcome.PASSED:
+    if kind is ObstacleKind.RUN and result.outcome is CellOutcome.PASSED:
         return "it passed"
-    if kind != "install" or not result.outcome.was_built:
+    if kind is not ObstacleKind.INSTALL or not result.outcome.was_built:
         return ""
     outcomes = _imports(result)
     if CheckOutcome.PASSED not in outcomes or any(outcome.is_failure for outcome in outcomes):
@@ -85,7 +88,7 @@ def _works(result: CellResult, kind: str) -> str:
     return f"it was installed and imported (outcome: {result.outcome})"
 
 
-def _fails(result: CellResult) -> str:
+def _proof_that_it_fails(result: CellResult) -> str:
     """What was seen, where it shows that a cell cannot be made or imported; else empty."""
     if not result.outcome.was_built:
         silent = result.outcome is CellOutcome.NOT_RUN or (result.cause and result.cause.is_outside)
@@ -98,7 +101,7 @@ def _imports(result: CellResult) -> list[CheckOutcome]:
     return [check.outcome for check in result.checks if check.group == "imports"]
 
 
-def _archs(cell: Cell, result: CellResult, facts: Facts) -> Iterator[_Finding]:
+def _architectures(cell: Cell, result: CellResult, facts: Facts) -> Iterator[_Finding]:
     """The architectures that the installed build itself names, where the facts list others."""
     release = facts.release(cell.torch)
     build = release.build(cell.cuda) if release else None

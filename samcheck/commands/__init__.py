@@ -17,6 +17,10 @@ class Entry(NamedTuple):
 
 #: In the order of the help.
 COMMANDS = {
+    "init": Entry(
+        "init",
+        "Write a matrix, a noxfile and a CI workflow into a repository; nothing is overwritten.",
+    ),
     "matrix": Entry("run", "Run a matrix file: build each cell, check SAM inside, write the table."),
     "cell": Entry("run", "Run one cell of the shipped matrices by its id."),
     "here": Entry(

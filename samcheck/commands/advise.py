@@ -55,7 +55,7 @@ HELD = ("torch", "python", "numpy", "cuda")
     "stores",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
     multiple=True,
-    help="Stored results; may be given several times; default: results/ of the checkout.",
+    help="Stored results; may be given several times; default: ./results and those that samcheck publishes.",
 )
 @click.option(
     "--write",
@@ -93,15 +93,21 @@ def advise_command(
         raise BadInput(f"--from: is missing: say what you have now, as in --{subject} {new} --from OLD")
     at = {axis: value for axis in HELD if (value := options[f"at_{axis}"])}
     question = advise.ask(subject, old, new, _machine(subject, gpu, at_driver, known), at, known)
-    found = _answer(question, path, stores or (paths.RESULTS,), known)
-    lines = _command_lines(found, file, known)
+    answer = _answer(question, path, stores or _stores(), known)
+    lines = _command_lines(answer, file, known)
     if as_json:
-        click.echo(json.dumps(json_output.as_json(found, lines), indent=1))
+        click.echo(json.dumps(json_output.as_json(answer, lines), indent=1))
     else:
         show = advice_text.markdown if markdown else advice_text.lines
-        for line in show(found, known, lines, everything):
+        for line in show(answer, known, lines, everything):
             click.echo(line)
-    sys.exit(found.exit_code)
+    sys.exit(answer.exit_code)
+
+
+def _stores() -> tuple[Path, ...]:
+    """The user's own results, if there are any, and those that the project publishes."""
+    own = [paths.RESULTS] if paths.RESULTS.is_dir() else []
+    return tuple(dict.fromkeys((*own, paths.PUBLISHED_RESULTS)))
 
 
 def _subject(options: dict[str, str | None]) -> tuple[str, str]:
@@ -133,8 +139,8 @@ def _answer(
 ) -> UpgradeAnswer:
     stored: list[Stored] = []
     for store in dict.fromkeys(store.resolve() for store in stores):
-        found, problems = results.load(store)
-        stored += found
+        rows, problems = results.load(store)
+        stored += rows
         for problem in problems:
             click.echo(f"samcheck: left out: {problem}", err=True)
     cells = _candidates(question, path, stored, known)
@@ -149,7 +155,7 @@ def _answer(
 def _noise(stores: tuple[Path, ...]) -> NoiseLookup:
     """The A/A runs of a result's machine, in the first store that has any."""
     lookups = [noise.known_in(store) for store in stores]
-    return lambda result: next((found for known in lookups if (found := known(result))), {})
+    return lambda result: next((runs for known in lookups if (runs := known(result))), {})
 
 
 def _candidates(
@@ -158,22 +164,22 @@ def _candidates(
     """The cells among which those that are there now are looked for."""
     machines = dict.fromkeys((question.before, question.after))
     by_numpy = question.subject == "numpy" or "numpy" in question.at
-    rows = [row for row in stored if any(ran_on(row, each, known) for each in machines)]
+    rows = [row for row in stored if any(ran_on(row, host, known) for host in machines)]
     if path is None and rows:
         cells = (cell_of(row.result, by_numpy) for row in rows)
         return [cell for cell in dict.fromkeys(cells) if known.release(cell.torch)]
     shipped = paths.MATRICES / ("drivers.toml" if question.subject == "driver" else "releases.toml")
     chosen = shipped if path is None else selection.file_of(path)
-    plans = [matrix.plan(chosen, known, each, budget=NO_LIMIT) for each in machines]
+    plans = [matrix.plan(chosen, known, host, budget=NO_LIMIT) for host in machines]
     return list(dict.fromkeys(row.cell for plan in plans for row in plan.cells))
 
 
-def _command_lines(found: UpgradeAnswer, file: Path | None, known: Facts) -> list[OutlineLine]:
+def _command_lines(answer: UpgradeAnswer, file: Path | None, known: Facts) -> list[OutlineLine]:
     """The commands that measure what was not; with a file, that is written."""
-    if file is not None and found.to_run:
+    if file is not None and answer.to_run:
         if file.exists():
             raise BadInput(f"--write: {file} is there already: give another name")
-        files.write_atomically(file, commands.matrix_file(found).encode())
-        return list(commands.command_lines(found, (), str(file)))
-    plans = matrix.shipped(paths.MATRICES, known, found.question.after)
-    return list(commands.command_lines(found, {row.cell.id for plan in plans for row in plan.cells}))
+        files.write_atomically(file, commands.matrix_file(answer).encode())
+        return list(commands.command_lines(answer, (), str(file)))
+    plans = matrix.shipped(paths.MATRICES, known, answer.question.after)
+    return list(commands.command_lines(answer, {row.cell.id for plan in plans for row in plan.cells}))

@@ -41,11 +41,11 @@ def attribute_command(folder: Path, group: str, pattern: str, outcome: str, as_j
     if problems and not stored:
         raise BadInput("\n".join([f"{folder} holds no results that can be read", *problems]))
     rows = cases.cases(stored, facts.load())
-    found = causes.attribute(rows, wanted, _chosen(rows, group, pattern, folder), facts.load())
+    explained = causes.attribute(rows, wanted, _chosen(rows, group, pattern, folder), facts.load())
     if as_json:
-        click.echo(json.dumps(attribution_text.as_json(found), indent=1))
+        click.echo(json.dumps(attribution_text.as_json(explained), indent=1))
     else:
-        for line in attribution_text.lines(found, outcome, len(rows)):
+        for line in attribution_text.lines(explained, outcome, len(rows)):
             click.echo(line)
     for problem in problems:
         click.echo(f"samcheck: {problem}", err=True)

@@ -83,7 +83,7 @@ HELD = {
     "--results",
     type=click.Path(file_okay=False, path_type=Path),
     default=paths.RESULTS,
-    help="Stored results to use, which are not changed; default: results/ of the checkout.",
+    help="Stored results to use, which are not changed; default: ./results.",
 )
 def bisect_command(
     check: str,
@@ -243,7 +243,7 @@ def _check(given: str) -> str:
     """
     path, separator, rest = given.partition("::")
     module = Path(path).name
-    suite = paths.CHECKOUT / "tests" / "suite"
+    suite = paths.SUITE
     if not separator or not (suite / module).is_file():
         known = ", ".join(path.name for path in sorted(suite.glob("test_*.py")))
         raise BadInput(

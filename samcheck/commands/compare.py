@@ -48,38 +48,38 @@ def compare_command(
 
     known = noise.known_in(results)
     before, after = sources.read(base, results), sources.read(new, results)
-    found = compare(before, after, known, (base, new), across, alpha)
-    content = _json(found) if as_json else comparison_text.markdown(found, everything)
+    comparison = compare(before, after, known, (base, new), across, alpha)
+    content = _json(comparison) if as_json else comparison_text.markdown(comparison, everything)
     if output is None:
         click.echo(content, nl=False)
     else:
         files.write_atomically(output, content.encode())
-        click.echo(comparison_text.headline(found))
-    if found.worse:
+        click.echo(comparison_text.headline(comparison))
+    if comparison.worse:
         sys.exit(CELLS_FAILED)
 
 
-def _json(found: Comparison) -> str:
+def _json(comparison: Comparison) -> str:
     document = {
-        "base": found.base,
-        "new": found.new,
-        "worse": found.worse,
-        "headline": comparison_text.headline(found),
+        "base": comparison.base,
+        "new": comparison.new,
+        "worse": comparison.worse,
+        "headline": comparison_text.headline(comparison),
         "rows": [
             {"name": row.name, "changed": list(map(str, row.differences)), "apart": row.incomparable_because}
-            for row in found.pairs
+            for row in comparison.pairs
         ],
-        "outcomes": [asdict(each) for each in found.changes],
+        "outcomes": [asdict(change) for change in comparison.changes],
         "numbers": [
             {
-                **asdict(each),
-                "key": str(each.key),
-                "family": each.family.name,
-                "scale": "logarithm of the ratio" if each.family.ratio else "difference",
+                **asdict(verdict),
+                "key": str(verdict.key),
+                "family": verdict.family.name,
+                "scale": "logarithm of the ratio" if verdict.family.ratio else "difference",
             }
-            for each in found.verdicts
+            for verdict in comparison.verdicts
         ],
-        "notes": found.notes,
+        "notes": comparison.notes,
     }
     return json.dumps(document, indent=1) + "\n"
 
@@ -89,14 +89,14 @@ def _json(found: Comparison) -> str:
 @results_option
 def noise_command(folders: tuple[str, ...], results: Path) -> None:
     """Keep results as A/A runs: the same cells again, with nothing changed, a folder for each run."""
-    found: dict[tuple[str, str], list[CellResult]] = {}
+    by_machine: dict[tuple[str, str], list[CellResult]] = {}
     for folder in folders:
         for result in sources.read(folder, results):
-            found.setdefault(noise.machine(result), []).append(result)
-    for runs in found.values():
+            by_machine.setdefault(noise.machine(result), []).append(result)
+    for runs in by_machine.values():
         for problem in noise.unlike(runs):
             raise BadInput(f"{problem}: A/A runs are of just the same, with nothing changed; leave one out")
-    for (device, driver), runs in found.items():
+    for (device, driver), runs in by_machine.items():
         before = noise.load(noise.place(results, device, driver)) or noise.MachineRuns(device, driver)
         after = noise.added(before, runs)
         path = noise.store(results, after)

@@ -41,7 +41,7 @@ def export_command(name: str, output: Path, only: tuple[str, ...], results: Path
 
     Files that are no results are said, and make the exit code 2; the others are exported all the same.
     """
-    problems: list[str] = []
+    problems: list[store.UnreadableFile] = []
     with _opened(output) as stream:
         exports.FORMATS[name](_chosen(results, only, problems), problems, stream)
     for problem in problems:
@@ -50,17 +50,17 @@ def export_command(name: str, output: Path, only: tuple[str, ...], results: Path
         sys.exit(BadInput.exit_code)
 
 
-def _chosen(results: Path, only: tuple[str, ...], problems: list[str]) -> Iterator[Stored]:
+def _chosen(results: Path, only: tuple[str, ...], problems: list[store.UnreadableFile]) -> Iterator[Stored]:
     """The results whose cell's id fits one of the patterns.
 
     Raises:
         EmptySelection: there is none; an empty export would look like a green one.
     """
     count = 0
-    for each in store.stream(results, problems):
-        if not only or any(fnmatchcase(each.result.cell.id, pattern) for pattern in only):
+    for stored in store.stream(results, problems):
+        if not only or any(fnmatchcase(stored.result.cell.id, pattern) for pattern in only):
             count += 1
-            yield each
+            yield stored
     if not count and not problems:
         fitting = f" for a cell like {', '.join(only)}" if only else ""
         raise EmptySelection(

@@ -96,8 +96,8 @@ def _summary(known: Facts, as_json: bool) -> None:
         click.echo(json.dumps(summary, indent=1))
         return
     shown = Table(*summary[0])
-    for each in summary:
-        shown.add_row(*(str(value) for value in each.values()))
+    for line in summary:
+        shown.add_row(*(str(value) for value in line.values()))
     _console().print(shown)
     click.echo(f"{len(known.sources)} sources: samcheck facts sources")
 
@@ -130,9 +130,9 @@ def _text(value: object) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, tuple):
-        return ", ".join(str(each) for each in value)
+        return ", ".join(str(part) for part in value)
     if isinstance(value, dict):
-        return ", ".join(f"{key}: {each}" for key, each in value.items())
+        return ", ".join(f"{key}: {part}" for key, part in value.items())
     return str(value or "")
 
 
@@ -153,18 +153,18 @@ def _against(folder: Path, as_json: bool) -> None:
     if not stored:
         raise BadInput(
             f"{folder} holds no results: they lie in <device>/<driver>/*.json"
-            + "".join(f"; {each}" for each in problems)
+            + "".join(f"; {problem}" for problem in problems)
         )
     for problem in problems:
         click.echo(f"samcheck: {problem}", err=True)
-    found = contradictions.contradictions(facts.load(), stored)
+    contradicting = contradictions.contradictions(facts.load(), stored)
     if as_json:
-        click.echo(json.dumps([asdict(each) for each in found], indent=1))
+        click.echo(json.dumps([asdict(contradiction) for contradiction in contradicting], indent=1))
     else:
-        for each in found:
-            click.echo(str(each))
-        click.echo(f"{len(stored)} results, {len(found)} contradict the facts")
-    if found:
+        for row in contradicting:
+            click.echo(str(row))
+        click.echo(f"{len(stored)} results, {len(contradicting)} contradict the facts")
+    if contradicting:
         sys.exit(CELLS_FAILED)
 
 
@@ -191,6 +191,6 @@ def _refresh(write: bool, as_json: bool) -> None:
     if not proposal.changes:
         click.echo("the package index has nothing that the facts lack", err=True)
     elif write:
-        click.echo(f"changed: {', '.join(str(each.path) for each in proposal.changes)}", err=True)
+        click.echo(f"changed: {', '.join(str(change.path) for change in proposal.changes)}", err=True)
     else:
         click.echo("nothing is written: --write does it", err=True)

@@ -27,49 +27,49 @@ def history_command(
     pattern: str, check: str, commits: int, changed: bool, plots: Path | None, results: Path
 ) -> None:
     """Levels of each number over the results that git keeps of the cells that fit PATTERN."""
-    found = [
-        each
-        for each in trend.trends(git_history.versions(results, commits), noise.known_in(results))
-        if fnmatch.fnmatch(each.cell, pattern) and fnmatch.fnmatch(str(each.key), f"*{check}*")
+    fitting = [
+        number
+        for number in trend.trends(git_history.versions(results, commits), noise.known_in(results))
+        if fnmatch.fnmatch(number.cell, pattern) and fnmatch.fnmatch(str(number.key), f"*{check}*")
     ]
-    if not found:
+    if not fitting:
         raise EmptySelection(
             f"no number that fits has {trend.FEWEST} results in the last {commits} commits to {results}"
         )
-    told = [each for each in found if len(each.levels) > 1 or not changed]
-    for each in told:
-        for line in lines(each):
+    told = [number for number in fitting if len(number.levels) > 1 or not changed]
+    for number in told:
+        for line in lines(number):
             click.echo(line)
     if not told:
-        click.echo(f"none of {len(found)} numbers changed its level")
+        click.echo(f"none of {len(fitting)} numbers changed its level")
     if plots is not None:
         _plot(told, plots)
 
 
-def lines(found: Trend) -> Iterator[str]:
+def lines(number: Trend) -> Iterator[str]:
     """A number's levels, one line each."""
-    levels = "1 level" if len(found.levels) == 1 else f"{len(found.levels)} levels"
-    yield f"{found.cell}: {found.key}: {len(found.points)} results, {levels}"
-    for level in found.levels:
-        since, until = found.points[level.first].when[:10], found.points[level.last].when[:10]
+    levels = "1 level" if len(number.levels) == 1 else f"{len(number.levels)} levels"
+    yield f"{number.cell}: {number.key}: {len(number.points)} results, {levels}"
+    for level in number.levels:
+        since, until = number.points[level.first].when[:10], number.points[level.last].when[:10]
         count = level.last - level.first + 1
         what = (
-            f"{since} to {until}, {count} {'result' if count == 1 else 'results'}: {found.shown(level.mean)}"
+            f"{since} to {until}, {count} {'result' if count == 1 else 'results'}: {number.shown(level.mean)}"
         )
-        yield f"  {what}{_change(found, level)}"
+        yield f"  {what}{_change(number, level)}"
 
 
-def _change(found: Trend, level: Level) -> str:
+def _change(number: Trend, level: Level) -> str:
     if not level.first:
         return ""
-    word = "worse" if level.change * found.family.worse > 0 else "better"
-    return f", {found.family.shown(level.change)}, {word}"
+    word = "worse" if level.change * number.family.worse > 0 else "better"
+    return f", {number.family.shown(level.change)}, {word}"
 
 
-def _plot(found: list[Trend], folder: Path) -> None:
+def _plot(numbers: list[Trend], folder: Path) -> None:
     try:
         from samcheck.analysis.compare import plots
     except ImportError as error:
         raise BadInput(f"--plots needs {error.name}: install samcheck[plots]") from None
-    for each in found:
-        click.echo(f"plot: {plots.history(each, folder)}")
+    for number in numbers:
+        click.echo(f"plot: {plots.history(number, folder)}")

@@ -26,12 +26,12 @@ from samcheck.units import readable
 def html_command(folders: tuple[Path, ...], output: Path | None, commits: int) -> None:
     """Write one HTML file with all results, which opens from disk and needs no network.
 
-    FOLDERs hold results; default: results/ of the checkout. Where several have runs of the same cell, the
+    FOLDERs hold results; default: ./results. Where several have runs of the same cell, the
     newest counts and the others are its history.
     """
     folders = folders or (paths.RESULTS,)
     path = output or folders[-1] / html.PAGE
-    older = [each for folder in folders if commits for each in _kept_by_git(folder, commits)]
+    older = [stored for folder in folders if commits for stored in _kept_by_git(folder, commits)]
     packed = html.write(path, folders, older)
     if packed.left_out:
         click.echo(f"left out, because the page would be too large: {', '.join(packed.left_out)}", err=True)

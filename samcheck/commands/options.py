@@ -76,7 +76,7 @@ results_option = click.option(
     "--results",
     type=click.Path(file_okay=False, path_type=Path),
     default=paths.RESULTS,
-    help="Where results and table go; default: results/ of the checkout.",
+    help="Where results and table go; default: ./results.",
 )
 bundle_option = click.option(
     "--ca-bundle",
@@ -84,9 +84,7 @@ bundle_option = click.option(
     envvar="SAMCHECK_CA_BUNDLE",
     help="Certificates to trust while building, e.g. your company's.",
 )
-matrix_argument = click.argument(
-    "path", type=click.Path(path_type=Path), default=paths.MATRICES / "default.toml", required=False
-)
+matrix_argument = click.argument("path", type=click.Path(path_type=Path), default="default", required=False)
 only_option = click.option("--only", multiple=True, metavar="PATTERN", help="Only cells whose id fits.")
 tag_option = click.option("--tag", "tags", multiple=True, metavar="TAG", help="Only cells with this tag.")
 cells_option = click.option(
@@ -102,7 +100,7 @@ history_option = click.option(
     "--history",
     type=click.Path(file_okay=False, path_type=Path),
     default=paths.RESULTS,
-    help="Results that tell which cells are risky and how long they take; default: results/ of the checkout.",
+    help="Results that tell which cells are risky and how long they take; default: ./results.",
 )
 jobs_option = click.option(
     "--jobs",

@@ -24,6 +24,15 @@ json_option = click.option("--json", "as_json", is_flag=True, help="For programs
 @host_options
 @click.option("--format", "engine", type=click.Choice(list(fanout.FORMATS)), help="As a pipeline for a CI.")
 @click.option("--shards", type=Count(), help="How many jobs; default: one per cell.")
+@click.option(
+    "--gpu-label",
+    "gpu_labels",
+    multiple=True,
+    default=("gpu",),
+    show_default=True,
+    metavar="LABEL",
+    help="Of the pipeline's runners with a GPU.",
+)
 @click.option("--all", "everything", is_flag=True, help="All lines of long lists.")
 @json_option
 def plan_command(
@@ -32,6 +41,7 @@ def plan_command(
     driver: str,
     engine: str | None,
     shards: int | None,
+    gpu_labels: tuple[str, ...],
     everything: bool,
     as_json: bool,
 ) -> None:
@@ -44,7 +54,8 @@ def plan_command(
     if not empty:
         plan = selection.chosen(choice, plan)
     if engine:
-        click.echo(fanout.FORMATS[engine](selection.pipeline(matrix.select(plan, ()), choice, shards)))
+        pipeline = selection.pipeline(matrix.select(plan, ()), choice, shards, gpu_labels)
+        click.echo(fanout.FORMATS[engine](pipeline))
     elif as_json:
         click.echo(json.dumps(plan_text.as_json(plan, facts.load()), indent=1))
     else:

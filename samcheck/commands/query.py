@@ -68,13 +68,13 @@ def query_command(
     if show_sql:
         click.echo(sql.rstrip())
         return
-    with _answered(results, sql, memory) as (found, problems):
+    with _answered(results, sql, memory) as (answer, problems):
         if as_json:
-            output.write_json(found, sys.stdout.buffer)
+            output.write_json(answer, sys.stdout.buffer)
         elif as_csv:
-            output.write_csv(found, sys.stdout.buffer)
+            output.write_csv(answer, sys.stdout.buffer)
         else:
-            _table(found, rows)
+            _table(answer, rows)
     for problem in problems:
         click.echo(f"samcheck: {problem}", err=True)
     if problems:
@@ -109,13 +109,13 @@ def _answered(results: Path, sql: str, memory: str) -> Iterator[tuple[QueryResul
     An index that was damaged is made anew.
     """
     try:
-        with _asked(results, sql, memory) as found:
-            yield found
+        with _asked(results, sql, memory) as answer:
+            yield answer
     except database.Damaged as problem:
         click.echo(f"samcheck: the index is damaged and made anew: {problem}", err=True)
         index.forget(results)
-        with _asked(results, sql, memory) as found:
-            yield found
+        with _asked(results, sql, memory) as answer:
+            yield answer
 
 
 @contextmanager
@@ -129,11 +129,11 @@ def _asked(results: Path, sql: str, memory: str) -> Iterator[tuple[QueryResult, 
             yield database.ask(duck, sql, memory), kept.problems
 
 
-def _table(found: QueryResult, rows: int) -> None:
+def _table(answer: QueryResult, rows: int) -> None:
     console = display.terminal()
     if not console.is_terminal:
         console = display.terminal(width=WIDE)
-    console.print(output.table(found, rows), highlight=False)
+    console.print(output.table(answer, rows), highlight=False)
 
 
 def _list() -> None:

@@ -27,8 +27,8 @@ def show_command(cell: str, check: str | None, results: Path) -> None:
         if check is None:
             terminal.show(console, terminal.cell(stored))
             continue
-        for each in lookup.checks(stored, check):
-            terminal.show(console, terminal.check(each))
+        for result in lookup.checks(stored, check):
+            terminal.show(console, terminal.check(result))
 
 
 @click.command("repro")
@@ -37,7 +37,7 @@ def show_command(cell: str, check: str | None, results: Path) -> None:
 @results_option
 def repro_command(cell: str, check: str, results: Path) -> None:
     """Print the shell line that runs one check of a result again, in the same environment."""
-    stored = lookup.only(lookup.cells(results, cell))
+    stored = lookup.single(lookup.cells(results, cell))
     wanted = lookup.check(stored, check)
     click.echo(reproduce.line(stored.result, wanted))
     here = version.version()

@@ -71,8 +71,8 @@ def _pull(client: Any, image: str) -> str:
 
 def _make(base: Base, log: Path) -> str:
     """Make a Debian base; why not, in one line, when that fails."""
-    script = paths.CHECKOUT / "dockerfiles" / "make-debian-base"
-    status, printed = processes.installed([str(script), base.suite, base.image], log, dict(os.environ))
+    script = paths.DOCKERFILES / "make-debian-base"
+    status, printed = processes.installed(["sh", str(script), base.suite, base.image], log, dict(os.environ))
     if status == 0:
         return ""
     last = (printed.strip().splitlines() or ["it printed nothing"])[-1]

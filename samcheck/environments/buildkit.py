@@ -97,7 +97,7 @@ def _context() -> Iterator[Path]:
     folder = paths.home() / "build-context"
     folder.mkdir(parents=True, exist_ok=True)
     with FileLock(f"{folder}.lock"):
-        shutil.copy(paths.CHECKOUT / "dockerfiles" / images.DOCKERFILE, folder / "Dockerfile")
+        shutil.copy(paths.DOCKERFILES / images.DOCKERFILE, folder / "Dockerfile")
         shutil.copy(uv.find_uv_bin(), folder / "uv")
         yield folder
 

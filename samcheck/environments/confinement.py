@@ -35,8 +35,8 @@ def guest_environment() -> dict[str, str]:
 def sources() -> dict[str, dict[str, str]]:
     """What every guest reads of the host, and where it finds that."""
     mounts = {
-        str(paths.CHECKOUT / "samcheck"): {"bind": f"{SOURCE_MOUNT}/samcheck", "mode": "ro"},
-        str(paths.CHECKOUT / "tests/suite"): {"bind": f"{SOURCE_MOUNT}/tests/suite", "mode": "ro"},
+        str(paths.PACKAGE): {"bind": f"{SOURCE_MOUNT}/samcheck", "mode": "ro"},
+        str(paths.SUITE): {"bind": f"{SOURCE_MOUNT}/tests/suite", "mode": "ro"},
     }
     if _checkpoints():
         mounts[_checkpoints()] = {"bind": CHECKPOINTS_MOUNT, "mode": "ro"}

@@ -89,7 +89,7 @@ def _no_engine(text: str) -> EnvironmentUnavailable:
     if "No such file" in text or "Connection refused" in text:
         return EnvironmentUnavailable(
             f"no Docker engine answers at {where}",
-            "start one (on Debian or Ubuntu `sudo dockerfiles/engine-up` installs and starts it), "
+            f"start one (on Debian or Ubuntu, `sudo {paths.DOCKERFILES / 'engine-up'}` installs it), "
             "or use --environment venv",
         )
     return EnvironmentUnavailable(f"no Docker engine answers at {where}", " ".join(text.split())[:300])
@@ -149,7 +149,7 @@ class Docker:
         return DockerPlace(self.client, wanted.tag, cell, details)
 
     def _image(self, cell: Cell, requirements: Requirements, base: base_images.Present) -> images.Image:
-        recipe = (paths.CHECKOUT / "dockerfiles" / images.DOCKERFILE).read_text(encoding="utf-8")
+        recipe = (paths.DOCKERFILES / images.DOCKERFILE).read_text(encoding="utf-8")
         return images.image(cell, requirements, base.image, base.id, recipe)
 
     def _exists(self, tag: str) -> bool:

@@ -45,7 +45,7 @@ class Here:
     installs: bool = False
 
     def storage(self) -> Path:
-        return paths.CHECKOUT
+        return paths.PROJECT
 
     def need(self, cell: Cell, requirements: Requirements) -> DiskNeed:
         return DiskNeed(0, 0, reused=True)
@@ -100,9 +100,10 @@ def _probed(python: str) -> Fingerprint:
     """
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "fingerprint.json"
-        launch = str(paths.CHECKOUT / "samcheck" / "guest" / "launch.py")
+        source = paths.source()
+        launch = str(source / "samcheck" / "guest" / "launch.py")
         command = [python, launch, "samcheck.guest.fingerprint", str(path)]
-        search_path = os.pathsep.join((str(paths.CHECKOUT), *carried_packages()))
+        search_path = os.pathsep.join((str(source), *carried_packages()))
         environment = dict(os.environ, PYTHONPATH=search_path)
         try:
             status, output = _ended(command, environment, Path(folder) / "output.log")

@@ -47,7 +47,8 @@ def run(python: str, job: GuestJob, packages: Sequence[str] = ()) -> Ended:
     `packages` are folders with what the interpreter itself lacks.
     """
     environment = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
-    environment["PYTHONPATH"] = os.pathsep.join((str(paths.CHECKOUT), *packages))
+    source = str(paths.source())
+    environment["PYTHONPATH"] = os.pathsep.join((source, *packages))
     environment |= dict.fromkeys(SWITCHED_ON, "1")
     environment[MARK] = str(uuid.uuid4())
     if not os.access(environment.get("HOME", ""), os.W_OK):  # compilers keep what they made there
@@ -56,7 +57,7 @@ def run(python: str, job: GuestJob, packages: Sequence[str] = ()) -> Ended:
         environment |= {"CUDA_DEVICE_ORDER": "PCI_BUS_ID", "CUDA_VISIBLE_DEVICES": job.gpu}
     guest = subprocess.Popen(
         kept(
-            [python, *substitute(job.arguments, str(paths.CHECKOUT), str(job.given), str(job.work))],
+            [python, *substitute(job.arguments, source, str(job.given), str(job.work))],
             job.output,
         ),
         cwd=job.work,

@@ -13,7 +13,7 @@ from samcheck.environments import confinement, processes
 def process(python: str, arguments: Sequence[str]) -> str:
     """As `processes.run`, in a new folder that is left behind."""
     passed_on = " ".join(f'{name}="${name}"' for name in processes.PASSED_ON if name in os.environ)
-    own = quoted([f"PYTHONPATH={paths.CHECKOUT}", *(f"{name}=1" for name in processes.SWITCHED_ON)])
+    own = quoted([f"PYTHONPATH={paths.source()}", *(f"{name}=1" for name in processes.SWITCHED_ON)])
     return f'(cd "$(mktemp -d)" && env -i {passed_on} {own} {quoted([python, *arguments])})'
 
 

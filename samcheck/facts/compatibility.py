@@ -14,6 +14,7 @@ from packaging.version import Version
 
 from samcheck.cells import Cell
 from samcheck.facts import Facts, version_of
+from samcheck.facts.schema import ObstacleKind
 
 #: Fields of a cell that a matrix can vary, the most telling first.
 AXES = ("torch", "cuda", "python", "numpy", "sam")
@@ -25,15 +26,12 @@ class Obstacle:
 
     Attributes:
         rule: id in the facts' rules, or ``matrix`` for what a matrix file leaves out by itself.
-        kind: ``install`` (cannot be installed), ``run`` (installs, cannot work), ``host`` (not on this
-            driver or GPU), ``soft`` (works, with limits), ``doubt`` (no good source says that it exists)
-            or ``choice`` (somebody left it out).
         text: one sentence about this very combination.
         source: ids in the facts' sources.
     """
 
     rule: str
-    kind: str
+    kind: ObstacleKind
     text: str
     source: tuple[str, ...] = ()
 
@@ -95,22 +93,22 @@ def _python(facts: Facts, torch: str, python: str) -> Obstacle | None:
     release = facts.release(torch)
     if release is None:
         known = f"{facts.releases[0].version} to {facts.releases[-1].version}"
-        return Obstacle("torch-unknown", "install", f"no PyTorch {torch} is known, {known} are")
+        return Obstacle("torch-unknown", ObstacleKind.INSTALL, f"no PyTorch {torch} is known, {known} are")
     if python in release.torch_only:
         text = f"PyTorch {torch} has a wheel for Python {python}, its torchvision {release.torchvision} none"
-        return Obstacle("python-no-torchvision", "install", text, release.source)
+        return Obstacle("python-no-torchvision", ObstacleKind.INSTALL, text, release.source)
     if python not in release.pythons:
         text = (
             f"PyTorch {torch} with torchvision {release.torchvision} has wheels for Python "
             f"{', '.join(release.pythons)}, not {python}"
         )
-        return Obstacle("python-no-wheel", "install", text, release.source)
+        return Obstacle("python-no-wheel", ObstacleKind.INSTALL, text, release.source)
     if not facts.pin("tool", python):
         text = f"samcheck's own tools have no release for Python {python}"
-        return Obstacle("guest-python", "install", text)
+        return Obstacle("guest-python", ObstacleKind.INSTALL, text)
     if not release.numpy2 and not facts.pin("numpy1", python):
         text = f"PyTorch {torch} needs NumPy 1, which has no wheel for Python {python}"
-        return Obstacle("numpy1-new-python", "install", text, release.source)
+        return Obstacle("numpy1-new-python", ObstacleKind.INSTALL, text, release.source)
     return None
 
 
@@ -122,10 +120,10 @@ def _build(facts: Facts, torch: str, cuda: str) -> Obstacle | None:
     if build is None:
         tags = ", ".join(build.tag for build in release.builds)
         text = f"PyTorch {torch} was built for {tags}, not {cuda}"
-        return Obstacle("cuda-build-absent", "install", text, release.source)
+        return Obstacle("cuda-build-absent", ObstacleKind.INSTALL, text, release.source)
     if build.status == "unverified":
         text = f"no good source says that PyTorch {torch} has a {cuda} build"
-        return Obstacle("build-unverified", "doubt", text, build.source)
+        return Obstacle("build-unverified", ObstacleKind.DOUBT, text, build.source)
     return None
 
 
@@ -134,7 +132,7 @@ def _old_torch(facts: Facts, torch: str, numpy: str) -> Obstacle | None:
     if release is None or release.numpy2 or not numpy or version_of(numpy).major < 2:
         return None
     text = f"PyTorch {torch} was compiled against NumPy 1 and does not see NumPy {numpy}"
-    return Obstacle("numpy2-old-torch", "run", text, ("pt132179",))
+    return Obstacle("numpy2-old-torch", ObstacleKind.RUN, text, ("pt132179",))
 
 
 def _numpy_wheel(facts: Facts, python: str, numpy: str) -> Obstacle | None:
@@ -143,11 +141,13 @@ def _numpy_wheel(facts: Facts, python: str, numpy: str) -> Obstacle | None:
     series = facts.series(numpy)
     if series is None:
         known = ", ".join(row.series for row in facts.numpy)
-        return Obstacle("numpy-no-wheel", "doubt", f"no NumPy {numpy} is known, the series {known} are")
+        return Obstacle(
+            "numpy-no-wheel", ObstacleKind.DOUBT, f"no NumPy {numpy} is known, the series {known} are"
+        )
     if python in series.pythons:
         return _export(facts, python, numpy)
     text = f"NumPy {series.series} has wheels for Python {', '.join(series.pythons)}, not {python}"
-    return Obstacle("numpy-no-wheel", "install", text, series.source)
+    return Obstacle("numpy-no-wheel", ObstacleKind.INSTALL, text, series.source)
 
 
 def _export(facts: Facts, python: str, numpy: str) -> Obstacle | None:
@@ -156,5 +156,5 @@ def _export(facts: Facts, python: str, numpy: str) -> Obstacle | None:
         if row.role == "export" and version_of(numpy) < Version(needed):
             pinned = f"{row.name} {row.versions[python]}, pinned for Python {python},"
             text = f"{pinned} needs NumPy {needed} or newer, not {numpy}"
-            return Obstacle("export-needs-numpy", "install", text, row.source)
+            return Obstacle("export-needs-numpy", ObstacleKind.INSTALL, text, row.source)
     return None

@@ -12,6 +12,7 @@ from samcheck.cells import Cell
 from samcheck.errors import BadInput
 from samcheck.facts import Build, Facts, Release
 from samcheck.facts.compatibility import Obstacle
+from samcheck.facts.schema import ObstacleKind
 from samcheck.suggestions import similar
 
 #: Versions of drivers begin with their branch; no PyTorch that is known runs on an older one.
@@ -130,7 +131,9 @@ def obstacles(cell: Cell, on: Machine, facts: Facts) -> tuple[Obstacle, ...]:
 
 def hard(obstacles: Sequence[Obstacle]) -> tuple[Obstacle, ...]:
     """Those that nothing gets around."""
-    return tuple(obstacle for obstacle in obstacles if obstacle.kind not in ("soft", "doubt"))
+    return tuple(
+        obstacle for obstacle in obstacles if obstacle.kind not in (ObstacleKind.SOFT, ObstacleKind.DOUBT)
+    )
 
 
 def _driver(build: Build, on: Machine, facts: Facts) -> Iterator[Obstacle]:
@@ -144,7 +147,7 @@ def _driver(build: Build, on: Machine, facts: Facts) -> Iterator[Obstacle]:
                 f"; the package cuda-compat-{build.cuda.replace('.', '-')}, which samcheck does not install, "
                 "would get around that on this GPU"
             )
-        yield Obstacle("driver-too-old", "host", text, floor.source)
+        yield Obstacle("driver-too-old", ObstacleKind.HOST, text, floor.source)
         return
     toolkit = facts.first_toolkit(build.cuda)
     if toolkit is not None and _below(on.driver, toolkit.driver):
@@ -152,7 +155,7 @@ def _driver(build: Build, on: Machine, facts: Facts) -> Iterator[Obstacle]:
             f"CUDA {build.cuda} came with driver {toolkit.driver}; on {on.driver} it runs by minor-version "
             "compatibility, without compiling PTX"
         )
-        yield Obstacle("driver-needs-exact", "soft", text, toolkit.source)
+        yield Obstacle("driver-needs-exact", ObstacleKind.SOFT, text, toolkit.source)
 
 
 def _forward(build: Build, on: Machine, facts: Facts) -> bool:
@@ -168,13 +171,13 @@ def _gpu(release: Release, build: Build, gpu: GpuDevice, on: Machine, facts: Fac
         last, first = architecture.last_branch, architecture.first_driver
         if last and Version(on.driver).major > last:
             text = f"drivers after R{last} do not support {gpu.name}; this is {on.driver}"
-            yield Obstacle("driver-dropped-gpu", "host", text, architecture.source)
+            yield Obstacle("driver-dropped-gpu", ObstacleKind.HOST, text, architecture.source)
         if first and _below(on.driver, first):
             text = f"{gpu.name} is known to drivers from {first} on; this is {on.driver}"
-            yield Obstacle("driver-before-gpu", "host", text, architecture.source)
+            yield Obstacle("driver-before-gpu", ObstacleKind.HOST, text, architecture.source)
     if not build.archs:
         text = f"which GPUs the {build.tag} build of PyTorch {release.version} has code for is not documented"
-        yield Obstacle("archs-undocumented", "doubt", text, build.source)
+        yield Obstacle("archs-undocumented", ObstacleKind.DOUBT, text, build.source)
     elif not has_code_for(build.archs, gpu.capability) and not _by_ptx(build, gpu, on, facts):
         yield _no_kernel(release, build, gpu, facts)
 
@@ -193,7 +196,7 @@ def _no_kernel(release: Release, build: Build, gpu: GpuDevice, facts: Facts) -> 
             if runs_on(other, gpu.capability)
         ]
         text += f": no build of this release has it (newest that has: {newest[-1]})" if newest else ""
-    return Obstacle("gpu-no-kernel", "host", text, build.source)
+    return Obstacle("gpu-no-kernel", ObstacleKind.HOST, text, build.source)
 
 
 def runs_on(build: Build, capability: str) -> bool:
@@ -230,7 +233,7 @@ def best_build(release: Release, facts: Facts, on: Machine) -> str:
     def runs(build: Build) -> bool:
         obstacles = [*_driver(build, on, facts)]
         obstacles += [obstacle for gpu in on.gpus for obstacle in _gpu(release, build, gpu, on, facts)]
-        doubtful = any(obstacle.kind in ("host", "doubt") for obstacle in obstacles)
+        doubtful = any(obstacle.kind in (ObstacleKind.HOST, ObstacleKind.DOUBT) for obstacle in obstacles)
         return build.status != "unverified" and not doubtful
 
     return next((build.tag for build in (default, *others) if runs(build)), default.tag)

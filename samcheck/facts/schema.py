@@ -2,11 +2,25 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import Annotated, Literal
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.version import InvalidVersion, Version
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+
+class ObstacleKind(StrEnum):
+    """What a rule says of a combination, the worst first."""
+
+    INSTALL = "install"  # cannot be installed
+    RUN = "run"  # installs, and cannot work
+    HOST = "host"  # not on this driver or GPU
+    DOUBT = "doubt"  # no good source says that it exists
+    SOFT = "soft"  # works, with limits
+    CHOICE = "choice"  # somebody left it out
+    FOR = "for"  # nothing is against it, and the rule says why
+
 
 Status = Literal["verified", "stored", "unverified"]
 Text = Annotated[str, Field(min_length=1)]
@@ -244,7 +258,7 @@ class CompatibilityRule(Fact):
     """
 
     id: Text
-    kind: Literal["install", "run", "host", "soft", "doubt"]
+    kind: ObstacleKind
     checked: bool = False
     text: Text
     symptom: str = ""

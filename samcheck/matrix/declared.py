@@ -15,6 +15,7 @@ from samcheck.cells import Cell, matches
 from samcheck.facts import Facts, compatibility, gpu_support
 from samcheck.facts.compatibility import AXES, Constraint, Obstacle
 from samcheck.facts.gpu_support import Machine
+from samcheck.facts.schema import ObstacleKind
 from samcheck.matrix import axes
 from samcheck.matrix.file import SPEC, TABLES, CellTable, Conditions, MatrixFile
 from samcheck.matrix.space import Space
@@ -63,7 +64,7 @@ def _against_cell(row: CellTable, facts: Facts) -> Iterator[str]:
     cuda = release.default_build.tag if row.cuda in ("auto", "default") else row.cuda
     cell = Cell(row.torch, cuda, row.python, row.numpy, row.sam)
     for obstacle in compatibility.obstacles(cell, facts):
-        if obstacle.kind == "install":
+        if obstacle.kind is ObstacleKind.INSTALL:
             field = {"cuda-build-absent": "cuda", "numpy-no-wheel": "numpy"}.get(obstacle.rule, "python")
             yield f"{field}: {obstacle.text}"
 
@@ -160,7 +161,7 @@ def _only_wanted(wanted: Mapping[str, tuple[str, ...]]) -> Constraint:
         if cuda in wanted[torch]:
             return None
         text = f"for PyTorch {torch} the matrix asks for {' and '.join(wanted[torch])}, not {cuda}"
-        return Obstacle("matrix", "choice", text)
+        return Obstacle("matrix", ObstacleKind.CHOICE, text)
 
     return Constraint(("torch", "cuda"), obstacle)
 
@@ -180,7 +181,7 @@ def _on_host(world: World) -> Iterator[Constraint]:
 def _excluded(rule: Any, facts: Facts) -> Constraint:
     """A rule of the file. One with a pattern needs the whole cell, others only the axes that they name."""
     named = AXES if rule.match is not None else tuple(rule.on_axes)
-    said = Obstacle("exclude", "choice", rule.reason)
+    said = Obstacle("exclude", ObstacleKind.CHOICE, rule.reason)
     about = {axis: cache(_about(axis, specs, facts)) for axis, specs in rule.on_axes.items()}
 
     def obstacle(*values: str) -> Obstacle | None:

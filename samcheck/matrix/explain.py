@@ -11,6 +11,7 @@ from samcheck.errors import BadInput, BuildFailed
 from samcheck.facts import Facts, compatibility, gpu_support, requirements, version_of
 from samcheck.facts.compatibility import Obstacle
 from samcheck.facts.gpu_support import Machine
+from samcheck.facts.schema import ObstacleKind
 from samcheck.matrix import axes
 from samcheck.matrix.plan_text import obstacle_json
 from samcheck.suggestions import similar
@@ -89,7 +90,7 @@ def _of(torch: str, facts: Facts) -> Iterator[Cell]:
 
 
 def _installs(cell: Cell, facts: Facts) -> tuple[str, ...]:
-    if any(obstacle.kind == "install" for obstacle in compatibility.obstacles(cell, facts)):
+    if any(obstacle.kind is ObstacleKind.INSTALL for obstacle in compatibility.obstacles(cell, facts)):
         return ()
     try:
         return requirements.resolve(cell, facts).all
@@ -154,9 +155,9 @@ def verdict(explained: Explained) -> str:
     """The answer in a few words; the worst obstacle decides."""
     kinds = {obstacle.kind for obstacle in explained.against}
     for kind, words in (
-        ("install", "cannot be installed"),
-        ("run", "can be installed, and cannot work"),
-        ("doubt", "may not exist"),
+        (ObstacleKind.INSTALL, "cannot be installed"),
+        (ObstacleKind.RUN, "can be installed, and cannot work"),
+        (ObstacleKind.DOUBT, "may not exist"),
     ):
         if kind in kinds:
             return words
@@ -164,7 +165,7 @@ def verdict(explained: Explained) -> str:
         return "can be installed"
     if not explained.possible:
         return f"cannot run on {explained.host}"
-    doubtful = any(obstacle.kind == "doubt" for obstacle in explained.on_host)
+    doubtful = any(obstacle.kind is ObstacleKind.DOUBT for obstacle in explained.on_host)
     return f"{'may' if doubtful else 'can'} run on {explained.host}"
 
 

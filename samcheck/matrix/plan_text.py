@@ -8,6 +8,7 @@ from typing import Any
 
 from samcheck.facts import Facts
 from samcheck.facts.compatibility import Obstacle
+from samcheck.facts.schema import ObstacleKind
 from samcheck.matrix.pair_coverage import Coverage
 from samcheck.matrix.planner import Plan, PlannedCell, against
 from samcheck.matrix.space import Pair
@@ -46,11 +47,11 @@ def _cell(row: PlannedCell) -> str:
 
 #: The worst first; a cell is shown by its worst obstacle's kind.
 VERDICTS = {
-    "install": "cannot be installed",
-    "run": "cannot work",
-    "host": "cannot run there",
-    "doubt": "not certain",
-    "soft": "with limits",
+    ObstacleKind.INSTALL: "cannot be installed",
+    ObstacleKind.RUN: "cannot work",
+    ObstacleKind.HOST: "cannot run there",
+    ObstacleKind.DOUBT: "not certain",
+    ObstacleKind.SOFT: "with limits",
 }
 
 

@@ -53,7 +53,7 @@ class Choice:
         several = [("--only", pattern) for pattern in self.only] + [("--tag", tag) for tag in self.tags]
         several += [(name, str(count)) for name, count in counts.items() if count is not None]
         if self.history != paths.RESULTS:
-            several.append(("--history", name_in_checkout(self.history)))
+            several.append(("--history", name_in_project(self.history)))
         return tuple(word for option in several for word in option)
 
 
@@ -75,7 +75,8 @@ def whole(choice: Choice, host: Machine) -> Plan:
     """
     if choice.history != paths.RESULTS and not choice.history.is_dir():
         raise BadInput(f"--history: there is no folder {choice.history}")
-    known = past(choice.history)
+    # Whoever has no results yet has those that are published, to go by.
+    known = past(choice.history if choice.history.is_dir() else paths.PUBLISHED_RESULTS)
     whole = matrix.plan(file_of(choice.path), facts.load(), host, known, choice.budget)
     if choice.tier and choice.tier != whole.tier:
         timed = (replace(row, minutes=known.minutes(row.cell, choice.tier)) for row in whole.cells)
@@ -144,30 +145,34 @@ def costs(whole: Plan) -> dict[str, float]:
     return {row.cell.id: row.minutes for row in whole.cells}
 
 
-def pipeline(whole: Plan, choice: Choice, count: int | None) -> Pipeline:
+def pipeline(
+    whole: Plan, choice: Choice, count: int | None, gpu_labels: tuple[str, ...] = ("gpu",)
+) -> Pipeline:
     """The plan as jobs for a CI, `count` of them, else one per cell.
 
     Raises:
-        BadInput: the matrix file is outside of the checkout.
+        BadInput: the matrix file is outside of the folder in which samcheck was called.
     """
     firm = part(whole, "1/1")
     minutes = costs(firm)
     # A plan for a GPU is right on machines with that GPU, also in its CPU cells.
     jobs = fanout.jobs(minutes, count or len(minutes), tuple(minutes) if whole.host else ())
     options = (*choice.words(), "--expect-plan", digest(whole))
-    return Pipeline(name_in_checkout(file_of(choice.path)), whole.tier, jobs, options)
+    return Pipeline(name_in_project(file_of(choice.path)), whole.tier, jobs, options, gpu_labels)
 
 
-def name_in_checkout(path: Path) -> str:
-    """How jobs elsewhere, each in a checkout of its own, name a matrix file.
+def name_in_project(path: Path) -> str:
+    """How jobs elsewhere, each in a checkout of the user's repository, name a file or a shipped matrix.
 
     Raises:
-        BadInput: it is outside of the checkout.
+        BadInput: it is outside of the folder in which samcheck was called.
     """
-    try:
-        return path.resolve().relative_to(paths.CHECKOUT).as_posix()
-    except ValueError:
-        raise BadInput(
-            f"{path} is outside of the checkout, so that the jobs of a pipeline would not find it: "
-            "put it into the checkout, matrix files under matrices/"
-        ) from None
+    whole = path.resolve()
+    if whole.is_relative_to(paths.PROJECT.resolve()):
+        return whole.relative_to(paths.PROJECT.resolve()).as_posix()
+    if whole.parent == paths.MATRICES:
+        return whole.stem
+    raise BadInput(
+        f"{path} is outside of {paths.PROJECT}, where the jobs of a pipeline would not find it: put the file "
+        "into your repository, and call samcheck in its top folder"
+    )

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from itertools import combinations
 
 from samcheck.facts.compatibility import Constraint, Obstacle
+from samcheck.facts.schema import ObstacleKind
 
 #: Two axes with a value each: ``(("torch", "2.4.1"), ("python", "3.12"))``.
 Pair = tuple[tuple[str, str], tuple[str, str]]
@@ -86,5 +87,7 @@ class Space:
                 reasons = [obstacle for obstacle in obstacles if obstacle is not None]
                 sources = tuple(sorted({source for obstacle in reasons for source in obstacle.source}))
                 text = f"no {axis} of this matrix goes with both {one} {first} and {other} {second or 'auto'}"
-                return Obstacle("no-third", "install", text, sources)
-        return Obstacle("no-third", "install", f"nothing completes {one} {first} with {other} {second}")
+                return Obstacle("no-third", ObstacleKind.INSTALL, text, sources)
+        return Obstacle(
+            "no-third", ObstacleKind.INSTALL, f"nothing completes {one} {first} with {other} {second}"
+        )

@@ -13,6 +13,7 @@ from samcheck.matrix import LeftOut
 from samcheck.report import markdown, memory_table, recipes_table, table_rows
 from samcheck.storage import results
 from samcheck.storage.left_out_cells import LEFT_OUT, note_left_out, noted
+from samcheck.storage.results import UnreadableFile
 
 TABLE, RECIPES, MEMORY = "README.md", "recipes.md", "memory.md"
 #: Stands in each of the three; a file without it is somebody else's.
@@ -65,20 +66,20 @@ def write(store: Path, left_out: Sequence[LeftOut] | None = None) -> Path:
 
 def documents(store: Path) -> dict[str, str]:
     """What belongs into each file beside the results; an empty text where there should be none."""
-    problems: list[str] = []
-    every: list[table_rows.TableRow] = []
-    tried: list[recipes_table.RecipeResults] = []
+    unreadable: list[UnreadableFile] = []
+    rows: list[table_rows.TableRow] = []
+    recipes: list[recipes_table.RecipeResults] = []
     peaks: list[memory_table.Peaks] = []
-    for each in results.stream(store, problems):  # of which little is kept: there may be thousands
-        every.append(table_rows.row(each))
-        tried += recipes_table.recipes(each)
-        peaks += memory_table.peaks(each)
+    for stored in results.stream(store, unreadable):  # of which little is kept: there may be thousands
+        rows.append(table_rows.row(stored))
+        recipes += recipes_table.recipes(stored)
+        peaks += memory_table.peaks(stored)
     left_out, torn = noted(store / LEFT_OUT)
     known = facts.load()
     return {
-        TABLE: markdown.document(every, [*problems, *torn], left_out, known),
-        RECIPES: recipes_table.of_recipes(tried, known),
-        MEMORY: memory_table.of_peaks(peaks),
+        TABLE: markdown.document(rows, [*map(str, unreadable), *torn], left_out, known),
+        RECIPES: recipes_table.document(recipes, known),
+        MEMORY: memory_table.document(peaks),
     }
 
 

@@ -19,43 +19,43 @@ NAMED = 6
 
 def section(results: Sequence[CellResult], facts: Facts | None) -> list[str]:
     """A row for each two axes: how many of the possible pairs of the values in these results were tried."""
-    every = [compatibility.fields(Cell.of(result.cell)) for result in results]
+    cells = [compatibility.fields(Cell.of(result.cell)) for result in results]
     done = [
         values
-        for values, result in zip(every, results, strict=True)
+        for values, result in zip(cells, results, strict=True)
         if result.outcome.was_built and not result.groups
     ]
-    axes = {axis: tuple(sorted({values[axis] for values in every})) for axis in compatibility.AXES}
+    axes = {axis: tuple(sorted({values[axis] for values in cells})) for axis in compatibility.AXES}
     axes = {axis: values for axis, values in axes.items() if len(values) > 1}
     if len(axes) < 2:
         return []
-    seen = pair_coverage.measure(Space(axes, compatibility.constraints(facts) if facts else ()), done)
+    covered = pair_coverage.measure(Space(axes, compatibility.constraints(facts) if facts else ()), done)
     heads = ["axes", "pairs tried", "possible and not tried", "impossible"]
     return [
         "### Which combinations were tried",
         "",
         "Of the values above, in pairs; a combination of three that was never tried is not counted here.",
         "",
-        *grid(heads, _rows(axes, seen)),
+        *grid(heads, _rows(axes, covered)),
         "",
     ]
 
 
-def _rows(axes: dict[str, tuple[str, ...]], seen: Coverage) -> Iterator[list[str]]:
-    for one, other in combinations(axes, 2):
-        tried = [pair for pair in seen.covered if _of(pair, one, other)]
-        left = [pair for pair in seen.uncovered if _of(pair, one, other)]
-        never = [pair for pair in seen.impossible if _of(pair, one, other)]
-        named = ", ".join(_pair(pair) for pair in left[:NAMED])
-        more = f" and {len(left) - NAMED} more" if len(left) > NAMED else ""
-        told = f"{len(left)}: {named}{more}" if left else "none"
-        reasons = sorted({seen.impossible[pair].rule for pair in never})
-        why = f"{len(never)} ({escape(', '.join(reasons))})" if never else "none"
-        yield [f"{one} × {other}", f"{len(tried)} of {len(tried) + len(left)}", told, why]
+def _rows(axes: dict[str, tuple[str, ...]], coverage: Coverage) -> Iterator[list[str]]:
+    for first, second in combinations(axes, 2):
+        covered = [pair for pair in coverage.covered if _is_of_axes(pair, first, second)]
+        uncovered = [pair for pair in coverage.uncovered if _is_of_axes(pair, first, second)]
+        impossible = [pair for pair in coverage.impossible if _is_of_axes(pair, first, second)]
+        named = ", ".join(_pair(pair) for pair in uncovered[:NAMED])
+        more = f" and {len(uncovered) - NAMED} more" if len(uncovered) > NAMED else ""
+        open_pairs = f"{len(uncovered)}: {named}{more}" if uncovered else "none"
+        reasons = sorted({coverage.impossible[pair].rule for pair in impossible})
+        why = f"{len(impossible)} ({escape(', '.join(reasons))})" if impossible else "none"
+        yield [f"{first} × {second}", f"{len(covered)} of {len(covered) + len(uncovered)}", open_pairs, why]
 
 
-def _of(pair: Pair, one: str, other: str) -> bool:
-    return (pair[0][0], pair[1][0]) == (one, other)
+def _is_of_axes(pair: Pair, first: str, second: str) -> bool:
+    return (pair[0][0], pair[1][0]) == (first, second)
 
 
 def _pair(pair: Pair) -> str:

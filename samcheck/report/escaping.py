@@ -21,7 +21,7 @@ _MARKUP = str.maketrans({**{sign: f"\\{sign}" for sign in "\\`*{}[]~#"}, "|": "&
 def escape(text: str) -> str:
     """Foreign text as text: no markup, no table cells, no control or direction characters."""
     quoted = html.escape(visible(text), quote=False).translate(_MARKUP)
-    return _EMPHASIS.sub(lambda found: found[0].replace("_", "\\_"), quoted)
+    return _EMPHASIS.sub(lambda match: match[0].replace("_", "\\_"), quoted)
 
 
 def grid(heads: Sequence[str], body: Iterable[Sequence[str]]) -> list[str]:

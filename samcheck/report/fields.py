@@ -94,8 +94,12 @@ class Reason(NamedTuple):
         """``known [some-defect]``."""
         return f"{self.outcome} [{self.defect}]" if self.defect else self.outcome
 
+    @property
+    def explanation(self) -> str:
+        return f"{self.text} ({self.evidence})" if self.evidence else self.text
+
     def __str__(self) -> str:
-        return f"{self.head}: {self.text} ({self.evidence})" if self.evidence else f"{self.head}: {self.text}"
+        return f"{self.head}: {self.explanation}"
 
 
 #: Thousands of results have the same reasons: each is kept once.
@@ -149,21 +153,21 @@ def of_kinds(kinds: Mapping[Kind, int], column: Callable[[Kind], Column | None])
     """As `fields`."""
     grouped: dict[Column, list[tuple[Kind, int]]] = {}
     for kind, times in kinds.items():
-        where = column(kind)
-        if where is not None:
-            grouped.setdefault(where, []).append((kind, times))
-    return {where: _field(members) for where, members in grouped.items()}
+        field_column = column(kind)
+        if field_column is not None:
+            grouped.setdefault(field_column, []).append((kind, times))
+    return {field_column: _field(members) for field_column, members in grouped.items()}
 
 
 def _field(members: list[tuple[Kind, int]]) -> Field:
     count, times = 0, [0] * len(SEVERITY)
     reasons: dict[Reason, None] = {}
-    for kind, each in members:
-        count += each
-        times[_SEVERITY[kind.outcome]] += each
+    for kind, repeated in members:
+        count += repeated
+        times[_SEVERITY[kind.outcome]] += repeated
         if kind.outcome is not CheckOutcome.PASSED:  # "fixed" is good news, but the reader is told
             reasons[_reason(kind.outcome, kind.defect, kind.reason or UNRECORDED, kind.evidence)] = None
-    worst = next(rank for rank, each in enumerate(times) if each)
+    worst = next(rank for rank, repeated in enumerate(times) if repeated)
     return Field(SEVERITY[worst], count, times[worst], tuple(reasons))
 
 

@@ -26,30 +26,30 @@ class Footnotes:
         self._marks: dict[str, str] = {}
         self._taken: set[str] = set()
         self._reasons: dict[str, dict[Reason, None]] = {}
-        self._said: dict[tuple[Reason, ...], str] = {}
+        self._superscripts: dict[tuple[Reason, ...], str] = {}
 
     def mark(self, reasons: Iterable[Reason]) -> str:
         """What is put behind a word; the rows of thousands of results have the same reasons."""
         key = tuple(reasons)
-        if key not in self._said:
+        if key not in self._superscripts:
             marks = {self._mark(reason) for reason in key}
-            self._said[key] = f" <sup>{', '.join(sorted(marks))}</sup>" if marks else ""
-        return self._said[key]
+            self._superscripts[key] = f" <sup>{', '.join(sorted(marks))}</sup>" if marks else ""
+        return self._superscripts[key]
 
     def lines(self) -> list[str]:
         """The notes: bad ones first, then by their text."""
         ordered = sorted(self._reasons.items(), key=lambda item: (_severity(next(iter(item[1]))), item[0]))
-        return [f"- {self._marks[note]} {escape(_joined(sorted(reasons)))}" for note, reasons in ordered]
+        return [f"- {self._marks[note]} {escape(_note_text(sorted(reasons)))}" for note, reasons in ordered]
 
     def _mark(self, reason: Reason) -> str:
         note = reason.head if reason.defect else str(reason)
         self._reasons.setdefault(note, {})[reason] = None
         if note not in self._marks:
-            self._marks[note] = self._free(note)
+            self._marks[note] = self._unused_mark(note)
             self._taken.add(self._marks[note])
         return self._marks[note]
 
-    def _free(self, note: str) -> str:
+    def _unused_mark(self, note: str) -> str:
         digest = base64.b32encode(hashlib.sha256(note.encode()).digest()).decode().lower()
         letter = note[:1].lower() if note[:1].isascii() and note[:1].isalpha() else "n"
         marks = (f"{letter}{digest[:length]}" for length in range(LENGTH, len(digest)))
@@ -61,11 +61,11 @@ def _severity(reason: Reason) -> int:
     return SEVERITY.index(CheckOutcome(reason.outcome)) if reason.outcome in SEVERITY else -1
 
 
-def _joined(reasons: list[Reason]) -> str:
+def _note_text(reasons: list[Reason]) -> str:
     """One sentence of the reasons that share a note, with what they do not have in common."""
     head, texts = reasons[0].head, list(dict.fromkeys(reason.text for reason in reasons))
     if len(texts) > 1:  # the catalogue says it in other words today
-        return f"{head}: {_some([str(reason).removeprefix(f'{head}: ') for reason in reasons])}"
+        return f"{head}: {_some([reason.explanation for reason in reasons])}"
     evidence = [reason.evidence for reason in reasons if reason.evidence]
     return f"{head}: {texts[0]} ({_some(evidence)})" if evidence else f"{head}: {texts[0]}"
 

@@ -47,40 +47,41 @@ def write(path: Path, folders: Sequence[Path], older: Iterable[results.Stored] =
     for folder in folders:
         if not folder.is_dir():
             raise BadInput(f"{folder}: no such folder: name folders with results in them, such as results/")
+    now = datetime.now(UTC)
+    paths = [path for folder in folders for path in results.result_files(folder)]
+    older = [*older]
     problems: list[str] = []
-    now, every, others = (
-        datetime.now(UTC),
-        [each for one in folders for each in results.result_files(one)],
-        [*older],
-    )
 
-    def found() -> Iterator[results.Stored]:
-        problems.clear()
-        return _unique(chain(results.read_all(every, problems), others))
+    def all_results() -> Iterator[results.Stored]:
+        unreadable: list[results.UnreadableFile] = []
+        yield from _unique(chain(results.read_all(paths, unreadable), older))
+        problems[:] = map(str, unreadable)
 
-    packed = page_size.fitting(found, _meta(now, problems), _hopeless(every))
+    packed = page_size.pack_to_fit(all_results, _meta(now, problems), _blocks_without_room(paths))
     if not packed.results:
-        none = f"no results in {', '.join(map(str, folders))}: run `nox -s matrix` first"
-        raise BadInput("\n".join([none, *problems]))
+        nothing = f"no results in {', '.join(map(str, folders))}: run `nox -s matrix` first"
+        raise BadInput("\n".join([nothing, *problems]))
     files.write_atomically(path, render(packed, now).encode())
     return packed
 
 
-def _hopeless(paths: Sequence[Path]) -> tuple[str, ...]:
+def _blocks_without_room(paths: Sequence[Path]) -> tuple[str, ...]:
     """Blocks that so many results have no room for, which is not worth a look where there are few."""
-    some = paths[:: len(paths) // page_size.SAMPLE] if len(paths) > 10 * page_size.SAMPLE else ()
-    return page_size.hopeless(results.read_all(some, []), len(some) / len(paths)) if some else ()
+    if len(paths) <= 10 * page_size.SAMPLE:
+        return ()
+    sample = paths[:: len(paths) // page_size.SAMPLE]
+    return page_size.blocks_without_room(results.read_all(sample, []), len(sample) / len(paths))
 
 
-def _unique(found: Iterable[results.Stored]) -> Iterator[results.Stored]:
+def _unique(every: Iterable[results.Stored]) -> Iterator[results.Stored]:
     """Each run of a cell once, also where two folders hold it."""
-    seen = set()
-    for each in found:
-        cell = each.result
-        key = (each.device, each.driver, cell.name, cell.started, cell.finished)
-        if key not in seen:
-            seen.add(key)
-            yield each
+    given = set()
+    for stored in every:
+        result = stored.result
+        key = (stored.device, stored.driver, result.name, result.started, result.finished)
+        if key not in given:
+            given.add(key)
+            yield stored
 
 
 def _meta(now: datetime, problems: list[str]) -> dict[str, Any]:

@@ -29,7 +29,7 @@ def cells(root: Path, name: str) -> list[Stored]:
     named = named or [path for path in paths.values() if path.stem.startswith((f"{name}+", f"{name}@"))]
     if not named:
         known = {path.stem for path in paths.values()}
-        raise BadInput(f"{root} holds no result of a cell {name!r}{_near(name, known, 'cells')}")
+        raise BadInput(f"{root} holds no result of a cell {name!r}{_known_names(name, known, 'cells')}")
     return [results.stored(path, results.read(path)) for path in sorted(named)]
 
 
@@ -40,10 +40,10 @@ def checks(stored: Stored, pattern: str) -> list[CheckResult]:
         BadInput: there is none; the message has the nearest ids.
     """
     literal = pattern.replace("[", "[[]")
-    found = [each for each in stored.result.checks if fnmatchcase(each.check, literal)]
-    if not found:
+    fitting = [check for check in stored.result.checks if fnmatchcase(check.check, literal)]
+    if not fitting:
         raise _no_check(stored, pattern)
-    return found
+    return fitting
 
 
 def check(stored: Stored, id: str) -> CheckResult:
@@ -52,15 +52,15 @@ def check(stored: Stored, id: str) -> CheckResult:
     Raises:
         BadInput: there is none; the message has the nearest ids.
     """
-    for each in stored.result.checks:
-        if each.check == id:
-            return each
+    for candidate in stored.result.checks:
+        if candidate.check == id:
+            return candidate
     raise _no_check(stored, id)
 
 
 def _no_check(stored: Stored, name: str) -> BadInput:
-    known = [each.check for each in stored.result.checks]
-    return BadInput(f"{place(stored)} has no check {name!r}{_near(name, known, 'checks')}")
+    known = [check.check for check in stored.result.checks]
+    return BadInput(f"{place(stored)} has no check {name!r}{_known_names(name, known, 'checks')}")
 
 
 def place(stored: Stored) -> str:
@@ -68,21 +68,21 @@ def place(stored: Stored) -> str:
     return "/".join((stored.device, stored.driver, stored.result.name))
 
 
-def only(found: Sequence[Stored]) -> Stored:
+def single(results: Sequence[Stored]) -> Stored:
     """The one result.
 
     Raises:
         BadInput: there are several; the message names them.
     """
-    if len(found) > 1:
-        raise BadInput(f"several results have this name; say which: {', '.join(map(place, found))}")
-    return found[0]
+    if len(results) > 1:
+        raise BadInput(f"several results have this name; say which: {', '.join(map(place, results))}")
+    return results[0]
 
 
-def _near(name: str, known: Iterable[str], what: str) -> str:
+def _known_names(name: str, known: Iterable[str], what: str) -> str:
     """The nearest names as a hint, else some."""
-    every = sorted(known)
-    hint = did_you_mean(name, every, most=3, lead=": ")
+    names = sorted(known)
+    hint = did_you_mean(name, names, most=3, lead=": ")
     if hint:
         return hint
-    return f": it has the {what} {', '.join(every[:5])}{', …' if len(every) > 5 else ''}" if every else ""
+    return f": it has the {what} {', '.join(names[:5])}{', …' if len(names) > 5 else ''}" if names else ""

@@ -7,16 +7,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from samcheck.facts import Facts
 from samcheck.guest.record import CellOutcome, CellResult, CheckOutcome
 from samcheck.matrix import LeftOut
-from samcheck.report import coverage, overview, table_rows
+from samcheck.report import coverage, overview
 from samcheck.report.escaping import escape, grid, row_name
 from samcheck.report.fields import SEVERITY, SYMBOLS, Column, Field, Reason
 from samcheck.report.footnotes import Footnotes
 from samcheck.report.table_rows import TIMED, TableRow, by_machine
-from samcheck.storage.results import Stored
 
+TITLE = "# Does Segment Anything work here?"
 INTRODUCTION = """\
-# Does Segment Anything work here?
-
 One row per environment that was really built and run. `passed` means every check of that group held;
 everything else has a reason below its table, under a mark that no other reason ever gets.
 
@@ -37,24 +35,16 @@ float64 computes, and nothing about the quality of masks. Written by `samcheck t
 NOT_RUN = f"{SYMBOLS[CheckOutcome.NOT_RUN]} {CheckOutcome.NOT_RUN}"
 
 
-def table(
-    found: Iterable[Stored], problems: Sequence[str], left_out: Sequence[LeftOut], facts: Facts | None = None
-) -> str:
-    """The whole document."""
-    return document(map(table_rows.row, found), problems, left_out, facts)
-
-
 def document(
     rows: Iterable[TableRow], problems: Sequence[str], left_out: Sequence[LeftOut], facts: Facts | None = None
 ) -> str:
-    """As `table`, from rows; with `facts`, also what they say of combinations that were not tried."""
+    """The whole document; with `facts`, also what they say of combinations that were not tried."""
     machines = list(by_machine(rows))
     sections = [_section(*machine, facts) for machine in machines]
-    title, _, meaning = INTRODUCTION.partition("\n\n")
-    parts = ["\n".join([title, "", *overview.lines(machines), meaning])]
+    parts = ["\n".join([TITLE, "", *overview.lines(machines), INTRODUCTION])]
     parts += sections or ["No results yet: run `nox -s matrix`.\n"]
     if left_out:
-        lines = [f"- {escape(each.id)}: {escape(each.reason)}" for each in left_out]
+        lines = [f"- {escape(cell.id)}: {escape(cell.reason)}" for cell in left_out]
         parts.append("\n".join(["## Left out of the last run", "", *lines, ""]))
     if problems:
         lines = [f"- {escape(problem)}" for problem in problems]
@@ -87,21 +77,21 @@ def _section(device: str, driver: str, rows: list[TableRow], facts: Facts | None
 def _outcomes(rows: list[TableRow], notes: Footnotes) -> list[str]:
     """A row for each environment, and one that says how old the newest answer in each column is."""
     columns = _columns(row.groups for row in rows)
-    heads = ["cell", "outcome", "checks", *(escape(where.title) for where in columns), "date", "samcheck"]
+    heads = ["cell", "outcome", "checks", *(escape(column.title) for column in columns), "date", "samcheck"]
     body = []
     for row in rows:
         sign = "✓" if row.result.outcome is CellOutcome.PASSED else "✗" if row.counts else "–"
         outcome = f"{sign} {row.result.outcome}{notes.mark([_reason(row)] if row.result.reason else [])}"
-        cells = [_cell(row.groups.get(where), where, row, notes) for where in columns]
+        cells = [_field_text(row.groups.get(column), column, row, notes) for column in columns]
         version = escape(row.result.samcheck)
         body.append([row_name(row.result), outcome, _counts(row), *cells, _date(row), version])
-    newest = [max(_date(row) for row in rows if where in row.groups) for where in columns]
+    newest = [max(_date(row) for row in rows if column in row.groups) for column in columns]
     last = ["newest answer", "", "", *newest, max(map(_date, rows)), ""]
     return grid(heads, [*body, last] if len(rows) > 1 else body)
 
 
 def _columns(rows: Iterable[Mapping[Column, Field]]) -> list[Column]:
-    return sorted({where for row in rows for where in row}, key=lambda each: each.order)
+    return sorted({column for row in rows for column in row}, key=lambda column: column.order)
 
 
 def _counts(row: TableRow) -> str:
@@ -118,20 +108,20 @@ def _reason(row: TableRow) -> Reason:
     return Reason(row.result.outcome, None, row.result.reason)
 
 
-def _cell(field: Field | None, where: Column, row: TableRow, notes: Footnotes) -> str:
+def _field_text(field: Field | None, column: Column, row: TableRow, notes: Footnotes) -> str:
     if field is not None:
         return field.text + notes.mark(field.reasons)
-    return f"{NOT_RUN}{notes.mark([_why_not_run(where, row)])}"
+    return f"{NOT_RUN}{notes.mark([_why_not_run(column, row)])}"
 
 
-def _why_not_run(where: Column, row: TableRow) -> Reason:
+def _why_not_run(column: Column, row: TableRow) -> Reason:
     """Why a row has nothing in a column."""
     result = row.result
     if not row.counts:
         return _reason(row)
-    if where.variant and result.variants and where.variant not in result.variants:
+    if column.variant and result.variants and column.variant not in result.variants:
         return _not_run(f"the run was asked for {', '.join(result.variants)} only")
-    if result.groups and where.group not in result.groups:  # a variant's field is of all groups
+    if result.groups and column.group not in result.groups:  # a variant's field is of all groups
         return _not_run(f"the run was asked for {', '.join(result.groups)} only")
     of = f" with {', '.join(result.variants)} only" if result.variants else ""
     return _not_run(f"not part of the {result.tier} tier{of} of samcheck {result.samcheck}, which ran this")
@@ -144,14 +134,17 @@ def _not_run(why: str) -> Reason:
 def _variants(rows: list[TableRow], notes: Footnotes) -> Iterator[str]:
     """A table for each variant, of the cells that have checks of it; why the others have none below it."""
     columns = _columns(row.precisions for row in rows)
-    for variant in dict.fromkeys(where.variant for where in columns):
-        mine = [where for where in columns if where.variant == variant]
+    for variant in dict.fromkeys(column.variant for column in columns):
+        mine = [column for column in columns if column.variant == variant]
         with_it = [row for row in rows if not row.precisions.keys().isdisjoint(mine)]
         body = [
-            [row_name(row.result), *(_cell(row.precisions.get(where), where, row, notes) for where in mine)]
+            [
+                row_name(row.result),
+                *(_field_text(row.precisions.get(column), column, row, notes) for column in mine),
+            ]
             for row in with_it
         ]
-        heads = ["cell", *(escape(where.precision) for where in mine)]
+        heads = ["cell", *(escape(column.precision) for column in mine)]
         yield from (f"### {escape(variant)} by precision", "", *grid(heads, body), "")
         without = [row for row in rows if row.precisions.keys().isdisjoint(mine)]
         if without:
@@ -161,7 +154,7 @@ def _variants(rows: list[TableRow], notes: Footnotes) -> Iterator[str]:
 
 def _shared(rows: list[TableRow]) -> list[str]:
     """What was found in all environments alike."""
-    facts = [_facts(row.result) for row in rows]
+    facts = [_environment(row.result) for row in rows]
     lines = [f"- {name}: {facts[0][name]}" for name in _alike(facts)]
     return [*lines, ""] if lines else []
 
@@ -172,7 +165,7 @@ def _alike(facts: list[dict[str, str]]) -> list[str]:
 
 def _observed(rows: list[TableRow]) -> list[str]:
     """What was found inside each environment, as far as it is not the same in all of them."""
-    facts = [_facts(row.result) for row in rows]
+    facts = [_environment(row.result) for row in rows]
     alike = _alike(facts)
     apart = [name for name in facts[0] if name not in alike]
     body = [
@@ -181,24 +174,24 @@ def _observed(rows: list[TableRow]) -> list[str]:
     return ["### What was observed", "", *grid(["cell", *apart], body), ""]
 
 
-def _facts(row: CellResult) -> dict[str, str]:
-    seen = row.observed
+def _environment(row: CellResult) -> dict[str, str]:
+    observed = row.observed
     weights = ", ".join(f"{name}: {text}" for name, text in sorted(row.weights.items()))
 
     def show(value: object) -> str:
         return escape(str(value)) if value else "–"
 
     return {
-        "device": show(seen and (seen.gpu if seen.device == "cuda" else seen.cpu)),
-        "cores": show(seen and seen.cpu_count),
-        "driver": show(seen and seen.driver),
-        "Python": show(seen and seen.python),
-        "PyTorch": show(seen and seen.torch),
-        "CUDA": show(seen and seen.torch_cuda),
-        "cuDNN": show(seen and seen.cudnn),
-        "torchvision": show(seen and seen.torchvision),
-        "NumPy": show(seen and seen.numpy),
-        "segment-anything": show(seen and seen.segment_anything),
+        "device": show(observed and (observed.gpu if observed.device == "cuda" else observed.cpu)),
+        "cores": show(observed and observed.cpu_count),
+        "driver": show(observed and observed.driver),
+        "Python": show(observed and observed.python),
+        "PyTorch": show(observed and observed.torch),
+        "CUDA": show(observed and observed.torch_cuda),
+        "cuDNN": show(observed and observed.cudnn),
+        "torchvision": show(observed and observed.torchvision),
+        "NumPy": show(observed and observed.numpy),
+        "segment-anything": show(observed and observed.segment_anything),
         "weights": show(weights),
         "environment": show(row.environment.kind),
         "why this environment": show(row.environment.why),
@@ -209,13 +202,13 @@ def _facts(row: CellResult) -> dict[str, str]:
 def _latencies(rows: list[TableRow]) -> list[str]:
     """Median milliseconds of encoder, decoder and the whole way, where they were measured."""
     timed = {row_name(row.result): row.timed for row in rows if row.timed}
-    keys = sorted({key for found in timed.values() for key in found}, key=lambda key: _latency_order(*key))
+    keys = sorted({key for times in timed.values() for key in times}, key=lambda key: _latency_order(*key))
     if not keys:
         return []
     heads = ["cell", *(f"{escape(f'{variant} {precision}')}<br>{part}" for variant, precision, part in keys)]
     body = [
-        [name, *(f"{found[key]:.1f}" if key in found else "–" for key in keys)]
-        for name, found in timed.items()
+        [name, *(f"{times[key]:.1f}" if key in times else "–" for key in keys)]
+        for name, times in timed.items()
     ]
     return [
         "### Latency, median in ms",

@@ -21,18 +21,18 @@ def curves() -> list[dict[str, object]]:
         {"variant": variant, "step": step, "copying": copying, "sides": list(SIDES), "mib": mib}
         for variant in SHAPES
         for copying in (False, True)
-        for step, mib in _of(variant, copying).items()
+        for step, mib in _step_curves(variant, copying).items()
         if not copying or step != "encode"
     ]
 
 
-def _of(variant: str, copying: bool) -> dict[str, list[float]]:
+def _step_curves(variant: str, copying: bool) -> dict[str, list[float]]:
     images, prompts = AT_ONCE[VARIANT_TIERS[variant]]
-    found: dict[str, list[float]] = {step: [] for step in STEPS}
+    mib_by_step: dict[str, list[float]] = {step: [] for step in STEPS}
     for side in SIDES:
         size = (side * 3 // 4, side)
         work = Work(size, prompts, prompts, images, filtered=False, copying_resize=copying)
         for need in needs(SHAPES[variant], "fp32", "cpu", work):
-            if need.step in found:
-                found[need.step].append(round(need.growth / 2**20, 1))
-    return found
+            if need.step in mib_by_step:
+                mib_by_step[need.step].append(round(need.growth / 2**20, 1))
+    return mib_by_step

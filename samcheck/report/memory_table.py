@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from samcheck.guest.memory_model import STEPS
 from samcheck.guest.record import PRECISION_NAMES, VARIANT_TIERS, CellResult, CheckResult
 from samcheck.report.escaping import escape, grid, row_name
-from samcheck.report.table_rows import ResultEntry, bare, by_machine
+from samcheck.report.table_rows import ResultEntry, by_machine, without_checks
 from samcheck.storage.results import Stored
 
 GROUP = "peaks"
@@ -53,48 +53,43 @@ class Peaks(ResultEntry):
 
     lines: Sequence[Sequence[str]]
     others: Sequence[Sequence[str]]
-    tried: Sequence[Sequence[str]]
+    strategies: Sequence[Sequence[str]]
 
 
 def peaks(stored: Stored) -> list[Peaks]:
     """One, or none where nothing was measured."""
     result = stored.result
-    found = Peaks(
+    entry = Peaks(
         stored.device,
         stored.driver,
-        bare(result),
-        tuple(_rows(result)),
-        tuple(_elsewhere(result)),
+        without_checks(result),
+        tuple(_peak_rows(result)),
+        tuple(_other_backends(result)),
         tuple(_strategies(result)),
     )
-    return [found] if found.lines or found.others or found.tried else []
+    return [entry] if entry.lines or entry.others or entry.strategies else []
 
 
-def document(found: Iterable[Stored]) -> str:
-    """The whole document; empty where no result has a peak."""
-    return of_peaks(each for stored in found for each in peaks(stored))
-
-
-def of_peaks(every: Iterable[Peaks]) -> str:
-    """As `document`."""
+def document(every: Iterable[Peaks]) -> str:
+    """The whole document; empty where nothing was measured."""
     parts = []
     for device, driver, group in by_machine(every):
-        lines = [line for each in group for line in each.lines]
+        lines = [line for entry in group for line in entry.lines]
         if lines:
             parts += [f"## {escape(device)}, driver {escape(driver)}", "", *grid(HEADS, lines), ""]
-        others = [line for each in group for line in each.others]
+        others = [line for entry in group for line in entry.others]
         if others:
             parts += [f"### {ELSEWHERE}, {escape(device)}", "", *grid(ELSEWHERE_HEADS, others), ""]
-        tried = [line for each in group for line in each.tried]
-        if tried:
+        strategies = [line for entry in group for line in entry.strategies]
+        if strategies:
             parts += [f"### {STRATEGIES}, {escape(device)}", "", STRATEGIES_TEXT, ""]
-            parts += [*grid(STRATEGIES_HEADS, tried), ""]
+            parts += [*grid(STRATEGIES_HEADS, strategies), ""]
     return "\n".join([INTRODUCTION, *parts]) if parts else ""
 
 
-def _rows(result: CellResult) -> Iterator[list[str]]:
+def _peak_rows(result: CellResult) -> Iterator[list[str]]:
     checks = (check for check in result.checks if check.group == GROUP and check.precision)
-    for check in sorted(checks, key=_order):
+    for check in sorted(checks, key=_sort_key):
         for step in STEPS:
             if {f"{step}_{name}_mib" for name in ("allocated", "held", "counted")} <= check.metrics.keys():
                 yield [
@@ -105,10 +100,10 @@ def _rows(result: CellResult) -> Iterator[list[str]]:
                 ]
 
 
-def _elsewhere(result: CellResult) -> Iterator[list[str]]:
+def _other_backends(result: CellResult) -> Iterator[list[str]]:
     """Encoding by other backends than plain PyTorch."""
-    checks = [each for each in result.checks if each.group == GROUP and each.metrics.keys() >= NEEDED]
-    for check in sorted(checks, key=_order):
+    checks = [check for check in result.checks if check.group == GROUP and check.metrics.keys() >= NEEDED]
+    for check in sorted(checks, key=_sort_key):
         held, plain = (check.metrics[f"encode_{name}_mib"] for name in ("held", "plain"))
         names = [f"`{result.cell.id}`", check.variant or "", check.backend or ""]
         yield [*names, f"{held:.0f}", f"{plain:.0f}", f"{held / plain:.2f}" if plain else "–"]
@@ -116,10 +111,10 @@ def _elsewhere(result: CellResult) -> Iterator[list[str]]:
 
 def _strategies(result: CellResult) -> Iterator[list[str]]:
     """The check group `recovery`: what became of each strategy under its limit."""
-    checks = [each for each in result.checks if each.group == "recovery" and "recovers" in each.settings]
-    for check in sorted(checks, key=_order):
-        seen, variant = check.metrics, check.variant or ""
-        if not {"limit_mib", "need_mib"} <= seen.keys():
+    checks = [check for check in result.checks if check.group == "recovery" and "recovers" in check.settings]
+    for check in sorted(checks, key=_sort_key):
+        metrics, variant = check.metrics, check.variant or ""
+        if not {"limit_mib", "need_mib"} <= metrics.keys():
             continue
         strategy = (
             f"encoder in {check.precision}"
@@ -131,13 +126,13 @@ def _strategies(result: CellResult) -> Iterator[list[str]]:
             escape(variant),
             escape(strategy),
             escape(check.settings["recovers"]),
-            f"{seen['limit_mib']:.0f} of {seen['need_mib']:.0f}",
-            f"× {seen['seconds_ratio']:.2f}" if "seconds_ratio" in seen else "–",
-            *(f"{seen[name]:.3f}" if name in seen else "–" for name in ("least_iou", "median_iou")),
+            f"{metrics['limit_mib']:.0f} of {metrics['need_mib']:.0f}",
+            f"× {metrics['seconds_ratio']:.2f}" if "seconds_ratio" in metrics else "–",
+            *(f"{metrics[name]:.3f}" if name in metrics else "–" for name in ("least_iou", "median_iou")),
         ]
 
 
-def _order(check: CheckResult) -> tuple[int, int]:
+def _sort_key(check: CheckResult) -> tuple[int, int]:
     variants, precisions = list(VARIANT_TIERS), list(PRECISION_NAMES)
     variant, precision = check.variant or "", check.precision or ""
     return (
@@ -150,9 +145,9 @@ def _figures(check: CheckResult, step: str) -> list[str]:
     tensors, process, counted = (
         check.metrics[f"{step}_{name}_mib"] for name in ("allocated", "held", "counted")
     )
-    where = check.settings.get(step, "")
+    place = check.settings.get(step, "")
     return [
-        f"{step}, {escape(where)}",
+        f"{step}, {escape(place)}",
         f"{tensors:.0f}",
         f"{process:.0f}",
         f"{counted:.0f}",

@@ -20,7 +20,7 @@ def lines(machines: Sequence[tuple[str, str, Sequence[TableRow]]]) -> list[str]:
     """A table with a row for each machine, whose results stand in the order of their versions."""
     if not machines:
         return []
-    return [*grid(HEADS, [_machine(*each) for each in machines]), ""]
+    return [*grid(HEADS, [_machine(*machine) for machine in machines]), ""]
 
 
 def _machine(device: str, driver: str, rows: Sequence[TableRow]) -> list[str]:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from operator import attrgetter
 from typing import Any
 
@@ -102,7 +103,7 @@ class Packer:
         """The blocks, so many of them as there is room for; `meta` goes into the index as it is."""
         lasts: dict[str, Any] = {
             "evidence": {
-                "settings": [dict(sorted(each)) for each in self._settings],
+                "settings": [dict(sorted(texts)) for texts in self._settings],
                 "details": list(self._details),
                 "packages": list(self._packages),
             },
@@ -126,7 +127,7 @@ class Packer:
     def _leave_out(self, sizes: Mapping[str, int]) -> None:
         """What has no room beside the rest, of these sizes; blocks only grow."""
         for name in EXPENDABLE:
-            if name in self._blocks and sum(sizes[each] for each in self._blocks) > self._room:
+            if name in self._blocks and sum(sizes[block] for block in self._blocks) > self._room:
                 del self._blocks[name]
                 self._left_out.append(name)
 
@@ -156,26 +157,24 @@ class Packer:
         self._last[layout] = whys
         if last is None:
             return whys, None
-        changes = [
-            each
-            for at, (one, other) in enumerate(zip(whys, last, strict=True))
-            if one != other
-            for each in (at, one)
-        ]
+        changed = [(at, why) for at, why in enumerate(whys) if why != last[at]]
+        changes = list(chain.from_iterable(changed))
         return ([], changes) if len(changes) < len(whys) else (whys, None)
 
     def _evidence(self, result: CellResult, checks: Sequence[CheckResult]) -> dict[str, Any]:
-        seen = codec.as_dict(result.observed) if result.observed else {}
-        packages = seen.pop("packages", {})
+        observed = codec.as_dict(result.observed) if result.observed else {}
+        packages = observed.pop("packages", {})
         return {
-            "observed": seen,
+            "observed": observed,
             "packages": self._packages.all(sorted(packages.items())),
             "environment": codec.as_dict(result.environment),
             "phases": _rounded(result.phases),
             "settings": self._settings.all(tuple(check.settings.items()) for check in checks),
             "details": self._details.all(check.details for check in checks),
             "pictures": {
-                at: found for at, check in enumerate(checks) if check.pictures and (found := pictures(check))
+                at: images
+                for at, check in enumerate(checks)
+                if check.pictures and (images := pictures(check))
             },
         }
 
@@ -188,14 +187,14 @@ class Packer:
 
 
 def pack(
-    found: Iterable[Stored],
+    results: Iterable[Stored],
     meta: Mapping[str, Any],
     room: int = LARGEST_BYTES,
     without: Sequence[str] = (),
 ) -> Packed:
-    """All of `found`; `without` names what is left out already."""
+    """All of `results`; `without` names what is left out already."""
     packer = Packer(room, without)
-    for stored in found:
+    for stored in results:
         packer.add(stored)
     return packer.close(meta)
 
@@ -217,10 +216,10 @@ def _samples(check: CheckResult) -> list[dict[str, Any]]:
 
 def pictures(check: CheckResult) -> dict[str, str]:
     """Those that are PNG in base64 and small; anything else that a result calls a picture is left out."""
-    found = {name: check.pictures.get(name, "") for name in PICTURES}
+    named = {name: check.pictures.get(name, "") for name in PICTURES}
     return {
         name: text
-        for name, text in found.items()
+        for name, text in named.items()
         if len(text) <= LARGEST_PICTURE and text.startswith(PNG) and BASE64.fullmatch(text)
     }
 

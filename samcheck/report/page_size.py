@@ -22,11 +22,11 @@ OLDER = "older runs"
 Key = tuple[str, ...]
 
 
-def hopeless(some: Iterable[Stored], share: float, room: int = LARGEST_BYTES) -> tuple[str, ...]:
-    """Blocks that have no room in the page of all results, of which `some` are a `share`."""
+def blocks_without_room(sample: Iterable[Stored], share: float, room: int = LARGEST_BYTES) -> tuple[str, ...]:
+    """Blocks that have no room in the page of all results, of which `sample` is a `share`."""
     packer = Packer(room=10 * LARGEST_BYTES)
-    for each in some:
-        packer.add(each)
+    for stored in sample:
+        packer.add(stored)
     blocks = packer.close({}).blocks
     sizes = {name: len(blocks[name]) / share for name in GROWING}
     without = []
@@ -37,13 +37,13 @@ def hopeless(some: Iterable[Stored], share: float, room: int = LARGEST_BYTES) ->
     return tuple(without)
 
 
-def fitting(
-    found: Callable[[], Iterable[Stored]],
+def pack_to_fit(
+    all_results: Callable[[], Iterable[Stored]],
     meta: Mapping[str, Any],
     without: tuple[str, ...] = (),
     room: int = LARGEST_BYTES,
 ) -> Packed:
-    """A page's blocks of all results, which `found` gives each time, as much as there is room for.
+    """A page's blocks of what `all_results` gives, each time it is called, as much as there is room for.
 
     When no block can be spared any more, older runs of cells go, then reasons of checks that fail nothing.
 
@@ -51,10 +51,10 @@ def fitting(
         BadInput: even then there are too many.
     """
     last: dict[Key, str] = {}
-    packed = page_data.pack(_noting(found(), last), meta, room, without)
+    packed = page_data.pack(_noting_last_runs(all_results(), last), meta, room, without)
     for step in ([OLDER] if len(last) < packed.results else []) + [REASONS]:
         if packed.size > room:
-            packed = page_data.pack(_newest(found(), last), meta, room, (*packed.left_out, step))
+            packed = page_data.pack(_newest_runs(all_results(), last), meta, room, (*packed.left_out, step))
     if packed.size > room:
         raise BadInput(
             f"{packed.results} results are too many for one page of {room // 1_000_000} MB: "
@@ -68,12 +68,12 @@ def _key(stored: Stored) -> Key:
     return stored.device, stored.driver, stored.result.name
 
 
-def _noting(found: Iterable[Stored], last: dict[Key, str]) -> Iterator[Stored]:
+def _noting_last_runs(results: Iterable[Stored], last: dict[Key, str]) -> Iterator[Stored]:
     """The results, and in `last` when the last run of each cell finished."""
-    for each in found:
-        last[_key(each)] = max(last.get(_key(each), ""), each.result.finished)
-        yield each
+    for stored in results:
+        last[_key(stored)] = max(last.get(_key(stored), ""), stored.result.finished)
+        yield stored
 
 
-def _newest(found: Iterable[Stored], last: Mapping[Key, str]) -> Iterator[Stored]:
-    return (each for each in found if last[_key(each)] == each.result.finished)
+def _newest_runs(results: Iterable[Stored], last: Mapping[Key, str]) -> Iterator[Stored]:
+    return (stored for stored in results if last[_key(stored)] == stored.result.finished)

@@ -10,17 +10,19 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 
-from samcheck.facts import Facts
+from packaging.version import Version
+
+from samcheck.facts import Facts, version_of
 from samcheck.guest.record import CellResult, CheckOutcome, CheckResult
 from samcheck.report.escaping import escape, grid, row_name
 from samcheck.report.fields import UNRECORDED, Reason
 from samcheck.report.footnotes import Footnotes
-from samcheck.report.table_rows import ResultEntry, bare, by_machine
+from samcheck.report.table_rows import ResultEntry, by_machine, without_checks
 from samcheck.storage.results import Stored
 
 GROUP = "recipes"
 #: Newer than every GPU that CUDA 11.7 has machine code for: Hopper.
-HOPPER = (9, 0)
+HOPPER = Version("9.0")
 
 INTRODUCTION = """\
 # Does what a deployment guide recommends work here?
@@ -92,28 +94,30 @@ class RecipeOutcome:
 class RecipeResults(ResultEntry):
     """The recipes of one result."""
 
-    tried: Mapping[Key, RecipeOutcome]
+    outcomes: Mapping[Key, RecipeOutcome]
 
 
-def _tried(written: CheckResult | None, corrected: CheckResult | None) -> RecipeOutcome:
+def _recipe_outcome(written: CheckResult | None, corrected: CheckResult | None) -> RecipeOutcome:
     """The two checks of a recipe, of which each may be missing, joined."""
     verdict = min(map(_verdict, (written, corrected)), key=ORDER.index)
-    decided_by = next((each for each in (written, corrected) if _verdict(each) == verdict), None)
+    decided_by = next((check for check in (written, corrected) if _verdict(check) == verdict), None)
     notes = [
         _note(name, check)
         for name, check in (("as written", written), ("corrected", corrected))
         if check is not None and _verdict(check) not in ("works as written", "holds")
     ]
-    about = next((_about(each) for each in (written, corrected) if each and "title" in each.settings), None)
+    about = next(
+        (_about(check) for check in (written, corrected) if check and "title" in check.settings), None
+    )
     # Thousands of results have often the same gains: each is kept once.
-    return RecipeOutcome(verdict, tuple(notes), _once(_gains(decided_by)), about)
+    return RecipeOutcome(verdict, tuple(notes), _interned(_gains(decided_by)), about)
 
 
 #: As are their notes.
 _reason = cache(Reason)
 
 
-def _once(texts: Iterable[str]) -> tuple[str, ...]:
+def _interned(texts: Iterable[str]) -> tuple[str, ...]:
     return tuple(map(sys.intern, texts))
 
 
@@ -126,10 +130,10 @@ def _verdict(check: CheckResult | None) -> str:
     """The words of `SIGNS`, by what the check stored; a check that did not pass never works."""
     if check is None:
         return "not run"
-    said = check.settings.get("verdict", "not run").partition(":")[0]
     if check.outcome.is_failure:
         return "broken"
-    return said if said in SIGNS else "not run"
+    verdict = check.settings.get("verdict", "")
+    return verdict if verdict in SIGNS else "not run"
 
 
 def _note(name: str, check: CheckResult) -> Reason:
@@ -141,19 +145,18 @@ def _note(name: str, check: CheckResult) -> Reason:
     return _reason(f"{name}, {outcome}", check.defect, text, evidence)
 
 
-def document(found: Iterable[Stored], facts: Facts) -> str:
-    """The whole document; empty where no result has tried a recipe."""
-    return of_recipes((each for stored in found for each in recipes(stored)), facts)
-
-
 def recipes(stored: Stored) -> list[RecipeResults]:
     """Those of one result; none where it has tried none."""
-    found = tried(stored.result)
-    return [RecipeResults(stored.device, stored.driver, bare(stored.result), found)] if found else []
+    outcomes = recipe_outcomes(stored.result)
+    return (
+        [RecipeResults(stored.device, stored.driver, without_checks(stored.result), outcomes)]
+        if outcomes
+        else []
+    )
 
 
-def of_recipes(every: Iterable[RecipeResults], facts: Facts) -> str:
-    """As `document`."""
+def document(every: Iterable[RecipeResults], facts: Facts) -> str:
+    """The whole document; empty where no recipe was tried."""
     sections = [_section(*machine) for machine in by_machine(every)]
     return "\n".join([INTRODUCTION, *sections, *by_facts(facts)]) if sections else ""
 
@@ -169,23 +172,22 @@ def _key(check: CheckResult) -> Key:
     return sys.intern(recipe), sys.intern(variant)
 
 
-def tried(result: CellResult) -> dict[Key, RecipeOutcome]:
+def recipe_outcomes(result: CellResult) -> dict[Key, RecipeOutcome]:
     """The recipes of one environment."""
     forms: dict[Key, dict[bool, CheckResult]] = {}
     for check in _checks(result):
         forms.setdefault(_key(check), {})["corrected" in check.function] = check
-    return {key: _tried(pair.get(False), pair.get(True)) for key, pair in forms.items()}
+    return {key: _recipe_outcome(pair.get(False), pair.get(True)) for key, pair in forms.items()}
 
 
 def _section(device: str, driver: str, rows: list[RecipeResults]) -> str:
     notes = Footnotes()
     # In the order of the newest environment: older pytests put checks into another order.
-    every = dict.fromkeys(key for row in reversed(rows) for key in row.tried)
-    keys = [key for key in every if _shown(key, rows)]
+    every = dict.fromkeys(key for row in reversed(rows) for key in row.outcomes)
+    keys = [key for key in every if _has_row(key, rows)]
     heads = ["recipe", "claimed", *(_head(row.result) for row in rows)]
-    body = [_row(key, [row.tried.get(key) for row in rows], notes) for key in keys]
-    seen = [row.result.observed for row in rows]
-    on_gpu = any(each is not None and each.device == "cuda" for each in seen)
+    body = [_row(key, [row.outcomes.get(key) for row in rows], notes) for key in keys]
+    on_gpu = any(row.result.observed and row.result.observed.device == "cuda" for row in rows)
     label = "GPU" if on_gpu else "CPU"
     return "\n".join(
         [
@@ -200,23 +202,27 @@ def _section(device: str, driver: str, rows: list[RecipeResults]) -> str:
     )
 
 
-def _shown(key: Key, rows: list[RecipeResults]) -> bool:
+def _has_row(key: Key, rows: list[RecipeResults]) -> bool:
     """Not a size of SAM that was nowhere tried, beside a row of the small one."""
-    tried_with = {row.tried[key].verdict for row in rows if key in row.tried}
+    tried_with = {row.outcomes[key].verdict for row in rows if key in row.outcomes}
     return key[1] in SMALL or not tried_with <= {"not tried", "not run"}
 
 
-def _head(row: CellResult) -> str:
-    seen = row.observed
-    device = (seen.gpu or "GPU") if seen is not None and seen.device == "cuda" else "CPU"
-    return f"{row_name(row)}, {escape(device)}"
+def _head(result: CellResult) -> str:
+    observed = result.observed
+    device = (observed.gpu or "GPU") if observed is not None and observed.device == "cuda" else "CPU"
+    return f"{row_name(result)}, {escape(device)}"
 
 
-def _row(key: Key, found: list[RecipeOutcome | None], notes: Footnotes) -> list[str]:
+def _row(key: Key, outcomes: list[RecipeOutcome | None], notes: Footnotes) -> list[str]:
     recipe, variant = key
-    title, claimed = next((each.about for each in found if each and each.about), ("", ""))
+    title, claimed = next((outcome.about for outcome in outcomes if outcome and outcome.about), ("", ""))
     size = f" ({escape(variant)})" if variant not in SMALL else ""
-    return [f"{escape(title or recipe)}{size}", claimed or "–", *(_field(each, notes) for each in found)]
+    return [
+        f"{escape(title or recipe)}{size}",
+        claimed or "–",
+        *(_field(outcome, notes) for outcome in outcomes),
+    ]
 
 
 def _claimed(metrics: Mapping[str, float]) -> Iterator[str]:
@@ -225,10 +231,12 @@ def _claimed(metrics: Mapping[str, float]) -> Iterator[str]:
             yield text.format(metrics[CLAIMED + name])
 
 
-def _field(each: RecipeOutcome | None, notes: Footnotes) -> str:
-    if each is None:
+def _field(outcome: RecipeOutcome | None, notes: Footnotes) -> str:
+    if outcome is None:
         return f"{SIGNS['not run']} not run"
-    return "<br>".join([f"{SIGNS[each.verdict]} {each.verdict}{notes.mark(each.notes)}", *each.measured])
+    return "<br>".join(
+        [f"{SIGNS[outcome.verdict]} {outcome.verdict}{notes.mark(outcome.notes)}", *outcome.measured]
+    )
 
 
 def _gains(check: CheckResult | None) -> Iterator[str]:
@@ -247,23 +255,19 @@ def by_facts(facts: Facts) -> Iterator[str]:
     yield "## What samcheck's facts say of the guide's claims\n"
     yield (
         f"- Python 3.8 to 3.10 only: PyTorch {newest.version} has wheels for Python "
-        f"{', '.join(newest.pythons)}; the last release for Python 3.8 is {_last(facts, '3.8')}."
+        f"{', '.join(newest.pythons)}; the last release for Python 3.8 is {_last_release(facts, '3.8')}."
     )
     yield (
         f"- CUDA 11.7: the releases with such a build are {', '.join(row.version for row in of_11_7)}, "
-        f"and {_hopper(facts)} of these builds has machine code for Hopper or newer GPUs."
+        f"and {_hopper_builds(facts)} of these builds has machine code for Hopper or newer GPUs."
     )
 
 
-def _last(facts: Facts, python: str) -> str:
+def _last_release(facts: Facts, python: str) -> str:
     return [row.version for row in facts.releases if python in row.pythons][-1]
 
 
-def _hopper(facts: Facts) -> str:
-    archs = (_archs(row.build("cu117")) for row in facts.releases)
-    with_it = sum(any(arch >= HOPPER for arch in each) for each in archs)
-    return str(with_it) if with_it else "none"
-
-
-def _archs(build: object) -> Iterable[tuple[int, ...]]:
-    return [tuple(map(int, arch.split("."))) for arch in getattr(build, "archs", ())]
+def _hopper_builds(facts: Facts) -> str:
+    builds = filter(None, (release.build("cu117") for release in facts.releases))
+    with_hopper = sum(any(version_of(arch) >= HOPPER for arch in build.archs) for build in builds)
+    return str(with_hopper) if with_hopper else "none"

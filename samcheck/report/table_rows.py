@@ -60,7 +60,7 @@ class TableRow(ResultEntry):
 H = TypeVar("H", bound=ResultEntry)
 
 
-def bare(result: CellResult) -> CellResult:
+def without_checks(result: CellResult) -> CellResult:
     """What a `ResultEntry` keeps."""
     observed = result.observed and codec.replace(result.observed, packages={})
     return codec.replace(result, checks=[], observed=observed)
@@ -75,7 +75,7 @@ def row(stored: Stored) -> TableRow:
     return TableRow(
         stored.device,
         stored.driver,
-        bare(stored.result),
+        without_checks(stored.result),
         of_kinds(kinds, by_group),
         of_kinds(kinds, by_precision),
         counts,
@@ -84,13 +84,13 @@ def row(stored: Stored) -> TableRow:
 
 
 def _timed(checks: Iterable[CheckResult]) -> dict[Timing, float]:
-    found = {}
+    times = {}
     for check in checks:
         if check.group == "latency" and "median_ms" in check.metrics:
             part = check.function.removeprefix("test_")
             if part in TIMED:
-                found[_timing(check.variant or "", check.precision or "", part)] = check.metrics["median_ms"]
-    return found
+                times[_timing(check.variant or "", check.precision or "", part)] = check.metrics["median_ms"]
+    return times
 
 
 @cache
@@ -100,8 +100,8 @@ def _timing(*key: str) -> Timing:
     return variant, precision, part
 
 
-def by_machine(every: Iterable[H]) -> Iterator[tuple[str, str, list[H]]]:
+def by_machine(entries: Iterable[H]) -> Iterator[tuple[str, str, list[H]]]:
     """Device, driver and what is of them, each in the order of the tables."""
-    ordered = sorted(every, key=lambda each: each.order)
-    for (device, driver), group in groupby(ordered, key=lambda each: (each.device, each.driver)):
+    ordered = sorted(entries, key=lambda entry: entry.order)
+    for (device, driver), group in groupby(ordered, key=lambda entry: (entry.device, entry.driver)):
         yield device, driver, list(group)

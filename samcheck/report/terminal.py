@@ -8,7 +8,7 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from samcheck.guest.record import CellResult, CheckOutcome, CheckResult
+from samcheck.guest.record import CellResult, CheckOutcome, CheckResult, Series
 from samcheck.report.fields import SEVERITY, SYMBOLS, by_group, fields, reason_of
 from samcheck.report.lookup import place
 from samcheck.sanitize import visible, visible_lines
@@ -43,22 +43,24 @@ def cell(stored: Stored) -> Group:
     )
 
 
-def check(each: CheckResult) -> Group:
+def check(result: CheckResult) -> Group:
     """Everything that is known of one check."""
-    named = {"group": each.group, "variant": each.variant, "precision": each.precision}
-    told = {**named, "backend": each.backend, "defect": each.defect, "seconds": f"{each.seconds:.2f}"}
-    series = [f"{one.rounds} rounds, {one.stopped}, {', '.join(one.disturbed)}" for one in each.series]
+    names = ("group", "variant", "precision", "backend", "defect")
     rows = [
-        *((name, value) for name, value in told.items() if value),
-        *((f"setting {name}", value) for name, value in sorted(each.settings.items())),
-        *((f"measured {name}", f"{value:g}") for name, value in sorted(each.metrics.items())),
-        *(("process", text.rstrip(", ")) for text in series),
+        *((name, value) for name in names if (value := getattr(result, name))),
+        ("seconds", f"{result.seconds:.2f}"),
+        *((f"setting {name}", value) for name, value in sorted(result.settings.items())),
+        *((f"measured {name}", f"{value:g}") for name, value in sorted(result.metrics.items())),
+        *(("process", _process(series)) for series in result.series),
     ]
-    details = [Text(visible_lines(each.details)), Text()] if each.details else []
-    said = each.outcome if each.outcome is CheckOutcome.PASSED else reason_of(each)
-    return Group(
-        Text(visible(each.check), style="bold"), _outcome(each.outcome, said), _pairs(rows), Text(), *details
-    )
+    details = [Text(visible_lines(result.details)), Text()] if result.details else []
+    text = result.outcome if result.outcome is CheckOutcome.PASSED else reason_of(result)
+    title = Text(visible(result.check), style="bold")
+    return Group(title, _outcome(result.outcome, text), _pairs(rows), Text(), *details)
+
+
+def _process(series: Series) -> str:
+    return ", ".join(filter(None, (f"{series.rounds} rounds", series.stopped, *series.disturbed)))
 
 
 def _outcome(outcome: str, text: str) -> Text:
@@ -74,38 +76,38 @@ def _pairs(rows: Sequence[tuple[str, str]]) -> Table:
 
 
 def _facts(result: CellResult) -> list[tuple[str, str]]:
-    seen = result.observed
+    observed = result.observed
     rows = [
         ("environment", f"{result.environment.kind}, because: {result.environment.why or 'not recorded'}"),
         *sorted(result.environment.details.items()),
         ("tier", f"{result.tier}, only {result.only}" if result.only else result.tier),
         ("finished", f"{result.finished}, by samcheck {result.samcheck}"),
     ]
-    if seen is not None:
+    if observed is not None:
         names = ("python", "torch", "torch_cuda", "cudnn", "torchvision", "numpy", "segment_anything")
-        rows += [(name, str(getattr(seen, name) or "none")) for name in (*names, "cpu", "gpu", "driver")]
-        rows += [(f"import of {name}", text) for name, text in sorted(seen.import_errors.items())]
+        rows += [(name, str(getattr(observed, name) or "none")) for name in (*names, "cpu", "gpu", "driver")]
+        rows += [(f"import of {name}", text) for name, text in sorted(observed.import_errors.items())]
     return rows + [(f"weights of {name}", text) for name, text in sorted(result.weights.items())]
 
 
 def _groups(checks: Sequence[CheckResult]) -> Iterator[RenderableType]:
     table = Table.grid(padding=(0, 2))
-    found = fields(checks, by_group)
-    for column in sorted(found, key=lambda each: each.order):
-        members = [each.outcome for each in checks if each.group == column.group]
+    fields_by_column = fields(checks, by_group)
+    for column in sorted(fields_by_column, key=lambda column: column.order):
+        members = [check.outcome for check in checks if check.group == column.group]
         counts = ", ".join(f"{members.count(name)} {name}" for name in SEVERITY if name in members)
-        outcome = found[column].outcome
+        outcome = fields_by_column[column].outcome
         table.add_row(Text(visible(column.group)), _outcome(outcome, outcome), Text(counts, style="dim"))
-    if found:
+    if fields_by_column:
         yield from (table, Text())
 
 
 def _reasons(checks: Sequence[CheckResult]) -> Iterator[RenderableType]:
     """Each reason once, the worst first, with the number of its checks and the end of one's output."""
     reasons: dict[str, list[CheckResult]] = {}
-    for each in sorted(checks, key=lambda each: SEVERITY.index(each.outcome)):
-        if each.outcome is not CheckOutcome.PASSED:
-            reasons.setdefault(reason_of(each), []).append(each)
+    for check in sorted(checks, key=lambda check: SEVERITY.index(check.outcome)):
+        if check.outcome is not CheckOutcome.PASSED:
+            reasons.setdefault(reason_of(check), []).append(check)
     for reason, members in reasons.items():
         first = members[0]
         others = f" and {len(members) - 1} more" if len(members) > 1 else ""

@@ -40,12 +40,12 @@ def run_cell(planned: PlannedCell, settings: Settings, folder: Path, watcher: Wa
     """
     cell_run = CellRun(planned, settings, folder, watcher)
     try:
-        return _foreseen(cell_run)
+        return _run_cell(cell_run)
     except unexpected.ANY as error:
-        return unforeseen(cell_run, error)
+        return unexpected_result(cell_run, error)
 
 
-def _foreseen(cell_run: CellRun) -> CellResult:
+def _run_cell(cell_run: CellRun) -> CellResult:
     """The result of a cell in which nothing goes wrong but what does so now and then."""
     gates = cell_run.settings.gates
     try:
@@ -54,7 +54,7 @@ def _foreseen(cell_run: CellRun) -> CellResult:
         pins, place = prepare(cell_run)
         gates.check()
         with gates.run(cell_run.planned.cell.needs_gpu_build) as cell_run.slot:
-            return _in_its_place(cell_run, pins, place)
+            return _run_in_place(cell_run, pins, place)
     except Refused as error:  # also in the middle of its checks: those that are finished are kept
         attempts = suite_runner.attempts_in(cell_run.folder)
         return cell_run.result(error.outcome, str(error), attempts, error.cause)
@@ -62,12 +62,12 @@ def _foreseen(cell_run: CellRun) -> CellResult:
         return cell_run.result(error.outcome, str(error), cause=error.cause)
 
 
-def unforeseen(cell_run: CellRun, error: BaseException) -> CellResult:
+def unexpected_result(cell_run: CellRun, error: BaseException) -> CellResult:
     """The result of a cell in which something was raised that says nothing of it.
 
     With the checks that are finished, where those can be read: that may be the very thing that fails.
     """
-    reason = unexpected.describe(error, cell_run.folder, _doing(cell_run))
+    reason = unexpected.describe(error, cell_run.folder, _current_step(cell_run))
     try:
         attempts = suite_runner.attempts_in(cell_run.folder)
         return cell_run.result(CellOutcome.NOT_RUN, reason, attempts, FailureCause.UNEXPECTED)
@@ -75,7 +75,7 @@ def unforeseen(cell_run: CellRun, error: BaseException) -> CellResult:
         return cell_run.result(CellOutcome.NOT_RUN, reason, cause=FailureCause.UNEXPECTED)
 
 
-def _doing(cell_run: CellRun) -> str:
+def _current_step(cell_run: CellRun) -> str:
     """The step that the cell was in, or had just ended."""
     step = next(reversed(cell_run.phases), "")
     return f"this cell was in its step {step}" if step else "this cell was about to begin"
@@ -97,7 +97,7 @@ def prepare(cell_run: CellRun) -> tuple[Requirements, Place]:
     return pins, place
 
 
-def _in_its_place(cell_run: CellRun, pins: Requirements, place: Place) -> CellResult:
+def _run_in_place(cell_run: CellRun, pins: Requirements, place: Place) -> CellResult:
     """What is left once the environment is made and a GPU, or the CPU, is free for it.
 
     Raises:
@@ -107,11 +107,11 @@ def _in_its_place(cell_run: CellRun, pins: Requirements, place: Place) -> CellRe
     look(cell_run, pins, place)
     builds = gates.builds
     with cell_run.phase("run"):
-        attempts = suite_runner.measured(cell_run, place)
+        attempts = suite_runner.run_with_benchmarks(cell_run, place)
     if gates.builds != builds:  # who compares latencies wants to know
         cell_run.details["beside"] = "other cells were built meanwhile"
     unfinished = not attempts[-1].complete or bool(cell_run.unmeasured)
-    cell_run.stopped = cell_run.settings.late and unfinished
+    cell_run.stopped = cell_run.settings.is_late and unfinished
     outcome, reason = judge.judge(attempts, cell_run.checks(attempts), cell_run.stopped)
     return cell_run.result(outcome, reason, attempts)
 
@@ -131,8 +131,8 @@ def look(cell_run: CellRun, pins: Requirements, place: Place) -> None:
     if differences:
         raise Misbuilt(differences)
     if cell_run.slot.gpu and cell_run.observed.device != "cuda":
-        known = gpu_errors.lost(cell_run.observed.cuda_unavailable or "")
-        raise Refused(known.cause, known.sentence)
+        loss = gpu_errors.lost(cell_run.observed.cuda_unavailable or "")
+        raise Refused(loss.cause, loss.sentence)
 
 
 def _look_at_gpu(cell_run: CellRun) -> None:
@@ -186,7 +186,7 @@ def _probe(cell_run: CellRun, place: Place) -> Fingerprint:
     output.unlink(missing_ok=True)
     arguments = (LAUNCH, "samcheck.guest.fingerprint", f"{GIVEN}/{channel.NAME}")
     end = time.monotonic() + cell_run.settings.check_timeout  # an import can hang
-    said: list[bytes] = []
+    lines: list[bytes] = []
 
     def alive() -> bool:
         gates.check()
@@ -195,14 +195,14 @@ def _probe(cell_run: CellRun, place: Place) -> Fingerprint:
     with (
         scratch.given(cell_run.folder) as given,
         scratch.work(cell_run.folder) as work,
-        channel.Channel(given, said.append),
+        channel.Channel(given, lines.append),
     ):
         ended = place.run(GuestJob(arguments, given, work, output, alive, cell_run.slot.gpu))
     gates.check()
     try:
-        return fingerprint_reader.as_fingerprint(said[0] if said else b"")
+        return fingerprint_reader.as_fingerprint(lines[0] if lines else b"")
     except BadInput as error:
         last = records.tail(output).strip().splitlines()
-        reason = last[-1] if last and not said else str(error)
+        reason = last[-1] if last and not lines else str(error)
         text = f"the probe ended with {ended}: {printable(reason)}"
         raise BuildFailed(FailureCause.PROBE, text) from None

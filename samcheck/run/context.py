@@ -69,7 +69,7 @@ class Settings:
     deadline: float = math.inf
 
     @property
-    def late(self) -> bool:
+    def is_late(self) -> bool:
         """Whether the time is over that the user has for the run."""
         return time.monotonic() > self.deadline
 
@@ -128,7 +128,9 @@ class CellRun:
         """What is stored of the cell; `cause` where its environment could not be made or used."""
         unmeasured = {"processes": "; ".join(self.unmeasured)} if self.unmeasured else {}
         details = {**self.details, **unmeasured}
-        weights = {name: said for attempt in attempts for name, said in attempt.journal.weights.items()}
+        weights = {
+            name: description for attempt in attempts for name, description in attempt.journal.weights.items()
+        }
         return CellResult(
             schema_version=SCHEMA_VERSION,
             cell=self.planned.cell.record(self.planned.tags),
@@ -152,5 +154,5 @@ class CellRun:
 
     def checks(self, attempts: Sequence[Attempt]) -> list[CheckResult]:
         """What became of each check, with what all processes measured."""
-        found = records.verdicts(attempts, self.settings.check_timeout)
-        return repetitions.joined(found, self.folder, self.settings.passes)
+        results = records.verdicts(attempts, self.settings.check_timeout)
+        return repetitions.joined(results, self.folder, self.settings.passes)

@@ -62,8 +62,7 @@ class Intake:
 
     def take(self, line: bytes) -> bytes:
         """The lines to record for one of the guest's; often one, none if it says nothing that is believed."""
-        said = _parsed(line)
-        return b"".join(self._recorded(event) for event in self._believed(said))
+        return b"".join(map(self._recorded, self._believed(_parsed(line))))
 
     def _recorded(self, event: Event) -> bytes:
         event = {**event, "at": self.seconds, "n": self._number}
@@ -75,34 +74,34 @@ class Intake:
             self.advanced = time.monotonic()
         return content + b"\n"
 
-    def _believed(self, said: Event) -> Iterator[Event]:
+    def _believed(self, event: Event) -> Iterator[Event]:
         if self.unsound:
             return
         over = self.journal.exit_status is not None
-        match said.get("event"):
+        match event.get("event"):
             case "importing" if not self.journal.collected:
-                yield from _importing(said.get("module"))
+                yield from _importing(event.get("module"))
             case "collected":
-                yield from self._collected(said)
+                yield from self._collected(event)
             case "not-collected" if self.journal.running is None:
-                yield from _not_collected(said)
+                yield from _not_collected(event)
             case "started":
-                yield from self._repeated(said.get("check")) if over else self._started(said.get("check"))
+                yield from self._repeated(event.get("check")) if over else self._started(event.get("check"))
             case "finished":
-                yield from self._repeated(_name(said)) if over else self._finished(said.get("result"))
+                yield from self._repeated(_name(event)) if over else self._finished(event.get("result"))
             case "weights" if not over:
-                yield from self._weights(said)
-            case "ended" if not over and _is_status(said.get("exit_status")):
-                yield {"event": "ended", "exit_status": int(said["exit_status"])}
+                yield from self._weights(event)
+            case "ended" if not over and _is_status(event.get("exit_status")):
+                yield {"event": "ended", "exit_status": int(event["exit_status"])}
 
-    def _collected(self, said: Event) -> Iterator[Event]:
-        if not isinstance(said.get("checks"), list):
+    def _collected(self, event: Event) -> Iterator[Event]:
+        if not isinstance(event.get("checks"), list):
             return
-        named = (result for each in said["checks"] if (result := _result(each)) is not None)
-        new = {each.check: _bare(each) for each in named if each.check not in self.journal.collected}
+        checks = [check for reported in event["checks"] if (check := _result(reported)) is not None]
+        new = {check.check: _bare(check) for check in checks if check.check not in self.journal.collected}
         if new or not self.journal.collected:
-            checks = {**self.journal.collected, **new}
-            yield {"event": "collected", "checks": [asdict(each) for each in checks.values()]}
+            collected = {**self.journal.collected, **new}
+            yield {"event": "collected", "checks": [asdict(check) for check in collected.values()]}
         if new and self.journal.running is not None:
             self.unsound = True
             reason = "it reported a collection, as pytest does"
@@ -137,8 +136,8 @@ class Intake:
         elif running in self._suspicions:
             yield self._failed(running, CheckOutcome.FAILED, self._suspicions[running])
         else:
-            seen = max(0.0, min(result.seconds, self.seconds - since))
-            result = replace(_as_collected(result, self.journal), seconds=round(seen, 4))
+            seconds = max(0.0, min(result.seconds, self.seconds - since))
+            result = replace(_as_collected(result, self.journal), seconds=round(seconds, 4))
             yield {"event": "finished", "result": asdict(result)}
 
     def _repeated(self, check: object) -> Iterator[Event]:
@@ -154,8 +153,8 @@ class Intake:
         result = replace(self.journal.collected[check], outcome=outcome, reason=reason)
         return {"event": "finished", "result": asdict(result)}
 
-    def _weights(self, said: Event) -> Iterator[Event]:
-        variant, description = said.get("variant"), said.get("description")
+    def _weights(self, event: Event) -> Iterator[Event]:
+        variant, description = event.get("variant"), event.get("description")
         if isinstance(variant, str) and isinstance(description, str) and variant not in self.journal.weights:
             yield {"event": "weights", "variant": _text(variant), "description": _text(description)}
 
@@ -163,19 +162,19 @@ class Intake:
 def _parsed(line: bytes) -> Event:
     """The event in a line; empty for what is none."""
     try:
-        said = json.loads(line)
+        event = json.loads(line)
     except (ValueError, RecursionError):
         return {}
-    return said if isinstance(said, dict) else {}
+    return event if isinstance(event, dict) else {}
 
 
 def _is_status(value: object) -> bool:
     return type(value) is int and value in EXIT_STATUSES
 
 
-def _name(said: Event) -> object:
+def _name(event: Event) -> object:
     """The check that a result is said to be of."""
-    result = said.get("result")
+    result = event.get("result")
     return result.get("check") if isinstance(result, dict) else None
 
 
@@ -233,16 +232,16 @@ def _importing(module: object) -> Iterator[Event]:
         yield {"event": "importing", "module": _text(module)}
 
 
-def _not_collected(said: Event) -> Iterator[Event]:
-    module, reason, details = (said.get(name) for name in ("module", "reason", "details"))
+def _not_collected(event: Event) -> Iterator[Event]:
+    module, reason, details = (event.get(name) for name in ("module", "reason", "details"))
     if isinstance(module, str) and group_of_check(module):
-        group = said.get("group")
-        shown = {
+        group = event.get("group")
+        content = {
             "group": group if group in GROUP_NAMES else group_of_check(module),
             "reason": _text(reason),
             "details": _text(details, 4 * NAME_LIMIT),
         }
-        yield {"event": "not-collected", "module": _text(module), **shown}
+        yield {"event": "not-collected", "module": _text(module), **content}
 
 
 def _text(value: object, most: int = NAME_LIMIT) -> str:

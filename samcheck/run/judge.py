@@ -13,33 +13,33 @@ from samcheck.run.records import Attempt
 from samcheck.sanitize import printable
 
 
-def compare(cell: Cell, pins: Requirements, seen: Fingerprint) -> Iterator[str]:
+def compare(cell: Cell, pins: Requirements, observed: Fingerprint) -> Iterator[str]:
     """Where the environment is not what the cell declares."""
     try:
-        torch = Version(seen.torch) if seen.torch else None
+        torch = Version(observed.torch) if observed.torch else None
     except ValueError:  # `InvalidVersion`, or digits by the thousand
-        said = printable(repr(seen.torch))
-        yield f"PyTorch: declared {cell.torch}, observed {said}, which is not a version"
+        text = printable(repr(observed.torch))
+        yield f"PyTorch: declared {cell.torch}, observed {text}, which is not a version"
         return
-    build = "cu" + seen.torch_cuda.replace(".", "") if seen.torch_cuda else "cpu"
+    build = "cu" + observed.torch_cuda.replace(".", "") if observed.torch_cuda else "cpu"
     pairs = [
-        ("Python", cell.python, ".".join(seen.python.split(".")[:2])),
+        ("Python", cell.python, ".".join(observed.python.split(".")[:2])),
         ("PyTorch", cell.torch, torch.public if torch else "absent"),
         # A torch that cannot be imported does not tell its build; that is for the suite to report.
-        ("CUDA build", cell.cuda, cell.cuda if "torch" in seen.import_errors else build),
+        ("CUDA build", cell.cuda, cell.cuda if "torch" in observed.import_errors else build),
     ]
-    observed = {
-        "torchvision": seen.torchvision,
-        "numpy": seen.numpy,
-        "segment-anything": seen.segment_anything,
+    versions = {
+        "torchvision": observed.torchvision,
+        "numpy": observed.numpy,
+        "segment-anything": observed.segment_anything,
     }
     for pin in filter(None, (*pins.torch[1:], *pins.numpy, pins.sam)):
         name, _, version = pin.partition("==")
         wanted = version.partition("+")[0]
-        pairs.append((name, wanted, (observed[name] or "absent").partition("+")[0]))
-    for name, declared, found in pairs:
-        if declared != found:
-            yield f"{name}: declared {declared}, observed {printable(found)}"
+        pairs.append((name, wanted, (versions[name] or "absent").partition("+")[0]))
+    for name, declared, actual in pairs:
+        if declared != actual:
+            yield f"{name}: declared {declared}, observed {printable(actual)}"
 
 
 def judge(
@@ -55,7 +55,7 @@ def judge(
         # What cannot be imported explains everything behind it; what did not run explains nothing.
         first = min(bad, key=lambda check: (check.outcome.is_inconclusive, check.group != "imports"))
         return _worst(bad), f"{len(bad)} of {len(checks)} checks: {first.check}: {first.reason}"
-    return _wrong_with_all(attempts[-1], checks) or (CellOutcome.PASSED, "")
+    return _whole_run_verdict(attempts[-1], checks) or (CellOutcome.PASSED, "")
 
 
 def _worst(bad: list[CheckResult]) -> CellOutcome:
@@ -66,16 +66,18 @@ def _worst(bad: list[CheckResult]) -> CellOutcome:
     return CellOutcome.TIMED_OUT if CheckOutcome.TIMED_OUT in outcomes else CellOutcome.FAILED
 
 
-def _wrong_with_all(last: Attempt, checks: list[CheckResult]) -> tuple[CellOutcome, str] | None:
+def _whole_run_verdict(last: Attempt, checks: list[CheckResult]) -> tuple[CellOutcome, str] | None:
     """Outcome and reason of a cell of which no check is bad, but the whole is."""
     if not last.complete:
-        return CellOutcome.CRASHED, f"the suite ended outside of a check: {last.ended}{_said(last)}"
+        return CellOutcome.CRASHED, f"the suite ended outside of a check: {last.ended}{_last_line(last)}"
     if last.died_at_exit:
-        return CellOutcome.CRASHED, f"the interpreter died behind the last check: {last.ended}{_said(last)}"
+        reason = f"the interpreter died behind the last check: {last.ended}{_last_line(last)}"
+        return CellOutcome.CRASHED, reason
     if not checks:
-        return CellOutcome.FAILED, f"no check ran (pytest status {last.journal.exit_status}){_said(last)}"
+        reason = f"no check ran (pytest status {last.journal.exit_status}){_last_line(last)}"
+        return CellOutcome.FAILED, reason
     if last.journal.exit_status == 1:
-        return CellOutcome.FAILED, f"pytest says that checks failed, and none was reported{_said(last)}"
+        return CellOutcome.FAILED, f"pytest says that checks failed, and none was reported{_last_line(last)}"
     if not any(_ran_sam(check) for check in checks):
         return CellOutcome.FAILED, f"no check ran SAM itself: {len(checks)} checks of its surroundings held"
     return None
@@ -86,6 +88,7 @@ def _ran_sam(check: CheckResult) -> bool:
     return bool(check.variant or "model" in check.settings) and check.outcome is not CheckOutcome.SKIPPED
 
 
-def _said(attempt: Attempt) -> str:
+def _last_line(attempt: Attempt) -> str:
+    """The last line that the guest printed, as a part of a sentence."""
     lines = attempt.output.strip().splitlines()
     return f": {lines[-1][:200]}" if lines else ""

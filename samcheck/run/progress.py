@@ -15,7 +15,7 @@ from rich.segment import Segment
 from rich.table import Column
 
 from samcheck import streams
-from samcheck.guest.record import CellOutcome, CellResult
+from samcheck.guest.record import CellOutcome, CellResult, short_name
 from samcheck.sanitize import harmless, visible
 
 #: Of the bar of one cell, the part for making the environment; the rest goes to its checks.
@@ -42,8 +42,8 @@ class Terminal(Console):
     """
 
     def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
-        for each in super().render(renderable, options):
-            yield each if each.control else each._replace(text=harmless(each.text))
+        for segment in super().render(renderable, options):
+            yield segment if segment.control else segment._replace(text=harmless(segment.text))
 
 
 def terminal(stderr: bool = False, width: int | None = None) -> Terminal:
@@ -53,7 +53,7 @@ def terminal(stderr: bool = False, width: int | None = None) -> Terminal:
     return Terminal(file=past, stderr=stderr, width=width)  # type: ignore[arg-type]
 
 
-class Watched(Protocol):
+class CellDisplay(Protocol):
     """How one cell shows itself."""
 
     def phase(self, name: str) -> None: ...
@@ -66,16 +66,16 @@ class Watched(Protocol):
 class Display(Protocol):
     """How a run shows itself; cells may go on side by side."""
 
-    def cell(self, id: str) -> Watched: ...
+    def cell(self, id: str) -> CellDisplay: ...
 
 
 @contextmanager
 def display(console: Console, cells: int) -> Iterator[Display]:
     """The live one on a terminal, else plain lines."""
     if not console.is_terminal:
-        yield Lines(console, cells)
+        yield PlainDisplay(console, cells)
         return
-    live = Live(console, cells)
+    live = LiveDisplay(console, cells)
     with live.bar:
         yield live
 
@@ -95,7 +95,7 @@ def summary(result: CellResult) -> str:
     return visible(f"{text}: {result.reason}" if result.reason else text)
 
 
-class Lines:
+class PlainDisplay:
     """One line per step, and one every few seconds while checks run."""
 
     def __init__(self, console: Console, cells: int) -> None:
@@ -103,21 +103,21 @@ class Lines:
         self.cells = cells
         self._begun = 0
 
-    def cell(self, id: str) -> Watched:
+    def cell(self, id: str) -> CellDisplay:
         self._begun += 1
-        return _LinesOfCell(self, self._begun, id)
+        return _PlainCell(self, self._begun, id)
 
 
-class _LinesOfCell:
-    def __init__(self, lines: Lines, number: int, id: str) -> None:
-        self._lines = lines
-        self._head = f"[{number}/{lines.cells}] "
+class _PlainCell:
+    def __init__(self, display: PlainDisplay, number: int, id: str) -> None:
+        self._display = display
+        self._head = f"[{number}/{display.cells}] "
         self._id = id
         self._last = 0.0
 
     def _say(self, text: str) -> None:
         self._last = time.monotonic()
-        self._lines.console.print(self._head + text, markup=False, highlight=False, soft_wrap=True)
+        self._display.console.print(self._head + text, markup=False, highlight=False, soft_wrap=True)
 
     def phase(self, name: str) -> None:
         self._say(f"{self._id}: {name}")
@@ -131,7 +131,7 @@ class _LinesOfCell:
         self._say(summary(result))
 
 
-class Live:
+class LiveDisplay:
     """A bar over all cells with the current check and the time left."""
 
     def __init__(self, console: Console, cells: int) -> None:
@@ -154,10 +154,10 @@ class Live:
         )
         self._task = self.bar.add_task("", total=cells * CELL_SHARE, now="")
 
-    def cell(self, id: str) -> Watched:
-        watched = _LiveCell(self, len(self._shares) + 1, id)
-        watched.at(0.0, "")
-        return watched
+    def cell(self, id: str) -> CellDisplay:
+        cell_display = _LiveCell(self, len(self._shares) + 1, id)
+        cell_display.at(0.0, "")
+        return cell_display
 
     def update(self, number: int, id: str, share: float, now: str) -> None:
         """Show where one cell is; the bar is over all."""
@@ -171,22 +171,22 @@ class Live:
 
 
 class _LiveCell:
-    def __init__(self, live: Live, number: int, id: str) -> None:
-        self._live = live
+    def __init__(self, display: LiveDisplay, number: int, id: str) -> None:
+        self._display = display
         self._number = number
         self._id = id
 
     def at(self, share: float, now: str) -> None:
-        self._live.update(self._number, self._id, share, now)
+        self._display.update(self._number, self._id, share, now)
 
     def phase(self, name: str) -> None:
         self.at(PREPARE_SHARE if name != "prepare" else 0.0, name)
 
     def checks(self, done: int, total: int, current: str) -> None:
         share = PREPARE_SHARE + (CELL_SHARE - PREPARE_SHARE) * done / max(total, 1)
-        self.at(share, f"{done}/{total} {current.partition('::test_')[2]}")
+        self.at(share, f"{done}/{total} {short_name(current)}")
 
     def finished(self, result: CellResult) -> None:
         self.at(CELL_SHARE, "")
         style = STYLES.get(result.outcome, "red")
-        self._live.console.print(summary(result), style=style, markup=False, highlight=False)
+        self._display.console.print(summary(result), style=style, markup=False, highlight=False)

@@ -69,7 +69,7 @@ class Journal:
                 self.importing = str(event["module"])
             case "collected":
                 self.importing = ""
-                results = [_CHECK.taken(each) for each in event["checks"]]
+                results = [_CHECK.taken(check) for check in event["checks"]]
                 self.collected = {result.check: result for result in results}
             case "started":
                 self.running = (str(event["check"]), float(event["at"]))
@@ -172,9 +172,6 @@ class Attempt:
         return None
 
     def _died_in(self, check: str, started: float, check_timeout: float) -> CheckResult:
-        base = self.journal.collected.get(check) or CheckResult(
-            check, group_of_check(check), CheckOutcome.NOT_RUN
-        )
         took = max(0.0, self.ended_at - started)
         assert self.ended is not None
         late = took >= TIMEOUT_SLACK * check_timeout or self.ended.cause is EndCause.NO_PROGRESS
@@ -185,7 +182,8 @@ class Attempt:
         else:
             reason = f"the interpreter died: {self.ended}"
         outcome = CheckOutcome.TIMED_OUT if late else CheckOutcome.CRASHED
-        return replace(base, outcome=outcome, reason=reason, details=self.output, seconds=round(took, 3))
+        result = self.journal.collected[check]
+        return replace(result, outcome=outcome, reason=reason, details=self.output, seconds=round(took, 3))
 
     def _died_importing(self, module: str) -> CheckResult:
         reason = f"the interpreter died while it was imported: {self.ended}"
@@ -209,12 +207,12 @@ class Attempt:
 
 def read_attempt(record: Path, end: Path, output: Path) -> Attempt:
     """An attempt from its three files; those that samcheck did not get to write may be missing."""
-    seen = read(record)
+    journal = read(record)
     ended, at = _read_end(end)
-    if seen.torn:
+    if journal.torn:
         # As if interrupted: what can be read is kept, and the rest runs again.
-        ended, seen.exit_status, seen.running = None, None, None
-    return Attempt(seen, ended, at, tail(output))
+        ended, journal.exit_status, journal.running = None, None, None
+    return Attempt(journal, ended, at, tail(output))
 
 
 def _read_end(path: Path) -> tuple[Ended | None, float]:
@@ -248,7 +246,7 @@ def verdicts(attempts: Sequence[Attempt], check_timeout: float) -> list[CheckRes
     done = settled(attempts, check_timeout)
     merged: dict[str, CheckResult] = {}
     for result in _ever_collected(attempts):
-        merged[result.check] = done.get(result.check) or replace(result, reason=_stopped(attempts))
+        merged[result.check] = done.get(result.check) or replace(result, reason=_stop_reason(attempts))
     merged = {**merged, **{check: result for check, result in done.items() if check not in merged}}
     for attempt in attempts:
         merged.update({result.check: result for result in attempt.journal.broken})
@@ -260,6 +258,6 @@ def _ever_collected(attempts: Sequence[Attempt]) -> Iterator[CheckResult]:
         yield from attempt.journal.collected.values()
 
 
-def _stopped(attempts: Sequence[Attempt]) -> str:
+def _stop_reason(attempts: Sequence[Attempt]) -> str:
     ended = attempts[-1].ended
     return f"the suite stopped before: {ended}" if ended else "the run was interrupted"

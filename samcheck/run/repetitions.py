@@ -26,17 +26,17 @@ Start = Callable[[int], Ended]
 def run(folder: Path, count: int, start: Start) -> list[str]:
     """Start passes 2 to `count`, those that an interrupted run has finished left out.
 
-    Returns what is to be told of passes that did not come to their end; what they measured before is kept.
+    Returns a sentence for each pass that did not come to its end; what it measured before is kept.
     """
-    told = []
+    problems = []
     for number in range(2, count + 1):
-        kept = journal(folder, number)
-        if not finished(kept):
-            kept.unlink(missing_ok=True)
+        path = journal(folder, number)
+        if not finished(path):
+            path.unlink(missing_ok=True)
             ended = start(number)
-            if not finished(kept):
-                told.append(f"process {number} of the benchmarks ended with {ended}")
-    return told
+            if not finished(path):
+                problems.append(f"process {number} of the benchmarks ended with {ended}")
+    return problems
 
 
 def journal(folder: Path, number: int) -> Path:
@@ -56,11 +56,11 @@ def finished(path: Path) -> bool:
 
 def joined(checks: Sequence[CheckResult], folder: Path, count: int) -> list[CheckResult]:
     """The checks, with the series of all passes in those that measure."""
-    journals = [records.read(journal(folder, number)) for number in range(2, count + 1)]
-    return [_with(check, [each.finished.get(check.check) for each in journals]) for check in checks]
+    passes = [records.read(journal(folder, number)).finished for number in range(2, count + 1)]
+    return [_with_repetitions(check, [finished.get(check.check) for finished in passes]) for check in checks]
 
 
-def _with(check: CheckResult, others: Iterable[CheckResult | None]) -> CheckResult:
+def _with_repetitions(check: CheckResult, repetitions: Iterable[CheckResult | None]) -> CheckResult:
     """A benchmark with what other processes measured; one that fails in any of them has not passed.
 
     The metrics are those of the first process, apart from the median, which is over all of them.
@@ -68,16 +68,16 @@ def _with(check: CheckResult, others: Iterable[CheckResult | None]) -> CheckResu
     if not check.series:
         return check
     series = [*check.series]
-    for other in filter(None, others):
-        if other.outcome is not CheckOutcome.PASSED:
+    for repeated in filter(None, repetitions):
+        if repeated.outcome is not CheckOutcome.PASSED:
             return replace(
                 check,
-                outcome=other.outcome,
-                reason=f"in another process: {other.reason}",
-                evidence=other.evidence,
-                details=other.details,
+                outcome=repeated.outcome,
+                reason=f"in another process: {repeated.reason}",
+                evidence=repeated.evidence,
+                details=repeated.details,
             )
-        series += other.series
+        series += repeated.series
     metrics = {**check.metrics, "median_ms": median(map(_median, series)), "processes": float(len(series))}
     return replace(check, series=series, metrics=metrics)
 

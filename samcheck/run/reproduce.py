@@ -32,19 +32,19 @@ def line(result: CellResult, check: CheckResult) -> str:
     if result.environment.kind == "docker":
         on_gpu = result.observed is not None and result.observed.device == "cuda"
         inside = substitute(words, *confinement.MOUNTS)
-        made = shell_command.quoted(shell_command.docker(_image(result), inside, on_gpu=on_gpu))
+        command = shell_command.quoted(shell_command.docker(_image(result), inside, on_gpu=on_gpu))
     else:
-        made = shell_command.process(_python(result), substitute(words, str(paths.CHECKOUT), ".", "."))
-    if not made.isprintable():  # a result file that somebody else wrote
+        command = shell_command.process(_python(result), substitute(words, str(paths.source()), ".", "."))
+    if not command.isprintable():  # a result file that somebody else wrote
         raise BadInput("a name in this result has characters that no command line should hold")
-    return made
+    return command
 
 
 def _require_in_suite(check: str) -> None:
     module = module_of(check)
-    if not re.fullmatch(r"[\w-]+\.py", module) or not (paths.CHECKOUT / "tests" / "suite" / module).is_file():
+    if not re.fullmatch(r"[\w-]+\.py", module) or not (paths.SUITE / module).is_file():
         raise BadInput(
-            f"{check[:200]!r} is not in this checkout's tests/suite: check out the samcheck of the result"
+            f"{check[:200]!r} is not in the suite of this samcheck: install the samcheck of the result"
         )
 
 
@@ -61,7 +61,7 @@ def _python(result: CellResult) -> str:
     """The interpreter of a result that ran in a virtual environment, or in one as it is."""
     if result.environment.kind == "here":
         stored = result.environment.details.get("interpreter", "")
-        python = Path(os.path.expanduser(stored.replace("<checkout>", str(paths.CHECKOUT))))
+        python = Path(os.path.expanduser(stored.replace("<checkout>", str(paths.ROOT))))
     else:
         cell = Cell.of(result.cell)
         folder = venv.Venv().folder(cell, requirements.resolve(cell, facts.load()))

@@ -125,10 +125,10 @@ def side_by_side(steps: Sequence[Callable[[], T]], gates: Gates) -> Generator[T,
     """
     with signals.polled():
         pool = ThreadPoolExecutor(gates.workers, "cell")
-        every: list[Future[T]] = []
+        futures: list[Future[T]] = []
         try:
-            every += [pool.submit(step) for step in steps]
-            pending = set(every)
+            futures += [pool.submit(step) for step in steps]
+            pending = set(futures)
             while pending:
                 signals.check()
                 # With a timeout, so that signals are seen at once.
@@ -138,15 +138,15 @@ def side_by_side(steps: Sequence[Callable[[], T]], gates: Gates) -> Generator[T,
         except BaseException:
             with signals.held():
                 gates.stop.set()
-                _end(every)
+                _end(futures)
                 pool.shutdown()
             raise
         pool.shutdown()
 
 
-def _end(every: Collection[Future[T]]) -> None:
+def _end(futures: Collection[Future[T]]) -> None:
     """Have all steps end that have begun, and the others not begin."""
-    pending = {future for future in every if not future.cancel()}
+    pending = {future for future in futures if not future.cancel()}
     while pending:
         _end_children()  # again and again: a step may have been just about to start one
         _, pending = wait(pending, timeout=END_AGAIN_SECONDS)
@@ -159,19 +159,19 @@ def _end_children() -> None:
             child.terminate()
 
 
-def gpus(given: str, count: int, allotted: tuple[str, ...] | None = None) -> tuple[str, ...]:
+def gpus(wanted: str, count: int, allotted: tuple[str, ...] | None = None) -> tuple[str, ...]:
     """The driver's numbers of the GPUs to use, from ``0,2``; when nothing is given, those that this process
     was `allotted`, else all of `count`.
 
     Raises:
         BadInput: not numbers, one twice, or of GPUs that are not there.
     """
-    numbers = tuple(part.strip() for part in given.split(",") if part.strip())
-    known = [str(number) for number in range(count)]
-    wrong = [number for number in numbers if number not in known or numbers.count(number) > 1]
+    numbers = tuple(part.strip() for part in wanted.split(",") if part.strip())
+    existing = [str(number) for number in range(count)]
+    wrong = [number for number in numbers if number not in existing or numbers.count(number) > 1]
     if wrong:
         raise BadInput(
             f"--gpus: {wrong[0]!r} cannot be: this machine has {count} GPUs"
-            + (f", {', '.join(known)}; name each once" if known else "")
+            + (f", {', '.join(existing)}; name each once" if existing else "")
         )
-    return numbers or (tuple(known) if allotted is None else allotted)
+    return numbers or (tuple(existing) if allotted is None else allotted)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
@@ -29,8 +30,8 @@ from samcheck.storage.runs import RunManifest, note_run, open_folder
 def plan_here(plan: Plan, python: str) -> Plan:
     """The plan for the interpreter at hand: the one cell that it is."""
     cell = here.cell_of(python)
-    mine = next((row for row in plan.cells if row.cell == cell), PlannedCell(cell))
-    others = [LeftOut(row.cell.id, f"{python} is {cell.id}") for row in plan.cells if row != mine]
+    mine = next((planned for planned in plan.cells if planned.cell == cell), PlannedCell(cell))
+    others = [LeftOut(planned.cell.id, f"{python} is {cell.id}") for planned in plan.cells if planned != mine]
     return replace(plan, cells=(mine,), left_out=(*plan.left_out, *others))
 
 
@@ -49,20 +50,20 @@ def announce(console: Console, plan: Plan, settings: Settings, folder: Path) -> 
     _say(console, f"matrix {plan.name}: {len(plan.cells)} cells, tier {tier}, run {folder.name}")
     _say(console, f"environment: {environment.kind}, because: {visible(settings.why)}")
     download = disk = 0
-    for row in plan.cells:
+    for planned in plan.cells:
         try:
-            need = environment.need(row.cell, cell_runner.requirements_of(row.cell, environment))
+            need = environment.need(planned.cell, cell_runner.requirements_of(planned.cell, environment))
         except BuildFailed:
             continue  # the cell's own row will say so
         except unexpected.ANY as error:
-            _say(console, f"  {row.cell.id}: what it needs cannot be told: {visible(str(error))}")
+            _say(console, f"  {planned.cell.id}: what it needs cannot be told: {visible(str(error))}")
             continue
-        if not row.spare:
+        if not planned.spare:
             download, disk = download + need.download_mib, disk + need.disk_mib
         state = "ready" if need.reused else f"up to {need.disk_mib / 1024:.1f} GiB on disk"
-        if row.spare:
+        if planned.spare:
             state += f", only if fewer than {plan.wanted} others can be built"
-        _say(console, f"  {row.cell.id}: {state}")
+        _say(console, f"  {planned.cell.id}: {state}")
     for left in plan.left_out:
         _say(console, f"  {left.id}: left out: {visible(left.reason)}")
     for note in plan.notes:
@@ -84,7 +85,7 @@ def _free(environment: Environment) -> str:
 
 
 @dataclass(frozen=True)
-class Done:
+class FinishedCell:
     """What became of a cell, and a sentence for each place where its result could not be written."""
 
     result: CellResult
@@ -96,30 +97,32 @@ def run(console: Console, plan: Plan, settings: Settings, resume: bool, store: P
 
     What goes wrong in a cell is that cell's; what cannot be stored or tabulated is said at the end.
     """
-    noted = RunManifest(
+    manifest = RunManifest(
         plan.name,
         settings.environment.kind,
         settings.tier,
         settings.variants,
         settings.version,
-        tuple(row.cell.id for row in plan.cells),
+        tuple(planned.cell.id for planned in plan.cells),
         groups=settings.groups,
     )
     report.require_own(store)
-    results.require_writable(store, machine.device_name(), [_name(row, settings) for row in plan.cells])
-    folder = open_folder(noted, resume)
+    results.require_writable(
+        store, machine.device_name(), [_result_name(planned, settings) for planned in plan.cells]
+    )
+    folder = open_folder(manifest, resume)
     streams.outlive()
     announce(console, plan, settings, folder)
-    with files.locked(folder, wait=False), display.display(console, len(plan.cells)) as shown:
-        finished, spared = _cells(plan, settings, folder, store, shown)
-    troubles = [trouble for each in finished for trouble in each.troubles]
+    with files.locked(folder, wait=False), display.display(console, len(plan.cells)) as run_display:
+        finished, spared = _run_cells(plan, settings, folder, store, run_display)
+    troubles = [trouble for cell in finished for trouble in cell.troubles]
     troubles += _tabulated(console, store, (*plan.left_out, *spared), folder)
-    if not troubles and not any(_again(each.result) for each in finished):
+    if not troubles and not any(_is_resumed(cell.result) for cell in finished):
         doing = "the run was to be noted as finished"
-        troubles += _attempted(lambda: note_run(folder, replace(noted, finished=True)), folder, doing)
+        troubles += _attempted(lambda: note_run(folder, replace(manifest, finished=True)), folder, doing)
     for trouble in troubles:
         conclude(console, trouble)
-    fine = not troubles and all(each.result.outcome is CellOutcome.PASSED for each in finished)
+    fine = not troubles and all(cell.result.outcome is CellOutcome.PASSED for cell in finished)
     return 0 if fine else CELLS_FAILED
 
 
@@ -145,76 +148,76 @@ def _tabulated(console: Console, store: Path, left_out: Sequence[LeftOut], folde
     yield from _attempted(write, folder, "the table was to be written, which `samcheck table` does as well")
 
 
-def _name(row: PlannedCell, settings: Settings) -> str:
+def _result_name(planned: PlannedCell, settings: Settings) -> str:
     """What the result of a cell will be called."""
-    return result_name(row.cell.id, settings.variants, settings.groups)
+    return result_name(planned.cell.id, settings.variants, settings.groups)
 
 
-def _cells(
-    plan: Plan, settings: Settings, folder: Path, store: Path, shown: display.Display
-) -> tuple[list[Done], list[LeftOut]]:
+def _run_cells(
+    plan: Plan, settings: Settings, folder: Path, store: Path, run_display: display.Display
+) -> tuple[list[FinishedCell], list[LeftOut]]:
     """Every cell, side by side as the gates allow; then spare ones while too few could be built.
 
     Also gives those that were not needed.
     """
 
-    def done(*rows: PlannedCell) -> list[Done]:
-        steps = [partial(_cell, row, settings, folder, store, shown) for row in rows]
+    def run_all(*cells: PlannedCell) -> list[FinishedCell]:
+        steps = [partial(_run_cell, planned, settings, folder, store, run_display) for planned in cells]
         with closing(side_by_side(steps, settings.gates)) as ending:  # whoever interrupts this waits for it
             return list(ending)
 
-    finished = done(*(row for row in plan.cells if not row.spare))
+    finished = run_all(*(planned for planned in plan.cells if not planned.spare))
     spared = []
-    for row in plan.cells:
-        built = sum(each.result.outcome.was_built for each in finished)
-        if row.spare and built >= plan.wanted:
-            spared.append(LeftOut(row.cell.id, f"spare: {built} other cells could be built"))
-        elif row.spare:
-            finished += done(row)
+    for planned in plan.cells:
+        built = sum(cell.result.outcome.was_built for cell in finished)
+        if planned.spare and built >= plan.wanted:
+            spared.append(LeftOut(planned.cell.id, f"spare: {built} other cells could be built"))
+        elif planned.spare:
+            finished += run_all(planned)
     return finished, spared
 
 
-def _cell(row: PlannedCell, settings: Settings, folder: Path, store: Path, shown: display.Display) -> Done:
+def _run_cell(
+    planned: PlannedCell, settings: Settings, folder: Path, store: Path, run_display: display.Display
+) -> FinishedCell:
     """One cell: run it, unless an earlier start of this run has; its result is stored at once."""
     settings.gates.check()
-    watched = shown.cell(row.cell.id)
-    own = folder / row.cell.id
-    kept = own / "result.json"
-    result = _kept(kept, row, settings)
+    cell_display = run_display.cell(planned.cell.id)
+    cell_folder = folder / planned.cell.id
+    path = cell_folder / "result.json"
+    result = _stored_result(path, planned, settings)
     troubles: list[str] = []
-    if result is None or _again(result):
-        result = _storable(cell_runner.run_cell(row, settings, own, watched), row, settings, own, watched)
+    if result is None or _is_resumed(result):
+        result = cell_runner.run_cell(planned, settings, cell_folder, cell_display)
+        result = _storable(result, CellRun(planned, settings, cell_folder, cell_display))
         settings.gates.check()  # what an interruption did to a cell is not its result
         content = results.to_json(result)
-        what = f"the result of {row.cell.id} was to be kept in the folder of the run"
-        troubles += _attempted(lambda: files.write_atomically(kept, content), own, what)
-    where = f"whose journals are in {own}" if troubles else f"which is kept in {kept}"
-    what = f"the result of {row.cell.id}, {where}, was to be stored"
-    troubles += _attempted(lambda: results.store(store, result, machine.device_name()), own, what)
-    troubles += _attempted(lambda: watched.finished(result), own, f"the end of {row.cell.id} was to be shown")
-    return Done(result, tuple(troubles))
+        doing = f"the result of {planned.cell.id} was to be kept in the folder of the run"
+        troubles += _attempted(lambda: files.write_atomically(path, content), cell_folder, doing)
+    where = f"whose journals are in {cell_folder}" if troubles else f"which is kept in {path}"
+    doing = f"the result of {planned.cell.id}, {where}, was to be stored"
+    troubles += _attempted(lambda: results.store(store, result, machine.device_name()), cell_folder, doing)
+    doing = f"the end of {planned.cell.id} was to be shown"
+    troubles += _attempted(lambda: cell_display.finished(result), cell_folder, doing)
+    return FinishedCell(result, tuple(troubles))
 
 
-def _storable(
-    result: CellResult, row: PlannedCell, settings: Settings, own: Path, watched: display.Watched
-) -> CellResult:
+def _storable(result: CellResult, cell_run: CellRun) -> CellResult:
     """The result, or one that says why that one cannot be a JSON file."""
     try:
         results.to_json(result)
         return result
     except unexpected.ANY as error:
-        why = unexpected.describe(error, own, "its result was made a JSON file")
-        return CellRun(row, settings, own, watched).result(
-            CellOutcome.NOT_RUN, why, cause=FailureCause.UNEXPECTED
-        )
+        reason = unexpected.describe(error, cell_run.folder, "its result was made a JSON file")
+        return cell_run.result(CellOutcome.NOT_RUN, reason, cause=FailureCause.UNEXPECTED)
 
 
-def _again(result: CellResult) -> bool:
+def _is_resumed(result: CellResult) -> bool:
     """Whether --resume goes on with a cell that has a result."""
     return result.outcome.is_retried or result.stopped
 
 
-def _kept(path: Path, row: PlannedCell, settings: Settings) -> CellResult | None:
+def _stored_result(path: Path, planned: PlannedCell, settings: Settings) -> CellResult | None:
     """The result of an earlier start; None if there is none, or it is damaged: its journals are there.
 
     One of another cell says nothing of this one, wherever it lies.
@@ -223,7 +226,7 @@ def _kept(path: Path, row: PlannedCell, settings: Settings) -> CellResult | None
         result = results.read(path)
     except unexpected.ANY:
         return None
-    return result if result.name == _name(row, settings) else None
+    return result if result.name == _result_name(planned, settings) else None
 
 
 def fast(arguments: tuple[str, ...], plan: Plan) -> int:
@@ -239,5 +242,7 @@ def fast(arguments: tuple[str, ...], plan: Plan) -> int:
     folder = paths.home()
     folder.mkdir(parents=True, exist_ok=True)
     place = venv.Venv().prepare(cell, pins, folder / "build.log")
-    command = [place.python, "-m", "pytest", "-m", "fast", *arguments]
-    return subprocess.run(command, cwd=paths.CHECKOUT, check=False).returncode
+    source = paths.source()
+    environment = dict(os.environ, PYTHONPATH=str(source))
+    command = [place.python, "-m", "pytest", str(source / "tests" / "suite"), "-m", "fast", *arguments]
+    return subprocess.run(command, env=environment, check=False).returncode

@@ -30,7 +30,7 @@ GRACE_SECONDS = 60.0
 SKIPPED, ONLY = "skip.txt", "only.txt"
 
 
-def measured(cell_run: CellRun, place: Place) -> list[Attempt]:
+def run_with_benchmarks(cell_run: CellRun, place: Place) -> list[Attempt]:
     """Run the suite, then its benchmarks in further processes."""
     attempts = run_suite(cell_run, place)
     benchmarked = any(check.series for attempt in attempts for check in attempt.journal.finished.values())
@@ -46,15 +46,17 @@ def run_suite(cell_run: CellRun, place: Place) -> list[Attempt]:
     timeout = cell_run.settings.check_timeout
     attempts = attempts_in(cell_run.folder)
     while not (attempts and (attempts[-1].complete or _given_up(attempts, timeout))):
-        attempts.append(_start(cell_run, place, len(attempts) + 1, records.settled(attempts, timeout)))
-        if cell_run.settings.late:
+        attempts.append(
+            _start_attempt(cell_run, place, len(attempts) + 1, records.settled(attempts, timeout))
+        )
+        if cell_run.settings.is_late:
             break
     return attempts
 
 
 def _given_up(attempts: list[Attempt], check_timeout: float) -> bool:
     """Whether starting again would not help: the guest died outside of any check, or too often."""
-    deaths = [each for each in attempts if each.ended is not None]
+    deaths = [attempt for attempt in attempts if attempt.ended is not None]
     if not deaths or deaths[-1] is not attempts[-1]:
         return False
     return deaths[-1].blamed(check_timeout) is None or len(deaths) > MAXIMUM_DEATHS
@@ -64,30 +66,30 @@ def attempts_in(folder: Path) -> list[Attempt]:
     """The attempts of an earlier samcheck, from their files."""
     numbers = range(1, len(list(folder.glob("output-*.log"))) + 1)
     return [
-        records.read_attempt(record(folder, n), folder / f"ended-{n}.json", folder / f"output-{n}.log")
+        records.read_attempt(journal_path(folder, n), folder / f"ended-{n}.json", folder / f"output-{n}.log")
         for n in numbers
     ]
 
 
-def record(folder: Path, number: int) -> Path:
+def journal_path(folder: Path, number: int) -> Path:
     """What the guest reported in its start with this number."""
     return folder / f"journal-{number}.jsonl"
 
 
-def _start(cell_run: CellRun, place: Place, number: int, done: dict[str, CheckResult]) -> Attempt:
+def _start_attempt(cell_run: CellRun, place: Place, number: int, done: dict[str, CheckResult]) -> Attempt:
     """One start of the suite; its end is noted only if samcheck lives to see it, and did not stop it."""
     output = cell_run.folder / f"output-{number}.log"
     files.clear_way(output)
     output.touch()
     lists = {SKIPPED: done, ONLY: cell_run.settings.only}
     settings = cell_run.settings
-    arguments = (*_pytest(settings, settings.suite), f"--samcheck-skip-listed={GIVEN}/{SKIPPED}")
+    arguments = (*_python_arguments(settings, settings.suite), f"--samcheck-skip-listed={GIVEN}/{SKIPPED}")
     with scratch.given(cell_run.folder) as given:
         for name, checks in lists.items():
             (given / name).write_text("".join(f"{check}\n" for check in checks), encoding="utf-8")
         guest = Guest(cell_run, place, given, output, settled=len(done))
-        ended = guest.run(arguments, record(cell_run.folder, number))
-    if cell_run.settings.late:
+        ended = guest.run(arguments, journal_path(cell_run.folder, number))
+    if cell_run.settings.is_late:
         return Attempt(guest.journal, None, 0.0, records.tail(output))
     note_end(cell_run.folder / f"ended-{number}.json", ended, guest.seconds)
     return Attempt(guest.journal, ended, guest.seconds, records.tail(output))
@@ -108,9 +110,9 @@ def start_pass(
         more: arguments for it.
     """
     settings = cell_run.settings
-    if settings.late:
+    if settings.is_late:
         return Ended(None, cause=EndCause.STOPPED)
-    arguments = (*_pytest(settings, f"{settings.suite}/{repetitions.MODULE}"), *more)
+    arguments = (*_python_arguments(settings, f"{settings.suite}/{repetitions.MODULE}"), *more)
     output = repetitions.output(cell_run.folder, number)
     with nullcontext(given) if given else scratch.given(cell_run.folder) as folder:
         if settings.only:
@@ -130,14 +132,14 @@ class Guest:
         self._cell_run, self._place, self._given, self._output = cell_run, place, given, output
         self._settled = settled
         self._intake = Intake()
-        self._told = 0
+        self._lines_shown = 0
         self.seconds = 0.0
 
     @property
     def journal(self) -> Journal:
         return self._intake.journal
 
-    def run(self, arguments: tuple[str, ...], record: Path) -> Ended:
+    def run(self, arguments: tuple[str, ...], journal_path: Path) -> Ended:
         """Run pytest with these arguments, and keep what it reports in `record`.
 
         Raises:
@@ -145,10 +147,13 @@ class Guest:
             Stopped: the run ends; who was ended with it has not died of a check.
         """
         arguments = (*arguments, f"--samcheck-journal={GIVEN}/{channel.NAME}")
-        files.clear_way(record)
+        files.clear_way(journal_path)
         files.clear_way(self._output)
         job = partial(GuestJob, arguments, self._given, output=self._output, gpu=self._cell_run.slot.gpu)
-        with record.open("wb") as kept, channel.Channel(self._given, partial(self._keep, kept)) as heard:
+        with (
+            journal_path.open("wb") as stream,
+            channel.Channel(self._given, partial(self._keep, stream)) as heard,
+        ):
             with scratch.work(self._cell_run.folder) as work:
                 ended = self._place.run(job(work=work, alive=partial(self._alive, heard)))
             self.seconds = self._intake.seconds
@@ -156,18 +161,18 @@ class Guest:
         self._cell_run.settings.gates.check()
         return replace(ended, cause=EndCause.TOO_MUCH) if heard.flooded else ended
 
-    def _keep(self, kept: IO[bytes], line: bytes) -> None:
+    def _keep(self, stream: IO[bytes], line: bytes) -> None:
         believed = self._intake.take(line)
         if not believed:
             return
         try:
-            kept.write(believed)
-            kept.flush()
-            os.fsync(kept.fileno())
+            stream.write(believed)
+            stream.flush()
+            os.fsync(stream.fileno())
         except OSError as error:
             raise Refused(
                 FailureCause.DISK,
-                f"what the checks report cannot be kept in {kept.name} ({error.strerror}): make that "
+                f"what the checks report cannot be kept in {stream.name} ({error.strerror}): make that "
                 "possible, then --resume goes on from here",
             ) from None
 
@@ -179,11 +184,11 @@ class Guest:
         """
         heard.check()
         self._cell_run.settings.gates.check()
-        if self._cell_run.settings.late or heard.flooded or self._intake.unsound:
+        if self._cell_run.settings.is_late or heard.flooded or self._intake.unsound:
             return False
         journal = self.journal
-        if journal.lines != self._told:
-            self._told = journal.lines
+        if journal.lines != self._lines_shown:
+            self._lines_shown = journal.lines
             done, known = (self._settled + len(each) for each in (journal.finished, journal.collected))
             self._cell_run.watcher.checks(done, known, journal.running[0] if journal.running else "")
         over = journal.exit_status is not None
@@ -191,7 +196,7 @@ class Guest:
         return time.monotonic() - self._intake.advanced < patience
 
 
-def _pytest(settings: Settings, what: str) -> tuple[str, ...]:
+def _python_arguments(settings: Settings, what: str) -> tuple[str, ...]:
     """Python's arguments that run a part of the suite, or all of it."""
     return (
         *pytest_arguments.arguments(settings.suite, settings.tier, settings.variants, what, settings.groups),

@@ -40,7 +40,7 @@ def describe(error: BaseException, folder: Path, doing: str) -> str:
         where = f" at {_quoted(error.filename)}" if error.filename else ""
         return f"{error.strerror}{where}, while {doing}: mend that, then --resume goes on from here{log}"
     return (
-        f"samcheck itself failed while {doing}, with {_said(error)}{_place(error.__traceback__)}: "
+        f"samcheck itself failed while {doing}, with {_exception_text(error)}{_place(error.__traceback__)}: "
         f"report that, then --resume tries again{log}"
     )
 
@@ -54,7 +54,7 @@ def attempted(step: Callable[[], object], folder: Path, doing: str) -> str:
     return ""
 
 
-def _said(error: BaseException) -> str:
+def _exception_text(error: BaseException) -> str:
     """Type and message of an exception, which may be anybody's, in one line."""
     try:
         message = visible(str(error), LONGEST)
@@ -72,10 +72,10 @@ def _place(trace: TracebackType | None) -> str:
     frames = traceback.extract_tb(trace)
     if not frames:
         return ""
-    own = [each for each in frames if Path(each.filename).is_relative_to(_PACKAGE)]
-    last = (own or frames)[-1]
+    own_frames = [frame for frame in frames if Path(frame.filename).is_relative_to(_PACKAGE)]
+    last = (own_frames or frames)[-1]
     path = Path(last.filename)
-    name = path.relative_to(_PACKAGE.parent) if own else path.name
+    name = path.relative_to(_PACKAGE.parent) if own_frames else path.name
     return f" ({name}:{last.lineno}, in {last.name})"
 
 

@@ -43,7 +43,7 @@ def upgraded(result: CellResult) -> CellResult:
         result,
         schema_version=SCHEMA_VERSION,
         environment=codec.replace(result.environment, details=details),
-        checks=[_with_evidence(check) for check in result.checks],
+        checks=[_with_plain_verdict(_with_evidence(check)) for check in result.checks],
         cause=_cause(result.outcome, result.reason),
         stopped=stopped,
         turns=turns,
@@ -56,6 +56,12 @@ def _cause(outcome: CellOutcome, reason: str) -> FailureCause | None:
     sign = _SIGN.search(reason)
     known: Mapping[str, FailureCause] = {text.lower(): cause for text, cause in _OUTSIDE.items()}
     return known[sign.group().lower()] if sign else None
+
+
+def _with_plain_verdict(check: CheckResult) -> CheckResult:
+    """Why a recipe was not tried stood behind its verdict also; it is the reason of the check."""
+    verdict, colon, _ = check.settings.get("verdict", "").partition(":")
+    return codec.replace(check, settings={**check.settings, "verdict": verdict}) if colon else check
 
 
 def _with_evidence(check: CheckResult) -> CheckResult:

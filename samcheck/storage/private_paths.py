@@ -31,7 +31,7 @@ def anonymous(value: Any) -> Any:
 def private_folders() -> tuple[tuple[str, re.Pattern[str], str], ...]:
     """Folders that are not published, where they begin in a text, what takes their place; longest first."""
     home = files.home()
-    named = [(paths.CHECKOUT, "<checkout>")]
+    named = [(paths.ROOT, "<checkout>")]
     if home is not None:
         named += [(home, "~"), (Path(os.path.realpath(home)), "~")]
     spelled = {text: name for folder, name in reversed(named) for text in _spellings(folder)}

@@ -225,19 +225,30 @@ def stored(path: Path, result: CellResult) -> Stored:
     return Stored(files.named(path.parent.parent.name), files.named(path.parent.name), result, path)
 
 
+@dataclass(frozen=True)
+class UnreadableFile:
+    """A file among results that is none: its name, and the sentence that says what is wrong with it."""
+
+    name: str
+    problem: str
+
+    def __str__(self) -> str:
+        return self.problem
+
+
 def load(root: Path) -> tuple[list[Stored], list[str]]:
     """All results under `root`, in a stable order, and a sentence for each file that is none."""
-    problems: list[str] = []
-    structs = stream(root, problems)
-    return [replace(entry, result=_RESULT.whole(entry.result)) for entry in structs], problems
+    unreadable: list[UnreadableFile] = []
+    structs = stream(root, unreadable)
+    return [replace(entry, result=_RESULT.whole(entry.result)) for entry in structs], [*map(str, unreadable)]
 
 
-def stream(root: Path, problems: list[str]) -> Iterator[Stored]:
-    """As `load`, one at a time, for thousands of results; the sentences are appended to `problems`.
+def stream(root: Path, unreadable: list[UnreadableFile]) -> Iterator[Stored]:
+    """As `load`, one at a time, for thousands of results; files that are none are appended to `unreadable`.
 
     The results are structs with the fields of a `CellResult`: see `samcheck.codec`.
     """
-    return read_all(result_files(root), problems)
+    return read_all(result_files(root), unreadable)
 
 
 def result_files(root: Path, below: int = 0) -> list[Path]:
@@ -251,11 +262,11 @@ def may_be_result(name: str) -> bool:
     return len(parts) == len(LAYOUT) and all(map(fnmatchcase, parts, LAYOUT))
 
 
-def read_all(paths: Iterable[Path], problems: list[str]) -> Iterator[Stored]:
+def read_all(paths: Iterable[Path], unreadable: list[UnreadableFile]) -> Iterator[Stored]:
     """As `stream`, of these files."""
     with codec.uncollected():
         for path in paths:
             try:
                 yield stored(path, _read(path))
             except BadInput as problem:
-                problems.append(files.named(str(problem)))
+                unreadable.append(UnreadableFile(files.named(path), files.named(str(problem))))

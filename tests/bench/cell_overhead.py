@@ -47,7 +47,7 @@ def by_samcheck(cell: str, results: Path) -> tuple[float, dict[str, float]]:
 
 def said(title: str, seconds: list[float]) -> float:
     middle = statistics.median(seconds)
-    print(f"{title:52} {middle:7.2f} s  ({', '.join(f'{each:.2f}' for each in seconds)})", flush=True)
+    print(f"{title:52} {middle:7.2f} s  ({', '.join(f'{figure:.2f}' for figure in seconds)})", flush=True)
     return middle
 
 

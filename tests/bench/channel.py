@@ -67,17 +67,17 @@ def main() -> None:
     parser.add_argument("--repetitions", type=int, default=7)
     options = parser.parse_args()
     ways = {"channel": through_channel, "plain file": to_file}
-    found: dict[str, list[float]] = {name: [] for name in ways}
+    by_way: dict[str, list[float]] = {name: [] for name in ways}
     with tempfile.TemporaryDirectory(prefix="samcheck-channel-") as name:
         folder = Path(name)
         write_suite(folder / "suite", SUITE.format(options.checks))
         to_file(folder / "suite", folder)  # the first one reads the disk
         for _ in range(options.repetitions):
             for way, run in ways.items():
-                found[way].append(run(folder / "suite", folder))
-    for way, each in found.items():
-        print(f"{way:12} {statistics.median(each):6.2f} s  ({min(each):.2f} to {max(each):.2f})")
-    pairs = [one - other for one, other in zip(*found.values(), strict=True)]
+                by_way[way].append(run(folder / "suite", folder))
+    for way, seconds in by_way.items():
+        print(f"{way:12} {statistics.median(seconds):6.2f} s  ({min(seconds):.2f} to {max(seconds):.2f})")
+    pairs = [one - other for one, other in zip(*by_way.values(), strict=True)]
     low, high = min(pairs), max(pairs)
     print(
         f"the channel adds {statistics.median(pairs) / options.checks * 1e6:.0f} µs a check "

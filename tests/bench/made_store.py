@@ -25,16 +25,16 @@ _NUMBER = re.compile(r"(?<![\d.])\d+\.\d{2,}(?![\d.+])")
 
 def originals() -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """The committed results of all variants in the current schema: those that passed, and the others."""
-    found = [json.loads(path.read_bytes()) for path in sorted((CHECKOUT / "results").glob("*/*/*.json"))]
-    whole = [result for result in found if not result["variants"]]
+    stored = [json.loads(path.read_bytes()) for path in sorted((CHECKOUT / "results").glob("*/*/*.json"))]
+    whole = [result for result in stored if not result["variants"]]
     for result in whole:
         result["schema_version"] = 2
         for check in result["checks"]:
             check.setdefault("series", [])
             check.setdefault("pictures", {})
     return (
-        [each for each in whole if each["outcome"] == "passed"],
-        [each for each in whole if each["outcome"] != "passed"],
+        [result for result in whole if result["outcome"] == "passed"],
+        [result for result in whole if result["outcome"] != "passed"],
     )
 
 
@@ -74,7 +74,7 @@ def _varied(original: dict[str, Any], chance: random.Random, checks: int) -> dic
     every = original["checks"]
     if checks:
         every = [every[at * len(every) // checks] for at in range(min(checks, len(every)))]
-    return {**original, "checks": [_check(each, chance) for each in every]}
+    return {**original, "checks": [_check(check, chance) for check in every]}
 
 
 def _check(check: dict[str, Any], chance: random.Random) -> dict[str, Any]:
@@ -86,8 +86,8 @@ def _check(check: dict[str, Any], chance: random.Random) -> dict[str, Any]:
         **check,
         "seconds": moved(check["seconds"]),
         "metrics": {name: moved(value) for name, value in check["metrics"].items()},
-        "reason": _NUMBER.sub(lambda found: f"{float(found[0]) * factor:.4g}", check["reason"]),
-        "series": [_series(each, chance) for each in check["series"]],
+        "reason": _NUMBER.sub(lambda match: f"{float(match[0]) * factor:.4g}", check["reason"]),
+        "series": [_series(series, chance) for series in check["series"]],
     }
 
 

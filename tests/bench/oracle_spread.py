@@ -49,13 +49,14 @@ def spread(ready: Any, truth: Any, encoded: Any, pictures: Any, name: str) -> st
         ready.set_image(scene.image)
         for kind in inference.PROMPT_KINDS:
             given = inference.prompt(scene, kind, ready.model.image_encoder.img_size)
-            found, expected = inference.predict(ready, given), truth.predict(known, given)
-            seen.append(oracle.deviation(found, expected, oracle.TOLERANCES[name]))
+            predicted, expected = inference.predict(ready, given), truth.predict(known, given)
+            seen.append(oracle.deviation(predicted, expected, oracle.TOLERANCES[name]))
     return (
-        f"{len(seen)} predictions: logits {max(each.logits for each in seen):.2e}, "
-        f"full {max(each.full for each in seen):.2e}, score {max(each.score for each in seen):.2e}, "
-        f"mask IoU off the band {min(each.mask_iou for each in seen):.6f}, "
-        f"band {max(each.band for each in seen):.3f}"
+        f"{len(seen)} predictions: logits {max(deviation.logits for deviation in seen):.2e}, "
+        f"full {max(deviation.full for deviation in seen):.2e}, "
+        f"score {max(deviation.score for deviation in seen):.2e}, "
+        f"mask IoU off the band {min(deviation.mask_iou for deviation in seen):.6f}, "
+        f"band {max(deviation.band for deviation in seen):.3f}"
     )
 
 

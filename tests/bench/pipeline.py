@@ -23,7 +23,7 @@ from pathlib import Path
 import numpy as np
 
 from samcheck.environments import base_images, buildkit, docker, shell_command
-from tests.container.light import light
+from tests.container.light_image import light
 from tests.processes.rig import Rig, write_suite
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -110,8 +110,11 @@ def main() -> None:
             rows = []
             for cells in options.cells:
                 seconds, memory = through(cells, image, scratch / str(cells))
-                each = seconds / cells
-                print(f"{cells:5} {seconds:8.1f} {each:7.2f} {each - alone:18.2f} {memory:12.0f}", flush=True)
+                per_cell = seconds / cells
+                print(
+                    f"{cells:5} {seconds:8.1f} {per_cell:7.2f} {per_cell - alone:18.2f} {memory:12.0f}",
+                    flush=True,
+                )
                 rows.append((cells, seconds, memory))
     if len(rows) > 1:
         cells_, seconds_, memory_ = (np.array(column, dtype=float) for column in zip(*rows, strict=True))

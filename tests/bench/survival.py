@@ -23,37 +23,37 @@ from random import Random
 from samcheck.environments import base_images, buildkit, docker, images
 from samcheck.errors import EnvironmentUnavailable
 from tests.container.engine_scenarios import containers, engine_restarted, killed_while_building
-from tests.container.light import light
+from tests.container.light_image import light
 from tests.container.own_engine import OwnEngine
 from tests.processes import scenarios
 from tests.processes.rig import Rig
-from tests.processes.scenarios import Found
+from tests.processes.scenarios import Damage
 from tests.processes.test_store import fill, small_disk
 
-Scenario = Callable[[Path, Random], Found]
+Scenario = Callable[[Path, Random], Damage]
 
 
-def killed(folder: Path, random: Random) -> Found:
+def killed(folder: Path, random: Random) -> Damage:
     rig = Rig(folder, cells=2)
     rig.steady(20, 0.2)
     return scenarios.killed(rig, random)
 
 
-def misbehaving(folder: Path, random: Random) -> Found:
+def misbehaving(folder: Path, random: Random) -> Damage:
     return scenarios.misbehaving(Rig(folder, check_timeout=8.0), 1024, random.randint(3, 7))
 
 
-def full_store(folder: Path, _: Random) -> Found:
+def full_store(folder: Path, _: Random) -> Damage:
     with small_disk(folder / "results"):
         return scenarios.full_store(Rig(folder), fill)
 
 
-def full_work(folder: Path, _: Random) -> Found:
+def full_work(folder: Path, _: Random) -> Damage:
     with small_disk(folder / "runs"):
         return scenarios.full_work(Rig(folder))
 
 
-def two_at_once(folder: Path, random: Random) -> Found:
+def two_at_once(folder: Path, random: Random) -> Damage:
     (folder / "a").mkdir()
     first, second = random.randint(1, 3), random.randint(1, 3)
     return scenarios.two_at_once(Rig(folder / "a", cells=first), Rig(folder / "b", cells=second))
@@ -74,36 +74,36 @@ class InContainers:
     def __init__(self, engine: docker.Docker, image: images.Image, own: OwnEngine | None) -> None:
         self.engine, self.image, self.own = engine, image, own
 
-    def killed(self, folder: Path, random: Random) -> Found:
+    def killed(self, folder: Path, random: Random) -> Damage:
         rig = Rig(folder, image=self.image.tag)
         rig.steady(30, 0.4)
         return self._nothing_left(rig, scenarios.killed(rig, random, longest=4.0))
 
-    def misbehaving(self, folder: Path, random: Random) -> Found:
+    def misbehaving(self, folder: Path, random: Random) -> Damage:
         rig = Rig(folder, image=self.image.tag, check_timeout=20.0)
         return self._nothing_left(rig, scenarios.misbehaving(rig, 1024, random.randint(3, 7)))
 
-    def build_killed(self, folder: Path, random: Random) -> Found:
+    def build_killed(self, folder: Path, random: Random) -> Damage:
         tag = f"samcheck:killed-build-{random.randrange(10**6)}"
         rig = Rig(folder, image=tag, environment={"BUILD": "1"})
         rig.steady(2, 0.0)
         return killed_while_building(rig, self.engine.client, random, kills=3, longest=1.5)
 
-    def stopped(self, folder: Path, random: Random) -> Found:
+    def stopped(self, folder: Path, random: Random) -> Damage:
         return self._restarted(folder, random, signal.SIGTERM)
 
-    def engine_killed(self, folder: Path, random: Random) -> Found:
+    def engine_killed(self, folder: Path, random: Random) -> Damage:
         return self._restarted(folder, random, signal.SIGKILL)
 
-    def _restarted(self, folder: Path, random: Random, sign: signal.Signals) -> Found:
+    def _restarted(self, folder: Path, random: Random, sign: signal.Signals) -> Damage:
         assert self.own is not None
         rig = Rig(folder, image=self.image.tag, environment={"DOCKER_HOST": self.own.address})
         rig.steady(12, 0.3)
         return engine_restarted(rig, self.own, random, sign)
 
-    def _nothing_left(self, rig: Rig, found: Found) -> Found:
-        found.wrong += [f"container {name}" for name in containers(self.engine.client, rig.folder)]
-        return found
+    def _nothing_left(self, rig: Rig, damage: Damage) -> Damage:
+        damage.wrong += [f"container {name}" for name in containers(self.engine.client, rig.folder)]
+        return damage
 
     def scenarios(self) -> dict[str, Scenario]:
         every: dict[str, Scenario] = {
@@ -151,9 +151,9 @@ def repeat(name: str, scenario: Scenario, repetitions: int, seed: int, scratch: 
     begin = time.monotonic()
     for number in range(repetitions):
         folder = Path(tempfile.mkdtemp(prefix="run-", dir=scratch))
-        found = scenario(folder, Random(f"{seed} {name} {number}"))
-        lost, wrong = lost + len(found.lost), wrong + len(found.wrong)
-        for words in (*found.lost, *found.wrong):
+        damage = scenario(folder, Random(f"{seed} {name} {number}"))
+        lost, wrong = lost + len(damage.lost), wrong + len(damage.wrong)
+        for words in (*damage.lost, *damage.wrong):
             print(f"    {name}, repetition {number}: {words}")
         shutil.rmtree(folder, ignore_errors=True)
     seconds = (time.monotonic() - begin) / repetitions

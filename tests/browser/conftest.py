@@ -16,7 +16,7 @@ from samcheck import files
 from samcheck.guest.record import CellResult
 from samcheck.report import html
 from samcheck.storage import results
-from tests.browser.opening import PATIENCE_MS, SIZES, Open, Opened, Store
+from tests.browser.opened_page import PATIENCE_MS, SIZES, Open, Opened, Store
 
 Scheme = Literal["light", "dark"]
 CHROMIUMS = ("chromium", "chromium-browser", "google-chrome")
@@ -54,13 +54,13 @@ def written(tmp_path: Path) -> Store:
 
     def write(*stores: list[CellResult]) -> Path:
         folders = []
-        for number, found in enumerate(stores):
+        for number, stored in enumerate(stores):
             folders.append(tmp_path / f"store{number}")
-            for at, each in enumerate(found):
+            for at, result in enumerate(stored):
                 # Not under its own name, which may be any text.
-                device, driver = results.machine_of(each, "machine")
+                device, driver = results.machine_of(result, "machine")
                 path = folders[-1] / device / driver / f"{at}.json"
-                files.write_atomically(path, results.to_json(each))
+                files.write_atomically(path, results.to_json(result))
         html.write(tmp_path / "page.html", folders)
         return tmp_path / "page.html"
 

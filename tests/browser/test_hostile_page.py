@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from tests.browser.opening import SIZES, Open, Opened, Store
+from tests.browser.opened_page import SIZES, Open, Opened, Store
 from tests.unit import hostile
 
 VIEWS = ("", "columns=variant", "view=checks", "view=compare", "view=plots", "view=plots&plot=history")
@@ -22,7 +22,7 @@ NAMES = list(TEXTS)
 
 
 @pytest.mark.parametrize("first", range(0, len(NAMES), TOGETHER), ids=lambda first: NAMES[first])
-def test_texts_do_nothing(written: Store, opened: Open, first: int) -> None:
+def test_foreign_texts_are_shown_and_do_nothing(written: Store, opened: Open, first: int) -> None:
     """A dialog, a request, an error or a message is a complaint; `opened` asserts that there is none."""
     texts = [TEXTS[name] for name in NAMES[first : first + TOGETHER]]
     shown = opened(written([hostile.planted(text) for text in texts]))
@@ -46,7 +46,7 @@ def _evidence(shown: Opened, at: int) -> str:
     return dialog.inner_text()
 
 
-def test_address_is_text(written: Store, opened: Open) -> None:
+def test_the_address_is_taken_for_text(written: Store, opened: Open) -> None:
     shown = opened(
         written([hostile.RESULT]), "text=%3Cimg%20src%3Dx%20onerror%3Dalert(1)%3E&device=%3Cscript%3E"
     )

@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser import sample
-from tests.browser.opening import Open, Store
+from tests.browser import sample_results
+from tests.browser.opened_page import Open, Store
 
 
 @pytest.fixture
 def page(written: Store) -> Path:
-    return written(sample.OLDER, sample.RESULTS)
+    return written(sample_results.OLDER, sample_results.RESULTS)
 
 
 def test_first_screen_says_what_works_and_what_not(opened: Open, page: Path) -> None:
@@ -36,13 +36,15 @@ def test_first_screen_says_what_works_and_what_not(opened: Open, page: Path) -> 
 
 
 def test_some_groups_that_held_are_no_environment_that_works(opened: Open, written: Store) -> None:
-    part = replace(next(each for each in sample.RESULTS if each.outcome == "passed"), groups=["latency"])
-    shown = opened(written([*sample.RESULTS, part]))
+    part = replace(
+        next(result for result in sample_results.RESULTS if result.outcome == "passed"), groups=["latency"]
+    )
+    shown = opened(written([*sample_results.RESULTS, part]))
     assert "✓ 3 of 5 environments" in shown.text("#summary")
     assert f"{part.cell.id} (only group latency)" in shown.text("body")
 
 
-def test_filters_and_takes_back(opened: Open, page: Path) -> None:
+def test_a_filter_can_be_taken_back(opened: Open, page: Path) -> None:
     shown = opened(page)
     shown.page.locator("details[data-axis=device] summary").click()
     shown.page.get_by_role("checkbox", name="nvidia-v100").check()
@@ -74,11 +76,11 @@ def test_filters_and_takes_back(opened: Open, page: Path) -> None:
         ("text=WHEEL", "1 environment, 0 checks"),
     ],
 )
-def test_every_axis_filters(opened: Open, page: Path, address: str, found: str) -> None:
-    assert opened(page, address).text("#found") == found
+def test_every_axis_has_a_filter_that_works(opened: Open, page: Path, address: str, count: str) -> None:
+    assert opened(page, address).text("#found") == count
 
 
-def test_sorts_versions_as_versions(opened: Open, page: Path) -> None:
+def test_versions_are_sorted_as_versions(opened: Open, page: Path) -> None:
     shown = opened(page, "sort=torch&device=cpu-amd-epyc")
     assert [text[:7] for text in shown.first_cells(0, 2)] == ["torch2.", "torch2."]
     assert shown.first_cells(0, 2) == ["torch2.4.1-cu121-py3.11", "torch2.10.0-cu121-py3.11"]
@@ -124,7 +126,7 @@ def test_evidence_of_masks_has_pictures(opened: Open, page: Path) -> None:
     assert pictures.locator("img").evaluate("each => each.decode().then(() => each.naturalWidth)") == 1
 
 
-def test_evidence_by_keyboard(opened: Open, page: Path) -> None:
+def test_evidence_is_reached_by_keyboard(opened: Open, page: Path) -> None:
     shown = opened(page)
     shown.page.locator(".slick-cell.l1").first.click()
     shown.page.keyboard.press("Escape")
@@ -171,11 +173,11 @@ def test_closing_evidence_is_a_step_back_at_once(opened: Open, page: Path) -> No
         ("axis=day&a=2026-11-01&b=2026-11-22", "2 pairs of environments: 2 checks of 12 differ; 1"),
     ],
 )  # fmt: skip
-def test_compares(opened: Open, page: Path, address: str, said: str) -> None:
+def test_values_of_an_axis_are_compared(opened: Open, page: Path, address: str, said: str) -> None:
     assert opened(page, f"view=compare&{address}").text("#compared").startswith(said)
 
 
-def test_compares_two_environments(opened: Open, page: Path) -> None:
+def test_two_environments_are_compared(opened: Open, page: Path) -> None:
     shown = opened(page, "view=compare")
     for label, gpu in (("a", "cpu-amd-epyc"), ("b", "nvidia-v100")):
         options = shown.page.locator(f"#side-{label}").locator("option").all_text_contents()
@@ -198,7 +200,7 @@ def test_compares_two_environments(opened: Open, page: Path) -> None:
         ("history", "Median of encoder, tiny fp32 eager"),
     ],
 )
-def test_draws(opened: Open, page: Path, plot: str, title: str) -> None:
+def test_every_plot_has_marks_and_its_numbers(opened: Open, page: Path, plot: str, title: str) -> None:
     shown = opened(page, f"view=plots&plot={plot}")
     figure = shown.page.locator("figure", has_text=title).first
     figure.wait_for()

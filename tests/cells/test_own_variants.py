@@ -10,7 +10,7 @@ from samcheck import paths
 from samcheck.run.intake import Intake
 from samcheck.run.records import Journal
 
-EXAMPLE = paths.CHECKOUT / "tests" / "own_variant"
+EXAMPLE = paths.ROOT / "tests" / "own_variant"
 
 TUNED = """
 from samcheck.guest.models.variants import fine_tuned, register
@@ -29,12 +29,12 @@ torch.save({"model": {name: value * 1.01 for name, value in model.state_dict().i
 
 def run(interpreter: str, folder: Path, *arguments: str) -> Journal:
     """The suite with modules in `folder`; nothing in it may fail."""
-    path = os.pathsep.join(map(str, (folder, EXAMPLE, paths.CHECKOUT)))
+    path = os.pathsep.join(map(str, (folder, EXAMPLE, paths.ROOT)))
     journal = folder / "journal"
     command = [interpreter, "-m", "pytest", "tests/suite", "-q", "-m", "fast", *arguments]
     done = subprocess.run(
         [*command, f"--samcheck-journal={journal}"],
-        cwd=paths.CHECKOUT,
+        cwd=paths.ROOT,
         env=dict(os.environ, PYTHONPATH=path),
         capture_output=True,
         text=True,
@@ -62,7 +62,7 @@ def test_the_example_by_its_entry_point(interpreter: str, tmp_path: Path) -> Non
 def test_a_checkpoint_of_ones_own(interpreter: str, tmp_path: Path) -> None:
     """It is compared with the oracle for its own weights."""
     checkpoint = tmp_path / "tuned.pth"
-    environment = dict(os.environ, PYTHONPATH=str(paths.CHECKOUT))
+    environment = dict(os.environ, PYTHONPATH=str(paths.ROOT))
     subprocess.run([interpreter, "-c", SAVE, str(checkpoint)], env=environment, check=True)
     (tmp_path / "tuned.py").write_text(TUNED.format(checkpoint=str(checkpoint)))
     arguments = ("-p", "tuned", "--samcheck-variants=my_sam", "-k", "prediction_matches and fp32")

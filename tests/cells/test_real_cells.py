@@ -102,7 +102,7 @@ def test_a_cell_from_matrix_file_to_table(kind: str, tmp_path: Path) -> None:
     assert "nothing to resume" in again.stderr
 
 
-def test_exit_codes(tmp_path: Path) -> None:
+def test_each_kind_of_bad_input_has_its_exit_code(tmp_path: Path) -> None:
     path = tmp_path / "one.toml"
     path.write_text(MATRIX)
     empty = samcheck("matrix", str(path), "--only", "torch9*")

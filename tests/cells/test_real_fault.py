@@ -14,7 +14,7 @@ def test_wrong_normalisation_is_caught(tmp_path: Path, interpreter: str) -> None
     """The run without a fault is green, or the command would say so and stop."""
     options = ("--only", "normalisation-mean", "--output", str(tmp_path), "--python", interpreter)
     command = [sys.executable, "-m", "tests.faults", *options]
-    done = subprocess.run(command, cwd=paths.CHECKOUT, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, cwd=paths.ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     report = table.read(tmp_path / "faults.json")
     assert report is not None

@@ -49,7 +49,7 @@ def test_the_line_runs_that_check(kind: str, tmp_path: Path) -> None:
     store = tmp_path / "results"
     results.store(store, result, "cpu")
     command = [sys.executable, "-m", "samcheck", "repro", CELL.id, CHECK, "--results", str(store)]
-    line = subprocess.run(command, cwd=paths.CHECKOUT, capture_output=True, text=True, check=True).stdout
+    line = subprocess.run(command, cwd=paths.ROOT, capture_output=True, text=True, check=True).stdout
     done = subprocess.run(line, shell=True, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     assert SAID in done.stdout

@@ -10,7 +10,7 @@ import pytest
 
 from samcheck.environments import base_images, buildkit, docker, images
 from samcheck.errors import EnvironmentUnavailable
-from tests.container.light import CELL, Guest, light
+from tests.container.light_image import CELL, Guest, light
 
 
 @pytest.fixture(scope="session")

@@ -91,4 +91,6 @@ class OwnEngine:
     def shims(self) -> list[psutil.Process]:
         """What keeps containers, and outlives an engine that was killed."""
         every = psutil.process_iter(["cmdline"])
-        return [each for each in every if f"{self.folder}/exec" in " ".join(each.info["cmdline"] or ())]
+        return [
+            process for process in every if f"{self.folder}/exec" in " ".join(process.info["cmdline"] or ())
+        ]

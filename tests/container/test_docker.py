@@ -11,7 +11,7 @@ from docker.types import DeviceRequest
 
 from samcheck.environments import base_images, buildkit, confinement, docker, images, orphans
 from samcheck.errors import BuildFailed, EnvironmentUnavailable, Refused
-from tests.container.light import Guest, light
+from tests.container.light_image import Guest, light
 
 
 def test_a_guest_works_in_memory_and_reads_what_it_is_given(guest: Guest) -> None:
@@ -41,7 +41,7 @@ FORBIDDEN = {
 
 
 @pytest.mark.parametrize("what", sorted(FORBIDDEN))
-def test_locked_down(guest: Guest, what: str) -> None:
+def test_what_is_forbidden_fails_inside(guest: Guest, what: str) -> None:
     """Each forbidden thing is tried inside, and fails with an error of the operating system."""
     ended, printed = guest.run(FORBIDDEN[what])
     assert ended.exit_code == 1
@@ -75,7 +75,7 @@ def test_memory_limit_is_told_from_a_kill(guest: Guest, monkeypatch: pytest.Monk
     assert (ended.signal, ended.cause) == ("SIGKILL", "memory limit")
 
 
-def test_no_progress_is_stopped(guest: Guest) -> None:
+def test_a_guest_that_gets_nowhere_is_stopped(guest: Guest) -> None:
     end = time.monotonic() + 1
     job = guest.job("import time; time.sleep(100)", lambda: time.monotonic() < end)
     assert guest.place.run(job).cause == "no progress"
@@ -142,8 +142,8 @@ def test_refusal_has_the_engines_reason(guest: Guest, monkeypatch: pytest.Monkey
 
 def test_ca_bundle_leaves_no_trace(engine: docker.Docker, image: images.Image, guest: Guest) -> None:
     """Certificates come in as a build secret: not in the history, not in a file, not in a variable."""
-    found = engine.client.images.get(image.tag)
-    assert "CERT" not in str(found.attrs["Config"]["Env"])
+    built = engine.client.images.get(image.tag)
+    assert "CERT" not in str(built.attrs["Config"]["Env"])
     _, printed = guest.run("import os; print(os.path.exists('/run/ca.crt'), os.path.exists('/run/uv'))")
     assert printed == "False False\n"
 

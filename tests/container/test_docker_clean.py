@@ -22,7 +22,7 @@ from samcheck import owned, paths
 from samcheck.environments import base_images, buildkit, disk_items, docker, engine_storage, images
 from samcheck.storage import clean, disk_usage
 from samcheck.storage.clean import CleanRequest
-from tests.container.light import light
+from tests.container.light_image import light
 
 OWN, FOREIGN = "samcheck-clean-test", "foreign-clean-test"
 LABELS = {"samcheck.kind": "image", "samcheck.cell": "clean-test"}
@@ -187,14 +187,14 @@ def test_image_of_a_container_is_kept(engine: docker.Docker, foreign: dict[str, 
 
 
 def test_sizes_are_those_of_the_engine(engine: docker.Docker, foreign: dict[str, set[str]], own: str) -> None:
-    (found,) = [item for item in engine_storage.look(engine.client) if item.kind == "image"]
+    (own_image,) = [item for item in engine_storage.look(engine.client) if item.kind == "image"]
     said = next(
-        each
-        for each in engine_storage.measured(engine.client)["Images"]
-        if f"{OWN}:cell" in (each["RepoTags"] or ())
+        image
+        for image in engine_storage.measured(engine.client)["Images"]
+        if f"{OWN}:cell" in (image["RepoTags"] or ())
     )
-    assert found.size == said["Size"]
-    assert disk_items.freed([found], []) == said["Size"] - said["SharedSize"]
+    assert own_image.size == said["Size"]
+    assert disk_items.freed([own_image], []) == said["Size"] - said["SharedSize"]
 
 
 def test_use_is_noted_in_the_engine(engine: docker.Docker, foreign: dict[str, set[str]], own: str) -> None:

@@ -14,7 +14,7 @@ import pytest
 
 from samcheck.environments import Ended, base_images, confinement, docker, engine_loss, images
 from tests.container.engine_scenarios import containers, engine_restarted, killed_while_building
-from tests.container.light import CELL, Guest
+from tests.container.light_image import CELL, Guest
 from tests.container.own_engine import OwnEngine
 from tests.processes.rig import Rig, gone
 from tests.processes.scenarios import killed, misbehaving
@@ -61,7 +61,7 @@ BOMBS = {
 
 
 @pytest.mark.parametrize("bomb", BOMBS)
-def test_fork_bomb(trial: Trial, bomb: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_fork_bomb_costs_its_check_only(trial: Trial, bomb: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(docker, "PIDS_LIMIT", 128)  # the fewer processes, the sooner they are gone
     body, outcome, trial.check_timeout = BOMBS[bomb]
     after = "test_after(): os.write(1, b'after all' + bytes([10]))"
@@ -76,9 +76,9 @@ def test_fork_bomb(trial: Trial, bomb: str, monkeypatch: pytest.MonkeyPatch) -> 
 def test_misbehaving_checks_cost_themselves(
     image: images.Image, engine: docker.Docker, tmp_path: Path
 ) -> None:
-    found = misbehaving(Rig(tmp_path, image=image.tag, check_timeout=5.0), mebibytes=64, forks=6)
-    assert not found.lost
-    assert not found.wrong
+    damage = misbehaving(Rig(tmp_path, image=image.tag, check_timeout=5.0), mebibytes=64, forks=6)
+    assert not damage.lost
+    assert not damage.wrong
     assert containers(engine.client, tmp_path) == []
 
 
@@ -101,17 +101,19 @@ def test_deaf_guest_is_ended(guest: Guest) -> None:
     assert containers(guest.place.client, guest.given.parent) == []
 
 
-def test_kills_at_random_moments(image: images.Image, engine: docker.Docker, tmp_path: Path) -> None:
+def test_kills_at_random_moments_lose_nothing(
+    image: images.Image, engine: docker.Docker, tmp_path: Path
+) -> None:
     """The container of a killed samcheck lives on; the next start ends it and goes on."""
     rig = Rig(tmp_path, image=image.tag)
     rig.steady(20, 0.4)
-    found = killed(rig, Random(SEED), kills=4, longest=4.0)
-    assert not found.lost
-    assert not found.wrong
+    damage = killed(rig, Random(SEED), kills=4, longest=4.0)
+    assert not damage.lost
+    assert not damage.wrong
     assert containers(engine.client, tmp_path) == []
 
 
-@pytest.mark.parametrize("sign", [signal.SIGHUP, signal.SIGTERM, signal.SIGQUIT], ids=lambda each: each.name)
+@pytest.mark.parametrize("sign", [signal.SIGHUP, signal.SIGTERM, signal.SIGQUIT], ids=lambda sign: sign.name)
 def test_a_signal_removes_the_container(
     image: images.Image, engine: docker.Docker, tmp_path: Path, sign: signal.Signals
 ) -> None:
@@ -136,9 +138,9 @@ def test_kills_while_an_image_is_built(
     """`base` is there already: what is killed is the build on top of it."""
     rig = Rig(tmp_path, image=f"samcheck:killed-build-{os.getpid()}", environment={"BUILD": "1"})
     rig.steady(2, 0.0)
-    found = killed_while_building(rig, engine.client, Random(SEED), kills=3, longest=1.5)
-    assert not found.lost
-    assert not found.wrong
+    damage = killed_while_building(rig, engine.client, Random(SEED), kills=3, longest=1.5)
+    assert not damage.lost
+    assert not damage.wrong
 
 
 @pytest.fixture(scope="module")
@@ -156,14 +158,14 @@ def own_engine(engine: docker.Docker, image: images.Image) -> Iterator[OwnEngine
 
 
 @pytest.mark.parametrize("sign", [signal.SIGTERM, signal.SIGKILL])
-def test_engine_restarted(
+def test_an_engine_that_restarts_loses_no_finished_check(
     own_engine: OwnEngine, image: images.Image, tmp_path: Path, sign: signal.Signals
 ) -> None:
     rig = Rig(tmp_path, image=image.tag, environment={"DOCKER_HOST": own_engine.address})
     rig.steady(12, 0.3)
-    found = engine_restarted(rig, own_engine, Random(SEED), sign)
-    assert not found.lost
-    assert not found.wrong
+    damage = engine_restarted(rig, own_engine, Random(SEED), sign)
+    assert not damage.lost
+    assert not damage.wrong
 
 
 DEAF = ["python", "-c", "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(60)"]

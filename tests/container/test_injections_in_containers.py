@@ -9,7 +9,7 @@ import pytest
 
 from samcheck.environments import confinement, docker, images
 from tests.container.engine_scenarios import containers
-from tests.container.light import CELL
+from tests.container.light_image import CELL
 from tests.processes.injections import INJECTIONS, Injection
 from tests.processes.test_injections import injected
 from tests.processes.trial import Trial
@@ -43,12 +43,12 @@ def trial(engine: docker.Docker, image: images.Image, tmp_path: Path) -> Iterato
 
 
 @pytest.mark.parametrize("name", SAME)
-def test_injection(trial: Trial, name: str) -> None:
+def test_an_injection_costs_its_check_only(trial: Trial, name: str) -> None:
     injected(trial, INJECTIONS[name])
 
 
 @pytest.mark.parametrize("what", REFUSED)
-def test_refused(trial: Trial, what: str) -> None:
+def test_the_system_refuses_what_is_out_of_reach(trial: Trial, what: str) -> None:
     result = injected(trial, Injection(REFUSED[what], "failed"))
     assert any(word in result.checks[1].reason for word in ("Error: [Errno", "PermissionError")), result
 
@@ -56,10 +56,10 @@ def test_refused(trial: Trial, what: str) -> None:
 def test_nothing_of_a_guest_is_on_the_host(trial: Trial) -> None:
     """Not even a file of its own: the folder of the cell holds what samcheck wrote, owned by samcheck."""
     injected(trial, Injection("open('mine', 'w').write('x'); os.symlink('/etc/shadow', 'link')", "passed"))
-    found = list((trial.folder / "cell").rglob("*"))
-    assert {path.name for path in found} == {"journal-1.jsonl", "output-1.log", "ended-1.json"}
+    files = list((trial.folder / "cell").rglob("*"))
+    assert {path.name for path in files} == {"journal-1.jsonl", "output-1.log", "ended-1.json"}
     assert all(
-        path.is_file() and not path.is_symlink() and path.owner() == trial.folder.owner() for path in found
+        path.is_file() and not path.is_symlink() and path.owner() == trial.folder.owner() for path in files
     )
 
 

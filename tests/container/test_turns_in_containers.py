@@ -14,7 +14,7 @@ from samcheck.run import repetitions
 from samcheck.run.context import Settings
 from samcheck.run.scheduler import Gates
 from tests.container.engine_scenarios import containers
-from tests.container.light import CELL
+from tests.container.light_image import CELL
 from tests.processes.rig import CONFTEST, INI
 from tests.processes.trial import Silent
 
@@ -55,7 +55,7 @@ class Light:
         return self.place
 
 
-def test_two_containers(
+def test_two_containers_take_turns(
     engine: docker.Docker, image: images.Image, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("samcheck.run.judge.compare", lambda *_: iter(()))  # nobody declared it

@@ -127,7 +127,7 @@ def sessions() -> dict[str, tuple[str, ...] | None]:
 def _called(function: ast.FunctionDef) -> tuple[str, ...] | None:
     for node in ast.walk(function):
         if isinstance(node, ast.Call) and ast.unparse(node.func) == "samcheck":
-            words = [str(each.value) for each in node.args if isinstance(each, ast.Constant)]
+            words = [str(word.value) for word in node.args if isinstance(word, ast.Constant)]
             return tuple(word for word in words if word != "--")
     return None
 

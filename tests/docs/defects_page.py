@@ -18,7 +18,7 @@ from samcheck.guest.record import GROUP_NAMES, CheckOutcome, CheckResult
 from samcheck.storage import results
 from samcheck.storage.results import Stored
 
-SUITE = paths.CHECKOUT / "tests" / "suite"
+SUITE = paths.SUITE
 _RECIPE = re.compile(r"test_(?:as_written|corrected|loading_as_written|loading_corrected|claim)\[(.+)\]")
 
 INTRODUCTION = """\

@@ -31,7 +31,9 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 
 def of(*languages: str) -> pytest.MarkDecorator:
-    return pytest.mark.parametrize("block", [each for each in BLOCKS if each.language in languages], ids=str)
+    return pytest.mark.parametrize(
+        "block", [block for block in BLOCKS if block.language in languages], ids=str
+    )
 
 
 @pytest.mark.parametrize("path", pages.GENERATED, ids=lambda path: path.name)
@@ -119,11 +121,12 @@ def test_architecture_has_the_layers_in_their_order() -> None:
 
 def test_exit_codes_are_those_of_the_errors() -> None:
     text = (DOCS / "reference" / "exit-codes.md").read_text(encoding="utf-8")
-    for error in _with_subclasses(SamcheckError):
+    errors: list[type[SamcheckError]] = [SamcheckError, *_subclasses(SamcheckError)]
+    for error in errors:
         assert f"| {error.exit_code} |" in text
 
 
-def _with_subclasses(error: type[SamcheckError]) -> Iterator[type[SamcheckError]]:
-    yield error
+def _subclasses(error: type[SamcheckError]) -> Iterator[type[SamcheckError]]:
     for each in error.__subclasses__():
-        yield from _with_subclasses(each)
+        yield each
+        yield from _subclasses(each)

@@ -25,8 +25,8 @@ from .fault import Fault
 from .runs import Bed
 from .trial import Trial
 
-RESULTS = paths.CHECKOUT / "results" / "faults"
-WORK = paths.CHECKOUT / ".samcheck" / "faults"
+RESULTS = paths.ROOT / "results" / "faults"
+WORK = paths.ROOT / ".samcheck" / "faults"
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -108,7 +108,7 @@ def place(python: str) -> Place:
     """The interpreter that was given, else that of the first cell of the default matrix."""
     if python:
         return here.HerePlace(python)
-    plan = matrix.plan(paths.CHECKOUT / "matrices" / "default.toml", facts.load(), machine.look())
+    plan = matrix.plan(paths.ROOT / "matrices" / "default.toml", facts.load(), machine.look())
     cell = plan.cells[0].cell
     paths.home().mkdir(parents=True, exist_ok=True)
     return venv.Venv().prepare(cell, requirements.resolve(cell, facts.load()), paths.home() / "build.log")

@@ -79,7 +79,7 @@ class Bed:
 
 def modules(shuffle: int | None = None, groups: tuple[str, ...] = ()) -> list[str]:
     """The suite's modules, or those of some groups of checks, in the order in which they are run."""
-    found = (paths.CHECKOUT / "tests/suite").glob("test_*.py")
+    found = (paths.ROOT / "tests/suite").glob("test_*.py")
     chosen = (path for path in found if not groups or group_of(str(path)) in groups)
     names = sorted(path.stem.removeprefix("test_") for path in chosen)
     if shuffle is not None:

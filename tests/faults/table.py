@@ -73,9 +73,9 @@ def code_digest() -> str:
     """Of the suite, of what it stands on, and of the faults: results of other code do not mix."""
     summary = hashlib.sha256()
     for folder in CODE:
-        for path in sorted((paths.CHECKOUT / folder).rglob("*")):
+        for path in sorted((paths.ROOT / folder).rglob("*")):
             if path.suffix in (".py", ".npz", ".ini"):
-                summary.update(path.relative_to(paths.CHECKOUT).as_posix().encode() + path.read_bytes())
+                summary.update(path.relative_to(paths.ROOT).as_posix().encode() + path.read_bytes())
     return summary.hexdigest()[:16]
 
 
@@ -169,5 +169,5 @@ def _table(outcomes: Sequence[Outcome]) -> Iterator[str]:
 def _cell(text: str) -> str:
     """Text for one cell of a table: one line, and no longer than two."""
     line = " ".join(text.split()).replace("|", "\\|").replace("<", "&lt;")
-    line = line.replace(f"{paths.CHECKOUT}/", "").replace(str(Path.home()), "~")
+    line = line.replace(f"{paths.ROOT}/", "").replace(str(Path.home()), "~")
     return line if len(line) <= 200 else line[:199] + "…"

@@ -40,8 +40,8 @@ def require(holds: bool, said: object) -> None:
 
 def names() -> list[str]:
     """All targets."""
-    found = (path.stem for path in Path(__file__).parent.glob("*.py"))
-    return sorted(name for name in found if name not in NO_TARGETS)
+    stems = (path.stem for path in Path(__file__).parent.glob("*.py"))
+    return sorted(name for name in stems if name not in NO_TARGETS)
 
 
 def load(name: str) -> Target:

@@ -11,7 +11,7 @@ from samcheck import paths
 from tests import fuzz
 
 #: What was found stays here, so that the next time goes on from it.
-WORK = paths.CHECKOUT / ".samcheck" / "fuzz"
+WORK = paths.ROOT / ".samcheck" / "fuzz"
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -24,7 +24,7 @@ def main(targets: tuple[str, ...], seconds: int) -> None:
         click.echo(f"{name}: {seconds} seconds")
         before = set(_crashes(name))
         command = [sys.executable, "-m", "tests.fuzz.driving", name, str(WORK / name), str(seconds)]
-        if subprocess.run(command, cwd=paths.CHECKOUT, check=False).returncode:
+        if subprocess.run(command, cwd=paths.ROOT, check=False).returncode:
             wrong.append(name)
             for path in sorted(set(_crashes(name)) - before):
                 click.echo(f"{name}: went wrong with {path}: put what is in it into SEEDS, and mend it")

@@ -57,8 +57,8 @@ def take(content: bytes) -> None:
     for status in (0, 1, 75):
         attempts = [Attempt(again, Ended(status), 1.0, "")]
         checks = records.verdicts(attempts, 60.0)
-        found = {check.check: check.outcome for check in checks}
-        require(again.collected.keys() <= found.keys(), "a check that was collected is in no result")
-        require(set(found.values()) <= set(CheckOutcome), "there is no such outcome")
+        by_check = {check.check: check.outcome for check in checks}
+        require(again.collected.keys() <= by_check.keys(), "a check that was collected is in no result")
+        require(set(by_check.values()) <= set(CheckOutcome), "there is no such outcome")
         outcome, _ = judge.judge(attempts, checks)
-        require(outcome != "passed" or "not-run" not in found.values(), "green without having run")
+        require(outcome != "passed" or "not-run" not in by_check.values(), "green without having run")

@@ -12,7 +12,7 @@ from tests.fuzz import require
 from tests.fuzz.mutating import changed_lines
 
 SEEDS = [
-    *(path.read_bytes() for path in sorted((paths.CHECKOUT / "matrices").glob("*.toml"))),
+    *(path.read_bytes() for path in sorted((paths.ROOT / "matrices").glob("*.toml"))),
     b'tier = "fast"\n[[cell]]\ntorch = "2.8.0"\npython = "3.12"\ntags = ["a"]\n',
     b'strategy = "ends"\n[axes]\ntorch = ">=2.7"\npython = ["3.12", "3.11"]\n[[exclude]]\ntorch = "2.8.0"\n'
     b'reason = "because"\n[budget]\ncells = 3\n',

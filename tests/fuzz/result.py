@@ -61,13 +61,13 @@ def take(content: bytes) -> None:
         return
     stored = results.to_json(result)
     require(results.to_json(results.parsed(stored, "x.json")) == stored, "stored again, it is another")
-    found, known = results.Stored("device", "none", result), facts.load()
-    text = markdown.document([table_rows.row(found)], [], [], known)
+    row, known = results.Stored("device", "none", result), facts.load()
+    text = markdown.document([table_rows.row(row)], [], [], known)
     require(all(sign.isprintable() or sign == "\n" for sign in text), "the table can steer a terminal")
-    recipes_table.document([found], known)
-    memory_table.document([found])
+    recipes_table.document(recipes_table.recipes(row), known)
+    memory_table.document(memory_table.peaks(row))
     for name, write in exports.FORMATS.items():
         if name != "parquet":  # which is DuckDB's
-            write([found], [], BytesIO())
-    contradictions.contradictions(known, [found])
+            write([row], [], BytesIO())
+    contradictions.contradictions(known, [row])
     compare([_BASE], [result], lambda _: {})

@@ -24,7 +24,7 @@ LEAST = 90
 KILLED = ("killed", "timeout")
 SURVIVORS = Path(__file__).with_name("survivors.toml")
 
-os.chdir(paths.CHECKOUT)  # mutmut reads its settings and writes its files where it is started
+os.chdir(paths.ROOT)  # mutmut reads its settings and writes its files where it is started
 MODULES = {Path(path).stem: path for path in config().only_mutate}
 
 

@@ -60,7 +60,7 @@ class StandIn:
 def _build(tag: str, log: Path) -> None:
     """Build the light image under a name, every layer of it anew, unless it is there."""
     from samcheck.environments import base_images, buildkit, docker
-    from tests.container.light import light
+    from tests.container.light_image import light
 
     engine = docker.open_environment()
     if engine._exists(tag):

@@ -99,7 +99,7 @@ class Rig:
         """What is stored, by cell; every file must be whole."""
         stored, problems = results.load(self.folder / "results")
         assert problems == []
-        return {each.result.cell.id: each.result for each in stored}
+        return {row.result.cell.id: row.result for row in stored}
 
     def finished(self) -> set[tuple[str, str]]:
         """Cell and check of everything that is on record as finished."""
@@ -119,7 +119,7 @@ class Rig:
 
     def processes(self) -> list[psutil.Process]:
         """Everything that works in or on the folder, and was started by nobody who still looks after it."""
-        found = []
+        alive = []
         for process in psutil.process_iter():
             try:
                 mine = str(self.folder) in " ".join(process.cmdline()) or process.cwd().startswith(
@@ -128,8 +128,8 @@ class Rig:
             except psutil.Error:
                 continue
             if mine and process.pid != os.getpid() and process.status() != psutil.STATUS_ZOMBIE:
-                found.append(process)
-        return found
+                alive.append(process)
+        return alive
 
     def left_over(self) -> list[str]:
         """Processes, mounts and temporary files that should have gone."""

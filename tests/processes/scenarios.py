@@ -50,7 +50,7 @@ EXPECTED = {
 
 
 @dataclass
-class Found:
+class Damage:
     """What was lost: finished checks or stored results; and what was wrong beside that."""
 
     lost: list[str] = field(default_factory=list)
@@ -61,41 +61,43 @@ class Found:
             self.wrong.append(words)
 
 
-def killed(rig: Rig, random: Random, kills: int = 10, longest: float = 2.5) -> Found:
+def killed(rig: Rig, random: Random, kills: int = 10, longest: float = 2.5) -> Damage:
     """kill -9 at random moments of one run, each time resumed, in the end to its end."""
-    found = Found()
+    damage = Damage()
     finished: set[tuple[str, str]] = set()
     starts_of_finished: dict[tuple[str, str], int] = {}
     for number in range(kills):
         orchestrator = rig.start(resume=True)
         time.sleep(random.uniform(0.0, longest))
-        found.require(orchestrator.poll() is None, f"the run had ended before kill {number}")
+        damage.require(orchestrator.poll() is None, f"the run had ended before kill {number}")
         kill(orchestrator)
         if not rig.image:
-            found.require(gone(lambda: not rig.processes()), "processes outlived the killed samcheck")
-        found.lost += [f"{each} is no longer in a journal" for each in finished - rig.finished()]
+            damage.require(gone(lambda: not rig.processes()), "processes outlived the killed samcheck")
+        damage.lost += [f"{check} is no longer in a journal" for check in finished - rig.finished()]
         finished = rig.finished()
         starts_of_finished.update(starts(rig, finished))
     status = rig.run(resume=True)
-    found.require(status == 0, f"the last --resume ended with {status}: {rig.said[-500:]}")
+    damage.require(status == 0, f"the last --resume ended with {status}: {rig.said[-500:]}")
     again = starts(rig, finished)
-    found.lost += [f"{each} ran again" for each, count in starts_of_finished.items() if again[each] != count]
-    all_passed(found, rig)
-    found.wrong += rig.left_over()
-    return found
+    damage.lost += [
+        f"{check} ran again" for check, count in starts_of_finished.items() if again[check] != count
+    ]
+    all_passed(damage, rig)
+    damage.wrong += rig.left_over()
+    return damage
 
 
 def starts(rig: Rig, checks: set[tuple[str, str]]) -> dict[tuple[str, str], int]:
     begun = rig.begun()
-    return {each: begun[each] for each in sorted(checks)}
+    return {check: begun[check] for check in sorted(checks)}
 
 
-def all_passed(found: Found, rig: Rig) -> None:
+def all_passed(damage: Damage, rig: Rig) -> None:
     results = rig.results()
-    found.require(len(results) == rig.cells, f"{len(results)} of {rig.cells} cells have a result")
+    damage.require(len(results) == rig.cells, f"{len(results)} of {rig.cells} cells have a result")
     known = {(cell, check.check) for cell, result in results.items() for check in result.checks}
-    found.lost += [f"{each} is in no result" for each in rig.finished() - known]
-    found.wrong += [
+    damage.lost += [f"{check} is in no result" for check in rig.finished() - known]
+    damage.wrong += [
         f"{check.check} of {cell}: {check.outcome}: {check.reason}"
         for cell, result in results.items()
         for check in result.checks
@@ -103,28 +105,28 @@ def all_passed(found: Found, rig: Rig) -> None:
     ]
 
 
-def misbehaving(rig: Rig, mebibytes: int, forks: int) -> Found:
+def misbehaving(rig: Rig, mebibytes: int, forks: int) -> Damage:
     """Checks that die, hang, flood and fork cost themselves, and the table says why."""
-    found = Found()
+    damage = Damage()
     write_suite(rig.folder / "suite", MISBEHAVING.format(mebibytes=mebibytes, forks=forks))
     status = rig.run()
-    found.require(status == 1, f"exit status {status}: {rig.said[-500:]}")
+    damage.require(status == 1, f"exit status {status}: {rig.said[-500:]}")
     (result,) = rig.results().values()
     seen = {check.check.partition("::test_")[2]: check for check in result.checks}
     for name, (outcome, reason) in EXPECTED.items():
         if name not in seen:
-            found.lost.append(name)
+            damage.lost.append(name)
         elif (seen[name].outcome, seen[name].reason[: len(reason)]) != (outcome, reason):
-            found.wrong.append(f"{name}: {seen[name].outcome}: {seen[name].reason}")
-        found.require(reason in rig.table, f"the table does not say {reason!r} of {name}")
-    found.require("in test_e_hang" in seen["e_hang"].details, "no stack of the check that hung")
-    found.require("the last words" in seen["g_much_output"].details, "the last words were lost")
-    found.require(
+            damage.wrong.append(f"{name}: {seen[name].outcome}: {seen[name].reason}")
+        damage.require(reason in rig.table, f"the table does not say {reason!r} of {name}")
+    damage.require("in test_e_hang" in seen["e_hang"].details, "no stack of the check that hung")
+    damage.require("the last words" in seen["g_much_output"].details, "the last words were lost")
+    damage.require(
         _printed(rig).count(b"after all") == 1, "copies that a check forked went on with other checks"
     )
-    found.require(_output_bytes(rig) < 50 * 2**20, "the output was kept without limit")
-    found.wrong += rig.left_over()
-    return found
+    damage.require(_output_bytes(rig) < 50 * 2**20, "the output was kept without limit")
+    damage.wrong += rig.left_over()
+    return damage
 
 
 def _output_bytes(rig: Rig) -> int:
@@ -135,29 +137,29 @@ def _printed(rig: Rig) -> bytes:
     return b"".join(path.read_bytes() for path in rig.folder.glob("runs/*/*/output-*.log"))
 
 
-def full_store(rig: Rig, fill: Callable[[Path], Path]) -> Found:
+def full_store(rig: Rig, fill: Callable[[Path], Path]) -> Damage:
     """The disk of the results is full when a result is to be stored: `fill` fills it with a file."""
-    found = Found()
+    damage = Damage()
     rig.steady(3, 0.0)
-    found.require(rig.run() == 0, f"the first run: {rig.said[-500:]}")
+    damage.require(rig.run() == 0, f"the first run: {rig.said[-500:]}")
     before = _stored(rig)
     filler = fill(rig.folder / "results")
     status = rig.run()
-    found.require(status == 1, f"exit status {status} on a full disk")
+    damage.require(status == 1, f"exit status {status} on a full disk")
     said = rig.said.strip().splitlines()[-1]
-    found.require("No space left on device at" in said and "--resume" in said, f"it said: {said}")
+    damage.require("No space left on device at" in said and "--resume" in said, f"it said: {said}")
     for name in before:
         kept = f"the result of {Path(name).stem}, which is kept in {rig.folder}/runs/"
-        found.require(kept in rig.said, f"it does not say where the result of {name} is: {rig.said[-800:]}")
-    found.lost += [
+        damage.require(kept in rig.said, f"it does not say where the result of {name} is: {rig.said[-800:]}")
+    damage.lost += [
         f"{name} is not as it was" for name, content in before.items() if _stored(rig).get(name) != content
     ]
     filler.unlink()
-    found.require(rig.run(resume=True) == 0, f"--resume: {rig.said[-500:]}")
-    found.require(_stored(rig) != before, "the new result was not stored")
-    all_passed(found, rig)
-    found.wrong += [line for line in rig.left_over() if not line.startswith("mount ")]
-    return found
+    damage.require(rig.run(resume=True) == 0, f"--resume: {rig.said[-500:]}")
+    damage.require(_stored(rig) != before, "the new result was not stored")
+    all_passed(damage, rig)
+    damage.wrong += [line for line in rig.left_over() if not line.startswith("mount ")]
+    return damage
 
 
 def _stored(rig: Rig) -> dict[str, bytes]:
@@ -185,44 +187,44 @@ def test_it(n, variant):
 """
 
 
-def full_work(rig: Rig) -> Found:
+def full_work(rig: Rig) -> Damage:
     """A check fills the disk of the journal: nobody is blamed, and what was finished before is kept."""
-    found = Found()
+    damage = Damage()
     write_suite(rig.folder / "suite", FILLING.format(marker=str(rig.folder / "was-full")))
     status = rig.run()
-    found.require(status == 1, f"exit status {status} on a full disk")
-    found.require("(No space left on device)" in rig.said and "--resume" in rig.said, f"it said: {rig.said}")
+    damage.require(status == 1, f"exit status {status} on a full disk")
+    damage.require("(No space left on device)" in rig.said and "--resume" in rig.said, f"it said: {rig.said}")
     kept = rig.finished()
-    found.require(1 <= len(kept) < 40, f"{len(kept)} checks were finished before")
-    found.require(rig.run(resume=True) == 0, f"--resume: {rig.said[-500:]}")
-    found.lost += [f"{each} ran again" for each, count in starts(rig, kept).items() if count != 1]
-    all_passed(found, rig)
-    found.wrong += [line for line in rig.left_over() if not line.startswith("mount ")]
-    return found
+    damage.require(1 <= len(kept) < 40, f"{len(kept)} checks were finished before")
+    damage.require(rig.run(resume=True) == 0, f"--resume: {rig.said[-500:]}")
+    damage.lost += [f"{check} ran again" for check, count in starts(rig, kept).items() if count != 1]
+    all_passed(damage, rig)
+    damage.wrong += [line for line in rig.left_over() if not line.startswith("mount ")]
+    return damage
 
 
-def two_at_once(first: Rig, second: Rig) -> Found:
+def two_at_once(first: Rig, second: Rig) -> Damage:
     """Two runs of the same and of other cells, with one folder of results."""
-    found = Found()
+    damage = Damage()
     second.folder.mkdir()
     (first.folder / "results").mkdir()
     (second.folder / "results").symlink_to(first.folder / "results")
     for rig in (first, second):
         rig.steady(4, 0.02)
     both = [rig.start() for rig in (first, second)]
-    while any(each.poll() is None for each in both):
+    while any(process.poll() is None for process in both):
         first.results()  # each file is whole at each moment
         time.sleep(0.01)
-    found.require([each.returncode for each in both] == [0, 0], first.said[-300:] + second.said[-300:])
+    damage.require([process.returncode for process in both] == [0, 0], first.said[-300:] + second.said[-300:])
     stored = first.results()
     for number in range(max(first.cells, second.cells)):
         id = f"torchabsent-cpu-py3.11-numpy{number}.0"
         if id not in stored or not _whole(stored[id], 4):
-            found.lost.append(f"the result of {id}")
+            damage.lost.append(f"the result of {id}")
         elif id not in first.table:
-            found.lost.append(f"the row of {id}")
-    found.wrong += [*first.left_over(), *second.left_over()]
-    return found
+            damage.lost.append(f"the row of {id}")
+    damage.wrong += [*first.left_over(), *second.left_over()]
+    return damage
 
 
 def _whole(result: CellResult, checks: int) -> bool:

@@ -97,8 +97,8 @@ def test_a_repository_that_is_no_utf8(tmp_path: Path, monkeypatch: pytest.Monkey
     run(folder, "add", "-A")
     run(folder, "commit", "-q", "-m", "results")
     path.unlink()
-    assert [each.cell for each in sources.read("HEAD", folder / "results")] == [made.RESULT.cell]
-    assert [each.cell for each in git_history.versions(folder / "results", 9)] == [made.RESULT.cell]
+    assert [result.cell for result in sources.read("HEAD", folder / "results")] == [made.RESULT.cell]
+    assert [result.cell for result in git_history.versions(folder / "results", 9)] == [made.RESULT.cell]
 
 
 def test_results_of_a_revision_in_a_hook(
@@ -109,11 +109,13 @@ def test_results_of_a_revision_in_a_hook(
     run(checkout, "commit", "-q", "-m", "results")
     for name, value in hook(repository(tmp_path / "other")).items():
         monkeypatch.setenv(name, value)
-    assert [each.cell for each in sources.read("HEAD", checkout / "results")] == [made.RESULT.cell]
+    assert [result.cell for result in sources.read("HEAD", checkout / "results")] == [made.RESULT.cell]
     assert len(git_history.versions(checkout / "results", 9)) == 1
 
 
-def test_no_git(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_git_the_version_is_that_of_the_package(
+    checkout: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("PATH", "/nowhere")
     assert version.version() == samcheck.__version__
     with pytest.raises(BadInput, match="git cannot be asked about"):

@@ -55,12 +55,12 @@ def store(tmp_path: Path) -> Path:
 
 
 def call(command: object, *arguments: object) -> Result:
-    return CliRunner().invoke(command, [str(each) for each in arguments])  # type: ignore[arg-type]
+    return CliRunner().invoke(command, [str(argument) for argument in arguments])  # type: ignore[arg-type]
 
 
 def test_every_version_is_found_once(store: Path) -> None:
-    found = git_history.versions(store, 100)
-    assert sorted(each.started[8:10] for each in found) == [f"{day:02}" for day in range(1, 8)]
+    versions = git_history.versions(store, 100)
+    assert sorted(result.started[8:10] for result in versions) == [f"{day:02}" for day in range(1, 8)]
     assert len(git_history.versions(store, 2)) == 3
 
 

@@ -28,7 +28,7 @@ def injected(trial: Trial, injection: Injection) -> CellResult:
 
 
 @pytest.mark.parametrize("name", INJECTIONS)
-def test_injection(trial: Trial, name: str) -> None:
+def test_an_injection_costs_its_check_only(trial: Trial, name: str) -> None:
     injected(trial, INJECTIONS[name])
     left = {path.name.partition("-")[0] for path in (trial.folder / "cell").iterdir()}
     assert left <= {"journal", "output", "ended"}

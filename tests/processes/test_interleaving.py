@@ -108,9 +108,9 @@ def test_one_computes_at_a_time_and_the_slower_one_is_seen(tmp_path: Path) -> No
     assert (base.outcome, new.outcome) == ("passed", "passed"), (base.reason, new.reason)
     assert [len(check.series) for check in base.checks] == [5, 5]
     assert {check.settings["heap"] for check in (*base.checks, *new.checks)} == {"keeps what is freed"}
-    found = compare([base], [new], lambda _: {})
-    assert {each.verdict for each in found.verdicts} == {"regressed"}
-    assert all(each.change == pytest.approx(0.0677, abs=0.01) for each in found.verdicts)
+    comparison = compare([base], [new], lambda _: {})
+    assert {verdict.verdict for verdict in comparison.verdicts} == {"regressed"}
+    assert all(verdict.change == pytest.approx(0.0677, abs=0.01) for verdict in comparison.verdicts)
 
 
 def test_a_pair_of_which_one_died_does_not_count(tmp_path: Path) -> None:

@@ -25,8 +25,8 @@ def test_a_word_is_written_as_itself(python: str) -> None:
     interpreter = machine.interpreter(python)
     if interpreter is None:
         pytest.skip(f"there is no Python {python} on this machine")
-    command = [interpreter, "-c", WRITTEN, str(paths.CHECKOUT)]
+    command = [interpreter, "-c", WRITTEN, str(paths.ROOT)]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
-    said, _, found = done.stdout.rpartition(" ")
+    said, _, looked_up = done.stdout.rpartition(" ")
     assert json.loads(said) == ["timed-out", "timed-out", "timed-out", " timed-out", "timed-out"]
-    assert int(found) == 1
+    assert int(looked_up) == 1

@@ -23,7 +23,7 @@ while time.monotonic() < end:
     for number in sys.argv[1:]: os.kill(os.getppid(), int(number))
 '''
 def storm():
-    return subprocess.Popen([sys.executable, "-c", SENDER, *(str(int(each)) for each in signals.ENDING)])
+    return subprocess.Popen([sys.executable, "-c", SENDER, *(str(int(number)) for number in signals.ENDING)])
 {}
 print("heard", asked)
 """
@@ -44,7 +44,7 @@ asked = 1
 
 
 @pytest.mark.parametrize("body", [POLLED, HELD], ids=["polled", "held"])
-def test_a_storm_of_signals(body: str) -> None:
+def test_a_storm_of_signals_ends_once(body: str) -> None:
     """Handlers interrupt each other, so that none may wait for anything."""
     done = subprocess.run(
         [sys.executable, "-c", STORM.format(body)],

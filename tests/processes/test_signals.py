@@ -30,7 +30,7 @@ def interrupted(rig: Rig, status: int) -> None:
     kept = rig.finished()
     assert rig.run(resume=True) == 0, rig.said
     assert rig.finished() >= kept
-    assert [each.outcome for each in rig.results().values()] == ["passed"] * rig.cells
+    assert [result.outcome for result in rig.results().values()] == ["passed"] * rig.cells
 
 
 @pytest.mark.parametrize("sign", ENDING, ids=lambda sign: sign.name)
@@ -45,7 +45,7 @@ def test_a_signal_ends_the_run_and_its_guests(tmp_path: Path, sign: signal.Signa
     interrupted(rig, status)
 
 
-def test_nohup_goes_on(tmp_path: Path) -> None:
+def test_a_run_under_nohup_goes_on(tmp_path: Path) -> None:
     """What was ignored when samcheck started stays so."""
     rig = Rig(tmp_path)
     rig.steady(6, 0.2)
@@ -120,11 +120,11 @@ def test_a_builder_ends_with_its_run(tmp_path: Path) -> None:
     rig.steady(1, 0.0)
     orchestrator = rig.start()
     family = psutil.Process(orchestrator.pid)
-    assert gone(lambda: any("sleep" in each.name() for each in family.children(recursive=True)), 30)
+    assert gone(lambda: any("sleep" in child.name() for child in family.children(recursive=True)), 30)
     children = family.children(recursive=True)
     orchestrator.send_signal(signal.SIGHUP)
     assert orchestrator.wait(20) == 130
-    assert gone(lambda: not any(each.is_running() for each in children))
+    assert gone(lambda: not any(child.is_running() for child in children))
 
 
 def test_a_reader_that_does_not_read_does_not_keep_samcheck(tmp_path: Path) -> None:

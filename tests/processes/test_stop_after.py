@@ -26,7 +26,7 @@ def test_what_is_finished_is_stored_and_the_rest_follows(tmp_path: Path) -> None
     assert rig.run() == 1
     (result,) = rig.results().values()
     kinds = [check.outcome for check in result.checks]
-    assert (result.outcome, result.environment.details["stopped"]) == ("timed-out", "by --stop-after")
+    assert (result.outcome, result.stopped) == ("timed-out", True)
     assert set(kinds) == {"passed", "not-run"}
     assert f"{kinds.count(CheckOutcome.PASSED)} of {COUNT} checks ran" in result.reason
     assert rig.unfinished
@@ -47,6 +47,6 @@ def test_a_check_that_failed_before_is_not_forgotten(tmp_path: Path) -> None:
     (tmp_path / "suite" / "test_small.py").write_text(FAILING)
     assert rig.run() == 1
     (result,) = rig.results().values()
-    assert (result.outcome, result.environment.details["stopped"]) == ("failed", "by --stop-after")
+    assert (result.outcome, result.stopped) == ("failed", True)
     assert [check.outcome for check in result.checks] == ["failed", "not-run"]
     assert "test_a" in result.reason

@@ -55,25 +55,25 @@ def fill(folder: Path) -> Path:
 
 def test_full_disk_of_the_results(tmp_path: Path) -> None:
     with small_disk(tmp_path / "results"):
-        found = full_store(Rig(tmp_path), fill)
-        assert not found.lost
-        assert not found.wrong
+        damage = full_store(Rig(tmp_path), fill)
+        assert not damage.lost
+        assert not damage.wrong
     assert not [line for line in Path("/proc/mounts").read_text().splitlines() if str(tmp_path) in line]
 
 
 def test_full_disk_of_the_journal(tmp_path: Path) -> None:
     with small_disk(tmp_path / "runs"):
-        found = full_work(Rig(tmp_path))
-    assert not found.lost
-    assert not found.wrong
+        damage = full_work(Rig(tmp_path))
+    assert not damage.lost
+    assert not damage.wrong
 
 
 @pytest.mark.parametrize("turn", range(2))
 def test_two_runs_with_one_folder_of_results(tmp_path: Path, turn: int) -> None:
     (tmp_path / "a").mkdir()
-    found = two_at_once(Rig(tmp_path / "a", cells=2 - turn), Rig(tmp_path / "b", cells=3))
-    assert not found.lost
-    assert not found.wrong
+    damage = two_at_once(Rig(tmp_path / "a", cells=2 - turn), Rig(tmp_path / "b", cells=3))
+    assert not damage.lost
+    assert not damage.wrong
 
 
 #: Stores a result of its own, and tabulates.
@@ -101,7 +101,7 @@ def test_the_table_has_every_result(one_result: Path, tmp_path: Path) -> None:
         results.store(tmp_path / "store", row, "machine")
     command = [sys.executable, "-c", TABULATOR, str(one_result), str(tmp_path / "store")]
     every = [subprocess.Popen([*command, f"run{n}"], cwd=CHECKOUT) for n in range(6)]
-    assert [each.wait(60) for each in every] == [0] * 6
+    assert [process.wait(60) for process in every] == [0] * 6
     table = (tmp_path / "store" / report.TABLE).read_text()
     assert all(f"`run{n}-9`" in table for n in range(6))
 
@@ -140,13 +140,13 @@ def test_writers_that_are_killed_leave_whole_files(one_result: Path, tmp_path: P
         while time.monotonic() < end:
             stored, problems = results.load(store)
             assert problems == []
-            now = {each.result.reason for each in stored}
+            now = {row.result.reason for row in stored}
             if not at_work and any(reason.startswith(f"{number} ") for reason in now):
                 end, at_work = time.monotonic() + random.uniform(0.0, 0.4), True
             seen |= now
         assert at_work
-        for each in pair:
-            kill(each)
+        for writer in pair:
+            kill(writer)
     results.store(store, results.read(one_result), "machine")
     assert [path.name for path in store.rglob("*") if path.is_file()] == [one_result.name]
     assert len(seen) > 5

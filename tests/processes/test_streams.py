@@ -53,7 +53,7 @@ def closing(*numbers: int) -> Callable[[], None]:
 
 def whole(rig: Rig) -> None:
     """Everything is stored, and nothing else came into the files."""
-    assert [each.outcome for each in rig.results().values()] == ["passed"] * rig.cells
+    assert [result.outcome for result in rig.results().values()] == ["passed"] * rig.cells
     assert all(f"`{id}`" in rig.table for id in rig.results())
     assert not rig.unfinished
     assert rig.left_over() == []
@@ -171,7 +171,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def called(store: Path, name: str, **options: Any) -> tuple[int, str]:
     """A command of samcheck's: its exit code, and what it said on standard error."""
-    arguments = [each.format(store=store) for each in COMMANDS[name]]
+    arguments = [argument.format(store=store) for argument in COMMANDS[name]]
     command = [sys.executable, "-m", "samcheck", *arguments]
     environment = {**os.environ, "SAMCHECK_CACHE": str(store.parent / "cache")}
     done = subprocess.run(
@@ -275,10 +275,10 @@ def test_nothing_in_a_result_reaches_the_terminal(store: Path, tmp_path: Path, n
     """Not even what is written as bytes for other programs."""
     (path,) = store.glob("*/*/*.json")
     result = results.read(path)
-    checks = [replace(each, reason=HOSTILE, details=HOSTILE) for each in result.checks]
+    checks = [replace(check, reason=HOSTILE, details=HOSTILE) for check in result.checks]
     hostile = replace(result, outcome=CellOutcome.FAILED, reason=HOSTILE, checks=checks, samcheck=HOSTILE)
     results.store(tmp_path / "results", hostile, "machine")
-    arguments = [each.format(store=tmp_path / "results") for each in COMMANDS[name]]
+    arguments = [argument.format(store=tmp_path / "results") for argument in COMMANDS[name]]
     environment = {**os.environ, "SAMCHECK_CACHE": str(tmp_path / "cache")}
     command = [sys.executable, "-m", "samcheck", *arguments]
     _, sent = sent_to_a_terminal(partial(subprocess.Popen, command, cwd=CHECKOUT, env=environment))

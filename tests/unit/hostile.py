@@ -130,7 +130,7 @@ def planted_singly(text: str, result: CellResult = RESULT) -> Iterator[tuple[str
 def _string_fields(shape: Any) -> Iterator[str]:
     for name, kind in typing.get_type_hints(shape).items():
         inner = [part for part in (kind, *typing.get_args(kind)) if is_dataclass(part)]
-        yield from (found for part in inner for found in _string_fields(part))
+        yield from (field for part in inner for field in _string_fields(part))
         if not inner and str in (kind, *typing.get_args(kind)):
             yield f"{shape.__name__}.{name}"
 
@@ -143,7 +143,7 @@ def _planted(shape: Any, value: Any, text: str, only: str | None) -> Any:
         kind = hints[field.name]
         inner = [part for part in (kind, *typing.get_args(kind)) if is_dataclass(part)]
         if inner and isinstance(old, list):
-            changed[field.name] = [_planted(inner[0], each, text, only) for each in old]
+            changed[field.name] = [_planted(inner[0], value, text, only) for value in old]
         elif inner and old is not None:
             changed[field.name] = _planted(inner[0], old, text, only)
         elif not inner and name not in CLOSED and only in (None, name):

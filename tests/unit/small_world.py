@@ -7,6 +7,7 @@ from typing import Any
 from samcheck.facts import Facts
 from samcheck.facts.schema import (
     Architecture,
+    Branch,
     Build,
     DriverFloor,
     Forward,
@@ -83,6 +84,10 @@ WORLD = Facts(
         Toolkit(version="11.8.0", driver="520.61.05", **sure("toolkits")),
         Toolkit(version="12.1.0", driver="530.30.02", **sure("toolkits")),
     ),
+    branches=(
+        Branch(number=580, kind="production", state="supported", cuda="13.0", **sure("branches")),
+        Branch(number=535, kind="long-term", state="ended", cuda="12.2", **sure("old branches")),
+    ),
     forward=(Forward(cuda="12.1", branches={470: "supported", 510: "newer-driver"}, **sure("maker")),),
     gpus=(
         gpu("V100", "7.0"),
@@ -105,6 +110,7 @@ WORLD = Facts(
         NumpySeries(series="2.0", newest="2.0.2", pythons=("3.9", "3.10"), **sure("NumPy 2")),
     ),
     packages=(
+        Package(name="numpy", role="numpy", versions={"3.9": "2.0.2", "3.10": "2.0.2"}, **sure("index")),
         Package(name="numpy", role="numpy1", versions={"3.9": "1.26.4", "3.10": "1.26.4"}, **sure("index")),
         Package(
             name="pytest", role="tool", versions={"3.9": "8.4", "3.10": "9.2", "3.13": "9.2"}, **sure("index")

@@ -81,8 +81,8 @@ def answered(
     return answer(question, advices, NONE, FACTS)
 
 
-def said(found: UpgradeAnswer) -> str:
-    return "\n".join(advice_text.lines(found, FACTS, tuple(commands.command_lines(found, ()))))
+def said(answer: UpgradeAnswer) -> str:
+    return "\n".join(advice_text.lines(answer, FACTS, tuple(commands.command_lines(answer, ()))))
 
 
 def section(shown: str, head: str) -> str:
@@ -97,27 +97,27 @@ def section(shown: str, head: str) -> str:
 
 
 def test_nothing_measured_is_a_prediction_and_says_so() -> None:
-    found = answered(asked(), ())
-    assert [(each.basis, each.verdict) for each in found.advices] == [("predicted", "works")]
-    assert found.headline.startswith("YES, BUT ONLY PREDICTED")
-    assert found.exit_code == 0
-    shown = said(found)
+    answer = answered(asked(), ())
+    assert [(advice.basis, advice.verdict) for advice in answer.advices] == [("predicted", "works")]
+    assert answer.headline.startswith("YES, BUT ONLY PREDICTED")
+    assert answer.exit_code == 0
+    shown = said(answer)
     assert NEW.id in section(shown, "PREDICTED FROM FACTS")
     assert "python-no-wheel; source: pypi-links" in shown
     assert "MEASURED (by stored results)" not in shown
-    assert [run.cell for run in found.to_run] == [NEW]
-    assert found.to_compare == (OLD,)
+    assert [run.cell for run in answer.to_run] == [NEW]
+    assert answer.to_compare == (OLD,)
 
 
 def test_measured_says_which_file_when_and_by_what() -> None:
-    found = answered(asked(), [stored(OLD), stored(NEW, day=21)])
-    assert [(each.basis, each.verdict) for each in found.advices] == [("measured", "works")]
-    assert found.headline.startswith("YES, MEASURED: nothing breaks in 1 cell on cpu-amd-epyc")
-    assert not found.to_run
-    shown = section(said(found), "MEASURED")
+    answer = answered(asked(), [stored(OLD), stored(NEW, day=21)])
+    assert [(advice.basis, advice.verdict) for advice in answer.advices] == [("measured", "works")]
+    assert answer.headline.startswith("YES, MEASURED: nothing breaks in 1 cell on cpu-amd-epyc")
+    assert not answer.to_run
+    shown = section(said(answer), "MEASURED")
     assert f"{NEW.id}-21.json" in shown
     assert "2026-11-21, samcheck 0.1.0" in shown
-    assert "PREDICTED" not in said(found).replace("CHANGES ALONG (predicted from facts)", "")
+    assert "PREDICTED" not in said(answer).replace("CHANGES ALONG (predicted from facts)", "")
 
 
 def test_a_measurement_beats_the_facts() -> None:
@@ -127,18 +127,18 @@ def test_a_measurement_beats_the_facts() -> None:
     question = asked("numpy", "1.26.4", "2.2.6")
     (predicted,) = answered(question, (), [old]).advices
     assert (predicted.basis, predicted.verdict) == ("predicted", "breaks")
-    found = answered(question, [stored(new)], [old])
-    assert [(each.basis, each.verdict) for each in found.advices] == [("measured", "works")]
-    assert "predicted beside it (run): PyTorch 2.2.2 was compiled" in said(found)
+    answer = answered(question, [stored(new)], [old])
+    assert [(advice.basis, advice.verdict) for advice in answer.advices] == [("measured", "works")]
+    assert "predicted beside it (run): PyTorch 2.2.2 was compiled" in said(answer)
 
 
 def test_a_measured_failure_beats_facts_that_have_nothing_against_it() -> None:
-    found = answered(asked(), [stored(OLD), stored(NEW, BAD, outcome="failed", reason="1 of 1 checks")])
-    (advice,) = found.advices
+    answer = answered(asked(), [stored(OLD), stored(NEW, BAD, outcome="failed", reason="1 of 1 checks")])
+    (advice,) = answer.advices
     assert (advice.basis, advice.verdict) == ("measured", "breaks")
-    assert found.exit_code == CELLS_FAILED
-    assert "(measured): failed: 1 of 1 checks" in found.headline
-    assert "the mask is empty" in said(found)
+    assert answer.exit_code == CELLS_FAILED
+    assert "(measured): failed: 1 of 1 checks" in answer.headline
+    assert "the mask is empty" in said(answer)
 
 
 def test_what_failed_before_is_not_broken_by_the_change() -> None:
@@ -159,9 +159,9 @@ def test_one_more_failure_in_a_cell_that_failed_before_is_broken_by_the_change()
 
 def test_measured_and_predicted_cells_stand_apart() -> None:
     other = replace(OLD, python="3.12")
-    found = answered(asked(), [stored(OLD), stored(NEW)], [OLD, other])
-    assert found.headline.startswith("YES: nothing breaks in 1 cell measured, 1 more is only predicted")
-    shown = said(found)
+    answer = answered(asked(), [stored(OLD), stored(NEW)], [OLD, other])
+    assert answer.headline.startswith("YES: nothing breaks in 1 cell measured, 1 more is only predicted")
+    shown = said(answer)
     assert "py3.12" not in section(shown, "MEASURED")
     assert replace(NEW, python="3.12").id in section(shown, "PREDICTED")
     assert NEW.id not in section(shown, "PREDICTED").splitlines()[0]
@@ -176,9 +176,9 @@ def test_of_conflicting_results_the_newest_counts_and_says_so(newest: str) -> No
         stored(NEW, checks[other], outcome=other, day=21),
     ]
     for order in (rows, rows[::-1]):
-        found = answered(asked(), order)
-        assert found.exit_code == (newest == "failed")
-        assert f"older, overruled by it: {other}, cpu-amd-epyc, 2026-11-21" in said(found)
+        answer = answered(asked(), order)
+        assert answer.exit_code == (newest == "failed")
+        assert f"older, overruled by it: {other}, cpu-amd-epyc, 2026-11-21" in said(answer)
 
 
 @pytest.mark.parametrize(
@@ -197,9 +197,9 @@ def test_a_cell_that_was_never_tried_is_no_measurement(outcome: str, cause: Fail
 
 
 def test_some_groups_of_checks_that_held_are_no_measurement() -> None:
-    found = stored(OLD)
-    part = replace(found, result=replace(found.result, groups=["latency"]))
-    assert evidence.find(OLD, NO_GPU, [found], FACTS)
+    before = stored(OLD)
+    part = replace(before, result=replace(before.result, groups=["latency"]))
+    assert evidence.find(OLD, NO_GPU, [before], FACTS)
     assert not evidence.find(OLD, NO_GPU, [part], FACTS)
 
 
@@ -214,18 +214,18 @@ def test_a_result_of_another_machine_is_no_measurement() -> None:
 
 def test_the_nearest_result_decides_nothing() -> None:
     near = stored(replace(NEW, python="3.13"), BAD, outcome="failed", numpy="2.5.5")
-    found = answered(asked(), [stored(OLD), near])
-    (advice,) = found.advices
-    assert (advice.basis, advice.verdict, found.exit_code) == ("predicted", "works", 0)
+    answer = answered(asked(), [stored(OLD), near])
+    (advice,) = answer.advices
+    assert (advice.basis, advice.verdict, answer.exit_code) == ("predicted", "works", 0)
     assert advice.nearby is not None
     assert advice.nearby.differs[0] == "Python 3.13 instead of 3.11"
-    assert "nearest measured, decides nothing" in said(found)
+    assert "nearest measured, decides nothing" in said(answer)
 
 
 def test_drivers_by_their_branch() -> None:
     """A result under 550.54.14 is one of driver 550.54, and of no other."""
     cell = Cell("2.6.0", "cu124", "3.12")
-    rows = [stored(cell, gpu="NVIDIA H100 PCIe", driver=each) for each in ("550.54.14", "580.95.05")]
+    rows = [stored(cell, gpu="NVIDIA H100 PCIe", driver=driver) for driver in ("550.54.14", "580.95.05")]
     for new, basis in (("580.95", "measured"), ("580.9", "predicted"), ("580", "measured")):
         question = asked("driver", "550.54", new, gpu_support.host("H100", "", FACTS))
         (advice,) = answered(question, rows, [cell]).advices
@@ -244,33 +244,35 @@ def test_drivers_by_their_branch() -> None:
         ("H100", "580", "700", Cell("2.4.1", "cu121", "3.11"), "unknown"),
     ],
 )
-def test_drivers_by_facts(gpu: str, old: str, new: str, cell: Cell, verdict: str) -> None:
+def test_without_results_facts_decide_on_a_driver(
+    gpu: str, old: str, new: str, cell: Cell, verdict: str
+) -> None:
     question = asked("driver", old, new, gpu_support.host(gpu, "", FACTS))
-    found = answered(question, (), [cell])
-    (advice,) = found.advices
+    answer = answered(question, (), [cell])
+    (advice,) = answer.advices
     assert advice.verdict == verdict
     bad = verdict in ("breaks", "fails before and after")
-    assert found.exit_code == (NOTHING_KNOWN if verdict == "unknown" else CELLS_FAILED if bad else 0)
+    assert answer.exit_code == (NOTHING_KNOWN if verdict == "unknown" else CELLS_FAILED if bad else 0)
 
 
 def test_what_puts_it_right_is_only_predicted() -> None:
-    found = answered(asked(on=gpu_support.host("H100", "550.54", FACTS)), ())
-    assert found.headline.startswith("YES, WITH driver 580.65.06 or newer (only predicted)")
-    assert found.exit_code == CELLS_FAILED
-    found = answered(asked("python", "3.11", "3.13"), ())
-    assert [each.text for each in found.advices[0].remedies] == ["PyTorch 2.6.0 (build cu124)"]
+    answer = answered(asked(on=gpu_support.host("H100", "550.54", FACTS)), ())
+    assert answer.headline.startswith("YES, WITH driver 580.65.06 or newer (only predicted)")
+    assert answer.exit_code == CELLS_FAILED
+    answer = answered(asked("python", "3.11", "3.13"), ())
+    assert [remedy.text for remedy in answer.advices[0].remedies] == ["PyTorch 2.6.0 (build cu124)"]
     # A remedy that a result refutes is none.
-    tried = stored(found.advices[0].remedies[0].cell, BAD, outcome="failed")
+    tried = stored(answer.advices[0].remedies[0].cell, BAD, outcome="failed")
     refuted = answered(asked("python", "3.11", "3.13"), [tried])
     assert not refuted.advices[0].remedies
     assert refuted.headline.startswith("NO")
 
 
 def test_a_build_without_code_for_the_gpu_has_no_remedy() -> None:
-    found = answered(asked("torch", "2.14.1", "2.15.0", gpu_support.host("V100", "", FACTS)), ())
-    assert found.headline.startswith("NO: it breaks (predicted from facts): the cu132 build")
-    assert "could be (predicted): PyTorch 2.14.1" in found.headline
-    assert found.advices[0].change.before.cuda == "cu126"  # the build that runs on it
+    answer = answered(asked("torch", "2.14.1", "2.15.0", gpu_support.host("V100", "", FACTS)), ())
+    assert answer.headline.startswith("NO: it breaks (predicted from facts): the cu132 build")
+    assert "could be (predicted): PyTorch 2.14.1" in answer.headline
+    assert answer.advices[0].change.before.cuda == "cu126"  # the build that runs on it
 
 
 def test_a_new_cuda_asks_for_a_driver() -> None:
@@ -303,11 +305,11 @@ def test_a_newly_met_defect_and_a_larger_number_make_it_worse() -> None:
         (GOOD, met, "upstream defects newly met in 1 checks"),
         (small, large, "numbers regressed: 1"),
     ):
-        found = answered(asked(), [stored(OLD, check), stored(NEW, now)])
-        assert [each.verdict for each in found.advices] == ["works, but worse"]
-        assert found.exit_code == CELLS_FAILED
-        assert found.headline == f"YES, BUT WORSE (measured): nothing breaks; {words}"
-        assert "regressed: " in said(found) or "cuts masks" in said(found)
+        answer = answered(asked(), [stored(OLD, check), stored(NEW, now)])
+        assert [advice.verdict for advice in answer.advices] == ["works, but worse"]
+        assert answer.exit_code == CELLS_FAILED
+        assert answer.headline == f"YES, BUT WORSE (measured): nothing breaks; {words}"
+        assert "regressed: " in said(answer) or "cuts masks" in said(answer)
         near = answered(asked(), [stored(OLD, check), stored(replace(NEW, python="3.13"), now)])
         assert (near.advices[0].basis, near.exit_code) == ("predicted", 0)
         assert "WORSE" not in near.headline
@@ -319,11 +321,11 @@ def test_what_the_nearest_result_shows_is_not_in_the_headline() -> None:
     met = replace(GOOD, outcome=CheckOutcome.KNOWN, defect="onnx-proportions", reason="cuts masks")
     other = replace(OLD, python="3.12")
     rows = [stored(OLD), stored(NEW, met), stored(other, small), stored(replace(NEW, python="3.13"), large)]
-    found = answered(asked(), rows, [OLD, other])
-    assert [each.basis for each in found.advices] == ["measured", "predicted"]
-    assert found.advices[1].pairs[0].worse == ("numbers regressed: 1",)
-    assert "WORSE" in found.headline
-    assert "regressed" not in found.headline
+    answer = answered(asked(), rows, [OLD, other])
+    assert [advice.basis for advice in answer.advices] == ["measured", "predicted"]
+    assert answer.advices[1].pairs[0].worse == ("numbers regressed: 1",)
+    assert "WORSE" in answer.headline
+    assert "regressed" not in answer.headline
 
 
 @settings(max_examples=60)
@@ -339,8 +341,8 @@ def test_what_the_nearest_result_shows_is_not_in_the_headline() -> None:
 )
 def test_measured_means_that_there_is_a_result(rows: list[tuple[Cell, str, int]]) -> None:
     """Whatever is stored: a verdict is measured exactly where a telling result of that cell is."""
-    found = [stored(cell, outcome=outcome, day=day) for cell, outcome, day in rows]
-    (advice,) = answered(asked(), found).advices
+    measured = [stored(cell, outcome=outcome, day=day) for cell, outcome, day in rows]
+    (advice,) = answered(asked(), measured).advices
     telling = [row for row in rows if row[0] == NEW and row[1] in ("passed", "failed")]
     assert (advice.basis == "measured") == bool(telling)
     if telling:
@@ -349,8 +351,8 @@ def test_measured_means_that_there_is_a_result(rows: list[tuple[Cell, str, int]]
 
 
 def test_programs_are_told_the_same() -> None:
-    found = answered(asked(), [stored(OLD), stored(NEW)])
-    shown = json_output.as_json(found, ())
+    answer = answered(asked(), [stored(OLD), stored(NEW)])
+    shown = json_output.as_json(answer, ())
     assert shown["cells"][0]["basis"] == "measured"
     assert json.dumps(shown)
-    assert shown["headline"] == found.headline
+    assert shown["headline"] == answer.headline

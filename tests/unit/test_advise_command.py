@@ -44,7 +44,7 @@ OLD, NEW = Cell("2.4.1", "cu121", "3.11"), Cell("2.15.0", "cu132", "3.11")
         ("--torch 2.15.0 --from 2.4.1 --json --markdown", "do not go together"),
     ],
 )
-def test_questions_that_cannot_be(arguments: str, hint: str) -> None:
+def test_questions_that_cannot_be_are_refused(arguments: str, hint: str) -> None:
     failed = run(arguments)
     assert isinstance(failed.exception, BadInput), failed.output
     assert hint in str(failed.exception)
@@ -68,12 +68,12 @@ def test_the_command_reads_stores(tmp_path: Path) -> None:
     ):
         row = replace(made.RESULT, cell=cell.record(()), outcome=CellOutcome(outcome), checks=[check])
         results.store(tmp_path, row, "cpu")
-    found = run("--torch 2.15.0 --from 2.4.1 --json --results", str(tmp_path))
-    shown = json.loads(found.output)
+    done = run("--torch 2.15.0 --from 2.4.1 --json --results", str(tmp_path))
+    shown = json.loads(done.output)
     assert shown["exit_code"] == CELLS_FAILED
     (cell,) = shown["cells"]
     assert (cell["basis"], cell["verdict"]) == ("measured", "breaks")
-    (file,) = (each["file"] for each in cell["measured"]["after"])
+    (file,) = (result["file"] for result in cell["measured"]["after"])
     assert Path(file).exists()
     assert file.endswith(f"{NEW.id}.json")
 
@@ -82,8 +82,8 @@ def test_the_command_writes_a_matrix_that_can_be_planned(tmp_path: Path) -> None
     (tmp_path / "empty").mkdir()
     file = tmp_path / "sure.toml"
     where = ["--results", str(tmp_path / "empty"), "--write", str(file)]
-    found = run("--numpy 2.2.6 --from 1.26.4 --at-torch 2.2.2 --at-python 3.10 --markdown", *where)
-    assert f"`nox -s matrix -- {file}`" in found.output
+    done = run("--numpy 2.2.6 --from 1.26.4 --at-torch 2.2.2 --at-python 3.10 --markdown", *where)
+    assert f"`nox -s matrix -- {file}`" in done.output
     again = run("--numpy 2.2.6 --from 1.26.4 --at-torch 2.2.2 --at-python 3.10", *where)
     assert "is there already" in str(again.exception)
     planned = CliRunner().invoke(cli, ["plan", str(file), "--json"], standalone_mode=False)

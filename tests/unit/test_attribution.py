@@ -55,12 +55,12 @@ def test_planted_rule_is_explained_by_nothing_larger(given: Planted) -> None:
     rule, rows = given
     inside, outside = split(rule, rows)
     assume(inside and outside)
-    found = conjunction_search.explain(inside, outside, tuple(AXES))
-    assert found.exact
-    assert len({len(each) for each in found.exact}) == 1
-    assert len(found.exact[0]) <= len(rule)
-    for each in found.exact:
-        assert split(each, rows) == (inside, outside)
+    explanation = conjunction_search.explain(inside, outside, tuple(AXES))
+    assert explanation.exact
+    assert len({len(exact) for exact in explanation.exact}) == 1
+    assert len(explanation.exact[0]) <= len(rule)
+    for exact in explanation.exact:
+        assert split(exact, rows) == (inside, outside)
 
 
 @given(planted())
@@ -68,10 +68,10 @@ def test_no_smaller_rule_was_missed(given: Planted) -> None:
     rule, rows = given
     inside, outside = split(rule, rows)
     assume(inside and outside)
-    found = conjunction_search.explain(inside, outside, tuple(AXES)).exact
+    rules = conjunction_search.explain(inside, outside, tuple(AXES)).exact
     every = literals.literals(rows, AXES)
-    smaller = (each for size in range(len(found[0])) for each in combinations(every, size))
-    assert not any(split(each, rows) == (inside, outside) for each in smaller)
+    smaller = (shorter for size in range(len(rules[0])) for shorter in combinations(every, size))
+    assert not any(split(shorter, rows) == (inside, outside) for shorter in smaller)
 
 
 @given(st.lists(st.sampled_from(POSSIBLE), min_size=1, max_size=2, unique=True))
@@ -80,36 +80,36 @@ def test_planted_rule_itself_is_found_where_all_was_run(rule: list[Literal]) -> 
     assume(inside and outside)
     # Without a part that says nothing beside the others, which no smallest rule has.
     assume(all(split((part,), SPACE)[0] != inside for part in rule) or len(rule) == 1)
-    found = conjunction_search.explain(inside, outside, tuple(AXES)).exact
-    assert {frozenset(each) for each in found} == {frozenset(rule)}
+    rules = conjunction_search.explain(inside, outside, tuple(AXES)).exact
+    assert {frozenset(exact) for exact in rules} == {frozenset(rule)}
 
 
 def test_union_where_no_rule_is_exact() -> None:
     one, other = Literal("backend", "=", "compile"), Literal("torch", "<", "2.0.1")
     inside = [row for row in SPACE if one.holds(row) or other.holds(row)]
-    found = conjunction_search.explain(inside, [row for row in SPACE if row not in inside], tuple(AXES))
-    assert not found.exact
-    assert {rule.literals for rule in found.union} == {(one,), (other,)}
-    assert not any(rule.wrong for rule in found.union)
-    assert not found.unexplained
+    explanation = conjunction_search.explain(inside, [row for row in SPACE if row not in inside], tuple(AXES))
+    assert not explanation.exact
+    assert {rule.literals for rule in explanation.union} == {(one,), (other,)}
+    assert not any(rule.wrong for rule in explanation.union)
+    assert not explanation.unexplained
 
 
 def test_rows_that_contradict_each_other_are_counted() -> None:
     same = SPACE[0]
-    found = conjunction_search.explain([same], [same, SPACE[-1]], tuple(AXES))
-    assert not found.exact
-    assert found.unexplained == (0,)
+    explanation = conjunction_search.explain([same], [same, SPACE[-1]], tuple(AXES))
+    assert not explanation.exact
+    assert explanation.unexplained == (0,)
 
 
 def test_exceptions_of_a_rule_are_counted() -> None:
     """One of the twenty rows also was without the outcome."""
     inside = [row for row in SPACE if row["backend"] == "compile"]
     outside = [row for row in SPACE if row not in inside]
-    found = conjunction_search.explain(inside, [*outside, dict(inside[7])], tuple(AXES))
-    assert not found.exact
-    (rule,) = found.union
+    explanation = conjunction_search.explain(inside, [*outside, dict(inside[7])], tuple(AXES))
+    assert not explanation.exact
+    (rule,) = explanation.union
     assert rule == conjunction_search.Rule((Literal("backend", "=", "compile"),), len(inside), 1)
-    assert not found.unexplained
+    assert not explanation.unexplained
 
 
 def test_a_rule_for_each_row_is_no_explanation() -> None:
@@ -117,10 +117,10 @@ def test_a_rule_for_each_row_is_no_explanation() -> None:
     one = {"torch": "1.13.1", "python": "3.8", "backend": "compile"}
     other = {"torch": "2.11.0", "python": "3.11", "backend": "eager"}
     outside = [row for row in SPACE if row not in (one, other)]
-    found = conjunction_search.explain([one, other], outside, tuple(AXES))
-    assert not found.exact
-    assert not found.union
-    assert found.unexplained == (0, 1)
+    explanation = conjunction_search.explain([one, other], outside, tuple(AXES))
+    assert not explanation.exact
+    assert not explanation.union
+    assert explanation.unexplained == (0, 1)
 
 
 @pytest.mark.parametrize(
@@ -158,9 +158,9 @@ def stored(cell: Cell, outcomes: dict[str, str], numpy: str = "1.26.4", **fields
 
 
 def attributed(rows: list[Stored], outcome: str = "failed") -> list[causes.Cause]:
-    found = cases.cases(rows, FACTS)
-    every = frozenset(name for row in found for name in row.checks)
-    return causes.attribute(found, cases.outcomes(outcome), every, FACTS)
+    known = cases.cases(rows, FACTS)
+    every = frozenset(name for row in known for name in row.checks)
+    return causes.attribute(known, cases.outcomes(outcome), every, FACTS)
 
 
 def test_checks_of_one_cause_are_one_group() -> None:
@@ -195,9 +195,9 @@ NUMPY = [
 ]
 
 
-def test_two_axes_together() -> None:
+def test_a_cause_of_two_axes_is_named_with_its_bisections() -> None:
     (group,) = attributed([stored(cell, {"a": outcome}, numpy) for cell, numpy, outcome in NUMPY])
-    said = {attribution_text.words(each) for each in group.explanation.exact}
+    said = {attribution_text.words(rule) for rule in group.explanation.exact}
     assert said == {"torch < 2.4.1 and numpy >= 2.2.6"}
     held = ("--python", "3.10", "--numpy", "2.2.6")
     assert group.bisections == (
@@ -215,7 +215,7 @@ def test_what_cannot_be_told_apart_is_said_with_a_cell_that_would_tell() -> None
         stored(Cell("2.9.1", "cpu", "3.13"), {"a": "failed"}),
     ]
     (group,) = attributed(rows)
-    said = {attribution_text.words(each) for each in group.explanation.exact}
+    said = {attribution_text.words(rule) for rule in group.explanation.exact}
     assert said == {"torch >= 2.9.1", "python >= 3.13"}
     telling = group.distinguishing_cell
     assert telling is not None
@@ -241,20 +241,20 @@ def test_a_cell_that_is_known_not_to_work_tells_little() -> None:
 
 def test_a_cell_that_cannot_exist_tells_nothing() -> None:
     """There is no PyTorch before 2.9 for Python 3.14."""
-    found = (
+    rules = (
         (Literal("python", ">=", "3.14"),),
         (Literal("python", ">=", "3.14"), Literal("torch", ">=", "2.9.0")),
     )
     cells = [Cell("2.8.0", "cpu", "3.12"), Cell("2.9.1", "cpu", "3.14")]
     rows = cases.cases([stored(cell, {}) for cell in cells], FACTS)
-    assert distinguishing_cell(found, rows, FACTS).cell is None
+    assert distinguishing_cell(rules, rows, FACTS).cell is None
 
 
-def test_device_against_version() -> None:
+def test_what_only_another_cell_can_tell_apart_is_named_with_that_cell() -> None:
     rows = [stored(Cell("2.8.0", "cu128", "3.12"), {"a": "passed"})]
     rows.append(replace(stored(Cell("2.9.1", "cu128", "3.12"), {"a": "failed"}), device="a-gpu"))
     (group,) = attributed(rows)
-    said = {attribution_text.words(each) for each in group.explanation.exact}
+    said = {attribution_text.words(rule) for rule in group.explanation.exact}
     assert said == {"torch >= 2.9.1", "device = a-gpu"}
     assert group.distinguishing_cell is not None
     assert (group.distinguishing_cell.cell, group.distinguishing_cell.device) in (
@@ -265,11 +265,11 @@ def test_device_against_version() -> None:
 
 def test_nothing_can_tell_what_only_a_value_that_was_never_run_would() -> None:
     """The two differ on another SAM only, and no other is known."""
-    found = ((Literal("python", ">=", "3.14"),), (Literal("python", ">=", "3.14"), Literal("sam", "=", "x")))
+    rules = ((Literal("python", ">=", "3.14"),), (Literal("python", ">=", "3.14"), Literal("sam", "=", "x")))
     rows = cases.cases(
         [stored(Cell("2.9.1", "cu128", python, sam="x"), {}) for python in ("3.10", "3.14")], FACTS
     )
-    assert distinguishing_cell(found, rows, FACTS).cell is None
+    assert distinguishing_cell(rules, rows, FACTS).cell is None
 
 
 def test_known_is_not_gone_where_the_check_failed() -> None:
@@ -288,7 +288,7 @@ def test_cells_that_could_not_be_made() -> None:
     )
     (group,) = attributed(rows)
     assert group.checks == (cases.ENVIRONMENT.check,)
-    assert {attribution_text.words(each) for each in group.explanation.exact} == {
+    assert {attribution_text.words(rule) for rule in group.explanation.exact} == {
         "torch >= 2.4.1",
         "numpy >= 2.2.6",
     }
@@ -301,7 +301,7 @@ def command(tmp_path: Path, *arguments: str) -> Result:
     return CliRunner().invoke(attribute_command, [str(tmp_path), *arguments])
 
 
-def test_command(tmp_path: Path) -> None:
+def test_the_command_names_the_cause(tmp_path: Path) -> None:
     done = command(tmp_path)
     assert done.exit_code == 0, done.output
     assert "exactly: torch < 2.4.1 (still 2.2.2) and numpy >= 2.2.6 (not 1.26.4)" in done.output

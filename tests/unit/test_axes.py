@@ -26,7 +26,7 @@ RELEASE = FACTS.release("2.11.0")
         ("sam", ["all"], ["segment-anything==1.0"]),
     ],
 )
-def test_select(axis: str, specs: list[str], expected: list[str]) -> None:
+def test_specs_select_values(axis: str, specs: list[str], expected: list[str]) -> None:
     assert list(axes.select(axis, specs, FACTS)) == expected
 
 
@@ -42,7 +42,7 @@ def test_select(axis: str, specs: list[str], expected: list[str]) -> None:
         (["<12 newest"], []),  # a range takes what a release has
     ],
 )
-def test_builds(specs: list[str], expected: list[str]) -> None:
+def test_specs_select_builds_of_a_release(specs: list[str], expected: list[str]) -> None:
     assert RELEASE is not None
     assert list(axes.builds(specs, RELEASE, FACTS, Machine())) == expected
 
@@ -57,7 +57,7 @@ def test_builds(specs: list[str], expected: list[str]) -> None:
         ("torch", "oldest newest", "neither a value"),
     ],
 )
-def test_nonsense_is_refused(axis: str, spec: str, said: str) -> None:
+def test_a_spec_that_means_nothing_is_refused(axis: str, spec: str, said: str) -> None:
     with pytest.raises(axes.BadSpec, match=said):
         axes.select(axis, [spec], FACTS)
 
@@ -65,14 +65,14 @@ def test_nonsense_is_refused(axis: str, spec: str, said: str) -> None:
 @given(st.text(alphabet="abcdelnostwx0123456789.<>=!~,* -", max_size=30))
 def test_any_text_is_values_or_refused(text: str) -> None:
     try:
-        found = axes.select("torch", [text], FACTS)
+        values = axes.select("torch", [text], FACTS)
     except axes.BadSpec:
         return
-    assert found
-    assert set(found) <= {row.version for row in FACTS.releases}
+    assert values
+    assert set(values) <= {row.version for row in FACTS.releases}
 
 
-def test_fits() -> None:
+def test_whether_a_value_fits_specs() -> None:
     assert axes.fits("torch", [">=2.9"], "2.11.0", FACTS)
     assert not axes.fits("torch", [">=2.9"], "2.4.1", FACTS)
     assert axes.fits("cuda", [">=12"], "cu126", FACTS)

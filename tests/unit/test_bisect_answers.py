@@ -49,42 +49,48 @@ def known(question: BisectionQuestion, kept: Sequence[CellResult], end: Boundary
 
 
 def test_numpy_that_a_cell_has_anyway_is_its_stored_result() -> None:
-    found = over("numpy", "1.26.4", "2.2.6", torch="2.2.2", python="3.10")
-    (usual,) = requirements.resolve(found[0].cell, FACTS).numpy
+    candidates = over("numpy", "1.26.4", "2.2.6", torch="2.2.2", python="3.10")
+    (usual,) = requirements.resolve(candidates[0].cell, FACTS).numpy
     assert usual == "numpy==1.26.4"
-    assert [each.cell.numpy for each in found] == ["", "2.0.2", "2.1.3", "2.2.6"]
-    question = BisectionQuestion(CHECK, "numpy", found)
-    assert set(stored_observations(question, [result(found[0].cell, numpy="1.26.4")])) == {0}
-    assert not stored_observations(question, [result(found[0].cell, numpy="1.26.3")])  # what was usual once
+    assert [candidate.cell.numpy for candidate in candidates] == ["", "2.0.2", "2.1.3", "2.2.6"]
+    question = BisectionQuestion(CHECK, "numpy", candidates)
+    assert set(stored_observations(question, [result(candidates[0].cell, numpy="1.26.4")])) == {0}
+    assert not stored_observations(
+        question, [result(candidates[0].cell, numpy="1.26.3")]
+    )  # what was usual once
 
 
 def test_python_that_is_here_is_taken_among_equals() -> None:
     for python in ("3.12", "3.11"):
         asked = BisectionRequest("torch", "2.8.0", "2.9.1", present=(python, "3.8"))
-        found, _ = candidate_values.candidates(asked, FACTS)
-        assert {each.cell.python for each in found} == {python}
+        candidates, _ = candidate_values.candidates(asked, FACTS)
+        assert {candidate.cell.python for candidate in candidates} == {python}
 
 
 def test_what_could_not_be_built_was_not_ready() -> None:
-    found = over("torch", "2.8.0", "2.9.0", python="3.10")
+    candidates = over("torch", "2.8.0", "2.9.0", python="3.10")
     gone = replace(
-        RESULT, cell=found[0].cell.record(()), outcome=CellOutcome.BUILD_FAILED, reason="no Python", checks=[]
+        RESULT,
+        cell=candidates[0].cell.record(()),
+        outcome=CellOutcome.BUILD_FAILED,
+        reason="no Python",
+        checks=[],
     )
 
     def probe(candidate: Candidate, _: int) -> CheckRun:
         return CheckRun(gone)
 
     said = "\n".join(
-        bisection_text.conclusion(run_bisection(BisectionQuestion(CHECK, "torch", found), {}, probe))
+        bisection_text.conclusion(run_bisection(BisectionQuestion(CHECK, "torch", candidates), {}, probe))
     )
     assert "0 environments built, 1 could not be built, 0 that were ready used; 1 run of the check" in said
 
 
 def test_held_numpy_is_named_only_where_it_is_not_the_usual_one() -> None:
-    found = over("torch", "2.2.2", "2.4.1", python="3.10", numpy="1.26.4")
-    assert found[0].cell.numpy == ""
-    assert found[-1].cell.numpy == "1.26.4"
-    assert {each.numpy for each in found} == {"1.26.4"}
+    candidates = over("torch", "2.2.2", "2.4.1", python="3.10", numpy="1.26.4")
+    assert candidates[0].cell.numpy == ""
+    assert candidates[-1].cell.numpy == "1.26.4"
+    assert {candidate.numpy for candidate in candidates} == {"1.26.4"}
 
 
 OUTCOMES = ("passed", "", "failed", "failed")
@@ -95,18 +101,22 @@ def nothing_is_run(candidate: Candidate, _: int) -> CheckRun:
 
 
 def test_builds_out_of_reach_are_known_to_be_untestable() -> None:
-    found = over("cuda", "cpu", "cu130", torch="2.9.1", python="3.11")
-    ends = {found[0].cell, found[-1].cell}
-    missing = unreachable_builds.unreachable(found, FACTS, ready=ends.__contains__)
-    assert [found[at].value for at in missing] == ["cu126"]  # cu128 is what a plain installation takes
+    candidates = over("cuda", "cpu", "cu130", torch="2.9.1", python="3.11")
+    ends = {candidates[0].cell, candidates[-1].cell}
+    missing = unreachable_builds.unreachable(candidates, FACTS, ready=ends.__contains__)
+    assert [candidates[at].value for at in missing] == ["cu126"]  # cu128 is what a plain installation takes
     assert "which cannot be reached" in missing[1][0].reason
-    question = BisectionQuestion(CHECK, "cuda", found, repeat=1)
-    kept = [result(each.cell, outcome) for each, outcome in zip(found, OUTCOMES, strict=True) if outcome]
+    question = BisectionQuestion(CHECK, "cuda", candidates, repeat=1)
+    kept = [
+        result(candidate.cell, outcome)
+        for candidate, outcome in zip(candidates, OUTCOMES, strict=True)
+        if outcome
+    ]
     done = run_bisection(question, {**missing, **stored_observations(question, kept)}, nothing_is_run)
     assert done.end == Boundary(0, 2, (1,))
     assert "could not be told: cu126" in "\n".join(bisection_text.conclusion(done))
     with pytest.raises(BadInput, match=r"--good cpu: the cpu build of PyTorch 2.9.1 .* is only at https"):
-        unreachable_builds.unreachable(found, FACTS, ready=lambda cell: False)
+        unreachable_builds.unreachable(candidates, FACTS, ready=lambda cell: False)
 
 
 def test_command_refuses_an_end_out_of_reach(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -147,13 +157,13 @@ def test_command_refuses_an_end_out_of_reach(tmp_path: Path, monkeypatch: pytest
 
 
 def test_packages_that_differ_at_the_boundary_are_told() -> None:
-    found = over("torch", "2.2.2", "2.3.0", python="3.10")
-    question = BisectionQuestion(CHECK, "torch", found)
+    candidates = over("torch", "2.2.2", "2.3.0", python="3.10")
+    question = BisectionQuestion(CHECK, "torch", candidates)
     kept = [
-        result(found[0].cell, numpy="1.26.4", torch="2.2.2", nvidia_x="1", pillow="12", setuptools="8"),
-        result(found[-1].cell, "failed", numpy="2.2.6", torch="2.3.0", nvidia_x="2", pillow="12"),
+        result(candidates[0].cell, numpy="1.26.4", torch="2.2.2", nvidia_x="1", pillow="12", setuptools="8"),
+        result(candidates[-1].cell, "failed", numpy="2.2.6", torch="2.3.0", nvidia_x="2", pillow="12"),
     ]
-    done = known(question, kept, Boundary(0, len(found) - 1))
+    done = known(question, kept, Boundary(0, len(candidates) - 1))
     assert confounders.packages(done, Boundary(0, 1)) == {
         "numpy": "(1.26.4, 2.2.6)",
         "setuptools": "(8, none)",
@@ -162,44 +172,49 @@ def test_packages_that_differ_at_the_boundary_are_told() -> None:
     assert "these two also differ in numpy (1.26.4, 2.2.6) and setuptools (8, none): that may be" in said
     assert "the cause instead; --numpy 1.26.4 would hold NumPy" in said
     many = {f"p{number}": "1" for number in range(6)}
-    kept[1] = result(found[-1].cell, "failed", numpy="2.2.6", **many)
-    done = known(question, kept, Boundary(0, len(found) - 1))
-    assert "p0 (none, 1), p1 (none, 1), p2" not in confounders.describe(done, Boundary(0, len(found) - 1))
-    assert confounders.describe(done, Boundary(0, len(found) - 1)).endswith(" and 5 more packages")
+    kept[1] = result(candidates[-1].cell, "failed", numpy="2.2.6", **many)
+    done = known(question, kept, Boundary(0, len(candidates) - 1))
+    assert "p0 (none, 1), p1 (none, 1), p2" not in confounders.describe(
+        done, Boundary(0, len(candidates) - 1)
+    )
+    assert confounders.describe(done, Boundary(0, len(candidates) - 1)).endswith(" and 5 more packages")
 
 
 def test_failures_that_count_as_good_are_told() -> None:
-    found = over("python", "3.8", "3.12", torch="2.2.2")
+    candidates = over("python", "3.8", "3.12", torch="2.2.2")
     outcomes = ("failed", "passed", "passed", "passed", "skipped")
-    kept = [result(each.cell, outcome, "boom") for each, outcome in zip(found, outcomes, strict=True)]
-    done = known(BisectionQuestion(CHECK, "python", found, bad=("skipped",)), kept, Boundary(3, 4))
+    kept = [
+        result(candidate.cell, outcome, "boom")
+        for candidate, outcome in zip(candidates, outcomes, strict=True)
+    ]
+    done = known(BisectionQuestion(CHECK, "python", candidates, bad=("skipped",)), kept, Boundary(3, 4))
     said = "\n".join(bisection_text.conclusion(done))
     assert "counted as good, since only skipped is bad, although it failed: 3.8" in said
     assert "failed (stored): boom → GOOD" in bisection_text.value_line(done, 0)
-    done = known(BisectionQuestion(CHECK, "python", found), kept, Boundary(0, 1))
+    done = known(BisectionQuestion(CHECK, "python", candidates), kept, Boundary(0, 1))
     assert "counted as good" not in "\n".join(bisection_text.conclusion(done))  # the answer itself says it
 
 
 def test_what_the_axis_is_about_is_no_other_cause() -> None:
-    found = over("numpy", "1.26.4", "2.0.2", torch="2.2.2", python="3.10")
-    kept = [result(found[0].cell, numpy="1.26.4"), result(found[1].cell, "failed", numpy="2.0.2")]
-    done = known(BisectionQuestion(CHECK, "numpy", found), kept, Boundary(0, 1))
+    candidates = over("numpy", "1.26.4", "2.0.2", torch="2.2.2", python="3.10")
+    kept = [result(candidates[0].cell, numpy="1.26.4"), result(candidates[1].cell, "failed", numpy="2.0.2")]
+    done = known(BisectionQuestion(CHECK, "numpy", candidates), kept, Boundary(0, 1))
     assert not confounders.describe(done, Boundary(0, 1))
     assert "also differ" not in "\n".join(bisection_text.conclusion(done))
 
 
 def test_another_kind_of_environment_is_told() -> None:
-    found = over("torch", "2.8.0", "2.9.0", python="3.10")
-    kept = [result(found[0].cell), result(found[1].cell, "failed")]
+    candidates = over("torch", "2.8.0", "2.9.0", python="3.10")
+    kept = [result(candidates[0].cell), result(candidates[1].cell, "failed")]
     kept[1] = replace(kept[1], environment=EnvironmentRecord("docker"))
-    done = known(BisectionQuestion(CHECK, "torch", found, environment="docker"), kept, Boundary(0, 1))
+    done = known(BisectionQuestion(CHECK, "torch", candidates, environment="docker"), kept, Boundary(0, 1))
     assert "another kind of environment: venv" in "\n".join(bisection_text.conclusion(done))
 
 
 def test_reason_is_that_of_the_run_that_told_it() -> None:
-    found = over("torch", "2.8.0", "2.9.0", python="3.10")
-    kept = [result(found[0].cell), result(found[1].cell, "failed", "it is wrong")]
-    question = BisectionQuestion(CHECK, "torch", found)
+    candidates = over("torch", "2.8.0", "2.9.0", python="3.10")
+    kept = [result(candidates[0].cell), result(candidates[1].cell, "failed", "it is wrong")]
+    question = BisectionQuestion(CHECK, "torch", candidates)
     seen = stored_observations(question, kept)
     gone = replace(kept[1], outcome=CellOutcome.BUILD_FAILED, reason="no wheel", checks=[])
     seen[1] += [replace(seen[1][0], outcome=None, reason=f"{gone.outcome}: {gone.reason}")]
@@ -218,9 +233,9 @@ def test_reason_is_that_of_the_run_that_told_it() -> None:
 def test_what_to_do_when_there_is_nothing_to_bisect(
     outcomes: tuple[str, str], end: WrongEnd, hint: str
 ) -> None:
-    found = over("torch", "2.8.0", "2.9.0", python="3.10")
-    question = BisectionQuestion(CHECK, "torch", found)
-    seen = stored_observations(question, [result(each.cell) for each in found])
+    candidates = over("torch", "2.8.0", "2.9.0", python="3.10")
+    question = BisectionQuestion(CHECK, "torch", candidates)
+    seen = stored_observations(question, [result(candidate.cell) for candidate in candidates])
     seen = {at: [replace(runs[0], outcome=CheckOutcome(outcomes[at]))] for at, runs in seen.items()}
     assert hint in "\n".join(bisection_text.conclusion(Bisection(question, seen, end=end)))
 

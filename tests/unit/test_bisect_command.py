@@ -97,7 +97,9 @@ def played(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return tried
 
 
-def test_nothing_stored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_stored_results_the_ends_are_built_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     tried = played(monkeypatch)
     done = command(tmp_path / "none", *ENDS)
     assert done.exit_code == 0, done.output
@@ -125,7 +127,7 @@ def test_what_cannot_be_told_ends_with_1(store: Path) -> None:
         (("--resume",), "nothing to resume"),
     ],
 )
-def test_bad_input(store: Path, arguments: tuple[str, ...], said: str) -> None:
+def test_bad_input_is_said_and_starts_no_run(store: Path, arguments: tuple[str, ...], said: str) -> None:
     done = command(store, *ENDS, *arguments)
     assert isinstance(done.exception, BadInput)
     assert said in str(done.exception)
@@ -177,4 +179,4 @@ def hunt_of_two() -> Any:
 
 
 def test_suite_is_where_the_command_looks() -> None:
-    assert (paths.CHECKOUT / "tests" / "suite" / CHECK.partition("::")[0]).is_file()
+    assert (paths.ROOT / "tests" / "suite" / CHECK.partition("::")[0]).is_file()

@@ -38,7 +38,9 @@ def play(
     known: dict[int, list[Verdict]] | None = None,
 ) -> tuple[Boundary | WrongEnd, list[int]]:
     """Search to the end; `of` gives the verdict of a value's n-th run."""
-    runs: dict[int, list[Verdict]] = defaultdict(list, {at: list(each) for at, each in (known or {}).items()})
+    runs: dict[int, list[Verdict]] = defaultdict(
+        list, {at: list(verdicts) for at, verdicts in (known or {}).items()}
+    )
     probes: list[int] = []
     while isinstance(step := boundary_search.next_step(count, runs, repeat), Probe):
         runs[step.at].append(of(step.at, probes.count(step.at)))
@@ -152,7 +154,9 @@ def observed(outcome: str, defect: str = "") -> observations.Observation:
         (observed(""), ("bad",), "untestable"),
     ],
 )
-def test_what_is_bad(seen: observations.Observation, bad: tuple[str, ...], expected: str) -> None:
+def test_an_observation_is_good_bad_or_untestable(
+    seen: observations.Observation, bad: tuple[str, ...], expected: str
+) -> None:
     assert observations.verdict(seen, observed("passed"), bad) == expected
 
 
@@ -179,25 +183,25 @@ def candidates(**fields: object) -> tuple[list[Candidate], list[LeftOut]]:
 
 
 def test_candidates_of_torch_hold_the_python() -> None:
-    found, left_out = candidates(axis="torch", good="2.4.1", bad="2.15.0")
-    assert [each.value for each in found][:3] == ["2.4.1", "2.5.0", "2.5.1"]
-    assert found[-1].cell.cuda == "cu132"
-    assert len({each.cell.python for each in found}) == 1
+    chosen, left_out = candidates(axis="torch", good="2.4.1", bad="2.15.0")
+    assert [candidate.value for candidate in chosen][:3] == ["2.4.1", "2.5.0", "2.5.1"]
+    assert chosen[-1].cell.cuda == "cu132"
+    assert len({candidate.cell.python for candidate in chosen}) == 1
     assert not left_out
-    assert not any(each.moved for each in found)
+    assert not any(candidate.moved for candidate in chosen)
 
 
 def test_python_moves_where_there_is_no_wheel_and_that_is_said() -> None:
-    found, _ = candidates(axis="torch", good="2.15.0", bad="2.4.1", python="3.10")
-    assert found[0].cell.python == "3.11"
-    assert found[0].moved.startswith("Python 3.11, not 3.10: PyTorch 2.15.0 with torchvision")
-    assert not any(each.moved for each in found[1:])
-    assert found[-1].value == "2.4.1"
+    chosen, _ = candidates(axis="torch", good="2.15.0", bad="2.4.1", python="3.10")
+    assert chosen[0].cell.python == "3.11"
+    assert chosen[0].moved.startswith("Python 3.11, not 3.10: PyTorch 2.15.0 with torchvision")
+    assert not any(candidate.moved for candidate in chosen[1:])
+    assert chosen[-1].value == "2.4.1"
 
 
 def test_build_moves_where_a_release_has_none_such() -> None:
-    found, _ = candidates(axis="torch", good="2.4.1", bad="2.9.1", python="3.11", cuda="cu118")
-    by_value = {each.value: each for each in found}
+    chosen, _ = candidates(axis="torch", good="2.4.1", bad="2.9.1", python="3.11", cuda="cu118")
+    by_value = {candidate.value: candidate for candidate in chosen}
     assert by_value["2.7.1"].cell.cuda == "cu118"
     assert by_value["2.9.1"].cell.cuda == "cu128"
     assert "build cu128, not cu118" in by_value["2.9.1"].moved
@@ -205,8 +209,8 @@ def test_build_moves_where_a_release_has_none_such() -> None:
 
 def test_python_of_most_stored_results_is_taken_among_equals() -> None:
     cell = Cell("2.9.1", "cu128", "3.11")
-    found, _ = candidates(axis="torch", good="2.5.0", bad="2.10.0", stored=[cell])
-    assert {each.cell.python for each in found} == {"3.11"}
+    chosen, _ = candidates(axis="torch", good="2.5.0", bad="2.10.0", stored=[cell])
+    assert {candidate.cell.python for candidate in chosen} == {"3.11"}
 
 
 def test_stored_results_of_another_python_are_used_if_wanted() -> None:
@@ -218,23 +222,23 @@ def test_stored_results_of_another_python_are_used_if_wanted() -> None:
     assert last.moved == "Python 3.12 of a stored result, not 3.10"
 
 
-def test_other_axes() -> None:
+def test_each_axis_has_its_candidates() -> None:
     pythons, left_out = candidates(axis="python", good="3.10", bad="3.14", torch="2.9.1")
-    assert [each.value for each in pythons] == ["3.10", "3.11", "3.12", "3.13", "3.14"]
+    assert [candidate.value for candidate in pythons] == ["3.10", "3.11", "3.12", "3.13", "3.14"]
     numpys, _ = candidates(axis="numpy", good="1.26.4", bad="2.2.6", torch="2.2.2", python="3.10")
-    assert [each.value for each in numpys] == [
+    assert [candidate.value for candidate in numpys] == [
         "1.26.4",
         "2.0.2",
         "2.1.3",
         "2.2.6",
     ]  # it cannot work: it is tried
     builds, left_out = candidates(axis="cuda", good="cpu", bad="cu130", torch="2.9.1", python="3.11")
-    assert [each.value for each in builds] == ["cpu", "cu126", "cu128", "cu130"]
-    assert any(each.id == "cu118" for each in left_out)
+    assert [candidate.value for candidate in builds] == ["cpu", "cu126", "cu128", "cu130"]
+    assert any(row.id == "cu118" for row in left_out)
     listed, _ = candidates(
         axis="sam", good="a==1", bad="a==3", values=("a==1", "a==2", "a==3"), torch="2.9.1"
     )
-    assert [each.cell.sam for each in listed] == ["a==1", "a==2", "a==3"]
+    assert [candidate.cell.sam for candidate in listed] == ["a==1", "a==2", "a==3"]
 
 
 @pytest.mark.parametrize(
@@ -253,14 +257,14 @@ def test_other_axes() -> None:
         ({"axis": "python", "good": "3.8", "bad": "3.12", "torch": "2.9.1"}, "--good 3.8: .* not 3.8"),
     ],
 )
-def test_ends_that_cannot_be(fields: dict[str, str], said: str) -> None:
+def test_ends_that_cannot_be_are_refused(fields: dict[str, str], said: str) -> None:
     with pytest.raises(BadInput, match=said):
         candidates(**fields)
 
 
 def question(count: int = 8, **fields: object) -> BisectionQuestion:
-    found, _ = candidates(axis="torch", good="2.4.1", bad=FACTS.releases[-1].version, python="3.12")
-    return BisectionQuestion(CHECK, "torch", tuple(found[:count]), **fields)  # type: ignore[arg-type]
+    chosen, _ = candidates(axis="torch", good="2.4.1", bad=FACTS.releases[-1].version, python="3.12")
+    return BisectionQuestion(CHECK, "torch", tuple(chosen[:count]), **fields)  # type: ignore[arg-type]
 
 
 def prober(first: int, asked: BisectionQuestion, log: list[str]) -> Callable[[Candidate, int], CheckRun]:
@@ -298,8 +302,8 @@ def test_what_weakens_the_answer_is_said() -> None:
     moved = replace(asked.candidates[1], cell=replace(asked.candidates[1].cell, python="3.9"))
     asked = replace(asked, candidates=(asked.candidates[0], moved, asked.candidates[2]))
     kept = [
-        cell_result(each.cell, outcome)
-        for each, outcome in zip(asked.candidates, ("passed", "failed", "passed"), strict=True)
+        cell_result(candidate.cell, outcome)
+        for candidate, outcome in zip(asked.candidates, ("passed", "failed", "passed"), strict=True)
     ]
     done = run_bisection(asked, stored_observations(asked, kept), prober(1, asked, []))
     assert isinstance(done.end, WrongEnd)  # the bad end is good
@@ -314,7 +318,7 @@ def test_what_weakens_the_answer_is_said() -> None:
     assert "changes more than once" in said
 
 
-def test_flaky_is_said() -> None:
+def test_a_flaky_check_is_said_to_be_one() -> None:
     asked = question(4)
     calls: dict[str, int] = defaultdict(int)
 

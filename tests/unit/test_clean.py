@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import datetime
 import os
+import re
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
@@ -12,17 +15,18 @@ from filelock import FileLock
 
 from samcheck import owned, paths
 from samcheck.commands.disk import clean_command
-from samcheck.environments import docker, engine_storage, orphans, venv
+from samcheck.environments import docker, orphans, venv
 from samcheck.errors import BadInput, EnvironmentUnavailable
 from samcheck.storage import clean, disk_usage
 from samcheck.storage.clean import CleanRequest
 from samcheck.storage.index import index
-from tests.unit.played_engine import STEP, PlayedEngine, PlayedImage
+from tests.unit.engine_answers import STEP, ImageAnswers, client, container, image, record, refusal, usage
 
 NOW = 1_800_000_000.0
 DAY = 86400
 #: A process number that Linux never gives.
 DEAD = orphans.owner(2**22 + 1)
+Serve = Callable[..., Any]
 
 
 @pytest.fixture(autouse=True)
@@ -35,16 +39,49 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+#: Of others; no test may find one of these among what was removed.
+FOREIGN_IMAGES = (
+    image("f1", "python:3.11", {"python": 30}),
+    image("f2", "mine:on-a-cell", {"base": 10, "mine": 1}, {"samcheck.kind": "image"}),
+)
+FOREIGN_CONTAINER = container("foreign", "f1")
+FOREIGN_RECORD = record("foreign", 8, "mount / from exec /bin/sh -c make")
+
+
 @pytest.fixture
-def engine(monkeypatch: pytest.MonkeyPatch) -> PlayedEngine:
-    """An engine with things of others, which every test finds untouched at its end."""
-    played = PlayedEngine()
-    monkeypatch.setattr(docker, "connect", lambda: played)
-    played.image("f1", "python:3.11", {"python": 30})
-    played.image("f2", "mine:on-a-cell", {"base": 10, "mine": 1}, labels={"samcheck.kind": "image"})
-    played.container("foreign", "f1")
-    played.record("foreign", 8, "mount / from exec /bin/sh -c make")
-    return played
+def serve(monkeypatch: pytest.MonkeyPatch) -> Serve:
+    """Has an engine answer that holds these, and things of others; what it is asked to remove goes."""
+
+    def serve(
+        images: Sequence[ImageAnswers] = (),
+        containers: Sequence[dict[str, Any]] = (),
+        cache: Sequence[dict[str, Any]] = (),
+    ) -> Any:
+        engine = client(
+            [*FOREIGN_IMAGES, *images], [FOREIGN_CONTAINER, *containers], [FOREIGN_RECORD, *cache]
+        )
+        engine.api.prune_builds.side_effect = lambda filters, **_: {"CachesDeleted": ids(filters)}
+        monkeypatch.setattr(docker, "connect", lambda: engine)
+        return engine.api
+
+    return serve
+
+
+def ids(filters: dict[str, str]) -> list[str]:
+    """The records of the cache that a prune is about: never all, which no filter would mean."""
+    assert filters.keys() == {"id"}
+    match = re.fullmatch(r"\^\((\w+(\|\w+)*)\)\$", filters["id"])
+    assert match
+    return match[1].split("|")
+
+
+def taken(api: Any) -> set[str]:
+    """All that the engine was asked to remove."""
+    images = [call.args[0] for call in api.remove_image.call_args_list]
+    containers = [call.args[0] for call in api.remove_container.call_args_list]
+    pruned = [id for call in api.prune_builds.call_args_list for id in ids(call.kwargs["filters"])]
+    assert all("force" not in call.kwargs for call in api.remove_image.call_args_list)
+    return {*images, *containers, *pruned}
 
 
 @pytest.fixture
@@ -55,27 +92,23 @@ def no_engine(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(docker, "connect", none)
 
 
-def assert_others_are_there(engine: PlayedEngine) -> None:
-    assert {"f1", "f2"} <= {image.id for image in engine.present}
-    assert "foreign" in {each.id for each in engine.made}
-    assert "foreign" in {record["ID"] for record in engine.cache}
-    assert all(filters.keys() == {"id"} and len(filters["id"]) > len("^()$") for filters in engine.prunes)
+def ago(days: float) -> str:
+    """A time as engines write it."""
+    return datetime.datetime.fromtimestamp(NOW - days * DAY, datetime.UTC).isoformat()
 
 
-def cell(engine: PlayedEngine, name: str, days: int, size: int = 50) -> PlayedImage:
-    """An image of samcheck's on the one base, last used so many days ago, with its records of the cache."""
-    used = datetime.datetime.fromtimestamp(NOW - days * DAY, datetime.UTC).isoformat()
+def cell(name: str, days: float = 0, size: int = 50, tags: str = "") -> ImageAnswers:
+    """An image of samcheck's on the one base, last used so many days ago."""
     labels = {"samcheck.kind": "image", "samcheck.cell": name}
-    engine.record(f"{name}-cache", size, f"mount / from exec {STEP}", layer=name, LastUsedAt=used)
-    return engine.image(name, f"samcheck:{name}", {"base": 10, name: size}, labels=labels, tagged=used)
+    return image(name, f"samcheck:{name}{tags}", {"base": 10, name: size}, labels, tagged=ago(days))
 
 
 def folder(path: Path, days: float, file: str = "run.json", size: int = 0) -> Path:
     """One that samcheck made."""
     owned.make(path)
     (path / file).write_bytes(b"x" * size)
-    for each in (path / file, path / owned.MARK, path):
-        os.utime(each, (NOW - days * DAY,) * 2)
+    for marked in (path / file, path / owned.MARK, path):
+        os.utime(marked, (NOW - days * DAY,) * 2)
     return path
 
 
@@ -87,25 +120,32 @@ def removed(**wanted: object) -> set[str]:
     return {what for done, what in steps(**wanted) if done == "removed"}
 
 
-def test_alone_only_forgotten_containers_go(engine: PlayedEngine, home: Path) -> None:
-    cell(engine, "a", 0)
+def test_alone_only_forgotten_containers_go(serve: Serve, home: Path) -> None:
     run = folder(home / "runs/1-1", 99)
-    for id, owner in (("dead", DEAD), ("alive", orphans.owner(1)), ("unseen", "another boot 1")):
-        engine.container(id, "a", kind="container", owner=owner)
-    engine.container("inherits", "a", kind="image")
-    keep = {"foreign", "unseen", "inherits"} | ({"alive"} if orphans.lives("1") else set())
-    assert "container name-of-dead" in removed()
-    assert keep <= {each.id for each in engine.made}
+    owners = {"dead": DEAD, "alive": orphans.owner(os.getpid()), "unseen": "another boot 1"}
+    made = [container(id, "a", kind="container", owner=owner) for id, owner in owners.items()]
+    api = serve([cell("a")], [*made, container("inherits", "a", kind="image")])
+    assert removed() == {"container name-of-dead"}
+    assert taken(api) == {"dead"}
     assert run.exists()
-    assert "a" in {image.id for image in engine.present}
-    assert_others_are_there(engine)
 
 
-def test_environments_go_with_their_share_of_the_cache(engine: PlayedEngine, home: Path) -> None:
-    cell(engine, "a", 0)
-    engine.record("parent", 3, STEP)
-    engine.record("child", 3, STEP, Parent="parent")
-    engine.record("wheels", 9, f"cached mount {STEP}", Type="exec.cachemount")
+def test_environments_go_with_their_share_of_the_cache(serve: Serve, home: Path) -> None:
+    built = record("a1", 50, f"mount / from exec {STEP}", Shared=True)
+    cache = [record("parent", 3), record("child", 3, Parent="parent")]
+    cache.append(record("wheels", 9, f"cached mount {STEP}", Type="exec.cachemount"))
+    api = serve([cell("a")], cache=[*cache, built])
+    # The engine removes what nothing is built on; the image's own layers are nobody's once it is gone.
+    before, after = (
+        api.df.return_value,
+        usage([FOREIGN_CONTAINER], [FOREIGN_RECORD, {**built, "Shared": False}]),
+    )
+    api.df.side_effect = [before, after]
+    api.prune_builds.side_effect = [
+        {"CachesDeleted": ["child", "wheels"]},
+        {"CachesDeleted": ["parent"]},
+        {"CachesDeleted": ["a1"]},
+    ]
     whole = folder(home / "home/venvs/cell-1a", 0, venv.COMPLETE)
     half = folder(home / "home/venvs/cell-2b", 0, "half")
     run = folder(home / "runs/1-1", 0)
@@ -117,11 +157,17 @@ def test_environments_go_with_their_share_of_the_cache(engine: PlayedEngine, hom
         "cache layer of no present image (2)",
         "cache layer of no present image",  # that of the image, once it is gone
     }
-    assert [record["ID"] for record in engine.cache] == ["foreign"]
+    assert taken(api) == {"samcheck:a", "parent", "child", "wheels", "a1"}
     assert not whole.exists()
     assert not half.exists()
     assert run.exists()
-    assert_others_are_there(engine)
+
+
+def test_what_the_engine_does_not_remove_from_its_cache_is_said(serve: Serve) -> None:
+    api = serve(cache=[record("needed", 3)])
+    api.prune_builds.side_effect = None
+    api.prune_builds.return_value = {"CachesDeleted": None}
+    assert ("kept", "cache layer of no present image: the engine still needs it") in steps(environments=True)
 
 
 @pytest.mark.parametrize(
@@ -134,26 +180,23 @@ def test_environments_go_with_their_share_of_the_cache(engine: PlayedEngine, hom
     ],
 )
 def test_dry_run_says_the_same_and_removes_nothing(
-    engine: PlayedEngine, home: Path, wanted: dict[str, object]
+    serve: Serve, home: Path, wanted: dict[str, object]
 ) -> None:
-    cell(engine, "a", 20)
-    cell(engine, "b", 5)
-    engine.container("dead", "b", kind="container", owner=DEAD)
+    dead = container("dead", "b", kind="container", owner=DEAD)
+    api = serve([cell("a", 20), cell("b", 5)], [dead], [record("old", 3)])
     folder(home / "home/venvs/cell-1a", 20, venv.COMPLETE)
     folder(home / "runs/1-1", 20)
-    before = (len(engine.present), len(engine.made), len(engine.cache), sorted(home.rglob("*")))
-    said = [what for done, what in steps(dry_run=True, **wanted) if done == "would remove"]
-    assert (len(engine.present), len(engine.made), len(engine.cache), sorted(home.rglob("*"))) == before
+    before = sorted(home.rglob("*"))
+    said = {what for done, what in steps(dry_run=True, **wanted) if done == "would remove"}
     assert said
-    assert not engine.prunes
-    # The cache behind an image only shows itself once the image is gone.
-    assert set(said) == {what for what in removed(**wanted) if "layer of no present image" not in what}
-    assert_others_are_there(engine)
+    assert taken(api) == set()
+    assert sorted(home.rglob("*")) == before
+    assert said == removed(**wanted)
 
 
-def test_older_than_goes_by_last_use(engine: PlayedEngine, home: Path) -> None:
-    cell(engine, "old", 15)
-    cell(engine, "new", 13)
+def test_older_than_goes_by_last_use(serve: Serve, home: Path) -> None:
+    cache = [record("old", 3, LastUsedAt=ago(15)), record("new", 3, LastUsedAt=ago(13))]
+    api = serve([cell("old", 15), cell("new", 13)], cache=cache)
     folder(home / "home/venvs/old-1a", 15, venv.COMPLETE)
     folder(home / "home/venvs/new-2b", 13, venv.COMPLETE)
     folder(home / "runs/1-1", 15)
@@ -164,7 +207,7 @@ def test_older_than_goes_by_last_use(engine: PlayedEngine, home: Path) -> None:
         "run 1-1",
         "cache layer of no present image",
     }
-    assert {record["ID"] for record in engine.cache} == {"foreign", "new-cache"}
+    assert taken(api) == {"samcheck:old", "old"}
 
 
 @pytest.mark.parametrize(
@@ -179,26 +222,26 @@ def test_a_limit_is_about_the_kinds_that_are_named(
     assert removed(older_than=14 * DAY, **({kind: True} if kind else {})) == gone
 
 
-def test_keep_under_takes_the_oldest_and_stops(engine: PlayedEngine) -> None:
-    for name, days in (("a", 1), ("b", 3), ("c", 2)):
-        cell(engine, name, days, size=100)
+def test_keep_under_takes_the_oldest_and_stops(serve: Serve) -> None:
+    left = [cell("a", 1, size=100), cell("c", 2, size=100)]
+    api = serve([*left, cell("b", 3, size=100)])
     done = steps(keep_under=215, environments=True)
     assert ("removed", "image samcheck:b") in done
     assert ("frees", "100 B; 10 B stay, held by others such as uv's cache of wheels") in done
-    assert {image.id for image in engine.present} == {"f1", "f2", "a", "c"}
-    assert not {what for what in removed(keep_under=215) if "samcheck:" in what}
+    assert taken(api) == {"samcheck:b"}
+    api = serve(left)
+    steps(keep_under=215)
+    assert taken(api) == set()
 
 
-def test_keep_under_says_when_it_cannot(engine: PlayedEngine) -> None:
-    cell(engine, "a", 1)
-    engine.container("of-others", "a")
+def test_keep_under_says_when_it_cannot(serve: Serve) -> None:
+    api = serve([cell("a", 1)], [container("of-others", "a")])
     assert ("leaves", "60 B, in use or not asked for") in steps(keep_under=10)
-    assert "a" in {image.id for image in engine.present}
+    assert taken(api) == set()
 
 
-def test_what_is_in_use_is_kept_and_said(engine: PlayedEngine, home: Path) -> None:
-    cell(engine, "a", 20)
-    engine.container("of-others", "a")
+def test_what_is_in_use_is_kept_and_said(serve: Serve, home: Path) -> None:
+    serve([cell("a", 20)], [container("of-others", "a")])
     locked = folder(home / "home/venvs/cell-1a", 20, venv.COMPLETE)
     with FileLock(f"{locked}.lock"):
         done = steps(older_than=DAY)
@@ -217,46 +260,37 @@ def test_run_that_goes_on_keeps_its_folder(
     assert (on.exists(), over.exists()) == (True, False)
 
 
-def test_what_is_held_is_not_counted_as_gone(engine: PlayedEngine) -> None:
-    cell(engine, "held", 9, size=100)
-    engine.container("of-others", "held")
-    cell(engine, "free", 1, size=100)
+def test_what_is_held_is_not_counted_as_gone(serve: Serve) -> None:
+    serve([cell("held", 9, size=100), cell("free", 1, size=100)], [container("of-others", "held")])
     assert "image samcheck:free" in removed(keep_under=150)
 
 
-def test_old_images_take_no_younger_cache_with_them(engine: PlayedEngine) -> None:
-    cell(engine, "old", 15)
-    now = datetime.datetime.fromtimestamp(NOW, datetime.UTC).isoformat()
-    engine.record("of-a-failed-build", 3, STEP, LastUsedAt=now)
+def test_old_images_take_no_younger_cache_with_them(serve: Serve) -> None:
+    api = serve([cell("old", 15)], cache=[record("failed", 3, LastUsedAt=ago(0))])
     assert "image samcheck:old" in removed(older_than=14 * DAY)
-    assert {record["ID"] for record in engine.cache} == {"foreign", "of-a-failed-build"}
+    assert taken(api) == {"samcheck:old"}
 
 
-def test_a_container_that_came_in_between_keeps_its_image(
-    engine: PlayedEngine, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_container_that_came_in_between_keeps_its_image(serve: Serve) -> None:
     """The engine itself refuses; samcheck never insists."""
-    cell(engine, "a", 20)
-    look = engine_storage.look
-    monkeypatch.setattr(
-        engine_storage, "look", lambda client: [*look(client), engine.container("new", "a")][:-1]
-    )
+    api = serve([cell("a", 20)])
+    api.remove_image.side_effect = refusal("image is being used by a container")
     assert ("kept", "image samcheck:a: image is being used by a container") in steps(environments=True)
+    assert taken(api) == {"samcheck:a"}
 
 
-def test_a_name_of_somebody_else_stays(engine: PlayedEngine) -> None:
-    cell(engine, "a", 0).tags.append("mine:a")
+def test_a_name_of_somebody_else_stays(serve: Serve) -> None:
+    api = serve([cell("a", tags=" mine:a")])
     assert "image samcheck:a" in removed(environments=True)
-    assert next(image.tags for image in engine.present if image.id == "a") == ["mine:a"]
+    assert taken(api) == {"samcheck:a"}
 
 
-def test_old_engine_keeps_its_cache(engine: PlayedEngine) -> None:
+def test_old_engine_keeps_its_cache(serve: Serve) -> None:
     """It would take the filter for none, and prune everything."""
-    cell(engine, "a", 0)
-    engine.api_version = "1.40"
+    api = serve(cache=[record("old", 3)])
+    api.api_version = "1.40"
     assert any("too old to remove single records" in what for done, what in steps(environments=True))
-    assert not engine.prunes
-    assert {record["ID"] for record in engine.cache} == {"foreign", "a-cache"}
+    assert not api.prune_builds.called
 
 
 def test_half_removed_venv_does_not_look_whole(
@@ -285,29 +319,28 @@ def test_indexes_go_unless_somebody_asks_them(no_engine: None, home: Path) -> No
     assert not young.exists()
 
 
-def test_one_run_with_its_containers(engine: PlayedEngine, home: Path) -> None:
+def test_one_run_with_its_containers(serve: Serve, home: Path) -> None:
     one, other = folder(home / "runs/20260101-1", 0), folder(home / "runs/20260101-11", 0)
-    for id, where in (("mine", one), ("of-the-other", other)):
-        # Of before the machine was started anew: nobody can tell whose it was.
-        engine.container(id, "f1", kind="container", owner="another boot 1", work=f"{where}/cell/work")
-        engine.made[-1].status = "exited"
+    # Of before the machine was started anew: nobody can tell whose they were.
+    known = {"kind": "container", "owner": "another boot 1"}
+    mine = container("mine", "f1", "exited", work=f"{one}/cell/work", **known)
+    api = serve(containers=[mine, container("other", "f1", "exited", work=f"{other}/cell/work", **known)])
     assert removed(run="20260101-1") == {"container name-of-mine", "run 20260101-1"}
+    assert taken(api) == {"mine"}
     assert not one.exists()
     assert other.exists()
-    assert_others_are_there(engine)
 
 
 @pytest.mark.parametrize("id", ["", ".", "..", "../runs/1-1", "/", "1-2"])
-def test_no_such_run(no_engine: None, home: Path, id: str) -> None:
+def test_a_run_that_is_not_there_is_refused(no_engine: None, home: Path, id: str) -> None:
     run = folder(home / "runs/1-1", 0)
     with pytest.raises(BadInput, match=r"no such run in .*; the newest are 1-1"):
         steps(run=id)
     assert run.exists()
 
 
-def test_run_that_goes_on_is_not_removed(
-    engine: PlayedEngine, home: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_run_that_goes_on_is_not_removed(serve: Serve, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    serve()
     run = folder(home / "runs/1-17", 0)
     monkeypatch.setattr(orphans, "lives", lambda pid: pid == "17")
     with pytest.raises(BadInput, match="--run 1-17: it goes on: process 17; stop it first"):

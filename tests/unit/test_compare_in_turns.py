@@ -28,7 +28,7 @@ def sides(
 ) -> tuple[CellResult, CellResult]:
     """Base and new, with a benchmark for each of `factors`, by which the new one is slower."""
     drawn = random.Random(1)
-    found: list[list[CheckResult]] = [[], []]
+    measured: list[list[CheckResult]] = [[], []]
     for number, factor in enumerate(factors):
         series: list[list[Series]] = [[], []]
         for _ in range(pairs):
@@ -39,20 +39,20 @@ def sides(
                 series[side].append(Series({"wall_ms": times, "turn_ms": times}, TURNS, 3, "budget"))
         check = f"test_latency.py::test_encoder[tiny-{number}]"
         for side in range(2):
-            found[side].append(
+            measured[side].append(
                 CheckResult(
                     check, "latency", CheckOutcome.PASSED, "tiny", "fp32", "eager", series=series[side]
                 )
             )
     base, new = (
         replace(made.RESULT, checks=checks, environment=EnvironmentRecord("venv"), turns=word)
-        for checks, word in zip(found, words, strict=True)
+        for checks, word in zip(measured, words, strict=True)
     )
     return base, new
 
 
 def said(base: CellResult, new: CellResult) -> list[str]:
-    return [each.verdict for each in compare([base], [new], lambda _: {}).verdicts]
+    return [verdict.verdict for verdict in compare([base], [new], lambda _: {}).verdicts]
 
 
 @pytest.mark.parametrize(("factor", "word"), [(1.05, "regressed"), (0.95, "improved"), (1.0, "unchanged")])
@@ -81,8 +81,8 @@ def test_turns_that_only_one_side_took_are_left_out() -> None:
     base, new = sides([1.0])
     (check,) = new.checks
     shorter = [
-        replace(each, samples={**each.samples, "turn_ms": each.samples["turn_ms"][:5]})
-        for each in check.series
+        replace(series, samples={**series.samples, "turn_ms": series.samples["turn_ms"][:5]})
+        for series in check.series
     ]
     assert said(base, replace(new, checks=[replace(check, series=shorter)])) == ["unchanged"]
 
@@ -93,8 +93,10 @@ def test_false_alarms_are_as_rare_as_promised() -> None:
     alarms = 0
     for _ in range(300):
         ratios = [[drawn.gauss(0, 0.03) for _ in range(7)] for _ in range(9)]
-        pairs = [verdicts.MeasurePair("", *_measures(each), NOTHING_KNOWN, in_turns=True) for each in ratios]
-        words = {each.verdict for each in verdicts.decide(pairs)}
+        pairs = [
+            verdicts.MeasurePair("", *_measures(sizes), NOTHING_KNOWN, in_turns=True) for sizes in ratios
+        ]
+        words = {verdict.verdict for verdict in verdicts.decide(pairs)}
         alarms += bool(words & {"regressed", "improved"})
     assert alarms <= 9
 
@@ -102,6 +104,6 @@ def test_false_alarms_are_as_rare_as_promised() -> None:
 def _measures(ratios: list[float]) -> tuple[Measure, Measure]:
     key = Key("test_latency.py::test_encoder[tiny-fp32]", "wall_ms")
     base = tuple((1.0,) for _ in ratios)
-    new = tuple((1.0 + each,) for each in ratios)
+    new = tuple((1.0 + ratio,) for ratio in ratios)
     family = Family("latency", ratio=True, worse=1, margin=0.03)
     return Measure(key, family, (1.0,), turns=base), Measure(key, family, (1.0,), turns=new)

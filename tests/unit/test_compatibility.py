@@ -9,6 +9,7 @@ import pytest
 from samcheck.cells import Cell
 from samcheck.facts import compatibility
 from samcheck.facts.compatibility import Obstacle
+from samcheck.facts.schema import ObstacleKind
 from tests.unit.small_world import WORLD
 
 
@@ -110,7 +111,7 @@ def test_an_unknown_release_has_one_obstacle_whatever_else_is_asked_of_it() -> N
 
 
 def test_several_sources_stand_side_by_side() -> None:
-    assert str(Obstacle("a-rule", "soft", "It limps", ("one", "other"))) == (
+    assert str(Obstacle("a-rule", ObstacleKind.SOFT, "It limps", ("one", "other"))) == (
         "It limps (a-rule; source: one, other)"
     )
 

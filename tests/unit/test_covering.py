@@ -13,10 +13,11 @@ from samcheck import facts
 from samcheck.errors import BadInput
 from samcheck.facts import compatibility
 from samcheck.facts.compatibility import Constraint, Obstacle
+from samcheck.facts.schema import ObstacleKind
 from samcheck.matrix import covering, pair_coverage
 from samcheck.matrix.space import Pair, Space
 
-NO = Obstacle("some-rule", "install", "these two do not go together", ("somewhere",))
+NO = Obstacle("some-rule", ObstacleKind.INSTALL, "these two do not go together", ("somewhere",))
 
 
 def forbidding(axes: tuple[str, ...], rows: set[tuple[str, ...]]) -> Constraint:
@@ -31,13 +32,13 @@ def spaces(draw: st.DrawFn) -> Space:
     """Two to four axes with up to four values, and up to three constraints between two or three of them."""
     names = "abcd"[: draw(st.integers(2, 4))]
     axes = {name: tuple(f"{name}{at}" for at in range(draw(st.integers(1, 4)))) for name in names}
-    found = []
+    constraints = []
     for _ in range(draw(st.integers(0, 3))):
         count = draw(st.integers(2, min(3, len(names))))
         about = tuple(draw(st.permutations(list(names)))[:count])
         rows = list(product(*(axes[name] for name in about)))
-        found.append(forbidding(about, set(draw(st.lists(st.sampled_from(rows), max_size=8)))))
-    return Space(axes, tuple(found))
+        constraints.append(forbidding(about, set(draw(st.lists(st.sampled_from(rows), max_size=8)))))
+    return Space(axes, tuple(constraints))
 
 
 def possible(space: Space) -> list[dict[str, str]]:
@@ -46,7 +47,9 @@ def possible(space: Space) -> list[dict[str, str]]:
     return [
         row
         for row in rows
-        if not any(each.obstacle(*(row[axis] for axis in each.axes)) for each in space.constraints)
+        if not any(
+            constraint.obstacle(*(row[axis] for axis in constraint.axes)) for constraint in space.constraints
+        )
     ]
 
 
@@ -74,7 +77,7 @@ def test_each_once_covers_every_possible_value(space: Space) -> None:
 
 @settings(max_examples=100)
 @given(spaces())
-def test_all_is_all(space: Space) -> None:
+def test_the_strategy_all_takes_every_possible_cell(space: Space) -> None:
     key: Callable[[dict[str, str]], list[str]] = lambda row: list(row.values())  # noqa: E731
     assert sorted(covering.choose(space, "all"), key=key) == sorted(possible(space), key=key)
 
@@ -117,7 +120,7 @@ def real(python: str = "") -> Space:
     return Space(axes, compatibility.constraints(world))
 
 
-def test_a_million_combinations() -> None:
+def test_pairs_of_a_million_combinations_need_hardly_more_cells_than_the_bound() -> None:
     space = real()
     assert space.raw >= 10**6
     chosen = covering.choose(space, "pairwise")
@@ -130,7 +133,7 @@ def test_a_million_combinations() -> None:
     assert len(chosen) <= 1.3 * max(by_axes.values())
 
 
-def test_too_many_for_all() -> None:
+def test_the_strategy_all_is_refused_for_too_many() -> None:
     with pytest.raises(BadInput, match="take pairwise"):
         covering.choose(real(), "all")
 
@@ -140,7 +143,7 @@ def test_an_empty_axis_chooses_nothing() -> None:
     assert covering.choose(Space({}, ()), "pairwise") == []
 
 
-def test_ends() -> None:
+def test_the_strategy_ends_takes_the_ends_of_each_axis() -> None:
     axes = {"torch": ("3", "2", "1"), "cuda": ("new", "old"), "python": ("b", "a")}
     not_new = forbidding(("torch", "cuda"), {("1", "new"), ("3", "old")})
     chosen = covering.choose(Space(axes, (not_new,)), "ends")

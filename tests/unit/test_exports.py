@@ -64,7 +64,7 @@ def export(store: Path, name: str) -> bytes:
 
 @pytest.mark.parametrize("name", sorted(json_document.SHAPES))
 def test_the_published_schema_is_that_of_the_dataclasses(name: str) -> None:
-    published = (paths.CHECKOUT / "samcheck" / "schemas" / f"{name}.json").read_text()
+    published = (paths.ROOT / "samcheck" / "schemas" / f"{name}.json").read_text()
     assert json.loads(published) == json_document.schema(name), f"write it with `samcheck schema {name}`"
     assert json.loads(run("schema", name).stdout) == json.loads(published)
     jsonschema.Draft202012Validator.check_schema(json.loads(published))
@@ -74,15 +74,15 @@ def test_json_has_everything_and_fits_its_schema(store: Path) -> None:
     read = json.loads(export(store, "json"))
     schema = jsonschema.Draft202012Validator(json_document.schema("export"))
     schema.validate(read)
-    found, _ = results.load(store)
-    assert TypeAdapter(list[results.Stored]).validate_python(read["results"]) == found
+    loaded, _ = results.load(store)
+    assert TypeAdapter(list[results.Stored]).validate_python(read["results"]) == loaded
     read["results"][0]["result"]["checks"] = [{"check": "x", "group": "y", "outcome": "green"}]
     assert [error.validator for error in schema.iter_errors(read)] == ["enum"]
 
 
 def test_every_file_of_results_fits_its_schema(store: Path) -> None:
     schema = jsonschema.Draft202012Validator(json_document.schema("result"))
-    every = [*store.glob("*/*/*.json"), *(paths.CHECKOUT / "results").glob("*/*/*.json")]
+    every = [*store.glob("*/*/*.json"), *(paths.ROOT / "results").glob("*/*/*.json")]
     assert len(every) > 3
     for path in every:
         schema.validate(json.loads(path.read_bytes()))
@@ -100,15 +100,15 @@ def test_csv_has_a_row_for_each_check_and_one_for_a_cell_without(store: Path) ->
 def test_parquet_has_the_same_rows_with_types(store: Path) -> None:
     duckdb = pytest.importorskip("duckdb")
     (store / "x.parquet").write_bytes(export(store, "parquet"))
-    found = duckdb.sql(f"FROM '{store / 'x.parquet'}'")
-    kinds = dict(zip(found.columns, map(str, found.types), strict=True))
+    relation = duckdb.sql(f"FROM '{store / 'x.parquet'}'")
+    kinds = dict(zip(relation.columns, map(str, relation.types), strict=True))
     assert list(kinds) == list(COLUMNS)
     assert [kinds[name] for name in ("reason", "seconds", "metrics")] == [
         *("VARCHAR", "DOUBLE"),
         "MAP(VARCHAR, DOUBLE)",
     ]
-    wanted = [row for each in results.load(store)[0] for row in rows(each)]
-    assert [dict(zip(found.columns, row, strict=True)) for row in found.fetchall()] == wanted
+    wanted = [row for stored in results.load(store)[0] for row in rows(stored)]
+    assert [dict(zip(relation.columns, row, strict=True)) for row in relation.fetchall()] == wanted
 
 
 def test_parquet_of_many_batches_has_every_row_in_order(store: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -145,7 +145,7 @@ def test_junit_is_green_only_where_a_check_held(store: Path) -> None:
     assert kinds["passed"] == kinds["fixed"] == []
     assert "[some-defect]" in words["known"].result[0].message
     assert "because of fixed" in (words["fixed"].system_out or "")
-    bad = [each.outcome in ("failed", "crashed", "timed-out", "not-run") for each in hostile.RESULT.checks]
+    bad = [check.outcome in ("failed", "crashed", "timed-out", "not-run") for check in hostile.RESULT.checks]
     assert whole.failures + whole.errors == sum(bad) + 1
     assert whole.tests == len(hostile.RESULT.checks) + len(PASSED.checks) + 1
 
@@ -163,9 +163,9 @@ def test_annotations_name_each_reason_once(store: Path) -> None:
 
 def test_some_groups_that_held_are_no_cell_on_the_badge() -> None:
     part = replace(PASSED, groups=["latency"])
-    found = [PASSED, part, replace(part, outcome=CellOutcome.FAILED, reason="x")]
+    parts = [PASSED, part, replace(part, outcome=CellOutcome.FAILED, reason="x")]
     written = io.BytesIO()
-    badge.write((results.Stored("cpu", "none", each) for each in found), [], written)
+    badge.write((results.Stored("cpu", "none", result) for result in parts), [], written)
     assert b"1/2 cells passed" in written.getvalue()
 
 

@@ -15,6 +15,7 @@ from pydantic import ValidationError
 
 from samcheck import facts
 from samcheck.errors import BadInput
+from samcheck.facts.schema import ObstacleKind
 
 FACTS = facts.load()
 ROWS = [(name, row) for name in facts.TABLES for row in getattr(FACTS, name)]
@@ -52,7 +53,7 @@ def test_no_two_rows_are_about_the_same() -> None:
 
 
 @pytest.mark.parametrize(("release", "build"), BUILDS, ids=lambda row: getattr(row, "tag", None))
-def test_builds(release: facts.Release, build: facts.Build) -> None:
+def test_builds_are_consistent(release: facts.Release, build: facts.Build) -> None:
     assert build.tag == f"cu{build.cuda.replace('.', '')}"
     assert (build.index == "default") == (build == release.default_build)
     assert list(build.archs) == sorted(set(build.archs), key=Version)
@@ -65,12 +66,13 @@ def test_builds(release: facts.Release, build: facts.Build) -> None:
 
 
 @pytest.mark.parametrize("release", FACTS.releases, ids=lambda row: row.version)
-def test_releases(release: facts.Release) -> None:
+def test_releases_are_consistent(release: facts.Release) -> None:
     assert sum(build.index == "default" for build in release.builds) == 1
     assert release.default_build.status != "unverified"
     assert set(release.pythons) | set(release.torch_only) <= PYTHONS
     assert not set(release.pythons) & set(release.torch_only)
     assert release.numpy2 == (Version(release.version) >= Version("2.3"))
+    assert (release.platform == "manylinux_2_28") == (Version(release.version) >= Version("2.7"))
 
 
 def test_releases_stand_in_order_and_later_ones_never_have_an_older_torchvision() -> None:
@@ -80,7 +82,7 @@ def test_releases_stand_in_order_and_later_ones_never_have_an_older_torchvision(
     assert partners == sorted(partners)
 
 
-def test_toolkits_and_floors() -> None:
+def test_toolkits_and_driver_floors_agree() -> None:
     known = [row for row in FACTS.toolkits if row.driver]
     by_version = sorted(known, key=lambda row: Version(row.version))
     drivers = [Version(row.driver) for row in by_version]
@@ -103,7 +105,7 @@ def test_toolkit_of_a_minor_version() -> None:
     assert FACTS.toolkit("99.9") is None
 
 
-def test_branch_of_a_driver() -> None:
+def test_a_driver_belongs_to_a_branch() -> None:
     branch = FACTS.branch("535.104.05")
     assert branch is not None
     assert (branch.number, branch.cuda, branch.state) == (535, "12.2", "ended")
@@ -159,9 +161,9 @@ def test_every_gpu_has_an_architecture() -> None:
     ],
 )
 def test_gpu_by_the_name_that_a_driver_or_a_person_gives(said: str, name: str) -> None:
-    found = FACTS.gpu(said)
-    assert found is not None
-    assert found.name == name
+    gpu = FACTS.gpu(said)
+    assert gpu is not None
+    assert gpu.name == name
 
 
 @pytest.mark.parametrize("said", ["", "NVIDIA", "A10G", "V100S", "RTX 3080 Ti", "Quadro RTX 6000", "100"])
@@ -185,11 +187,11 @@ def test_decoration_and_case_do_not_matter(
 
 @given(st.text(max_size=60))
 def test_any_text_can_be_looked_up(text: str) -> None:
-    found = FACTS.gpu(text)
-    assert found is None or any(character.isalnum() for character in text)
+    gpu = FACTS.gpu(text)
+    assert gpu is None or any(character.isalnum() for character in text)
 
 
-def test_numpy_series() -> None:
+def test_numpy_series_are_consistent() -> None:
     for row in FACTS.numpy:
         assert row.newest.startswith(f"{row.series}.")
         assert set(row.pythons) <= PYTHONS
@@ -219,22 +221,24 @@ def test_rules_are_found_by_id() -> None:
         FACTS.rule("numpy3")
 
 
-def named_rules() -> set[tuple[str, str]]:
+def named_rules() -> set[tuple[str, ObstacleKind]]:
     """Rule and kind of every obstacle that the program can raise by itself."""
-    found = set()
+    rules = set()
     for module in ("compatibility", "gpu_support"):
         tree = ast.parse((facts.FOLDER / f"{module}.py").read_text(encoding="utf-8"))
         for node in ast.walk(tree):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Obstacle":
-                words = [str(word.value) for word in node.args[:2] if isinstance(word, ast.Constant)]
-                found.add((words[0], words[1]))
-    return found
+                rule, kind = node.args[:2]
+                assert isinstance(rule, ast.Constant)
+                assert isinstance(kind, ast.Attribute)
+                rules.add((str(rule.value), ObstacleKind[kind.attr]))
+    return rules
 
 
 def test_every_rule_that_the_program_names_is_among_the_facts() -> None:
     """And has the kind it is used with, or is softened."""
     for rule, kind in named_rules():
-        assert kind in (FACTS.rule(rule).kind, "soft", "doubt"), rule
+        assert kind in (FACTS.rule(rule).kind, ObstacleKind.SOFT, ObstacleKind.DOUBT), rule
 
 
 def test_rules_say_whether_they_are_checked() -> None:

@@ -18,9 +18,12 @@ from samcheck.errors import BadInput
 from samcheck.matrix import fanout
 from samcheck.matrix.fanout import buildkite, github, gitlab
 from samcheck.matrix.fanout.pipeline import BOOTSTRAP, FOLDERS, MERGE, Job, Pipeline, command
+from samcheck.matrix.starter import CiEngine
 
 CHECKOUT = Path(__file__).resolve().parents[2]
-EXAMPLES = CHECKOUT / "examples" / "ci"
+EXAMPLES = {
+    engine: CHECKOUT / "examples" / engine / engine.workflow for engine in CiEngine if engine.workflow
+}
 SCHEMAS = {"github": "github-workflows", "gitlab": "gitlab-ci", "buildkite": "buildkite"}
 
 MINUTES = {"torch2.15.0-cu132-py3.13": 9.0, "torch2.4.1-cu121-py3.11": 40.0, "torch2.0.1-cpu-py3.9": 3.5}
@@ -45,7 +48,7 @@ def validate(engine: str, document: Any) -> None:
 
 def workflow(matrix: str) -> dict[Any, Any]:
     """The example workflow of GitHub with a matrix in the place of the plan's."""
-    text = (EXAMPLES / "github.yml").read_text(encoding="utf-8")
+    text = EXAMPLES[CiEngine.GITHUB].read_text(encoding="utf-8")
     inline = text.replace("${{ fromJSON(needs.plan.outputs.matrix) }}", matrix)
     assert inline != text
     return load(inline)
@@ -71,7 +74,7 @@ def commands(engine: str, pipeline: Pipeline) -> list[str]:
 
 def test_every_format_has_its_example() -> None:
     assert set(fanout.FORMATS) == set(SCHEMAS)
-    assert {path.name for path in EXAMPLES.iterdir()} == {"github.yml", "gitlab-ci.yml", "buildkite.yml"}
+    assert set(EXAMPLES) == set(SCHEMAS)
 
 
 @pytest.mark.parametrize("pipeline", [PIPELINE, many(1), many(51), many(256)], ids=["3", "1", "51", "256"])
@@ -84,12 +87,9 @@ def test_the_matrix_for_github_fits_the_published_schema() -> None:
     validate("github", workflow(github.render(PIPELINE)))
 
 
-@pytest.mark.parametrize(
-    ("engine", "name"),
-    [("github", "github.yml"), ("gitlab", "gitlab-ci.yml"), ("buildkite", "buildkite.yml")],
-)
-def test_examples_fit_the_published_schema(engine: str, name: str) -> None:
-    validate(engine, load((EXAMPLES / name).read_text(encoding="utf-8")))
+@pytest.mark.parametrize("engine", EXAMPLES)
+def test_examples_fit_the_published_schema(engine: CiEngine) -> None:
+    validate(engine, load(EXAMPLES[engine].read_text(encoding="utf-8")))
 
 
 @pytest.mark.parametrize(
@@ -125,7 +125,7 @@ def test_github_gets_one_line() -> None:
 
 
 def test_the_example_uses_no_key_that_the_matrix_lacks() -> None:
-    text = (EXAMPLES / "github.yml").read_text(encoding="utf-8")
+    text = EXAMPLES[CiEngine.GITHUB].read_text(encoding="utf-8")
     entry = json.loads(github.render(PIPELINE))["include"][0]
     assert set(re.findall(r"matrix\.(\w+)", text)) <= set(entry)
 
@@ -180,13 +180,13 @@ def test_the_command_is_the_one_of_the_readme() -> None:
         assert commands(engine, PIPELINE)[1] == expected
 
 
-@pytest.mark.parametrize("name", ["github.yml", "gitlab-ci.yml", "buildkite.yml"])
-def test_the_examples_use_it_too(name: str) -> None:
-    text = (EXAMPLES / name).read_text(encoding="utf-8")
+@pytest.mark.parametrize("engine", EXAMPLES)
+def test_the_examples_use_it_too(engine: CiEngine) -> None:
+    text = EXAMPLES[engine].read_text(encoding="utf-8")
     started = [line for line in text.splitlines() if "nox" in line]
     assert started
     assert all(BOOTSTRAP in line for line in started)
-    if name == "github.yml":
+    if engine is CiEngine.GITHUB:
         assert MERGE in text
 
 

@@ -86,7 +86,7 @@ def test_baseline_must_be_green() -> None:
     assert verdict.not_green(attempt(5), 9.0)
 
 
-def test_selection() -> None:
+def test_faults_are_selected_by_kind_or_id() -> None:
     assert {fault.kind for fault in select(["precision"])} == {"precision"}
     assert len(select(["normalisation-*"])) >= 3
     assert len(select([])) == len(FAULTS) >= 45
@@ -103,7 +103,7 @@ def test_every_fault_says_what_it_is(fault: Fault) -> None:
 
 def test_suite_knows_of_no_fault() -> None:
     for folder in ("samcheck", "tests/suite"):
-        for path in (paths.CHECKOUT / folder).rglob("*.py"):
+        for path in (paths.ROOT / folder).rglob("*.py"):
             text = path.read_text(encoding="utf-8")
             assert not any(word in text for word in ("tests.faults", "tests/faults", seed.VARIABLE)), path
 
@@ -178,7 +178,7 @@ def test_table_counts_what_was_missed() -> None:
     late = outcome("two", fast=Verdict(False), full=Verdict(True, "test_z", "failed", "late"))
     missed = outcome("three", kind="memory", fast=Verdict(False, reason="1 from passed to skipped"))
     unseeded = outcome("four", not_seeded="changes nothing")
-    every = {each.id: each for each in (caught, late, missed, unseeded)}
+    every = {fault.id: fault for fault in (caught, late, missed, unseeded)}
     report = Report(FACTS, "code", "2026-01-01", {"passed": 3}, every, [CleanRun(1, 1, 1, (), 10.0)])
     text = table.markdown(report)
     assert "fast tier: 1 of 3 faults caught (33%)" in text
@@ -209,13 +209,17 @@ def test_telling_modules_come_first() -> None:
     assert runs.modules(shuffle=3) != runs.modules()
 
 
-def test_modules_of_some_groups() -> None:
+def test_modules_of_chosen_groups_run_alone() -> None:
     names = [Path(name).stem for name in runs.modules(groups=("memory", "leaks"))]
     assert names == ["test_keeping", "test_memory", "test_leaks"]
 
 
-def test_clean_runs_differ() -> None:
+def test_clean_runs_differ_in_threads_order_and_hashes() -> None:
     settings = runs.clean_settings(4, cpus=2)
     assert {setting.threads for setting in settings} == {1, 2}
-    assert len({setting.hash_seed for setting in settings}) == len({each.shuffle for each in settings}) == 4
+    assert (
+        len({setting.hash_seed for setting in settings})
+        == len({setting.shuffle for setting in settings})
+        == 4
+    )
     assert {setting.fault for setting in settings} == {seed.CONTROL}

@@ -87,11 +87,11 @@ def test_results_with_something_else_among_them(intruder: str, tmp_path: Path) -
     with within():
         text = report.write(tmp_path).read_text()
         merged = merge.merge([tmp_path], tmp_path / "merged")
-        found, problems = results.load(tmp_path)
+        rows, problems = results.load(tmp_path)
     assert "other.json: " in text
     assert made.RESULT.cell.id in text
-    assert len(merged.taken) == len(found) == len(problems) == 1
-    assert any("other.json: " in each for each in merged.problems)
+    assert len(merged.taken) == len(rows) == len(problems) == 1
+    assert any("other.json: " in problem for problem in merged.problems)
 
 
 @each_intruder
@@ -180,7 +180,7 @@ def test_a_matrix_that_is_no_file(path: str) -> None:
 @pytest.mark.parametrize(
     "content", [b"\xff", b"[" * 10**6, b"1" * 5000, b'{"a": NaN', b"", "[]".encode("utf-16")]
 )
-def test_json_that_cannot_be(content: bytes) -> None:
+def test_json_that_cannot_be_is_refused(content: bytes) -> None:
     with pytest.raises(ValueError, match=r"^") as refused:
         files.parsed_json(content if content[:2] != b"\xff\xfe" else b"\0" + content)
     assert "set_int_max" not in str(refused.value)
@@ -221,7 +221,7 @@ def test_a_name_as_long_as_names_may_be(tmp_path: Path) -> None:
     assert path.read_bytes() == b"x"
 
 
-def test_no_home(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_user_without_a_home_is_told_what_to_set(monkeypatch: pytest.MonkeyPatch) -> None:
     """A user without $HOME and without a line in /etc/passwd."""
     monkeypatch.delenv("HOME", raising=False)
     monkeypatch.setattr(os.path, "expanduser", lambda path: path)

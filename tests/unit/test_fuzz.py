@@ -19,7 +19,7 @@ each_target = pytest.mark.parametrize("name", TARGETS)
 
 
 @pytest.mark.parametrize(("name", "number"), SEEDS)
-def test_seeds(name: str, number: int) -> None:
+def test_every_seed_is_taken(name: str, number: int) -> None:
     with within():
         TARGETS[name].take(TARGETS[name].seeds[number])
 
@@ -27,7 +27,7 @@ def test_seeds(name: str, number: int) -> None:
 @each_target
 @settings(suppress_health_check=[HealthCheck.too_slow], max_examples=200)
 @given(st.data())
-def test_mutations(name: str, data: st.DataObject) -> None:
+def test_mutations_of_seeds_are_taken(name: str, data: st.DataObject) -> None:
     target = TARGETS[name]
     chance = Random(data.draw(st.integers(0, 2**32)))
     content = chance.choice(target.seeds)
@@ -39,11 +39,11 @@ def test_mutations(name: str, data: st.DataObject) -> None:
 
 @each_target
 @given(st.binary(max_size=2000))
-def test_any_bytes(name: str, content: bytes) -> None:
+def test_any_bytes_are_taken(name: str, content: bytes) -> None:
     TARGETS[name].take(content)
 
 
 @each_target
 @given(st.text(max_size=2000))
-def test_any_text(name: str, text: str) -> None:
+def test_any_text_is_taken(name: str, text: str) -> None:
     TARGETS[name].take(text.encode("utf-8", "surrogatepass"))

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from samcheck.cells import Cell
 from samcheck.environments import Ended
 from samcheck.facts.requirements import NOTHING
-from samcheck.guest.record import CheckOutcome, CheckResult, Fingerprint
+from samcheck.guest.record import CheckOutcome, CheckResult, Fingerprint, Series
 from samcheck.run import judge, records
 from samcheck.run.intake import Intake
 from samcheck.run.records import Attempt
@@ -48,8 +48,8 @@ def attempt(*events: object, ended: Ended | None = Ended(0)) -> Attempt:  # noqa
 
 
 def outcomes(seen: Attempt) -> list[str]:
-    found = {each.check: each.outcome for each in records.verdicts([seen], 60.0)}
-    return [found[check.check] for check in CHECKS]
+    by_check = {check.check: check.outcome for check in records.verdicts([seen], 60.0)}
+    return [by_check[check.check] for check in CHECKS]
 
 
 def test_what_is_in_order_is_believed() -> None:
@@ -164,10 +164,10 @@ def test_whatever_is_said_the_record_reads_back_as_it_was_believed(lines: list[b
     assert again == intake.journal
     assert not again.torn
     seen = Attempt(again, Ended(0), 1.0, "")
-    found = {each.check: each.outcome for each in records.verdicts([seen], 60.0) if "::" in each.check}
-    assert set(found) == {A, B, C}
+    by_check = {check.check: check.outcome for check in records.verdicts([seen], 60.0) if "::" in check.check}
+    assert set(by_check) == {A, B, C}
     said = [json.loads(line) for line in record.splitlines()]
-    for check, outcome in found.items():
+    for check, outcome in by_check.items():
         if outcome == "passed":
             assert started(check).items() <= next(e for e in said if e.get("check") == check).items()
 
@@ -214,3 +214,227 @@ def test_what_is_no_version_is_told_in_short(torch: str) -> None:
     assert "not a version" in told
     assert told.isprintable()
     assert len(told) < 500
+
+
+class Clock:
+    """A clock that is set by hand."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.now = 1000.0
+        monkeypatch.setattr("time.monotonic", lambda: self.now)
+
+
+def take(intake: Intake, event: object) -> list[dict[str, Any]]:
+    """What is recorded of one line of the guest's."""
+    return [json.loads(line) for line in intake.take(json.dumps(event).encode()).splitlines()]
+
+
+def last_words(*events: object, check: str = A) -> tuple[str, str]:
+    """Outcome and reason of a check behind these events."""
+    result = attempt(COLLECTED, *events).journal.finished[check]
+    return result.outcome.value, result.reason
+
+
+TWICE = "it was reported twice, so that one of the reports is not pytest's: another check wrote it"
+
+
+@pytest.mark.parametrize(
+    ("events", "expected"),
+    [
+        ([started(A), started(B)], ("crashed", "the guest went on without reporting its end")),
+        ([started(A), finished(A, "splendid")], ("failed", "what the guest reported of it is not a result")),
+        (
+            [started(A), finished(B), finished(A)],
+            ("failed", "it reported the end of another check, test_a.py::test_b"),
+        ),
+        ([*ran(A), started(B), finished(A)], ("failed", TWICE)),
+        ([*ran(A), started(A)], ("failed", TWICE)),
+        # Also behind the end of the suite.
+        ([*ran(A), ENDED, started(A)], ("failed", TWICE)),
+        ([*ran(A), ENDED, finished(A)], ("failed", TWICE)),
+        ([*ran(A), ENDED], ("passed", "")),
+    ],
+)
+def test_what_a_guest_did_wrong_is_said_of_the_check(events: list[object], expected: tuple[str, str]) -> None:
+    assert last_words(*events) == expected
+
+
+def test_each_event_is_recorded_with_its_number_and_the_hosts_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = Clock(monkeypatch)
+    intake = Intake()
+    clock.now += 2.34567
+    (collected,) = take(intake, {**COLLECTED, "n": 7, "at": -3})
+    assert (collected["n"], collected["at"]) == (0, 2.346)
+    clock.now += 1
+    assert take(intake, started(A)) == [{**started(A), "n": 1, "at": 3.346}]
+
+
+def test_a_line_that_makes_two_events_is_two_lines_of_the_record() -> None:
+    intake = Intake()
+    for event in (COLLECTED, *ran(A)):
+        take(intake, event)
+    failed, again = take(intake, started(A))
+    assert (failed["event"], failed["result"]["outcome"]) == ("finished", "failed")
+    assert again["event"] == "started"
+
+
+def test_a_check_that_was_reported_twice_fails_once() -> None:
+    intake = Intake()
+    for event in (COLLECTED, *ran(A), finished(A)):
+        take(intake, event)
+    assert take(intake, finished(A)) == []
+
+
+@pytest.mark.parametrize(
+    ("said", "seconds"),
+    [(0.98765432, 0.9877), (1.0, 1.0), (99.0, 1.235), (-1.0, 0.0)],
+)
+def test_a_check_took_what_it_says_or_as_long_as_it_was_seen_to_run(
+    monkeypatch: pytest.MonkeyPatch, said: float, seconds: float
+) -> None:
+    clock = Clock(monkeypatch)
+    intake = Intake()
+    clock.now += 50.0
+    take(intake, COLLECTED)
+    take(intake, started(A))
+    clock.now += 1.23456
+    take(intake, finished(A, seconds=said))
+    assert intake.journal.finished[A].seconds == seconds
+
+
+def test_what_is_collected_while_a_check_runs_ends_it_and_all_belief() -> None:
+    """Pytest collects before it runs anything; what does so later is the check."""
+    new = {"event": "collected", "checks": [asdict(replace(CHECKS[0], check="test_a.py::test_new"))]}
+    seen = attempt(COLLECTED, *ran(A), started(B), new, *ran(C), ENDED, ended=None)
+    assert seen.journal.exit_status is None
+    assert (seen.journal.finished[B].outcome, seen.journal.finished[B].reason) == (
+        CheckOutcome.CRASHED,
+        "it reported a collection, as pytest does",
+    )
+    assert outcomes(seen) == ["passed", "crashed", "not-run"]
+
+
+def test_a_later_collection_adds_to_an_earlier_one() -> None:
+    parts = [{"event": "collected", "checks": [asdict(check)]} for check in CHECKS]
+    seen = attempt(*parts, *ran(A, B, C), ENDED)
+    assert seen.complete
+    assert list(seen.journal.collected) == [A, B, C]
+
+
+def test_a_suite_that_collects_nothing_says_so() -> None:
+    intake = Intake()
+    (event,) = take(intake, {"event": "collected", "checks": []})
+    assert event["checks"] == []
+    assert take(intake, {"event": "collected", "checks": "all"}) == []
+
+
+def test_of_a_collected_check_its_place_in_the_suite_is_kept_and_nothing_else() -> None:
+    whole = replace(CHECKS[0], precision="fp16", backend="eager")
+    chatty = replace(whole, reason="x", details="y", seconds=3.0, metrics={"a": 1.0}, settings={"b": "c"})
+    journal = attempt({"event": "collected", "checks": [asdict(chatty)]}, *ran(A)).journal
+    assert journal.collected == {A: whole}
+    assert replace(journal.finished[A], seconds=0.0) == replace(whole, outcome=CheckOutcome.PASSED)
+
+
+@pytest.mark.parametrize("name", ["a\nb", "a\rb"])
+def test_a_check_whose_name_breaks_a_line_is_not_collected(name: str) -> None:
+    event = {"event": "collected", "checks": [asdict(replace(CHECKS[0], check=name)), asdict(CHECKS[1])]}
+    assert list(attempt(event).journal.collected) == [B]
+
+
+SERIES = asdict(Series({"wall_ms": [1.0], "turn_ms": []}, 1, 0, "steady"))
+
+
+@pytest.mark.parametrize(
+    ("fields", "outcome"),
+    [
+        ({}, "passed"),
+        ({"metrics": {"a": 9e99, "b": -9e99}}, "passed"),
+        ({"metrics": {"a": 1e100}}, "failed"),
+        ({"metrics": {"a": -1e200}}, "failed"),
+        ({"series": [SERIES]}, "passed"),
+        ({"series": [SERIES, {**SERIES, "samples": {}}]}, "failed"),
+        ({"series": [{**SERIES, "samples": {"wall_ms": []}}]}, "failed"),
+        ({"series": [{**SERIES, "samples": {"cuda_ms": [1.0]}}]}, "failed"),
+        ({"series": [{**SERIES, "samples": {"wall_ms": [1.0, 1e100]}}]}, "failed"),
+        ({"series": [{**SERIES, "samples": {"wall_ms": [1.0], "cuda_ms": [1e100]}}]}, "failed"),
+        ({"series": [{**SERIES, "readings": {"pid": 1e100}}]}, "failed"),
+        ({"metrics": {"a": 1e100}, "series": [SERIES]}, "failed"),
+    ],
+)
+def test_a_result_that_cannot_be_reckoned_with_is_none(fields: dict[str, Any], outcome: str) -> None:
+    assert last_words(started(A), finished(A, **fields))[0] == outcome
+
+
+@pytest.mark.parametrize("status", [True, -1, 6, "0", 0.0, None, [0]])
+def test_a_status_that_pytest_does_not_have_ends_nothing(status: object) -> None:
+    assert attempt(COLLECTED, {**ENDED, "exit_status": status}).journal.exit_status is None
+
+
+@pytest.mark.parametrize("line", [b"", b"null", b"[]", b"3", b'"ended"', b"{}", b"[" * 100_000, b"\xff"])
+def test_a_line_that_is_no_event_is_not_recorded(line: bytes) -> None:
+    assert Intake().take(line) == b""
+
+
+def importing(module: object) -> dict[str, object]:
+    return {"event": "importing", "module": module}
+
+
+def test_a_module_is_imported_before_anything_is_collected() -> None:
+    assert attempt(importing("test_dtype.py")).journal.importing == "test_dtype.py"
+    assert attempt(COLLECTED, importing("test_dtype.py")).journal.importing == ""
+    long = "test_" + "x" * 2000
+    assert attempt(importing(long)).journal.importing == long[:1000]
+
+
+@pytest.mark.parametrize("module", [3, None, ["test_a.py"], "", "test_.py", "test_\x1b[2J.py"])
+def test_what_is_no_name_of_a_module_is_not_imported(module: object) -> None:
+    assert Intake().take(json.dumps(importing(module)).encode()) == b""
+
+
+def not_collected(**fields: object) -> CheckResult:
+    event = {"event": "not-collected", "module": "test_dtype.py", "reason": NMS, "details": "a traceback"}
+    (broken,) = attempt({**event, **fields}).journal.broken
+    return broken
+
+
+NMS = "operator torchvision::nms does not exist"
+
+
+def test_a_module_that_cannot_be_imported_fails_under_its_name() -> None:
+    assert not_collected() == CheckResult(
+        "test_dtype.py",
+        "dtype",
+        CheckOutcome.FAILED,
+        reason=f"the module cannot be imported: {NMS}",
+        details="a traceback",
+    )
+
+
+@pytest.mark.parametrize(("said", "group"), [("quality", "quality"), ("splendid", "dtype"), (3, "dtype")])
+def test_a_module_has_a_group_that_there_is(said: object, group: str) -> None:
+    assert not_collected(group=said).group == group
+
+
+def test_of_what_a_guest_says_of_a_module_the_beginning_is_kept() -> None:
+    broken = not_collected(module="x" * 5000, reason="y" * 5000, details="z" * 5000)
+    assert broken.check == "x" * 1000
+    assert broken.reason == "the module cannot be imported: " + "y" * 1000
+    assert broken.details == "z" * 4000
+
+
+def test_texts_of_a_guest_can_be_written_as_utf_8() -> None:
+    """JSON can hold half a character, and anything in the place of a text."""
+    broken = not_collected(reason="caf\udce9", details=3)
+    assert (broken.reason, broken.details) == ("the module cannot be imported: caf?", "")
+
+
+@pytest.mark.parametrize("module", [3, None, "", "test_.py"])
+def test_what_is_no_module_is_not_one_that_cannot_be_imported(module: object) -> None:
+    assert attempt({"event": "not-collected", "module": module, "reason": ""}).journal.broken == []
+
+
+def test_weights_are_described_by_texts_and_before_the_end() -> None:
+    said = {"event": "weights", "variant": "tiny", "description": "random"}
+    assert attempt({**said, "variant": 3}, {**said, "description": None}).journal.weights == {}
+    assert attempt(COLLECTED, ENDED, said).journal.weights == {}

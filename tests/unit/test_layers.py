@@ -131,8 +131,8 @@ def test_noxfile_loads_with_what_its_script_block_names() -> None:
         for name in imports(path):
             parts = name.split(".")
             whole = (CHECKOUT / Path(*parts[:count]) for count in (2, 3))
-            own = [each for path in whole for each in (path.with_suffix(".py"), path / "__init__.py")]
-            todo += [each for each in own if each.exists() and each not in seen]
+            own = [file for path in whole for file in (path.with_suffix(".py"), path / "__init__.py")]
+            todo += [file for file in own if file.exists() and file not in seen]
 
 
 def shared(names: Iterable[tuple[str, Path]]) -> dict[str, list[str]]:

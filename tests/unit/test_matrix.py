@@ -47,7 +47,7 @@ def test_shipped_matrices_are_valid() -> None:
         (Machine(gpus=(GpuDevice("NVIDIA B200", "10.0"),), driver="580.95.05"), "cu121"),
     ],
 )
-def test_auto_build(tmp_path: Path, machine: Machine, expected: str) -> None:
+def test_without_a_build_the_machine_decides(tmp_path: Path, machine: Machine, expected: str) -> None:
     assert ids(plan(tmp_path, CELL, machine)) == [f"torch2.4.1-{expected}-py3.11"]
 
 
@@ -61,7 +61,7 @@ def test_auto_build(tmp_path: Path, machine: Machine, expected: str) -> None:
         ([], "8.0", False),
     ],
 )
-def test_has_code_for(archs: list[str], capability: str, runs: bool) -> None:
+def test_which_capabilities_code_runs_on(archs: list[str], capability: str, runs: bool) -> None:
     assert has_code_for(archs, capability) is runs
 
 
@@ -104,17 +104,17 @@ def test_hostile_values_are_refused(tmp_path: Path, value: str) -> None:
 @pytest.mark.parametrize(
     "text", ["not toml [", CELL + 'torch = "2.4.1"\n', "", "cell = 3", "x = " + "[" * 5000, 'a = "\x00"']
 )
-def test_malformed_files(tmp_path: Path, text: str) -> None:
+def test_a_malformed_file_is_refused_by_its_name(tmp_path: Path, text: str) -> None:
     with pytest.raises(BadInput, match=r"some\.toml"):
         plan(tmp_path, text)
 
 
-def test_missing_file(tmp_path: Path) -> None:
+def test_a_missing_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="cannot be read: No such file"):
         matrix.plan(tmp_path / "absent.toml", FACTS, BARE)
 
 
-def test_duplicates(tmp_path: Path) -> None:
+def test_a_cell_that_is_there_twice_is_refused(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match=r"more than once: torch2\.4\.1-cu121-py3\.11"):
         plan(tmp_path, CELL + CELL)
 
@@ -126,7 +126,7 @@ def test_exclusion_keeps_its_reason(tmp_path: Path) -> None:
     assert whole.left_out == (matrix.LeftOut("torch2.0.1-cu117-py3.9", "too old"),)
 
 
-def test_selection(tmp_path: Path) -> None:
+def test_cells_are_selected_by_patterns_with_a_hint_where_none_fits(tmp_path: Path) -> None:
     whole = plan(tmp_path, CELL + '[[cell]]\ntorch = "2.0.1"\npython = "3.9"\n')
     assert ids(matrix.select(whole, ["torch2.4*"])) == ["torch2.4.1-cu121-py3.11"]
     assert matrix.select(whole, []).cells == whole.cells

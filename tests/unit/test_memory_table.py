@@ -24,9 +24,9 @@ def peaks(variant: str, precision: str, **metrics: float) -> CheckResult:
 ENCODE = {"encode_allocated_mib": 78.2, "encode_held_mib": 79.7, "encode_counted_mib": 80.2}
 
 
-def written(tmp_path: Path, *found: CellResult) -> str:
-    for each in found:
-        results.store(tmp_path, each, "machine")
+def written(tmp_path: Path, *cell_results: CellResult) -> str:
+    for result in cell_results:
+        results.store(tmp_path, result, "machine")
     report.write(tmp_path)
     path = tmp_path / report.MEMORY
     return path.read_text() if path.exists() else ""
@@ -47,7 +47,7 @@ def test_without_peaks_there_is_no_table(tmp_path: Path) -> None:
 
 
 def test_other_backends_have_a_table_of_their_own(tmp_path: Path) -> None:
-    found = CheckResult(
+    elsewhere = CheckResult(
         "test_peaks.py::test_encoding_elsewhere[tiny-onnxruntime]",
         "peaks",
         CheckOutcome.PASSED,
@@ -55,7 +55,7 @@ def test_other_backends_have_a_table_of_their_own(tmp_path: Path) -> None:
         backend="onnxruntime",
         metrics={"encode_held_mib": 12.58, "encode_plain_mib": 5.86},
     )
-    text = written(tmp_path, result(found))
+    text = written(tmp_path, result(elsewhere))
     assert [line for line in text.splitlines() if line.startswith("| `torch")] == [
         f"| `{made.RESULT.cell.id}` | tiny | onnxruntime | 13 | 6 | 2.15 |"
     ]

@@ -171,7 +171,7 @@ def test_results_may_be_one_of_the_folders(tmp_path: Path) -> None:
 
 
 def test_the_results_of_this_repository_can_be_merged(tmp_path: Path) -> None:
-    merged = merge.merge([paths.CHECKOUT / "results"], tmp_path)
+    merged = merge.merge([paths.ROOT / "results"], tmp_path)
     assert merged.taken
     assert not merged.problems
 
@@ -203,8 +203,8 @@ def test_neither_order_nor_repetition_matters(folders: list[list[CellResult]], c
         assert merge.merge(shards, root / "second") == first
         joined = contents(root / "first")
         assert contents(root / "second") == joined
-        for each in shards:  # one after the other is the same as all at once
-            merge.merge([each], root / "third")
+        for folder in shards:  # one after the other is the same as all at once
+            merge.merge([folder], root / "third")
         assert contents(root / "third") == joined
         again = merge.merge(shards, root / "first")
         assert (again.taken, again.replaced, again.kept) == ((), (), first.taken)
@@ -221,7 +221,7 @@ def test_a_corrupt_file_loses_nothing_else(
         shards = [shard(root / f"shard-{index}", *rows) for index, rows in enumerate(folders)]
         merge.merge(shards, root / "whole")
         victim = data.draw(
-            st.sampled_from([path for each in shards for path in sorted(each.rglob("*.json"))])
+            st.sampled_from([path for folder in shards for path in sorted(folder.rglob("*.json"))])
         )
         victim.write_bytes(junk)
         merged = merge.merge(shards, root / "torn")
@@ -235,7 +235,7 @@ def test_a_corrupt_file_loses_nothing_else(
 
 
 def run(*arguments: object) -> Result:
-    return CliRunner().invoke(merge_command, [str(each) for each in arguments])
+    return CliRunner().invoke(merge_command, [str(argument) for argument in arguments])
 
 
 def test_the_command_says_what_it_did_and_writes_the_table(tmp_path: Path) -> None:
@@ -313,7 +313,7 @@ def test_a_torn_note_of_what_was_left_out_is_a_problem(tmp_path: Path) -> None:
     assert "is not what a run writes" in run(one, two, "--results", tmp_path / "results").stderr
 
 
-def test_exit_codes(tmp_path: Path) -> None:
+def test_exit_codes_tell_failures_from_bad_files(tmp_path: Path) -> None:
     passed = shard(tmp_path / "shard-1", RESULT)
     failed = shard(
         tmp_path / "shard-2", replace(RESULT, cell=OTHER, outcome=CellOutcome.BUILD_FAILED, reason="no wheel")

@@ -35,7 +35,7 @@ def test_resampling_keeps_constants_and_averages_neighbours(old: int, new: int) 
     assert np.allclose(layers.resampling(old, old), np.eye(old))
 
 
-def test_doubling_by_resampling() -> None:
+def test_resampling_to_twice_the_size_interpolates() -> None:
     assert (layers.resampling(2, 4) @ [0.0, 4.0]).tolist() == [0.0, 1.0, 3.0, 4.0]
 
 
@@ -75,9 +75,9 @@ TRUTH = prediction(np.where(np.arange(192).reshape(3, 8, 8) % 8 < 4, -5.0, 5.0),
         (prediction(TRUTH.logits[::-1].swapaxes(1, 2), [0.5, 0.9, 0.7]), "masks disagree"),
     ],
 )
-def test_problems_are_told(found: Prediction, problem: str) -> None:
+def test_each_kind_of_deviation_is_told(predicted: Prediction, problem: str) -> None:
     tolerance = TOLERANCES["fp32"]
-    text = tolerances.deviation(found, TRUTH, tolerance).problems(tolerance)
+    text = tolerances.deviation(predicted, TRUTH, tolerance).problems(tolerance)
     assert problem in text if problem else not text
 
 
@@ -121,7 +121,7 @@ def test_a_damaged_file_is_computed_again(cache: Path, damage: str) -> None:
     assert store.features("a", pixels, lambda: np.arange(100.0) + 1)[0] == 1.0
 
 
-def test_old_files_go(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_the_newest_files_are_kept(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(store, "KEPT", 2)
     for index in range(4):
         store.features(str(index), np.zeros((1, 1, 3), np.uint8), lambda: np.ones(1))

@@ -44,8 +44,8 @@ def unpacked(block: str) -> list[Any]:
     return [json.loads(line) for line in text.splitlines()]
 
 
-def packed(*found: CellResult, room: int = page_data.LARGEST_BYTES) -> page_data.Packed:
-    return page_data.pack([Stored("cpu-x", "none", each) for each in found], {}, room)
+def packed(*cell_results: CellResult, room: int = page_data.LARGEST_BYTES) -> page_data.Packed:
+    return page_data.pack([Stored("cpu-x", "none", result) for result in cell_results], {}, room)
 
 
 def test_every_check_is_found_again() -> None:
@@ -54,7 +54,10 @@ def test_every_check_is_found_again() -> None:
     named = dict(zip(tables["fields"], cell, strict=True))
     assert (named["device"], named["torch"], named["outcome"]) == ("cpu-x", "2.4.1", "passed")
     definitions = [tables["definitions"][at] for at in tables["layouts"][named["layout"]]]
-    assert [each[0] for each in definitions] == ["test_a.py::test_one", "test_b.py::test_two[tiny]"]
+    assert [definition[0] for definition in definitions] == [
+        "test_a.py::test_one",
+        "test_b.py::test_two[tiny]",
+    ]
     assert [tables["whys"][at] for at in named["whys"]] == [["passed", "", ""], ["known", "an-id", "so"]]
     numbers, shapes = unpacked(blocks["numbers"])
     assert [shapes["shapes"][at] for at in numbers["shape"]] == [["ms", "bad"], []]
@@ -73,7 +76,7 @@ def test_what_results_share_is_there_once() -> None:
 
 
 def test_samples_keep_their_ends() -> None:
-    series = Series({"wall_ms": [float(each) for each in range(1000, 0, -1)]}, 1000, 1, "steady")
+    series = Series({"wall_ms": [float(value) for value in range(1000, 0, -1)]}, 1000, 1, "steady")
     kept = page_data.thinned(series)["wall_ms"]
     assert (kept[0], kept[-1], len(kept)) == (1.0, 1000.0, page_data.QUANTILES)
     assert kept == sorted(kept)
@@ -86,8 +89,8 @@ def test_of_results_with_the_same_checks_the_changes_are_there() -> None:
     )
     *cells, tables = unpacked(packed(first, failed, failed, other).blocks["index"])
     named = [dict(zip(tables["fields"], cell, strict=True)) for cell in cells]
-    assert [each["layout"] for each in named] == [0, 0, 0, 1]
-    assert [each["changes"] for each in named] == [None, None, [], None], "as long as the whole is no change"
+    assert [run["layout"] for run in named] == [0, 0, 0, 1]
+    assert [run["changes"] for run in named] == [None, None, [], None], "as long as the whole is no change"
     many = [replace(CHECKS[1], check=f"test_a.py::test_{at}") for at in range(9)]
     one = replace(
         made.RESULT, checks=[*many[:7], replace(many[7], outcome=CheckOutcome.FAILED, reason="it"), many[8]]
@@ -105,7 +108,7 @@ def test_too_large_a_page_says_what_is_left_out(tmp_path: Path, monkeypatch: pyt
     assert packed(result, room=whole - 1).left_out == ("samples",)
     results.store(tmp_path / "results", result, "machine")
     room = html.write(tmp_path / "page.html", [tmp_path / "results"]).size - 10
-    monkeypatch.setattr(page_size, "fitting", partial(page_size.fitting, room=room))
+    monkeypatch.setattr(page_size, "pack_to_fit", partial(page_size.pack_to_fit, room=room))
     html.write(tmp_path / "page.html", [tmp_path / "results"])
     assert "Left out, because the page would be too large: samples" in (tmp_path / "page.html").read_text()
 
@@ -121,16 +124,16 @@ FAILED = replace(CHECKS[1], outcome=CheckOutcome.FAILED, reason="why it failed")
 def test_when_blocks_are_not_enough_older_runs_go_and_then_reasons() -> None:
     every = [stored(day, "older" * day) for day in range(1, 20)] + [stored(22, "the newest" * 9)]
     newest = page_data.pack(every[-1:], {}, without=page_data.EXPENDABLE).size
-    found = page_size.fitting(lambda: every, {}, room=newest)
-    assert found.left_out == (*page_data.EXPENDABLE, page_size.OLDER)
-    assert (found.results, found.checks) == (1, 2)
-    found = page_size.fitting(lambda: every, {}, room=newest - 1)
-    assert found.left_out[-2:] == (page_size.OLDER, page_data.REASONS)
-    whys = unpacked(found.blocks["index"])[-1]["whys"]
+    page = page_size.pack_to_fit(lambda: every, {}, room=newest)
+    assert page.left_out == (*page_data.EXPENDABLE, page_size.OLDER)
+    assert (page.results, page.checks) == (1, 2)
+    page = page_size.pack_to_fit(lambda: every, {}, room=newest - 1)
+    assert page.left_out[-2:] == (page_size.OLDER, page_data.REASONS)
+    whys = unpacked(page.blocks["index"])[-1]["whys"]
     assert whys == [["passed", "", ""], ["failed", "", "why it failed"], ["known", "an-id", ""]]
     with pytest.raises(BadInput, match="1 results are too many for one page"):
-        page_size.fitting(lambda: every, {}, room=10)
-    alone = page_size.fitting(lambda: every[-1:], {}, room=newest - 1)
+        page_size.pack_to_fit(lambda: every, {}, room=10)
+    alone = page_size.pack_to_fit(lambda: every[-1:], {}, room=newest - 1)
     assert page_size.OLDER not in alone.left_out, "there were none"
 
 
@@ -142,7 +145,7 @@ def test_blocks_that_will_not_fit_are_not_begun() -> None:
     ]
     whole = len(page_data.pack(some, {}).blocks["numbers"]) * 10
     for room, without in ((whole * 2, ()), (whole * 0.8, ()), (whole * 0.5, ("samples", "numbers"))):
-        assert page_size.hopeless(some, 0.1, int(room)) == without
+        assert page_size.blocks_without_room(some, 0.1, int(room)) == without
 
 
 @pytest.mark.parametrize("name", hostile.TEXTS)

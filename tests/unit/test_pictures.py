@@ -34,10 +34,10 @@ def test_difference_tells_what_is_lacking_from_what_is_too_much() -> None:
 
 @pytest.mark.parametrize(("height", "width"), [(240, 320), (1, 1), (13, 4000)])
 def test_pictures_are_small(height: int, width: int) -> None:
-    found = made(height, width)
-    assert list(found) == list(page_data.PICTURES)
-    assert all(max(opened(each).size) <= pictures.SIDE for each in found.values())
-    assert sum(map(len, found.values())) < 20 * 1024
+    small = made(height, width)
+    assert list(small) == list(page_data.PICTURES)
+    assert all(max(opened(picture).size) <= pictures.SIDE for picture in small.values())
+    assert sum(map(len, small.values())) < 20 * 1024
 
 
 HELD = CheckResult("test_a.py::test_b", "a", CheckOutcome.FAILED, pictures=made())

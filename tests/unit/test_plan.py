@@ -10,7 +10,7 @@ from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from samcheck import facts, matrix
+from samcheck import facts, matrix, paths
 from samcheck.__main__ import cli
 from samcheck.environments import machine
 from samcheck.errors import BadInput, EmptySelection
@@ -102,7 +102,7 @@ def test_what_the_budget_leaves_out_is_named(tmp_path: Path) -> None:
     assert whole.left_out[0].reason.startswith("beyond the budget of 2 cells: ranked 3 of 6 (newest PyTorch")
 
 
-def test_rules_of_the_file(tmp_path: Path) -> None:
+def test_exclude_include_and_tag_are_obeyed(tmp_path: Path) -> None:
     text = (
         'strategy = "all"\ntags = ["mine"]\n'
         '[axes]\ntorch = ["2.4.1", "2.8.0"]\npython = ["3.11", "3.12"]\n'
@@ -159,7 +159,7 @@ def test_problems_have_a_path(tmp_path: Path, text: str, said: str) -> None:
 
 
 @pytest.mark.parametrize("name", SHIPPED)
-def test_shipped(name: str) -> None:
+def test_every_shipped_matrix_plans_to_something(name: str) -> None:
     """Each plans to something, alone and for a GPU."""
     for host in (gpu_support.NO_GPU, gpu_support.host("H200", "580.65.06", FACTS)):
         whole = matrix.plan(MATRICES / f"{name}.toml", FACTS, host)
@@ -179,7 +179,7 @@ def test_drivers_has_both_ends_of_each_build() -> None:
         assert having[-1] in mine
 
 
-def test_commands(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_plan_and_why_for_people_and_for_programs(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(machine, "look", lambda: gpu_support.NO_GPU)
     run = CliRunner().invoke
     shown = run(cli, ["plan", str(MATRICES / "nightly.toml"), "--gpu", "V100", "--driver", "535.104"])
@@ -195,7 +195,7 @@ def test_commands(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("id", ["torch2.4.1-cu121-py3.11; id", "../../x", "", "torch9", "torch2.4.1-cu121"])
-def test_unknown_ids(id: str) -> None:
+def test_an_id_that_is_no_cell_is_refused(id: str) -> None:
     with pytest.raises(BadInput, match="no cell is called"):
         explain.find(id, FACTS)
 
@@ -249,7 +249,7 @@ def test_hostile_values_reach_nothing(tmp_path: Path, place: str, value: str) ->
         assert set(row.cell.id) | set(row.cell.sam) | set("".join(row.tags)) <= SAFE
 
 
-def test_parts_of_a_plan() -> None:
+def test_parts_are_the_plan_together() -> None:
     """Together they are the plan; a machine with another plan takes no part in it."""
     path = MATRICES / "nightly.toml"
     whole = selection.plan(Choice(path), gpu_support.NO_GPU)
@@ -272,9 +272,15 @@ def test_spare_cells_are_in_no_part() -> None:
     assert part.left_out[-1].reason == "spare, and this is a part"
 
 
-def test_a_pipeline_names_files_of_the_checkout(tmp_path: Path) -> None:
-    with pytest.raises(BadInput, match="outside of the checkout"):
-        selection.name_in_checkout(tmp_path / "mine.toml")
+def test_a_pipeline_names_files_of_the_project_and_shipped_matrices(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(BadInput, match=f"outside of {paths.PROJECT}"):
+        selection.name_in_project(tmp_path / "mine.toml")
+    with monkeypatch.context() as elsewhere:
+        elsewhere.setattr(paths, "PROJECT", tmp_path)
+        assert selection.name_in_project(tmp_path / "mine.toml") == "mine.toml"
+        assert selection.name_in_project(MATRICES / "nightly.toml") == "nightly"
     choice = Choice(MATRICES / "nightly.toml", tags=("nightly",), minutes=60)
     made = selection.pipeline(selection.plan(choice, gpu_support.NO_GPU), choice, 3)
     assert made.matrix == "matrices/nightly.toml"
@@ -311,7 +317,7 @@ def test_what_cannot_work_is_said_of_cells_declared_by_hand(tmp_path: Path) -> N
     assert "numpy2-old-torch" in said
     assert "build-unverified" in said
     told = plan_text.as_json(whole, FACTS)
-    assert [each["rule"] for each in told["cells"][0]["obstacles"]] == ["numpy2-old-torch"]
+    assert [obstacle["rule"] for obstacle in told["cells"][0]["obstacles"]] == ["numpy2-old-torch"]
 
 
 def test_a_plan_without_cells_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -336,7 +342,9 @@ def test_a_plan_without_cells_says_why(tmp_path: Path, monkeypatch: pytest.Monke
         (["--history", "/nonexistent"], "there is no folder"),
     ],
 )
-def test_options_that_contradict(arguments: list[str], said: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_options_that_contradict_each_other_are_refused(
+    arguments: list[str], said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(machine, "look", lambda: gpu_support.NO_GPU)
     refused = CliRunner().invoke(cli, ["plan", "nightly", *arguments])
     assert isinstance(refused.exception, BadInput)
@@ -352,13 +360,15 @@ def test_options_that_contradict(arguments: list[str], said: str, monkeypatch: p
         ("torch2.15.0-cu132-py3.12", "V100", "535", ["torch2.14.1-cu126-py3.12"]),
     ],
 )
-def test_what_to_take_instead(id: str, gpu: str, driver: str, instead: list[str]) -> None:
+def test_an_impossible_cell_says_what_to_take_instead(
+    id: str, gpu: str, driver: str, instead: list[str]
+) -> None:
     explained = explain.explain(id, gpu_support.host(gpu, driver, FACTS), FACTS)
     assert not explained.possible
     assert set(instead) <= set(explained.instead)
 
 
-def test_onnx_is_asked_too() -> None:
+def test_what_the_export_needs_is_an_obstacle_too() -> None:
     explained = explain.explain("torch2.8.0-cu128-py3.10-numpy1.22.4", gpu_support.NO_GPU, FACTS)
     assert [obstacle.rule for obstacle in explained.against] == ["export-needs-numpy"]
 
@@ -372,7 +382,7 @@ def test_onnx_is_asked_too() -> None:
         ('torch = "2.4.1"\ncuda = ["cu126", "CPU", "cu999"]', "axes.cuda: 'cu999' is"),
     ],
 )
-def test_slips_are_understood(tmp_path: Path, text: str, said: str) -> None:
+def test_a_slip_in_an_axis_gets_a_hint(tmp_path: Path, text: str, said: str) -> None:
     with pytest.raises(BadInput) as caught:
         plan(tmp_path, f'strategy = "all"\n[axes]\n{text}\n')
     assert said in str(caught.value)

@@ -75,10 +75,10 @@ def run(suite: pytest.Pytester, *arguments: str) -> records.Journal:
     return intake.journal
 
 
-def test_outcomes(suite: pytest.Pytester) -> None:
+def test_every_way_a_check_may_end_has_its_outcome(suite: pytest.Pytester) -> None:
     journal = run(suite, "-m", "fast")
-    found = {name.partition("::")[2]: result for name, result in journal.finished.items()}
-    assert {name: result.outcome for name, result in found.items()} == {
+    results = {name.partition("::")[2]: result for name, result in journal.finished.items()}
+    assert {name: result.outcome for name, result in results.items()} == {
         "test_good": "passed",
         "test_bad": "failed",
         "test_not_here": "skipped",
@@ -89,22 +89,22 @@ def test_outcomes(suite: pytest.Pytester) -> None:
         "test_set_up": "failed",
         "test_variants[tiny]": "passed",
     }
-    assert all(result.reason for result in found.values() if result.outcome != "passed")
-    assert found["test_good"].metrics == {"size_mib": 2.0}
-    assert found["test_good"].settings == {"dtype": "x"}
-    assert "one is not two" in found["test_bad"].reason
-    assert found["test_not_here"].reason == "no such thing here"
-    assert found["test_known"].defect == "prompt-encoder-float32"
-    assert found["test_known"].reason == DEFECTS["prompt-encoder-float32"].title
-    assert found["test_known"].evidence == "expected scalar type Half but found Float"
-    assert found["test_known_then_wrong"].defect is None
-    assert found["test_set_up"].reason.endswith("(in setup)")
-    assert found["test_variants[tiny]"].variant == "tiny"
-    assert {result.group for result in found.values()} == {"some"}
+    assert all(result.reason for result in results.values() if result.outcome != "passed")
+    assert results["test_good"].metrics == {"size_mib": 2.0}
+    assert results["test_good"].settings == {"dtype": "x"}
+    assert "one is not two" in results["test_bad"].reason
+    assert results["test_not_here"].reason == "no such thing here"
+    assert results["test_known"].defect == "prompt-encoder-float32"
+    assert results["test_known"].reason == DEFECTS["prompt-encoder-float32"].title
+    assert results["test_known"].evidence == "expected scalar type Half but found Float"
+    assert results["test_known_then_wrong"].defect is None
+    assert results["test_set_up"].reason.endswith("(in setup)")
+    assert results["test_variants[tiny]"].variant == "tiny"
+    assert {result.group for result in results.values()} == {"some"}
     assert journal.exit_status == 1
 
 
-def test_tiers(suite: pytest.Pytester) -> None:
+def test_the_full_tier_has_every_variant(suite: pytest.Pytester) -> None:
     assert "test_some.py::test_variants[vit_h]" in run(suite, "-m", "full").finished
 
 
@@ -141,9 +141,9 @@ def test_checks_on_the_small_model_say_so(suite: pytest.Pytester) -> None:
             def test_beside_it(settings): pass
         """
     )
-    found = run(suite, "-m", "fast", "test_inputs.py").finished
-    assert found["test_inputs.py::test_on_it"].settings == {"dtype": "x", "model": "tiny"}
-    assert found["test_inputs.py::test_beside_it"].settings == {}
+    results = run(suite, "-m", "fast", "test_inputs.py").finished
+    assert results["test_inputs.py::test_on_it"].settings == {"dtype": "x", "model": "tiny"}
+    assert results["test_inputs.py::test_beside_it"].settings == {}
 
 
 def test_only_groups_that_were_asked_for_are_run(suite: pytest.Pytester) -> None:
@@ -154,9 +154,9 @@ def test_only_groups_that_were_asked_for_are_run(suite: pytest.Pytester) -> None
         test_backends="raise RuntimeError('no ONNX here')",
     )
     asked = run(suite, "-m", "fast", "--samcheck-groups=peaks,memory", "--continue-on-collection-errors")
-    found = {check: each.group for check, each in asked.finished.items()}
-    assert found == {"test_keeping.py::test_two": "memory", "test_peaks.py::test_one": "peaks"}
-    assert asked.collected.keys() == found.keys()
+    groups = {check: result.group for check, result in asked.finished.items()}
+    assert groups == {"test_keeping.py::test_two": "memory", "test_peaks.py::test_one": "peaks"}
+    assert asked.collected.keys() == groups.keys()
     assert not asked.broken
 
 
@@ -175,7 +175,7 @@ def test_a_module_that_does_not_import(suite: pytest.Pytester) -> None:
     broken = 'GROUP = "backends"\nraise RuntimeError("operator torchvision::nms does not exist")\n'
     suite.makepyfile(test_other=broken)
     journal = run(suite, "-m", "fast", "--continue-on-collection-errors")
-    assert [each.group for each in journal.broken] == ["backends"]  # not what the file's name says
+    assert [module.group for module in journal.broken] == ["backends"]  # not what the file's name says
     assert "operator torchvision::nms does not exist" in journal.broken[0].reason
     assert "test_some.py::test_good" in journal.finished
 

@@ -116,8 +116,8 @@ def refusal(store: Path, question: str, *options: str) -> str:
 
 
 def test_checks_say_what_the_other_exports_say(store: Path) -> None:
-    found, _ = results.load(store)
-    wanted = [row for each in found for row in rows(each) if row["check"] is not None]
+    loaded, _ = results.load(store)
+    wanted = [row for stored in loaded for row in rows(stored) if row["check"] is not None]
     names = {tables.NAMES.get(name, name): name for name in wanted[0]}
     answer = ask(store, "FROM checks")
     assert [*answer[0]] == tables.columns("checks")
@@ -223,8 +223,8 @@ def test_any_history_of_a_folder_ends_in_what_is_there(
             path = results.store(root, replace(small, cell=cell, reason=str(step)), "x")
             if chance.random() < 0.3 and len(list(path.parent.iterdir())) > 1:
                 path.unlink()
-        found, _ = results.load(root)
-        wanted = sorted((each.result.cell.id, each.result.reason) for each in found)
+        rows, _ = results.load(root)
+        wanted = sorted((stored.result.cell.id, stored.result.reason) for stored in rows)
         answer = ask(root, "SELECT cell, reason, (SELECT count(*) FROM checks) AS checks FROM cells")
         assert sorted((row["cell"], row["reason"]) for row in answer) == wanted
         assert {row["checks"] for row in answer} == {2 * len(wanted)}
@@ -534,36 +534,38 @@ def test_every_ready_question_has_an_answer(name: str, store: Path) -> None:
 
 
 def test_failing_says_every_environment_that_did_not_pass(store: Path) -> None:
-    found = [(row["cell"], row["outcome"], row["reason"], row["checks"]) for row in ask(store, "failing")]
+    failing = [(row["cell"], row["outcome"], row["reason"], row["checks"]) for row in ask(store, "failing")]
     bad = hostile.RESULT.cell.id
-    assert found[0] == (UNBUILT.cell.id, "build-failed", "no Python 3.8", 0)
-    assert sorted(found[1:]) == sorted(
+    assert failing[0] == (UNBUILT.cell.id, "build-failed", "no Python 3.8", 0)
+    assert sorted(failing[1:]) == sorted(
         (bad, outcome, f"because of {outcome}", 1)
         for outcome in ("crashed", "failed", "not-run", "timed-out")
     )
 
 
 def test_newest_takes_the_newest(store: Path) -> None:
-    found = {row["check_id"]: row["cell"] for row in ask(store, "newest")}
+    newest = {row["check_id"]: row["cell"] for row in ask(store, "newest")}
     old = {check.check for check in hostile.CHECKS} - {check.check for check in PASSED.checks}
-    assert found == {
+    assert newest == {
         check.check: (hostile.RESULT if check.check in old else PASSED).cell.id for check in hostile.CHECKS
     }
 
 
 def test_defects_are_told_by_release_not_by_text(store: Path) -> None:
-    (found,) = ask(store, "defects")
-    assert (found["known_in"], found["from_torch"], found["to_torch"]) == (2, "2.4.1", "2.10.0")
+    (defect,) = ask(store, "defects")
+    assert (defect["known_in"], defect["from_torch"], defect["to_torch"]) == (2, "2.4.1", "2.10.0")
 
 
 def test_environments_count_every_check_once(store: Path) -> None:
-    found = ask(store, "environments")
-    assert [row["torch"] for row in found] == ["1.13.1", "2.4.1", "2.10.0"]
-    counts = [sum(row[name] for name in ("passed", "known", "fixed", "skipped", "bad")) for row in found]
+    environments = ask(store, "environments")
+    assert [row["torch"] for row in environments] == ["1.13.1", "2.4.1", "2.10.0"]
+    counts = [
+        sum(row[name] for name in ("passed", "known", "fixed", "skipped", "bad")) for row in environments
+    ]
     assert counts == [0, len(hostile.CHECKS), len(PASSED.checks)]
 
 
-def test_slowest_and_longest(store: Path) -> None:
+def test_ready_questions_about_times_and_skips_are_answered(store: Path) -> None:
     assert [row["median_ms"] for row in ask(store, "slowest")] == [12.34, 12.34]
     assert len(ask(store, "longest")) == len(hostile.CHECKS)
     assert [row["environments"] for row in ask(store, "skipped")] == [2]
@@ -584,7 +586,7 @@ def test_differing_has_what_holds_here_and_fails_there(store: Path) -> None:
 # How it is shown.
 
 
-def test_csv_and_table(store: Path) -> None:
+def test_an_answer_as_csv_is_whole_and_as_a_table_is_cut(store: Path) -> None:
     done = query(store, "SELECT cell, metrics, seconds, NULL AS none, 3 AS three FROM checks", "--csv")
     read = list(csv.DictReader(io.StringIO(done.stdout, newline="")))
     assert {row["metrics"] for row in read} >= {"{}", '{"median_ms": 12.34}'}

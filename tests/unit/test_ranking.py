@@ -23,7 +23,7 @@ def test_failures_then_new_releases_then_new_pairs() -> None:
     old = Cell("2.4.1", "cu121", "3.11")
     others = [Cell("2.8.0", "cu128", "3.11"), Cell("2.15.0", "cu132", "3.13"), old]
     order = ranking.rank(others, History(failed=frozenset({old.id})), FACTS)
-    assert [each.cell.torch for each in order] == ["2.4.1", "2.15.0", "2.8.0"]
+    assert [row.cell.torch for row in order] == ["2.4.1", "2.15.0", "2.8.0"]
     assert order[0].why.startswith("failed before")
     assert order[1].why.startswith("newest PyTorch, ")
     assert order[2].why == "7 of its 10 pairs are new"
@@ -37,10 +37,10 @@ def test_what_was_tried_is_worth_less() -> None:
     from samcheck.matrix.pair_coverage import pairs_of
 
     seen = History(tried=pairs_of(fields(one), AXES))
-    assert [each.cell for each in ranking.rank([one, other], seen, FACTS)] == [other, one]
+    assert [row.cell for row in ranking.rank([one, other], seen, FACTS)] == [other, one]
 
 
-def test_history_of_parts() -> None:
+def test_a_run_of_a_part_tells_nothing_about_a_whole_cell() -> None:
     """A run of one variant does not tell how long a cell takes, one of some groups not that it was tried."""
     whole = replace(made.RESULT, phases={"run": 120.0})
     assert (run_history.of([whole]).run_minutes, bool(run_history.of([whole]).tried)) == (
@@ -57,8 +57,8 @@ def test_history_of_parts() -> None:
 @given(st.lists(st.sampled_from(CELLS), unique=True), st.randoms())
 def test_every_cell_once_and_in_falling_worth(cells: list[Cell], random: st.Random) -> None:  # type: ignore[name-defined]
     order = ranking.rank(cells, NONE, FACTS)
-    assert sorted(each.cell for each in order) == sorted(cells)
-    worth = [each.worth for each in order]
+    assert sorted(row.cell for row in order) == sorted(cells)
+    worth = [row.worth for row in order]
     assert worth == sorted(worth, reverse=True)
 
 

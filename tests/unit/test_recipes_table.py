@@ -61,13 +61,14 @@ NOT_TRIED = check(
     "tensorrt",
     "skipped",
     reason="no GPU",
-    settings={"recipe": "tensorrt", "title": "trtexec", "verdict": "not tried: no GPU"},
+    settings={"recipe": "tensorrt", "title": "trtexec", "verdict": "not tried"},
 )
 CRASHED = check("as_written", "int8", "crashed", reason="signal 11")
 
 
 def document(*checks: CheckResult) -> str:
-    return recipes_table.document([results.Stored("cpu", "none", result(*checks))], load())
+    stored = results.Stored("cpu", "none", result(*checks))
+    return recipes_table.document(recipes_table.recipes(stored), load())
 
 
 def row(text: str, start: str) -> str:
@@ -107,8 +108,10 @@ def test_the_exact_error_is_a_footnote() -> None:
         ((replace(WORKS, outcome=CheckOutcome.FAILED, reason="in teardown"),), "✗ broken"),
     ],
 )
-def test_verdicts(checks: tuple[CheckResult, ...], verdict: str) -> None:
-    (tried,) = recipes_table.tried(result(*checks)).values()
+def test_the_verdict_on_a_recipe_follows_from_its_checks(
+    checks: tuple[CheckResult, ...], verdict: str
+) -> None:
+    (tried,) = recipes_table.recipe_outcomes(result(*checks)).values()
     assert f"{recipes_table.SIGNS[tried.verdict]} {tried.verdict}" == verdict
 
 
@@ -133,7 +136,7 @@ def test_a_cpu_claims_nothing_about_gpus() -> None:
     assert "(CPU)" in on_cpu
     assert "say nothing about GPUs" in on_cpu
     gpu = replace(result(BROKEN), observed=replace(SEEN, device="cuda", gpu="NVIDIA H200"))
-    on_gpu = recipes_table.document([results.Stored("nvidia-h200", "580", gpu)], load())
+    on_gpu = recipes_table.document(recipes_table.recipes(results.Stored("nvidia-h200", "580", gpu)), load())
     assert "(GPU)" in on_gpu
     assert "say nothing about GPUs" not in on_gpu
     assert "NVIDIA H200" in row(on_gpu, "recipe |")

@@ -142,7 +142,7 @@ def test_which_torchvision_is_not_guessed_without_dates(folder: Path) -> None:
     assert f"torch 2.14.1 is left out: {why}" in proposal.notes
 
 
-def test_no_torchvision_yet(folder: Path, played: Played) -> None:
+def test_a_release_without_a_torchvision_yet_is_left_out(folder: Path, played: Played) -> None:
     forget(folder, "2.13.0")
     page = played.pages["torchvision"]
     played.pages["torchvision"] = [row for row in page if "0.28.0" not in str(row["filename"])]

@@ -85,7 +85,7 @@ def test_passes_that_died_are_told_and_others_run_all_the_same(tmp_path: Path) -
 
 def test_each_pass_has_files_of_its_own(tmp_path: Path) -> None:
     files = [
-        each(tmp_path, number) for number in (2, 3) for each in (repetitions.journal, repetitions.output)
+        place(tmp_path, number) for number in (2, 3) for place in (repetitions.journal, repetitions.output)
     ]
     assert len(set(files)) == 4
     assert {path.parent for path in files} == {tmp_path}
@@ -111,7 +111,7 @@ def test_the_series_of_all_passes_are_kept_and_their_median_is_over_processes(tm
         [4.0],
     ]
     assert check.metrics == {"median_ms": 4.0, "warm_ms": 5.0, "processes": 3.0}
-    assert check.outcome == "passed"
+    assert check.outcome is CheckOutcome.PASSED
 
 
 def test_a_pass_that_did_not_come_to_a_benchmark_adds_nothing_to_it(tmp_path: Path) -> None:
@@ -120,18 +120,27 @@ def test_a_pass_that_did_not_come_to_a_benchmark_adds_nothing_to_it(tmp_path: Pa
     assert check.metrics["processes"] == 1.0
 
 
+def test_passes_that_were_not_asked_for_this_time_are_left_out(tmp_path: Path) -> None:
+    """They are there where an interrupted run goes on with fewer."""
+    wrote(tmp_path, 3, measured(9.0))
+    (check,) = joined(tmp_path, [BENCHMARK], measured(4.0))
+    assert check.metrics["processes"] == 2.0
+
+
 def test_checks_that_measure_nothing_are_those_of_the_first_pass(tmp_path: Path) -> None:
     failed = replace(OTHER, outcome=CheckOutcome.FAILED, reason="elsewhere")
     assert joined(tmp_path, [OTHER, BENCHMARK], failed)[0] == OTHER
 
 
-@pytest.mark.parametrize("outcome", [CheckOutcome.FAILED, CheckOutcome.CRASHED, CheckOutcome.TIMED_OUT])
+@pytest.mark.parametrize("outcome", [outcome for outcome in CheckOutcome if outcome.is_failure])
 def test_a_benchmark_has_passed_where_it_passed_in_every_process(
     tmp_path: Path, outcome: CheckOutcome
 ) -> None:
-    failed = replace(measured(5.0), outcome=outcome, reason="too slow", details="a traceback")
+    failed = replace(
+        measured(5.0), outcome=outcome, reason="too slow", evidence="9 ms", details="a traceback"
+    )
     (check,) = joined(tmp_path, [BENCHMARK], measured(3.0), failed)
     assert (check.outcome, check.reason) == (outcome, "in another process: too slow")
-    assert check.details == "a traceback"
+    assert (check.evidence, check.details) == ("9 ms", "a traceback")
     assert check.series == BENCHMARK.series
     assert check.check == BENCHMARK.check

@@ -55,7 +55,7 @@ def test_onnx_layer_keeps_the_numpy_of_the_cell(numpy: str) -> None:
     assert not set(pins.export) & set(arguments["TOOLS"].split())
 
 
-def test_unknown_release() -> None:
+def test_a_release_that_facts_lack_cannot_be_built() -> None:
     with pytest.raises(BuildFailed, match=r"9\.9\.9"):
         requirements.resolve(Cell("9.9.9", "cpu", "3.11"), FACTS)
 

@@ -61,7 +61,7 @@ RESULT = replace(
 )
 
 
-def test_round_trip(tmp_path: Path) -> None:
+def test_a_stored_result_is_read_as_it_was(tmp_path: Path) -> None:
     path = results.store(tmp_path, RESULT, "unused")
     assert path == tmp_path / "cpu-amd-epyc" / "none" / "torch2.4.1-cu121-py3.11.json"
     assert results.read(path) == RESULT
@@ -72,7 +72,7 @@ def test_a_run_of_some_variants_does_not_replace_one_of_all(tmp_path: Path) -> N
     whole = results.store(tmp_path, RESULT, "unused")
     part = results.store(tmp_path, replace(RESULT, variants=["vit_b"]), "unused")
     assert whole != part
-    assert "(only vit_b)" in markdown.table(results.load(tmp_path)[0], [], [])
+    assert "(only vit_b)" in markdown.document(map(table_rows.row, results.load(tmp_path)[0]), [], [])
 
 
 def test_a_run_of_some_groups_is_a_file_and_a_row_of_its_own(tmp_path: Path) -> None:
@@ -84,7 +84,7 @@ def test_a_run_of_some_groups_is_a_file_and_a_row_of_its_own(tmp_path: Path) -> 
     assert path.name == "torch2.4.1-cu121-py3.11+vit_h@recovery@peaks.json"
     assert results.read(whole) == RESULT
     assert results.read(path) == part
-    text = markdown.table(results.load(tmp_path)[0], [], [])
+    text = markdown.document(map(table_rows.row, results.load(tmp_path)[0]), [], [])
     heads, row = (
         next(line for line in text.splitlines() if line.startswith(start)).split(" | ")
         for start in ("| cell | outcome", "| `torch2.4.1-cu121-py3.11` (only vit_h; groups recovery, peaks)")
@@ -101,8 +101,8 @@ def test_why_a_run_has_nothing_of_a_variant() -> None:
     other = replace(tiny, check="test_x.py::t[vit_h-fp32]", variant="vit_h")
     part = replace(RESULT, variants=["vit_h"], checks=[other], tier="full")
     few = replace(RESULT, groups=["imports"], checks=[replace(tiny, variant=None, precision=None)])
-    rows = [results.Stored("cpu", "none", each) for each in (replace(RESULT, checks=[tiny]), part, few)]
-    text = markdown.table(rows, [], [])
+    rows = [results.Stored("cpu", "none", result) for result in (replace(RESULT, checks=[tiny]), part, few)]
+    text = markdown.document(map(table_rows.row, rows), [], [])
     assert "not-run: the run was asked for vit_h only" in text
     assert "not-run: the run was asked for imports only" in text
 
@@ -122,7 +122,7 @@ def test_unwritable_results_are_found_out_first(tmp_path: Path) -> None:
 
 
 def test_own_folders_are_not_published(tmp_path: Path) -> None:
-    text = f"{Path.home()}/.cache/x.py:1 {paths.CHECKOUT}/samcheck/y.py:2 /usr/lib/z.py:3"
+    text = f"{Path.home()}/.cache/x.py:1 {paths.ROOT}/samcheck/y.py:2 /usr/lib/z.py:3"
     bad = replace(CHECKS[0], outcome=CheckOutcome.FAILED, reason="boom", details=text)
     path = results.store(tmp_path, replace(RESULT, outcome=CellOutcome.FAILED, checks=[bad]), "unused")
     assert (
@@ -186,7 +186,7 @@ def test_a_failed_write_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.
     with pytest.raises(OSError, match="No space"):
         results.store(tmp_path, replace(RESULT, outcome=CellOutcome.FAILED), "unused")
     assert results.read(path) == RESULT
-    assert [each.name for each in path.parent.iterdir()] == [path.name]
+    assert [file.name for file in path.parent.iterdir()] == [path.name]
 
 
 def test_misbuilt_is_told_by_field() -> None:
@@ -203,11 +203,11 @@ def test_misbuilt_is_told_by_field() -> None:
 
 
 def test_fields_show_the_worst_and_keep_every_reason() -> None:
-    found = fields.fields(CHECKS, fields.by_group)
-    dtype = found[fields.Column("dtype", "", "")]
+    shown = fields.fields(CHECKS, fields.by_group)
+    dtype = shown[fields.Column("dtype", "", "")]
     assert dtype.text == "≈ known 1/2"
     assert dtype.reasons == (fields.Reason("known", "some-defect", "as catalogued"),)
-    assert found[fields.Column("imports", "", "")].text == "✓ passed"
+    assert shown[fields.Column("imports", "", "")].text == "✓ passed"
     assert list(fields.fields(CHECKS, fields.by_precision)) == [fields.Column("", "tiny", "fp16")]
 
 
@@ -237,8 +237,10 @@ def test_every_field_that_is_not_green_has_a_footnote() -> None:
         checks=[],
         phases={},
     )
-    rows = [results.Stored("cpu", "none", each) for each in (broken, unbuilt)]
-    table = markdown.table(rows, [], [LeftOut("torch1.13.1-cu117-py3.8", "left out for a test")])
+    rows = [results.Stored("cpu", "none", result) for result in (broken, unbuilt)]
+    table = markdown.document(
+        map(table_rows.row, rows), [], [LeftOut("torch1.13.1-cu117-py3.8", "left out for a test")]
+    )
     outcomes = table.partition("### Outcomes")[2].partition("### Reasons")[0]
     lines = [line.strip("| ").split(" | ") for line in outcomes.splitlines() if line.startswith("| `torch")]
     assert [len(line) for line in lines] == [8, 8, 2]
@@ -266,9 +268,11 @@ HOSTILE = [
 def test_hostile_text_stays_text(text: str) -> None:
     bad = replace(CHECKS[0], outcome=CheckOutcome.FAILED, reason=text)
     row = replace(RESULT, outcome=CellOutcome.FAILED, reason=text, checks=[bad], weights={"tiny": text})
-    table = markdown.table([results.Stored(text, text, row)], [text], [LeftOut(text, text)])
+    table = markdown.document(
+        map(table_rows.row, [results.Stored(text, text, row)]), [text], [LeftOut(text, text)]
+    )
     assert "<script" not in table
-    assert all(each.isprintable() or each == "\n" for each in table)
+    assert all(sign.isprintable() or sign == "\n" for sign in table)
     grid = [line for line in table.splitlines() if line.startswith("| `torch")]
     heads = [line for line in table.splitlines() if line.startswith("| cell")]
     for head, line in zip(heads, grid, strict=True):

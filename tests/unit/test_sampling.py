@@ -34,7 +34,7 @@ def test_warm_up_keeps_to_its_time() -> None:
     ],
 )
 def test_rounds_are_what_noise_and_time_ask_for(noise: float, seconds: float, rounds: int) -> None:
-    pilot = [0.001 * (1 + noise * each) for each in (-1.0, 1.0, 0.0, 1.0, -1.0)]
+    pilot = [0.001 * (1 + noise * deviation) for deviation in (-1.0, 1.0, 0.0, 1.0, -1.0)]
     assert sampling.rounds_for(pilot, seconds) == pytest.approx(rounds, abs=1)
 
 
@@ -57,16 +57,16 @@ def test_thinning_keeps_order_and_ends_of_time(samples: list[float]) -> None:
     assert len(kept) == min(len(samples), sampling.KEPT)
     assert kept[0] == samples[0]
     rest = iter(samples)
-    assert all(each in rest for each in kept)  # a subsequence
+    assert all(seconds in rest for seconds in kept)  # a subsequence
 
 
 def test_summary_says_no_quantile_that_rounds_do_not_reach() -> None:
     assert "p90_ms" not in sampling.summary([1.0] * 9)
-    found = sampling.summary([float(n) for n in range(1, 101)])
-    assert found["median_ms"] == pytest.approx(50.5)
-    assert found["p90_ms"] == pytest.approx(90.1)
-    assert found["p99_ms"] == pytest.approx(99.01)
-    assert found["stddev_ms"] == pytest.approx(stdev(range(1, 101)))
+    summary = sampling.summary([float(n) for n in range(1, 101)])
+    assert summary["median_ms"] == pytest.approx(50.5)
+    assert summary["p90_ms"] == pytest.approx(90.1)
+    assert summary["p99_ms"] == pytest.approx(99.01)
+    assert summary["stddev_ms"] == pytest.approx(stdev(range(1, 101)))
     assert "p99_ms" not in sampling.summary([1.0] * 99)
 
 

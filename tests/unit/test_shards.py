@@ -65,7 +65,7 @@ def test_the_order_of_the_cells_does_not_matter(
 @given(COSTS, st.integers(1, 60))
 def test_the_picks_of_all_jobs_are_the_split(costs: dict[str, int], count: int) -> None:
     picked = [shards.pick(costs, f"{index}/{count}") for index in range(1, count + 1)]
-    assert tuple(each for each in picked if each) == shards.split(costs, count)
+    assert tuple(ids for ids in picked if ids) == shards.split(costs, count)
 
 
 def test_a_split_by_hand() -> None:

@@ -43,18 +43,18 @@ def test_a_run_of_some_groups_is_found_by_its_cell(tmp_path: Path) -> None:
     """And stands apart where there is a whole run too."""
     part = replace(hostile.RESULT, variants=["vit_b"], groups=["peaks", "recovery"])
     results.store(tmp_path, part, "unused")
-    assert lookup.place(lookup.only(lookup.cells(tmp_path, ID))) == (
+    assert lookup.place(lookup.single(lookup.cells(tmp_path, ID))) == (
         f"cpu-amd-epyc/none/{ID}+vit_b@peaks@recovery"
     )
     assert lookup.cells(tmp_path, f"{ID}+vit_b@peaks@recovery")
     results.store(tmp_path, replace(part, variants=[]), "unused")
     results.store(tmp_path, hostile.RESULT, "unused")
-    assert [each.result.only for each in lookup.cells(tmp_path, ID)] == [""]
+    assert [stored.result.only for stored in lookup.cells(tmp_path, ID)] == [""]
     shown = run("show", f"{ID}@peaks@recovery", "--results", str(tmp_path)).stdout
     assert f"{hostile.RESULT.tier}, only groups peaks, recovery" in shown
 
 
-def test_show_a_cell(store: Path) -> None:
+def test_a_cell_is_shown_with_its_reasons(store: Path) -> None:
     shown = run("show", ID, "--results", str(store)).stdout
     assert f"cpu-amd-epyc/none/{ID}\n✗ failed: 2 of 11 checks failed" in shown
     assert "vit_b" not in shown
@@ -64,7 +64,7 @@ def test_show_a_cell(store: Path) -> None:
     assert "1 failed, 1 crashed, 1 timed-out, 1 not-run, 1 known, 1 skipped, 1 fixed, 1 passed" in shown
 
 
-def test_show_checks(store: Path) -> None:
+def test_checks_that_fit_are_shown_with_everything(store: Path) -> None:
     shown = run("show", f"{ID}+vit_b", "--check", "*[tiny-fp32]", "--results", str(store)).stdout
     assert "test_latency.py::test_encoder[tiny-fp32]\n✓ passed" in shown
     assert "test_peaks.py::test_peak[tiny-fp32]" in shown
@@ -95,13 +95,13 @@ def test_what_is_not_there_has_near_names(store: Path, arguments: tuple[str, ...
     assert message in str(done.exception)
 
 
-def test_one_of_several_devices(store: Path) -> None:
+def test_one_of_several_devices_is_named_by_its_folder(store: Path) -> None:
     other = replace(made.SEEN, cpu="Other")
     results.store(store, replace(hostile.RESULT, observed=other), "unused")
     assert len(lookup.cells(store, ID)) == 2
     with pytest.raises(BadInput, match=f"cpu-amd-epyc/none/{ID}, cpu-other/none/{ID}"):
-        lookup.only(lookup.cells(store, ID))
-    assert lookup.only(lookup.cells(store, f"cpu-other/none/{ID}")).device == "cpu-other"
+        lookup.single(lookup.cells(store, ID))
+    assert lookup.single(lookup.cells(store, f"cpu-other/none/{ID}")).device == "cpu-other"
 
 
 def test_repro_in_a_container() -> None:
@@ -135,8 +135,8 @@ def test_repro_in_an_interpreter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     python.touch(mode=0o755)
     here = EnvironmentRecord("here", details={"interpreter": str(python)})
     line = reproduce.line(replace(hostile.RESULT, environment=here), CHECK)
-    assert f"'{python}' {paths.CHECKOUT}/samcheck/guest/launch.py pytest" in line
-    assert f"'{paths.CHECKOUT}/tests/suite/{CHECK.check}'" in line
+    assert f"'{python}' {paths.ROOT}/samcheck/guest/launch.py pytest" in line
+    assert f"'{paths.ROOT}/tests/suite/{CHECK.check}'" in line
     assert "\n" not in line
 
 

@@ -36,7 +36,7 @@ def test_metadata_is_read_from_the_wheel_where_the_index_has_no_file_of_it() -> 
     played.bodies[url] = wheel("cuda-toolkit==14.1.2")
     made = index(played)
     (only,) = made.wheels("torch")
-    assert [str(each) for each in made.requirements(only)] == ["cuda-toolkit==14.1.2"]
+    assert [str(requirement) for requirement in made.requirements(only)] == ["cuda-toolkit==14.1.2"]
     played.ranges = False
     with pytest.raises(NoMetadata, match="does not give pieces"):
         made.requirements(only)

@@ -16,7 +16,7 @@ from samcheck.cells import Cell
 from samcheck.facts import load
 from samcheck.guest.record import CellOutcome, CellResult, CheckOutcome, CheckResult
 from samcheck.matrix import LeftOut
-from samcheck.report import markdown
+from samcheck.report import markdown, table_rows
 from samcheck.report.escaping import escape
 from samcheck.report.fields import Reason
 from samcheck.report.footnotes import Footnotes
@@ -33,8 +33,13 @@ def result(torch: str, cuda: str, python: str, *checks: CheckResult) -> CellResu
     return replace(made.RESULT, cell=cell, outcome=CellOutcome.FAILED, reason="x", checks=list(checks))
 
 
-def table(*found: CellResult) -> str:
-    return markdown.table([results.Stored("cpu", "none", each) for each in found], [], [], load())
+def table(*cell_results: CellResult) -> str:
+    return markdown.document(
+        map(table_rows.row, [results.Stored("cpu", "none", result) for result in cell_results]),
+        [],
+        [],
+        load(),
+    )
 
 
 def test_a_new_reason_changes_no_other_line() -> None:
@@ -58,9 +63,9 @@ def test_the_first_lines_say_what_passed_where() -> None:
         for torch, day in (("2.10.0", 1), ("2.9.1", 3))
     ]
     bad = [result(f"1.{minor}.0", "cu117", "3.8") for minor in range(5)]
-    found = [results.Stored("nvidia-h200", "580.1", each) for each in passed]
-    found += [results.Stored("CPU of <b>mine</b>", "none", each) for each in (*bad, passed[0])]
-    lines = markdown.table(found, [], []).splitlines()
+    rows = [results.Stored("nvidia-h200", "580.1", result) for result in passed]
+    rows += [results.Stored("CPU of <b>mine</b>", "none", result) for result in (*bad, passed[0])]
+    lines = markdown.document(map(table_rows.row, rows), [], []).splitlines()
     assert lines[:2] == ["# Does Segment Anything work here?", ""]
     assert [line.strip("| ").split(" | ") for line in lines[4:6]] == [
         [
@@ -74,7 +79,7 @@ def test_the_first_lines_say_what_passed_where() -> None:
     ]
     assert lines[6] == ""
     assert "## nvidia-h200, driver 580.1" in lines
-    assert markdown.table([], [], []).splitlines()[2].startswith("One row per environment")
+    assert markdown.document([], [], []).splitlines()[2].startswith("One row per environment")
 
 
 def test_some_groups_that_held_are_no_environment_that_passed() -> None:
@@ -136,7 +141,7 @@ def test_every_row_and_column_is_dated() -> None:
     assert (dated["dtype"], dated["imports"], dated["date"]) == ("2026-01-02", "2026-11-22", "2026-11-22")
 
 
-def test_pairs_that_were_tried() -> None:
+def test_pairs_that_were_tried_are_counted() -> None:
     built = replace(result("2.11.0", "cu130", "3.10"), outcome=CellOutcome.BUILD_FAILED)
     rows = [result("2.4.1", "cu121", "3.11"), result("2.0.1", "cu117", "3.9"), built]
     text = table(*rows).partition("### Which combinations were tried")[2]
@@ -174,7 +179,7 @@ def test_check_finds_a_stale_table_and_writes_nothing(tmp_path: Path) -> None:
         (tmp_path / name).write_text(right)
 
 
-def test_files_without_content_go(tmp_path: Path) -> None:
+def test_tables_without_content_are_removed(tmp_path: Path) -> None:
     path = results.store(tmp_path, hostile.RESULT, "unused")
     report.write(tmp_path)
     assert (tmp_path / report.RECIPES).exists()
@@ -183,7 +188,7 @@ def test_files_without_content_go(tmp_path: Path) -> None:
     results.store(tmp_path, made.RESULT, "unused")
     assert run(tmp_path, "--check")[0] == 1
     report.write(tmp_path)
-    assert sorted(each.name for each in tmp_path.iterdir() if each.is_file()) == [report.TABLE]
+    assert sorted(path.name for path in tmp_path.iterdir() if path.is_file()) == [report.TABLE]
 
 
 def test_what_was_left_out_is_kept_until_the_next_run(tmp_path: Path) -> None:

@@ -57,8 +57,8 @@ def test_what_does_not_matter_is_no_change() -> None:
 
 @given(st.lists(st.floats(-1, 1), min_size=3, max_size=30))
 def test_levels_cover_every_result_once(values: list[float]) -> None:
-    found = levels(values, LATENCY)
-    assert [n for level in found for n in range(level.first, level.last + 1)] == list(range(len(values)))
+    parts = levels(values, LATENCY)
+    assert [n for level in parts for n in range(level.first, level.last + 1)] == list(range(len(values)))
 
 
 def measured(day: int, iou: float, weights: str = "trained", gpu: str = "A100") -> CellResult:
@@ -70,16 +70,16 @@ def measured(day: int, iou: float, weights: str = "trained", gpu: str = "A100") 
 
 def test_other_weights_are_another_number() -> None:
     rows = [measured(day, 0.5, "random") for day in range(1, 5)] + [measured(day, 0.9) for day in range(5, 9)]
-    (found,) = trends(rows)
-    assert len(found.points) == 4
-    assert len(found.levels) == 1
+    (trend,) = trends(rows)
+    assert len(trend.points) == 4
+    assert len(trend.levels) == 1
     assert not trends(rows[:6])  # two of the present weights are no history
 
 
 def test_each_device_has_its_own_history() -> None:
     rows = [measured(day, 0.9) for day in range(1, 5)] + [measured(day, 0.5, gpu="T4") for day in range(5, 9)]
-    found = trends(rows)
-    assert [(each.cell, len(each.levels)) for each in found] == [
+    histories = trends(rows)
+    assert [(trend.cell, len(trend.levels)) for trend in histories] == [
         (f"{RESULT.cell.id} on A100", 1),
         (f"{RESULT.cell.id} on T4", 1),
     ]
@@ -96,9 +96,9 @@ def test_history_knows_the_noise_of_its_own_cell_and_number() -> None:
     rows = [timed(day, ms) for day, ms in enumerate((10.0, 10.01, 13.0, 13.01, 13.0), start=1)]
     loud = Noise(Variance(0.0, 0.0), Variance(0.3**2, 10.0), size=1.0)
     known = {"test_latency.py::test_it wall_ms": loud}
-    assert [len(each.levels) for each in trends(rows)] == [2]
-    assert [len(each.levels) for each in trends(rows, lambda _: known)] == [1]
-    assert [len(each.levels) for each in trends(rows, lambda _: {"other": loud})] == [2]
+    assert [len(trend.levels) for trend in trends(rows)] == [2]
+    assert [len(trend.levels) for trend in trends(rows, lambda _: known)] == [1]
+    assert [len(trend.levels) for trend in trends(rows, lambda _: {"other": loud})] == [2]
 
 
 def test_nothing_changed_is_said(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,10 +19,10 @@ from samcheck.guest.benchmark import turns
 
 @pytest.fixture
 def works(tmp_path: Path) -> tuple[Path, Path]:
-    found = tmp_path / "base", tmp_path / "new"
-    for each in found:
-        each.mkdir()
-    return found
+    folders = tmp_path / "base", tmp_path / "new"
+    for folder in folders:
+        folder.mkdir()
+    return folders
 
 
 class Guest(threading.Thread):
@@ -47,8 +47,8 @@ def played(
     """Who was on when."""
     noted: list[object] = []
     guests = [
-        Guest(work, each, noted, name)
-        for work, each, name in zip(works, (base, new), ("base", "new"), strict=True)
+        Guest(work, positions, noted, name)
+        for work, positions, name in zip(works, (base, new), ("base", "new"), strict=True)
     ]
     with TurnServer(works, seed=1) as turn_server:
         for guest in guests:
@@ -75,20 +75,20 @@ def test_only_one_computes_at_a_time(works: tuple[Path, Path]) -> None:
 def test_turns_of_one_number_follow_each_other_in_either_order(works: tuple[Path, Path]) -> None:
     noted = played(works, CHECKS, CHECKS)[::2]
     rounds = [noted[at : at + 2] for at in range(0, len(noted), 2)]
-    assert [sorted(name for name, _, _ in each) for each in rounds] == [["base", "new"]] * len(CHECKS)
+    assert [sorted(name for name, _, _ in pair) for pair in rounds] == [["base", "new"]] * len(CHECKS)
     assert all(one[1] == other[1] for one, other in rounds)
-    assert len({each[0][0] for each in rounds}) == 2  # by lot, so that no side is always the first
+    assert len({pair[0][0] for pair in rounds}) == 2  # by lot, so that no side is always the first
 
 
 def test_a_side_that_skips_a_check_waits_for_the_other(works: tuple[Path, Path]) -> None:
-    noted = played(works, CHECKS, [each for each in CHECKS if each[0] != 0])[::2]
+    noted = played(works, CHECKS, [position for position in CHECKS if position[0] != 0])[::2]
     order = [(name, position) for name, position, _ in noted]
     assert order.index(("base", (0, 3))) < order.index(("new", (1, 0)))
 
 
 def test_nobody_waits_for_one_that_has_ended(works: tuple[Path, Path]) -> None:
     noted = played(works, CHECKS, CHECKS[:3])
-    assert [each for each in noted if each[0] == "base"][-1][1] == CHECKS[-1]
+    assert [note for note in noted if note[0] == "base"][-1][1] == CHECKS[-1]
 
 
 def test_a_guest_whose_host_has_gone_says_so(works: tuple[Path, Path]) -> None:
@@ -158,7 +158,7 @@ def test_a_round_waits_only_where_a_turn_begins(noted: Noted) -> None:
     assert paced.plan([0.125], 1.5) == 12
     for _ in range(12):
         paced.before(noted.step)
-    assert noted.calls == [each for turn in range(12) for each in ("away", (7, turn), "back")]
+    assert noted.calls == [call for turn in range(12) for call in ("away", (7, turn), "back")]
 
 
 def test_short_rounds_get_their_caches_back_untimed(noted: Noted) -> None:

@@ -67,8 +67,8 @@ def run(suite: pytest.Pytester, *arguments: str) -> set[str]:
 
 def test_a_registered_variant_gets_its_checks(suite: pytest.Pytester) -> None:
     suite.makepyfile(mine_by_plugin=REGISTERED + "register(VARIANT)\n")
-    found = run(suite, "-p", "mine_by_plugin", "-m", "fast", "--samcheck-variants=mine")
-    assert found == {"all[mine]", "some[mine-fp32]", "some[mine-bf16]"}
+    results = run(suite, "-p", "mine_by_plugin", "-m", "fast", "--samcheck-variants=mine")
+    assert results == {"all[mine]", "some[mine-fp32]", "some[mine-bf16]"}
     assert "mine" not in variants.KNOWN_EVERYWHERE
 
 
@@ -98,7 +98,7 @@ def test_checks_for_other_variants_are_not_there(suite: pytest.Pytester) -> None
 
 
 @pytest.mark.parametrize("name", ["", "My_Sam", "a b", "../x", "1st", "a-b"])
-def test_names_that_cannot_be(name: str) -> None:
+def test_names_that_cannot_be_are_refused(name: str) -> None:
     with pytest.raises(ValueError, match="needs a name of"):
         variants.register(Variant(name, 64, object))
 
@@ -118,4 +118,4 @@ def test_registering_twice_is_harmless() -> None:
 def test_the_host_knows_the_same_variants() -> None:
     from samcheck.guest.record import VARIANT_TIERS
 
-    assert {name: each.tier for name, each in variants.VARIANTS.items()} == VARIANT_TIERS
+    assert {name: variant.tier for name, variant in variants.VARIANTS.items()} == VARIANT_TIERS

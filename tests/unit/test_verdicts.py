@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from samcheck.analysis.compare.measures import Family, Key, Measure
 from samcheck.analysis.compare.statistics import NOTHING_KNOWN, Noise, Variance, difference
-from samcheck.analysis.compare.verdicts import ALPHA, MeasurePair, Verdict, decide
+from samcheck.analysis.compare.verdicts import ALPHA, MeasurePair, NumberVerdict, Verdict, decide
 from samcheck.guest.record import CheckOutcome, CheckResult
 
 KEY = Key("test_latency.py::test_encoder[tiny-fp32]", "wall_ms")
@@ -38,13 +38,13 @@ def test_a_number_of_one_side_only_is_told_with_what_is_known_of_it(base: bool, 
     check = CheckResult(KEY.check, "latency", CheckOutcome.PASSED, "tiny", "fp32", "eager")
     only = measure(1.0, check=check)
     assert decided(only if base else None, only if new else None) == Verdict(
-        "a row", KEY, TIME, word, variant="tiny", precision="fp32", backend="eager"
+        "a row", KEY, TIME, NumberVerdict(word), variant="tiny", precision="fp32", backend="eager"
     )
 
 
 @pytest.mark.parametrize("check", [None, CheckResult(KEY.check, "latency", CheckOutcome.PASSED)])
 def test_what_a_number_was_measured_with_is_empty_where_nobody_said_it(check: CheckResult | None) -> None:
-    assert decided(measure(1.0, check=check), None) == Verdict("a row", KEY, TIME, "missing")
+    assert decided(measure(1.0, check=check), None) == Verdict("a row", KEY, TIME, NumberVerdict.MISSING)
 
 
 @pytest.mark.parametrize(
@@ -81,11 +81,11 @@ def test_conditions_that_differ_are_named_one_by_one() -> None:
 
 
 def test_what_another_machine_makes_incomparable_are_times_and_not_exact_numbers() -> None:
-    assert decided(measure(1.0), measure(9.0), apart="CPU a → b") == Verdict(
-        "a row", KEY, TIME, "not comparable", "CPU a → b"
+    assert decided(measure(1.0), measure(9.0), incomparable_because="CPU a → b") == Verdict(
+        "a row", KEY, TIME, NumberVerdict.NOT_COMPARABLE, "CPU a → b"
     )
     counts = measure(1.0, family=COUNT), measure(9.0, family=COUNT)
-    assert decided(*counts, apart="CPU a → b").verdict == "regressed"
+    assert decided(*counts, incomparable_because="CPU a → b").verdict == "regressed"
 
 
 @pytest.mark.parametrize(("base", "new", "side"), [((), (1.0,), "base"), ((1.0,), (), "new results")])
@@ -158,7 +158,7 @@ def in_turns(*ratios: float, met: bool = True) -> Verdict:
     """Of pairs of processes that took turns, by how much the new one of each was slower."""
     base = measure(1.0, 1.3, turns=tuple((1.0, 2.0) for _ in ratios))
     new = measure(1.5, 1.1, turns=tuple((1.0 + ratio, 2.0 + ratio) for ratio in ratios))
-    return decided(base, new, NOTHING_KNOWN, met=met)
+    return decided(base, new, NOTHING_KNOWN, in_turns=met)
 
 
 def test_two_pairs_of_processes_that_took_turns_say_what_their_medians_do_not() -> None:

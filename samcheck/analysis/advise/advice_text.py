@@ -11,9 +11,10 @@ from samcheck.analysis.advise.evidence import Evidence
 from samcheck.analysis.advise.outline import OutlineLine, indented
 from samcheck.analysis.advise.question import UpgradeQuestion
 from samcheck.analysis.advise.summary import UpgradeAnswer
-from samcheck.analysis.advise.verdict import VERDICTS, Advice
+from samcheck.analysis.advise.verdict import Advice, Basis, UpgradeVerdict
 from samcheck.facts import Facts, gpu_support
 from samcheck.facts.compatibility import Obstacle
+from samcheck.facts.schema import ObstacleKind
 from samcheck.guest.record import CellOutcome, CheckOutcome
 from samcheck.matrix.file import shown
 from samcheck.report.escaping import escape
@@ -22,9 +23,9 @@ from samcheck.storage.results import Stored
 #: More of one kind are only counted, unless everything was asked for.
 SHOWN = 4
 HEADS = {
-    "measured": "MEASURED (by stored results)",
-    "predicted": "PREDICTED FROM FACTS (not measured)",
-    "unknown": "UNKNOWN (neither results nor facts say)",
+    Basis.MEASURED: "MEASURED (by stored results)",
+    Basis.PREDICTED: "PREDICTED FROM FACTS (not measured)",
+    Basis.UNKNOWN: "UNKNOWN (neither results nor facts say)",
 }
 
 
@@ -77,18 +78,20 @@ def _groups(advices: Iterable[Advice]) -> list[list[Advice]]:
     groups: dict[tuple[object, ...], list[Advice]] = {}
     for advice in advices:
         rules = tuple(obstacle.rule for obstacle in _reasons(advice))
-        own = advice.change if advice.basis == "measured" else rules
+        own = advice.change if advice.basis is Basis.MEASURED else rules
         groups.setdefault((advice.verdict, own), []).append(advice)
-    return sorted(groups.values(), key=lambda group: list(VERDICTS).index(group[0].verdict))
+    return sorted(groups.values(), key=lambda group: list(UpgradeVerdict).index(group[0].verdict))
 
 
 def _reasons(advice: Advice) -> tuple[Obstacle, ...]:
     """What a prediction rests on."""
-    if advice.verdict == "works":
+    if advice.verdict is UpgradeVerdict.WORKS:
         return advice.grounds
-    if advice.verdict == "starts to work":
+    if advice.verdict is UpgradeVerdict.STARTS:
         return gpu_support.hard(advice.facts_before)
-    kind = {"unknown": "doubt", "works, with limits": "soft"}.get(advice.verdict)
+    kind = {UpgradeVerdict.UNKNOWN: ObstacleKind.DOUBT, UpgradeVerdict.LIMITED: ObstacleKind.SOFT}.get(
+        advice.verdict
+    )
     if kind is None:
         return gpu_support.hard(advice.facts)
     return tuple(obstacle for obstacle in advice.facts if obstacle.kind == kind)
@@ -100,10 +103,10 @@ def _group(group: list[Advice], most: int) -> Iterator[OutlineLine]:
     count = f" ({len(ids)} cells)" if len(ids) > 1 else ""
     more = f" and {len(ids) - most} more" if len(ids) > most else ""
     # What has wheels and drivers may still fail: that nothing speaks against it is all that facts say.
-    predicted = first.basis == "predicted" and first.verdict == "works"
+    predicted = first.basis is Basis.PREDICTED and first.verdict is UpgradeVerdict.WORKS
     verdict = "nothing against it" if predicted else first.verdict
     yield OutlineLine(f"{verdict}{count}: {', '.join(ids[:most])}{more}")
-    if first.basis == "measured":
+    if first.basis is Basis.MEASURED:
         for evidence in first.after:
             yield from indented(_evidence("after", evidence))
         if not first.before:
@@ -124,7 +127,7 @@ def _group(group: list[Advice], most: int) -> Iterator[OutlineLine]:
 
 def _group_reasons(group: list[Advice], most: int) -> Iterator[OutlineLine]:
     """The facts that a group's verdict rests on: of each rule one, and how many more are like it."""
-    label = {"works": "for it", "starts to work": "now"}.get(group[0].verdict, "because")
+    label = {UpgradeVerdict.WORKS: "for it", UpgradeVerdict.STARTS: "now"}.get(group[0].verdict, "because")
     by_rule: dict[str, dict[str, None]] = {}
     for advice in group:
         for obstacle in _reasons(advice):
@@ -173,9 +176,12 @@ def _origin(stored: Stored) -> str:
 
 
 def place(path: Path) -> str:
-    """A file's name in the checkout, where it is in it."""
+    """A file's name in the folder of the call, or among what samcheck brings with it, where it is there."""
     whole = path.absolute()
-    return whole.relative_to(paths.CHECKOUT).as_posix() if whole.is_relative_to(paths.CHECKOUT) else str(path)
+    for folder in (paths.PROJECT, paths.PUBLISHED_RESULTS.parent):
+        if whole.is_relative_to(folder):
+            return whole.relative_to(folder).as_posix()
+    return str(path)
 
 
 def _implied_changes(answer: UpgradeAnswer, most: int) -> Iterator[OutlineLine]:

@@ -11,6 +11,7 @@ from samcheck.cells import Cell
 from samcheck.errors import BadInput
 from samcheck.facts import Facts, Release, compatibility, gpu_support
 from samcheck.facts.gpu_support import Machine
+from samcheck.facts.schema import ObstacleKind
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,9 @@ def _moved_cells(
     for cell in candidates:
         moved = _with_values(cell, wanted, machine, facts)
         problems = [
-            obstacle for obstacle in compatibility.obstacles(moved, facts) if obstacle.kind == "install"
+            obstacle
+            for obstacle in compatibility.obstacles(moved, facts)
+            if obstacle.kind is ObstacleKind.INSTALL
         ]
         against.update(str(obstacle) for obstacle in problems)
         if not problems:

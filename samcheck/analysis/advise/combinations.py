@@ -14,7 +14,7 @@ from samcheck.errors import BuildFailed
 from samcheck.facts import Facts, compatibility, gpu_support
 from samcheck.facts.gpu_support import Machine
 from samcheck.facts.requirements import resolve
-from samcheck.facts.schema import DriverFloor
+from samcheck.facts.schema import DriverFloor, ObstacleKind
 from samcheck.matrix import explain
 
 _OWN = {"torch": "torch", "numpy": "numpy"}
@@ -22,7 +22,9 @@ _OWN = {"torch": "torch", "numpy": "numpy"}
 
 def implied_changes(change: CellChange, question: UpgradeQuestion, facts: Facts) -> Iterator[str]:
     """What comes with the change by itself, and the driver that it asks for."""
-    if any(obstacle.kind == "install" for obstacle in compatibility.obstacles(change.after, facts)):
+    if any(
+        obstacle.kind is ObstacleKind.INSTALL for obstacle in compatibility.obstacles(change.after, facts)
+    ):
         return
     if change.before.cuda != change.after.cuda:
         yield f"CUDA build {change.before.cuda} -> {change.after.cuda}"

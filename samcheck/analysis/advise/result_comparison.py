@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from samcheck.analysis import compare
 from samcheck.analysis.advise.evidence import Evidence
 from samcheck.analysis.advise.outline import OutlineLine, indented
-from samcheck.analysis.compare import grouping, outcome_changes
+from samcheck.analysis.compare import grouping
 from samcheck.analysis.compare.comparison import NoiseLookup
-from samcheck.analysis.compare.outcome_changes import OutcomeChange
+from samcheck.analysis.compare.outcome_changes import ChangeKind, OutcomeChange
+from samcheck.analysis.compare.verdicts import NumberVerdict
 
 
 @dataclass(frozen=True)
@@ -27,18 +28,18 @@ class EvidencePair:
     comparison: compare.Comparison
     nearby: bool
 
-    def of_kind(self, kind: str) -> list[OutcomeChange]:
+    def of_kind(self, kind: ChangeKind) -> list[OutcomeChange]:
         """Checks whose outcome changed in that way."""
         return [change for change in self.comparison.changes if change.kind == kind and change.check]
 
     @property
     def breaks(self) -> bool:
-        return bool(self.of_kind("broken"))
+        return bool(self.of_kind(ChangeKind.BROKEN))
 
     @property
     def worse(self) -> tuple[str, ...]:
         """What is worse though nothing broke, in short."""
-        defects, regressed = self.of_kind("defect met"), regressions(self.comparison)
+        defects, regressed = self.of_kind(ChangeKind.DEFECT_MET), regressions(self.comparison)
         text = (f"upstream defects newly met in {len(defects)} checks",) if defects else ()
         return (*text, f"numbers regressed: {len(regressed)}") if regressed else text
 
@@ -52,7 +53,7 @@ def compare_results(
 
 def regressions(comparison: compare.Comparison) -> list[compare.Verdict]:
     """Numbers that are worse by more than noise."""
-    return [verdict for verdict in comparison.verdicts if verdict.verdict == "regressed"]
+    return [verdict for verdict in comparison.verdicts if verdict.verdict is NumberVerdict.REGRESSED]
 
 
 def lines(pair: EvidencePair, most: int) -> Iterator[OutlineLine]:
@@ -62,12 +63,12 @@ def lines(pair: EvidencePair, most: int) -> Iterator[OutlineLine]:
     yield OutlineLine(
         "no check has another outcome than now" if quiet else "checks with another outcome than now:"
     )
-    for kind in outcome_changes.KINDS:
+    for kind in ChangeKind:
         yield from indented(_outcomes(kind, pair.of_kind(kind), most))
     counts = Counter(verdict.verdict for verdict in comparison.verdicts)
     numbers = ", ".join(f"{count} {verdict}" for verdict, count in counts.items())
     yield OutlineLine(f"numbers: {numbers or 'none to compare'}")
-    regressed = grouping.lines(comparison.verdicts, "regressed")
+    regressed = grouping.lines(comparison.verdicts, NumberVerdict.REGRESSED)
     yield from (OutlineLine(f"regressed: {line.what}: {line.effect}", 1) for line in regressed[:most])
     if len(regressed) > most:
         yield OutlineLine(f"and {len(regressed) - most} more, with --all", 1)
@@ -79,7 +80,7 @@ def lines(pair: EvidencePair, most: int) -> Iterator[OutlineLine]:
         )
 
 
-def _outcomes(kind: str, changes: list[OutcomeChange], most: int) -> Iterator[OutlineLine]:
+def _outcomes(kind: ChangeKind, changes: list[OutcomeChange], most: int) -> Iterator[OutlineLine]:
     if not changes:
         return
     groups = Counter(change.group for change in changes)

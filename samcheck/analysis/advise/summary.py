@@ -8,23 +8,24 @@ from dataclasses import dataclass
 
 from samcheck.analysis.advise.combinations import at_least
 from samcheck.analysis.advise.question import UpgradeQuestion
-from samcheck.analysis.advise.verdict import Advice
+from samcheck.analysis.advise.verdict import Advice, Basis, UpgradeVerdict
 from samcheck.cells import Cell
 from samcheck.errors import CELLS_FAILED, NOTHING_KNOWN
 from samcheck.facts import Facts, gpu_support
+from samcheck.facts.schema import ObstacleKind
 from samcheck.matrix import ranking
 from samcheck.matrix.file import shown
 from samcheck.matrix.run_history import History
 
 #: What is least known first; of these the riskiest first.
 _ORDER = (
-    "unknown",
-    "works, with limits",
-    "works, but worse",
-    "works",
-    "starts to work",
-    "breaks",
-    "fails before and after",
+    UpgradeVerdict.UNKNOWN,
+    UpgradeVerdict.LIMITED,
+    UpgradeVerdict.WORSE,
+    UpgradeVerdict.WORKS,
+    UpgradeVerdict.STARTS,
+    UpgradeVerdict.BREAKS,
+    UpgradeVerdict.FAILS_BOTH,
 )
 
 
@@ -68,7 +69,7 @@ def answer(
 
 def _can_run(advice: Advice) -> bool:
     """Whether a run can be tried at all."""
-    return not any(obstacle.kind in ("install", "host") for obstacle in advice.facts)
+    return not any(obstacle.kind in (ObstacleKind.INSTALL, ObstacleKind.HOST) for obstacle in advice.facts)
 
 
 def _to_run(advices: Sequence[Advice], past: History, facts: Facts) -> Iterator[RecommendedRun]:
@@ -76,7 +77,7 @@ def _to_run(advices: Sequence[Advice], past: History, facts: Facts) -> Iterator[
     priority = {
         advice.change.after: _ORDER.index(advice.verdict)
         for advice in advices
-        if advice.basis != "measured" and _can_run(advice)
+        if advice.basis is not Basis.MEASURED and _can_run(advice)
     }
     ranked = [ranked.cell for ranked in ranking.rank(list(priority), past, facts)]
     remedies = {remedy.cell: remedy for advice in advices for remedy in advice.remedies}
@@ -89,20 +90,20 @@ def _to_run(advices: Sequence[Advice], past: History, facts: Facts) -> Iterator[
 
 
 def _exit_code(advices: Sequence[Advice]) -> int:
-    if all(advice.basis == "unknown" for advice in advices):
+    if all(advice.basis is Basis.UNKNOWN for advice in advices):
         return NOTHING_KNOWN
-    hopeless = all(advice.verdict == "fails before and after" for advice in advices)
+    hopeless = all(advice.verdict is UpgradeVerdict.FAILS_BOTH for advice in advices)
     return CELLS_FAILED if hopeless or any(advice.speaks_against for advice in advices) else 0
 
 
 def _headline(advices: Sequence[Advice], to_run: Sequence[RecommendedRun]) -> str:
-    against = [advice for advice in advices if advice.verdict == "breaks"]
-    if all(advice.basis == "unknown" for advice in advices):
+    against = [advice for advice in advices if advice.verdict is UpgradeVerdict.BREAKS]
+    if all(advice.basis is Basis.UNKNOWN for advice in advices):
         first = f": run {to_run[0].cell.id} first" if to_run else ""
         return f"NOT KNOWN: neither results nor facts say it ({_count(len(advices))}){first}"
-    if all(advice.verdict == "fails before and after" for advice in advices):
+    if all(advice.verdict is UpgradeVerdict.FAILS_BOTH for advice in advices):
         return f"NO: it fails before and after ({_basis_text(advices)}): {_reason(advices)}"
-    measured = [advice for advice in advices if advice.basis == "measured"]
+    measured = [advice for advice in advices if advice.basis is Basis.MEASURED]
     worse = dict.fromkeys(text for advice in measured for pair in advice.pairs for text in pair.worse)
     if not against and any(advice.speaks_against for advice in advices):
         return f"YES, BUT WORSE (measured): nothing breaks; {'; '.join(worse)}"
@@ -120,7 +121,7 @@ def _headline(advices: Sequence[Advice], to_run: Sequence[RecommendedRun]) -> st
 
 def _reason(advices: Sequence[Advice]) -> str:
     """Why it breaks, in short: what was measured, else the commonest of what was predicted."""
-    measured = [advice for advice in advices if advice.basis == "measured"]
+    measured = [advice for advice in advices if advice.basis is Basis.MEASURED]
     if not measured:
         texts = Counter(obstacle.text for advice in advices for obstacle in gpu_support.hard(advice.facts))
         return texts.most_common(1)[0][0]
@@ -129,8 +130,8 @@ def _reason(advices: Sequence[Advice]) -> str:
 
 
 def _yes(advices: Sequence[Advice]) -> str:
-    measured = sum(advice.basis == "measured" for advice in advices)
-    unknown = sum(advice.basis == "unknown" for advice in advices)
+    measured = sum(advice.basis is Basis.MEASURED for advice in advices)
+    unknown = sum(advice.basis is Basis.UNKNOWN for advice in advices)
     predicted = len(advices) - measured - unknown
     if measured == len(advices):
         devices = sorted({evidence.stored.device for advice in advices for evidence in advice.after})
@@ -144,8 +145,8 @@ def _yes(advices: Sequence[Advice]) -> str:
         text = f"YES: nothing breaks in {_count(measured)} measured, {more}"
     counts = {
         "not known": unknown,
-        "with limits": sum(advice.verdict == "works, with limits" for advice in advices),
-        "fails before and after": sum(advice.verdict == "fails before and after" for advice in advices),
+        "with limits": sum(advice.verdict is UpgradeVerdict.LIMITED for advice in advices),
+        "fails before and after": sum(advice.verdict is UpgradeVerdict.FAILS_BOTH for advice in advices),
     }
     return text + "".join(f"; {count} {what}" for what, count in counts.items() if count)
 
@@ -159,7 +160,7 @@ def _required_driver(advices: Sequence[Advice]) -> str:
 
 def _basis_text(advices: Sequence[Advice]) -> str:
     """Which of it was measured and which not, in words."""
-    measured = sum(advice.basis == "measured" for advice in advices)
+    measured = sum(advice.basis is Basis.MEASURED for advice in advices)
     if measured == len(advices):
         return "measured"
     predicted = len(advices) - measured

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 
 from packaging.version import Version
 
@@ -18,19 +19,38 @@ from samcheck.cells import Cell
 from samcheck.facts import Facts, compatibility, gpu_support
 from samcheck.facts.compatibility import Obstacle
 from samcheck.facts.gpu_support import Machine
-from samcheck.facts.schema import DriverFloor
+from samcheck.facts.schema import DriverFloor, ObstacleKind
 from samcheck.storage.results import Stored
 
-#: What becomes of a cell → whether that speaks against the change.
-VERDICTS = {
-    "breaks": True,
-    "works, but worse": True,
-    "unknown": False,
-    "fails before and after": False,
-    "works, with limits": False,
-    "works": False,
-    "starts to work": False,
-}
+
+class Basis(StrEnum):
+    """What a verdict rests on."""
+
+    MEASURED = "measured"  # results alone
+    PREDICTED = "predicted"  # facts alone
+    UNKNOWN = "unknown"
+
+
+class UpgradeVerdict(StrEnum):
+    """What becomes of a cell, the worst first."""
+
+    BREAKS = "breaks"
+    WORSE = "works, but worse"
+    UNKNOWN = "unknown"
+    FAILS_BOTH = "fails before and after"
+    LIMITED = "works, with limits"
+    WORKS = "works"
+    STARTS = "starts to work"
+
+    @property
+    def speaks_against(self) -> bool:
+        """Whether it speaks against the change."""
+        return self in (UpgradeVerdict.BREAKS, UpgradeVerdict.WORSE)
+
+    @property
+    def is_failure(self) -> bool:
+        """Whether the cell fails once the change is made."""
+        return self in (UpgradeVerdict.BREAKS, UpgradeVerdict.FAILS_BOTH)
 
 
 @dataclass(frozen=True)
@@ -38,8 +58,6 @@ class Advice:
     """What is known of one cell change.
 
     Attributes:
-        basis: ``measured`` (the verdict is by results alone), ``predicted`` (by facts alone) or ``unknown``.
-        verdict: one of `VERDICTS`.
         before, after: results of just these cells on just this machine.
         nearby: where there is none after the change, the nearest one.
         facts: what the facts say against it after the change, also beside a measurement.
@@ -51,8 +69,8 @@ class Advice:
     """
 
     change: CellChange
-    basis: str
-    verdict: str
+    basis: Basis
+    verdict: UpgradeVerdict
     before: tuple[Evidence, ...]
     after: tuple[Evidence, ...]
     nearby: Evidence | None
@@ -67,7 +85,7 @@ class Advice:
 
     @property
     def speaks_against(self) -> bool:
-        return VERDICTS[self.verdict]
+        return self.verdict.speaks_against
 
 
 def advise(
@@ -86,17 +104,17 @@ def advise(
         compare_results(base, new, noise_of) for new in after for base in before if _comparable(base, new)
     )
     if after:
-        basis, verdict, nearest = "measured", _measured_verdict(after, pairs), None
+        basis, verdict, nearest = Basis.MEASURED, _measured_verdict(after, pairs), None
     else:
         verdict = _predicted_verdict(obstacles_before, obstacles)
-        basis = "unknown" if verdict == "unknown" else "predicted"
+        basis = Basis.UNKNOWN if verdict is UpgradeVerdict.UNKNOWN else Basis.PREDICTED
         nearest = evidence.nearby(change.after, question, stored, facts)
         pairs = tuple(
             compare_results(base, nearest, noise_of, nearby=True)
             for base in before
             if nearest and _comparable(base, nearest)
         )
-    wrong = verdict in ("breaks", "fails before and after")
+    wrong = verdict.is_failure
     remedies = tuple(_remedies(change, question, stored, facts)) if wrong else ()
     return Advice(
         change,
@@ -107,7 +125,7 @@ def advise(
         nearest,
         obstacles,
         obstacles_before,
-        tuple(_grounds(change.after, question, facts)) if basis == "predicted" else (),
+        tuple(_grounds(change.after, question, facts)) if basis is Basis.PREDICTED else (),
         pairs,
         tuple(combinations.implied_changes(change, question, facts)),
         combinations.required_driver(change, question, facts),
@@ -131,35 +149,35 @@ def _comparable(base: Evidence, new: Evidence) -> bool:
     return base.stored.device == new.stored.device and base.result.variants == new.result.variants
 
 
-def _measured_verdict(after: Sequence[Evidence], pairs: Sequence[EvidencePair]) -> str:
+def _measured_verdict(after: Sequence[Evidence], pairs: Sequence[EvidencePair]) -> UpgradeVerdict:
     """By results alone. What fails and has nothing to be compared with counts as broken."""
     if any(pair.breaks for pair in pairs):
-        return "breaks"
+        return UpgradeVerdict.BREAKS
     failed = [run for run in after if not run.passed]
     bases = {id(pair.new): pair.base for pair in pairs}
     if any(id(run) not in bases or bases[id(run)].passed for run in failed):
-        return "breaks"
+        return UpgradeVerdict.BREAKS
     if failed:
-        return "fails before and after"
+        return UpgradeVerdict.FAILS_BOTH
     if any(pair.worse for pair in pairs):
-        return "works, but worse"
+        return UpgradeVerdict.WORSE
     mended = bases and all(not base.passed for base in bases.values())
-    return "starts to work" if mended else "works"
+    return UpgradeVerdict.STARTS if mended else UpgradeVerdict.WORKS
 
 
-def _predicted_verdict(before: Sequence[Obstacle], after: Sequence[Obstacle]) -> str:
+def _predicted_verdict(before: Sequence[Obstacle], after: Sequence[Obstacle]) -> UpgradeVerdict:
     """By facts alone."""
     if gpu_support.hard(after):
-        return "fails before and after" if gpu_support.hard(before) else "breaks"
+        return UpgradeVerdict.FAILS_BOTH if gpu_support.hard(before) else UpgradeVerdict.BREAKS
     kinds = {obstacle.kind for obstacle in after}
-    if "doubt" in kinds:
-        return "unknown"
+    if ObstacleKind.DOUBT in kinds:
+        return UpgradeVerdict.UNKNOWN
     if gpu_support.hard(before):
-        return "starts to work"
-    new = {obstacle.text for obstacle in after if obstacle.kind == "soft"} - {
+        return UpgradeVerdict.STARTS
+    new = {obstacle.text for obstacle in after if obstacle.kind is ObstacleKind.SOFT} - {
         obstacle.text for obstacle in before
     }
-    return "works, with limits" if new else "works"
+    return UpgradeVerdict.LIMITED if new else UpgradeVerdict.WORKS
 
 
 def _obstacles(cell: Cell, machine: Machine, facts: Facts) -> tuple[Obstacle, ...]:
@@ -169,31 +187,31 @@ def _obstacles(cell: Cell, machine: Machine, facts: Facts) -> tuple[Obstacle, ..
     if branch <= newest.number:
         return obstacles
     text = f"R{branch} is newer than every driver branch that the facts know (up to R{newest.number})"
-    return (*obstacles, Obstacle("driver-unknown", "doubt", text, newest.source))
+    return (*obstacles, Obstacle("driver-unknown", ObstacleKind.DOUBT, text, newest.source))
 
 
 def _grounds(cell: Cell, question: UpgradeQuestion, facts: Facts) -> Iterator[Obstacle]:
     """What the facts say for a cell that the rules have nothing against, rule by rule."""
     machine, is_driver = question.after, question.subject == "driver"
     release = facts.release(cell.torch)
-    build = release.build(cell.cuda) if release else None
     if release is None:
         return
     if cell.python in release.pythons and not is_driver:
         text = (
             f"PyTorch {cell.torch} and torchvision {release.torchvision} have wheels for Python {cell.python}"
         )
-        yield Obstacle("python-no-wheel", "for", text, release.source)
+        yield Obstacle("python-no-wheel", ObstacleKind.FOR, text, release.source)
     if cell.numpy and release.numpy2 and not is_driver:
         text = f"PyTorch {cell.torch} works under NumPy 1 and 2"
-        yield Obstacle("numpy2-old-torch", "for", text, release.source)
+        yield Obstacle("numpy2-old-torch", ObstacleKind.FOR, text, release.source)
+    build = release.build(cell.cuda)
     if build is None:
         return
     floor = facts.floor(build.cuda)
     if machine.driver and floor:
         text = f"CUDA {build.cuda} needs driver {floor.driver} or newer; {machine.driver} is"
-        yield Obstacle("driver-too-old", "for", text, floor.source)
+        yield Obstacle("driver-too-old", ObstacleKind.FOR, text, floor.source)
     for gpu in machine.gpus:
         if gpu_support.runs_on(build, gpu.capability):
             text = f"the {build.tag} build of PyTorch {cell.torch} has code for {gpu.name}"
-            yield Obstacle("gpu-no-kernel", "for", text, build.source)
+            yield Obstacle("gpu-no-kernel", ObstacleKind.FOR, text, build.source)

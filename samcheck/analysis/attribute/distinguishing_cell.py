@@ -12,6 +12,7 @@ from samcheck.analysis.attribute.conjunction_search import Conjunction
 from samcheck.cells import Cell
 from samcheck.facts import Facts, compatibility
 from samcheck.facts.requirements import numpy_of
+from samcheck.facts.schema import ObstacleKind
 from samcheck.matrix import axes
 
 
@@ -93,7 +94,7 @@ def _possible(
         if tuple(fields[axis] for axis in kept) not in as_run:
             continue
         kinds = {obstacle.kind for constraint in constraints if (obstacle := constraint.check(fields))}
-        if "install" not in kinds:
+        if ObstacleKind.INSTALL not in kinds:
             yield Cell(**fields), not kinds
 
 

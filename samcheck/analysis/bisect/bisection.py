@@ -40,12 +40,10 @@ class CheckRun:
 
     Attributes:
         built: whether the environment was made for it.
-        resumed: whether an earlier start of this bisect has run it.
     """
 
     result: CellResult
     built: bool = False
-    resumed: bool = False
 
 
 #: Runs the check in the candidate's cell for the n-th time, counted from 1.

@@ -11,6 +11,7 @@ from samcheck.cells import Cell
 from samcheck.errors import BadInput
 from samcheck.facts import Facts, compatibility
 from samcheck.facts.requirements import numpy_of
+from samcheck.facts.schema import ObstacleKind
 from samcheck.matrix import LeftOut, axes
 from samcheck.suggestions import similar
 
@@ -193,4 +194,4 @@ def _other_pythons(cell: Cell, facts: Facts) -> list[Cell]:
 def _install_obstacle(cell: Cell, facts: Facts) -> str:
     """Why a cell cannot be installed; one that can, and cannot work, may be the very thing that is sought."""
     obstacles = compatibility.obstacles(cell, facts)
-    return next((obstacle.text for obstacle in obstacles if obstacle.kind == "install"), "")
+    return next((obstacle.text for obstacle in obstacles if obstacle.kind is ObstacleKind.INSTALL), "")

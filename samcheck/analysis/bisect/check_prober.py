@@ -26,14 +26,14 @@ class CheckProber:
 
     settings: Settings
     folder: Path
-    shown: Display
+    run_display: Display
 
     def __call__(self, candidate: Candidate, number: int) -> CheckRun:
         folder = self.folder / candidate.cell.id / str(number)
         kept = folder / "result.json"
         result = _stored_result(kept, candidate)
         if result is not None and not result.outcome.is_retried:
-            return CheckRun(result, built=(folder / "built").exists(), resumed=True)
+            return CheckRun(result, built=(folder / "built").exists())
         if self._is_new(candidate):
             folder.mkdir(parents=True, exist_ok=True)
             (folder / "built").touch()  # before: a killed start has built it all the same
@@ -51,7 +51,7 @@ class CheckProber:
             return False  # its result will say so
 
     def _run(self, candidate: Candidate, folder: Path) -> Callable[[], CellResult]:
-        cell_display = self.shown.cell(candidate.cell.id)
+        cell_display = self.run_display.cell(candidate.cell.id)
         return partial(cell_runner.run_cell, PlannedCell(candidate.cell), self.settings, folder, cell_display)
 
 

@@ -2,6 +2,6 @@
 
 from samcheck.analysis.compare.comparison import Comparison, compare
 from samcheck.analysis.compare.noise import known_in
-from samcheck.analysis.compare.verdicts import VERDICTS, Verdict
+from samcheck.analysis.compare.verdicts import NumberVerdict, Verdict
 
-__all__ = ["VERDICTS", "Comparison", "Verdict", "compare", "known_in"]
+__all__ = ["Comparison", "NumberVerdict", "Verdict", "compare", "known_in"]

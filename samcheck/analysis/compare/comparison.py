@@ -10,7 +10,7 @@ from samcheck.analysis.compare.measures import Key, Measure, measures
 from samcheck.analysis.compare.outcome_changes import OutcomeChange
 from samcheck.analysis.compare.result_pairs import ResultPair, Trait
 from samcheck.analysis.compare.statistics import Noise
-from samcheck.analysis.compare.verdicts import MeasurePair, Verdict
+from samcheck.analysis.compare.verdicts import MeasurePair, NumberVerdict, Verdict
 from samcheck.guest.record import CellResult
 
 #: The noise of a result's benchmarks, by their names; empty where no A/A runs are stored.
@@ -32,7 +32,7 @@ class Comparison:
     def worse(self) -> bool:
         """Whether anything is known to be worse."""
         return any(change.bad for change in self.changes) or any(
-            verdict.verdict == "regressed" for verdict in self.verdicts
+            verdict.verdict is NumberVerdict.REGRESSED for verdict in self.verdicts
         )
 
 

@@ -8,18 +8,18 @@ from collections.abc import Iterator
 
 from samcheck.analysis.compare.comparison import Comparison
 from samcheck.analysis.compare.grouping import MOST, alike, lines
-from samcheck.analysis.compare.outcome_changes import KINDS
-from samcheck.analysis.compare.verdicts import VERDICTS
+from samcheck.analysis.compare.outcome_changes import ChangeKind
+from samcheck.analysis.compare.verdicts import NumberVerdict
 from samcheck.report.escaping import escape
 
 MARKS = {
-    "regressed": "✗",
-    "improved": "✓",
-    "ambiguous": "?",
-    "missing": "–",
-    "new": "+",
-    "not comparable": "○",
-    "unchanged": "=",
+    NumberVerdict.REGRESSED: "✗",
+    NumberVerdict.IMPROVED: "✓",
+    NumberVerdict.AMBIGUOUS: "?",
+    NumberVerdict.MISSING: "–",
+    NumberVerdict.NEW: "+",
+    NumberVerdict.NOT_COMPARABLE: "○",
+    NumberVerdict.UNCHANGED: "=",
 }
 
 
@@ -39,12 +39,16 @@ def headline(comparison: Comparison) -> str:
     """One sentence."""
     counts = Counter(verdict.verdict for verdict in comparison.verdicts)
     kinds = Counter(change.kind for change in comparison.changes)
-    worse = [f"{kinds['broken']} broken"] if kinds["broken"] else []
-    worse += [f"upstream defects met: {kinds['defect met']}"] if kinds["defect met"] else []
-    worse += [f"numbers regressed: {counts['regressed']}"] if counts["regressed"] else []
+    worse = [f"{kinds[ChangeKind.BROKEN]} broken"] if kinds[ChangeKind.BROKEN] else []
+    worse += [f"upstream defects met: {kinds[ChangeKind.DEFECT_MET]}"] if kinds[ChangeKind.DEFECT_MET] else []
+    worse += (
+        [f"numbers regressed: {counts[NumberVerdict.REGRESSED]}"] if counts[NumberVerdict.REGRESSED] else []
+    )
     word = "worse: " + ", ".join(worse) if worse else "nothing is known to be worse"
     rest = [
-        f"{counts[verdict]} {verdict}" for verdict in VERDICTS if counts[verdict] and verdict != "regressed"
+        f"{counts[verdict]} {verdict}"
+        for verdict in NumberVerdict
+        if counts[verdict] and verdict is not NumberVerdict.REGRESSED
     ]
     return f"{word}; {', '.join(rest) or 'no numbers to compare'}"
 
@@ -61,7 +65,7 @@ def _outcomes(comparison: Comparison) -> Iterator[str]:
         return
     yield "## Outcomes"
     yield ""
-    for kind in KINDS:
+    for kind in ChangeKind:
         for first, members in alike([change for change in comparison.changes if change.kind == kind]):
             which = first.check or "the cell"
             if len(members) > 1:
@@ -73,7 +77,7 @@ def _outcomes(comparison: Comparison) -> Iterator[str]:
 
 
 def _numbers(comparison: Comparison, most: float) -> Iterator[str]:
-    shown = [verdict for verdict in VERDICTS if verdict != "unchanged"]
+    shown = [verdict for verdict in NumberVerdict if verdict is not NumberVerdict.UNCHANGED]
     if not any(number.verdict in shown for number in comparison.verdicts):
         return
     yield "## Numbers"

@@ -21,15 +21,15 @@ def versions(store: Path, limit: int) -> list[CellResult]:
     Raises:
         BadInput: `store` is in no git repository.
     """
-    results_by_run = {_same(result.result): result.result for result in results.load(store)[0]}
+    results_by_run = {_run_key(result.result): result.result for result in results.load(store)[0]}
     log = git_archive.run(store, "log", f"--max-count={limit}", "--format=%H", "--", ".")
     for revision in log.decode().split():
         for result in _changed_in(store, revision):
-            results_by_run.setdefault(_same(result), result)
+            results_by_run.setdefault(_run_key(result), result)
     return list(results_by_run.values())
 
 
-def _same(result: CellResult) -> tuple[str, ...]:
+def _run_key(result: CellResult) -> tuple[str, ...]:
     return (results.device_of(result, ""), result.name, result.started)
 
 

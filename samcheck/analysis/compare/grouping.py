@@ -9,15 +9,14 @@ from dataclasses import dataclass, replace
 from itertools import combinations
 from statistics import median
 
-from samcheck.analysis.compare.outcome_changes import OutcomeChange
-from samcheck.analysis.compare.verdicts import Verdict
+from samcheck.analysis.compare.outcome_changes import ChangeKind, OutcomeChange
+from samcheck.analysis.compare.verdicts import NumberVerdict, Verdict
 from samcheck.guest.record import function_of
 
 #: Fewer alike are told one by one.
 FEWEST = 3
 #: More lines of one verdict are one for each kind of number, of what changed also one for each cell.
 MOST = 8
-CHANGED = ("regressed", "improved")
 FEATURES = ("row", "precision", "variant", "backend", "part")
 
 
@@ -27,19 +26,15 @@ class SummaryLine:
 
     Attributes:
         what: e.g. ``all 6 fp16 benchmarks on torch2.13.0-cu130-py3.12``.
-        verdict: that all of them have.
         effect: ``+6.1% (+4.9% to +8.0%)``; empty where there is none.
-        members: what the line stands for.
     """
 
     what: str
-    verdict: str
     effect: str
-    members: tuple[str, ...]
     reason: str = ""
 
 
-def lines(verdicts: Sequence[Verdict], wanted: str, most: float = math.inf) -> list[SummaryLine]:
+def lines(verdicts: Sequence[Verdict], wanted: NumberVerdict, most: float = math.inf) -> list[SummaryLine]:
     """What has the verdict `wanted`, the widest groups that have nothing else in them first.
 
     Where that would be more than `most` lines, one for each kind of number instead.
@@ -50,14 +45,14 @@ def lines(verdicts: Sequence[Verdict], wanted: str, most: float = math.inf) -> l
     kinds: dict[tuple[str, ...], list[Verdict]] = {}
     for verdict in verdicts:
         if verdict.verdict == wanted:
-            row = verdict.row if wanted in CHANGED else ""
-            kinds.setdefault((verdict.family.name, _why(verdict), row), []).append(verdict)
-    return [_kind(group, wanted) for group in kinds.values()]
+            row = verdict.row if wanted.is_change else ""
+            kinds.setdefault((verdict.family.name, _reason(verdict), row), []).append(verdict)
+    return [_kind(group) for group in kinds.values()]
 
 
-def _kind(group: Sequence[Verdict], wanted: str) -> SummaryLine:
+def _kind(group: Sequence[Verdict]) -> SummaryLine:
     """All of a kind, whatever else they do not have in common."""
-    line = _line(group, (), wanted, all_of_it=False)
+    line = _line(group, (), all_of_it=False)
     if len(group) == 1:
         return line
     rows = {verdict.row for verdict in group}
@@ -66,17 +61,17 @@ def _kind(group: Sequence[Verdict], wanted: str) -> SummaryLine:
     return replace(line, what=f"{what}:" if line.effect else what)
 
 
-def _lines(verdicts: Sequence[Verdict], wanted: str) -> list[SummaryLine]:
+def _lines(verdicts: Sequence[Verdict], wanted: NumberVerdict) -> list[SummaryLine]:
     left = [verdict for verdict in verdicts if verdict.verdict == wanted]
     # "All of them got slower" is said of those that were compared.
-    absent = ("missing", "new") if wanted in CHANGED else ()
+    absent = (NumberVerdict.MISSING, NumberVerdict.NEW) if wanted.is_change else ()
     compared = [verdict for verdict in verdicts if verdict.verdict not in absent]
     lines = []
     for features in _feature_sets():
         for group in _complete_groups(left, compared, features):
-            lines.append(_line(group, features, wanted, all_of_it=True))
+            lines.append(_line(group, features, all_of_it=True))
             left = [verdict for verdict in left if verdict not in group]
-    return lines + [_line([verdict], FEATURES, wanted, all_of_it=False) for verdict in left]
+    return lines + [_line([verdict], FEATURES, all_of_it=False) for verdict in left]
 
 
 def _feature_sets() -> Iterable[tuple[str, ...]]:
@@ -99,7 +94,7 @@ def _complete_groups(
 def _values(verdict: Verdict, features: tuple[str, ...]) -> tuple[str, ...]:
     return (
         verdict.family.name,
-        _why(verdict) if verdict.change is None else "",
+        _reason(verdict) if verdict.change is None else "",
         *(_feature(verdict, name) for name in features),
     )
 
@@ -110,22 +105,20 @@ def _feature(verdict: Verdict, name: str) -> str:
     return str(getattr(verdict, name))
 
 
-def _line(group: Sequence[Verdict], features: tuple[str, ...], wanted: str, all_of_it: bool) -> SummaryLine:
+def _line(group: Sequence[Verdict], features: tuple[str, ...], all_of_it: bool) -> SummaryLine:
     first = group[0]
-    members = tuple(f"{verdict.row}: {verdict.key}" for verdict in group)
     if not all_of_it:
         what = f"{first.key} on {first.row}"
     else:
-        words = " ".join(
-            _feature(first, name) for name in features if name != "row" and _feature(first, name)
-        )
+        common = [_feature(first, name) for name in features if name != "row"]
         where = f" on {first.row}" if "row" in features else ""
-        what = f"all {len(group)} {words} {first.family.name} numbers{where}".replace("  ", " ")
-    reasons = {_why(verdict) for verdict in group}
-    return SummaryLine(what, wanted, effect(group), members, reasons.pop() if len(reasons) == 1 else "")
+        words = filter(None, ("all", str(len(group)), *common, first.family.name, "numbers"))
+        what = f"{' '.join(words)}{where}"
+    reasons = {_reason(verdict) for verdict in group}
+    return SummaryLine(what, effect(group), reasons.pop() if len(reasons) == 1 else "")
 
 
-def _why(verdict: Verdict) -> str:
+def _reason(verdict: Verdict) -> str:
     """The reason, where the numbers do not say it."""
     return verdict.reason if verdict.interval is None else ""
 
@@ -148,7 +141,7 @@ def alike(changes: Sequence[OutcomeChange]) -> list[tuple[OutcomeChange, list[Ou
     groups: dict[tuple[str, ...], list[OutcomeChange]] = {}
     for change in changes:
         # Why something was skipped before is of no interest once it is tried.
-        reason = change.reason if change.kind != "now tried" else ""
+        reason = change.reason if change.kind is not ChangeKind.NOW_TRIED else ""
         key = (change.row, change.kind, change.group, change.base, change.new, reason)
         groups.setdefault(key, []).append(change)
     return [(members[0], members) for members in groups.values()]

@@ -85,6 +85,12 @@ class Key:
     def __str__(self) -> str:
         return f"{self.check} {self.metric}"
 
+    @classmethod
+    def of(cls, name: str) -> Key:
+        """The key whose text is `name`, as files of A/A runs have it; no metric has a space."""
+        check, _, metric = name.rpartition(" ")
+        return cls(check, metric)
+
 
 @dataclass(frozen=True)
 class Measure:

@@ -162,7 +162,7 @@ def _of_kind(runs: Sequence[NoiseRun], names: Sequence[str]) -> dict[str, Noise]
 
 def _kind(name: str) -> str:
     """``latency`` or ``resident memory``, by what a number is called in the A/A runs."""
-    family = family_of(name.rpartition(" ")[2], None)
+    family = family_of(Key.of(name).metric, None)
     return family.name if family else LATENCY.name
 
 

@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 from samcheck.analysis.compare.result_pairs import ResultPair
 from samcheck.guest.record import CellOutcome, CellResult, CheckOutcome, CheckResult
 
-#: From what matters most to what matters least.
-KINDS = ("broken", "defect met", "no longer tried", "mended", "defect gone", "now tried", "other")
+
+class ChangeKind(StrEnum):
+    """How an outcome changed, from what matters most to what matters least."""
+
+    BROKEN = "broken"
+    DEFECT_MET = "defect met"
+    NO_LONGER_TRIED = "no longer tried"
+    MENDED = "mended"
+    DEFECT_GONE = "defect gone"
+    NOW_TRIED = "now tried"
+    OTHER = "other"
 
 
 @dataclass(frozen=True)
@@ -17,21 +27,20 @@ class OutcomeChange:
 
     Attributes:
         check: empty where it is the cell's own outcome.
-        kind: one of `KINDS`.
         reason: of the new outcome; of the base's, with ``before:``, where the new one needs none.
     """
 
     row: str
     check: str
     group: str
-    kind: str
+    kind: ChangeKind
     base: str
     new: str
     reason: str
 
     @property
     def bad(self) -> bool:
-        return self.kind in ("broken", "defect met")
+        return self.kind in (ChangeKind.BROKEN, ChangeKind.DEFECT_MET)
 
 
 def outcome_changes(pair: ResultPair) -> list[OutcomeChange]:
@@ -41,11 +50,11 @@ def outcome_changes(pair: ResultPair) -> list[OutcomeChange]:
     changes = []
     if pair.base.outcome != pair.new.outcome and pair.base.only == pair.new.only:
         kind = (
-            "broken"
+            ChangeKind.BROKEN
             if pair.base.outcome is CellOutcome.PASSED
-            else "mended"
+            else ChangeKind.MENDED
             if pair.new.outcome is CellOutcome.PASSED
-            else "other"
+            else ChangeKind.OTHER
         )
         reason = _reason(pair.base, pair.new)
         changes.append(OutcomeChange(pair.name, "", "", kind, pair.base.outcome, pair.new.outcome, reason))
@@ -66,15 +75,15 @@ def _reason(old: CheckResult | CellResult, new: CheckResult | CellResult) -> str
     return new.reason or (f"before: {old.reason}" if old.reason else "")
 
 
-def _kind(old: CheckOutcome, new: CheckOutcome) -> str:
+def _kind(old: CheckOutcome, new: CheckOutcome) -> ChangeKind:
     if new.is_bad:
-        return "other" if old.is_bad else "broken"
+        return ChangeKind.OTHER if old.is_bad else ChangeKind.BROKEN
     if old.is_bad:
-        return "mended"
+        return ChangeKind.MENDED
     if new is CheckOutcome.SKIPPED:
-        return "no longer tried"
+        return ChangeKind.NO_LONGER_TRIED
     if old is CheckOutcome.SKIPPED:
-        return "now tried"
+        return ChangeKind.NOW_TRIED
     if new is CheckOutcome.KNOWN:
-        return "defect met"
-    return "defect gone" if old is CheckOutcome.KNOWN else "other"
+        return ChangeKind.DEFECT_MET
+    return ChangeKind.DEFECT_GONE if old is CheckOutcome.KNOWN else ChangeKind.OTHER

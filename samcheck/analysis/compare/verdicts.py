@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from enum import StrEnum
 
 from samcheck.analysis.compare import statistics
 from samcheck.analysis.compare.measures import Family, Key, Measure
@@ -12,16 +13,21 @@ from samcheck.analysis.compare.statistics import Difference, Noise, difference, 
 #: In at most this share of the tables in which nothing has changed may anything be called changed.
 ALPHA = 0.01
 
-#: In the order in which they are told.
-VERDICTS = (
-    "regressed",  # worse, by more than noise
-    "improved",  # better, by more than noise
-    "ambiguous",  # cannot be told from noise, in either direction
-    "missing",  # measured in the base only
-    "new",  # measured in the new results only
-    "not comparable",  # measured under other conditions
-    "unchanged",  # certainly not changed by as much as matters
-)
+
+class NumberVerdict(StrEnum):
+    """What became of a number, in the order in which that is told."""
+
+    REGRESSED = "regressed"  # worse, by more than noise
+    IMPROVED = "improved"  # better, by more than noise
+    AMBIGUOUS = "ambiguous"  # cannot be told from noise, in either direction
+    MISSING = "missing"  # measured in the base only
+    NEW = "new"  # measured in the new results only
+    NOT_COMPARABLE = "not comparable"  # measured under other conditions
+    UNCHANGED = "unchanged"  # certainly not changed by as much as matters
+
+    @property
+    def is_change(self) -> bool:
+        return self in (NumberVerdict.REGRESSED, NumberVerdict.IMPROVED)
 
 
 @dataclass(frozen=True)
@@ -30,7 +36,6 @@ class Verdict:
 
     Attributes:
         row: of the pair of results that it is from.
-        verdict: one of `VERDICTS`.
         reason: for what it is, where the numbers do not say it.
         change: new against base on the family's scale; None where they were not compared.
         interval: that holds it with `1 - ALPHA` confidence, for all numbers of the table together; of one
@@ -41,7 +46,7 @@ class Verdict:
     row: str
     key: Key
     family: Family
-    verdict: str
+    verdict: NumberVerdict
     reason: str = ""
     change: float | None = None
     interval: tuple[float, float] | None = None
@@ -113,22 +118,23 @@ def _comparable(pair: MeasurePair, in_turns: Difference | None) -> Difference | 
     """The difference of a pair that can be weighed against noise, else what it is instead."""
     base, new = pair.base, pair.new
     if base is None or new is None:
-        return _verdict(pair, "new" if base is None else "missing")
+        return _verdict(pair, NumberVerdict.NEW if base is None else NumberVerdict.MISSING)
     reason = _incomparable_because(pair, base, new)
     if reason:
-        return _verdict(pair, "not comparable", reason)
+        return _verdict(pair, NumberVerdict.NOT_COMPARABLE, reason)
     if in_turns:
         return in_turns
     for side, measure in (("base", base), ("new results", new)):
         if not measure.values:
             marks = "; ".join(measure.disturbed)
-            return _verdict(pair, "ambiguous", f"every process of the {side} was disturbed: {marks}")
+            reason = f"every process of the {side} was disturbed: {marks}"
+            return _verdict(pair, NumberVerdict.AMBIGUOUS, reason)
     change = new.values[0] - base.values[0]
     if base.family.exact or base.values == new.values:
         return _exact(pair, change)
     unknown = "one process on each side and no A/A runs: nothing is known of the noise"
     return difference(base.values, new.values, pair.noise) or replace(
-        _verdict(pair, "ambiguous", unknown, change), assumed=True
+        _verdict(pair, NumberVerdict.AMBIGUOUS, unknown, change), assumed=True
     )
 
 
@@ -149,12 +155,12 @@ def _exact(pair: MeasurePair, change: float) -> Verdict:
     """A number without noise: any change that matters is real."""
     family = pair.either.family
     if abs(change) <= family.scaled_margin:
-        return _verdict(pair, "unchanged", change=change)
+        return _verdict(pair, NumberVerdict.UNCHANGED, change=change)
     return _verdict(pair, _direction(family, change), change=change)
 
 
-def _direction(family: Family, change: float) -> str:
-    return "regressed" if change * family.worse > 0 else "improved"
+def _direction(family: Family, change: float) -> NumberVerdict:
+    return NumberVerdict.REGRESSED if change * family.worse > 0 else NumberVerdict.IMPROVED
 
 
 def _judged(pair: MeasurePair, weighed: Difference, confidence: float, real: float | None) -> Verdict:
@@ -169,15 +175,17 @@ def _judged(pair: MeasurePair, weighed: Difference, confidence: float, real: flo
         verdict, reason = _direction(family, weighed.change), ""
         low, high = weighed.interval(real)
     elif inside:
-        verdict, reason = "unchanged", ""
+        verdict, reason = NumberVerdict.UNCHANGED, ""
     else:
-        verdict = "ambiguous"
+        verdict = NumberVerdict.AMBIGUOUS
         reason = f"between {family.shown(low)} and {family.shown(high)}"
     judged = _verdict(pair, verdict, reason, change=weighed.change)
     return replace(judged, interval=(low, high), assumed=pair.noise.assumed and not pair.in_turns)
 
 
-def _verdict(pair: MeasurePair, verdict: str, reason: str = "", change: float | None = None) -> Verdict:
+def _verdict(
+    pair: MeasurePair, verdict: NumberVerdict, reason: str = "", change: float | None = None
+) -> Verdict:
     measure = pair.either
     check = measure.check
     return Verdict(

@@ -97,7 +97,7 @@ def collect(spec: BundleSpec, folder: Path) -> list[str]:
             taken.append(pin)
     shutil.copy(Path(bundle_main.__file__), folder / "__main__.py")
     (folder / "oracle").mkdir()
-    told = f"{version.version()} {bundle_main.code(paths.CHECKOUT)}\n"
+    told = f"{version.version()} {bundle_main.code(paths.ROOT)}\n"
     (folder / "version").write_text(told, encoding="utf-8")
     (folder / ".gitignore").write_text("*\n", encoding="utf-8")
     return sorted(set(taken))
@@ -105,9 +105,11 @@ def collect(spec: BundleSpec, folder: Path) -> list[str]:
 
 def _require(folder: Path) -> None:
     """Make room: what an earlier call has made goes."""
-    if paths.CHECKOUT not in folder.resolve().parents:
+    if not paths.IS_CHECKOUT:
+        raise BadInput("samcheck is installed: call `carry` in a checkout, which is what is copied elsewhere")
+    if paths.ROOT not in folder.resolve().parents:
         raise BadInput(
-            f"{folder} is not in the checkout {paths.CHECKOUT}: there it is copied together with samcheck"
+            f"{folder} is not in the checkout {paths.ROOT}: there it is copied together with samcheck"
         )
     there = os.path.lexists(folder) and (not folder.is_dir() or any(folder.iterdir()))
     if there and owned.remove(folder, _collected_before):
@@ -173,7 +175,7 @@ def answers(python: str, variants: Sequence[str], folder: Path) -> None:
         BuildFailed: it could not compute them.
     """
     command = [python, "-m", "samcheck.guest.oracle", *variants]
-    environment = dict(os.environ, PYTHONPATH=str(paths.CHECKOUT))
+    environment = dict(os.environ, PYTHONPATH=str(paths.source()))
     done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
     if done.returncode != 0:
         last = (done.stderr.strip().splitlines() or ["it printed nothing"])[-1]

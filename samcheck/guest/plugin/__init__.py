@@ -1,4 +1,4 @@
-"""The pytest plugin of the suite: options, tiers, parameters, outcomes, and the journal.
+"""The pytest plugin of the suite: tiers, parameters, outcomes, and the journal.
 
 `tests/suite/conftest.py` loads it, so that plain ``pytest -m fast`` works from the checkout; the host
 adds ``--samcheck-journal`` and reads the outcomes from there, never from pytest's output.
@@ -18,44 +18,19 @@ from ..benchmark.turns import HEAP_KEPT, PARTNER, START, Turns
 from ..defects.watch import DefectWatch
 from ..journal import EventWriter
 from ..models.variants import VARIANTS, discover
-from ..record import BENCHMARK_SECONDS, CHECK_SECONDS, PRECISION_NAMES, CheckOutcome
+from ..record import PRECISION_NAMES, CheckOutcome
 from .check_selection import check_id, choose, is_skipped, of_other_groups, require_groups
 from .journal_writer import JournalWriter
 from .outcome import REPORTS, RESULT, describe, parameters, verdict
 from .recording import WATCH, defect, measured, noted, pictures, series, settings  # noqa: F401  # fixtures
 
+#: Loaded with this one: options and markers.
+pytest_plugins = ["samcheck.guest.pytest_options"]
 #: Of this process, before anything under test was imported and could change it.
 ENVIRONMENT = dict(os.environ)
 
 
-def pytest_addoption(parser: pytest.Parser) -> None:
-    group = parser.getgroup("samcheck")
-    group.addoption("--samcheck-journal", metavar="FILE", help="append one JSON line per event")
-    group.addoption(
-        "--samcheck-skip-listed", metavar="FILE", help="leave out the checks listed, one per line"
-    )
-    group.addoption("--samcheck-only", metavar="FILE", help="run no check but those listed, one per line")
-    group.addoption("--samcheck-device", choices=("auto", "cpu", "cuda"), default="auto")
-    group.addoption("--samcheck-variants", metavar="NAMES", help="comma-separated; default: all")
-    group.addoption("--samcheck-groups", metavar="NAMES", help="comma-separated; default: all")
-    group.addoption(
-        "--samcheck-benchmark-seconds",
-        type=float,
-        default=BENCHMARK_SECONDS["fast"],
-        metavar="SECONDS",
-        help="at most so long is one benchmark measured, once for warming up and once for the samples",
-    )
-    group.addoption(
-        "--samcheck-turns", metavar="FOLDER", help="take turns with another process, by the FIFOs there"
-    )
-    group.addoption("--samcheck-check-timeout", type=float, default=CHECK_SECONDS, metavar="SECONDS")
-
-
 def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "fast: the tier for everybody: small variant, under a minute")
-    config.addinivalue_line("markers", "full: the tier for runners: every variant")
-    config.addinivalue_line("markers", "variants(names): run the check for these only")
-    config.addinivalue_line("markers", "precisions(names): run the check for these only")
     _check_variants(config)
     require_groups(config)
     path = config.getoption("--samcheck-journal")
@@ -101,12 +76,13 @@ def _require_torch() -> None:
     }
     missing = [package for module, package in wanted.items() if find_spec(module) is None]
     if missing:
-        raise pytest.UsageError(
+        pytest.exit(  # not a usage error: with --pyargs this is called while pytest collects
             "samcheck's suite needs {}, which this Python ({}) does not have. Install with: "
             "{} -m pip install torch torchvision segment-anything numpy pytest-benchmark; "
             "or let `nox -s fast` make such an environment.".format(
                 ", ".join(missing), sys.executable, sys.executable
-            )
+            ),
+            returncode=pytest.ExitCode.USAGE_ERROR,
         )
 
 

@@ -13,6 +13,7 @@ AS_WRITTEN, CORRECTED = "as written", "corrected"
 #: What each kind of recipe is called that holds as it is written, and that does not.
 WORDS = {"recipe": ("works as written", "broken"), "claim": ("holds", "contradicted")}
 WHEN_CORRECTED = "works when corrected"
+NOT_TRIED = "not tried"
 
 
 class RecipeTrial:
@@ -69,8 +70,8 @@ class RecipeTrial:
             context.require_time(self.recipe.real_sizes)
             context.require_plain()
             self.measured.update(form(context))
-        except Unavailable as reason:
-            self.settings["verdict"] = "not tried: {}".format(reason)
+        except Unavailable:
+            self.settings["verdict"] = NOT_TRIED
             raise
         except Exception as problem:
             self.settings["error"] = one_line(problem)

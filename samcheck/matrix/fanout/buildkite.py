@@ -1,4 +1,4 @@
-"""Buildkite: steps for `buildkite-agent pipeline upload`, as in examples/ci/buildkite.yml."""
+"""Buildkite: steps for `buildkite-agent pipeline upload`, as in what `samcheck init` writes."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def _shard(pipeline: Pipeline, job: Job) -> dict[str, Any]:
     return {
         "label": f"shard {job.name}",
         "key": job.folder,
-        **({"agents": {"queue": "gpu"}} if job.needs_gpu else {}),
+        **({"agents": {"queue": pipeline.gpu_labels[0]}} if job.needs_gpu else {}),
         "command": command(pipeline, job),
         "artifact_paths": [f"{job.folder}/**/*"],
         "timeout_in_minutes": job.limit,

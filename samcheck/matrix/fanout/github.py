@@ -1,4 +1,4 @@
-"""GitHub Actions: a matrix for `fromJSON`, which the workflow in examples/ci/github.yml fans out over."""
+"""GitHub Actions: a matrix for `fromJSON`, which the workflow that `samcheck init` writes fans out over."""
 
 from __future__ import annotations
 
@@ -38,5 +38,5 @@ def _entry(pipeline: Pipeline, job: Job) -> dict[str, object]:
         "minutes": math.ceil(job.minutes),
         "limit": job.limit,
         "folder": job.folder,
-        "runner": ["self-hosted", "gpu"] if job.needs_gpu else ["ubuntu-latest"],
+        "runner": ["self-hosted", *pipeline.gpu_labels] if job.needs_gpu else ["ubuntu-latest"],
     }

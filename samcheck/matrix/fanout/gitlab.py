@@ -1,4 +1,4 @@
-"""GitLab CI: a child pipeline, which the job in examples/ci/gitlab-ci.yml triggers."""
+"""GitLab CI: a child pipeline, which the job that `samcheck init` writes triggers."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def _title(job: Job) -> str:
 def _shard(pipeline: Pipeline, job: Job) -> dict[str, Any]:
     return {
         "stage": "check",
-        **({"tags": ["gpu"]} if job.needs_gpu else {}),
+        **({"tags": list(pipeline.gpu_labels)} if job.needs_gpu else {}),
         "timeout": f"{job.limit} minutes",
         "script": [command(pipeline, job)],
         "artifacts": {"paths": [f"{job.folder}/"], "when": "always"},

@@ -66,12 +66,14 @@ class Pipeline:
         tier: which checks: ``fast`` or ``full``.
         jobs: the shards, in order.
         options: words of the plan's other options, which every job needs to come to the same plan.
+        gpu_labels: of the runners that have a GPU.
     """
 
     matrix: str
     tier: str
     jobs: tuple[Job, ...]
     options: tuple[str, ...] = ()
+    gpu_labels: tuple[str, ...] = ("gpu",)
 
 
 def jobs(minutes: Mapping[str, float], count: int, on_gpu: Collection[str] = ()) -> tuple[Job, ...]:

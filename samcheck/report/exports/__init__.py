@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import IO
 
 from samcheck.report.exports import badge, csv_rows, github_workflow, json_document, junit
 from samcheck.storage.index import parquet
-from samcheck.storage.results import Stored
+from samcheck.storage.results import Stored, UnreadableFile
 
-#: Writes all of the results; reads `problems` when it has seen the last one.
-Export = Callable[[Iterable[Stored], list[str], IO[bytes]], None]
+#: Writes all of the results; looks at the unreadable files when it has seen the last result.
+Export = Callable[[Iterable[Stored], Sequence[UnreadableFile], IO[bytes]], None]
 
 FORMATS: dict[str, Export] = {
     "json": json_document.write,

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import IO
 from xml.etree import ElementTree
 
 from samcheck.guest.record import CellOutcome
-from samcheck.storage.results import Stored
+from samcheck.storage.results import Stored, UnreadableFile
 
 LABEL = "SAM"
 #: Dark enough for white text (contrast 4.5 and more).
@@ -17,17 +17,17 @@ HEIGHT, PADDING = 20, 6
 CHARACTER = 6.6
 
 
-def write(found: Iterable[Stored], problems: list[str], stream: IO[bytes]) -> None:
+def write(results: Iterable[Stored], unreadable: Sequence[UnreadableFile], stream: IO[bytes]) -> None:
     """``SAM | 9/10 cells passed``; files that are no results count as cells that did not pass.
 
     Some groups of checks that held are no cell that passed.
     """
     outcomes = [
-        each.result.outcome
-        for each in found
-        if each.result.outcome is not CellOutcome.PASSED or not each.result.groups
+        stored.result.outcome
+        for stored in results
+        if stored.result.outcome is not CellOutcome.PASSED or not stored.result.groups
     ]
-    stream.write(svg(outcomes.count(CellOutcome.PASSED), len(outcomes) + len(problems)))
+    stream.write(svg(outcomes.count(CellOutcome.PASSED), len(outcomes) + len(unreadable)))
 
 
 def svg(passed: int, total: int) -> bytes:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import IO
 
 from samcheck.guest.record import CheckResult
 from samcheck.sanitize import visible, visible_lines
 from samcheck.storage.index.check_rows import COLUMNS, OF_CHECK, Value, head
-from samcheck.storage.results import Stored
+from samcheck.storage.results import Stored, UnreadableFile
 
 #: What spreadsheets take for the beginning of a formula, in ASCII and full width:
 #: https://owasp.org/www-community/attacks/CSV_Injection
@@ -22,12 +22,12 @@ _SPECIAL = re.compile('[",\\r\\n]')
 _DICT = json.JSONEncoder(ensure_ascii=False)
 
 
-def write(found: Iterable[Stored], problems: list[str], stream: IO[bytes]) -> None:
+def write(results: Iterable[Stored], unreadable: Sequence[UnreadableFile], stream: IO[bytes]) -> None:
     """CSV in UTF-8 with a row of names; dicts are JSON; the beginning of what is longer than a cell."""
     stream.write(_lines([",".join(COLUMNS)]))
-    for each in found:
-        start = ",".join(map(_cell, head(each).values()))
-        checks = each.result.checks
+    for stored in results:
+        start = ",".join(map(_cell, head(stored).values()))
+        checks = stored.result.checks
         stream.write(_lines(f"{start},{_fields(check)}" for check in checks))
         if not checks:
             stream.write(_lines([start + "," * len(OF_CHECK)]))

@@ -5,14 +5,14 @@ https://docs.github.com/actions/reference/workflows-and-actions/workflow-command
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import IO
 
 from samcheck.guest.record import CellOutcome, CellResult
 from samcheck.report.escaping import escape, grid
 from samcheck.report.fields import SEVERITY, reason_of
 from samcheck.sanitize import visible
-from samcheck.storage.results import Stored
+from samcheck.storage.results import Stored, UnreadableFile
 
 #: GitHub drops a whole summary that is larger than 1 MiB.
 SUMMARY_LIMIT = 1024 * 1024
@@ -20,23 +20,25 @@ SUMMARY_LIMIT = 1024 * 1024
 SPARE = 4096
 
 
-def write_annotations(found: Iterable[Stored], problems: list[str], stream: IO[bytes]) -> None:
+def write_annotations(
+    results: Iterable[Stored], unreadable: Sequence[UnreadableFile], stream: IO[bytes]
+) -> None:
     """A line for each cell that did not pass, one for each reason in it, one for each unreadable file."""
-    for each in found:
-        if each.result.outcome is not CellOutcome.PASSED:
-            for title, message in _findings(each):
+    for stored in results:
+        if stored.result.outcome is not CellOutcome.PASSED:
+            for title, message in _findings(stored):
                 stream.write(annotation(title, message).encode())
-    for problem in problems:
-        stream.write(annotation("not a result", problem).encode())
+    for file in unreadable:
+        stream.write(annotation("not a result", file.problem).encode())
 
 
 def annotation(title: str, message: str) -> str:
     """An error that GitHub shows; nothing in the texts starts another command."""
-    name = _data(title).replace(":", "%3A").replace(",", "%2C")
-    return f"::error title={name}::{_data(message)}\n"
+    name = _escaped(title).replace(":", "%3A").replace(",", "%2C")
+    return f"::error title={name}::{_escaped(message)}\n"
 
 
-def _data(text: str) -> str:
+def _escaped(text: str) -> str:
     return visible(text).replace("%", "%25")  # one line: there is no other sign to escape
 
 
@@ -53,24 +55,25 @@ def bad_checks(result: CellResult) -> dict[str, list[str]]:
     """The checks that made a cell fail, by their reason, the worst first."""
     bad = [check for check in result.checks if check.outcome.is_bad]
     reasons: dict[str, list[str]] = {}
-    for check in sorted(bad, key=lambda each: SEVERITY.index(each.outcome)):
+    for check in sorted(bad, key=lambda check: SEVERITY.index(check.outcome)):
         reasons.setdefault(reason_of(check), []).append(check.check)
     return reasons
 
 
-def write_summary(found: Iterable[Stored], problems: list[str], stream: IO[bytes]) -> None:
+def write_summary(results: Iterable[Stored], unreadable: Sequence[UnreadableFile], stream: IO[bytes]) -> None:
     """Markdown for ``$GITHUB_STEP_SUMMARY``: how many passed, what did not, a row for each cell."""
     rows, reasons, passed = [], [], 0
-    for each in found:
-        rows.append(_row(each))
-        passed += each.result.outcome is CellOutcome.PASSED
-        if each.result.outcome is not CellOutcome.PASSED:
-            reasons += [f"- {escape(title)}: {escape(message)}" for title, message in _findings(each)]
-    reasons += [f"- not a result: {escape(problem)}" for problem in problems]
+    for stored in results:
+        rows.append(_row(stored))
+        if stored.result.outcome is CellOutcome.PASSED:
+            passed += 1
+        else:
+            reasons += [f"- {escape(title)}: {escape(message)}" for title, message in _findings(stored)]
+    reasons += [f"- not a result: {escape(file.problem)}" for file in unreadable]
     head = [f"## Segment Anything: {passed} of {len(rows)} cells passed", ""]
     failed = ["### What did not pass", "", *reasons, ""] if reasons else []
     table = grid(["cell", "device", "driver", "outcome", "checks"], rows)
-    stream.write(_within([*head, *failed, *table], SUMMARY_LIMIT - SPARE))
+    stream.write(_limited([*head, *failed, *table], SUMMARY_LIMIT - SPARE))
 
 
 def _row(stored: Stored) -> list[str]:
@@ -82,7 +85,7 @@ def _row(stored: Stored) -> list[str]:
     return [*map(escape, names), f"{sign} {result.outcome}", ", ".join(counts) or "none"]
 
 
-def _within(lines: list[str], limit: int) -> bytes:
+def _limited(lines: list[str], limit: int) -> bytes:
     """As many of the lines as fit, and how many do not."""
     size = 0
     kept: list[str] = []

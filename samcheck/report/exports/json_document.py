@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import IO, Any
 
@@ -12,7 +12,7 @@ import samcheck
 from samcheck import codec
 from samcheck.guest import record
 from samcheck.guest.record import CellResult
-from samcheck.storage.results import OLDEST_SCHEMA, Stored
+from samcheck.storage.results import OLDEST_SCHEMA, Stored, UnreadableFile
 
 
 @dataclass(frozen=True)
@@ -49,25 +49,25 @@ for _shape in (
 SHAPES: dict[str, TypeAdapter[Any]] = {"export": TypeAdapter(Document), "result": TypeAdapter(CellResult)}
 
 
-def write(found: Iterable[Stored], problems: list[str], stream: IO[bytes]) -> None:
+def write(results: Iterable[Stored], unreadable: Sequence[UnreadableFile], stream: IO[bytes]) -> None:
     """A `Document`, one result on each line."""
     head = f'{{"samcheck": "{samcheck.__version__}", "schema_version": {record.SCHEMA_VERSION}, "results": ['
     stream.write(head.encode())
-    for number, each in enumerate(found):
+    for number, stored in enumerate(results):
         stream.write(b",\n" if number else b"\n")
-        one = {"device": each.device, "driver": each.driver, "result": each.result}
-        stream.write(codec.to_json(one))
-    stream.write(b'\n], "problems": ' + codec.to_json(problems) + b"}\n")
+        entry = {"device": stored.device, "driver": stored.driver, "result": stored.result}
+        stream.write(codec.to_json(entry))
+    stream.write(b'\n], "problems": ' + codec.to_json([*map(str, unreadable)]) + b"}\n")
 
 
 def schema(name: str) -> dict[str, Any]:
     """The JSON Schema of one of `SHAPES`, made from the dataclasses that are read and written."""
-    made = SHAPES[name].json_schema(mode="serialization")
-    cell = made if name == "result" else made["$defs"]["CellResult"]
+    document = SHAPES[name].json_schema(mode="serialization")
+    cell = document if name == "result" else document["$defs"]["CellResult"]
     oldest = OLDEST_SCHEMA if name == "result" else record.SCHEMA_VERSION
     cell["properties"]["schema_version"]["enum"] = list(range(oldest, record.SCHEMA_VERSION + 1))
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "$id": f"urn:samcheck:{name}:{record.SCHEMA_VERSION}",
-        **made,
+        **document,
     }

@@ -7,7 +7,7 @@ all results in memory together.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from tempfile import TemporaryFile
@@ -17,7 +17,7 @@ from xml.sax.saxutils import escape
 from samcheck.guest.record import CellOutcome, CellResult, CheckOutcome, CheckResult
 from samcheck.report.fields import reason_of
 from samcheck.sanitize import visible, visible_lines
-from samcheck.storage.results import Stored
+from samcheck.storage.results import Stored, UnreadableFile
 
 #: The case of a cell that ended badly without a bad check.
 CELL = "(cell)"
@@ -51,20 +51,20 @@ class SuiteCounts:
     time: float = 0.0
 
 
-def write(found: Iterable[Stored], problems: list[str], stream: IO[bytes]) -> None:
+def write(results: Iterable[Stored], unreadable: Sequence[UnreadableFile], stream: IO[bytes]) -> None:
     """A known defect is skipped with its id; what crashed or was never run is an error.
 
     What is none of passed, skipped or failed keeps its own word as the type.
     """
-    whole = SuiteCounts()
+    total = SuiteCounts()
     with TemporaryFile() as suites:  # the counts of all stand before the first
-        for each in found:
-            suites.write(_suite(each, whole).encode())
-        if problems:
-            suites.write(_unreadable(problems, whole).encode())
+        for stored in results:
+            suites.write(_suite(stored, total).encode())
+        if unreadable:
+            suites.write(_unreadable(unreadable, total).encode())
         head = (
-            f'<testsuites name="samcheck" tests="{whole.tests}" failures="{whole.failures}" '
-            f'errors="{whole.errors}" skipped="{whole.skipped}" time="{round(whole.time, 3)}">'
+            f'<testsuites name="samcheck" tests="{total.tests}" failures="{total.failures}" '
+            f'errors="{total.errors}" skipped="{total.skipped}" time="{round(total.time, 3)}">'
         )
         stream.write(f"<?xml version='1.0' encoding='utf-8'?>\n{head}".encode())
         suites.seek(0)
@@ -72,31 +72,36 @@ def write(found: Iterable[Stored], problems: list[str], stream: IO[bytes]) -> No
     stream.write(b"</testsuites>")
 
 
-def _suite(stored: Stored, whole: SuiteCounts) -> str:
+def _suite(stored: Stored, total: SuiteCounts) -> str:
     result = stored.result
     name = _attribute(f"{stored.device}.{stored.driver}.{result.name}")
     properties = [
         f'<property name="{key}" value="{_attribute(value)}" />' for key, value in _properties(result)
     ]
     cases = [_case(name, check) for check in result.checks]
-    if result.outcome is not CellOutcome.PASSED and not any(each.outcome.is_bad for each in result.checks):
+    if result.outcome is not CellOutcome.PASSED and not any(check.outcome.is_bad for check in result.checks):
         cases.append(_error(name, CELL, f"{result.outcome}: {result.reason}", result.outcome))
     head = f'name="{name}" timestamp="{_attribute(result.started)}"'
-    return _joined(head, f"<properties>{''.join(properties)}</properties>", cases, whole)
+    return _with_counts(head, f"<properties>{''.join(properties)}</properties>", cases, total)
 
 
-def _joined(head: str, properties: str, cases: list[TestCase], whole: SuiteCounts) -> str:
+def _with_counts(head: str, properties: str, cases: list[TestCase], total: SuiteCounts) -> str:
     """A suite, which is added to the counts of all."""
     endings = [case.ending for case in cases]
-    mine = SuiteCounts(len(cases), *(endings.count(each) for each in ("failure", ERROR, "skipped")))
-    mine.time = round(sum(case.seconds for case in cases), 3)
-    for name, value in vars(mine).items():
-        setattr(whole, name, getattr(whole, name) + value)
-    counts = (
-        f'tests="{mine.tests}" errors="{mine.errors}" failures="{mine.failures}" '
-        f'skipped="{mine.skipped}" time="{mine.time}"'
+    counts = SuiteCounts(
+        len(cases),
+        endings.count("failure"),
+        endings.count(ERROR),
+        endings.count("skipped"),
+        round(sum(case.seconds for case in cases), 3),
     )
-    return f"<testsuite {head} {counts}>{properties}{''.join(case.xml for case in cases)}</testsuite>"
+    for name, value in vars(counts).items():
+        setattr(total, name, getattr(total, name) + value)
+    attributes = (
+        f'tests="{counts.tests}" errors="{counts.errors}" failures="{counts.failures}" '
+        f'skipped="{counts.skipped}" time="{counts.time}"'
+    )
+    return f"<testsuite {head} {attributes}>{properties}{''.join(case.xml for case in cases)}</testsuite>"
 
 
 def _properties(result: CellResult) -> Iterator[tuple[str, str]]:
@@ -115,10 +120,10 @@ def _case(suite: str, check: CheckResult) -> TestCase:
     if check.outcome is CheckOutcome.PASSED:
         return TestCase(f"{start} />", ending, seconds)
     if check.outcome is CheckOutcome.FIXED:
-        said = f"<system-out>{escape(visible(reason_of(check)))}</system-out>"
+        content = f"<system-out>{escape(visible(reason_of(check)))}</system-out>"
     else:
-        said = _ending(ending, reason_of(check), check.outcome, visible_lines(check.details))
-    return TestCase(f"{start}>{said}</testcase>", ending, seconds)
+        content = _ending(ending, reason_of(check), check.outcome, visible_lines(check.details))
+    return TestCase(f"{start}>{content}</testcase>", ending, seconds)
 
 
 def _ending(tag: str, message: str, kind: str, details: str = "") -> str:
@@ -136,7 +141,7 @@ def _attribute(text: str) -> str:
     return escape(visible(text), {'"': "&quot;"})
 
 
-def _unreadable(problems: list[str], whole: SuiteCounts) -> str:
+def _unreadable(files: Sequence[UnreadableFile], total: SuiteCounts) -> str:
     name = "files that are not results"
-    cases = [_error(name, each.partition(": ")[0], each, "unreadable") for each in problems]
-    return _joined(f'name="{name}"', "", cases, whole)
+    cases = [_error(name, file.name, file.problem, "unreadable") for file in files]
+    return _with_counts(f'name="{name}"', "", cases, total)

@@ -20,7 +20,7 @@ from pydantic_core import to_json
 from samcheck import owned
 from samcheck.errors import BadInput
 from samcheck.storage.index.check_rows import COLUMNS, Value, rows
-from samcheck.storage.results import Stored
+from samcheck.storage.results import Stored, UnreadableFile
 
 #: Rows that are written at once.
 BATCH = 20_000
@@ -41,7 +41,7 @@ ALONE = {
 }
 
 
-def write(stored: Iterable[Stored], problems: list[str], stream: IO[bytes]) -> None:
+def write(stored: Iterable[Stored], unreadable: Sequence[UnreadableFile], stream: IO[bytes]) -> None:
     """Parquet; `metrics` and `settings` are maps.
 
     Raises:

@@ -32,38 +32,38 @@ def read(path: Path) -> Series:
 
 def evaluate(series: Series, step: int) -> dict[str, object]:
     """False alarms and detections of samcheck and of its peers on one series."""
-    found: list[Table] = [*series.tables()]
-    wrong = [set(each.judged().values()) & {"regressed", "improved"} for each in found]
-    ours = sum(map(bool, wrong)) / len(found)
-    some = found[::step]
+    tables: list[Table] = [*series.tables()]
+    wrong = [set(table.judged().values()) & {"regressed", "improved"} for table in tables]
+    ours = sum(map(bool, wrong)) / len(tables)
+    some = tables[::step]
     return {
         "condition": series.condition,
         "torch": series.torch,
         "cpu": series.cpu,
         "size": series.size,
-        "tables": len(found),
+        "tables": len(tables),
         "disturbed": round(series.disturbed, 3),
         "spread": round(series.spread, 4),
         "rule": series.rule,
         "samcheck": {"false alarms": round(ours, 4), "detected": _detected(some)},
-        "peers": {peer.name: _peer(peer, found, some, ours) for peer in PEERS},
+        "peers": {peer.name: _peer(peer, tables, some, ours) for peer in PEERS},
     }
 
 
-def _detected(found: Sequence[Table]) -> dict[str, object]:
+def _detected(tables: Sequence[Table]) -> dict[str, object]:
     """Share of injected slowdowns by what they are called."""
     shares: dict[str, object] = {}
     for size in SIZES:
-        words = [table.slower(name, size).judged()[name] for table in found for name in table.names]
+        words = [table.slower(name, size).judged()[name] for table in tables for name in table.names]
         shares[f"{size:.0%}"] = {
             word: round(words.count(word) / len(words), 3) for word in ("regressed", "ambiguous", "unchanged")
         }
     return shares
 
 
-def _peer(peer: Peer, found: Sequence[Table], some: Sequence[Table], ours: float) -> dict[str, object]:
+def _peer(peer: Peer, tables: Sequence[Table], some: Sequence[Table], ours: float) -> dict[str, object]:
     """The same for a peer, as it is and at samcheck's rate of false alarms, or 1 % if that is less."""
-    worst = sorted(_largest(peer, table) for table in found)
+    worst = sorted(_largest(peer, table) for table in tables)
     tuned = worst[min(len(worst) - 1, int(len(worst) * (1 - max(ours, 0.01))))]
     rates: dict[str, object] = {}
     for what, limit in (("as it is", peer.limit), ("at the same false alarms", max(tuned, 0.0))):
@@ -73,7 +73,7 @@ def _peer(peer: Peer, found: Sequence[Table], some: Sequence[Table], ours: float
                 _seen(peer, table.slower(name, size), name, limit) for table in some for name in table.names
             ]
             shares[f"{size:.0%}"] = round(sum(hits) / len(hits), 3)
-        alarms = sum(each > limit for each in worst) / len(worst)
+        alarms = sum(growth > limit for growth in worst) / len(worst)
         rates[what] = {"limit": round(limit, 4), "false alarms": round(alarms, 4), "detected": shares}
     return rates
 
@@ -94,10 +94,10 @@ def main() -> None:
     parser.add_argument("--output", type=Path, default=RESULTS, help="write README.md and power.json here")
     parser.add_argument("--step", type=int, default=7, help="every so many tables get injected slowdowns")
     options = parser.parse_args()
-    found = [evaluate(read(path), options.step) for path in options.series]
+    evaluated = [evaluate(read(path), options.step) for path in options.series]
     options.output.mkdir(parents=True, exist_ok=True)
-    (options.output / "power.json").write_text(json.dumps(found, indent=1) + "\n")
-    text = markdown(found)
+    (options.output / "power.json").write_text(json.dumps(evaluated, indent=1) + "\n")
+    text = markdown(evaluated)
     (options.output / "README.md").write_text(text)
     print(text)
 

@@ -33,7 +33,7 @@ class Side:
 
     def slower(self, size: float) -> Side:
         longer = [
-            [[each * (1 + size) for each in process] for process in kind]
+            [[value * (1 + size) for value in process] for process in kind]
             for kind in (self.rounds, self.turns)
         ]
         return Side(*longer)
@@ -65,7 +65,7 @@ class Table:
             MeasurePair("", _measure(name, base), _measure(name, new), NOTHING_KNOWN, in_turns=True)
             for name, (base, new) in sorted(self.sides.items())
         ]
-        return {each.key.check: each.verdict for each in verdicts.decide(pairs)}
+        return {verdict.key.check: verdict.verdict for verdict in verdicts.decide(pairs)}
 
 
 def _measure(name: str, side: Side) -> Measure:
@@ -131,7 +131,7 @@ class Series:
 def read(path: Path) -> Series:
     stored = json.loads(path.read_text())
     marks = [
-        side["disturbed"] for pair in stored["pairs"] for each in pair.values() for side in each.values()
+        side["disturbed"] for pair in stored["pairs"] for sides in pair.values() for side in sides.values()
     ]
     return Series(
         stored["condition"], stored["torch"], stored["cpu"], stored["pairs"], sum(marks) / len(marks)

@@ -22,7 +22,7 @@ ASV_P = 0.002
 
 
 def pooled(samples: Samples) -> list[float]:
-    return [each for process in samples for each in process]
+    return [value for process in samples for value in process]
 
 
 @dataclass(frozen=True)

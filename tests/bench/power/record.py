@@ -47,7 +47,7 @@ def one(interpreter: str, folder: Path) -> dict[str, object]:
 
 
 def measured(journal: Path) -> list[tuple[str, dict[str, object]]]:
-    found = []
+    processes = []
     for line in journal.read_text().splitlines():
         event = json.loads(line)
         if event["event"] != "finished" or not event["result"]["series"]:
@@ -57,9 +57,9 @@ def measured(journal: Path) -> list[tuple[str, dict[str, object]]]:
         kept = [times[number * len(times) // KEPT] for number in range(KEPT)] if len(times) > KEPT else times
         name = event["result"]["check"].partition("::test_")[2]
         others = series["readings"].get("others_cpu_share")
-        said = {"ms": [float(f"{each:.5g}") for each in kept], "rounds": series["rounds"], "others": others}
-        found.append((name, {**said, "disturbed": bool(series["disturbed"])}))
-    return found
+        said = {"ms": [float(f"{value:.5g}") for value in kept], "rounds": series["rounds"], "others": others}
+        processes.append((name, {**said, "disturbed": bool(series["disturbed"])}))
+    return processes
 
 
 def machine(interpreter: str) -> dict[str, object]:
@@ -81,8 +81,8 @@ def main() -> None:
     parser.add_argument("--load", type=int, default=0, metavar="N")
     options = parser.parse_args()
     hogs = [multiprocessing.Process(target=hog, daemon=True) for _ in range(options.load)]
-    for each in hogs:
-        each.start()
+    for process in hogs:
+        process.start()
     head = {"condition": options.condition, "load": options.load, **machine(options.interpreter)}
     processes: list[dict[str, object]] = []
     with tempfile.TemporaryDirectory() as folder:

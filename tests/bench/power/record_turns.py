@@ -72,7 +72,7 @@ def _few(times: list[float]) -> list[float]:
 
 
 def _short(times: list[float]) -> list[float]:
-    return [float(f"{each:.5g}") for each in times]
+    return [float(f"{value:.5g}") for value in times]
 
 
 def main() -> None:

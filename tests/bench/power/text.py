@@ -18,32 +18,32 @@ samcheck, or in 1 % of the tables if that is more. Written by `nox -s power`.
 """
 
 
-def markdown(found: Sequence[dict[str, Any]]) -> str:
-    return "\n".join([INTRODUCTION, *(line for each in found for line in _section(each))])
+def markdown(evaluated: Sequence[dict[str, Any]]) -> str:
+    return "\n".join([INTRODUCTION, *(line for series in evaluated for line in _section(series))])
 
 
-def _section(found: dict[str, Any]) -> Iterator[str]:
-    yield f"## {found['condition'].capitalize()}"
+def _section(series: dict[str, Any]) -> Iterator[str]:
+    yield f"## {series['condition'].capitalize()}"
     yield ""
-    spread, disturbed = f"{found['spread']:.0%}", f"{found['disturbed']:.0%}"
+    spread, disturbed = f"{series['spread']:.0%}", f"{series['disturbed']:.0%}"
     yield (
-        f"PyTorch {found['torch']} on {found['cpu']}: {found['size']}, {found['tables']} tables. From "
+        f"PyTorch {series['torch']} on {series['cpu']}: {series['size']}, {series['tables']} tables. From "
         f"process to process a benchmark's median varied by {spread} (standard deviation); {disturbed} "
         "of the measurements were marked as disturbed, and are weighed here all the same."
     )
     yield ""
-    sizes = list(found["samcheck"]["detected"])
+    sizes = list(series["samcheck"]["detected"])
     yield f"| rule | tables with a false alarm | {' | '.join(f'+{size} seen' for size in sizes)} |"
     yield f"| --- | ---: | {' | '.join('---:' for _ in sizes)} |"
-    ours = found["samcheck"]
+    ours = series["samcheck"]
     for word, what in (
         ("regressed", ""),
         ("ambiguous", ": ambiguous instead"),
         ("unchanged", ": called unchanged"),
     ):
-        shares = [each[word] for each in ours["detected"].values()]
-        yield _row(f"{found['rule']}{what}", None if what else ours["false alarms"], shares)
-    for name, peer in found["peers"].items():
+        shares = [detected[word] for detected in ours["detected"].values()]
+        yield _row(f"{series['rule']}{what}", None if what else ours["false alarms"], shares)
+    for name, peer in series["peers"].items():
         for what, rates in peer.items():
             limit = f", limit {rates['limit']:.1%}" if what != "as it is" else ""
             yield _row(f"{name}, {what}{limit}", rates["false alarms"], list(rates["detected"].values()))

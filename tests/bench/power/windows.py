@@ -70,12 +70,12 @@ class Series:
 def read(path: Path) -> Series:
     stored = json.loads(path.read_text())
     benchmarks = [process["benchmarks"] for process in stored["processes"]]
-    marks = [each["disturbed"] for process in benchmarks for each in process.values()]
+    marks = [benchmark["disturbed"] for process in benchmarks for benchmark in process.values()]
     return Series(
         stored["condition"],
         stored["torch"],
         stored["cpu"],
-        [{name: each["ms"] for name, each in process.items()} for process in benchmarks],
+        [{name: benchmark["ms"] for name, benchmark in process.items()} for process in benchmarks],
         sum(marks) / len(marks),
     )
 
@@ -116,7 +116,7 @@ class Table:
 
     def slower(self, name: str, size: float) -> Table:
         """With a slowdown of one benchmark in the new run."""
-        longer = [[each * (1 + size) for each in process] for process in self.new[name]]
+        longer = [[value * (1 + size) for value in process] for process in self.new[name]]
         return replace(self, new={**self.new, name: longer})
 
     def judged(self) -> dict[str, str]:
@@ -126,4 +126,4 @@ class Table:
             key = Key(name, "wall_ms")
             base, new = (Measure(key, LATENCY, tuple(values(side))) for side in self.samples(name))
             pairs.append(MeasurePair("", base, new, self.noises[name]))
-        return {each.key.check: each.verdict for each in verdicts.decide(pairs)}
+        return {verdict.key.check: verdict.verdict for verdict in verdicts.decide(pairs)}

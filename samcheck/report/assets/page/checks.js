@@ -5,7 +5,7 @@ const Sorter = (() => {
     const { field, descending } = Sort.parse(State.sort);
     const options = [
       ["", "as it comes"],
-      ...columns.filter((each) => each.sortable !== false).map(({ id, name }) => [id, Dom.plain(name)]),
+      ...columns.filter((column) => column.sortable !== false).map(({ id, name }) => [id, Dom.plain(name)]),
     ];
     const turn = Dom.button(
       descending ? "↓ descending" : "↑ ascending",
@@ -26,13 +26,13 @@ const Sorter = (() => {
 
 const Checks = (() => {
   const { el, outcome } = Dom;
-  const ofCell = (name) => ({ items: Data.cells, of: Data.rowCell, value: (each) => each[name] });
+  const ofCell = (name) => ({ items: Data.cells, of: Data.rowCell, value: (cell) => cell[name] });
   const ofDefinition = (name) => ({
     items: Data.definitions,
     of: Data.rowDefinition,
-    value: (each) => each[name],
+    value: (definition) => definition[name],
   });
-  const ofWhy = (name) => ({ items: Data.whys, of: Data.rowWhy, value: (each) => each[name] });
+  const ofWhy = (name) => ({ items: Data.whys, of: Data.rowWhy, value: (why) => why[name] });
 
   const COLUMNS = () =>
     [
@@ -77,7 +77,7 @@ const Checks = (() => {
 
   function ordered(rows, columns) {
     const { field, descending } = Sort.parse(State.sort);
-    const column = columns.find((each) => each.id === field);
+    const column = columns.find((candidate) => candidate.id === field);
     if (!column) return rows;
     const { items, of, value } = column.from,
       ranks = Sort.ranks(items, value, field);

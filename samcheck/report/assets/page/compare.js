@@ -66,9 +66,9 @@ const Compare = (() => {
 
   /** What two environments hold that differs: versions, settings of the machine, packages. */
   async function environments([first, second], container) {
-    const found = await Data.block("evidence");
-    if (!found) return;
-    const [a, b] = [first, second].map((at) => facts(found, at));
+    const evidence = await Data.block("evidence");
+    if (!evidence) return;
+    const [a, b] = [first, second].map((at) => facts(evidence, at));
     const names = [...new Set([...a.keys(), ...b.keys()])].filter((name) => a.get(name) !== b.get(name));
     const rows = names.slice(0, MOST_PACKAGES).map((name) => [name, a.get(name) ?? "–", b.get(name) ?? "–"]);
     container.append(
@@ -79,12 +79,12 @@ const Compare = (() => {
     );
   }
 
-  function facts(found, at) {
-    const { observed, packages, environment } = found.cells[at];
+  function facts(evidence, at) {
+    const { observed, packages, environment } = evidence.cells[at];
     const flat = [
       ...Object.entries(observed),
       ["ran in", environment.kind],
-      ...packages.map((number) => found.tables.packages[number]),
+      ...packages.map((number) => evidence.tables.packages[number]),
     ];
     return new Map(
       flat.map(([name, value]) => [name, typeof value === "object" ? JSON.stringify(value) : String(value)]),

@@ -34,9 +34,9 @@ const Data = (() => {
     if (!opened.has(name)) {
       opened.set(
         name,
-        text(name).then((found) => {
-          if (found === null) return null;
-          const lines = JSON.parse(`[${found.trimEnd().replaceAll("\n", ",")}]`);
+        text(name).then((content) => {
+          if (content === null) return null;
+          const lines = JSON.parse(`[${content.trimEnd().replaceAll("\n", ",")}]`);
           return { tables: lines.pop(), cells: lines };
         }),
       );
@@ -110,9 +110,9 @@ const Data = (() => {
 
   /** Rows of one cell that fit, as numbers. */
   function rowsOf(cell, fits = () => true) {
-    const found = [];
-    for (let row = data.start[cell]; row < data.start[cell + 1]; row++) if (fits(row)) found.push(row);
-    return found;
+    const rows = [];
+    for (let row = data.start[cell]; row < data.start[cell + 1]; row++) if (fits(row)) rows.push(row);
+    return rows;
   }
 
   const definition = (row) => data.definitions[data.rowDefinition[row]];
@@ -124,26 +124,25 @@ const Data = (() => {
    * those that have one of some metrics, since reading millions of them takes its time.
    */
   async function numbers() {
-    const found = await block("numbers");
-    if (!found) return Object.assign(() => ({ seconds: null, metrics: {} }), { having: () => [] });
+    const numbersBlock = await block("numbers");
+    if (!numbersBlock) return Object.assign(() => ({ seconds: null, metrics: {} }), { having: () => [] });
+    const { shapes } = numbersBlock.tables;
     const having = (rows, names) => {
-      const fits = found.tables.shapes.map((shape) => names.some((name) => shape.includes(name)));
+      const fits = shapes.map((shape) => names.some((name) => shape.includes(name)));
       return rows.filter((row) => {
         const at = data.rowCell[row];
-        return fits[found.cells[at].shape[row - data.start[at]]];
+        return fits[numbersBlock.cells[at].shape[row - data.start[at]]];
       });
     };
-    const offsets = found.cells.map((cell) => {
+    const offsets = numbersBlock.cells.map((cell) => {
       let next = 0;
-      return cell.shape.map(
-        (shape) => (next += found.tables.shapes[shape].length) - found.tables.shapes[shape].length,
-      );
+      return cell.shape.map((shape) => (next += shapes[shape].length) - shapes[shape].length);
     });
     const read = (row) => {
       const at = data.rowCell[row],
         index = row - data.start[at],
-        cell = found.cells[at];
-      const names = found.tables.shapes[cell.shape[index]],
+        cell = numbersBlock.cells[at];
+      const names = shapes[cell.shape[index]],
         from = offsets[at][index];
       return {
         seconds: cell.seconds[index],
@@ -155,8 +154,8 @@ const Data = (() => {
 
   /** The series of a check, one for each process; most checks have none. */
   async function samples() {
-    const found = await block("samples");
-    return (row) => found?.cells[data.rowCell[row]][row - data.start[data.rowCell[row]]] ?? [];
+    const samplesBlock = await block("samples");
+    return (row) => samplesBlock?.cells[data.rowCell[row]][row - data.start[data.rowCell[row]]] ?? [];
   }
 
   return Object.assign(data, { AXES, block, cellOf, definition, load, numbers, rowsOf, samples, why });

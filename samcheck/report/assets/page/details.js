@@ -8,7 +8,7 @@ const Details = (() => {
 
   const command = (cell, check) => `samcheck repro ${quoted(cell.id)} ${quoted(check)}`;
 
-  function check(row, { found, numbers, samples }, opened) {
+  function check(row, { evidence, numbers, samples }, opened) {
     const definition = Data.definition(row),
       made = el("details", { class: "check" });
     const { outcome: word, reason } = Data.why(row);
@@ -23,7 +23,7 @@ const Details = (() => {
     );
     const fill = () => {
       if (made.children.length === 1)
-        made.append(...parts(row, definition, word, { found, numbers, samples }));
+        made.append(...parts(row, definition, word, { evidence, numbers, samples }));
     };
     made.addEventListener("toggle", fill);
     if (opened) {
@@ -33,13 +33,13 @@ const Details = (() => {
     return made;
   }
 
-  function parts(row, definition, word, { found, numbers, samples }) {
+  function parts(row, definition, word, { evidence, numbers, samples }) {
     const cell = Data.cellOf(row),
       index = row - Data.start[cell.at],
       { defect, reason } = Data.why(row);
     const { seconds, metrics } = numbers(row);
-    const settings = found ? found.tables.settings[found.cells[cell.at].settings[index]] : {};
-    const traceback = found ? found.tables.details[found.cells[cell.at].details[index]] : "";
+    const settings = evidence ? evidence.tables.settings[evidence.cells[cell.at].settings[index]] : {};
+    const traceback = evidence ? evidence.tables.details[evidence.cells[cell.at].details[index]] : "";
     const about = [
       ["outcome", outcome(word)],
       ["reason", reason],
@@ -58,7 +58,7 @@ const Details = (() => {
       ),
       section("Settings, read back", Object.entries(settings)),
       ...series(samples(row)),
-      ...pictures(found ? found.cells[cell.at].pictures[index] : null),
+      ...pictures(evidence ? evidence.cells[cell.at].pictures[index] : null),
       traceback ? el("h4", {}, "Traceback, its end") : null,
       traceback ? Dom.block(traceback) : null,
       el("h4", {}, "See it again"),
@@ -70,9 +70,9 @@ const Details = (() => {
     entries.length ? el("div", {}, el("h4", {}, title), Dom.pairs(entries)) : null;
 
   /** Small PNGs in base64, which were looked at when the page was made. */
-  function pictures(found) {
-    if (!found) return [];
-    const figures = Object.entries(found).map(([name, text]) =>
+  function pictures(images) {
+    if (!images) return [];
+    const figures = Object.entries(images).map(([name, text]) =>
       el(
         "figure",
         {},
@@ -98,20 +98,20 @@ const Details = (() => {
     return el("div", { class: "repeat" }, Dom.block(text), copy, " ", link, said);
   }
 
-  function series(found) {
-    return found.map((each, number) => {
-      const figures = Object.entries(each.samples).map(([name, values]) => {
+  function series(processes) {
+    return processes.map((series, number) => {
+      const figures = Object.entries(series.samples).map(([name, values]) => {
         const ordered = Statistics.sorted(values.filter(Number.isFinite));
         const [low, middle, high] = [0, 0.5, 1].map((share) =>
           Plots.figures(Statistics.quantile(ordered, share)),
         );
         return [name, ordered.length ? `${low} to ${high}, median ${middle}` : "–"];
       });
-      return section(`Process ${number + 1} of ${found.length}`, [
+      return section(`Process ${number + 1} of ${processes.length}`, [
         ...figures,
-        ["rounds", `${each.rounds}, behind ${each.warmup} for warming up; stopped: ${each.stopped}`],
-        ["disturbed", each.disturbed.join("; ") || "no"],
-        ...Object.entries(each.readings).map(([name, value]) => [name, String(value)]),
+        ["rounds", `${series.rounds}, behind ${series.warmup} for warming up; stopped: ${series.stopped}`],
+        ["disturbed", series.disturbed.join("; ") || "no"],
+        ...Object.entries(series.readings).map(([name, value]) => [name, String(value)]),
       ]);
     });
   }

@@ -90,7 +90,7 @@ const Dom = (() => {
       el(
         "tbody",
         {},
-        rows.map((each) => row("td", each)),
+        rows.map((cells) => row("td", cells)),
       ),
     );
     if (caption) made.prepend(el("caption", {}, caption));

@@ -13,9 +13,9 @@ const Environments = (() => {
     ["tier", 62],
   ];
   const WAYS = {
-    group: (each) => [each.group],
-    variant: (each) => (each.variant && each.precision ? [each.variant, each.precision] : null),
-    backend: (each) => (each.variant && each.backend ? [each.variant, each.backend] : null),
+    group: ({ group }) => [group],
+    variant: ({ variant, precision }) => (variant && precision ? [variant, precision] : null),
+    backend: ({ variant, backend }) => (variant && backend ? [variant, backend] : null),
   };
   const TITLES = {
     group: "group of checks",
@@ -29,7 +29,7 @@ const Environments = (() => {
 
   /** Columns of the way that is chosen, in their order, and the column of every definition (-1: none). */
   function layout(way) {
-    const keys = Data.definitions.map((each) => WAYS[way](each));
+    const keys = Data.definitions.map((definition) => WAYS[way](definition));
     const distinct = [...new Map(keys.filter(Boolean).map((key) => [key.join("\n"), key])).values()];
     distinct.sort((a, b) =>
       ORDERS[way].reduce((sum, axis, at) => sum || Sort.compare(axis)(a[at], b[at]), 0),
@@ -64,7 +64,7 @@ const Environments = (() => {
     if (!known.has(selection)) known.set(selection, {});
     const ways = known.get(selection),
       plan = ways[way]?.plan ?? layout(way);
-    return (ways[way] ??= { plan, found: fields(selection, plan) });
+    return (ways[way] ??= { plan, values: fields(selection, plan) });
   }
 
   function within(way, key) {
@@ -115,7 +115,7 @@ const Environments = (() => {
 
   function ordered(cells, columns) {
     const { field, descending } = Sort.parse(State.sort);
-    const column = columns.find((each) => each.id === field);
+    const column = columns.find((candidate) => candidate.id === field);
     if (column?.rank) return Sort.byRank(cells, column.rank, column.most, descending);
     const name = column ? field : "name";
     const key = (cell) => (name === "result" ? `${Dom.kind(cell.outcome)} ${cell.outcome}` : cell[name]);
@@ -134,8 +134,8 @@ const Environments = (() => {
 
   function show(container, selection) {
     const way = State.columns in WAYS ? State.columns : "group";
-    const { plan, found } = planned(way, selection),
-      columns = columnsOf(plan, found, selection.cells);
+    const { plan, values } = planned(way, selection),
+      columns = columnsOf(plan, values, selection.cells);
     const cells = ordered(selection.cells, columns);
     const table = el("div", { class: "grid" });
     Dom.fill(
@@ -170,8 +170,8 @@ const Environments = (() => {
         open: (at, id) =>
           Evidence.open(
             at,
-            columns.find((each) => each.id === id)?.key
-              ? within(way, columns.find((each) => each.id === id).key)
+            columns.find((column) => column.id === id)?.key
+              ? within(way, columns.find((column) => column.id === id).key)
               : {},
           ),
       },

@@ -18,7 +18,7 @@ const Evidence = (() => {
   function find(text) {
     try {
       const [where, within] = JSON.parse(text);
-      const cell = Data.cells.find((each) => place(each).every((part, at) => part === where[at]));
+      const cell = Data.cells.find((candidate) => place(candidate).every((part, at) => part === where[at]));
       return cell && within && typeof within === "object" ? { cell, within } : null;
     } catch {
       return null;
@@ -40,12 +40,12 @@ const Evidence = (() => {
     };
     Dom.fill(dialog, head(wanted), el("p", {}, "Reading the evidence …"));
     if (!dialog.open) dialog.showModal();
-    const [found, numbers, samples] = await Promise.all([
+    const [evidence, numbers, samples] = await Promise.all([
       Data.block("evidence"),
       Data.numbers(),
       Data.samples(),
     ]);
-    Dom.fill(dialog, head(wanted), body(wanted, selection, { found, numbers, samples }));
+    Dom.fill(dialog, head(wanted), body(wanted, selection, { evidence, numbers, samples }));
     dialog.scrollTop = 0;
   }
 
@@ -82,7 +82,7 @@ const Evidence = (() => {
       el("h3", {}, Dom.count(rows.length, "check")),
       hidden ? el("p", { class: "quiet" }, `${hidden} more are hidden by the filters.`) : null,
       ...byOutcome(rows, sources, rows.length === 1),
-      environment(cell, sources.found),
+      environment(cell, sources.evidence),
     ];
   }
 
@@ -109,16 +109,16 @@ const Evidence = (() => {
     });
   }
 
-  function environment(cell, found) {
+  function environment(cell, evidence) {
     const made = el("details", {}, el("summary", {}, "Environment: versions, packages, times"));
-    if (!found) return el("p", {}, "This page was made without evidence, to keep it small.");
-    const { observed, packages, environment, phases } = found.cells[cell.at];
+    if (!evidence) return el("p", {}, "This page was made without evidence, to keep it small.");
+    const { observed, packages, environment, phases } = evidence.cells[cell.at];
     const text = (value) =>
       value === null
         ? "–"
         : typeof value === "object"
           ? Object.entries(value)
-              .map(([name, each]) => (Array.isArray(value) ? each : `${name}: ${each}`))
+              .map(([name, part]) => (Array.isArray(value) ? part : `${name}: ${part}`))
               .join(", ") || "–"
           : String(value);
     made.append(
@@ -135,7 +135,7 @@ const Evidence = (() => {
       el("h4", {}, "Weights"),
       Dom.pairs(Object.entries(cell.weights)),
       el("h4", {}, "Packages"),
-      Dom.pairs(packages.map((number) => found.tables.packages[number])),
+      Dom.pairs(packages.map((number) => evidence.tables.packages[number])),
     );
     return made;
   }

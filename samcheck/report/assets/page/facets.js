@@ -116,11 +116,11 @@ const Facets = (() => {
         }),
       );
     if (marks.length) marks.push(button("clear all", clear, { class: "link" }));
-    const found = `${Dom.count(cells.length, "environment")}, ${Dom.count(rows.length, "check")}`;
+    const counts = `${Dom.count(cells.length, "environment")}, ${Dom.count(rows.length, "check")}`;
     Dom.fill(
       chosen,
-      el("span", { role: "status", id: "found" }, found),
-      ...marks.flatMap((each) => [" ", each]),
+      el("span", { role: "status", id: "found" }, counts),
+      ...marks.flatMap((chip) => [" ", chip]),
     );
     for (const facet of boxes.children) refresh(facet);
   }

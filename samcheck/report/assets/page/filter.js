@@ -17,17 +17,17 @@ const Filter = (() => {
 
   /** Every value that an axis has somewhere, in its order. */
   function values(axis) {
-    const found = new Set();
+    const distinct = new Set();
     if (OF_CELL.includes(axis))
-      for (const cell of Data.cells) for (const each of ofCell(cell, axis)) found.add(each);
-    else for (const each of OF_WHY.includes(axis) ? Data.whys : Data.definitions) found.add(each[axis]);
-    return [...found].sort(Sort.compare(axis));
+      for (const cell of Data.cells) for (const value of ofCell(cell, axis)) distinct.add(value);
+    else for (const item of OF_WHY.includes(axis) ? Data.whys : Data.definitions) distinct.add(item[axis]);
+    return [...distinct].sort(Sort.compare(axis));
   }
 
   function mask(items, fits) {
-    const found = new Uint8Array(items.length);
-    for (let at = 0; at < items.length; at++) found[at] = fits(items[at]) ? 1 : 0;
-    return found;
+    const fitting = new Uint8Array(items.length);
+    for (let at = 0; at < items.length; at++) fitting[at] = fits(items[at]) ? 1 : 0;
+    return fitting;
   }
 
   const allOf = (chosen, has) =>
@@ -35,9 +35,9 @@ const Filter = (() => {
 
   /** The filters that are set; without one on runs, of each cell the newest counts. */
   function chosen(facets, axes) {
-    const found = axes.filter((axis) => facets.get(axis)?.size).map((axis) => [axis, facets.get(axis)]);
-    if (axes.includes("run") && !facets.has("run")) found.push(["run", new Set(["newest"])]);
-    return found;
+    const filters = axes.filter((axis) => facets.get(axis)?.size).map((axis) => [axis, facets.get(axis)]);
+    if (axes.includes("run") && !facets.has("run")) filters.push(["run", new Set(["newest"])]);
+    return filters;
   }
 
   function prepare() {
@@ -57,7 +57,9 @@ const Filter = (() => {
         .join("\n")
         .toLowerCase(),
     );
-    texts.definitions = Data.definitions.map((each) => Object.values(each).join("\n").toLowerCase());
+    texts.definitions = Data.definitions.map((definition) =>
+      Object.values(definition).join("\n").toLowerCase(),
+    );
     texts.whys = Data.whys.map(({ outcome, defect, reason }) =>
       [outcome, defect, reason].join("\n").toLowerCase(),
     );
@@ -77,7 +79,7 @@ const Filter = (() => {
     const ofOne = (item, axis, set) => set.has(item[axis]);
     const cells = mask(
       Data.cells,
-      allOf(cellFacets, (cell, axis, set) => ofCell(cell, axis).some((each) => set.has(each))),
+      allOf(cellFacets, (cell, axis, set) => ofCell(cell, axis).some((value) => set.has(value))),
     );
     const definitions = mask(Data.definitions, allOf(definitionFacets, ofOne));
     const whys = mask(Data.whys, allOf(whyFacets, ofOne));
@@ -89,42 +91,42 @@ const Filter = (() => {
 
   function term(word) {
     prepare();
-    const having = (found) => mask(found, (each) => each.includes(word));
+    const having = (texts) => mask(texts, (text) => text.includes(word));
     return { cells: having(texts.cells), definitions: having(texts.definitions), whys: having(texts.whys) };
   }
 
   /** The checks that fit, and whether a cell has any. A term may be in the cell, in what the check is, or in why. */
   function fitting(cells, definitions, whys, terms) {
     const { start, rowDefinition, rowWhy } = Data;
-    const found = new Int32Array(rowWhy.length),
+    const rows = new Int32Array(rowWhy.length),
       has = new Uint8Array(cells.length);
     let size = 0;
     for (let cell = 0; cell < cells.length; cell++) {
       if (!cells[cell]) continue;
       const before = size,
         end = start[cell + 1],
-        open = terms.filter((each) => !each.cells[cell]);
+        open = terms.filter((term) => !term.cells[cell]);
       for (let row = start[cell]; row < end; row++) {
         const definition = rowDefinition[row],
           why = rowWhy[row];
         let fits = definitions[definition] & whys[why];
         for (let at = 0; at < open.length; at++)
           fits &= open[at].definitions[definition] | open[at].whys[why];
-        if (fits) found[size++] = row;
+        if (fits) rows[size++] = row;
       }
       has[cell] = size > before ? 1 : 0;
     }
-    return { rows: found.subarray(0, size), has };
+    return { rows: rows.subarray(0, size), has };
   }
 
   /** Cells with a check that fits; where none was asked for, also those that have no check at all. */
   function cellsWith(has, cells, terms, narrowed) {
-    const found = [];
+    const fitting = [];
     for (let at = 0; at < cells.length; at++) {
-      const itself = !narrowed && cells[at] && terms.every((each) => each.cells[at]);
-      if (has[at] || itself) found.push(at);
+      const itself = !narrowed && cells[at] && terms.every((term) => term.cells[at]);
+      if (has[at] || itself) fitting.push(at);
     }
-    return found;
+    return fitting;
   }
 
   return { NAMES, OF_CELL, OF_DEFINITION, OF_WHY, ofCell, select, values };

@@ -79,8 +79,8 @@ const Grid = (() => {
     });
     made.onActiveCellChanged.subscribe((_, { row, cell }) => {
       const shown = made.getActiveCellNode()?.innerText ?? "";
-      for (const each of heard)
-        Dom.fill(each, `row ${row + 1} of ${rows}, ${made.getColumns()[cell]?.name}: ${shown}`);
+      for (const region of heard)
+        Dom.fill(region, `row ${row + 1} of ${rows}, ${made.getColumns()[cell]?.name}: ${shown}`);
     });
   }
 

@@ -55,7 +55,7 @@ const Page = (() => {
       el(
         "ul",
         {},
-        said.map((each) => el("li", {}, each)),
+        said.map((sentence) => el("li", {}, sentence)),
       ),
     );
   }

@@ -10,7 +10,7 @@ const Memory = (() => {
 
   async function measured(rows) {
     const numbers = await Data.numbers(),
-      found = [];
+      points = [];
     const names = STEPS.map((step) => `${step}_allocated_mib`);
     for (const row of numbers.having(rows, names)) {
       const { metrics } = numbers(row),
@@ -20,10 +20,10 @@ const Memory = (() => {
           (name) => metrics[`${step}_${name}_mib`],
         );
         if (Number.isFinite(mib))
-          found.push({ cell: Data.cellOf(row), variant, precision, step, mib, held, counted });
+          points.push({ cell: Data.cellOf(row), variant, precision, step, mib, held, counted });
       }
     }
-    return found;
+    return points;
   }
 
   async function show({ rows }, tools) {
@@ -91,13 +91,13 @@ const Memory = (() => {
         marks: [
           ...[false, true].map((copying) =>
             Plot.line(
-              lines.filter((each) => each.copying === copying),
+              lines.filter((line) => line.copying === copying),
               { x: "side", y: "mib", z: "name", strokeWidth: 1.5, strokeDasharray: copying ? "5 4" : null },
             ),
           ),
           ...[false, true].map((copying) =>
             Plot.text(
-              last.filter((each) => each.copying === copying),
+              last.filter((line) => line.copying === copying),
               { x: "side", y: "mib", text: "name", textAnchor: "start", dx: 6, dy: copying ? -5 : 5 },
             ),
           ),
@@ -120,13 +120,13 @@ const Memory = (() => {
   /** Where lines end, with their names; of those that end together, in one. */
   function ends(lines) {
     const most = Math.max(...lines.map(({ side }) => side)),
-      found = [];
+      labels = [];
     for (const line of lines.filter(({ side }) => side === most)) {
-      const near = found.find(({ mib }) => Math.abs(Math.log(mib / line.mib)) < CLOSE);
+      const near = labels.find(({ mib }) => Math.abs(Math.log(mib / line.mib)) < CLOSE);
       if (near) near.name = near.name.replace(/ with copies$/, "") + `, ${line.name}`;
-      else found.push({ ...line });
+      else labels.push({ ...line });
     }
-    return found;
+    return labels;
   }
 
   function errors(variant, points) {
@@ -137,13 +137,13 @@ const Memory = (() => {
       name: Dom.plain(point.cell.name),
     }));
     const kinds = [...new Set(made.map(({ what }) => what))].sort();
-    const rows = made.map((each) => [
-      Pairs.label(each.cell),
-      each.step,
-      each.precision,
-      Plots.figures(each.mib),
-      Plots.figures(each.held),
-      Plots.figures(each.counted),
+    const rows = made.map((point) => [
+      Pairs.label(point.cell),
+      point.step,
+      point.precision,
+      Plots.figures(point.mib),
+      Plots.figures(point.held),
+      Plots.figures(point.counted),
     ]);
     return Plots.figure(
       `Measured by counted memory of ${variant}`,

@@ -23,10 +23,10 @@ const Pairs = (() => {
   /** Pairs of cell numbers; of several runs of one cell on a side, the last. */
   function of(axis, a, b) {
     const sides = [a, b].map((value) => {
-      const found = new Map();
+      const cells = new Map();
       for (const cell of Data.cells)
-        if (AXES[axis].of(cell) === value) found.set(AXES[axis].same(cell), cell.at);
-      return found;
+        if (AXES[axis].of(cell) === value) cells.set(AXES[axis].same(cell), cell.at);
+      return cells;
     });
     return [...sides[0]].filter(([key]) => sides[1].has(key)).map(([key, at]) => [at, sides[1].get(key)]);
   }
@@ -41,7 +41,7 @@ const Pairs = (() => {
       if (known) known.b = row;
       else rows.set(Data.rowDefinition[row], { cells: [first, second], a: -1, b: row });
     }
-    return [...rows].map(([definition, each]) => ({ ...each, definition: Data.definitions[definition] }));
+    return [...rows].map(([definition, pair]) => ({ ...pair, definition: Data.definitions[definition] }));
   }
 
   return { AXES, checks, label, of, values };

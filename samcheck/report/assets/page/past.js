@@ -13,7 +13,7 @@ const Past = (() => {
     for (const cell of Data.cells)
       if (wanted.has(cell.key) && !Number.isNaN(Date.parse(cell.finished)))
         runs.set(cell.key, [...(runs.get(cell.key) ?? []), cell]);
-    return [...runs.values()].filter((each) => each.length > 1).slice(0, MOST_LINES);
+    return [...runs.values()].filter((cellRuns) => cellRuns.length > 1).slice(0, MOST_LINES);
   }
 
   async function show(selection, tools) {
@@ -52,7 +52,7 @@ const Past = (() => {
         marks: [Plot.ruleY([0]), ...line(points, "bad")],
       },
       ["environment", "date", "outcome", "checks that did not hold"],
-      points.map((each) => [each.name, each.when, each.outcome, each.bad]),
+      points.map((point) => [point.name, point.when, point.outcome, point.bad]),
     );
   }
 
@@ -87,7 +87,7 @@ const Past = (() => {
           marks: line(points, "ms"),
         },
         ["environment", "date", "median, ms"],
-        points.map((each) => [each.name, each.when, Plots.figures(each.ms)]),
+        points.map((point) => [point.name, point.when, Plots.figures(point.ms)]),
       );
     });
   }

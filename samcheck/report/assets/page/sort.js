@@ -20,10 +20,10 @@ const Sort = (() => {
     const fields = known.get(items);
     if (!fields.has(field)) {
       const values = items.map(value);
-      const numbers = new Map([...new Set(values)].sort(compare(field)).map((each, at) => [each, at]));
+      const numbers = new Map([...new Set(values)].sort(compare(field)).map((value, at) => [value, at]));
       fields.set(
         field,
-        Int32Array.from(values, (each) => numbers.get(each)),
+        Int32Array.from(values, (value) => numbers.get(value)),
       );
     }
     return fields.get(field);

@@ -41,10 +41,10 @@ const Statistics = (() => {
     if (!timing.processes.length || !base.processes.length)
       return { ratio: middle, ...spread(timing, base, middle) };
     const random = chance(1),
-      found = [];
+      ratios = [];
     for (let at = 0; at < RESAMPLES; at++)
-      found.push(redrawn(timing.processes, random) / redrawn(base.processes, random));
-    const ordered = sorted(found),
+      ratios.push(redrawn(timing.processes, random) / redrawn(base.processes, random));
+    const ordered = sorted(ratios),
       several = timing.processes.length > 1 && base.processes.length > 1;
     const basis = several
       ? "95% over processes and samples"

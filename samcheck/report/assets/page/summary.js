@@ -50,10 +50,10 @@ const Summary = (() => {
 
   /** Values with how often they are there, the most frequent first. */
   function tally(items, key, times = () => 1) {
-    const found = new Map();
+    const counts = new Map();
     for (const item of items)
-      if (times(item)) found.set(key(item), (found.get(key(item)) ?? 0) + times(item));
-    return [...found].sort((a, b) => b[1] - a[1]);
+      if (times(item)) counts.set(key(item), (counts.get(key(item)) ?? 0) + times(item));
+    return [...counts].sort((a, b) => b[1] - a[1]);
   }
 
   const card = (title, headline, kind, ...rest) =>
@@ -238,10 +238,10 @@ const Summary = (() => {
 
   function show(container, selection) {
     if (!remembered.has(selection)) remembered.set(selection, counted(selection));
-    const found = remembered.get(selection),
-      said = judged(selection, found);
+    const counts = remembered.get(selection),
+      outcomes = judged(selection, counts);
     const [good, bad] = [true, false].map((fine) =>
-      selection.cells.filter((at) => (said.get(at) === "passed") === fine),
+      selection.cells.filter((at) => (outcomes.get(at) === "passed") === fine),
     );
     // Some groups of checks that held do not say that an environment works.
     const whole = (at) => !Data.cells[at].groups.length;
@@ -249,9 +249,9 @@ const Summary = (() => {
       container,
       works(selection.cells.filter(whole), good.filter(whole)),
       broken(selection, bad),
-      reasons(selection, bad, found),
+      reasons(selection, bad, counts),
       age(selection.cells),
-      sure(selection, found),
+      sure(selection, counts),
     );
   }
 

@@ -10,7 +10,7 @@ const Timings = (() => {
   /** Of every timed check in the rows: what was timed, in which cell, its metrics, the samples of each process. */
   async function collect(rows) {
     const [numbers, samples] = await Promise.all([Data.numbers(), Data.samples()]);
-    const found = [];
+    const timings = [];
     for (const row of numbers.having(rows, ["median_ms"])) {
       const { metrics } = numbers(row);
       if (typeof metrics.median_ms !== "number") continue;
@@ -21,7 +21,7 @@ const Timings = (() => {
       );
       const what = [variant, precision, backend].filter(Boolean).join(" ");
       const processes = fair.map((series) => series.samples.wall_ms);
-      found.push({
+      timings.push({
         row,
         cell: Data.cellOf(row),
         step,
@@ -32,7 +32,7 @@ const Timings = (() => {
         disturbed: samples(row).length - fair.length,
       });
     }
-    return found;
+    return timings;
   }
 
   /** Those of the step that is chosen; a control to choose it is put among `tools`. */
@@ -42,7 +42,7 @@ const Timings = (() => {
     tools.append(
       choice(
         "of",
-        steps.map((each) => [each, Dom.plain(each)]),
+        steps.map((name) => [name, Dom.plain(name)]),
         step,
         (step) => State.set({ step }),
         "step",
@@ -84,14 +84,14 @@ const Timings = (() => {
     const kinds = [...new Set(points.map(({ what }) => what))].sort(Sort.compare(""));
     const lanes = [...new Set(points.map(({ lane }) => lane))].sort(Sort.compare(""));
     const heads = ["environment", "of", "median, ms", "from", "to", "basis", "disturbed series"];
-    const table = points.map((each) => [
-      each.lane,
-      each.what,
-      Plots.figures(each.median),
-      Plots.figures(each.low),
-      Plots.figures(each.high),
-      each.basis,
-      each.disturbed,
+    const table = points.map((point) => [
+      point.lane,
+      point.what,
+      Plots.figures(point.median),
+      Plots.figures(point.low),
+      Plots.figures(point.high),
+      point.basis,
+      point.disturbed,
     ]);
     const picture = lanes.length > MOST_LANES ? boxes(points, kinds) : strips(points, kinds, lanes);
     return Plots.figure(`Latency of ${step}`, explained(points, lanes), picture, heads, table);
@@ -105,7 +105,7 @@ const Timings = (() => {
   }
 
   function strips(points, kinds, lanes) {
-    const samples = points.flatMap((each) => each.samples.map((value) => ({ ...each, value })));
+    const samples = points.flatMap((point) => point.samples.map((value) => ({ ...point, value })));
     const where = { y: "lane", fy: "what" },
       room = innerWidth >= 700;
     return {
@@ -225,13 +225,13 @@ const Timings = (() => {
       `relative to ${Dom.plain(baseline)}; left of 1 is faster. Lines are intervals: ${[...new Set(points.map(({ basis }) => basis))].join("; ")}.` +
       (more > 0 ? ` ${more} more environments are left out: filter.` : "");
     const heads = ["environment", "of", "ratio", "from", "to", "interval"];
-    const rows = points.map((each) => [
-      each.lane,
-      each.what,
-      Plots.figures(each.ratio),
-      Plots.figures(each.low),
-      Plots.figures(each.high),
-      each.basis,
+    const rows = points.map((point) => [
+      point.lane,
+      point.what,
+      Plots.figures(point.ratio),
+      Plots.figures(point.low),
+      Plots.figures(point.high),
+      point.basis,
     ]);
     return Plots.figure(
       `Ratio of ${step}`,

@@ -1,0 +1,46 @@
+"""The suite's options and markers for pytest.
+
+Where samcheck is installed, pytest loads this by its entry point, so that `pytest --help` and `pytest
+--markers` list them; it does nothing else to anybody's tests. The suite's conftest loads the rest.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from .record import BENCHMARK_SECONDS, CHECK_SECONDS
+
+MARKERS = (
+    "fast: the tier for everybody: small variant, under a minute",
+    "full: the tier for runners: every variant",
+    "variants(names): run the check for these only",
+    "precisions(names): run the check for these only",
+)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("samcheck")
+    group.addoption("--samcheck-journal", metavar="FILE", help="append one JSON line per event")
+    group.addoption(
+        "--samcheck-skip-listed", metavar="FILE", help="leave out the checks listed, one per line"
+    )
+    group.addoption("--samcheck-only", metavar="FILE", help="run no check but those listed, one per line")
+    group.addoption("--samcheck-device", choices=("auto", "cpu", "cuda"), default="auto")
+    group.addoption("--samcheck-variants", metavar="NAMES", help="comma-separated; default: all")
+    group.addoption("--samcheck-groups", metavar="NAMES", help="comma-separated; default: all")
+    group.addoption(
+        "--samcheck-benchmark-seconds",
+        type=float,
+        default=BENCHMARK_SECONDS["fast"],
+        metavar="SECONDS",
+        help="at most so long is one benchmark measured, once for warming up and once for the samples",
+    )
+    group.addoption(
+        "--samcheck-turns", metavar="FOLDER", help="take turns with another process, by the FIFOs there"
+    )
+    group.addoption("--samcheck-check-timeout", type=float, default=CHECK_SECONDS, metavar="SECONDS")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    for marker in MARKERS:
+        config.addinivalue_line("markers", marker)
