@@ -40,7 +40,7 @@ class Mutant(NamedTuple):
 def main(modules: tuple[str, ...]) -> None:
     """Mutate MODULES, or all. Ends with 1 where too many mutants survive, or one without a reason."""
     chosen = [MODULES[name] for name in modules or MODULES]
-    _run(chosen)
+    _run([MODULES[name] for name in modules])
     survivors, short = set(), []
     click.echo(f"{'module':<42} mutants  killed  survivors      %")
     for path in chosen:
@@ -64,7 +64,7 @@ def main(modules: tuple[str, ...]) -> None:
 
 
 def _run(modules: list[str]) -> None:
-    """Make all mutants anew, and try those of `modules`."""
+    """Make all mutants anew, and try those of `modules`, or all."""
     shutil.rmtree("mutants", ignore_errors=True)
     names = [path.removesuffix(".py").replace("/", ".") + ".*" for path in modules]
     mutmut = Path(sys.executable).with_name("mutmut")

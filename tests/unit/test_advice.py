@@ -1,4 +1,4 @@
-"""What is known of one step: by results and by facts, each for itself."""
+"""What is known of one change: by results and by facts, each for itself."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.unit import made
 from tests.unit.small_world import WORLD
 
 OLD, NEW = Cell("2.0.0", "cu118", "3.9"), Cell("2.4.0", "cu121", "3.9")
-STEP = CellChange(OLD, NEW)
+CHANGE = CellChange(OLD, NEW)
 H100, V100 = GpuDevice("H100", "9.0"), GpuDevice("V100", "7.0")
 GOOD = CheckResult("test_a.py::test_one", "correctness", CheckOutcome.PASSED)
 BAD = replace(GOOD, outcome=CheckOutcome.FAILED, reason="the mask is empty")
@@ -54,12 +54,12 @@ def stored(
     return Stored(device, driver, result, Path(f"{device}/{driver}/{cell.id}.json"))
 
 
-def advised(question: UpgradeQuestion, *rows: Stored, step: CellChange = STEP) -> Advice:
-    return advise(step, question, rows, WORLD)
+def advised(question: UpgradeQuestion, *rows: Stored, change: CellChange = CHANGE) -> Advice:
+    return advise(change, question, rows, WORLD)
 
 
-def grounds(question: UpgradeQuestion, step: CellChange = STEP) -> list[str]:
-    return [f"{ground.kind}: {ground}" for ground in advised(question, step=step).grounds]
+def grounds(question: UpgradeQuestion, change: CellChange = CHANGE) -> list[str]:
+    return [f"{ground.kind}: {ground}" for ground in advised(question, change=change).grounds]
 
 
 WHEELS = (
@@ -104,7 +104,7 @@ def test_a_measured_verdict_needs_no_reasons_and_one_that_is_unknown_has_none() 
 
 
 def test_a_driver_newer_than_any_that_is_known_is_in_doubt() -> None:
-    advice = advised(driver("535.104.05", "581.10", H100), step=CellChange(NEW, NEW))
+    advice = advised(driver("535.104.05", "581.10", H100), change=CellChange(NEW, NEW))
     assert (advice.basis, advice.verdict) == ("unknown", "unknown")
     (doubt,) = advice.facts
     assert (doubt.kind, str(doubt)) == (
@@ -112,7 +112,7 @@ def test_a_driver_newer_than_any_that_is_known_is_in_doubt() -> None:
         "R581 is newer than every driver branch that the facts know (up to R580) "
         "(driver-unknown; source: branches)",
     )
-    newest = advised(driver("535.104.05", "580.65.06", H100), step=CellChange(NEW, NEW))
+    newest = advised(driver("535.104.05", "580.65.06", H100), change=CellChange(NEW, NEW))
     assert (newest.verdict, newest.facts) == ("works", ())
 
 
@@ -131,14 +131,14 @@ def test_a_driver_newer_than_any_that_is_known_is_in_doubt() -> None:
     ],
 )
 def test_the_facts_before_and_after_make_a_verdict(old: str, new: str, gpu: GpuDevice, verdict: str) -> None:
-    advice = advised(driver(old, new, gpu), step=CellChange(NEW, NEW))
+    advice = advised(driver(old, new, gpu), change=CellChange(NEW, NEW))
     assert (advice.verdict, advice.speaks_against) == (verdict, verdict == "breaks")
 
 
 def test_a_limit_that_is_there_before_is_none_of_the_changes() -> None:
     on = Machine((H100,), "525.60.13")
     question = UpgradeQuestion("python", "3.9", "3.10", on, on, {})
-    advice = advised(question, step=CellChange(NEW, replace(NEW, python="3.10")))
+    advice = advised(question, change=CellChange(NEW, replace(NEW, python="3.10")))
     assert [obstacle.kind for obstacle in advice.facts] == ["soft"]
     assert advice.verdict == "works"
 
@@ -215,8 +215,8 @@ PYTHON_3_13 = Cell("2.0.0", "cu118", "3.13")
 
 def python(old: str, on: Machine = NO_GPU) -> Advice:
     """Of a Python for which PyTorch 2.0 lacks a NumPy 1, and PyTorch 2.4 needs none."""
-    step = CellChange(replace(PYTHON_3_13, python=old), PYTHON_3_13)
-    return advised(UpgradeQuestion("python", old, "3.13", on, on, {}), step=step)
+    change = CellChange(replace(PYTHON_3_13, python=old), PYTHON_3_13)
+    return advised(UpgradeQuestion("python", old, "3.13", on, on, {}), change=change)
 
 
 @pytest.mark.parametrize(("old", "verdict"), [("3.9", "breaks"), ("3.12", "fails before and after")])
@@ -230,7 +230,7 @@ def test_what_does_not_work_comes_with_what_puts_it_right(old: str, verdict: str
 def test_a_remedy_is_refuted_by_a_result_of_this_machine_and_something_else_is_proposed() -> None:
     on = Machine((H100,), "535.104.05")
     question = UpgradeQuestion("python", "3.9", "3.13", on, on, {})
-    step = CellChange(replace(PYTHON_3_13, python="3.9"), PYTHON_3_13)
+    change = CellChange(replace(PYTHON_3_13, python="3.9"), PYTHON_3_13)
     remedy = replace(PYTHON_3_13, torch="2.4.0")
     for row, refuted in (
         (stored(remedy, BAD, gpu="H100", driver="535.104.05"), True),
@@ -238,7 +238,7 @@ def test_a_remedy_is_refuted_by_a_result_of_this_machine_and_something_else_is_p
         (stored(remedy, BAD), False),
         (stored(remedy, BAD, gpu="H100", driver="580.65.06"), False),
     ):
-        advice = advised(question, row, step=step)
+        advice = advised(question, row, change=change)
         assert [remedy.text for remedy in advice.remedies] == ([] if refuted else ["PyTorch 2.4.0"])
         assert advice.alternatives == (("Python 3.10",) if refuted else ())
 
@@ -248,3 +248,24 @@ def test_a_newer_driver_is_not_refuted_by_what_the_old_one_did() -> None:
     advice = advised(torch(Machine((H100,), "470.82.01")), failed)
     assert (advice.basis, advice.verdict) == ("measured", "breaks")
     assert "driver 525.60.13 or newer" in [remedy.text for remedy in advice.remedies]
+
+
+def test_advice_says_what_it_is_about_and_what_comes_along() -> None:
+    on = Machine((H100,))
+    row = stored(NEW, gpu="H100", driver="535.104.05")
+    advice = advised(torch(on), row)
+    assert advice.change == CHANGE
+    assert [evidence.stored for evidence in advice.after] == [row]
+    assert advice.implied_changes == (
+        "CUDA build cu118 -> cu121",
+        "torchvision 0.15.0 -> 0.19.0",
+        "numpy 1.26.4 -> 2.0.2",
+        "on a GPU: driver 525.60.13 or newer (driver-too-old; source: floors)",
+    )
+    assert advice.required_driver == WORLD.floor("12.1")
+
+
+def test_what_is_against_what_is_there_now_is_told_beside_what_is_against_the_change() -> None:
+    advice = advised(driver("470.82.01", "525.60.13", H100), change=CellChange(NEW, NEW))
+    assert [obstacle.rule for obstacle in advice.facts_before] == ["driver-too-old", "driver-before-gpu"]
+    assert [obstacle.rule for obstacle in advice.facts] == ["driver-needs-exact"]

@@ -142,6 +142,12 @@ def test_a_cell_that_was_stopped_timed_out_where_nothing_failed_before() -> None
     assert said(PASSED, NOT_RUN, FAILED, last=attempt(None), stopped=True)[0] is CellOutcome.FAILED
 
 
+def test_a_cell_is_not_taken_for_stopped_unless_that_is_said() -> None:
+    unfinished = [attempt(None)]
+    assert judge(unfinished, [PASSED, NOT_RUN])[0] is CellOutcome.FAILED
+    assert judge(unfinished, [PASSED, NOT_RUN], stopped=True)[0] is CellOutcome.TIMED_OUT
+
+
 def test_a_cell_that_was_stopped_behind_its_last_check_is_as_its_checks_are() -> None:
     assert said(PASSED, stopped=True) == (CellOutcome.PASSED, "")
     assert said(PASSED, NOT_RUN, stopped=True)[1].startswith("1 of 2 checks: ")

@@ -154,11 +154,11 @@ def test_a_table_without_numbers_has_no_verdicts() -> None:
     assert decide([]) == []
 
 
-def in_turns(*ratios: float, met: bool = True) -> Verdict:
+def in_turns(*ratios: float, took_turns: bool = True) -> Verdict:
     """Of pairs of processes that took turns, by how much the new one of each was slower."""
     base = measure(1.0, 1.3, turns=tuple((1.0, 2.0) for _ in ratios))
     new = measure(1.5, 1.1, turns=tuple((1.0 + ratio, 2.0 + ratio) for ratio in ratios))
-    return decided(base, new, NOTHING_KNOWN, in_turns=met)
+    return decided(base, new, NOTHING_KNOWN, in_turns=took_turns)
 
 
 def test_two_pairs_of_processes_that_took_turns_say_what_their_medians_do_not() -> None:
@@ -168,9 +168,15 @@ def test_two_pairs_of_processes_that_took_turns_say_what_their_medians_do_not() 
     assert in_turns(*[1.0, 1.1] * 3).verdict == "regressed"
 
 
+def test_a_single_pair_of_processes_that_took_turns_says_no_more_than_others() -> None:
+    verdict = in_turns(1.0)
+    assert verdict.verdict == "ambiguous"
+    assert verdict.change == pytest.approx(0.15)
+
+
 def test_a_noise_that_was_assumed_is_told_unless_the_processes_took_turns() -> None:
     assert not in_turns(1.0, 1.1).assumed
-    assert in_turns(1.0, 1.1, met=False).assumed
+    assert in_turns(1.0, 1.1, took_turns=False).assumed
     assert not decided(BEFORE, UNSURE).assumed
 
 
