@@ -17,7 +17,7 @@ Each class has its own exit code, so that a CI job can tell them apart:
 
 from __future__ import annotations
 
-from samcheck.guest.record import CellOutcome, FailureCause
+from samcheck.guest.outcomes import CellOutcome, FailureCause
 
 CELLS_FAILED = 1
 NOTHING_KNOWN = 5

@@ -10,7 +10,8 @@ from samcheck.cells import Cell
 from samcheck.facts import Facts, compatibility
 from samcheck.facts.compatibility import Obstacle
 from samcheck.facts.schema import ObstacleKind
-from samcheck.guest.record import CellOutcome, CellResult, CheckOutcome
+from samcheck.guest.outcomes import CellOutcome, CheckOutcome
+from samcheck.guest.record import CellResult
 from samcheck.storage.results import Stored
 
 

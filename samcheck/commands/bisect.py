@@ -35,7 +35,8 @@ from samcheck.commands.options import Count, build_options, resume_option, timeo
 from samcheck.environments import Environment, choice, machine
 from samcheck.errors import CELLS_FAILED, BadInput
 from samcheck.facts.compatibility import AXES
-from samcheck.guest.record import CellResult, CheckOutcome
+from samcheck.guest.outcomes import CheckOutcome
+from samcheck.guest.record import CellResult
 from samcheck.run import cell_runner, session
 from samcheck.run import progress as display
 from samcheck.run.context import Settings

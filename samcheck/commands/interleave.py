@@ -17,7 +17,8 @@ from samcheck.commands.options import Count, Number, build_options, timeout_opti
 from samcheck.commands.run import variants_of
 from samcheck.environments import KINDS, choice, machine
 from samcheck.errors import CELLS_FAILED, BadInput
-from samcheck.guest.record import CellOutcome, CellResult
+from samcheck.guest.outcomes import CellOutcome
+from samcheck.guest.record import CellResult
 from samcheck.matrix import PlannedCell, explain
 from samcheck.run import progress as display
 from samcheck.run import repetitions, scheduler, session, unexpected

@@ -15,7 +15,7 @@ from samcheck import facts, paths
 from samcheck.environments import processes
 from samcheck.errors import BuildFailed
 from samcheck.facts import Base
-from samcheck.guest.record import FailureCause
+from samcheck.guest.outcomes import FailureCause
 
 
 @dataclass(frozen=True)

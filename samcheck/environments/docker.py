@@ -40,7 +40,7 @@ from samcheck.environments import (
 )
 from samcheck.errors import BadInput, EnvironmentUnavailable, Refused
 from samcheck.facts.requirements import Requirements
-from samcheck.guest.record import FailureCause
+from samcheck.guest.outcomes import FailureCause
 
 POLL_SECONDS = 0.25
 #: Two files, because a full one is emptied: a guest's last words must not go with its first.

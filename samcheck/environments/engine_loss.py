@@ -15,7 +15,7 @@ from docker.errors import APIError, DockerException
 
 from samcheck.environments import Ended, orphans
 from samcheck.errors import Refused
-from samcheck.guest.record import FailureCause
+from samcheck.guest.outcomes import FailureCause
 
 #: What docker-py raises when the engine fails, is gone, or goes in the middle of an answer.
 ERRORS = (

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from samcheck.guest.record import FailureCause
+from samcheck.guest.outcomes import FailureCause
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ were read. None could be tried here, for want of a GPU.
 from __future__ import annotations
 
 from samcheck.environments.error_patterns import Diagnosis, ErrorPattern, explain
-from samcheck.guest.record import FailureCause
+from samcheck.guest.outcomes import FailureCause
 
 _PATTERNS = (
     # https://github.com/NVIDIA/nvidia-docker/issues/1642

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from samcheck.environments.error_patterns import Diagnosis, ErrorPattern, explain
-from samcheck.guest.record import FailureCause
+from samcheck.guest.outcomes import FailureCause
 
 # In the order of trust: a full disk also breaks downloads.
 _PATTERNS = (

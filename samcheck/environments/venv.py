@@ -15,7 +15,7 @@ from samcheck.cells import Cell
 from samcheck.environments import DiskNeed, Ended, GuestJob, machine, processes, uv_errors
 from samcheck.errors import BadInput, BuildFailed
 from samcheck.facts.requirements import Requirements
-from samcheck.guest.record import FailureCause
+from samcheck.guest.outcomes import FailureCause
 
 COMPLETE = ".samcheck-complete"
 

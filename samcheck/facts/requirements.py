@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from samcheck.cells import Cell
 from samcheck.errors import BuildFailed
 from samcheck.facts import Facts, Release
-from samcheck.guest.record import FailureCause
+from samcheck.guest.outcomes import FailureCause
 
 #: PyTorch's own index holds one folder per build.
 PYTORCH_INDEX = "https://download.pytorch.org/whl/"

@@ -14,7 +14,8 @@ from contextlib import suppress
 from dataclasses import asdict, replace
 from typing import Any, Dict, List, Optional, Tuple
 
-from .record import CheckOutcome, CheckResult
+from .outcomes import CheckOutcome
+from .record import CheckResult
 
 #: Exit status of a guest whose events reach nobody (EX_IOERR of sysexits.h).
 LOST = 74

@@ -8,7 +8,8 @@ from statistics import median
 
 from samcheck.cells import Cell
 from samcheck.facts.compatibility import AXES
-from samcheck.guest.record import CellOutcome, CellResult
+from samcheck.guest.outcomes import CellOutcome
+from samcheck.guest.record import CellResult
 from samcheck.matrix.pair_coverage import pairs_of
 from samcheck.matrix.space import Pair
 

@@ -9,7 +9,8 @@ from functools import cache
 from operator import attrgetter
 from typing import NamedTuple
 
-from samcheck.guest.record import GROUP_NAMES, PRECISION_NAMES, VARIANT_TIERS, CheckOutcome, CheckResult
+from samcheck.guest.outcomes import CheckOutcome
+from samcheck.guest.record import GROUP_NAMES, PRECISION_NAMES, VARIANT_TIERS, CheckResult
 
 #: From what matters most in a field to what matters least.
 SEVERITY = (

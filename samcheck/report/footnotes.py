@@ -6,7 +6,7 @@ import base64
 import hashlib
 from collections.abc import Iterable
 
-from samcheck.guest.record import CheckOutcome
+from samcheck.guest.outcomes import CheckOutcome
 from samcheck.report.escaping import escape
 from samcheck.report.fields import SEVERITY, Reason
 

@@ -16,13 +16,8 @@ from markupsafe import Markup
 
 from samcheck import __version__, files
 from samcheck.errors import BadInput
-from samcheck.guest.record import (
-    BACKEND_NAMES,
-    GROUP_NAMES,
-    PRECISION_NAMES,
-    VARIANT_TIERS,
-    CheckOutcome,
-)
+from samcheck.guest.outcomes import CheckOutcome
+from samcheck.guest.record import BACKEND_NAMES, GROUP_NAMES, PRECISION_NAMES, VARIANT_TIERS
 from samcheck.report import memory_curves, page_data, page_size
 from samcheck.report.fields import SEVERITY, SYMBOLS
 from samcheck.storage import results

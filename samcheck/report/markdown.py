@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from samcheck.facts import Facts
-from samcheck.guest.record import CellOutcome, CellResult, CheckOutcome
+from samcheck.guest.outcomes import CellOutcome, CheckOutcome
+from samcheck.guest.record import CellResult
 from samcheck.matrix import LeftOut
 from samcheck.report import coverage, overview
 from samcheck.report.escaping import escape, grid, row_name

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from samcheck.guest.record import CellOutcome
+from samcheck.guest.outcomes import CellOutcome
 from samcheck.report.escaping import escape, grid, row_name
 from samcheck.report.table_rows import TableRow
 

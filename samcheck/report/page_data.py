@@ -17,7 +17,8 @@ from operator import attrgetter
 from typing import Any
 
 from samcheck import codec
-from samcheck.guest.record import CellResult, CheckOutcome, CheckResult, Series
+from samcheck.guest.outcomes import CheckOutcome
+from samcheck.guest.record import CellResult, CheckResult, Series
 from samcheck.report.page_blocks import Block, Table, number, numbers
 from samcheck.storage.results import Stored, numpy_of
 

@@ -13,7 +13,8 @@ from functools import cache
 from packaging.version import Version
 
 from samcheck.facts import Facts, version_of
-from samcheck.guest.record import CellResult, CheckOutcome, CheckResult
+from samcheck.guest.outcomes import CheckOutcome
+from samcheck.guest.record import CellResult, CheckResult
 from samcheck.report.escaping import escape, grid, row_name
 from samcheck.report.fields import UNRECORDED, Reason
 from samcheck.report.footnotes import Footnotes

@@ -13,7 +13,8 @@ from packaging.version import Version
 
 from samcheck import codec
 from samcheck.facts import version_of
-from samcheck.guest.record import CellResult, CheckOutcome, CheckResult
+from samcheck.guest.outcomes import CheckOutcome
+from samcheck.guest.record import CellResult, CheckResult
 from samcheck.report.fields import Column, Field, by_group, by_precision, of_kinds, tally
 from samcheck.storage.results import Stored
 

@@ -8,7 +8,8 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from samcheck.guest.record import CellResult, CheckOutcome, CheckResult, Series
+from samcheck.guest.outcomes import CheckOutcome
+from samcheck.guest.record import CellResult, CheckResult, Series
 from samcheck.report.fields import SEVERITY, SYMBOLS, by_group, fields, reason_of
 from samcheck.report.lookup import place
 from samcheck.sanitize import visible, visible_lines

@@ -23,7 +23,8 @@ from samcheck.environments import (
 from samcheck.errors import BadInput, BuildFailed, CellError, Misbuilt, Refused
 from samcheck.facts import requirements
 from samcheck.facts.requirements import Requirements
-from samcheck.guest.record import CellOutcome, CellResult, FailureCause, Fingerprint
+from samcheck.guest.outcomes import CellOutcome, FailureCause
+from samcheck.guest.record import CellResult, Fingerprint
 from samcheck.matrix import PlannedCell
 from samcheck.run import judge, records, suite_runner, unexpected
 from samcheck.run.context import CellRun, Settings, Watcher

@@ -13,14 +13,13 @@ from typing import Protocol
 
 import samcheck
 from samcheck.environments import Environment
+from samcheck.guest.outcomes import CellOutcome, FailureCause
 from samcheck.guest.record import (
     BENCHMARK_SECONDS,
     SCHEMA_VERSION,
-    CellOutcome,
     CellResult,
     CheckResult,
     EnvironmentRecord,
-    FailureCause,
     Fingerprint,
 )
 from samcheck.matrix import PlannedCell

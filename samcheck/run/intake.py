@@ -22,7 +22,8 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from samcheck.codec import RecordDecoder
-from samcheck.guest.record import GROUP_NAMES, CheckOutcome, CheckResult, Series
+from samcheck.guest.outcomes import CheckOutcome
+from samcheck.guest.record import GROUP_NAMES, CheckResult, Series
 from samcheck.run.records import Journal, group_of_check
 
 #: What a check can have come to when its end is reported.

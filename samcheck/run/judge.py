@@ -8,7 +8,8 @@ from packaging.version import Version
 
 from samcheck.cells import Cell
 from samcheck.facts.requirements import Requirements
-from samcheck.guest.record import CellOutcome, CheckOutcome, CheckResult, Fingerprint
+from samcheck.guest.outcomes import CellOutcome, CheckOutcome
+from samcheck.guest.record import CheckResult, Fingerprint
 from samcheck.run.records import Attempt
 from samcheck.sanitize import printable
 

@@ -15,7 +15,8 @@ from rich.segment import Segment
 from rich.table import Column
 
 from samcheck import streams
-from samcheck.guest.record import CellOutcome, CellResult, short_name
+from samcheck.guest.outcomes import CellOutcome
+from samcheck.guest.record import CellResult, short_name
 from samcheck.sanitize import harmless, visible
 
 #: Of the bar of one cell, the part for making the environment; the rest goes to its checks.

@@ -16,7 +16,8 @@ from samcheck import files
 from samcheck.codec import RecordDecoder
 from samcheck.environments import EndCause, Ended, channel
 from samcheck.errors import BadInput
-from samcheck.guest.record import DETAILS_LIMIT, CheckOutcome, CheckResult, module_of
+from samcheck.guest.outcomes import CheckOutcome
+from samcheck.guest.record import DETAILS_LIMIT, CheckResult, module_of
 
 #: Bytes of one start's record: what a guest may say in it, and what is noted beside that.
 LARGEST_RECORD = 2 * channel.TOTAL_LIMIT

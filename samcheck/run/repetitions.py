@@ -12,7 +12,8 @@ from pathlib import Path
 from statistics import median
 
 from samcheck.environments import Ended
-from samcheck.guest.record import CheckOutcome, CheckResult, Series
+from samcheck.guest.outcomes import CheckOutcome
+from samcheck.guest.record import CheckResult, Series
 from samcheck.run import records
 
 #: The module of the suite that measures times.

@@ -16,7 +16,8 @@ from samcheck import facts, files, paths, report, streams
 from samcheck.environments import Environment, here, machine, venv
 from samcheck.errors import CELLS_FAILED, BuildFailed
 from samcheck.facts import requirements
-from samcheck.guest.record import CellOutcome, CellResult, FailureCause, restriction, result_name
+from samcheck.guest.outcomes import CellOutcome, FailureCause
+from samcheck.guest.record import CellResult, restriction, result_name
 from samcheck.matrix import LeftOut, Plan, PlannedCell
 from samcheck.run import cell_runner, unexpected
 from samcheck.run import progress as display

@@ -14,7 +14,8 @@ from typing import IO
 from samcheck import files
 from samcheck.environments import GIVEN, EndCause, Ended, GuestJob, Place, channel, scratch
 from samcheck.errors import Refused
-from samcheck.guest.record import CheckResult, FailureCause
+from samcheck.guest.outcomes import FailureCause
+from samcheck.guest.record import CheckResult
 from samcheck.run import pytest_arguments, records, repetitions
 from samcheck.run.context import CellRun, Settings
 from samcheck.run.intake import Intake

@@ -15,7 +15,8 @@ from pathlib import Path, PurePosixPath
 from samcheck import files
 from samcheck.cells import LeftOut
 from samcheck.errors import BadInput
-from samcheck.guest.record import CellOutcome, CellResult
+from samcheck.guest.outcomes import CellOutcome
+from samcheck.guest.record import CellResult
 from samcheck.storage import left_out_cells, results
 
 #: Tiers from the one with the fewest checks; another is no less than the last.

@@ -10,14 +10,8 @@ import re
 from collections.abc import Mapping
 
 from samcheck import codec
-from samcheck.guest.record import (
-    SCHEMA_VERSION,
-    CellOutcome,
-    CellResult,
-    CheckOutcome,
-    CheckResult,
-    FailureCause,
-)
+from samcheck.guest.outcomes import CellOutcome, CheckOutcome, FailureCause
+from samcheck.guest.record import SCHEMA_VERSION, CellResult, CheckResult
 
 #: What a reason before schema 4 says of causes that are a matter of the machine or the network.
 _OUTSIDE = {

@@ -17,7 +17,8 @@ from pydantic import Field
 from samcheck import codec, files
 from samcheck.errors import BadInput
 from samcheck.guest import record
-from samcheck.guest.record import CellOutcome, CellResult, CheckOutcome
+from samcheck.guest.outcomes import CellOutcome, CheckOutcome
+from samcheck.guest.record import CellResult
 from samcheck.sanitize import printable
 from samcheck.storage import older_schemas, private_paths
 

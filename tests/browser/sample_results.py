@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from samcheck.cells import Cell
-from samcheck.guest.record import CellOutcome, CellResult, CheckOutcome, CheckResult, Series
+from samcheck.guest.outcomes import CellOutcome, CheckOutcome
+from samcheck.guest.record import CellResult, CheckResult, Series
 from tests.unit import made
 
 #: One red pixel.

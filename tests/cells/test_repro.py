@@ -14,7 +14,8 @@ from samcheck.cells import Cell
 from samcheck.environments import venv
 from samcheck.errors import EnvironmentUnavailable
 from samcheck.facts import requirements
-from samcheck.guest.record import CellOutcome, CellResult, CheckOutcome, CheckResult, EnvironmentRecord
+from samcheck.guest.outcomes import CellOutcome, CheckOutcome
+from samcheck.guest.record import CellResult, CheckResult, EnvironmentRecord
 from samcheck.storage import results
 
 CELL = Cell("2.4.1", "cu121", "3.11")

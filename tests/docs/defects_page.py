@@ -13,8 +13,9 @@ from packaging.version import Version
 from samcheck import paths
 from samcheck.guest.defects.catalogue import DEFECTS
 from samcheck.guest.defects.defect import Defect
+from samcheck.guest.outcomes import CheckOutcome
 from samcheck.guest.plugin.check_groups import group_of
-from samcheck.guest.record import GROUP_NAMES, CheckOutcome, CheckResult
+from samcheck.guest.record import GROUP_NAMES, CheckResult
 from samcheck.storage import results
 from samcheck.storage.results import Stored
 

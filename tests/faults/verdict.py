@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from samcheck.guest.record import CheckOutcome, CheckResult
+from samcheck.guest.outcomes import CheckOutcome
+from samcheck.guest.record import CheckResult
 from samcheck.run import records
 from samcheck.run.records import Attempt
 

@@ -6,7 +6,8 @@ import json
 from dataclasses import asdict
 
 from samcheck.environments import Ended
-from samcheck.guest.record import CheckOutcome, CheckResult
+from samcheck.guest.outcomes import CheckOutcome
+from samcheck.guest.record import CheckResult
 from samcheck.run import judge, records
 from samcheck.run.intake import Intake
 from samcheck.run.records import Attempt

@@ -9,7 +9,8 @@ import pytest
 
 from samcheck.cells import Cell
 from samcheck.environments import here
-from samcheck.guest.record import CellOutcome, CheckResult
+from samcheck.guest.outcomes import CellOutcome
+from samcheck.guest.record import CheckResult
 from samcheck.matrix import PlannedCell
 from samcheck.run import context, repetitions, suite_runner
 from tests.processes.rig import CONFTEST, INI

@@ -20,7 +20,7 @@ from samcheck.cells import Cell
 from samcheck.environments import DiskNeed, Place, here
 from samcheck.errors import BuildFailed
 from samcheck.facts.requirements import Requirements
-from samcheck.guest.record import FailureCause
+from samcheck.guest.outcomes import FailureCause
 from samcheck.run import progress
 from samcheck.run.context import Settings
 from samcheck.storage import results

@@ -41,7 +41,7 @@ def repository(folder: Path) -> Path:
 @pytest.fixture
 def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = repository(tmp_path / "checkout")
-    monkeypatch.setattr(paths, "CHECKOUT", folder.resolve())
+    monkeypatch.setattr(paths, "ROOT", folder.resolve())
     monkeypatch.delenv("SAMCHECK_VERSION", raising=False)
     return folder
 
@@ -85,13 +85,13 @@ def test_a_repository_around_an_installed_samcheck(checkout: Path, monkeypatch: 
     """As with a virtual environment inside of somebody's project."""
     inside = checkout / "venv" / "site-packages"
     inside.mkdir(parents=True)
-    monkeypatch.setattr(paths, "CHECKOUT", inside)
+    monkeypatch.setattr(paths, "ROOT", inside)
     assert version.version() == samcheck.__version__
 
 
 def test_a_repository_that_is_no_utf8(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = repository(tmp_path / os.fsdecode(b"a\xff"))
-    monkeypatch.setattr(paths, "CHECKOUT", folder)
+    monkeypatch.setattr(paths, "ROOT", folder)
     assert version.version().startswith(f"{samcheck.__version__}+")
     path = results.store(folder / "results", made.RESULT, "x")
     run(folder, "add", "-A")

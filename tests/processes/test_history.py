@@ -13,14 +13,8 @@ from samcheck.analysis.compare import git_history
 from samcheck.cells import Cell
 from samcheck.commands.compare import compare_command
 from samcheck.commands.history import history_command
-from samcheck.guest.record import (
-    CellOutcome,
-    CellResult,
-    CheckOutcome,
-    CheckResult,
-    EnvironmentRecord,
-    Series,
-)
+from samcheck.guest.outcomes import CellOutcome, CheckOutcome
+from samcheck.guest.record import CellResult, CheckResult, EnvironmentRecord, Series
 from samcheck.storage import results
 
 NAME = "test_latency.py::test_encoder[tiny-fp32]"

@@ -13,7 +13,7 @@ from samcheck.environments import machine
 WRITTEN = """
 import json, sys
 sys.path.insert(0, sys.argv[1])
-from samcheck.guest.record import CheckOutcome
+from samcheck.guest.outcomes import CheckOutcome
 word = CheckOutcome.TIMED_OUT
 print(json.dumps([str(word), "{}".format(word), "%s" % word, f"{word:>10}", word]), {"timed-out": 1}[word])
 """

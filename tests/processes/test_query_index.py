@@ -16,7 +16,8 @@ from random import Random
 import pytest
 
 from samcheck.cells import Cell
-from samcheck.guest.record import CheckOutcome, CheckResult
+from samcheck.guest.outcomes import CheckOutcome
+from samcheck.guest.record import CheckResult
 from samcheck.storage import results
 from tests.processes.rig import gone
 from tests.unit import made

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from samcheck.guest.record import CheckOutcome
+from samcheck.guest.outcomes import CheckOutcome
 from tests.processes.rig import Rig
 
 #: Seconds: enough for starting on a busy machine, and not for all checks of a second each.

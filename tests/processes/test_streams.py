@@ -20,7 +20,7 @@ from typing import Any
 import pytest
 
 from samcheck.errors import UNHEARD
-from samcheck.guest.record import CellOutcome
+from samcheck.guest.outcomes import CellOutcome
 from samcheck.storage import results
 from tests.processes.rig import Rig, write_suite
 from tests.processes.trial import Trial

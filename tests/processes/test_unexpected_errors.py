@@ -19,7 +19,8 @@ from samcheck.cells import Cell
 from samcheck.environments import DiskNeed, Ended, GuestJob, Place, machine
 from samcheck.errors import BuildFailed
 from samcheck.facts.requirements import Requirements
-from samcheck.guest.record import CellResult, FailureCause
+from samcheck.guest.outcomes import FailureCause
+from samcheck.guest.record import CellResult
 from samcheck.matrix import Plan
 from samcheck.run import judge, session
 from samcheck.run.context import Settings

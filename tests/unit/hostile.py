@@ -10,7 +10,8 @@ from collections.abc import Iterator
 from dataclasses import fields, is_dataclass, replace
 from typing import Any
 
-from samcheck.guest.record import CellOutcome, CellResult, CheckOutcome, CheckResult, Series
+from samcheck.guest.outcomes import CellOutcome, CheckOutcome
+from samcheck.guest.record import CellResult, CheckResult, Series
 from tests.unit import made
 
 #: What a report must show as it stands, or with its unprintable characters replaced; never obey.

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from samcheck.cells import Cell
-from samcheck.guest.record import SCHEMA_VERSION, CellOutcome, CellResult, EnvironmentRecord, Fingerprint
+from samcheck.guest.outcomes import CellOutcome
+from samcheck.guest.record import SCHEMA_VERSION, CellResult, EnvironmentRecord, Fingerprint
 
 SEEN = Fingerprint(
     python="3.11.7",

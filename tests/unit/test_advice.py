@@ -13,7 +13,8 @@ from samcheck.analysis.advise.question import UpgradeQuestion
 from samcheck.analysis.advise.verdict import Advice, advise
 from samcheck.cells import Cell
 from samcheck.facts.gpu_support import NO_GPU, GpuDevice, Machine
-from samcheck.guest.record import CellOutcome, CheckOutcome, CheckResult
+from samcheck.guest.outcomes import CellOutcome, CheckOutcome
+from samcheck.guest.record import CheckResult
 from samcheck.storage.results import Stored
 from tests.unit import made
 from tests.unit.small_world import WORLD

@@ -28,7 +28,8 @@ from samcheck.cells import Cell
 from samcheck.errors import CELLS_FAILED, NOTHING_KNOWN
 from samcheck.facts import gpu_support
 from samcheck.facts.gpu_support import NO_GPU, Machine
-from samcheck.guest.record import CellOutcome, CheckOutcome, CheckResult, FailureCause
+from samcheck.guest.outcomes import CellOutcome, CheckOutcome, FailureCause
+from samcheck.guest.record import CheckResult
 from samcheck.matrix.run_history import NONE
 from samcheck.storage import results
 from samcheck.storage.results import Stored

@@ -13,7 +13,8 @@ from samcheck.__main__ import cli
 from samcheck.cells import Cell
 from samcheck.errors import CELLS_FAILED, BadInput
 from samcheck.facts.gpu_support import NO_GPU
-from samcheck.guest.record import CellOutcome, CheckOutcome, CheckResult
+from samcheck.guest.outcomes import CellOutcome, CheckOutcome
+from samcheck.guest.record import CheckResult
 from samcheck.storage import results
 from tests.unit import made
 

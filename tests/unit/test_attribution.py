@@ -19,7 +19,8 @@ from samcheck.analysis.attribute.literals import Literal
 from samcheck.cells import Cell
 from samcheck.commands.attribute import attribute_command
 from samcheck.errors import BadInput, EmptySelection
-from samcheck.guest.record import CellOutcome, CellResult, CheckOutcome, CheckResult
+from samcheck.guest.outcomes import CellOutcome, CheckOutcome
+from samcheck.guest.record import CellResult, CheckResult
 from samcheck.storage import results
 from samcheck.storage.results import Stored
 from tests.unit.made import RESULT, SEEN

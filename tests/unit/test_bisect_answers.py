@@ -26,7 +26,8 @@ from samcheck.environments import machine
 from samcheck.errors import BadInput
 from samcheck.facts import requirements
 from samcheck.facts.gpu_support import NO_GPU
-from samcheck.guest.record import CellOutcome, CellResult, CheckOutcome, CheckResult, EnvironmentRecord
+from samcheck.guest.outcomes import CellOutcome, CheckOutcome
+from samcheck.guest.record import CellResult, CheckResult, EnvironmentRecord
 from samcheck.storage import results
 from tests.unit.made import RESULT, SEEN
 

@@ -21,7 +21,8 @@ from samcheck.commands import bisect
 from samcheck.environments import machine
 from samcheck.errors import BadInput
 from samcheck.facts.gpu_support import NO_GPU
-from samcheck.guest.record import CellOutcome, CellResult, CheckOutcome, CheckResult
+from samcheck.guest.outcomes import CellOutcome, CheckOutcome
+from samcheck.guest.record import CellResult, CheckResult
 from samcheck.storage import results, runs
 from tests.unit.made import RESULT, SEEN
 

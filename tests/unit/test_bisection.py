@@ -23,7 +23,8 @@ from samcheck.analysis.bisect.boundary_search import Boundary, Probe, Verdict, W
 from samcheck.analysis.bisect.candidate_values import BisectionRequest, Candidate
 from samcheck.cells import Cell
 from samcheck.errors import BadInput
-from samcheck.guest.record import CellOutcome, CellResult, CheckOutcome, CheckResult
+from samcheck.guest.outcomes import CellOutcome, CheckOutcome
+from samcheck.guest.record import CellResult, CheckResult
 from samcheck.matrix import LeftOut
 from tests.unit.made import RESULT
 

@@ -29,7 +29,8 @@ from samcheck.analysis.compare.statistics import (
 from samcheck.analysis.compare.verdicts import MeasurePair, NumberVerdict, decide
 from samcheck.cells import Cell
 from samcheck.commands.compare import compare_command, noise_command
-from samcheck.guest.record import CellResult, CheckOutcome, CheckResult, Series
+from samcheck.guest.outcomes import CheckOutcome
+from samcheck.guest.record import CellResult, CheckResult, Series
 from samcheck.storage import results
 from tests.unit import made
 

@@ -11,7 +11,8 @@ import pytest
 from samcheck.analysis.compare import compare, verdicts
 from samcheck.analysis.compare.measures import Family, Key, Measure
 from samcheck.analysis.compare.statistics import NOTHING_KNOWN
-from samcheck.guest.record import CellResult, CheckOutcome, CheckResult, EnvironmentRecord, Series
+from samcheck.guest.outcomes import CheckOutcome
+from samcheck.guest.record import CellResult, CheckResult, EnvironmentRecord, Series
 from tests.unit import made
 
 TURNS = 12

@@ -14,7 +14,8 @@ from samcheck.analysis.compare.comparison_text import markdown
 from samcheck.analysis.compare.measures import Key
 from samcheck.analysis.compare.statistics import Noise, Variance
 from samcheck.analysis.compare.verdicts import NumberVerdict
-from samcheck.guest.record import CellResult, CheckOutcome, CheckResult
+from samcheck.guest.outcomes import CheckOutcome
+from samcheck.guest.record import CellResult, CheckResult
 from tests.unit.made import RESULT, SEEN
 
 

@@ -19,7 +19,8 @@ from samcheck.commands.facts import facts_command
 from samcheck.facts import Facts
 from samcheck.facts.compatibility import Obstacle
 from samcheck.facts.schema import ObstacleKind
-from samcheck.guest.record import CellOutcome, CheckOutcome, CheckResult, FailureCause
+from samcheck.guest.outcomes import CellOutcome, CheckOutcome, FailureCause
+from samcheck.guest.record import CheckResult
 from samcheck.storage import results
 from samcheck.storage.results import Stored
 from tests.unit import made

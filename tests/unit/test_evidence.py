@@ -12,7 +12,7 @@ from samcheck.analysis.advise import evidence
 from samcheck.analysis.advise.question import UpgradeQuestion
 from samcheck.cells import Cell
 from samcheck.facts.gpu_support import NO_GPU, GpuDevice, Machine
-from samcheck.guest.record import CellOutcome, FailureCause
+from samcheck.guest.outcomes import CellOutcome, FailureCause
 from samcheck.storage.results import Stored
 from tests.unit import made
 from tests.unit.small_world import WORLD

@@ -19,7 +19,7 @@ from samcheck import paths
 from samcheck.__main__ import cli
 from samcheck.cells import Cell
 from samcheck.errors import EmptySelection
-from samcheck.guest.record import CellOutcome
+from samcheck.guest.outcomes import CellOutcome
 from samcheck.report import exports
 from samcheck.report.exports import badge, json_document
 from samcheck.storage import results

@@ -12,7 +12,8 @@ import pytest
 from samcheck import paths
 from samcheck.environments import Ended
 from samcheck.errors import EmptySelection
-from samcheck.guest.record import CheckOutcome, CheckResult
+from samcheck.guest.outcomes import CheckOutcome
+from samcheck.guest.record import CheckResult
 from samcheck.run.records import Attempt, Journal
 from samcheck.storage import results
 from tests.faults import patching, runs, seed, table, trial, verdict

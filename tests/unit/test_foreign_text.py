@@ -23,7 +23,8 @@ from samcheck.__main__ import cli
 from samcheck.analysis.query.output import SHOWN
 from samcheck.errors import BadInput
 from samcheck.facts import load
-from samcheck.guest.record import CellOutcome, CellResult, CheckOutcome
+from samcheck.guest.outcomes import CellOutcome, CheckOutcome
+from samcheck.guest.record import CellResult
 from samcheck.matrix import LeftOut
 from samcheck.report import exports, lookup, markdown, memory_table, recipes_table, table_rows, terminal
 from samcheck.report.exports import github_workflow, json_document

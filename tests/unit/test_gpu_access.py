@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from samcheck.environments import gpu_errors
-from samcheck.guest.record import FailureCause
+from samcheck.guest.outcomes import FailureCause
 
 # https://github.com/NVIDIA/nvidia-docker/issues/1642
 NO_TOOLKIT = 'could not select device driver "" with capabilities: [[gpu]]'

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from samcheck.cells import Cell
 from samcheck.environments import Ended
 from samcheck.facts.requirements import NOTHING
-from samcheck.guest.record import CheckOutcome, CheckResult, Fingerprint, Series
+from samcheck.guest.outcomes import CheckOutcome
+from samcheck.guest.record import CheckResult, Fingerprint, Series
 from samcheck.run import judge, records
 from samcheck.run.intake import Intake
 from samcheck.run.records import Attempt

@@ -9,7 +9,8 @@ import pytest
 from samcheck.cells import Cell
 from samcheck.environments import Ended
 from samcheck.facts.requirements import Requirements
-from samcheck.guest.record import CellOutcome, CheckOutcome, CheckResult, Fingerprint
+from samcheck.guest.outcomes import CellOutcome, CheckOutcome
+from samcheck.guest.record import CheckResult, Fingerprint
 from samcheck.run.judge import compare, judge
 from samcheck.run.records import Attempt, Journal
 

@@ -32,7 +32,7 @@ LAYERS = (
         *("samcheck.git", "samcheck.owned", "samcheck.paths", "samcheck.sanitize", "samcheck.signals"),
         *("samcheck.streams", "samcheck.suggestions", "samcheck.units", "samcheck.version"),
     ),
-    ("samcheck.guest.record", "samcheck.guest.memory_model"),
+    ("samcheck.guest.record", "samcheck.guest.outcomes", "samcheck.guest.memory_model"),
 )
 
 

@@ -4,7 +4,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from samcheck import report
-from samcheck.guest.record import CellResult, CheckOutcome, CheckResult
+from samcheck.guest.outcomes import CheckOutcome
+from samcheck.guest.record import CellResult, CheckResult
 from samcheck.storage import results
 from tests.unit import made
 

@@ -15,7 +15,8 @@ from samcheck import files, paths, report
 from samcheck.cells import Cell
 from samcheck.commands.merge import merge_command
 from samcheck.errors import BadInput
-from samcheck.guest.record import CellOutcome, CellResult
+from samcheck.guest.outcomes import CellOutcome
+from samcheck.guest.record import CellResult
 from samcheck.matrix import LeftOut
 from samcheck.storage import left_out_cells, merge, results
 from tests.unit import made

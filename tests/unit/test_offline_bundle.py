@@ -40,7 +40,7 @@ def test_sam_and_the_tools_are_for_the_suite() -> None:
 def test_another_folder_is_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(BadInput, match="is not in the checkout"):
         offline._require(tmp_path / "new")
-    monkeypatch.setattr(paths, "CHECKOUT", tmp_path)
+    monkeypatch.setattr(paths, "ROOT", tmp_path)
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis").touch()
     with pytest.raises(BadInput, match="holds something else"):

@@ -15,7 +15,8 @@ from click.testing import CliRunner
 
 from samcheck.__main__ import cli
 from samcheck.errors import BadInput
-from samcheck.guest.record import SCHEMA_VERSION, CheckOutcome
+from samcheck.guest.outcomes import CheckOutcome
+from samcheck.guest.record import SCHEMA_VERSION
 from samcheck.report import exports
 from samcheck.storage import results
 from samcheck.storage.results import Stored

@@ -8,13 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from samcheck.guest.outcomes import CellOutcome, CheckOutcome, FailureCause
 from samcheck.guest.record import (
-    CellOutcome,
     CellResult,
-    CheckOutcome,
     CheckResult,
     EnvironmentRecord,
-    FailureCause,
     function_of,
     module_of,
     parameters_of,

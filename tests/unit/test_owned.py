@@ -360,7 +360,7 @@ def test_only_what_the_oracle_wrote_is_counted_as_its_answers(home: Path) -> Non
 
 
 def test_carry_replaces_only_what_it_made(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(paths, "CHECKOUT", home)
+    monkeypatch.setattr(paths, "ROOT", home)
     theirs = put(home / "mine/__main__.py").parent
     (theirs / "guest").mkdir()
     with pytest.raises(BadInput, match="holds something else"):

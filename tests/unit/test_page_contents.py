@@ -17,7 +17,8 @@ from click.testing import CliRunner
 
 from samcheck.__main__ import cli
 from samcheck.errors import BadInput
-from samcheck.guest.record import CellResult, CheckOutcome, CheckResult, Series
+from samcheck.guest.outcomes import CheckOutcome
+from samcheck.guest.record import CellResult, CheckResult, Series
 from samcheck.report import html, memory_curves, page_data, page_size
 from samcheck.storage import results
 from samcheck.storage.results import Stored

@@ -9,7 +9,8 @@ import pytest
 from PIL import Image
 
 from samcheck.guest import pictures
-from samcheck.guest.record import CheckOutcome, CheckResult
+from samcheck.guest.outcomes import CheckOutcome
+from samcheck.guest.record import CheckResult
 from samcheck.report import page_data
 
 

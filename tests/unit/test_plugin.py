@@ -191,7 +191,7 @@ def test_without_torch_one_sentence(suite: pytest.Pytester) -> None:
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     lines = [line for line in result.stderr.lines if line.strip()]
     assert len(lines) == 1
-    assert lines[0].startswith("ERROR: samcheck's suite needs torch, torchvision, segment-anything")
+    assert lines[0].startswith("Exit: samcheck's suite needs torch, torchvision, segment-anything")
 
 
 def test_unknown_variant_is_a_usage_error(suite: pytest.Pytester) -> None:

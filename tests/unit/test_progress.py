@@ -7,7 +7,8 @@ from dataclasses import replace
 import pytest
 from rich.console import Console
 
-from samcheck.guest.record import CellOutcome, CheckOutcome, CheckResult
+from samcheck.guest.outcomes import CellOutcome, CheckOutcome
+from samcheck.guest.record import CheckResult
 from samcheck.run import progress
 from samcheck.sanitize import harmless
 from tests.unit import made

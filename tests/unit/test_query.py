@@ -22,7 +22,8 @@ from samcheck.__main__ import cli
 from samcheck.analysis.query import database, saved_queries
 from samcheck.cells import Cell
 from samcheck.errors import BadInput, EmptySelection
-from samcheck.guest.record import CellOutcome, CellResult, CheckOutcome
+from samcheck.guest.outcomes import CellOutcome, CheckOutcome
+from samcheck.guest.record import CellResult
 from samcheck.storage import results
 from samcheck.storage.index import index, parquet, parts, tables
 from samcheck.storage.index.check_rows import rows

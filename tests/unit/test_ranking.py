@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from samcheck import facts
 from samcheck.cells import Cell
-from samcheck.guest.record import CellOutcome
+from samcheck.guest.outcomes import CellOutcome
 from samcheck.matrix import ranking, run_history
 from samcheck.matrix.ranking import Budget
 from samcheck.matrix.run_history import NONE, History

@@ -9,7 +9,8 @@ import pytest
 from samcheck import report
 from samcheck.cells import Cell
 from samcheck.facts import load
-from samcheck.guest.record import CellResult, CheckOutcome, CheckResult
+from samcheck.guest.outcomes import CheckOutcome
+from samcheck.guest.record import CellResult, CheckResult
 from samcheck.report import recipes_table
 from samcheck.storage import results
 from tests.unit import made

@@ -11,7 +11,8 @@ import pytest
 from samcheck import files
 from samcheck.environments import EndCause, Ended
 from samcheck.guest import journal as guest_journal
-from samcheck.guest.record import DETAILS_LIMIT, CheckOutcome, CheckResult
+from samcheck.guest.outcomes import CheckOutcome
+from samcheck.guest.record import DETAILS_LIMIT, CheckResult
 from samcheck.run import judge, records
 from samcheck.run.intake import Intake
 from samcheck.run.records import Attempt, Journal

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from samcheck.environments import Ended
-from samcheck.guest.record import CheckOutcome, CheckResult, Series
+from samcheck.guest.outcomes import CheckOutcome
+from samcheck.guest.record import CheckResult, Series
 from samcheck.run import repetitions
 
 BENCHMARK = CheckResult(

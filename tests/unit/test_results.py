@@ -12,13 +12,8 @@ from samcheck.cells import Cell
 from samcheck.errors import BadInput
 from samcheck.facts import load
 from samcheck.facts.requirements import resolve
-from samcheck.guest.record import (
-    SCHEMA_VERSION,
-    CellOutcome,
-    CheckOutcome,
-    CheckResult,
-    EnvironmentRecord,
-)
+from samcheck.guest.outcomes import CellOutcome, CheckOutcome
+from samcheck.guest.record import SCHEMA_VERSION, CheckResult, EnvironmentRecord
 from samcheck.matrix import LeftOut
 from samcheck.report import fields, markdown, table_rows
 from samcheck.report.fields import SYMBOLS

@@ -13,7 +13,8 @@ from samcheck import paths, version
 from samcheck.__main__ import cli
 from samcheck.environments import confinement
 from samcheck.errors import BadInput
-from samcheck.guest.record import CheckOutcome, CheckResult, EnvironmentRecord
+from samcheck.guest.outcomes import CheckOutcome
+from samcheck.guest.record import CheckResult, EnvironmentRecord
 from samcheck.report import lookup
 from samcheck.run import reproduce
 from samcheck.storage import results

@@ -12,7 +12,8 @@ import pytest
 
 from samcheck import files, paths, report
 from samcheck.errors import BadInput
-from samcheck.guest.record import CellRecord, CheckOutcome, CheckResult, Series
+from samcheck.guest.outcomes import CheckOutcome
+from samcheck.guest.record import CellRecord, CheckResult, Series
 from samcheck.matrix import LeftOut
 from samcheck.storage import left_out_cells, private_paths, results
 from tests.unit import made
@@ -133,7 +134,7 @@ def test_a_home_that_is_not_utf8(at_home: Callable[[bytes], None]) -> None:
 
 
 def test_a_checkout_that_is_not_utf8(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(paths, "CHECKOUT", Path(os.fsdecode(b"/srv/\xff")))
+    monkeypatch.setattr(paths, "ROOT", Path(os.fsdecode(b"/srv/\xff")))
     private_paths.private_folders.cache_clear()
     try:
         assert details("/srv/\ufffd/samcheck/x.py") == "<checkout>/samcheck/x.py"

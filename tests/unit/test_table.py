@@ -14,7 +14,8 @@ from samcheck import report
 from samcheck.__main__ import cli
 from samcheck.cells import Cell
 from samcheck.facts import load
-from samcheck.guest.record import CellOutcome, CellResult, CheckOutcome, CheckResult
+from samcheck.guest.outcomes import CellOutcome, CheckOutcome
+from samcheck.guest.record import CellResult, CheckResult
 from samcheck.matrix import LeftOut
 from samcheck.report import markdown, table_rows
 from samcheck.report.escaping import escape

@@ -13,7 +13,8 @@ from samcheck.analysis.compare.measures import LATENCY, OVERLAP
 from samcheck.analysis.compare.statistics import Noise, Variance
 from samcheck.analysis.compare.trend import levels, trends
 from samcheck.commands.history import history_command
-from samcheck.guest.record import CellResult, CheckOutcome, CheckResult
+from samcheck.guest.outcomes import CheckOutcome
+from samcheck.guest.record import CellResult, CheckResult
 from tests.unit.made import RESULT, SEEN
 
 WOBBLE = (0.0, 0.004, -0.003, 0.002, -0.004, 0.001)

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from samcheck.analysis.compare.measures import Family, Key, Measure
 from samcheck.analysis.compare.statistics import NOTHING_KNOWN, Noise, Variance, difference
 from samcheck.analysis.compare.verdicts import ALPHA, MeasurePair, NumberVerdict, Verdict, decide
-from samcheck.guest.record import CheckOutcome, CheckResult
+from samcheck.guest.outcomes import CheckOutcome
+from samcheck.guest.record import CheckResult
 
 KEY = Key("test_latency.py::test_encoder[tiny-fp32]", "wall_ms")
 #: Plain numbers, of which more is worse, and a change of a quarter matters.

@@ -15,7 +15,7 @@ from samcheck.analysis.advise.verdict import Advice, Basis, UpgradeVerdict
 from samcheck.facts import Facts, gpu_support
 from samcheck.facts.compatibility import Obstacle
 from samcheck.facts.schema import ObstacleKind
-from samcheck.guest.record import CellOutcome, CheckOutcome
+from samcheck.guest.outcomes import CellOutcome, CheckOutcome
 from samcheck.matrix.file import shown
 from samcheck.report.escaping import escape
 from samcheck.storage.results import Stored

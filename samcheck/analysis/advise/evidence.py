@@ -11,7 +11,8 @@ from samcheck.cells import Cell
 from samcheck.facts import Facts
 from samcheck.facts.compatibility import AXES
 from samcheck.facts.gpu_support import Machine
-from samcheck.guest.record import CellOutcome, CellResult
+from samcheck.guest.outcomes import CellOutcome
+from samcheck.guest.record import CellResult
 from samcheck.storage.results import Stored
 
 

@@ -9,7 +9,7 @@ from samcheck.analysis.attribute.causes import Cause
 from samcheck.analysis.attribute.conjunction_search import Conjunction, Rule
 from samcheck.analysis.attribute.distinguishing_cell import DistinguishingCell
 from samcheck.analysis.attribute.literals import Literal
-from samcheck.guest.record import CheckOutcome
+from samcheck.guest.outcomes import CheckOutcome
 from samcheck.units import counted
 
 MOST = 6  # explanations or names in a line

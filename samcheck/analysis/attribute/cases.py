@@ -9,7 +9,8 @@ from samcheck.cells import Cell
 from samcheck.errors import BadInput
 from samcheck.facts import Facts
 from samcheck.facts.requirements import numpy_of
-from samcheck.guest.record import CellOutcome, CellResult, CheckOutcome, CheckResult
+from samcheck.guest.outcomes import CellOutcome, CheckOutcome
+from samcheck.guest.record import CellResult, CheckResult
 from samcheck.storage.results import Stored
 
 CELL_AXES = ("torch", "cuda", "python", "numpy", "sam", "device", "driver")

@@ -13,7 +13,8 @@ from samcheck.analysis.attribute.conjunction_search import Conjunction, Explanat
 from samcheck.analysis.attribute.distinguishing_cell import DistinguishingCell, distinguishing_cell
 from samcheck.analysis.attribute.literals import Literal, order
 from samcheck.facts import Facts
-from samcheck.guest.record import CheckOutcome, CheckResult
+from samcheck.guest.outcomes import CheckOutcome
+from samcheck.guest.record import CheckResult
 from samcheck.matrix import axes
 
 

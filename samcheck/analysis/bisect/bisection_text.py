@@ -10,7 +10,7 @@ from samcheck.analysis.bisect import boundary_search, confounders
 from samcheck.analysis.bisect.bisection import Bisection, BisectionQuestion
 from samcheck.analysis.bisect.boundary_search import Boundary, WrongEnd
 from samcheck.analysis.bisect.observations import Observation
-from samcheck.guest.record import CellOutcome
+from samcheck.guest.outcomes import CellOutcome
 from samcheck.matrix.file import shown
 from samcheck.units import counted
 

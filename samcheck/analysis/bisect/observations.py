@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from samcheck.analysis.bisect.boundary_search import Verdict
-from samcheck.guest.record import CellResult, CheckOutcome, CheckResult, module_of
+from samcheck.guest.outcomes import CheckOutcome
+from samcheck.guest.record import CellResult, CheckResult, module_of
 
 #: What `--bad-outcome bad` stands for.
 BAD = tuple(outcome for outcome in CheckOutcome if outcome.is_failure)

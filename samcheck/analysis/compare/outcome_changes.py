@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from samcheck.analysis.compare.result_pairs import ResultPair
-from samcheck.guest.record import CellOutcome, CellResult, CheckOutcome, CheckResult
+from samcheck.guest.outcomes import CellOutcome, CheckOutcome
+from samcheck.guest.record import CellResult, CheckResult
 
 
 class ChangeKind(StrEnum):

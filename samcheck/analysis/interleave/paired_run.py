@@ -15,7 +15,8 @@ from pathlib import Path
 from samcheck.analysis.interleave.turn_server import TurnServer
 from samcheck.environments import GIVEN, Ended, Place, scratch
 from samcheck.errors import CellError
-from samcheck.guest.record import CellOutcome, CellResult, FailureCause
+from samcheck.guest.outcomes import CellOutcome, FailureCause
+from samcheck.guest.record import CellResult
 from samcheck.matrix import PlannedCell
 from samcheck.run import cell_runner, judge, records, repetitions, suite_runner, unexpected
 from samcheck.run.context import CellRun, Settings, Watcher

@@ -26,7 +26,7 @@ from samcheck.environments import uv_errors
 from samcheck.environments.offline import bundle_main
 from samcheck.errors import BadInput, BuildFailed
 from samcheck.facts import Facts
-from samcheck.guest.record import FailureCause
+from samcheck.guest.outcomes import FailureCause
 
 #: Of samcheck's own requirements, those that `here` imports; it installs nothing and starts no engine.
 HOST = (

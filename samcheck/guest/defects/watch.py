@@ -9,7 +9,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import Iterator, Optional
 
-from ..record import CheckOutcome
+from ..outcomes import CheckOutcome
 from .catalogue import DEFECTS
 from .defect import Defect
 

@@ -18,7 +18,8 @@ from ..benchmark.turns import HEAP_KEPT, PARTNER, START, Turns
 from ..defects.watch import DefectWatch
 from ..journal import EventWriter
 from ..models.variants import VARIANTS, discover
-from ..record import PRECISION_NAMES, CheckOutcome
+from ..outcomes import CheckOutcome
+from ..record import PRECISION_NAMES
 from .check_selection import check_id, choose, is_skipped, of_other_groups, require_groups
 from .journal_writer import JournalWriter
 from .outcome import REPORTS, RESULT, describe, parameters, verdict

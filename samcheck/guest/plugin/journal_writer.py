@@ -12,7 +12,8 @@ import pytest
 
 from ..fitness import UNFIT, Fitness
 from ..journal import EventWriter
-from ..record import DETAILS_LIMIT, CheckOutcome
+from ..outcomes import CheckOutcome
+from ..record import DETAILS_LIMIT
 from . import forked
 from .check_groups import group_of
 from .check_selection import check_id

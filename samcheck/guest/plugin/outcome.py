@@ -6,7 +6,8 @@ from typing import Any, Dict, List, Optional, Tuple  # noqa: F401  # in a quoted
 
 import pytest
 
-from ..record import DETAILS_LIMIT, CheckOutcome, CheckResult
+from ..outcomes import CheckOutcome
+from ..record import DETAILS_LIMIT, CheckResult
 from .check_groups import group_of
 from .check_selection import check_id
 from .recording import WATCH

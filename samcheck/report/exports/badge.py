@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import IO
 from xml.etree import ElementTree
 
-from samcheck.guest.record import CellOutcome
+from samcheck.guest.outcomes import CellOutcome
 from samcheck.storage.results import Stored, UnreadableFile
 
 LABEL = "SAM"

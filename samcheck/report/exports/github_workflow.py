@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import IO
 
-from samcheck.guest.record import CellOutcome, CellResult
+from samcheck.guest.outcomes import CellOutcome
+from samcheck.guest.record import CellResult
 from samcheck.report.escaping import escape, grid
 from samcheck.report.fields import SEVERITY, reason_of
 from samcheck.sanitize import visible

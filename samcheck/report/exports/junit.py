@@ -14,7 +14,8 @@ from tempfile import TemporaryFile
 from typing import IO, NamedTuple
 from xml.sax.saxutils import escape
 
-from samcheck.guest.record import CellOutcome, CellResult, CheckOutcome, CheckResult
+from samcheck.guest.outcomes import CellOutcome, CheckOutcome
+from samcheck.guest.record import CellResult, CheckResult
 from samcheck.report.fields import reason_of
 from samcheck.sanitize import visible, visible_lines
 from samcheck.storage.results import Stored, UnreadableFile
