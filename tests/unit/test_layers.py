@@ -125,6 +125,9 @@ def test_noxfile_loads_with_what_its_script_block_names() -> None:
             names = []
             if isinstance(node, ast.Import):
                 names = [alias.name for alias in node.names]
+            elif isinstance(node, ast.ImportFrom) and node.level:
+                assert path.parent == GUEST, f"{path}: follow its relative imports here"
+                todo.append(GUEST / f"{node.module}.py")
             elif isinstance(node, ast.ImportFrom) and node.module:
                 names = [node.module]
             assert {name.partition(".")[0] for name in names} <= allowed, path
