@@ -95,7 +95,8 @@ def test_death_of_a_process_is_told(tmp_path: Path, body: str) -> None:
     checks, known = run(tmp_path, body)
     assert benchmark(checks).outcome == "passed"
     assert len(benchmark(checks).series) == 2
-    assert known.details["processes"].startswith("process 2 of the benchmarks ended with")
+    (told,) = known.unmeasured
+    assert told.startswith("process 2 of the benchmarks ended with")
 
 
 def test_resumed_run_measures_only_what_is_missing(tmp_path: Path) -> None:
