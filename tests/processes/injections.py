@@ -244,7 +244,8 @@ INJECTIONS = {
     ),
     "stores a defect that there is not": Injection(
         "from samcheck.guest.plugin.recording import WATCH; from types import SimpleNamespace; "
-        "request.node.stash[WATCH] = SimpleNamespace(outcome='known', reason='x', defect='|\\x1b[2J')",
+        "request.node.stash[WATCH] = "
+        "SimpleNamespace(outcome='known', reason='x', evidence='', defect='|\\x1b[2J')",
         "known",
     ),
 }
