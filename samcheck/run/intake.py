@@ -183,7 +183,7 @@ def _result(value: object) -> CheckResult | None:
     """The result in what a guest said; None if it is none, or could not be stored, read again and used."""
     try:
         result = _CHECK.taken(value)
-        result = _CHECK.whole(_CHECK.read(json.dumps(asdict(result), allow_nan=False).encode()))
+        result = _CHECK.whole(_CHECK.read(json.dumps(asdict(result)).encode()))
     except (ValueError, TypeError, OverflowError, RecursionError):
         return None
     return result if _usable(result) else None

@@ -19,7 +19,7 @@ from mutmut.utils.format_utils import orig_function_and_class_names_from_key
 
 from samcheck import paths
 
-#: Of the mutants of a module, so many per cent must be killed; those that survive with a reason are not.
+#: Of the mutants of a module, so many per cent must be killed; one that survives with a reason was not.
 LEAST = 90
 KILLED = ("killed", "timeout")
 SURVIVORS = Path(__file__).with_name("survivors.toml")

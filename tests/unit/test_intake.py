@@ -279,6 +279,12 @@ def test_a_line_that_makes_two_events_is_two_lines_of_the_record() -> None:
     assert again["event"] == "started"
 
 
+def test_a_check_that_runs_when_the_suite_ends_cannot_be_ended_behind_that() -> None:
+    seen = attempt(COLLECTED, started(A), ENDED, finished(A))
+    assert seen.journal.finished == {}
+    assert outcomes(seen)[0] == "crashed"
+
+
 def test_a_check_that_was_reported_twice_fails_once() -> None:
     intake = Intake()
     for event in (COLLECTED, *ran(A), finished(A)):
