@@ -445,3 +445,20 @@ def test_weights_are_described_by_texts_and_before_the_end() -> None:
     said = {"event": "weights", "variant": "tiny", "description": "random"}
     assert attempt({**said, "variant": 3}, {**said, "description": None}).journal.weights == {}
     assert attempt(COLLECTED, ENDED, said).journal.weights == {}
+
+
+def test_a_suite_gets_on_with_each_collection_start_and_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = Clock(monkeypatch)
+    intake = Intake()
+    for event in (COLLECTED, *ran(A, B, C), ENDED):
+        clock.now += 1
+        take(intake, event)
+        assert intake.advanced == clock.now
+    clock.now += 1
+    take(intake, {**ENDED, "exit_status": 1})
+    assert intake.advanced == clock.now - 1
+
+
+def test_a_suite_that_starts_a_check_again_is_not_complete() -> None:
+    again = attempt(COLLECTED, *ran(A, B, C), started(A), ENDED)
+    assert not again.complete

@@ -381,3 +381,10 @@ def test_a_result_may_be_larger_than_files_that_people_write(tmp_path: Path) -> 
     with (large / PLACE).open("ab") as file:
         file.write(b" " * files.LARGEST)
     assert merge.merge([large], tmp_path / "results").taken == (PLACE,)
+
+
+def test_a_tier_that_nobody_knows_is_no_less_than_the_largest_one(tmp_path: Path) -> None:
+    full = shard(tmp_path / "full", replace(RESULT, tier="full", finished=LATER))
+    other = shard(tmp_path / "other", replace(RESULT, tier="nightly"))
+    merge.merge([full, other], tmp_path / "results")
+    assert results.read(tmp_path / "results" / PLACE).tier == "nightly"

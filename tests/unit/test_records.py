@@ -204,9 +204,9 @@ def test_a_check_that_died_took_as_long_as_it_was_seen_to_run() -> None:
 
 
 def test_the_time_limit_is_met_a_little_before_it_because_the_guest_measures_it() -> None:
-    late = running(0.0, records.TIMEOUT_SLACK * LIMIT, Ended(1))
+    late = running(0.0, 90.0, Ended(1))
     assert (late.outcome, late.reason) == (CheckOutcome.TIMED_OUT, "stopped at its time limit of 100 s")
-    early = running(0.0, records.TIMEOUT_SLACK * LIMIT - 1, Ended(1))
+    early = running(0.0, 89.9, Ended(1))
     assert (early.outcome, early.reason) == (CheckOutcome.CRASHED, "the interpreter died: exit status 1")
 
 
@@ -353,3 +353,30 @@ def test_what_the_guest_printed_may_be_any_bytes(tmp_path: Path) -> None:
 )
 def test_a_check_has_the_group_that_its_module_is_named_for(check: str, group: str) -> None:
     assert records.group_of_check(check) == group
+
+
+@pytest.mark.parametrize(
+    ("status", "complete"),
+    [(0, True), (1, True), (5, True), (2, False), (3, False), (4, False), (None, False)],
+)
+def test_a_suite_is_complete_where_pytest_says_that_it_ran_all(status: int | None, complete: bool) -> None:
+    journal = Journal(collected={ONE.check: ONE}, finished={ONE.check: ONE}, exit_status=status)
+    assert journal.complete is complete
+
+
+@pytest.mark.parametrize(
+    ("status", "ended", "died"),
+    [
+        (0, Ended(0), False),
+        (1, Ended(1), False),
+        (0, Ended(1), True),
+        (0, Ended(None, "SIGSEGV"), True),
+        # Who was interrupted knows nothing of the end, and a suite that is not over has not come to its exit.
+        (0, None, False),
+        (None, Ended(3), False),
+    ],
+)
+def test_an_interpreter_that_died_at_its_exit_did_not_end_as_pytest_did(
+    status: int | None, ended: Ended | None, died: bool
+) -> None:
+    assert Attempt(Journal(exit_status=status), ended, 1.0, "").died_at_exit is died
