@@ -94,3 +94,15 @@ def test_an_older_result_becomes_one_of_this_schema(tmp_path: Path) -> None:
     for version in VERSIONS:
         stored = Stored("x", "y", results.read(SAMPLES / f"schema-{version}.json"))
         assert stored.result.schema_version == SCHEMA_VERSION
+
+
+@pytest.mark.parametrize(("version", "stored"), [(3, "not tried: no GPU"), (SCHEMA_VERSION, "not tried")])
+def test_a_recipe_that_was_not_tried_has_a_plain_verdict(version: int, stored: str, tmp_path: Path) -> None:
+    content = json.loads((SAMPLES / f"schema-{version}.json").read_bytes())
+    recipe = {"group": "recipes", "outcome": "skipped", "reason": "no GPU", "settings": {"verdict": stored}}
+    content["checks"] = [{"check": "test_recipes.py::test_as_written[tensorrt]", **recipe}]
+    content["outcome"], content["reason"] = "failed", "of something else"
+    path = tmp_path / "x.json"
+    path.write_text(json.dumps(content))
+    (check,) = results.read(path).checks
+    assert (check.settings["verdict"], check.reason) == ("not tried", "no GPU")
