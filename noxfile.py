@@ -23,6 +23,7 @@ power               false alarms and detected slowdowns of `samcheck compare`, a
 query               questions in SQL over all results
 plan                what a matrix file means: cells, what is left out and why; for people or a CI
 merge               join the results of a fan-out's jobs
+release             the changelog entry, the wheel and the source distribution, checked
 docs                the documentation as a site, any warning an error
 lint, table, html, clean  what they say
 """
@@ -160,6 +161,27 @@ def docs(session: nox.Session) -> None:
     if session.posargs:
         session.run("python", "-m", "tests.docs", *session.posargs)
     session.run("mkdocs", "build", "--strict", "--quiet", env={"NO_MKDOCS_2_WARNING": "1"})
+
+
+@nox.session(default=False)
+def release(session: nox.Session) -> None:
+    """Build a release and check it, see docs/guides/releasing.md; `-- --draft` only shows its changelog entry."""
+    session.install("-e", ".", "--group", "release")
+    changes = [path for path in (ROOT / "docs" / "changes").glob("*.md") if path.name != "README.md"]
+    if changes or session.posargs:
+        session.run("towncrier", "build", *(session.posargs or ["--yes"]))
+    if session.posargs:
+        return
+    target = ROOT / ".samcheck" / "dist"
+    shutil.rmtree(target, ignore_errors=True)
+    session.run("uv", "build", "--quiet", "--out-dir", str(target))
+    built = sorted(str(path) for path in target.glob("samcheck-*"))
+    session.run("twine", "check", "--strict", *built)
+    wheel = next(path for path in built if path.endswith(".whl"))
+    session.run("check-wheel-contents", wheel)
+    with session.chdir(session.create_tmp()):  # not the checkout, whose samcheck would be found first
+        session.run("uvx", "--isolated", "--from", wheel, "samcheck", "--version")
+        session.run("uvx", "--isolated", "--from", wheel, "samcheck", "plan", "default")
 
 
 @nox.session(default=False)

@@ -15,12 +15,18 @@ GENERATED: dict[Path, Callable[[], str]] = {
     DOCS / "reference" / "command-line.md": command_line_page.render,
     DOCS / "reference" / "defects.md": defects_page.render,
 }
+#: Notes for the next changelog entry, which are no pages; the folder's own README is one.
+CHANGES = DOCS / "changes"
 _OVERVIEW = re.compile(r"(?<=<!-- the overview of results/README.md -->\n\n).*?(?=\n\n)", re.DOTALL)
 
 
 def every() -> list[Path]:
     """README and every page of the documentation."""
-    return [README, *sorted({*DOCS.rglob("*.md"), *GENERATED})]
+    return [README, *sorted({*DOCS.rglob("*.md"), *GENERATED}.difference(change_notes()))]
+
+
+def change_notes() -> list[Path]:
+    return [path for path in CHANGES.iterdir() if path.name != "README.md"]
 
 
 def current(path: Path) -> str:

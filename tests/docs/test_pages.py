@@ -110,6 +110,13 @@ def test_every_page_is_linked_from_the_first() -> None:
     assert [path for path in others if f"({path.relative_to(DOCS)})" not in text] == []
 
 
+def test_change_notes_have_a_kind() -> None:
+    """towncrier leaves out every file with another name, without an error."""
+    kinds = tomllib.loads((CHECKOUT / "pyproject.toml").read_text())["tool"]["towncrier"]["type"]
+    named = tuple(f".{kind['directory']}.md" for kind in kinds)
+    assert [path.name for path in pages.change_notes() if not path.name.endswith(named)] == []
+
+
 def test_architecture_has_the_layers_in_their_order() -> None:
     text = (DOCS / "explanations" / "architecture.md").read_text(encoding="utf-8")
     rows = [line for line in text.splitlines() if line.startswith("| ") and "`samcheck." in line]
