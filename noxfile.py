@@ -165,7 +165,7 @@ def docs(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def release(session: nox.Session) -> None:
-    """Build a release and check it, see docs/guides/releasing.md; `-- --draft` only shows its changelog entry."""
+    """Build a release and check it: docs/guides/releasing.md; `-- --draft` only shows the changelog entry."""
     session.install("-e", ".", "--group", "release")
     changes = [path for path in (ROOT / "docs" / "changes").glob("*.md") if path.name != "README.md"]
     if changes or session.posargs:

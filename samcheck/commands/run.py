@@ -6,6 +6,8 @@ import math
 import os
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +25,8 @@ from samcheck.commands.options import (
     tier_option,
 )
 from samcheck.environments import choice, here, machine
+from samcheck.environments.choice import Chosen
+from samcheck.environments.offline import at_hand
 from samcheck.errors import BadInput
 from samcheck.guest.record import GROUP_NAMES, VARIANT_TIERS
 from samcheck.matrix import Plan, selection
@@ -81,24 +85,38 @@ def _run(plan: Plan, options: RunOptions) -> None:
     if options.ca_bundle:
         certificates.trust(options.ca_bundle)
     _resolve_checkpoints()
-    python = options.python or here.default_python()
-    if options.environment == "here":
-        plan = session.plan_here(plan, python)
-    chosen = choice.choose_environment(options.environment, python)
     tier = options.tier or plan.tier
-    settings = Settings(
-        tier=tier,
-        environment=chosen.environment,
-        why=chosen.why,
-        check_timeout=options.check_timeout,
-        variants=variants_of(options.variants, tier, own=chosen.environment.kind == "here"),
-        version=version.version(),
-        gates=_gates(options),
-        processes=options.processes or 0,
-        groups=_groups(options.groups),
-        deadline=math.inf if options.stop_after is None else begin + 60 * options.stop_after,
-    )
-    sys.exit(session.run(progress.terminal(), plan, settings, options.resume, options.results))
+    variants = variants_of(options.variants, tier, own=options.environment == "here")
+    groups = _groups(options.groups)
+    with _environment(plan, options) as (planned, chosen):
+        settings = Settings(
+            tier=tier,
+            environment=chosen.environment,
+            why=chosen.why,
+            check_timeout=options.check_timeout,
+            variants=variants,
+            version=version.version(),
+            gates=_gates(options),
+            processes=options.processes or 0,
+            groups=groups,
+            deadline=math.inf if options.stop_after is None else begin + 60 * options.stop_after,
+        )
+        status = session.run(progress.terminal(), planned, settings, options.resume, options.results)
+    sys.exit(status)
+
+
+@contextmanager
+def _environment(plan: Plan, options: RunOptions) -> Iterator[tuple[Plan, Chosen]]:
+    """The plan, and the environments of its cells; for ``here``, its only cell is the interpreter at hand."""
+    if options.environment != "here":
+        yield plan, choice.choose_environment(options.environment)
+        return
+    python = options.python or here.default_python()
+    seen = here.look(python)
+    plan = session.plan_here(plan, python, seen)
+    with at_hand.packages(python, seen) as lacking:
+        environment = here.Here(python, (*here.carried_packages(), *lacking))
+        yield plan, Chosen(environment, "an interpreter is used as it is")
 
 
 def _gates(options: RunOptions) -> Gates:

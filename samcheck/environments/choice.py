@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from samcheck.environments import Environment, here, venv
+from samcheck.environments import Environment, venv
 from samcheck.errors import EnvironmentUnavailable
 
 
@@ -16,7 +16,7 @@ class Chosen:
     why: str
 
 
-def choose_environment(kind: str, python: str = "") -> Chosen:
+def choose_environment(kind: str) -> Chosen:
     """The environment of `kind`; of ``auto``, docker where an engine answers, else venv.
 
     Raises:
@@ -24,8 +24,6 @@ def choose_environment(kind: str, python: str = "") -> Chosen:
     """
     if kind == "venv":
         return Chosen(venv.Venv(), "asked for with --environment")
-    if kind == "here":
-        return Chosen(here.Here(python or here.default_python()), "asked for with --environment")
     from samcheck.environments import docker  # slow to import, and not needed by the others
 
     try:

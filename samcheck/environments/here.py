@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from functools import partial
+from functools import cache, partial
+from importlib.util import find_spec
 from pathlib import Path
 
 from packaging.version import InvalidVersion, Version
@@ -21,6 +24,8 @@ from samcheck.guest.record import Fingerprint
 
 #: For an interpreter to say what it has: PyTorch comes slowly from a disk far away.
 PROBE_SECONDS = 300.0
+#: For an interpreter to say whether it has PyTorch, which it does not import.
+LOOK_SECONDS = 20.0
 #: Characters of a version; several of them stand in one name.
 LONGEST_VERSION = 60
 
@@ -31,16 +36,22 @@ class HerePlace:
 
     python: str
     details: dict[str, str] = field(default_factory=dict)
+    packages: tuple[str, ...] = ()
 
     def run(self, job: GuestJob) -> Ended:
-        return processes.run(self.python, job, carried_packages())
+        return processes.run(self.python, job, self.packages)
 
 
 @dataclass(frozen=True)
 class Here:
-    """Runs one cell, the one that the interpreter is; installs nothing."""
+    """Runs one cell, the one that the interpreter is; installs nothing.
+
+    Attributes:
+        packages: folders with what the interpreter lacks for the suite, which guests get as well.
+    """
 
     python: str
+    packages: tuple[str, ...] = ()
     kind: str = "here"
     installs: bool = False
 
@@ -51,8 +62,9 @@ class Here:
         return DiskNeed(0, 0, reused=True)
 
     def prepare(self, cell: Cell, requirements: Requirements, log: Path) -> Place:
-        packages = {"packages": " ".join(carried_packages())} if carried_packages() else {}
-        return HerePlace(self.python, {"interpreter": self.python, **packages})
+        names = " ".join(Path(folder).name for folder in self.packages)
+        details = {"interpreter": self.python, **({"packages": names} if names else {})}
+        return HerePlace(self.python, details, self.packages)
 
 
 def carried_packages() -> list[str]:
@@ -61,18 +73,45 @@ def carried_packages() -> list[str]:
 
 
 def default_python() -> str:
-    """``$SAMCHECK_PYTHON``, else the interpreter that runs samcheck."""
-    return os.environ.get("SAMCHECK_PYTHON") or sys.executable
+    """``$SAMCHECK_PYTHON``, else the first Python with PyTorch among those that the user may mean.
+
+    These are the one that runs samcheck, the active environment's, and those on the search path. Where none
+    has PyTorch it is the one that runs samcheck.
+    """
+    given = os.environ.get("SAMCHECK_PYTHON")
+    return given or next(filter(_has_torch, _pythons()), sys.executable)
 
 
-def cell_of(python: str) -> Cell:
-    """The cell that an interpreter is, by what it really holds.
+def _pythons() -> Iterator[str]:
+    yield sys.executable
+    active = (os.environ.get(name) for name in ("VIRTUAL_ENV", "CONDA_PREFIX"))
+    folders = [f"{folder}/bin" for folder in active if folder]
+    folders += os.environ.get("PATH", "").split(os.pathsep)
+    for folder in dict.fromkeys(filter(None, folders)):
+        yield from filter(None, (shutil.which(name, path=folder) for name in ("python3", "python")))
+
+
+@cache  # several names lead to one interpreter, and each start takes time
+def _has_torch(python: str) -> bool:
+    """Whether PyTorch is installed for an interpreter; nothing is imported."""
+    if python == sys.executable:
+        return find_spec("torch") is not None
+    command = [python, "-c", "import importlib.util as u, sys; sys.exit(not u.find_spec('torch'))"]
+    try:
+        done = subprocess.run(
+            command, stdin=subprocess.DEVNULL, capture_output=True, timeout=LOOK_SECONDS, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+    return done.returncode == 0
+
+
+def cell_of(python: str, seen: Fingerprint) -> Cell:
+    """The cell that an interpreter is, by what was seen in it.
 
     Raises:
-        EnvironmentUnavailable: it does not run, has no torch, or a package in it has no version.
-        BadInput: what the probe wrote cannot be read.
+        EnvironmentUnavailable: it has no torch, or a package in it has no version.
     """
-    seen = _probed(python)
     if not seen.torch:
         raise EnvironmentUnavailable(
             f"{python} has no torch",
@@ -91,8 +130,8 @@ def cell_of(python: str) -> Cell:
     return cell if numpy_of(cell, facts.load()) == numpy else replace(cell, numpy=numpy)
 
 
-def _probed(python: str) -> Fingerprint:
-    """What the guest's probe says of an interpreter.
+def look(python: str) -> Fingerprint:
+    """What an interpreter really holds, with what was carried to it.
 
     Raises:
         EnvironmentUnavailable: it does not run.

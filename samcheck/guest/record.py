@@ -50,6 +50,9 @@ GROUP_NAMES = (
     "recipes",
 )
 
+#: Groups that run first: they are quick, and say whether SAM works at all.
+FIRST_GROUPS = ("imports", "correctness", "dtype")
+
 #: FIFOs of a process that takes turns with another one: what it says, and what it hears.
 TURN_FIFOS = ("turns-said", "turns-heard")
 

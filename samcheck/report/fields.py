@@ -130,12 +130,20 @@ _column = cache(Column)
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """Outcome of a field, the worst of its checks, and the reasons of those that are not green."""
+    """Outcome of a field, the worst of its checks, and the reasons of those that are not green.
+
+    Attributes:
+        count: how many checks there are.
+        worst: how many have the field's outcome.
+        reasons: of every outcome but ``passed``.
+        held: how many passed, or showed that a defect is fixed.
+    """
 
     outcome: CheckOutcome
     count: int
     worst: int
     reasons: tuple[Reason, ...]
+    held: int = 0
 
     @property
     def text(self) -> str:
@@ -169,7 +177,8 @@ def _field(members: list[tuple[Kind, int]]) -> Field:
         if kind.outcome is not CheckOutcome.PASSED:  # "fixed" is good news, but the reader is told
             reasons[_reason(kind.outcome, kind.defect, kind.reason or UNRECORDED, kind.evidence)] = None
     worst = next(rank for rank, repeated in enumerate(times) if repeated)
-    return Field(SEVERITY[worst], count, times[worst], tuple(reasons))
+    held = times[_SEVERITY[CheckOutcome.PASSED]] + times[_SEVERITY[CheckOutcome.FIXED]]
+    return Field(SEVERITY[worst], count, times[worst], tuple(reasons), held)
 
 
 def reason_of(check: CheckResult) -> str:

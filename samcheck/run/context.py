@@ -35,6 +35,8 @@ class Watcher(Protocol):
 
     def checks(self, done: int, total: int, current: str) -> None: ...
 
+    def first_verdict(self, text: str) -> None: ...
+
 
 @dataclass(frozen=True)
 class Settings:

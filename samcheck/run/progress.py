@@ -61,6 +61,8 @@ class CellDisplay(Protocol):
 
     def checks(self, done: int, total: int, current: str) -> None: ...
 
+    def first_verdict(self, text: str) -> None: ...
+
     def finished(self, result: CellResult) -> None: ...
 
 
@@ -128,6 +130,9 @@ class _PlainCell:
             now = f", now {visible(current, NAME)}" if current else ""
             self._say(f"{self._id}: {done}/{total} checks{now}")
 
+    def first_verdict(self, text: str) -> None:
+        self._say(f"{self._id}: {visible(text)}")
+
     def finished(self, result: CellResult) -> None:
         self._say(summary(result))
 
@@ -186,6 +191,9 @@ class _LiveCell:
     def checks(self, done: int, total: int, current: str) -> None:
         share = PREPARE_SHARE + (CELL_SHARE - PREPARE_SHARE) * done / max(total, 1)
         self.at(share, f"{done}/{total} {short_name(current)}")
+
+    def first_verdict(self, text: str) -> None:
+        self._display.console.print(f"{self._id}: {visible(text)}", markup=False, highlight=False)
 
     def finished(self, result: CellResult) -> None:
         self.at(CELL_SHARE, "")

@@ -17,7 +17,7 @@ from samcheck.environments import Environment, here, machine, venv
 from samcheck.errors import CELLS_FAILED, BuildFailed
 from samcheck.facts import requirements
 from samcheck.guest.outcomes import CellOutcome, FailureCause
-from samcheck.guest.record import CellResult, restriction, result_name
+from samcheck.guest.record import CellResult, Fingerprint, restriction, result_name
 from samcheck.matrix import LeftOut, Plan, PlannedCell
 from samcheck.run import cell_runner, unexpected
 from samcheck.run import progress as display
@@ -28,9 +28,9 @@ from samcheck.storage import results
 from samcheck.storage.runs import RunManifest, note_run, open_folder
 
 
-def plan_here(plan: Plan, python: str) -> Plan:
+def plan_here(plan: Plan, python: str, seen: Fingerprint) -> Plan:
     """The plan for the interpreter at hand: the one cell that it is."""
-    cell = here.cell_of(python)
+    cell = here.cell_of(python, seen)
     mine = next((planned for planned in plan.cells if planned.cell == cell), PlannedCell(cell))
     others = [LeftOut(planned.cell.id, f"{python} is {cell.id}") for planned in plan.cells if planned != mine]
     return replace(plan, cells=(mine,), left_out=(*plan.left_out, *others))

@@ -15,7 +15,8 @@ from samcheck import files
 from samcheck.environments import GIVEN, EndCause, Ended, GuestJob, Place, channel, scratch
 from samcheck.errors import Refused
 from samcheck.guest.outcomes import FailureCause
-from samcheck.guest.record import CheckResult
+from samcheck.guest.record import FIRST_GROUPS, CheckResult
+from samcheck.report.first_verdict import first_verdict
 from samcheck.run import pytest_arguments, records, repetitions
 from samcheck.run.context import CellRun, Settings
 from samcheck.run.intake import Intake
@@ -134,6 +135,7 @@ class Guest:
         self._settled = settled
         self._intake = Intake()
         self._lines_shown = 0
+        self._first_verdict_given = False
         self.seconds = 0.0
 
     @property
@@ -193,9 +195,24 @@ class Guest:
             done = self._settled + len(journal.finished)
             total = self._settled + len(journal.collected)
             self._cell_run.watcher.checks(done, total, journal.running[0] if journal.running else "")
+            self._give_first_verdict(journal)
         over = journal.exit_status is not None
         patience = EXIT_SECONDS if over else self._cell_run.settings.check_timeout + GRACE_SECONDS
         return time.monotonic() - self._intake.advanced < patience
+
+    def _give_first_verdict(self, journal: Journal) -> None:
+        """Say once what the checks that run first have shown, as soon as another one has ended."""
+        finished = list(journal.finished.values())
+        if self._first_verdict_given or self._settled or all(is_first(check) for check in finished):
+            return
+        self._first_verdict_given = True
+        first = [check for check in finished if is_first(check)]
+        if first:
+            self._cell_run.watcher.first_verdict(f"after {len(first)} checks: {first_verdict(first)}")
+
+
+def is_first(check: CheckResult) -> bool:
+    return check.group in FIRST_GROUPS
 
 
 def _python_arguments(settings: Settings, what: str) -> tuple[str, ...]:

@@ -18,6 +18,7 @@ import psutil
 from samcheck import owned, paths
 from samcheck.environments import orphans, venv
 from samcheck.environments.disk_items import Item
+from samcheck.environments.offline import at_hand
 from samcheck.errors import EnvironmentUnavailable
 from samcheck.sanitize import visible
 from samcheck.storage import runs
@@ -34,6 +35,7 @@ def _temporary_place() -> Path:
 #: Folders that are made for a moment, and left by what is killed meanwhile.
 TEMPORARY = (
     (_temporary_place(), "samcheck-build-*"),
+    (_temporary_place(), f"{at_hand.PREFIX}*"),
     (_temporary_place(), f"{parquet.TEMPORARY}*"),
     (Path("/var/tmp"), "samcheck-base.*"),  # noqa: S108
 )

@@ -24,6 +24,8 @@ class Silent:
 
     def checks(self, done: int, total: int, current: str) -> None: ...
 
+    def first_verdict(self, text: str) -> None: ...
+
 
 @dataclass
 class Trial:

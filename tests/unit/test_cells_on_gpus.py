@@ -66,6 +66,8 @@ class Silent:
 
     def checks(self, done: int, total: int, current: str) -> None: ...
 
+    def first_verdict(self, text: str) -> None: ...
+
 
 def run(tmp_path: Path, played: Played, gates: Gates) -> CellResult:
     settings = Settings("fast", played, "", 60.0, gates=gates)

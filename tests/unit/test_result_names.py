@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from samcheck.cells import Cell
 from samcheck.commands.run import variants_of
 from samcheck.environments import here
 from samcheck.errors import BadInput, EnvironmentUnavailable
@@ -46,6 +47,10 @@ def probed(monkeypatch: pytest.MonkeyPatch) -> Callable[[Fingerprint | bytes], N
     return probe
 
 
+def cell_at_hand() -> Cell:
+    return here.cell_of("py", here.look("py"))
+
+
 @pytest.mark.parametrize("version", STRANGE)
 @pytest.mark.parametrize("field", ["torch", "torch_cuda", "python", "numpy", "segment_anything"])
 def test_a_version_that_is_none_is_refused_with_what_to_do(
@@ -55,16 +60,16 @@ def test_a_version_that_is_none_is_refused_with_what_to_do(
     with pytest.raises(
         EnvironmentUnavailable, match=r" in py says that its version is .*, which is none: inst"
     ):
-        here.cell_of("py")
+        cell_at_hand()
 
 
 def test_versions_that_are_some_become_part_of_the_id(probed: Callable[[Fingerprint | bytes], None]) -> None:
     probed(SEEN)
-    assert here.cell_of("py").id == "torch2.8.0-cu128-py3.11-numpy2.2.6"
+    assert cell_at_hand().id == "torch2.8.0-cu128-py3.11-numpy2.2.6"
     probed(replace(SEEN, torch="2.9.0.dev20250801", torch_cuda=None, python="3.14.0rc1", numpy=None))
-    assert here.cell_of("py").id == "torch2.9.0.dev20250801-cpu-py3.14"
+    assert cell_at_hand().id == "torch2.9.0.dev20250801-cpu-py3.14"
     probed(replace(SEEN, torch="2.1.0a0+29c30b1", segment_anything="1.1.post2"))
-    assert here.cell_of("py").id == "torch2.1.0a0-cu128-py3.11-numpy2.2.6-segment-anything1.1.post2"
+    assert cell_at_hand().id == "torch2.1.0a0-cu128-py3.11-numpy2.2.6-segment-anything1.1.post2"
 
 
 @pytest.mark.parametrize("content", [b"", b"{}", b"[" * 100_000, b'{"torch": 1}', b"\xff", b"null"])
@@ -73,7 +78,7 @@ def test_what_the_probe_wrote_is_read_strictly(
 ) -> None:
     probed(content)
     with pytest.raises(BadInput, match="fingerprint"):
-        here.cell_of("py")
+        cell_at_hand()
 
 
 @pytest.mark.parametrize("name", ["../x", "..", "a/b", "/x", "a\nb", "\x1b[2J", "a+b", "a@b", "x" * 300])

@@ -91,16 +91,28 @@ def collect(spec: BundleSpec, folder: Path) -> list[str]:
     taken = []
     for half, requirements in (("host", spec.host), ("guest", spec.guest)):
         (folder / half).mkdir(parents=True)
-        for pin in missing(resolved(spec, requirements), spec.has):
-            name = bundle_main.key(pin.partition("==")[0])
-            _uv("pip", "install", "-q", *_for(spec), "--no-deps", "--target", str(folder / half / name), pin)
-            taken.append(pin)
+        taken += unpack(spec, requirements, folder / half)
     shutil.copy(Path(bundle_main.__file__), folder / "__main__.py")
     (folder / "oracle").mkdir()
     told = f"{version.version()} {bundle_main.code(paths.ROOT)}\n"
     (folder / "version").write_text(told, encoding="utf-8")
     (folder / ".gitignore").write_text("*\n", encoding="utf-8")
     return sorted(set(taken))
+
+
+def unpack(spec: BundleSpec, requirements: Sequence[str], folder: Path) -> list[str]:
+    """Put what is missing of `requirements` into `folder`, each in a folder of its own.
+
+    Returns ``name==version`` of each.
+
+    Raises:
+        BuildFailed: a package cannot be had.
+    """
+    pins = missing(resolved(spec, requirements), spec.has)
+    for pin in pins:
+        name = bundle_main.key(pin.partition("==")[0])
+        _uv("pip", "install", "-q", *_for(spec), "--no-deps", "--target", str(folder / name), pin)
+    return pins
 
 
 def _require(folder: Path) -> None:

@@ -19,7 +19,8 @@ from ..defects.watch import DefectWatch
 from ..journal import EventWriter
 from ..models.variants import VARIANTS, discover
 from ..outcomes import CheckOutcome
-from ..record import PRECISION_NAMES
+from ..record import FIRST_GROUPS, PRECISION_NAMES
+from .check_groups import group_of
 from .check_selection import check_id, choose, is_skipped, of_other_groups, require_groups
 from .journal_writer import JournalWriter
 from .outcome import REPORTS, RESULT, describe, parameters, verdict
@@ -118,8 +119,12 @@ def pytest_collection_modifyitems(
             item.add_marker("fast" if fast else "full")
     choose(config, items)
     yield
-    # What runs in seconds comes first: where the time is short it is what there is.
-    items.sort(key=lambda item: item.get_closest_marker("fast") is None)
+    # Where the time is short, what runs in seconds is what there is.
+    items.sort(key=_rank)
+
+
+def _rank(item: pytest.Item) -> Tuple[bool, bool]:
+    return item.get_closest_marker("fast") is None, group_of(str(item.path)) not in FIRST_GROUPS
 
 
 @pytest.hookimpl(hookwrapper=True)

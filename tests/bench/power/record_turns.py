@@ -47,6 +47,8 @@ class Told:
         if done == 0:
             print(".", end="", flush=True)
 
+    def first_verdict(self, text: str) -> None: ...
+
 
 def pairs(base: CellResult, new: CellResult) -> Iterator[dict[str, object]]:
     """Each pair of processes: by benchmark and side the rounds that are kept, and the turns, in ms."""

@@ -1,0 +1,59 @@
+"""Packages that the suite needs and an interpreter lacks, for one run; nothing is installed into it."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from packaging.requirements import Requirement
+
+from samcheck import facts, owned
+from samcheck.environments import offline
+from samcheck.environments.offline import bundle_main
+from samcheck.errors import BuildFailed, EnvironmentUnavailable
+from samcheck.guest.record import Fingerprint
+
+#: Of the folder for a run.
+PREFIX = "samcheck-at-hand-"
+
+
+@contextmanager
+def packages(python: str, seen: Fingerprint) -> Iterator[tuple[str, ...]]:
+    """Folders with the packages of the suite that an interpreter lacks, until the run is over.
+
+    Args:
+        python: the interpreter, for messages.
+        seen: what it holds.
+
+    Raises:
+        EnvironmentUnavailable: it lacks NumPy or torchvision, which are part of what is tested, or a
+            package cannot be had.
+    """
+    for name in ("torchvision", "numpy"):
+        if not getattr(seen, name):
+            raise EnvironmentUnavailable(
+                f"{python} has no {name}, which SAM needs",
+                f"install the release that fits its PyTorch: {python} -m pip install {name}",
+            )
+    release = ".".join(seen.python.split(".")[:2])
+    has = [f"{name}=={version}" for name, version in seen.packages.items()]
+    spec = offline.bundle_spec(release, has, facts.load())
+    present = {bundle_main.key(name) for name in seen.packages}
+    wanted = [text for text in spec.guest if bundle_main.key(Requirement(text).name) not in present]
+    if not wanted:
+        yield ()
+        return
+    with tempfile.TemporaryDirectory(prefix=PREFIX, ignore_cleanup_errors=True) as name:
+        folder = Path(name)
+        owned.mark(folder)
+        try:
+            offline.unpack(spec, wanted, folder)
+        except BuildFailed as error:
+            raise EnvironmentUnavailable(
+                f"{python} lacks {', '.join(wanted)}, which cannot be had: {error}",
+                f"install that there, or carry it to this machine: samcheck carry --help ({python} stays "
+                "as it is)",
+            ) from None
+        yield tuple(sorted(str(path) for path in folder.iterdir() if path.is_dir()))
