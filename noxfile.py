@@ -10,22 +10,22 @@
 # ///
 """samcheck's sessions; each calls samcheck.
 
-matrix              the main job: runs a matrix file and writes the table
-cell(<id>)          one cell; `nox --list` shows all, `nox -s cell --list --json` feeds a CI fan-out
-here                the suite in the interpreter at hand, as it is
-carry               what a machine without a network lacks for `here`, in one folder
-fast                the fast tier of the suite in an environment made for it
-tests               all tests of samcheck itself
-faults              does the suite see seeded faults?
-fuzz                do readers of files that others wrote hold against a fuzzer?
-mutants             does a test fail for each change of the modules that decide?
-power               false alarms and detected slowdowns of `samcheck compare`, and of others' rules
-query               questions in SQL over all results
-plan                what a matrix file means: cells, what is left out and why; for people or a CI
-merge               join the results of a fan-out's jobs
-release             the changelog entry, the wheel and the source distribution, checked
-docs                the documentation as a site, any warning an error
-lint, table, html, clean  what they say
+matrix              the main job: run a matrix file and write the table
+cell(<id>)          run one cell; `nox --list` shows all, `nox -s cell --list --json` feeds a CI fan-out
+here                run the suite in your current interpreter
+carry               collect what a machine without a network lacks for `here`, in one folder
+fast                run the fast tier of the suite in an environment made for it
+tests               run all tests of samcheck itself
+faults              does the suite catch seeded faults?
+fuzz                do the readers of foreign files withstand a fuzzer?
+mutants             does a test fail for each mutation of the modules that decide?
+power               false alarms and detected slowdowns of `samcheck compare`, and of other rules
+query               query all results in SQL
+plan                show the plan for a matrix file: cells, what is left out and why; for people or a CI
+merge               merge the results of a fan-out's jobs
+release             build and check the changelog entry, the wheel and the source distribution
+docs                build the documentation as a site; warnings are errors
+lint, table, html, clean  as named
 """
 
 import os
@@ -36,8 +36,8 @@ from pathlib import Path
 import nox
 
 ROOT = Path(__file__).parent
-sys.path.insert(0, str(ROOT))  # under the `nox` script, its own folder stands there instead
-# Where nox was installed beside the checkout and found through PYTHONPATH, sessions must not see it.
+sys.path.insert(0, str(ROOT))  # the `nox` script puts its own folder there instead
+# If nox is installed inside the checkout and found through PYTHONPATH, sessions must not see it.
 os.environ.pop("PYTHONPATH", None)
 
 from samcheck import facts, matrix  # noqa: E402
@@ -50,13 +50,13 @@ nox.options.sessions = ["matrix"]
 
 TESTS = ("tests/unit", "tests/docs", "tests/processes", "tests/container", "tests/cells", "tests/browser")
 
-#: Cell id to the tags that it has in any of the shipped matrices.
+#: Cell id → its tags in all shipped matrices.
 CELLS: dict[str, set[str]] = {}
 try:
     for whole in matrix.shipped(ROOT / "matrices", facts.load(), machine.look()):
         for row in whole.cells:
             CELLS.setdefault(row.cell.id, set()).update(row.tags)
-except SamcheckError as error:  # the other sessions work all the same
+except SamcheckError as error:  # the other sessions work anyway
     print(f"noxfile: no cells to list: {error}", file=sys.stderr)
 
 
@@ -67,7 +67,7 @@ def samcheck(session: nox.Session, *arguments: str) -> None:
 
 
 def interpreter_at_hand() -> str:
-    """The `python3` of the user, not one that nox made."""
+    """Return the user's `python3`, not one that nox made."""
     folders = os.environ.get("PATH", "").split(os.pathsep)
     outside = os.pathsep.join(folder for folder in folders if ".nox" not in Path(folder).parts)
     return os.environ.get("SAMCHECK_PYTHON") or shutil.which("python3", path=outside) or sys.executable
@@ -75,7 +75,7 @@ def interpreter_at_hand() -> str:
 
 @nox.session(name="matrix")
 def matrix_session(session: nox.Session) -> None:
-    """Run a matrix file (default: matrices/default.toml); options go behind --."""
+    """Run a matrix file (default: matrices/default.toml); options go after --."""
     samcheck(session, "matrix")
 
 
@@ -88,63 +88,63 @@ def cell(session: nox.Session, id: str) -> None:
 
 @nox.session(default=False)
 def here(session: nox.Session) -> None:
-    """Run the suite in the interpreter at hand ($SAMCHECK_PYTHON, else python3), as it is."""
+    """Run the suite in your current interpreter ($SAMCHECK_PYTHON, else python3)."""
     samcheck(session, "here")
 
 
 @nox.session(default=False)
 def carry(session: nox.Session) -> None:
-    """Collect what a machine without a network lacks for `here`; options go behind --."""
+    """Collect what a machine without a network lacks for `here`; options go after --."""
     samcheck(session, "carry")
 
 
 @nox.session(default=False)
 def fast(session: nox.Session) -> None:
-    """Run `pytest -m fast` in an environment made for it; options for pytest go behind --."""
+    """Run `pytest -m fast` in an environment made for it; options for pytest go after --."""
     samcheck(session, "fast", "--")
 
 
 @nox.session(default=False)
 def tests(session: nox.Session) -> None:
-    """Run all tests of samcheck itself; brings up a Docker engine where it may."""
+    """Run all tests of samcheck itself; starts a Docker engine if run as root."""
     session.install("-e", ".", "--group", "test")
     if os.getuid() == 0:
         session.run("dockerfiles/engine-up", external=True)
-        session.run("tests/browser/browser-up", external=True, success_codes=[0, 1])  # it says why not
+        session.run("tests/browser/browser-up", external=True, success_codes=[0, 1])  # it says why it failed
     session.run("pytest", *(session.posargs or TESTS))
 
 
 @nox.session(default=False)
 def faults(session: nox.Session) -> None:
-    """Seed faults in the packages under test: does the suite see each? Options go behind --."""
+    """Seed faults in the packages under test: does the suite catch each? Options go after --."""
     session.install("-e", ".")
     session.run("python", "-m", "tests.faults", *session.posargs)
 
 
 @nox.session(default=False)
 def fuzz(session: nox.Session) -> None:
-    """Give the readers of foreign files whatever a fuzzer thinks of; targets and --seconds go behind --."""
+    """Fuzz the readers of foreign files; targets and --seconds go after --."""
     session.install("-e", ".", "--group", "fuzz")
     session.run("python", "-m", "tests.fuzz", *session.posargs)
 
 
 @nox.session(default=False)
 def mutants(session: nox.Session) -> None:
-    """Change the modules that decide, one place at a time: does a test fail? Modules go behind --."""
+    """Mutate the modules that decide, one place at a time: does a test fail? Modules go after --."""
     session.install("-e", ".", "--group", "mutants")
     session.run("python", "-m", "tests.mutants", *session.posargs)
 
 
 @nox.session(default=False)
 def power(session: nox.Session) -> None:
-    """On recorded A/A series: how often is samcheck's verdict wrong, and how often are those of others?"""
+    """On recorded A/A series: how often are samcheck's verdicts wrong, and those of other rules?"""
     session.install("-e", ".")
     session.run("python", "-m", "tests.bench.power", *session.posargs)
 
 
 @nox.session(default=False)
 def lint(session: nox.Session) -> None:
-    """Run ruff, mypy and shellcheck; what runs inside of environments is held to Python 3.8."""
+    """Run ruff, mypy and shellcheck; code that runs inside environments is checked against Python 3.8."""
     session.install("-e", ".", "--group", "lint")
     session.run("ruff", "check", ".")
     session.run("ruff", "format", "--check", ".")
@@ -156,7 +156,7 @@ def lint(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def docs(session: nox.Session) -> None:
-    """Build the documentation; `-- --update` first writes what it takes from the code and its outputs."""
+    """Build the documentation; `-- --update` first updates what is generated from code and outputs."""
     session.install("-e", ".", "--group", "docs")
     if session.posargs:
         session.run("python", "-m", "tests.docs", *session.posargs)
@@ -186,32 +186,32 @@ def release(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def table(session: nox.Session) -> None:
-    """Write results/README.md from the results that are there."""
+    """Write results/README.md from the stored results."""
     samcheck(session, "table")
 
 
 @nox.session(default=False)
 def html(session: nox.Session) -> None:
-    """Write results/index.html, a page to filter and compare; folders of older results go behind --."""
+    """Write results/index.html, a page to filter and compare; folders of older results go after --."""
     samcheck(session, "html")
 
 
 @nox.session(default=False)
 def query(session: nox.Session) -> None:
-    """Ask all results something in SQL; a question, or --list for the ready ones, goes behind --."""
+    """Query all results in SQL; a question, or --list for the saved ones, goes after --."""
     session.install("-e", ".[query]")
     samcheck(session, "query")
 
 
 @nox.session(default=False)
 def plan(session: nox.Session) -> None:
-    """Show what a matrix file means; options, such as --format github, go behind --."""
+    """Show the plan for a matrix file; options, such as --format github, go after --."""
     samcheck(session, "plan")
 
 
 @nox.session(default=False)
 def merge(session: nox.Session) -> None:
-    """Join the results of several runs; their folders go behind --."""
+    """Merge the results of several runs; their folders go after --."""
     samcheck(session, "merge")
 
 

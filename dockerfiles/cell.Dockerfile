@@ -1,9 +1,9 @@
-# One cell. BASE brings the Python where it can; else uv installs it.
+# One cell. BASE provides Python if it can; otherwise uv installs it.
 #
-# Only what BuildKit of Docker 20.10 understands is used: no `# syntax=`, heredoc, --link or
-# RUN --network. Layers go from what changes least and takes longest to what changes most: Python, PyTorch,
-# ONNX (with the NumPy that is there already, so that it brings no other), SAM, test tools.
-# uv and the certificates come in through mounts and leave nothing in a layer.
+# Restricted to what BuildKit in Docker 20.10 supports: no `# syntax=`, heredoc, --link or RUN --network.
+# Layers are ordered from rarely changed and slow to often changed: Python, PyTorch, ONNX (with the NumPy
+# that is already installed, so that it does not pull in another), SAM, test tools.
+# uv and the certificates are mounted and leave nothing in a layer.
 ARG BASE
 FROM ${BASE}
 
@@ -42,7 +42,7 @@ RUN --mount=type=bind,source=uv,target=/run/uv \
     set -eu; if [ -s /run/ca.crt ]; then export SSL_CERT_FILE=/run/ca.crt; fi; \
     /run/uv pip install --quiet --compile-bytecode --no-deps --python /opt/venv/bin/python ${SAM}
 
-# Last, for they change most often and take seconds.
+# Last, because they change most often and take seconds.
 ARG TOOLS
 RUN --mount=type=bind,source=uv,target=/run/uv \
     --mount=type=cache,id=samcheck-uv,target=/var/cache/uv \

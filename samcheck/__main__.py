@@ -21,7 +21,7 @@ except KeyboardInterrupt:  # before `signals` are installed
 
 
 class Commands(click.Group):
-    """Commands that are imported when they are called: statistics and tables take a second to import."""
+    """A group that imports a command only when called: statistics and tables take a second to import."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
@@ -34,7 +34,7 @@ class Commands(click.Group):
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        width = formatter.width - 6 - max(map(len, COMMANDS))  # as click has it
+        width = formatter.width - 6 - max(map(len, COMMANDS))  # as click computes it
         with formatter.section("Commands"):
             formatter.write_dl(
                 [
@@ -50,8 +50,8 @@ def cli() -> None:
     """Does Segment Anything work with this driver, CUDA, PyTorch and Python?"""
 
 
-#: What is left of a run that did not come to its end.
-KEPT = "what was finished is kept"
+#: What remains of a run that was cut short.
+KEPT = "finished results are kept"
 
 
 def main() -> None:
@@ -67,7 +67,7 @@ def main() -> None:
 
 
 def _run() -> int:
-    """The exit code of the command; what went wrong is said."""
+    """Run the command, report what went wrong, and return the exit code."""
     try:
         return _code(cli(standalone_mode=False))
     except SystemExit as ending:
@@ -83,15 +83,15 @@ def _run() -> int:
 
 
 def _interrupted() -> int:
-    """Say so; the exit code."""
+    """Report the interruption and return the exit code."""
     signals.ignore()
-    kept = f"; {KEPT}, --resume goes on from here" if streams.outlived() else ""
+    kept = f"; {KEPT}, --resume continues from here" if streams.outlived() else ""
     streams.say_error(f"interrupted{kept}")
     return INTERRUPTED
 
 
 def _told(error: click.ClickException | SamcheckError | OSError) -> int:
-    """Say what went wrong; the exit code."""
+    """Report what went wrong and return the exit code."""
     match error:
         case click.ClickException():
             shown = io.StringIO()
@@ -102,7 +102,7 @@ def _told(error: click.ClickException | SamcheckError | OSError) -> int:
             _end_like_others()
         case OSError():
             where = f" at {error.filename}" if error.filename else ""
-            mend = f"; {KEPT}: mend that, then --resume goes on from here" if streams.outlived() else ""
+            mend = f"; {KEPT}: fix that, then re-run with --resume" if streams.outlived() else ""
             streams.say_error(f"{error.strerror or error}{where}{mend}")
             return CELLS_FAILED
     streams.say_error(str(error))
@@ -110,14 +110,14 @@ def _told(error: click.ClickException | SamcheckError | OSError) -> int:
 
 
 def _end_like_others() -> NoReturn:
-    """Without a word, like any program whose reader has left: killed by SIGPIPE."""
+    """Die of SIGPIPE without a message, like any program whose reader has left."""
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     os.kill(os.getpid(), signal.SIGPIPE)
-    sys.exit(128 + signal.SIGPIPE)  # it is blocked
+    sys.exit(128 + signal.SIGPIPE)  # SIGPIPE is blocked
 
 
 def _code(given: object) -> int:
-    """What `sys.exit` would make of it."""
+    """Convert a command's return value to an exit code, as `sys.exit` does."""
     if given is None or isinstance(given, int):
         return given or 0
     streams.say_error(str(given))
@@ -125,11 +125,11 @@ def _code(given: object) -> int:
 
 
 def _ended(code: int) -> int:
-    """The exit code of a run that went on without its output, once that is said where it can be."""
+    """Return the exit code; if the run lost its output, report that on whatever stream still works."""
     lost = streams.trouble()
     if not lost or not streams.outlived():
         return code
-    streams.say_error(f"{'; '.join(lost)}; the run went on without")
+    streams.say_error(f"{'; '.join(lost)}; the run continued without")
     for text in streams.remembered():
         streams.say_error(text)
     return code or UNHEARD

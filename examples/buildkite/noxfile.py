@@ -25,11 +25,11 @@ def matrix(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def plan(session: nox.Session) -> None:
-    """Show what the matrix means; with --format, as a pipeline for a CI."""
+    """Show the plan; with --format, as a pipeline for a CI engine."""
     samcheck(session, "plan", *(session.posargs or [MATRIX]))
 
 
 @nox.session(default=False)
 def merge(session: nox.Session) -> None:
-    """Join the results of the jobs of a pipeline."""
+    """Merge the results of a pipeline's jobs."""
     samcheck(session, "merge", *session.posargs)

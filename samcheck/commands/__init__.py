@@ -1,4 +1,4 @@
-"""The commands of the command line, a module each."""
+"""The commands of the command line, one module each."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ from typing import NamedTuple
 
 
 class Entry(NamedTuple):
-    """A command: the module of this package that has it, and the first sentence of its help.
+    """A command: the module of this package that defines it, and the first sentence of its help.
 
-    The help of all commands shows that sentence without importing them, which takes seconds.
+    `samcheck --help` shows that sentence without importing the commands, which takes seconds.
     """
 
     module: str
     summary: str
 
 
-#: In the order of the help.
+#: In the order in which the help lists them.
 COMMANDS = {
     "init": Entry(
         "init",
@@ -25,14 +25,17 @@ COMMANDS = {
     "cell": Entry("run", "Run one cell of the shipped matrices by its id."),
     "here": Entry(
         "run",
-        "Run the suite in an interpreter as it is, and file the result as the cell that it is.",
+        "Run the suite in an existing interpreter and store the result under the cell that it matches.",
     ),
     "fast": Entry("run", "Run `pytest -m fast` in an environment made for it; arguments go to pytest."),
     "carry": Entry(
         "carry",
-        "Collect in FOLDER, in the checkout, what another machine's Python lacks for `here`.",
+        "Collect in FOLDER, inside the checkout, what another machine's Python lacks to run `here`.",
     ),
-    "plan": Entry("plan", "Show what a matrix file means: cells, what is left out and why, what is covered."),
+    "plan": Entry(
+        "plan",
+        "Show the plan for a matrix file: its cells, what is left out and why, and what is covered.",
+    ),
     "why": Entry(
         "plan",
         "Explain one cell: can it exist, what would be installed, does it run on a GPU and driver?",
@@ -40,9 +43,9 @@ COMMANDS = {
     "list": Entry("table", "List the cells of the shipped matrices."),
     "facts": Entry(
         "facts",
-        "Show the facts that plans are made with: all tables, one TABLE, or `sources` with an ID.",
+        "Show the facts that plans are based on: all tables, one TABLE, or `sources` with an ID.",
     ),
-    "table": Entry("table", "Write the table from the results that are there."),
+    "table": Entry("table", "Write the table from the stored results."),
     "html": Entry(
         "html",
         "Write one HTML file with all results, which opens from disk and needs no network.",
@@ -53,43 +56,44 @@ COMMANDS = {
     ),
     "repro": Entry(
         "show",
-        "Print the shell line that runs one check of a result again, in the same environment.",
+        "Print the shell command that re-runs one check of a result in the same environment.",
     ),
-    "export": Entry("export", "Write the results that are there in a form for other programs."),
+    "export": Entry("export", "Export the stored results for other programs."),
     "schema": Entry("export", "Print the JSON Schema of an export, or of one result file."),
-    "query": Entry("query", "Answer a question about all results, however many there are."),
+    "query": Entry("query", "Query any number of results, in SQL or with a saved question."),
     "advise": Entry(
         "advise",
-        "Say whether a driver, PyTorch, Python or NumPy may be changed, by stored results and by facts.",
+        "Assess a change of driver, PyTorch, Python or NumPy from stored results and facts.",
     ),
     "compare": Entry(
         "compare",
-        "What changed between BASE and NEW: folders, files, or git revisions of results/.",
+        "Show what changed between BASE and NEW: folders, files, or git revisions of results/.",
     ),
-    "interleave": Entry("interleave", "Measure two cells in turns, and say which benchmarks differ."),
+    "interleave": Entry("interleave", "Measure two cells in alternation and report which benchmarks differ."),
     "noise": Entry(
         "compare",
-        "Keep results as A/A runs: the same cells again, with nothing changed, a folder for each run.",
+        "Record results as A/A runs: the same cells run again with nothing changed, one folder per run.",
     ),
     "attribute": Entry(
         "attribute",
-        "Say which smallest combination of versions, device, variant, precision and backend goes "
-        "with failures.",
+        "Find the smallest set of versions, device, variant, precision and backend that goes with failures.",
     ),
-    "bisect": Entry("bisect", "Find the first value of an axis with which a check goes another way."),
+    "bisect": Entry("bisect", "Find the first value of an axis at which a check's outcome changes."),
     "history": Entry(
         "history",
-        "Levels of each number over the results that git keeps of the cells that fit PATTERN.",
+        "Show the levels of each number in the git history of the cells that match PATTERN.",
     ),
-    "memory": Entry("memory", "Say what SAM needs in GPU memory, what of it fits a card, and what to set."),
+    "memory": Entry(
+        "memory", "Estimate the GPU memory SAM needs, whether it fits a GPU, and which settings make it fit."
+    ),
     "merge": Entry(
         "merge",
-        "Join the result folders of several runs, such as the shards of one, and write their table.",
+        "Merge the result folders of several runs, such as the shards of one, and write their table.",
     ),
     "disk": Entry(
         "disk",
-        "Show what samcheck keeps on this machine: images, build cache, venvs, runs, and what "
-        "killed runs left.",
+        "Show what samcheck stores on this machine: images, build cache, venvs, runs, leftovers of killed "
+        "runs.",
     ),
-    "clean": Entry("disk", "Remove containers that a killed run left behind, and more on request."),
+    "clean": Entry("disk", "Remove containers left behind by killed runs, and more on request."),
 }

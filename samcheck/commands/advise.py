@@ -33,7 +33,7 @@ from samcheck.matrix.ranking import NO_LIMIT
 from samcheck.storage import results
 from samcheck.storage.results import Stored
 
-#: Axes of cells that can be held.
+#: Axes of cells that can be held fixed.
 HELD = ("torch", "python", "numpy", "cuda")
 
 
@@ -43,9 +43,9 @@ HELD = ("torch", "python", "numpy", "cuda")
 @click.option("--torch", default=None, metavar="NEW", help="The PyTorch to change to.")
 @click.option("--python", default=None, metavar="NEW", help="The Python to change to.")
 @click.option("--numpy", default=None, metavar="NEW", help="The NumPy to change to.")
-@click.option("--from", "old", default=None, metavar="OLD", help="What is there now.")
+@click.option("--from", "old", default=None, metavar="OLD", help="The current version.")
 @click.option("--gpu", default="", metavar="NAME", help="On this GPU, e.g. V100; default: this machine's.")
-@click.option("--at-driver", default="", metavar="VERSION", help="With this driver, when it stays.")
+@click.option("--at-driver", default="", metavar="VERSION", help="With this driver, if another axis changes.")
 @click.option("--at-torch", default="", metavar="VERSION", help="Only with this PyTorch.")
 @click.option("--at-python", default="", metavar="VERSION", help="Only with this Python.")
 @click.option("--at-numpy", default="", metavar="VERSION", help="Only with this NumPy.")
@@ -55,16 +55,16 @@ HELD = ("torch", "python", "numpy", "cuda")
     "stores",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
     multiple=True,
-    help="Stored results; may be given several times; default: ./results and those that samcheck publishes.",
+    help="Stored results; repeatable; default: ./results and those that samcheck publishes.",
 )
 @click.option(
     "--write",
     "file",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="Write a matrix file of the cells to run to be sure.",
+    help="Write a matrix file with the cells to run to be sure.",
 )
-@click.option("--all", "everything", is_flag=True, help="All lines of long lists.")
-@click.option("--markdown", is_flag=True, help="For a ticket or a pull request.")
+@click.option("--all", "everything", is_flag=True, help="Do not shorten long lists.")
+@click.option("--markdown", is_flag=True, help="Print Markdown, for a ticket or a pull request.")
 @json_option
 def advise_command(
     path: Path | None,
@@ -78,19 +78,19 @@ def advise_command(
     as_json: bool,
     **options: str | None,
 ) -> None:
-    """Say whether a driver, PyTorch, Python or NumPy may be changed, by stored results and by facts.
+    """Assess a change of driver, PyTorch, Python or NumPy from stored results and facts.
 
-    Give what to change to and --from: `advise --driver 580.95 --from 550.54 --gpu H100`. The cells are those
-    of the matrix file PATH that have the old value; without PATH those of the stored results, else of
-    shipped matrices. Ends with 0 where nothing known speaks against it, 1 where something breaks, 5 where
-    nothing is known.
+    Give the new version and the old one: `advise --driver 580.95 --from 550.54 --gpu H100`. The cells are
+    those of the matrix file PATH that have the old version; without PATH those of the stored results, else
+    those of the shipped matrices. Exits with 0 if nothing known speaks against the change, with 1 if
+    something breaks, with 5 if nothing is known.
     """
     if as_json and markdown:
         raise BadInput("--json and --markdown do not go together: leave one out")
     known = facts.load()
     subject, new = _subject(options)
     if not old:
-        raise BadInput(f"--from: is missing: say what you have now, as in --{subject} {new} --from OLD")
+        raise BadInput(f"--from is missing: give your current version, as in --{subject} {new} --from OLD")
     at = {axis: value for axis in HELD if (value := options[f"at_{axis}"])}
     question = advise.ask(subject, old, new, _machine(subject, gpu, at_driver, known), at, known)
     answer = _answer(question, path, stores or _stores(), known)
@@ -105,27 +105,27 @@ def advise_command(
 
 
 def _stores() -> tuple[Path, ...]:
-    """The user's own results, if there are any, and those that the project publishes."""
+    """Return the user's own results, if there are any, and those that the project publishes."""
     own = [paths.RESULTS] if paths.RESULTS.is_dir() else []
     return tuple(dict.fromkeys((*own, paths.PUBLISHED_RESULTS)))
 
 
 def _subject(options: dict[str, str | None]) -> tuple[str, str]:
-    """What is to change, and to what."""
+    """Return what is to change, and the new version."""
     given = [(name, value) for name in SUBJECTS if (value := options[name]) is not None]
     if len(given) != 1:
         said = " and ".join(f"--{name}" for name, _ in given) or "none of them"
         raise BadInput(
-            f"one of {', '.join(f'--{name}' for name in SUBJECTS)} says what changes, here {said}: ask one "
-            "change at a time; --at-torch, --at-python, ... say what stays"
+            f"give one of {', '.join(f'--{name}' for name in SUBJECTS)}, not {said}: change one thing at "
+            "a time; --at-torch, --at-python, ... hold the others fixed"
         )
     return given[0]
 
 
 def _machine(subject: str, gpu: str, driver: str, known: Facts) -> Machine:
-    """The machine that is asked about; this one when none is."""
+    """Return the machine in question; by default this one."""
     if subject == "driver" and driver:
-        raise BadInput("--at-driver: --driver with --from says that already: leave it out")
+        raise BadInput("--at-driver: --driver and --from already give the driver: leave it out")
     if gpu or driver:
         try:
             return gpu_support.host(gpu, driver, known)
@@ -153,7 +153,7 @@ def _answer(
 
 
 def _noise(stores: tuple[Path, ...]) -> NoiseLookup:
-    """The A/A runs of a result's machine, in the first store that has any."""
+    """Look up the A/A runs of a result's machine in the first store that has any."""
     lookups = [noise.known_in(store) for store in stores]
     return lambda result: next((runs for known in lookups if (runs := known(result))), {})
 
@@ -161,7 +161,7 @@ def _noise(stores: tuple[Path, ...]) -> NoiseLookup:
 def _candidates(
     question: UpgradeQuestion, path: Path | None, stored: list[Stored], known: Facts
 ) -> list[Cell]:
-    """The cells among which those that are there now are looked for."""
+    """Return the cells among which to look for the current ones."""
     machines = dict.fromkeys((question.before, question.after))
     by_numpy = question.subject == "numpy" or "numpy" in question.at
     rows = [row for row in stored if any(ran_on(row, host, known) for host in machines)]
@@ -175,10 +175,10 @@ def _candidates(
 
 
 def _command_lines(answer: UpgradeAnswer, file: Path | None, known: Facts) -> list[OutlineLine]:
-    """The commands that measure what was not; with a file, that is written."""
+    """Return the commands that measure what is missing; write the matrix file if one is given."""
     if file is not None and answer.to_run:
         if file.exists():
-            raise BadInput(f"--write: {file} is there already: give another name")
+            raise BadInput(f"--write: {file} already exists: give another name")
         files.write_atomically(file, commands.matrix_file(answer).encode())
         return list(commands.command_lines(answer, (), str(file)))
     plans = matrix.shipped(paths.MATRICES, known, answer.question.after)

@@ -1,4 +1,4 @@
-"""``samcheck bisect``: the first value of an axis with which a check goes another way."""
+"""``samcheck bisect``: find the first value of an axis at which a check's outcome changes."""
 
 from __future__ import annotations
 
@@ -45,38 +45,38 @@ from samcheck.storage import results
 from samcheck.suggestions import similar
 
 HELD = {
-    "torch": "The PyTorch, where another axis is bisected.",
-    "cuda": "The build, e.g. cu126 or cpu; default: what a plain installation of each PyTorch takes.",
-    "python": "The Python; default: one that most of the values can have.",
-    "numpy": "The NumPy; default: the newest that fits.",
+    "torch": "The PyTorch, if another axis is bisected.",
+    "cuda": "The build, e.g. cu126 or cpu; default: what a plain install of each PyTorch gets.",
+    "python": "The Python; default: one that most of the values support.",
+    "numpy": "The NumPy; default: the newest compatible one.",
     "sam": "The package that provides SAM; default: segment-anything.",
 }
 
 
 @click.command("bisect")
-@click.option("--check", required=True, metavar="NODEID", help="As results have it.")
+@click.option("--check", required=True, metavar="NODEID", help="The check's id, as in results.")
 @click.option("--axis", type=click.Choice(AXES), default="torch", show_default=True)
 @click.option("--good", required=True, metavar="VALUE")
 @click.option("--bad", required=True, metavar="VALUE")
-@click.option("--values", "listed", default="", metavar="A,B,...", help="All values in their order.")
+@click.option("--values", "listed", default="", metavar="A,B,...", help="All values, in order.")
 @click.option(
     "--bad-outcome",
     "--outcome",
     "outcomes",
     multiple=True,
     metavar="OUTCOME",
-    help="What is bad: failed, known, known:<defect>, ..., or bad for failed, crashed and timed-out; "
-    "default: whatever differs from the good end.",
+    help="Outcomes that count as bad: failed, known, known:<defect>, ..., or bad for failed, crashed and "
+    "timed-out; default: any that differs from the good end's.",
 )
 @click.option(
     "--repeat",
     type=Count(),
     default=2,
     show_default=True,
-    help="Runs that a verdict next to the boundary rests on.",
+    help="Number of runs behind each verdict next to the boundary.",
 )
 @click.option("--any-python", is_flag=True, help="Also use stored results of other Pythons.")
-@click.option("--json", "as_json", is_flag=True, help="For programs, once it is over.")
+@click.option("--json", "as_json", is_flag=True, help="Print the final answer as JSON.")
 @build_options
 @resume_option
 @timeout_option
@@ -84,7 +84,7 @@ HELD = {
     "--results",
     type=click.Path(file_okay=False, path_type=Path),
     default=paths.RESULTS,
-    help="Stored results to use, which are not changed; default: ./results.",
+    help="Stored results to use, read-only; default: ./results.",
 )
 def bisect_command(
     check: str,
@@ -103,11 +103,11 @@ def bisect_command(
     results: Path,
     **held: str,
 ) -> None:
-    """Find the first value of an axis with which a check goes another way.
+    """Find the first value of an axis at which a check's outcome changes.
 
     Builds about log2 of the values between --good and --bad as environments, and runs the one check in them.
-    Stored results of this device are used where there are any, and never replaced. Ends with 0 where the
-    first bad value was found, with 1 where it could not be told.
+    Stored results of this device are used if there are any, and never replaced. Exits with 0 if the first
+    bad value was found, else with 1.
     """
     _require_held(axis, held, any_python)
     past = _of_this_device(results)
@@ -118,7 +118,9 @@ def bisect_command(
     if unknown:
         click.echo(f"samcheck: {unknown}", err=True)
     if environment == "here":
-        raise BadInput("--environment here: is one cell only; docker and venv make those that a bisect needs")
+        raise BadInput(
+            "--environment here: that is one cell only; use docker or venv, which build the needed cells"
+        )
     chosen = choice.choose_environment(environment)
     with_verdict = cells_with_verdict(past, check, bad_outcomes)
     present = () if held["python"] or axis == "python" else _present(chosen.environment)
@@ -147,7 +149,7 @@ def bisect_command(
 
 
 def _settings(chosen: choice.Chosen, check: str, timeout: float) -> Settings:
-    """One check in one process, whatever tier it is of."""
+    """Return settings for one check in one process, of any tier."""
     return Settings(
         "full",
         chosen.environment,
@@ -160,7 +162,7 @@ def _settings(chosen: choice.Chosen, check: str, timeout: float) -> Settings:
 
 
 def _present(environment: Environment) -> tuple[str, ...]:
-    """Pythons that the environment need not download."""
+    """Return the Pythons that the environment need not download."""
     if environment.kind != "venv":
         return ()
     return tuple(python for python in machine.PYTHONS if machine.interpreter(python))
@@ -169,7 +171,7 @@ def _present(environment: Environment) -> tuple[str, ...]:
 def _away(
     candidates: list[Candidate], environment: Environment, with_verdict: Collection[Cell]
 ) -> dict[int, list[Observation]]:
-    """Those whose build cannot be installed from here, unless they are ready or need not run."""
+    """Find values whose build cannot be installed from here, unless they are ready or need not run."""
     known = facts.load()
     if (
         not any(unreachable_builds.pytorch_index(candidate.cell, known) for candidate in candidates)
@@ -193,7 +195,7 @@ def _search(
     resume: bool,
     console: Console,
 ) -> Bisection:
-    """Say what will be done, do it with everything noted, and say what came of it."""
+    """Announce the search, run it with every step recorded, and print its conclusion."""
 
     def say(line: str) -> None:
         console.print(line, markup=False, highlight=False, soft_wrap=True)
@@ -223,21 +225,21 @@ def _search(
 
 
 def _require_held(axis: str, held: dict[str, str], any_python: bool) -> None:
-    """What is held must leave the axis free, and name the PyTorch where that is not the axis.
+    """Check that the axis is not held fixed, and that PyTorch is given if it is not the axis.
 
     Raises:
-        BadInput: it does not.
+        BadInput: otherwise.
     """
     if held[axis]:
-        raise BadInput(f"--{axis}: that is the axis to bisect; --good and --bad say from where to where")
+        raise BadInput(f"--{axis}: that is the axis to bisect; --good and --bad give its ends")
     if axis == "python" and any_python:
-        raise BadInput("--any-python: Python is the axis to bisect; results of each are used anyway")
+        raise BadInput("--any-python: Python is the axis to bisect; results of every Python are used anyway")
     if axis != "torch" and not held["torch"]:
-        raise BadInput(f"--torch: say with which PyTorch to bisect {axis}")
+        raise BadInput(f"--torch is missing: give the PyTorch with which to bisect {axis}")
 
 
 def _check(given: str) -> str:
-    """The check's id as results have it.
+    """Return the check's id as results write it.
 
     Raises:
         BadInput: there is no such module of the suite.
@@ -254,28 +256,28 @@ def _check(given: str) -> str:
 
 
 def _unknown(check: str, past: list[CellResult]) -> str:
-    """That no stored result has such a check, which may be new, or not what was meant; else empty."""
+    """Return a warning if no stored result has such a check, which may be new or mistyped; else nothing."""
     known = {record.check for result in past for record in result.checks}
     if not known or check in known:
         return ""
     near = similar(check, sorted(known), most=3, cutoff=0)
-    return f"--check: none of {len(past)} stored results has {check}; like it are {', '.join(near)}"
+    return f"--check: none of {len(past)} stored results has {check}; similar: {', '.join(near)}"
 
 
 def _outcomes(given: tuple[str, ...]) -> tuple[str, ...]:
-    """Names of outcomes.
+    """Return the names of outcomes.
 
     Raises:
         BadInput: there is no such outcome.
     """
     for name in given:
         if name.partition(":")[0] not in (*CheckOutcome, "bad"):
-            raise BadInput(f"--bad-outcome: {name!r} is none of {', '.join(CheckOutcome)}, bad")
+            raise BadInput(f"--bad-outcome: {name!r} is not one of {', '.join(CheckOutcome)}, bad")
     return given
 
 
 def _of_this_device(store: Path) -> list[CellResult]:
-    """Stored results of this machine's device and driver: others would compare devices."""
+    """Return the stored results of this machine's device and driver: others would compare devices."""
     device, driver = results.slug(machine.device_name()), results.slug(machine.look().driver or "none")
     loaded, _ = results.load(store)
     return [row.result for row in loaded if (row.device, row.driver) == (device, driver)]

@@ -1,4 +1,4 @@
-"""``samcheck compare`` and ``samcheck noise``: what changed between two sets of results."""
+"""``samcheck compare`` and ``samcheck noise``: show what changed between two sets of results."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ from samcheck.guest.record import CellResult
     type=Number(0.0001, 0.2),
     default=verdicts.ALPHA,
     show_default=True,
-    help="The share of tables without any change in which one may be reported.",
+    help="False-alarm rate: the fraction of unchanged tables in which a change may be reported.",
 )
-@click.option("--all", "everything", is_flag=True, help="All lines of long lists.")
-@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+@click.option("--all", "everything", is_flag=True, help="Do not shorten long lists.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.option("--output", type=click.Path(dir_okay=False, path_type=Path), help="Write to this file instead.")
 def compare_command(
     base: str,
@@ -41,9 +41,9 @@ def compare_command(
     as_json: bool,
     output: Path | None,
 ) -> None:
-    """What changed between BASE and NEW: folders, files, or git revisions of results/.
+    """Show what changed between BASE and NEW: folders, files, or git revisions of results/.
 
-    Exits with 1 where anything is known to be worse.
+    Exits with 1 if anything is known to be worse.
     """
 
     known = noise.known_in(results)
@@ -88,14 +88,14 @@ def _json(comparison: Comparison) -> str:
 @click.argument("folders", nargs=-1, required=True, metavar="RESULTS...")
 @results_option
 def noise_command(folders: tuple[str, ...], results: Path) -> None:
-    """Keep results as A/A runs: the same cells again, with nothing changed, a folder for each run."""
+    """Record results as A/A runs: the same cells run again with nothing changed, one folder per run."""
     by_machine: dict[tuple[str, str], list[CellResult]] = {}
     for folder in folders:
         for result in sources.read(folder, results):
             by_machine.setdefault(noise.machine(result), []).append(result)
     for runs in by_machine.values():
         for problem in noise.unlike(runs):
-            raise BadInput(f"{problem}: A/A runs are of just the same, with nothing changed; leave one out")
+            raise BadInput(f"{problem}: A/A runs repeat the same cells with nothing changed; leave one out")
     for (device, driver), runs in by_machine.items():
         before = noise.load(noise.place(results, device, driver)) or noise.MachineRuns(device, driver)
         after = noise.added(before, runs)
@@ -107,4 +107,4 @@ def noise_command(folders: tuple[str, ...], results: Path) -> None:
 
 def _enough(count: int) -> str:
     missing = noise.FEWEST_RUNS - count
-    return f", {missing} more until they are used" if missing > 0 else ""
+    return f", {missing} more needed before they are used" if missing > 0 else ""

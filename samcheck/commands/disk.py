@@ -1,4 +1,4 @@
-"""``samcheck disk`` and ``clean``: what samcheck keeps on this machine, and removing it."""
+"""``samcheck disk`` and ``clean``: show and remove what samcheck stores on this machine."""
 
 from __future__ import annotations
 
@@ -15,12 +15,11 @@ from samcheck.storage import clean, disk_listing, disk_usage
 
 
 @click.command("disk")
-@click.option("--json", "as_json", is_flag=True, help="For programs.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def disk_command(as_json: bool) -> None:
-    """Show what samcheck keeps on this machine: images, build cache, venvs, runs, and what killed runs left.
+    """Show what samcheck stores on this machine: images, build cache, venvs, runs, leftovers of killed runs.
 
-    What several of them share is counted once in the sums; `frees` is what the disk gets back when one
-    goes alone.
+    Sums count shared data once; `frees` is the disk space that removing that item alone gives back.
     """
     seen = disk_usage.look()
     if as_json:
@@ -38,15 +37,15 @@ def disk_command(as_json: bool) -> None:
 @click.option(
     "--older-than",
     metavar="AGE",
-    help="Only what was not used for so long, e.g. 12h or 14d; alone: of all of these.",
+    help="Only what was not used for this long, e.g. 12h or 14d; without other options, of everything.",
 )
 @click.option(
     "--keep-under",
     metavar="SIZE",
-    help="Only until all that samcheck keeps takes at most so much, e.g. 20GiB; the oldest goes first.",
+    help="Remove the oldest until what samcheck stores takes at most this, e.g. 20GiB.",
 )
 @click.option("--run", metavar="ID", help="Also the folder and the containers of one run.")
-@click.option("--dry-run", is_flag=True, help="Only say what would go.")
+@click.option("--dry-run", is_flag=True, help="Only print what would be removed.")
 def clean_command(
     environments: bool,
     runs: bool,
@@ -55,10 +54,10 @@ def clean_command(
     run: str | None,
     dry_run: bool,
 ) -> None:
-    """Remove containers that a killed run left behind, and more on request.
+    """Remove containers left behind by killed runs, and more on request.
 
-    Of the engine only what samcheck made goes: images with its label and name, and those records of the
-    build cache that its Dockerfile left. What a container, a build or a run still uses is kept.
+    Removes from the engine only what samcheck made: images with its label and name, and the build cache
+    records of its Dockerfile. Whatever a container, a build or a run still uses is kept.
     """
     request = clean.CleanRequest(
         environments=environments,
@@ -73,16 +72,16 @@ def clean_command(
         click.echo(f"{step.done} {step.what}")
         count += step.done in ("removed", "would remove")
         failed |= step.done == clean.FAILED
-    click.echo(f"{count} things {'would be ' if dry_run else ''}removed")
+    click.echo(f"{count} {'item' if count == 1 else 'items'} {'would be ' if dry_run else ''}removed")
     if failed:
         sys.exit(CELLS_FAILED)
 
 
 def _read(option: str, text: str | None, read: Callable[[str], int]) -> int | None:
-    """The value of an option that may be absent.
+    """Parse the value of an option that may be absent.
 
     Raises:
-        BadInput: it means nothing.
+        BadInput: the value is invalid.
     """
     try:
         return None if text is None else read(text)

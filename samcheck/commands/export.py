@@ -1,4 +1,4 @@
-"""``samcheck export`` and ``schema``: results for other programs."""
+"""``samcheck export`` and ``schema``: export results for other programs."""
 
 from __future__ import annotations
 
@@ -28,18 +28,18 @@ from samcheck.storage.results import Stored
     "--output",
     type=click.Path(dir_okay=False, path_type=Path, allow_dash=True),
     default="-",
-    help="A file, which is replaced as a whole; default: standard output.",
+    help="Output file, replaced atomically; default: standard output.",
 )
 @only_option
 @results_option
 def export_command(name: str, output: Path, only: tuple[str, ...], results: Path) -> None:
-    """Write the results that are there in a form for other programs.
+    """Export the stored results for other programs.
 
-    json: one document with everything, by the schema `samcheck schema export`. csv, parquet: a row for each
-    check. junit: a suite for each cell. badge: SVG. annotations: errors that GitHub shows on a run.
+    json: one document with everything; `samcheck schema export` prints its schema. csv, parquet: one row per
+    check. junit: one suite per cell. badge: SVG. annotations: errors that GitHub shows on a run.
     summary: Markdown for $GITHUB_STEP_SUMMARY.
 
-    Files that are no results are said, and make the exit code 2; the others are exported all the same.
+    Files that are not results are reported and make the exit code 2; the others are exported anyway.
     """
     problems: list[store.UnreadableFile] = []
     with _opened(output) as stream:
@@ -51,10 +51,10 @@ def export_command(name: str, output: Path, only: tuple[str, ...], results: Path
 
 
 def _chosen(results: Path, only: tuple[str, ...], problems: list[store.UnreadableFile]) -> Iterator[Stored]:
-    """The results whose cell's id fits one of the patterns.
+    """Yield the results whose cell id matches one of the patterns.
 
     Raises:
-        EmptySelection: there is none; an empty export would look like a green one.
+        EmptySelection: there are none; an empty export would look like a green one.
     """
     count = 0
     for stored in store.stream(results, problems):
@@ -62,7 +62,7 @@ def _chosen(results: Path, only: tuple[str, ...], problems: list[store.Unreadabl
             count += 1
             yield stored
     if not count and not problems:
-        fitting = f" for a cell like {', '.join(only)}" if only else ""
+        fitting = f" for a cell that matches {', '.join(only)}" if only else ""
         raise EmptySelection(
             f"{results} holds no result{fitting}: run `nox -s matrix`, or name another --results"
         )

@@ -1,4 +1,4 @@
-"""``samcheck facts``: what samcheck takes for true, from where, and whether it still is."""
+"""``samcheck facts``: show the facts that samcheck relies on and their sources, and check or refresh them."""
 
 from __future__ import annotations
 
@@ -22,30 +22,30 @@ from samcheck.storage import results
 from samcheck.suggestions import did_you_mean
 
 STATUSES = ("verified", "stored", "unverified")
-#: Table → the file that it is in.
+#: Table → its file.
 FILES = {**{name: file for name, (file, _, _) in TABLES.items()}, "builds": "torch"}
 
 
 @click.command("facts")
 @click.argument("table", default="", metavar="[TABLE]")
 @click.argument("id", default="", metavar="[ID]")
-@click.option("--json", "as_json", is_flag=True, help="For programs.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.option(
     "--against",
     "folder",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="Say which results in a folder contradict the facts; exit code 1 if any does.",
+    help="Report results in a folder that contradict the facts; exit with 1 if any does.",
 )
-@click.option("--refresh", is_flag=True, help="Propose what the package index has and the facts do not.")
-@click.option("--write", is_flag=True, help="With --refresh: change the files as proposed.")
+@click.option("--refresh", is_flag=True, help="Propose facts that the package index has and the files lack.")
+@click.option("--write", is_flag=True, help="With --refresh: apply the proposal to the files.")
 def facts_command(
     table: str, id: str, as_json: bool, folder: Path | None, refresh: bool, write: bool
 ) -> None:
-    """Show the facts that plans are made with: all tables, one TABLE, or `sources` with an ID."""
+    """Show the facts that plans are based on: all tables, one TABLE, or `sources` with an ID."""
     if write and not refresh:
-        raise BadInput("--write goes with --refresh")
+        raise BadInput("--write works only with --refresh: add it")
     if (folder is not None) + refresh + bool(table) > 1:
-        raise BadInput("TABLE, --against and --refresh each stand alone")
+        raise BadInput("TABLE, --against and --refresh exclude each other: give one of them")
     if folder is not None:
         _against(folder, as_json)
     elif refresh:
@@ -53,7 +53,7 @@ def facts_command(
     elif table == "sources":
         _sources(facts.load(), id, as_json)
     elif id:
-        raise BadInput(f"an ID goes with `sources`, not with {table}")
+        raise BadInput(f"{table} takes no ID: only `sources` does")
     elif table:
         _tables(facts.load(), table, as_json)
     else:
@@ -61,7 +61,7 @@ def facts_command(
 
 
 def _rows(known: Facts, name: str) -> list[tuple[dict[str, object], Fact]]:
-    """The rows of a table with their columns; builds, which are within releases, are a table of their own."""
+    """Return the rows of a table with their columns; builds, stored inside releases, get their own table."""
     if name == "builds":
         builds = ((release.version, build) for release in known.releases for build in release.builds)
         return [({"torch": version, **_columns(build)}, build) for version, build in builds]
@@ -72,13 +72,13 @@ def _rows(known: Facts, name: str) -> list[tuple[dict[str, object], Fact]]:
 
 
 def _sized(gpu: GpuModel, known: Facts) -> dict[str, object]:
-    """A GPU with the GB that it is sold with; what of them can be had is in the table `memory`."""
+    """Return a GPU's columns with its nominal GB; the table `memory` has how much of that is usable."""
     sizes = tuple(row.labels[0] for row in known.sizes_of(gpu))
     return {"name": gpu.name, "aliases": gpu.aliases, "memory_gb": sizes, **_columns(gpu)}
 
 
 def _columns(row: Fact) -> dict[str, object]:
-    """The fields of a row; how sure it is, and from where, come last."""
+    """Return the fields of a row, with status and source last."""
     own = {key: value for key, value in row if key not in ("builds", "status", "source")}
     return {**own, "status": row.status, "source": row.source}
 
@@ -103,7 +103,7 @@ def _summary(known: Facts, as_json: bool) -> None:
 
 
 def _tables(known: Facts, wanted: str, as_json: bool) -> None:
-    """One table by its name, or all of a file by the file's."""
+    """Print one table by its name, or all tables of a file by the file's name."""
     names = [wanted] if wanted in FILES else [name for name, file in FILES.items() if file == wanted]
     if not names:
         hint = did_you_mean(wanted, [*FILES, *FILES.values(), "sources"])
@@ -118,7 +118,7 @@ def _tables(known: Facts, wanted: str, as_json: bool) -> None:
 
 
 def _shown(name: str, rows: list[dict[str, object]]) -> Table:
-    """A table for a person, without columns that are empty in all rows."""
+    """Return a table for people, without columns that are empty in all rows."""
     fields = [key for key in rows[0] if any(_text(row[key]) for row in rows)]
     shown = Table(*fields, title=name)
     for row in rows:
@@ -152,7 +152,7 @@ def _against(folder: Path, as_json: bool) -> None:
     stored, problems = results.load(folder)
     if not stored:
         raise BadInput(
-            f"{folder} holds no results: they lie in <device>/<driver>/*.json"
+            f"{folder} holds no results, which would be in <device>/<driver>/*.json"
             + "".join(f"; {problem}" for problem in problems)
         )
     for problem in problems:
@@ -169,7 +169,7 @@ def _against(folder: Path, as_json: bool) -> None:
 
 
 def _console() -> Console:
-    """Of the terminal's width; in a file or a pipe nothing is cut."""
+    """Return a console as wide as the terminal; in a file or a pipe nothing is truncated."""
     console = display.terminal()
     return console if console.is_terminal else display.terminal(width=300)
 
@@ -189,8 +189,8 @@ def _refresh(write: bool, as_json: bool) -> None:
     for note in proposal.notes:
         click.echo(f"note: {note}", err=True)
     if not proposal.changes:
-        click.echo("the package index has nothing that the facts lack", err=True)
+        click.echo("the facts are up to date with the package index", err=True)
     elif write:
         click.echo(f"changed: {', '.join(str(change.path) for change in proposal.changes)}", err=True)
     else:
-        click.echo("nothing is written: --write does it", err=True)
+        click.echo("nothing was written; add --write to apply this", err=True)

@@ -1,4 +1,4 @@
-"""``samcheck history``: how the numbers of a cell went over its results in git."""
+"""``samcheck history``: show how the numbers of a cell changed over its results in git."""
 
 from __future__ import annotations
 
@@ -16,17 +16,21 @@ from samcheck.errors import BadInput, EmptySelection
 
 @click.command("history")
 @click.argument("pattern", default="*")
-@click.option("--check", default="*", metavar="PATTERN", help="Only numbers whose name fits.")
-@click.option("--commits", type=Count(), default=200, show_default=True, help="So far back.")
+@click.option("--check", default="*", metavar="PATTERN", help="Only numbers whose name matches.")
+@click.option(
+    "--commits", type=Count(), default=200, show_default=True, help="Number of commits to look back."
+)
 @click.option("--changed", is_flag=True, help="Only numbers whose level changed.")
 @click.option(
-    "--plots", type=click.Path(file_okay=False, path_type=Path), help="A plot of each number, here."
+    "--plots",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Write a plot of each number to this folder.",
 )
 @results_option
 def history_command(
     pattern: str, check: str, commits: int, changed: bool, plots: Path | None, results: Path
 ) -> None:
-    """Levels of each number over the results that git keeps of the cells that fit PATTERN."""
+    """Show the levels of each number in the git history of the cells that match PATTERN."""
     fitting = [
         number
         for number in trend.trends(git_history.versions(results, commits), noise.known_in(results))
@@ -34,20 +38,20 @@ def history_command(
     ]
     if not fitting:
         raise EmptySelection(
-            f"no number that fits has {trend.FEWEST} results in the last {commits} commits to {results}"
+            f"no matching number has {trend.FEWEST} results in the last {commits} commits to {results}"
         )
     told = [number for number in fitting if len(number.levels) > 1 or not changed]
     for number in told:
         for line in lines(number):
             click.echo(line)
     if not told:
-        click.echo(f"none of {len(fitting)} numbers changed its level")
+        click.echo(f"none of {len(fitting)} numbers changed level")
     if plots is not None:
         _plot(told, plots)
 
 
 def lines(number: Trend) -> Iterator[str]:
-    """A number's levels, one line each."""
+    """Yield a number's levels, one line each."""
     levels = "1 level" if len(number.levels) == 1 else f"{len(number.levels)} levels"
     yield f"{number.cell}: {number.key}: {len(number.points)} results, {levels}"
     for level in number.levels:

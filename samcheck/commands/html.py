@@ -1,4 +1,4 @@
-"""``samcheck html``: all results as one page to filter, compare and look at."""
+"""``samcheck html``: write all results as one page to filter, compare and browse."""
 
 from __future__ import annotations
 
@@ -20,14 +20,19 @@ from samcheck.units import readable
 @click.option(
     "--output",
     type=click.Path(dir_okay=False, path_type=Path),
-    help=f"Where the page goes; default: {html.PAGE} in the last folder.",
+    help=f"Output file; default: {html.PAGE} in the last folder.",
 )
-@click.option("--commits", type=Count(0), default=0, help="Also what git keeps of so many commits to them.")
+@click.option(
+    "--commits",
+    type=Count(0),
+    default=0,
+    help="Also include results from this many commits of their git history.",
+)
 def html_command(folders: tuple[Path, ...], output: Path | None, commits: int) -> None:
     """Write one HTML file with all results, which opens from disk and needs no network.
 
-    FOLDERs hold results; default: ./results. Where several have runs of the same cell, the
-    newest counts and the others are its history.
+    FOLDERs hold results; default: ./results. If several have runs of the same cell, the newest counts and
+    the others are its history.
     """
     folders = folders or (paths.RESULTS,)
     path = output or folders[-1] / html.PAGE
@@ -40,6 +45,6 @@ def html_command(folders: tuple[Path, ...], output: Path | None, commits: int) -
 
 
 def _kept_by_git(folder: Path, commits: int) -> Iterator[results.Stored]:
-    """Earlier results, with the folders that they would lie in."""
+    """Yield earlier results, with the folders that they would be in."""
     for result in git_history.versions(folder, commits):
         yield results.Stored(*results.machine_of(result, "unknown"), result)

@@ -1,4 +1,4 @@
-"""``samcheck init``: a repository begins to use samcheck."""
+"""``samcheck init``: set up a repository to use samcheck."""
 
 from __future__ import annotations
 
@@ -18,10 +18,19 @@ ENGINES = [str(engine) for engine in CiEngine]
 
 
 @click.command("init")
-@click.option("--ci", type=click.Choice(ENGINES), help="Whose workflow to write.")
-@click.option("--gpu-label", "gpu_labels", multiple=True, metavar="LABEL", help="Of runners with a GPU.")
+@click.option("--ci", type=click.Choice(ENGINES), help="CI engine to write a workflow for.")
 @click.option(
-    "--torch", multiple=True, metavar="RELEASE", help="Releases to check; default: the newest ones."
+    "--gpu-label",
+    "gpu_labels",
+    multiple=True,
+    metavar="LABEL",
+    help="Label of the runners with a GPU; repeatable.",
+)
+@click.option(
+    "--torch",
+    multiple=True,
+    metavar="RELEASE",
+    help="Release to check; repeatable; default: the newest ones.",
 )
 @click.option("--variant", metavar="NAME=MODULE:OBJECT", help="Your own variant of SAM.")
 @click.option(
@@ -35,7 +44,7 @@ def init_command(
 ) -> None:
     """Write a matrix, a noxfile and a CI workflow into a repository; nothing is overwritten.
 
-    What no option says is asked for, where somebody is there to answer.
+    On a terminal, prompts for what no option gives.
     """
     interactive = sys.stdin.isatty()
     engine = CiEngine(ci or (_ask_engine() if interactive else CiEngine.NONE))
@@ -59,16 +68,16 @@ def _ask_engine() -> str:
 
 
 def _write(contents: Mapping[str, str], folder: Path) -> None:
-    """Write every file, or none.
+    """Write all files, or none.
 
     Raises:
-        BadInput: some are there already.
+        BadInput: some already exist.
     """
     there = [path for path in contents if os.path.lexists(folder / path)]
     if there:
         raise BadInput(
-            f"{', '.join(there)}: there already, so nothing was written: move it away, or write into "
-            "another folder (--folder), and join the two by hand"
+            f"{', '.join(there)}: already exists, so nothing was written: move it away, or write into "
+            "another folder (--folder) and merge the two manually"
         )
     for path, content in contents.items():
         (folder / path).parent.mkdir(parents=True, exist_ok=True)

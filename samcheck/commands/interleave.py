@@ -1,4 +1,4 @@
-"""``samcheck interleave``: two cells of this machine, measured in turns and compared."""
+"""``samcheck interleave``: measure two cells of this machine in alternation and compare them."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from samcheck.run.scheduler import Gates
 from samcheck.sanitize import visible
 from samcheck.storage import results, runs
 
-#: Pairs of processes.
+#: Number of process pairs.
 PAIRS = 10
 SIDES = ("base", "new")
 
@@ -39,23 +39,23 @@ SIDES = ("base", "new")
 @timeout_option
 @variants_option
 @click.option("--tier", type=click.Choice(["fast", "full"]), default="fast", show_default=True)
-@click.option("--processes", type=Count(2), default=PAIRS, show_default=True, help="Of each cell.")
+@click.option("--processes", type=Count(2), default=PAIRS, show_default=True, help="Processes per cell.")
 @click.option(
     "--seconds",
     type=Number(min=0.1),
     default=1.0,
     show_default=True,
-    help="Of each benchmark in each process; as much again for warming up.",
+    help="Seconds per benchmark in each process, after an equally long warm-up.",
 )
 @click.option("--gpu", "gpus", default="", metavar="NUMBER", help="The GPU for both; default: the first.")
-@click.option("--resume", metavar="RUN", help="Go on with this interrupted run.")
+@click.option("--resume", metavar="RUN", help="Continue this interrupted run.")
 def interleave_command(base: str, new: str, resume: str | None, **options: Any) -> None:
-    """Measure two cells in turns, and say which benchmarks differ.
+    """Measure two cells in alternation and report which benchmarks differ.
 
-    BASE and NEW are ids of cells, as `samcheck why` explains them. One process of each is alive at a time,
-    and one of the two always waits, so that what a shared machine does to one it does to the other as well.
+    BASE and NEW are cell ids, as `samcheck why` explains them. One process of each is alive at a time, and
+    one of the two always waits, so that disturbances on a shared machine affect both alike.
 
-    Exits with 1 where anything is slower, or a cell could not be measured.
+    Exits with 1 if anything is slower, or a cell could not be measured.
     """
     known = facts.load()
     cells = (PlannedCell(explain.find(base, known)), PlannedCell(explain.find(new, known)))
@@ -92,7 +92,9 @@ def _settings(
     if ca_bundle:
         certificates.trust(ca_bundle)
     if environment == "here":
-        raise BadInput(f"--environment here: is one cell only; {' and '.join(KINDS[:2])} make two")
+        raise BadInput(
+            f"--environment here: that is one cell only; use {' or '.join(KINDS[:2])}, which build two"
+        )
     chosen = choice.choose_environment(environment)
     numbers = scheduler.gpus(gpus, len(machine.look().gpus))
     return Settings(
@@ -110,7 +112,7 @@ def _settings(
 
 
 def _folder(resume: str | None) -> Path:
-    """A new folder, or that of an interrupted run.
+    """Return a new folder, or that of an interrupted run.
 
     Raises:
         BadInput: there is no such run.
@@ -123,17 +125,17 @@ def _folder(resume: str | None) -> Path:
 
 
 def _resumable() -> set[str]:
-    """The names of the runs that have begun to measure two sides."""
+    """Return the names of the runs that have started to measure two sides."""
     folders = (path for path in paths.RUNS.glob("*/") if (path / SIDES[0]).is_dir())
     return {path.name for path in folders if owned.is_own(path, runs.is_meeting)}
 
 
 def _told(console: Console, folder: Path, measured: tuple[CellResult, CellResult]) -> int:
-    """Store both, say what they say of each other, also where they cannot be stored; the exit code."""
+    """Store both results, print their comparison even if storing fails, and return the exit code."""
     stores = [folder / "results" / side for side in SIDES]
     troubles = [_stored(store, result, folder) for store, result in zip(stores, measured, strict=True)]
     compared = compare([measured[0]], [measured[1]], lambda _: {}, SIDES)
-    again = "" if any(troubles) else f"again: samcheck compare {' '.join(map(str, stores))}"
+    again = "" if any(troubles) else f"to compare again: samcheck compare {' '.join(map(str, stores))}"
     for line in (comparison_text.markdown(compared), *times(compared), "", *filter(None, (*troubles, again))):
         session.conclude(console, line)
     passed = all(result.outcome is CellOutcome.PASSED for result in measured)
@@ -141,9 +143,9 @@ def _told(console: Console, folder: Path, measured: tuple[CellResult, CellResult
 
 
 def _stored(store: Path, result: CellResult, folder: Path) -> str:
-    """Store one side; empty, or the sentence why that cannot be."""
+    """Store one side; return why that failed, or an empty string."""
     return unexpected.attempted(
         lambda: results.store(store, result, machine.device_name()),
         folder,
-        f"the result of {result.cell.id} was to be stored, whose journals are in {folder}",
+        f"storing the result of {result.cell.id}, whose journals are in {folder}",
     )

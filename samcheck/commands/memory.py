@@ -1,4 +1,4 @@
-"""``samcheck memory``: what a variant needs and what fits a card, without a GPU."""
+"""``samcheck memory``: estimate what a variant needs and whether it fits a GPU, without having one."""
 
 from __future__ import annotations
 
@@ -21,28 +21,30 @@ AT_ONCE = click.IntRange(1, memory_fit.MOST_POINTS)
 @click.option(
     "--gpu",
     metavar="NAME|SIZE",
-    help='The card or its memory, e.g. H100, "A100 80GB" or 8GiB; without, only the need is shown.',
+    help='The GPU or its memory, e.g. H100, "A100 80GB" or 8GiB; default: show only the need.',
 )
-@click.option("--image", default="1024x1024", show_default=True, metavar="WxH", help="The original image.")
+@click.option(
+    "--image", default="1024x1024", show_default=True, metavar="WxH", help="Size of the original image."
+)
 @click.option("--precision", type=click.Choice(memory_fit.ON_GPUS), default="fp32", show_default=True)
 @click.option("--points-per-batch", type=AT_ONCE, default=64, show_default=True)
-@click.option("--prompts", type=AT_ONCE, default=1, show_default=True, help="In one call of predict_torch.")
+@click.option("--prompts", type=AT_ONCE, default=1, show_default=True, help="Prompts per predict_torch call.")
 @click.option(
     "--images",
     type=click.IntRange(1, memory_fit.MOST_IMAGES),
     default=1,
     show_default=True,
-    help="Encoded at once.",
+    help="Images encoded at once.",
 )
 @click.option(
     "--kept",
     type=Number(0, 1),
     default=1.0,
     show_default=True,
-    help="Share of the automatic generator's masks that its thresholds leave; 1 is the worst.",
+    help="Fraction of the automatic generator's masks that pass its thresholds; 1 is the worst case.",
 )
 @click.option(
-    "--context", default="600MiB", show_default=True, metavar="SIZE", help="What CUDA takes for itself."
+    "--context", default="600MiB", show_default=True, metavar="SIZE", help="Memory reserved for CUDA itself."
 )
 @json_option
 def memory_command(
@@ -57,7 +59,7 @@ def memory_command(
     context: str,
     as_json: bool,
 ) -> None:
-    """Say what SAM needs in GPU memory, what of it fits a card, and what to set."""
+    """Estimate the GPU memory SAM needs, whether it fits a GPU, and which settings make it fit."""
     work = Work(memory_fit.image_size(image), prompts, points_per_batch, images, kept)
     card = gpu_memory.card(gpu, facts.load()) if gpu else None
     question = memory_fit.MemoryQuestion(

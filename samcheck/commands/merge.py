@@ -1,4 +1,4 @@
-"""``samcheck merge``: the results of a fan-out's shards become one folder and one table."""
+"""``samcheck merge``: merge the results of a fan-out's shards into one folder and one table."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from samcheck.storage import merge
 @click.command("merge")
 @click.argument("folders", nargs=-1, required=True, metavar="FOLDER...", type=click.Path(path_type=Path))
 @results_option
-@click.option("--strict", is_flag=True, help="Exit with 1 where a cell in the folders did not pass.")
+@click.option("--strict", is_flag=True, help="Exit with 1 if a cell in the folders did not pass.")
 def merge_command(folders: tuple[Path, ...], results: Path, strict: bool) -> None:
-    """Join the result folders of several runs, such as the shards of one, and write their table.
+    """Merge the result folders of several runs, such as the shards of one, and write their table.
 
-    Give all shards at once: what they left out, and none of them ran, takes the place of what the table said
-    to be left out before.
+    Give all shards at once: the cells that they left out, and none of them ran, replace the table's previous
+    list of cells left out.
     """
     report.require_own(results)
     merged = merge.merge(folders, results)
@@ -38,7 +38,7 @@ def merge_command(folders: tuple[Path, ...], results: Path, strict: bool) -> Non
 
 
 def _lines(merged: merge.Merged) -> list[str]:
-    """What was done, a line for each result and a last one that counts."""
+    """Return what was done: one line per result, and the counts last."""
     changes = [*_each("taken", merged.taken), *_each("replaced", merged.replaced)]
     notes = [f"note: {note}" for note in merged.notes]
     failed = _each("did not pass", merged.failed)

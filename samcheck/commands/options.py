@@ -16,15 +16,15 @@ from samcheck.environments import KINDS
 from samcheck.guest.record import CHECK_SECONDS
 from samcheck.run.pytest_arguments import TIERS
 
-#: Of anything that is counted: nobody has more, and each takes its time and memory.
+#: Upper limit of any count: far beyond real use, and each item takes time and memory.
 MOST = 1_000_000
-#: Seconds, or minutes: some 30 years, and what every clock and timer can count.
+#: Upper limit of seconds or minutes: about 30 years in seconds, and within range of every clock and timer.
 LONGEST = 1_000_000_000
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 
 class Number(click.FloatRange):
-    """A number in a range; not ``nan``, which is neither below nor above it, nor more than can be counted."""
+    """A number in a range; not ``nan``, which is neither below nor above it, and at most `LONGEST`."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
         number = float(super().convert(value, param, ctx))
@@ -34,7 +34,7 @@ class Number(click.FloatRange):
 
 
 class Count(click.IntRange):
-    """A number of things, of which there can be so many."""
+    """A count, at most `MOST`."""
 
     def __init__(self, least: int = 1) -> None:
         super().__init__(min=least, max=MOST)
@@ -45,12 +45,12 @@ environment_option = click.option(
     type=click.Choice(["auto", *KINDS]),
     default="auto",
     show_default=True,
-    help="Where cells run; auto: docker where an engine answers, else venv.",
+    help="Where cells run; auto: docker if an engine answers, else venv.",
 )
 tier_option = click.option(
-    "--tier", type=click.Choice(list(TIERS)), help="Which checks; default: what the matrix says."
+    "--tier", type=click.Choice(list(TIERS)), help="Which checks to run; default: the matrix's tier."
 )
-resume_option = click.option("--resume", is_flag=True, help="Go on with an interrupted run.")
+resume_option = click.option("--resume", is_flag=True, help="Continue an interrupted run.")
 python_option = click.option(
     "--python", default="", help="The interpreter for --environment here.", metavar="PATH"
 )
@@ -70,70 +70,80 @@ groups_option = click.option(
 processes_option = click.option(
     "--processes",
     type=Count(),
-    help="So many fresh processes measure each benchmark; default: 1 in tier fast, 5 in tier full.",
+    help="Number of fresh processes that measure each benchmark; default: 1 in tier fast, 5 in tier full.",
 )
 results_option = click.option(
     "--results",
     type=click.Path(file_okay=False, path_type=Path),
     default=paths.RESULTS,
-    help="Where results and table go; default: ./results.",
+    help="Folder for results and table; default: ./results.",
 )
 bundle_option = click.option(
     "--ca-bundle",
     type=click.Path(exists=True, dir_okay=False),
     envvar="SAMCHECK_CA_BUNDLE",
-    help="Certificates to trust while building, e.g. your company's.",
+    help="CA certificates to trust while building, e.g. your company's.",
 )
 matrix_argument = click.argument("path", type=click.Path(path_type=Path), default="default", required=False)
-only_option = click.option("--only", multiple=True, metavar="PATTERN", help="Only cells whose id fits.")
+only_option = click.option("--only", multiple=True, metavar="PATTERN", help="Only cells whose id matches.")
 tag_option = click.option("--tag", "tags", multiple=True, metavar="TAG", help="Only cells with this tag.")
 cells_option = click.option(
-    "--cells", type=Count(), help="At most so many cells; default: the matrix's budget."
+    "--cells", type=Count(), help="Run at most this many cells; default: the matrix's budget."
 )
-minutes_option = click.option("--minutes", type=Count(), help="At most so many minutes, estimated.")
+minutes_option = click.option(
+    "--minutes", type=Count(), help="Stop selecting cells when their estimated time exceeds this."
+)
 shard_option = click.option("--shard", default="", metavar="I/N", help="Only the I-th of N equal parts.")
 expect_option = click.option(
-    "--expect-plan", default="", metavar="DIGEST", help="Stop if this is not the digest of the plan."
+    "--expect-plan", default="", metavar="DIGEST", help="Stop if the plan's digest is not this."
 )
-# Apart from --results: the jobs of a fan-out store into folders of their own, and must all plan alike.
+# Separate from --results: the jobs of a fan-out store into different folders, but must all plan alike.
 history_option = click.option(
     "--history",
     type=click.Path(file_okay=False, path_type=Path),
     default=paths.RESULTS,
-    help="Results that tell which cells are risky and how long they take; default: ./results.",
+    help="Results from which to estimate risk and run time of cells; default: ./results.",
 )
 jobs_option = click.option(
     "--jobs",
     type=Count(),
     default=1,
     show_default=True,
-    help="Cells on the CPU at once.",
+    help="Number of cells to run on the CPU at once.",
 )
 gpus_option = click.option(
-    "--gpus", default="", metavar="NUMBERS", help="One cell on each of these GPUs at once; default: on all."
+    "--gpus",
+    default="",
+    metavar="NUMBERS",
+    help="Run one cell at a time on each of these GPUs; default: all.",
 )
 overlap_option = click.option(
     "--overlap/--no-overlap",
     default=None,
-    help="Build the next cell while others run; default: where cells run on GPUs.",
+    help="Build the next cell while others run; default: only if cells run on GPUs.",
 )
 exclusive_option = click.option(
-    "--exclusive", is_flag=True, help="Refuse a GPU that other processes compute on."
+    "--exclusive", is_flag=True, help="Refuse a GPU that other processes are using."
 )
 stop_option = click.option(
     "--stop-after",
     type=Number(min=0, min_open=True),
     metavar="MINUTES",
-    help="Store what is finished after so long, as on a machine that is lent; --resume goes on.",
+    help="After this many minutes, stop and store what is finished; --resume continues.",
 )
-gpu_option = click.option("--gpu", default="", metavar="NAME", help="Plan for this GPU instead, e.g. V100.")
+gpu_option = click.option(
+    "--gpu", default="", metavar="NAME", help="Plan for this GPU instead of this machine's, e.g. V100."
+)
 driver_option = click.option(
-    "--driver", default="", metavar="VERSION", help="Plan for this driver instead, e.g. 535.104.05."
+    "--driver",
+    default="",
+    metavar="VERSION",
+    help="Plan for this driver instead of this machine's, e.g. 535.104.05.",
 )
 
 
 def together(*options: Decorator) -> Decorator:
-    """Several options as one decorator."""
+    """Combine several options into one decorator."""
 
     def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
         for option in reversed(options):
@@ -145,7 +155,7 @@ def together(*options: Decorator) -> Decorator:
 
 @dataclass(frozen=True)
 class RunOptions:
-    """Values of the options of a run; where a command has no such option, the default."""
+    """Values of the options of a run; the default if a command lacks the option."""
 
     resume: bool
     check_timeout: float
@@ -184,7 +194,7 @@ _choice_options = together(
 
 
 def choice_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """The options that choose cells; the command gets their values as one `choice`."""
+    """Add the options that choose cells; the command gets their values as one `choice`."""
 
     @wraps(command)
     def with_choice(**options: Any) -> Any:

@@ -1,4 +1,4 @@
-"""``samcheck plan`` and ``why``: what would run, what not and why, without running anything."""
+"""``samcheck plan`` and ``why``: show what would run, what not and why, without running anything."""
 
 from __future__ import annotations
 
@@ -16,14 +16,16 @@ from samcheck.facts.gpu_support import Machine
 from samcheck.matrix import explain, fanout, plan_text, selection
 from samcheck.matrix.selection import Choice
 
-json_option = click.option("--json", "as_json", is_flag=True, help="For programs.")
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
 @click.command("plan")
 @choice_options
 @host_options
-@click.option("--format", "engine", type=click.Choice(list(fanout.FORMATS)), help="As a pipeline for a CI.")
-@click.option("--shards", type=Count(), help="How many jobs; default: one per cell.")
+@click.option(
+    "--format", "engine", type=click.Choice(list(fanout.FORMATS)), help="Print a pipeline for this CI engine."
+)
+@click.option("--shards", type=Count(), help="Number of jobs; default: one per cell.")
 @click.option(
     "--gpu-label",
     "gpu_labels",
@@ -31,9 +33,9 @@ json_option = click.option("--json", "as_json", is_flag=True, help="For programs
     default=("gpu",),
     show_default=True,
     metavar="LABEL",
-    help="Of the pipeline's runners with a GPU.",
+    help="Label of the pipeline's runners with a GPU; repeatable.",
 )
-@click.option("--all", "everything", is_flag=True, help="All lines of long lists.")
+@click.option("--all", "everything", is_flag=True, help="Do not shorten long lists.")
 @json_option
 def plan_command(
     choice: Choice,
@@ -45,12 +47,12 @@ def plan_command(
     everything: bool,
     as_json: bool,
 ) -> None:
-    """Show what a matrix file means: cells, what is left out and why, what is covered."""
+    """Show the plan for a matrix file: its cells, what is left out and why, and what is covered."""
     _refuse_together({"--format": engine, "--json": as_json}, {"--format": engine, "--shard": choice.shard})
     if shards and not engine:
-        raise BadInput("--shards: says how many jobs a pipeline has; add --format")
+        raise BadInput("--shards sets the number of jobs of a pipeline: add --format")
     plan = selection.whole(choice, _host(gpu, driver))
-    empty = not plan.cells  # shown all the same: what it leaves out says why
+    empty = not plan.cells  # shown anyway: the cells left out explain why
     if not empty:
         plan = selection.chosen(choice, plan)
     if engine:
@@ -78,7 +80,7 @@ def _refuse_together(*pairs: dict[str, object]) -> None:
 def why_command(id: str, gpu: str, driver: str, as_json: bool) -> None:
     """Explain one cell: can it exist, what would be installed, does it run on a GPU and driver?
 
-    Ends with 1 where it cannot.
+    Exits with 1 if it cannot.
     """
     explained = explain.explain(id, _host(gpu, driver), facts.load())
     if as_json:
@@ -90,5 +92,5 @@ def why_command(id: str, gpu: str, driver: str, as_json: bool) -> None:
 
 
 def _host(gpu: str, driver: str) -> Machine:
-    """The machine that is asked about; this one when none is."""
+    """Return the machine in question; by default this one."""
     return gpu_support.host(gpu, driver, facts.load()) if gpu or driver else machine.look()

@@ -1,4 +1,4 @@
-"""``samcheck query``: questions in SQL over any number of results."""
+"""``samcheck query``: query any number of results in SQL."""
 
 from __future__ import annotations
 
@@ -19,28 +19,30 @@ from samcheck.report.terminal import show
 from samcheck.run import progress as display
 from samcheck.storage.index import index, tables
 
-#: Columns of a table that nobody looks at on a terminal.
+#: Width in columns of a table that does not go to a terminal.
 WIDE = 100_000
-#: Bytes of a question.
+#: Maximum bytes of a question.
 LONGEST = 1_000_000
 RELEASE = "release(torch) sorts and compares versions: release('2.9.1') < release('2.10.0')"
 
 
 @click.command("query")
 @click.argument("question", required=False)
-@click.option("--list", "list_them", is_flag=True, help="Show the questions that are ready, and the tables.")
-@click.option("--sql", "show_sql", is_flag=True, help="Print the SQL of a ready question, to change it.")
-@click.option("--json", "as_json", is_flag=True, help="For programs: a list of objects.")
-@click.option("--csv", "as_csv", is_flag=True, help="For programs and spreadsheets.")
+@click.option("--list", "list_them", is_flag=True, help="List the saved questions and the tables.")
+@click.option(
+    "--sql", "show_sql", is_flag=True, help="Print the SQL of a saved question, as a starting point."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON: a list of objects.")
+@click.option("--csv", "as_csv", is_flag=True, help="Print CSV.")
 @click.option(
     "--rows",
     type=Count(),
     default=200,
     show_default=True,
-    help="Rows that a table shows.",
+    help="Maximum number of rows to print.",
 )
 @click.option(
-    "--memory", default="2GiB", show_default=True, metavar="SIZE", help="Memory that an answer may take."
+    "--memory", default="2GiB", show_default=True, metavar="SIZE", help="Memory limit for the query."
 )
 @results_option
 def query_command(
@@ -53,17 +55,17 @@ def query_command(
     memory: str,
     results: Path,
 ) -> None:
-    """Answer a question about all results, however many there are.
+    """Query any number of results, in SQL or with a saved question.
 
-    QUESTION is the name of a ready one (see --list), a SELECT in DuckDB's SQL over the tables cells, checks
-    and metrics, or - for SQL from standard input. Results are read once into an index in the cache folder,
-    later only what is new or changed. SQL sees these tables, and can touch nothing else.
+    QUESTION is the name of a saved question (see --list), a SELECT in DuckDB's SQL over the tables cells,
+    checks and metrics, or - for SQL from standard input. Results are read once into an index in the cache
+    folder, later only those that are new or changed. The SQL can access these tables and nothing else.
     """
     if list_them:
         _list()
         return
     if question is None:
-        raise BadInput("no question: give a SELECT, or the name of a ready question; --list shows those")
+        raise BadInput("no question: give a SELECT, or the name of a saved question; --list shows them")
     sql = saved_queries.sql_of(_typed() if question == "-" else question)
     if show_sql:
         click.echo(sql.rstrip())
@@ -82,13 +84,13 @@ def query_command(
 
 
 def _typed() -> str:
-    """A question from standard input.
+    """Read a question from standard input.
 
     Raises:
-        BadInput: standard input is closed, or what is there is not text, or too long for a question.
+        BadInput: standard input is closed, not text, or too long.
     """
     if sys.stdin is None:
-        raise BadInput("-: standard input is closed: give the SQL as an argument, or in a file behind <")
+        raise BadInput("-: standard input is closed: give the SQL as an argument, or redirect a file with <")
     try:
         text = sys.stdin.buffer.read(LONGEST + 1).decode("utf-8")
     except OSError as error:
@@ -104,15 +106,15 @@ def _typed() -> str:
 
 @contextmanager
 def _answered(results: Path, sql: str, memory: str) -> Iterator[tuple[QueryResult, Sequence[str]]]:
-    """The answer, and a sentence for each file that is no result.
+    """Yield the answer, and a sentence for each file that is not a result.
 
-    An index that was damaged is made anew.
+    Rebuilds a damaged index.
     """
     try:
         with _asked(results, sql, memory) as answer:
             yield answer
     except database.Damaged as problem:
-        click.echo(f"samcheck: the index is damaged and made anew: {problem}", err=True)
+        click.echo(f"samcheck: the index is damaged; rebuilding it: {problem}", err=True)
         index.forget(results)
         with _asked(results, sql, memory) as answer:
             yield answer
@@ -138,7 +140,7 @@ def _table(answer: QueryResult, rows: int) -> None:
 
 def _list() -> None:
     console = display.terminal()
-    show(console, Text("ready questions: samcheck query NAME; --sql prints its SQL\n"))
+    show(console, Text("saved questions: samcheck query NAME; --sql prints its SQL\n"))
     for name, question in saved_queries.load().items():
         show(console, Text.assemble((f"{name:14}", "bold"), question.title))
     show(console, Text("\ntables"))

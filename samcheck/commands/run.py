@@ -68,7 +68,7 @@ def cell_command(id: str, **options: Any) -> None:
 @stop_option
 @python_option
 def here_command(**options: Any) -> None:
-    """Run the suite in an interpreter as it is, and file the result as the cell that it is."""
+    """Run the suite in an existing interpreter and store the result under the cell that it matches."""
     _run(Plan("here", "fast", ()), RunOptions(**options))
 
 
@@ -120,16 +120,16 @@ def _environment(plan: Plan, options: RunOptions) -> Iterator[tuple[Plan, Chosen
 
 
 def _gates(options: RunOptions) -> Gates:
-    """Who may run at once: one cell per GPU, and on the CPU as many as were asked for."""
+    """Return what may run at once: one cell per GPU, and --jobs cells on the CPU."""
     gpus = scheduler.gpus(options.gpus, len(machine.look().gpus), machine.allotted_gpus())
     overlap = bool(gpus) if options.overlap is None else options.overlap
     return Gates(jobs=options.jobs, gpus=gpus, overlap=overlap, exclusive=options.exclusive)
 
 
 def variants_of(given: str, tier: str, own: bool) -> tuple[str, ...]:
-    """The names in a comma-separated list, which the tier must have, in one order: one run has one name.
+    """Parse a comma-separated list of the tier's variants into a fixed order, so that one run has one name.
 
-    An interpreter that is used as it is may have variants of its user's `own`; the guest knows them.
+    An existing interpreter may have its user's `own` variants; the guest knows them.
     """
     names = tuple(name.strip() for name in given.split(",") if name.strip())
     for name in names:
@@ -145,18 +145,20 @@ def variants_of(given: str, tier: str, own: bool) -> tuple[str, ...]:
 
 
 def _require_in_name(variant: str) -> None:
-    """Results are called after their variants, with a + before each and an @ before the groups.
+    """Require that a variant's name can be part of a result's name, as in ``…+variant@group``.
 
     Raises:
-        BadInput: a variant of this name would lead elsewhere, or be taken for something else.
+        BadInput: the name would escape the folder or be ambiguous.
     """
     files.require_name(variant, "--variants: the name")
     if set("+@") & set(variant):
-        raise BadInput(f"--variants: the name {variant!r} holds a + or an @, by which results are named")
+        raise BadInput(
+            f"--variants: the name {variant!r} contains + or @, which result names use as separators"
+        )
 
 
 def _groups(given: str) -> tuple[str, ...]:
-    """The names in a comma-separated list, in the order of the table, so that one run has one name."""
+    """Parse a comma-separated list of groups into the order of the table, so that one run has one name."""
     names = {name.strip() for name in given.split(",") if name.strip()}
     unknown = sorted(names.difference(GROUP_NAMES))
     if unknown:
@@ -173,5 +175,5 @@ def _resolve_checkpoints() -> None:
     if not folder:
         return
     if not Path(folder).is_dir():
-        raise BadInput(f"SAMCHECK_CHECKPOINTS names {folder}, which is no folder")
+        raise BadInput(f"SAMCHECK_CHECKPOINTS is {folder}, which is not a folder")
     os.environ["SAMCHECK_CHECKPOINTS"] = str(Path(folder).resolve())

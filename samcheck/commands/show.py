@@ -1,4 +1,4 @@
-"""``samcheck show`` and ``repro``: one result, and one check of it run again."""
+"""``samcheck show`` and ``repro``: show one result, and how to re-run one of its checks."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from samcheck.run import reproduce
 
 @click.command("show")
 @click.argument("cell")
-@click.option("--check", metavar="GLOB", help="Everything about the checks whose id fits.")
+@click.option("--check", metavar="GLOB", help="Show full details of the checks whose id matches.")
 @results_option
 def show_command(cell: str, check: str | None, results: Path) -> None:
     """Show a result: outcome, environment, groups of checks, reasons with their evidence.
 
-    CELL is a cell's id, or `<device>/<driver>/<id>` for one result of several.
+    CELL is a cell's id, or `<device>/<driver>/<id>` to pick one of several results.
     """
     console = display.terminal()
     for stored in lookup.cells(results, cell):
@@ -36,10 +36,12 @@ def show_command(cell: str, check: str | None, results: Path) -> None:
 @click.argument("check", metavar="NODEID")
 @results_option
 def repro_command(cell: str, check: str, results: Path) -> None:
-    """Print the shell line that runs one check of a result again, in the same environment."""
+    """Print the shell command that re-runs one check of a result in the same environment."""
     stored = lookup.single(lookup.cells(results, cell))
     wanted = lookup.check(stored, check)
     click.echo(reproduce.line(stored.result, wanted))
     here = version.version()
     if stored.result.samcheck != here:
-        click.echo(f"samcheck: the result is by samcheck {stored.result.samcheck}, this is {here}", err=True)
+        click.echo(
+            f"samcheck: the result is from samcheck {stored.result.samcheck}, this is {here}", err=True
+        )

@@ -1,4 +1,4 @@
-"""``samcheck list``, ``table``, ``disk`` and ``clean``: what is there, and what can go."""
+"""``samcheck list`` and ``table``: list the shipped cells, and write the table of results."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from samcheck.sanitize import visible
 
 
 @click.command("list")
-@click.option("--json", "as_json", is_flag=True, help="For programs.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def list_command(as_json: bool) -> None:
     """List the cells of the shipped matrices."""
     rows = [
@@ -32,10 +32,12 @@ def list_command(as_json: bool) -> None:
 
 
 @click.command("table")
-@click.option("--check", is_flag=True, help="Write nothing; exit with 1 and a difference if it is stale.")
+@click.option(
+    "--check", is_flag=True, help="Write nothing; if the table is stale, print a diff and exit with 1."
+)
 @results_option
 def table_command(results: Path, check: bool) -> None:
-    """Write the table from the results that are there."""
+    """Write the table from the stored results."""
     if not results.is_dir():
         raise BadInput(f"there is no folder {results}")
     if not check:
@@ -45,5 +47,5 @@ def table_command(results: Path, check: bool) -> None:
     for line in difference:
         click.echo(visible(line))
     if difference:
-        click.echo(f"samcheck: {results} has a stale table: `samcheck table` writes it anew", err=True)
+        click.echo(f"samcheck: the table in {results} is stale: run `samcheck table`", err=True)
         sys.exit(CELLS_FAILED)

@@ -1,6 +1,6 @@
 """Matrix files: axes, rules and cells in, a plan out.
 
-file → declared → space → covering → ranking → planner; nothing here touches anything but the file.
+file → declared → space → covering → ranking → planner; the only I/O is reading the file.
 """
 
 from samcheck.cells import LeftOut

@@ -1,9 +1,9 @@
-"""The values of an axis, from what a matrix file says of it: ``">=2.4 minors"``, ``"all"``, ``"3.12"``.
+"""The values of an axis, from its specs in a matrix file: ``">=2.4 minors"``, ``"all"``, ``"3.12"``.
 
-A text is ``all``, one value, or version specifiers as pip has them, and may end in a word that thins the
-values out: ``minors`` (the newest patch release of each minor one), ``newest`` or ``oldest``. Builds are
-``cu126``, ``cpu``, specifiers on their CUDA version, ``default`` (what a plain ``pip install torch`` takes)
-or ``auto`` (what suits the machine); a NumPy is also ``auto``, the newest that fits.
+A spec is ``all``, one value, or version specifiers as in pip, and may end in a word that thins the values
+out: ``minors`` (the newest patch release of each minor release), ``newest`` or ``oldest``. Builds are
+``cu126``, ``cpu``, specifiers on their CUDA version, ``default`` (what a plain ``pip install torch`` gets)
+or ``auto`` (what suits the machine); NumPy may also be ``auto``, the newest compatible one.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ WORDS = ("minors", "newest", "oldest")
 
 
 class BadSpec(ValueError):
-    """A text that means no values; the message says what is wrong with it."""
+    """A spec that matches no values; the message says what is wrong with it."""
 
 
 def known(axis: str, facts: Facts) -> list[str]:
-    """All values that the facts know for an axis, newest first."""
+    """Return all values that the facts know for an axis, newest first."""
     values: dict[str, Iterable[str]] = {
         "torch": (release.version for release in facts.releases),
         "python": {python for release in facts.releases for python in release.pythons},
@@ -41,16 +41,16 @@ def known(axis: str, facts: Facts) -> list[str]:
 
 
 def cuda_version(tag: str, facts: Facts) -> Version:
-    """``cu126`` → 12.6, as the facts have it; ``cpu`` → 0."""
+    """Return a build's CUDA version from the facts: ``cu126`` → 12.6, ``cpu`` → 0."""
     rows = (build for release in facts.releases for build in release.builds if build.tag == tag)
     return next((Version(build.cuda) for build in rows), Version("0"))
 
 
 def select(axis: str, specs: Sequence[str], facts: Facts) -> tuple[str, ...]:
-    """The values of ``torch``, ``python``, ``numpy`` or ``sam`` that `specs` mean, newest first.
+    """Return the values of ``torch``, ``python``, ``numpy`` or ``sam`` that match `specs`, newest first.
 
     Raises:
-        BadSpec: one of them means no value.
+        BadSpec: a spec matches no value.
     """
     values = known(axis, facts)
     chosen: set[str] = set()
@@ -63,10 +63,10 @@ def select(axis: str, specs: Sequence[str], facts: Facts) -> tuple[str, ...]:
 
 
 def builds(specs: Sequence[str], release: Release, facts: Facts, host: Machine) -> tuple[str, ...]:
-    """The builds of one release that `specs` mean; also those that it does not have, if named.
+    """Return the builds of one release that match `specs`, and those named that it does not have.
 
     Raises:
-        BadSpec: one of them means no build of any release.
+        BadSpec: a spec matches no build of any release.
     """
     tags: dict[str, None] = {}
     for spec in specs:
@@ -86,10 +86,10 @@ def builds(specs: Sequence[str], release: Release, facts: Facts, host: Machine) 
 
 
 def fits(axis: str, specs: Sequence[str], value: str, facts: Facts) -> bool:
-    """Whether a value is among those that a rule's `specs` mean.
+    """Return whether a value matches a rule's `specs`.
 
     Raises:
-        BadSpec: one of them means no value.
+        BadSpec: a spec matches no value.
     """
     if axis == "cuda":
         releases = [release for release in facts.releases if release.build(value)]
@@ -104,7 +104,7 @@ def _fitting(spec: str, values: list[str], key: Callable[[str], Version]) -> lis
     rest, word = _word(spec)
     chosen = values if rest in ("", "all") else _by_specifier(rest, values, key)
     if not chosen:
-        raise BadSpec(f"{spec!r} fits none of {values[-1]} to {values[0]}")
+        raise BadSpec(f"{spec!r} matches none of {values[-1]} to {values[0]}")
     if word == "minors":
         newest: dict[tuple[int, ...], str] = {}
         for value in chosen:  # newest first
@@ -122,7 +122,7 @@ def _by_specifier(text: str, values: list[str], key: Callable[[str], Version]) -
     try:
         specifiers = SpecifierSet(text)
     except InvalidSpecifier:
-        raise BadSpec(f"{text!r} is {_not_understood(text, values)}") from None
+        raise BadSpec(f"{text!r} {_not_understood(text, values)}") from None
     return [value for value in values if specifiers.contains(key(value))]
 
 
@@ -130,5 +130,5 @@ def _not_understood(text: str, values: list[str]) -> str:
     try:
         Version(text)
     except InvalidVersion:
-        return f"neither a value, nor like '>=2.4', 'all', {', '.join(map(repr, WORDS))}"
-    return f"not known, {values[-1]} to {values[0]} are{did_you_mean(text, values, lead='; ')}"
+        return f"is neither a value nor of the form '>=2.4', 'all', {', '.join(map(repr, WORDS))}"
+    return f"is unknown: known are {values[-1]} to {values[0]}{did_you_mean(text, values, lead='; ')}"

@@ -1,8 +1,8 @@
 """Strategies: which of the possible combinations of a matrix to run (pure, and the same on every machine).
 
-The covering arrays come from covertable: of the libraries tried it is the one that covers every valid pair
-under constraints (allpairspy 2.5.1 left 17 % out of a matrix of a million combinations, covertable 3.2.0
-none, with 347 rows where no fewer than 304 can do, in 0.8 s).
+The covering arrays come from covertable: of the libraries tried, only it covers every valid pair under
+constraints (of a matrix of a million combinations allpairspy 2.5.1 left out 17 %, covertable 3.2.0 none, with
+347 rows, where the lower bound is 304, in 0.8 s).
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from samcheck.facts.compatibility import Constraint
 from samcheck.matrix.space import Pair, Space
 
 Strategy = Literal["all", "pairwise", "each-once", "ends", "listed"]
-#: Nobody runs more; a file that asks for more is a mistake.
+#: More cells than anyone would run; a file that asks for more is a mistake.
 MOST_CELLS = 2_000
 
 
 def choose(space: Space, strategy: Strategy, given: Sequence[Mapping[str, str]] = ()) -> list[dict[str, str]]:
-    """The combinations that `strategy` takes from `space`, each once.
+    """Return the combinations that `strategy` chooses from `space`, each once.
 
-    What `given` covers, which will be run anyway, need not be covered again.
+    What `given` covers, which runs anyway, need not be covered again.
 
     Raises:
         BadInput: ``all`` would be more than `MOST_CELLS`.
@@ -39,14 +39,14 @@ def _all(space: Space, given: Sequence[Mapping[str, str]]) -> list[dict[str, str
     rows = list(islice(space.combinations(), MOST_CELLS + 1))
     if len(rows) > MOST_CELLS:
         raise BadInput(
-            f"strategy: all would be more than {MOST_CELLS} cells; take pairwise, or name fewer values"
+            f"strategy: all would be more than {MOST_CELLS} cells; use pairwise, or name fewer values"
         )
     return rows
 
 
 def _cover(space: Space, given: Sequence[Mapping[str, str]], strength: int) -> list[dict[str, str]]:
-    """Rows in which every possible group of `strength` values stands at least once."""
-    import covertable  # only who plans needs it
+    """Return rows that contain every possible group of `strength` values at least once."""
+    import covertable  # only planning needs it
 
     several = {axis: list(values) for axis, values in space.axes.items()}
     controller = covertable.Controller(
@@ -60,7 +60,7 @@ def _cover(space: Space, given: Sequence[Mapping[str, str]], strength: int) -> l
 
 
 def _ends(space: Space, given: Sequence[Mapping[str, str]]) -> list[dict[str, str]]:
-    """For each CUDA build the oldest and the newest PyTorch that has it: what a new driver may break."""
+    """Return the oldest and the newest PyTorch of each CUDA build: what a new driver may break."""
     rows: dict[tuple[str, ...], dict[str, str]] = {}
     for cuda in space.axes["cuda"]:
         for torch in (space.axes["torch"], space.axes["torch"][::-1]):
@@ -72,7 +72,7 @@ def _ends(space: Space, given: Sequence[Mapping[str, str]]) -> list[dict[str, st
 
 
 def _condition(constraint: Constraint) -> dict[str, Any]:
-    """A constraint in covertable's form."""
+    """Convert a constraint to covertable's form."""
     return {
         "operator": "fn",
         "requires": list(constraint.axes),

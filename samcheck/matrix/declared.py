@@ -1,4 +1,4 @@
-"""What a matrix file declares: its cells, its space of combinations, its rules (pure)."""
+"""The declarations of a matrix file: its cells, its space of combinations, its rules (pure)."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ from samcheck.matrix.space import Space
 
 @dataclass(frozen=True)
 class World:
-    """What a file is read against: the facts, and the machine that the plan is for."""
+    """The context in which a file is read: the facts, and the machine that the plan is for."""
 
     facts: Facts
     host: Machine
 
 
 def impossible(raw: Mapping[str, Any], facts: Facts) -> Iterator[str]:
-    """What the facts say against each table that is well formed, also beside others that are not."""
+    """Yield what the facts say against each well-formed table, even if others are malformed."""
     for name in ("cell", "include"):
         for index, row in _well_formed(raw, name):
             assert isinstance(row, CellTable)
@@ -52,7 +52,7 @@ def _well_formed(raw: Mapping[str, Any], name: str) -> Iterator[tuple[int, objec
 
 
 def _against_cell(row: CellTable, facts: Facts) -> Iterator[str]:
-    """Why a declared cell cannot be installed. One that can, and cannot work, may be wanted on record."""
+    """Yield why a declared cell cannot be installed. One that installs but cannot work may be intended."""
     if facts.release(row.torch) is None:
         try:
             axes.select("torch", [row.torch], facts)
@@ -70,11 +70,11 @@ def _against_cell(row: CellTable, facts: Facts) -> Iterator[str]:
 
 
 def _bad_specs(table: object, facts: Facts) -> Iterator[str]:
-    """What is wrong with the well-formed texts about axes in a table, whatever else is in it."""
+    """Yield what is wrong with the well-formed axis specs in a table, whatever else it contains."""
     for axis, given in table.items() if isinstance(table, dict) else ():
         for spec in given if isinstance(given, list) else [given]:
             if axis not in AXES or not isinstance(spec, str) or not re.fullmatch(SPEC, spec):
-                continue  # that is said already
+                continue  # reported elsewhere
             try:
                 if axis == "cuda":
                     axes.builds([spec], facts.releases[-1], facts, Machine())
@@ -85,7 +85,7 @@ def _bad_specs(table: object, facts: Facts) -> Iterator[str]:
 
 
 def cell(row: CellTable, world: World) -> Cell:
-    """The cell that a table means on the machine."""
+    """Return the cell that a table means on the machine."""
     release = world.facts.release(row.torch)
     assert release is not None  # `impossible` has refused the others
     (cuda,) = axes.builds([row.cuda], release, world.facts, world.host)
@@ -93,7 +93,7 @@ def cell(row: CellTable, world: World) -> Cell:
 
 
 def fits(conditions: Conditions, one: Cell, facts: Facts) -> bool:
-    """Whether a rule is about a cell."""
+    """Return whether a rule applies to a cell."""
     if conditions.match is not None and not matches(one, conditions.match):
         return False
     values = compatibility.fields(one)
@@ -101,7 +101,7 @@ def fits(conditions: Conditions, one: Cell, facts: Facts) -> bool:
 
 
 def space(declared: MatrixFile, world: World) -> Space:
-    """The combinations among which the strategy chooses; without axes, an empty one."""
+    """Return the combinations among which the strategy chooses; without axes, an empty space."""
     if declared.axes is None:
         return Space({}, ())
     facts, given = world.facts, declared.axes
@@ -127,7 +127,7 @@ def space(declared: MatrixFile, world: World) -> Space:
 
 
 def idle(declared: MatrixFile, listed: Sequence[Cell], world: World) -> Iterator[str]:
-    """Rules of the file that no cell fits, which is seldom meant."""
+    """Yield a note for each rule that matches no cell, which is rarely intended."""
     facts = world.facts
     without = declared.model_copy(update={"exclude": []})
     for name, rules_ in (("exclude", declared.exclude), ("tag", declared.tag)):
@@ -135,11 +135,11 @@ def idle(declared: MatrixFile, listed: Sequence[Cell], world: World) -> Iterator
             if any(fits(rule, cell, facts) for cell in listed):
                 continue
             if not _fits_some(rule, space(without, world), facts):
-                yield f"{name}[{index}] fits no cell that could be chosen"
+                yield f"{name}[{index}] matches no cell that could be chosen"
 
 
 def _fits_some(rule: Conditions, whole: Space, facts: Facts) -> bool:
-    """Whether a rule is about any combination; of very many, only the first are looked at for a pattern."""
+    """Return whether a rule applies to any combination; an id pattern is tried on the first 20,000 only."""
     if not whole.axes:
         return False
     narrowed = {
@@ -155,7 +155,7 @@ def _fits_some(rule: Conditions, whole: Space, facts: Facts) -> bool:
 
 
 def _only_wanted(wanted: Mapping[str, tuple[str, ...]]) -> Constraint:
-    """``cuda = "default"`` asks for another build of each release."""
+    """Build the constraint for specs such as ``cuda = "default"``, which mean another build per release."""
 
     def obstacle(torch: str, cuda: str) -> Obstacle | None:
         if cuda in wanted[torch]:
@@ -167,7 +167,7 @@ def _only_wanted(wanted: Mapping[str, tuple[str, ...]]) -> Constraint:
 
 
 def _on_host(world: World) -> Iterator[Constraint]:
-    """What the machine's driver and GPU cannot run, if it has any."""
+    """Yield the constraint of the machine's driver and GPU, if it has any."""
 
     @cache
     def obstacle(torch: str, cuda: str) -> Obstacle | None:
@@ -179,7 +179,7 @@ def _on_host(world: World) -> Iterator[Constraint]:
 
 
 def _excluded(rule: Any, facts: Facts) -> Constraint:
-    """A rule of the file. One with a pattern needs the whole cell, others only the axes that they name."""
+    """Convert an exclude rule. One with a pattern needs the whole cell, others only the axes they name."""
     named = AXES if rule.match is not None else tuple(rule.on_axes)
     said = Obstacle("exclude", ObstacleKind.CHOICE, rule.reason)
     about = {axis: cache(_about(axis, specs, facts)) for axis, specs in rule.on_axes.items()}

@@ -1,4 +1,4 @@
-"""One cell explained: whether it can exist, what is installed for it, what a machine makes of it (pure)."""
+"""Explain one cell: whether it can exist, what is installed for it, whether a machine can run it (pure)."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from samcheck.suggestions import similar
 
 @dataclass(frozen=True)
 class Explained:
-    """What the facts say of a cell.
+    """What the facts say about a cell.
 
     Attributes:
         against: what keeps it from existing.
-        on_host: what keeps it from the machine's GPU, or limits it there.
-        installs: exact pins, empty where it cannot be installed.
-        instead: ids of the nearest cells that nothing is against.
+        on_host: what keeps it from running on the machine's GPU, or limits it there.
+        installs: exact pins, empty if it cannot be installed.
+        instead: ids of the nearest cells without obstacles.
     """
 
     cell: Cell
@@ -41,7 +41,7 @@ class Explained:
 
 
 def explain(id: str, host: Machine, facts: Facts) -> Explained:
-    """What the facts say of the cell with this id, on a machine.
+    """Explain the cell with this id, on a machine.
 
     Raises:
         BadInput: no cell has that id, possible or not.
@@ -50,7 +50,7 @@ def explain(id: str, host: Machine, facts: Facts) -> Explained:
 
 
 def about(cell: Cell, host: Machine, facts: Facts) -> Explained:
-    """What the facts say of a cell, on a machine."""
+    """Explain a cell, on a machine."""
     against = compatibility.obstacles(cell, facts)
     on_host = gpu_support.obstacles(cell, host, facts)
     possible = not against and not gpu_support.hard(on_host)
@@ -59,28 +59,28 @@ def about(cell: Cell, host: Machine, facts: Facts) -> Explained:
 
 
 def find(id: str, facts: Facts) -> Cell:
-    """The cell with an id, found by writing the ids of all that there could be: an id is never parsed.
+    """Find a cell by its id. Ids are never parsed: the ids of all possible cells are generated and compared.
 
     Raises:
-        BadInput: none has it; with one that is like it.
+        BadInput: there is no such cell; suggests a similar one.
     """
     mine = [torch for torch in axes.known("torch", facts) if id.startswith(f"torch{torch}-")]
     if not mine:
         known = f"{facts.releases[0].version} to {facts.releases[-1].version}"
         newest = facts.releases[-1]
         like = Cell(newest.version, newest.default_build.tag, newest.pythons[-1]).id
-        raise BadInput(f"no cell is called {id[:80]!r}: ids are like {like}, with a PyTorch from {known}")
+        raise BadInput(f"there is no cell {id[:80]!r}: ids look like {like}, with a PyTorch from {known}")
     every = [cell for torch in mine for cell in _of(torch, facts)]
     named = next((cell for cell in every if cell.id == id), None)
     if named is not None:
         return named
     possible = [cell.id for cell in every if not cell.numpy and not compatibility.obstacles(cell, facts)]
     (near,) = similar(id, possible, cutoff=0)
-    raise BadInput(f"no cell is called {id[:80]!r}; one that can be is {near}")
+    raise BadInput(f"there is no cell {id[:80]!r}; did you mean {near}?")
 
 
 def _of(torch: str, facts: Facts) -> Iterator[Cell]:
-    """Every cell of a PyTorch release that can be named, possible or not."""
+    """Yield every cell of a PyTorch release that can be named, possible or not."""
     tags = (*axes.known("cuda", facts), "cpu")
     numpys = ("", *axes.known("numpy", facts))
     for cuda in tags:
@@ -99,7 +99,7 @@ def _installs(cell: Cell, facts: Facts) -> tuple[str, ...]:
 
 
 def _instead(cell: Cell, host: Machine, facts: Facts) -> Iterator[str]:
-    """The nearest cells with nothing against them: with another build, Python or PyTorch; and the newest."""
+    """Yield the nearest cells without obstacles: with another build, Python or PyTorch; and the newest."""
     ids = {other.id: None for other in nearest(cell, host, facts)}
     newest = (other for torch in axes.known("torch", facts) for other in _of(torch, facts) if not other.numpy)
     for other in newest:
@@ -110,7 +110,7 @@ def _instead(cell: Cell, host: Machine, facts: Facts) -> Iterator[str]:
 
 
 def nearest(cell: Cell, host: Machine, facts: Facts) -> Iterator[Cell]:
-    """For its build, its Python and its PyTorch: the nearest cell that differs in that alone and can run."""
+    """Yield, for build, Python and PyTorch, the nearest cell that differs in that alone and can run."""
     for axis in ("cuda", "python", "torch"):
         own = compatibility.fields(cell)[axis]
         values = [value for value in axes.known(axis, facts) if value != own]
@@ -128,7 +128,7 @@ def _fine(cell: Cell, host: Machine, facts: Facts) -> bool:
 
 
 def _distance(axis: str, value: str, own: str, facts: Facts) -> tuple[int, ...]:
-    """How far a value is: by major and minor version; of those of one minor, the newest is the nearest."""
+    """Return the distance by major and minor version; within one minor release, the newest is the nearest."""
 
     def number(text: str) -> tuple[int, ...]:
         version = axes.cuda_version(text, facts) if axis == "cuda" else version_of(text)
@@ -139,7 +139,7 @@ def _distance(axis: str, value: str, own: str, facts: Facts) -> tuple[int, ...]:
 
 
 def lines(explained: Explained) -> Iterator[str]:
-    """For people."""
+    """Yield the explanation in lines, for people."""
     yield f"{explained.cell.id}: {verdict(explained)}"
     for obstacle in explained.against:
         yield f"  {obstacle.kind}: {obstacle}"
@@ -152,11 +152,11 @@ def lines(explained: Explained) -> Iterator[str]:
 
 
 def verdict(explained: Explained) -> str:
-    """The answer in a few words; the worst obstacle decides."""
+    """Return the answer in a few words; the worst obstacle decides."""
     kinds = {obstacle.kind for obstacle in explained.against}
     for kind, words in (
         (ObstacleKind.INSTALL, "cannot be installed"),
-        (ObstacleKind.RUN, "can be installed, and cannot work"),
+        (ObstacleKind.RUN, "can be installed, but cannot work"),
         (ObstacleKind.DOUBT, "may not exist"),
     ):
         if kind in kinds:
@@ -170,7 +170,7 @@ def verdict(explained: Explained) -> str:
 
 
 def as_json(explained: Explained) -> dict[str, Any]:
-    """For programs."""
+    """Return the explanation for programs."""
     return {
         "id": explained.cell.id,
         "possible": explained.possible,

@@ -1,4 +1,4 @@
-"""The form of a matrix file: what may stand in it, and a sentence for everything that may not."""
+"""The schema of a matrix file, and an error message for everything that violates it."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ Tag = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,39}$")]
 
 
 def _prints(value: str) -> str:
-    """Text for people goes to terminals and tables: nothing in it may steer them or reverse what is read."""
+    """Refuse unprintable text: it goes to terminals and tables, and must not control or reverse them."""
     if not value.isprintable():
-        raise ValueError("has characters that do not print, such as control or direction marks")
+        raise ValueError("has unprintable characters, such as control or direction marks")
     return value
 
 
 Text = Annotated[str, AfterValidator(_prints)]
 Reason = Annotated[Text, Field(min_length=3, max_length=500)]
-#: A value, specifiers or a word; what it means is found out by `samcheck.matrix.axes`.
+#: A value, specifiers or a word; `samcheck.matrix.axes` interprets it.
 SPEC = r"^[a-z0-9.<>=!~,* -]{1,80}$"
 Spec = Annotated[str, Field(pattern=SPEC)]
 
 
 def _listed(value: Any) -> Any:
-    """One value is a list of one; a bare number would lose its last zero: 3.10 is 3.1 to TOML."""
+    """Make a single value a list; refuse bare numbers, which lose a final zero: TOML reads 3.10 as 3.1."""
     for entry in value if isinstance(value, list) else [value]:
         if isinstance(entry, int | float):
             raise ValueError(f"put it in quotes, as in {shown(repr(_text(entry)))}")
@@ -49,7 +49,7 @@ class _Table(BaseModel):
 
 
 class CellTable(_Table):
-    """One ``[[cell]]``: run as it is, whatever else is chosen."""
+    """One ``[[cell]]``: always run as written."""
 
     torch: Annotated[str, Field(pattern=r"^[0-9]{1,3}\.[0-9]{1,3}\.[0-9]{1,3}$")]
     python: Annotated[str, Field(pattern=r"^3\.[0-9]{1,2}$")]
@@ -61,13 +61,13 @@ class CellTable(_Table):
 
 
 class IncludeTable(CellTable):
-    """One ``[[include]]``: a cell beside those that the strategy takes, and why."""
+    """One ``[[include]]``: a cell in addition to those that the strategy chooses, and why."""
 
     reason: Reason
 
 
 class AxesTable(_Table):
-    """``[axes]``: which values the cells may have."""
+    """``[axes]``: the values that cells may have."""
 
     torch: Specs
     python: Specs = ["all"]
@@ -77,7 +77,7 @@ class AxesTable(_Table):
 
 
 class Conditions(_Table):
-    """Which cells a rule is about: those that fit all of its axes, and its pattern on ids."""
+    """The cells that a rule applies to: those that match all of its axes, and its id pattern."""
 
     match: Annotated[Text, Field(min_length=1, max_length=200)] | None = None
     torch: Specs | None = None
@@ -88,7 +88,7 @@ class Conditions(_Table):
 
     @property
     def on_axes(self) -> dict[str, list[str]]:
-        """The axes that the rule names, with what it says of them."""
+        """The axes that the rule names, with their specs."""
         named = {axis: getattr(self, axis) for axis in AxesTable.model_fields}
         return {axis: specs for axis, specs in named.items() if specs is not None}
 
@@ -100,13 +100,13 @@ class ExcludeTable(Conditions):
 
 
 class TagTable(Conditions):
-    """One ``[[tag]]``: a name for the cells that fit."""
+    """One ``[[tag]]``: a name for the cells that match."""
 
     name: Tag
 
 
 class BudgetTable(_Table):
-    """``[budget]``: how much may be run."""
+    """``[budget]``: the maximum to run."""
 
     cells: Annotated[int, Field(ge=1, le=10_000)] | None = None
     minutes: Annotated[int, Field(ge=1, le=100_000)] | None = None
@@ -139,7 +139,7 @@ TABLES: dict[str, type[BaseModel]] = {
 
 
 def parse(path: Path) -> dict[str, Any]:
-    """The tables of a TOML file, not yet validated.
+    """Parse the tables of a TOML file, without validating them.
 
     Raises:
         BadInput: it cannot be read, is too large, or is not TOML.
@@ -151,7 +151,7 @@ def parse(path: Path) -> dict[str, Any]:
 
 
 def malformed(raw: dict[str, Any]) -> Iterator[str]:
-    """A sentence for each thing that is not of the form of a matrix file."""
+    """Yield a sentence for each violation of a matrix file's schema."""
     try:
         MatrixFile.model_validate(raw)
     except ValidationError as error:
@@ -160,27 +160,27 @@ def malformed(raw: dict[str, Any]) -> Iterator[str]:
 
 
 def _does_not_add_up(raw: dict[str, Any]) -> Iterator[str]:
-    """What is wrong with tables that are each well formed."""
+    """Yield what is wrong between tables that are each well formed."""
     rows = raw.get("cell")
     listed = rows if isinstance(rows, list) else []
     if any(isinstance(row, dict) and row.get("spare") for row in listed) and not raw.get("wanted"):
-        yield "wanted: is missing, and spare cells run only when fewer cells than it could be built"
+        yield "wanted: is missing, but spare cells run only if fewer cells than that could be built"
     strategy = raw.get("strategy", "listed")
     if strategy != "listed" and "axes" not in raw:
-        yield f"axes: is missing, and the strategy {shown(_text(strategy))} chooses among their values"
+        yield f"axes: is missing, but the strategy {shown(_text(strategy))} chooses among their values"
     if strategy == "listed" and "axes" in raw:
-        yield "strategy: is missing, and axes without one of all, pairwise, each-once, ends choose nothing"
+        yield "strategy: is missing, but axes have no effect without all, pairwise, each-once or ends"
     if not (raw.get("cell") or raw.get("include") or "axes" in raw):
-        yield "cell: is missing: a matrix has cells, or axes and a strategy"
+        yield "cell: is missing: a matrix needs cells, or axes and a strategy"
     for name in ("exclude", "tag"):
         for index, row in enumerate(raw[name] if isinstance(raw.get(name), list) else []):
             if isinstance(row, dict) and not set(row) & set(Conditions.model_fields):
                 known = ", ".join(Conditions.model_fields)
-                yield f"{name}[{index}]: does not say which cells; add one of {known}"
+                yield f"{name}[{index}]: does not select cells: add one of {known}"
 
 
 def _problem(entry: Any) -> str:
-    """One line for one validation error: path, what is wrong, and a guess."""
+    """Format a validation error as one line: path, problem, and a suggestion."""
     path = ""
     for step in entry["loc"]:
         path += f"[{step}]" if isinstance(step, int) else f".{shown(str(step))}"
@@ -221,7 +221,7 @@ def _hint(location: tuple[Any, ...]) -> str:
 
 
 def _text(value: object) -> str:
-    """As `repr`, also of a number with more digits than Python is willing to write."""
+    """Return `repr`, even for a number with more digits than Python agrees to print."""
     try:
         return repr(value)
     except ValueError:
@@ -229,6 +229,6 @@ def _text(value: object) -> str:
 
 
 def shown(text: str, most: int = 60) -> str:
-    """Foreign text made harmless for a terminal and short."""
+    """Make foreign text short and harmless for a terminal."""
     clean = text[: 10 * most].encode("unicode_escape").decode("ascii")
     return clean if len(clean) <= most else clean[: most - 3] + "..."

@@ -1,4 +1,4 @@
-"""What a choice of cells covers of what a matrix asks for, and what it does not (pure)."""
+"""The pairs of values that a choice of cells covers of a matrix, and those that it does not (pure)."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from samcheck.matrix.space import Pair, Space
 
 @dataclass(frozen=True)
 class Coverage:
-    """Values and pairs of values of a matrix.
+    """Coverage of a matrix's values and pairs of values.
 
     Attributes:
-        raw: how many combinations the axes have, possible or not.
-        values: per axis, in how many of the chosen cells each value stands.
-        covered: pairs that stand in a chosen cell.
-        uncovered: pairs that are possible and stand in none.
+        raw: number of combinations of the axes, possible or not.
+        values: per axis, the number of chosen cells with each value.
+        covered: pairs that a chosen cell has.
+        uncovered: possible pairs that no chosen cell has.
         impossible: pairs that no cell can have, each with the reason.
     """
 
@@ -34,12 +34,12 @@ class Coverage:
 
 
 def pairs_of(values: Mapping[str, str], axes: Iterable[str]) -> frozenset[Pair]:
-    """The pairs of values in one combination."""
+    """Return the pairs of values in one combination."""
     return frozenset(((one, values[one]), (other, values[other])) for one, other in combinations(axes, 2))
 
 
 def measure(space: Space, chosen: Iterable[Mapping[str, str]]) -> Coverage:
-    """Look at every pair of the axes' values: covered, not covered, or impossible."""
+    """Classify every pair of the axes' values: covered, not covered, or impossible."""
     rows = list(chosen)
     covered = {pair for row in rows for pair in pairs_of(row, space.axes)}
     mine, uncovered = set(), []

@@ -1,4 +1,4 @@
-"""A plan for people to read, and for programs (pure)."""
+"""A plan as text for people, and as JSON for programs (pure)."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from samcheck.matrix.pair_coverage import Coverage
 from samcheck.matrix.planner import Plan, PlannedCell, against
 from samcheck.matrix.space import Pair
 
-#: More of one kind are only counted, unless everything was asked for.
+#: Lines shown of a long list; the rest is only counted, except with --all.
 SHOWN = 15
 
 
 def lines(plan: Plan, facts: Facts, everything: bool = False) -> Iterator[str]:
-    """The plan in lines: cells, what is left out and why, what is covered and what is not."""
+    """Yield the plan in lines: cells, what is left out and why, what is covered and what is not."""
     most = 10**9 if everything else SHOWN
     yield _title(plan)
     for row in plan.cells:
@@ -33,7 +33,7 @@ def lines(plan: Plan, facts: Facts, everything: bool = False) -> Iterator[str]:
 def _title(plan: Plan) -> str:
     minutes = sum(row.minutes for row in plan.cells if not row.spare)
     if not plan.cells:
-        return f"matrix {plan.name}: no cell is left on {plan.host}, {plan.strategy}; why stands below"
+        return f"matrix {plan.name}: no cell is left on {plan.host}, {plan.strategy}; reasons below"
     text = f"matrix {plan.name}: {len(plan.cells)} cells, tier {plan.tier}, {plan.strategy}"
     text += f", about {minutes:.0f} minutes one after another"
     return text + (f", within a budget of {plan.budget}" if plan.budget else "")
@@ -45,7 +45,7 @@ def _cell(row: PlannedCell) -> str:
     return f"{row.cell.id}{tags}: {row.minutes:.1f} min, {row.why}{spare}"
 
 
-#: The worst first; a cell is shown by its worst obstacle's kind.
+#: The worst first; a cell is listed under its worst obstacle's kind.
 VERDICTS = {
     ObstacleKind.INSTALL: "cannot be installed",
     ObstacleKind.RUN: "cannot work",
@@ -56,9 +56,9 @@ VERDICTS = {
 
 
 def _host(plan: Plan, facts: Facts) -> Iterator[str]:
-    """What speaks against the cells, at all and on the machine, each by the worst of it."""
+    """Yield the obstacles to the cells, in general and on the machine, with each cell under its worst."""
     if not plan.host:
-        yield "planned for a machine without a GPU; --gpu and --driver ask about another"
+        yield "planned for a machine without a GPU; use --gpu and --driver to plan for another"
     by_obstacle: dict[Obstacle, list[str]] = {}
     counts: dict[str, int] = {}
     for row in plan.cells:
@@ -88,11 +88,11 @@ def _coverage(seen: Coverage, most: int) -> Iterator[str]:
     for axis, counts in seen.values.items():
         parts = (f"{value or 'auto'} in {count}" for value, count in counts.items())
         yield f"  {axis}: {', '.join(parts)}"
-    yield f"pairs: {len(seen.covered)} of {seen.possible} possible ones are covered"
+    yield f"pairs: {len(seen.covered)} of {seen.possible} possible pairs are covered"
     if seen.uncovered:
         yield f"not covered: {len(seen.uncovered)}"
     yield from _first((f"  {pair(both)}" for both in seen.uncovered), most, len(seen.uncovered))
-    # That `cuda = "auto"` takes one build of each release rules the others out, which is no news.
+    # `cuda = "auto"` takes one build of each release and so rules out the others: not worth listing.
     impossible = {both: why for both, why in seen.impossible.items() if why.rule != "matrix"}
     rows = list(grouped(impossible.items()))
     if rows:
@@ -109,12 +109,12 @@ def _first(lines: Iterable[str], most: int, count: int) -> Iterator[str]:
 
 
 def pair(both: Pair) -> str:
-    """``torch 2.4.1 with python 3.12``."""
+    """Format a pair, as in ``torch 2.4.1 with python 3.12``."""
     return " with ".join(f"{axis} {value or 'auto'}" for axis, value in both)
 
 
 def grouped(impossible: Iterable[tuple[Pair, Obstacle]]) -> Iterator[str]:
-    """One line for all values of an axis that one value of another rules out by the same rule."""
+    """Yield one line for all values of an axis that one value of another rules out by the same rule."""
 
     def key(entry: tuple[Pair, Obstacle]) -> tuple[str, ...]:
         (one, other), obstacle = entry
@@ -128,7 +128,7 @@ def grouped(impossible: Iterable[tuple[Pair, Obstacle]]) -> Iterator[str]:
 
 
 def as_json(plan: Plan, facts: Facts) -> dict[str, Any]:
-    """The whole plan in plain types."""
+    """Return the whole plan in plain types."""
     return {
         "matrix": plan.name,
         "tier": plan.tier,

@@ -1,7 +1,7 @@
 """A matrix file → a plan: the cells to run and those left out, each with its reason (pure).
 
-All problems of a file, of its form and of what it declares, are reported together, each with its path,
-before anything runs.
+All problems of a file, in its form or its declarations, are reported together, each with its path, before
+anything runs.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ class PlannedCell:
     """A cell to run.
 
     Attributes:
-        tags: what its row carries.
-        spare: it only stands in for others that cannot be built.
-        why: how it came into the plan.
-        minutes: how long it will take, estimated.
+        tags: tags of its row.
+        spare: whether it only replaces others that cannot be built.
+        why: why it is in the plan.
+        minutes: estimated run time.
     """
 
     cell: Cell
@@ -44,13 +44,13 @@ class PlannedCell:
 
 @dataclass(frozen=True)
 class Plan:
-    """What a matrix file means on one machine.
+    """The plan for a matrix file on one machine.
 
     Attributes:
-        left_out: cells that were declared or chosen and are not run.
-        wanted: the number of cells that must have been built for the spare ones not to be needed.
-        coverage: of the values and pairs of the axes; None without axes.
-        notes: what the file says and does not mean anything.
+        left_out: cells that were declared or chosen but do not run.
+        wanted: the number of built cells above which spare cells are not needed.
+        coverage: coverage of the axes' values and pairs; None without axes.
+        notes: parts of the file that have no effect.
     """
 
     name: str
@@ -68,11 +68,11 @@ class Plan:
 def plan(
     path: Path, facts: Facts, host: Machine, history: History = NONE, budget: Budget | None = None
 ) -> Plan:
-    """What the matrix at `path` means on `host`; `budget` stands in for the file's.
+    """Plan the matrix at `path` for `host`; `budget` overrides the file's.
 
     Raises:
-        BadInput: the file is malformed, or declares what cannot exist; every problem of the file, each
-            with its path in it.
+        BadInput: the file is malformed, or declares what cannot exist; lists every problem with its path
+            in the file.
     """
     given, world = read(path, facts), World(facts, host)
     if budget is None:
@@ -103,10 +103,10 @@ def plan(
 
 
 def read(path: Path, facts: Facts) -> MatrixFile:
-    """The file, if it is well formed and what it declares can exist.
+    """Read and validate the file: it must be well formed, and what it declares must be possible.
 
     Raises:
-        BadInput: every problem of the file.
+        BadInput: the file is invalid; lists every problem.
     """
     raw = file.parse(path)
     problems = [*file.malformed(raw), *declared.impossible(raw, facts)]
@@ -116,13 +116,13 @@ def read(path: Path, facts: Facts) -> MatrixFile:
 
 
 def shipped(folder: Path, facts: Facts, host: Machine) -> list[Plan]:
-    """The plans of all matrix files in `folder` without their budgets, ``default`` first."""
+    """Plan all matrix files in `folder` without their budgets, ``default`` first."""
     paths = sorted(folder.glob("*.toml"), key=lambda path: (path.stem != "default", path.stem))
     return [plan(path, facts, host, budget=NO_LIMIT) for path in paths]
 
 
 def select(whole: Plan, patterns: Sequence[str], tags: Sequence[str] = ()) -> Plan:
-    """The part of a plan whose ids fit one of the patterns, with one of the tags; all when there are none.
+    """Return the part of a plan that matches one of the patterns and one of the tags; all if none are given.
 
     Raises:
         EmptySelection: nothing is left.
@@ -130,7 +130,7 @@ def select(whole: Plan, patterns: Sequence[str], tags: Sequence[str] = ()) -> Pl
     chosen = whole.cells
     if tags:
         chosen = tuple(row for row in chosen if set(tags) & set(row.tags))
-    if patterns:  # who names a spare cell wants it
+    if patterns:  # naming a spare cell requests it
         chosen = tuple(
             replace(row, spare=False)
             for row in chosen
@@ -147,8 +147,8 @@ def _nothing_selected(whole: Plan, patterns: Sequence[str], tags: Sequence[str])
     wanted = ", ".join((*patterns, *(f"tag {tag}" for tag in tags)))
     if not ids:
         reason = f": {whole.left_out[0].reason}" if whole.left_out else ""
-        return f"matrix {whole.name}: no cell is left on {whole.host}{reason}; `samcheck plan` says more"
-    return f"matrix {whole.name}: no cell fits {wanted}{hint} Its cells: {', '.join(ids)}"
+        return f"matrix {whole.name}: no cell is left on {whole.host}{reason}; see `samcheck plan`"
+    return f"matrix {whole.name}: no cell matches {wanted}{hint} Its cells: {', '.join(ids)}"
 
 
 def _listed(given: MatrixFile, world: World) -> list[PlannedCell]:
@@ -168,7 +168,7 @@ def _refuse_duplicates(name: str, ids: list[str]) -> None:
 def _exclude(
     given: MatrixFile, listed: Iterable[PlannedCell], facts: Facts
 ) -> tuple[list[PlannedCell], list[LeftOut]]:
-    """Apply the file's rules to the cells that it declares by hand."""
+    """Apply the file's exclude rules to the cells that it lists."""
     kept, left_out = [], []
     for row in listed:
         rule = next((rule for rule in given.exclude if declared.fits(rule, row.cell, facts)), None)
@@ -185,7 +185,7 @@ def _within(
     budget: Budget,
     ground: tuple[History, Facts, Tier],
 ) -> tuple[list[PlannedCell], list[LeftOut]]:
-    """Those within the budget: cells declared by hand first, then the others by their worth."""
+    """Split the cells by the budget: listed cells come first, then the others by worth."""
     history, facts, tier = ground
     covered = (pair_coverage.pairs_of(compatibility.fields(row.cell), compatibility.AXES) for row in by_hand)
     history = replace(history, tried=history.tried.union(*covered))
@@ -215,5 +215,5 @@ def _coverage(space: Space, chosen: Sequence[PlannedCell]) -> Coverage | None:
 
 
 def against(row: PlannedCell, host: Machine, facts: Facts) -> tuple[compatibility.Obstacle, ...]:
-    """What speaks against a planned cell: that it works at all, and that it does on a machine."""
+    """Return the obstacles to a planned cell, in general and on a machine."""
     return (*compatibility.obstacles(row.cell, facts), *gpu_support.obstacles(row.cell, host, facts))

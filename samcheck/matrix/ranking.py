@@ -1,8 +1,8 @@
-"""Which cells first, where a budget does not reach for all (pure).
+"""Rank cells, for budgets that do not cover all of them (pure).
 
 A cell is worth more if it failed before, if its PyTorch is new, and for each pair of values that neither a
-stored result nor a cell ranked above it has. The order does not depend on the budget, so that a larger
-budget takes all that a smaller one takes.
+stored result nor a cell ranked above it has. The order does not depend on the budget, so a larger budget
+includes every cell of a smaller one.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ FAILED, NEWEST, SECOND_NEWEST = 3.0, 2.0, 1.0
 
 @dataclass(frozen=True)
 class Ranked:
-    """A cell, what it is worth when it is chosen, and why, in words."""
+    """A cell, its worth when it is chosen, and why, in words."""
 
     cell: Cell
     worth: float
@@ -34,11 +34,11 @@ class Ranked:
 
 
 def rank(cells: Sequence[Cell], history: History, facts: Facts) -> list[Ranked]:
-    """The cells by falling worth; equal ones stay in their order."""
+    """Sort cells by descending worth; equal ones keep their order."""
     seen = set(history.tried)
     fixed = [_fixed(cell, history, facts) for cell in cells]
     pairs = [pairs_of(fields(cell), AXES) for cell in cells]
-    # Worth only falls while others are taken: what still tops the heap after a second look is the best.
+    # Worth only falls as others are chosen: what still tops the heap when recomputed is the best.
     heap = [(-(_sum(fixed[at]) + _new(pairs[at], seen)), at) for at in range(len(cells))]
     heapq.heapify(heap)
     order: list[Ranked] = []
@@ -68,18 +68,18 @@ def _untried(pairs: frozenset[Pair], seen: set[Pair]) -> list[str]:
 
 
 def _fixed(cell: Cell, history: History, facts: Facts) -> list[tuple[float, str]]:
-    """What does not depend on the other cells."""
+    """Return the parts of a cell's worth that do not depend on other cells."""
     parts = [(FAILED, "failed before")] if cell.id in history.failed else []
     minors = sorted({Version(row.version).release[:2] for row in facts.releases}, reverse=True)
     place = minors.index(Version(cell.torch).release[:2])
     if place < 2:
-        parts.append(((NEWEST, SECOND_NEWEST)[place], ("newest PyTorch", "newest PyTorch but one")[place]))
+        parts.append(((NEWEST, SECOND_NEWEST)[place], ("newest PyTorch", "second-newest PyTorch")[place]))
     return parts
 
 
 @dataclass(frozen=True)
 class Budget:
-    """How much may be run: so many cells, so many estimated minutes; None for no limit."""
+    """The maximum number of cells and of estimated minutes to run; None for no limit."""
 
     cells: int | None = None
     minutes: float | None = None
@@ -93,7 +93,7 @@ class Budget:
         return bool(str(self))
 
     def within(self, minutes: Sequence[float]) -> Iterator[bool]:
-        """For each cell in order whether it is still within; once one is not, no later one is."""
+        """Yield whether each cell, in order, is within the budget; after the first that is not, none is."""
         spent, open_ = 0.0, True
         for place, cost in enumerate(minutes):
             spent += cost

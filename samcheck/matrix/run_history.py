@@ -1,4 +1,4 @@
-"""What stored results tell a planner: what failed, what was tried, how long it took (pure)."""
+"""What a planner learns from stored results: what failed, what was tried, how long it took (pure)."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from samcheck.guest.record import CellResult
 from samcheck.matrix.pair_coverage import pairs_of
 from samcheck.matrix.space import Pair
 
-#: Minutes where nothing was measured: to make an environment from a wheel cache, and to run a tier in it,
-#: as seen on two cores without a GPU.
+#: Default minutes without measurements: to build an environment from a wheel cache, and to run a tier in
+#: it, as measured on two cores without a GPU.
 PREPARE_MINUTES = 2.0
 RUN_MINUTES = {"fast": 1.5, "full": 45.0}
 
@@ -24,8 +24,8 @@ class History:
     """Attributes:
 
     failed: ids of cells whose stored result is anything but ``passed``.
-    tried: pairs of values that stand together in a stored result.
-    run_minutes: by cell id and tier, how long its checks took.
+    tried: pairs of values that a stored result has.
+    run_minutes: duration of the checks, by cell id and tier.
     """
 
     failed: frozenset[str] = frozenset()
@@ -33,7 +33,7 @@ class History:
     run_minutes: Mapping[tuple[str, str], float] = field(default_factory=dict)
 
     def minutes(self, cell: Cell, tier: str) -> float:
-        """How long a cell will take: as it did, else as others of the tier did, else a guess."""
+        """Estimate how long a cell takes: from its own result, else others of the tier, else a default."""
         own = self.run_minutes.get((cell.id, tier))
         others = [minutes for (_, of), minutes in self.run_minutes.items() if of == tier]
         guess = median(others) if others else RUN_MINUTES[tier]
@@ -44,7 +44,7 @@ NONE = History()
 
 
 def of(stored: Iterable[CellResult]) -> History:
-    """What these results tell; a run of some variants or groups only does not tell how long a cell takes."""
+    """Summarize results; a run of only some variants or groups does not show how long a cell takes."""
     failed: set[str] = set()
     tried: set[Pair] = set()
     minutes: dict[tuple[str, str], float] = {}

@@ -1,4 +1,4 @@
-"""From what somebody asks for to a plan: the file, the stored results, the options, the part of a fan-out."""
+"""From a user's request to a plan: matrix file, stored results, options, shard of a fan-out."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ from samcheck.storage import results
 
 @dataclass(frozen=True)
 class Choice:
-    """Which cells somebody wants.
+    """The user's choice of cells.
 
     Attributes:
-        path: of the matrix file.
-        only, tags: patterns on ids, and tags; empty for all.
-        cells, minutes: a budget in place of the file's; None for what the file says.
+        path: path of the matrix file.
+        only, tags: id patterns, and tags; empty for all.
+        cells, minutes: a budget that overrides the file's; None for the file's.
         shard: ``3/7``, or empty.
-        tier: in place of the file's; empty for that.
-        history: the folder of the results that tell which cells are risky and how long they take.
-        expect_plan: what `digest` has to say of the plan, before a part is taken; empty for anything.
+        tier: a tier that overrides the file's; empty for the file's.
+        history: folder of the results from which to estimate risk and run time of cells.
+        expect_plan: expected `digest` of the plan, before a shard is taken; empty for any.
     """
 
     path: Path
@@ -48,7 +48,7 @@ class Choice:
         return Budget(self.cells, self.minutes)
 
     def words(self) -> tuple[str, ...]:
-        """The options, but for file, tier and part, as another process has to be given them."""
+        """The options, except file, tier and shard, as command-line words for another process."""
         counts = {"--cells": self.cells, "--minutes": self.minutes}
         several = [("--only", pattern) for pattern in self.only] + [("--tag", tag) for tag in self.tags]
         several += [(name, str(count)) for name, count in counts.items() if count is not None]
@@ -58,24 +58,24 @@ class Choice:
 
 
 def plan(choice: Choice, host: Machine) -> Plan:
-    """The cells to run on `host`.
+    """Plan the cells to run on `host`.
 
     Raises:
-        BadInput: the file, or an option, cannot be right.
+        BadInput: the file, or an option, is invalid.
         EmptySelection: the options leave no cell.
     """
     return chosen(choice, whole(choice, host))
 
 
 def whole(choice: Choice, host: Machine) -> Plan:
-    """What the file means on `host`, before options choose among its cells; it may have none.
+    """Plan the file for `host`, before options choose among its cells; the plan may be empty.
 
     Raises:
-        BadInput: the file cannot be right, or there is no such folder of results.
+        BadInput: the file is invalid, or there is no such folder of results.
     """
     if choice.history != paths.RESULTS and not choice.history.is_dir():
         raise BadInput(f"--history: there is no folder {choice.history}")
-    # Whoever has no results yet has those that are published, to go by.
+    # Without own results yet, go by the published ones.
     known = past(choice.history if choice.history.is_dir() else paths.PUBLISHED_RESULTS)
     whole = matrix.plan(file_of(choice.path), facts.load(), host, known, choice.budget)
     if choice.tier and choice.tier != whole.tier:
@@ -85,87 +85,90 @@ def whole(choice: Choice, host: Machine) -> Plan:
 
 
 def chosen(choice: Choice, whole: Plan) -> Plan:
-    """The cells that the options leave.
+    """Return the cells that the options leave.
 
     Raises:
-        BadInput: the plan is not the one that was expected.
-        EmptySelection: they leave none.
+        BadInput: the plan is not the expected one.
+        EmptySelection: the options leave none.
     """
     host, chosen = whole.host, matrix.select(whole, choice.only, choice.tags)
     if choice.expect_plan not in ("", digest(chosen)):
         raise BadInput(
-            f"this machine plans other cells of {chosen.name} than the one that divided them "
+            f"this machine's plan for {chosen.name} differs from that of the machine that sharded it "
             f"({digest(chosen)}, not {choice.expect_plan}): it is {host}, and what the plan depends on (GPU, "
-            "driver, stored results, samcheck) has to be the same; --gpu and --driver plan for other machines"
+            "driver, stored results, samcheck) must be the same; --gpu and --driver plan for other machines"
         )
     return part(chosen, choice.shard) if choice.shard else chosen
 
 
 def file_of(path: Path) -> Path:
-    """The matrix file: a path, or the name of a shipped one, as in ``samcheck plan nightly``."""
-    if not path.name:  # the folder one is in
+    """Resolve a matrix file: a path, or the name of a shipped one, as in ``samcheck plan nightly``."""
+    if not path.name:  # the current folder
         return path
     shipped = paths.MATRICES / path.with_suffix(".toml").name
     return shipped if not os.path.lexists(path) and path.parent == Path() and shipped.exists() else path
 
 
 def digest(whole: Plan) -> str:
-    """Tells apart plans with other cells or other costs, which would be divided differently."""
+    """Return a digest of the cells and their costs, on which the division into shards depends."""
     text = "\n".join(f"{id} {minutes}" for id, minutes in sorted(costs(whole).items()))
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
 def past(store: Path) -> run_history.History:
-    """What the results under `store` tell; those that cannot be read tell nothing."""
+    """Summarize the results under `store`, ignoring unreadable ones."""
     stored, _ = results.load(store)
     return run_history.of(entry.result for entry in stored)
 
 
 def part(whole: Plan, text: str) -> Plan:
-    """One of several parts of about equal cost; ``3/7`` is the third of seven.
+    """Return one of several shards of about equal cost; ``3/7`` is the third of seven.
 
     Raises:
         BadInput: the text is not of that form.
-        EmptySelection: there are more parts than cells.
+        EmptySelection: there are more shards than cells.
     """
-    # Whether a spare cell is needed is known when all others were tried, which no part does.
-    spare = tuple(LeftOut(row.cell.id, "spare, and this is a part") for row in whole.cells if row.spare)
+    # Whether a spare cell is needed is known only after all others were tried, which no shard does.
+    spare = tuple(
+        LeftOut(row.cell.id, "spare cells do not run in shards") for row in whole.cells if row.spare
+    )
     firm = tuple(row for row in whole.cells if not row.spare)
     whole = replace(whole, cells=firm, left_out=(*whole.left_out, *spare), wanted=0)
     ids = shards.pick(costs(whole), text)
     if not ids:
         raise EmptySelection(
-            f"--shard {text}: matrix {whole.name} has only {len(whole.cells)} cells; take fewer parts"
+            f"--shard {text}: matrix {whole.name} has fewer cells ({len(whole.cells)}) than shards: "
+            "use fewer shards"
         )
     return replace(whole, cells=tuple(row for row in whole.cells if row.cell.id in ids))
 
 
 def costs(whole: Plan) -> dict[str, float]:
-    """Estimated minutes by cell id."""
+    """Return the estimated minutes by cell id."""
     return {row.cell.id: row.minutes for row in whole.cells}
 
 
 def pipeline(
     whole: Plan, choice: Choice, count: int | None, gpu_labels: tuple[str, ...] = ("gpu",)
 ) -> Pipeline:
-    """The plan as jobs for a CI, `count` of them, else one per cell.
+    """Divide the plan into `count` CI jobs, by default one per cell.
 
     Raises:
-        BadInput: the matrix file is outside of the folder in which samcheck was called.
+        BadInput: the matrix file is outside the folder in which samcheck was called.
     """
     firm = part(whole, "1/1")
     minutes = costs(firm)
-    # A plan for a GPU is right on machines with that GPU, also in its CPU cells.
+    # A plan for a GPU is valid only on machines with that GPU, even for its CPU cells.
     jobs = fanout.jobs(minutes, count or len(minutes), tuple(minutes) if whole.host else ())
     options = (*choice.words(), "--expect-plan", digest(whole))
     return Pipeline(name_in_project(file_of(choice.path)), whole.tier, jobs, options, gpu_labels)
 
 
 def name_in_project(path: Path) -> str:
-    """How jobs elsewhere, each in a checkout of the user's repository, name a file or a shipped matrix.
+    """Name a file or a shipped matrix for jobs elsewhere, each in a checkout of the user's repository.
 
     Raises:
-        BadInput: it is outside of the folder in which samcheck was called.
+        BadInput: it is outside the folder in which samcheck was called.
     """
     whole = path.resolve()
     if whole.is_relative_to(paths.PROJECT.resolve()):
@@ -173,6 +176,6 @@ def name_in_project(path: Path) -> str:
     if whole.parent == paths.MATRICES:
         return whole.stem
     raise BadInput(
-        f"{path} is outside of {paths.PROJECT}, where the jobs of a pipeline would not find it: put the file "
-        "into your repository, and call samcheck in its top folder"
+        f"{path} is outside {paths.PROJECT}, where a pipeline's jobs would not find it: put the file into "
+        "your repository, and run samcheck in its top folder"
     )

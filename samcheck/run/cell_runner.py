@@ -32,9 +32,9 @@ from samcheck.sanitize import printable
 
 
 def run_cell(planned: PlannedCell, settings: Settings, folder: Path, watcher: Watcher) -> CellResult:
-    """Run one cell, keeping everything in `folder`; whatever goes wrong is in its result.
+    """Run one cell, keeping everything in `folder`; its result has whatever goes wrong.
 
-    Called again on the folder of an interrupted run it goes on where that stopped.
+    On the folder of an interrupted run, continues where that stopped.
 
     Raises:
         Stopped: the whole run ends.
@@ -47,7 +47,7 @@ def run_cell(planned: PlannedCell, settings: Settings, folder: Path, watcher: Wa
 
 
 def _run_cell(cell_run: CellRun) -> CellResult:
-    """The result of a cell in which nothing goes wrong but what does so now and then."""
+    """Return a cell's result, with expected errors turned into outcomes."""
     gates = cell_run.settings.gates
     try:
         cell_run.folder.mkdir(parents=True, exist_ok=True)
@@ -56,7 +56,7 @@ def _run_cell(cell_run: CellRun) -> CellResult:
         gates.check()
         with gates.run(cell_run.planned.cell.needs_gpu_build) as cell_run.slot:
             return _run_in_place(cell_run, pins, place)
-    except Refused as error:  # also in the middle of its checks: those that are finished are kept
+    except Refused as error:  # possibly in the middle of its checks: finished ones are kept
         attempts = suite_runner.attempts_in(cell_run.folder)
         return cell_run.result(error.outcome, str(error), attempts, error.cause)
     except CellError as error:
@@ -64,9 +64,9 @@ def _run_cell(cell_run: CellRun) -> CellResult:
 
 
 def unexpected_result(cell_run: CellRun, error: BaseException) -> CellResult:
-    """The result of a cell in which something was raised that says nothing of it.
+    """Return the result of a cell in which an unexpected error occurred.
 
-    With the checks that are finished, where those can be read: that may be the very thing that fails.
+    Includes the finished checks if they are readable: reading them may be the very thing that fails.
     """
     reason = unexpected.describe(error, cell_run.folder, _current_step(cell_run))
     try:
@@ -77,17 +77,17 @@ def unexpected_result(cell_run: CellRun, error: BaseException) -> CellResult:
 
 
 def _current_step(cell_run: CellRun) -> str:
-    """The step that the cell was in, or had just ended."""
+    """Return the step that the cell was in, or had just finished."""
     step = next(reversed(cell_run.phases), "")
-    return f"this cell was in its step {step}" if step else "this cell was about to begin"
+    return f"this cell was in step {step}" if step else "this cell was about to start"
 
 
 def prepare(cell_run: CellRun) -> tuple[Requirements, Place]:
-    """Make the environment of a cell, or find it.
+    """Build the environment of a cell, or find an existing one.
 
     Raises:
-        BuildFailed: that cannot be done.
-        Refused: the engine failed under it.
+        BuildFailed: the environment cannot be built.
+        Refused: the engine failed during the build.
     """
     cell, settings = cell_run.planned.cell, cell_run.settings
     pins = requirements_of(cell, settings.environment)
@@ -99,7 +99,7 @@ def prepare(cell_run: CellRun) -> tuple[Requirements, Place]:
 
 
 def _run_in_place(cell_run: CellRun, pins: Requirements, place: Place) -> CellResult:
-    """What is left once the environment is made and a GPU, or the CPU, is free for it.
+    """Run the rest of a cell once its environment is built and a GPU, or the CPU, is free.
 
     Raises:
         CellError: as `look` does.
@@ -109,7 +109,7 @@ def _run_in_place(cell_run: CellRun, pins: Requirements, place: Place) -> CellRe
     builds = gates.builds
     with cell_run.phase("run"):
         attempts = suite_runner.run_with_benchmarks(cell_run, place)
-    if gates.builds != builds:  # who compares latencies wants to know
+    if gates.builds != builds:  # this matters to latency comparisons
         cell_run.details["beside"] = "other cells were built meanwhile"
     unfinished = not attempts[-1].complete or bool(cell_run.unmeasured)
     cell_run.stopped = cell_run.settings.is_late and unfinished
@@ -118,12 +118,12 @@ def _run_in_place(cell_run: CellRun, pins: Requirements, place: Place) -> CellRe
 
 
 def look(cell_run: CellRun, pins: Requirements, place: Place) -> None:
-    """Note in `cell_run` what is really there.
+    """Record in `cell_run` what is really installed.
 
     Raises:
         BuildFailed: the probe could not run.
-        Misbuilt: it is not what the cell declares.
-        Refused: the engine would not start it, or the GPU is not there, or not free.
+        Misbuilt: the environment is not what the cell declares.
+        Refused: the engine would not start it, or the GPU is missing or in use.
     """
     _look_at_gpu(cell_run)
     with cell_run.phase("probe"):
@@ -137,10 +137,10 @@ def look(cell_run: CellRun, pins: Requirements, place: Place) -> None:
 
 
 def _look_at_gpu(cell_run: CellRun) -> None:
-    """Note who else computes on the cell's GPU.
+    """Record which other processes use the cell's GPU.
 
     Raises:
-        Refused: somebody does, and the GPU was to be this cell's alone.
+        Refused: there are some, and --exclusive was given.
     """
     if not cell_run.slot.gpu:
         return
@@ -151,16 +151,16 @@ def _look_at_gpu(cell_run: CellRun) -> None:
         if cell_run.settings.gates.exclusive:
             raise Refused(
                 FailureCause.GPU,
-                f"GPU {cell_run.slot.gpu} is used by {', '.join(foreign)}: end them, take another with "
+                f"GPU {cell_run.slot.gpu} is used by {', '.join(foreign)}: end them, choose another with "
                 "--gpus, or leave out --exclusive",
             )
 
 
 def requirements_of(cell: Cell, environment: Environment) -> Requirements:
-    """What the environment will install for a cell: nothing where it installs nothing.
+    """Return what the environment will install for a cell, which may be nothing.
 
     Raises:
-        BuildFailed: the facts do not know how.
+        BuildFailed: the facts do not say how to install it.
     """
     return requirements.resolve(cell, facts.load()) if environment.installs else requirements.NOTHING
 
@@ -172,16 +172,16 @@ def _check_disk(cell: Cell, pins: Requirements, environment: Environment) -> Non
     if free < need:
         raise BuildFailed(
             FailureCause.DISK,
-            f"needs {need} MiB of disk at {storage}, {free} MiB are free: free space, for example "
-            "with `samcheck clean --environments`, and run again with --resume",
+            f"needs {need} MiB of disk at {storage}, but {free} MiB are free: free space, for example "
+            "with `samcheck clean --environments`, and re-run with --resume",
         )
 
 
 def _probe(cell_run: CellRun, place: Place) -> Fingerprint:
-    """What the environment really holds.
+    """Return what is really installed in the environment.
 
     Raises:
-        BuildFailed: not even that could be found out.
+        BuildFailed: not even that could be determined.
     """
     gates, output = cell_run.settings.gates, cell_run.folder / "probe.log"
     output.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""What is the same for all cells of a run, and what is known of one while it runs."""
+"""Run-wide settings and per-cell run state."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from samcheck.run.scheduler import ON_CPU, Gates, Slot
 
 
 class Watcher(Protocol):
-    """Who is told how a cell gets on."""
+    """An observer of a cell's progress."""
 
     def phase(self, name: str) -> None: ...
 
@@ -40,17 +40,17 @@ class Watcher(Protocol):
 
 @dataclass(frozen=True)
 class Settings:
-    """What is the same for all cells of a run.
+    """Run-wide settings.
 
     Attributes:
         why: why this kind of environment was chosen, for the table.
         check_timeout: seconds after which a check is stopped.
-        version: of samcheck, with the commit where that is known.
-        variants, groups: names; empty for all that the tier has.
+        version: samcheck's version, with the commit if known.
+        variants, groups: names; empty for all of the tier.
         suite: folder of the checks, as the guest sees it.
-        processes: that measure each benchmark; 0 for what the tier has.
-        seconds: of measuring a benchmark in one process, and of warming up; 0 for what the tier has.
-        gates: what the cells of the run share: who may build, who may run, and whether all shall end.
+        processes: number of processes that measure each benchmark; 0 for the tier's default.
+        seconds: time to measure a benchmark in one process, and to warm up; 0 for the tier's default.
+        gates: shared by the cells of the run: which may build, which may run, and whether all must stop.
         only: the checks to run, by their node ids; empty for all of the tier.
         deadline: when to stop, on `time.monotonic`'s clock; what is finished by then is the result.
     """
@@ -71,7 +71,7 @@ class Settings:
 
     @property
     def is_late(self) -> bool:
-        """Whether the time is over that the user has for the run."""
+        """Whether the user's time limit for the run has passed."""
         return time.monotonic() > self.deadline
 
     @property
@@ -84,17 +84,17 @@ class Settings:
 
 
 def now() -> str:
-    """The time, as results have it."""
+    """Return the current time in the format of results."""
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 @dataclass
 class CellRun:
-    """What is known of a cell while it runs.
+    """The state of a cell while it runs.
 
     Attributes:
-        unmeasured: processes of benchmarks that did not come to their end, a sentence each.
-        stopped, turns: as `CellResult` has them.
+        unmeasured: a sentence for each benchmark process that did not finish.
+        stopped, turns: as in `CellResult`.
     """
 
     planned: PlannedCell
@@ -126,7 +126,7 @@ class CellRun:
         attempts: Sequence[Attempt] = (),
         cause: FailureCause | None = None,
     ) -> CellResult:
-        """What is stored of the cell; `cause` where its environment could not be made or used."""
+        """Return the result to store; `cause` says why its environment could not be built or used."""
         unmeasured = {"processes": "; ".join(self.unmeasured)} if self.unmeasured else {}
         details = {**self.details, **unmeasured}
         weights = {
@@ -154,6 +154,6 @@ class CellRun:
         )
 
     def checks(self, attempts: Sequence[Attempt]) -> list[CheckResult]:
-        """What became of each check, with what all processes measured."""
+        """Return the result of each check, with the measurements of all processes."""
         results = records.verdicts(attempts, self.settings.check_timeout)
         return repetitions.joined(results, self.folder, self.settings.passes)

@@ -1,16 +1,16 @@
-"""What a guest says → the events that the host believes (pure but for the clock).
+"""A guest's reports → the events that the host accepts (pure, except for the clock).
 
-A check runs in the process that reports on it, so it can lie about itself. It must not be able to take back
-what was reported before it, to end another check, or to report one twice. Whatever a guest sends, what comes
-out here is well-formed and in order, and every check that was started has an end:
+A check runs in the process that reports on it, so it can lie about itself. It must not be able to retract
+earlier reports, end another check, or report one twice. Whatever a guest sends, the output here is
+well-formed and in order, and every started check ends:
 
-- what was ``collected`` stays so: a later list adds to it, and ends the check that runs meanwhile;
-- a check is started only if it was collected, and ended only while it is the one that runs;
-- a second report on a check fails it, because one of the two is not pytest's, also behind the end;
+- ``collected`` checks stay collected: a later list adds to them, and ends the running check;
+- a check can start only if it was collected, and end only while it is running;
+- a second report on a check fails it, even after the session's end, because one of the two is not pytest's;
 - times are the host's, from its monotonic clock: no check took longer than it was seen to run.
 
-What cannot be found out from outside: whether the events of a check that has not yet run come from pytest, or
-from an earlier check that imitates it and then ends the process. See docs/explanations/trust.md.
+Undetectable from outside: whether the events of a check that has not run yet come from pytest, or from an
+earlier check that imitates it and then ends the process. See docs/explanations/trust.md.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ from samcheck.guest.outcomes import CheckOutcome
 from samcheck.guest.record import GROUP_NAMES, CheckResult, Series
 from samcheck.run.records import Journal, group_of_check
 
-#: What a check can have come to when its end is reported.
+#: Outcomes that a check can end with.
 ENDS = frozenset(CheckOutcome) - {CheckOutcome.NOT_RUN}
-#: Of pytest: https://docs.pytest.org/en/stable/reference/exit-codes.html
+#: pytest's: https://docs.pytest.org/en/stable/reference/exit-codes.html
 EXIT_STATUSES = range(6)
-#: Characters of a name that are kept.
+#: Maximum characters kept of a name.
 NAME_LIMIT = 1000
-#: What is measured is smaller by far, and squares and sums of it are still finite.
+#: Far above any measurement, and squares and sums of it are still finite.
 NUMBER_LIMIT = 1e100
 _CHECK = RecordDecoder(CheckResult)
 
@@ -40,13 +40,13 @@ Event = dict[str, Any]
 
 
 class Intake:
-    """Takes the lines of one start of the suite.
+    """The intake of lines from one start of the suite.
 
     Attributes:
-        journal: what was believed so far.
-        unsound: nothing more is believed, because the guest did not report how a check ended, or collects
-            while one runs.
-        advanced: when the suite last got on, on `time.monotonic`'s clock. What merely is said does not count.
+        journal: what was accepted so far.
+        unsound: whether nothing more is accepted, because the guest did not report how a check ended, or
+            collected during one.
+        advanced: when the suite last made progress, on `time.monotonic`'s clock. Output alone is no progress.
     """
 
     def __init__(self) -> None:
@@ -58,11 +58,11 @@ class Intake:
 
     @property
     def seconds(self) -> float:
-        """Since the start."""
+        """Seconds since the start."""
         return round(time.monotonic() - self._begun, 3)
 
     def take(self, line: bytes) -> bytes:
-        """The lines to record for one of the guest's; often one, none if it says nothing that is believed."""
+        """Return the lines to record for one line of the guest: usually one, none if it is not accepted."""
         return b"".join(map(self._recorded, self._believed(_parsed(line))))
 
     def _recorded(self, event: Event) -> bytes:
@@ -112,9 +112,9 @@ class Intake:
         if not isinstance(check, str) or check not in self.journal.collected:
             return
         if self.journal.running is not None:
-            # Whatever keeps the guest from reporting ends would keep it from reporting the next one's, too.
+            # Whatever kept the guest from reporting this end would keep it from reporting the next one, too.
             self.unsound = True
-            reason = "the guest went on without reporting its end"
+            reason = "the guest continued without reporting its end"
             yield self._failed(self.journal.running[0], CheckOutcome.CRASHED, reason)
             return
         yield from self._repeated(check)
@@ -132,7 +132,7 @@ class Intake:
             return
         result = _result(reported)
         if result is None or result.outcome not in ENDS:
-            reason = "what the guest reported of it is not a result"
+            reason = "what the guest reported about it is not a result"
             yield self._failed(running, CheckOutcome.FAILED, reason)
         elif running in self._suspicions:
             yield self._failed(running, CheckOutcome.FAILED, self._suspicions[running])
@@ -142,10 +142,10 @@ class Intake:
             yield {"event": "finished", "result": asdict(result)}
 
     def _repeated(self, check: object) -> Iterator[Event]:
-        """Fail a check that has an end already, once."""
+        """Fail, once, a check that has already ended."""
         if not isinstance(check, str) or check not in self.journal.finished:
             return
-        reason = "it was reported twice, so that one of the reports is not pytest's: another check wrote it"
+        reason = "it was reported twice, so one of the reports is not pytest's: another check wrote it"
         if self._suspicions.get(check) != reason:
             self._suspicions[check] = reason
             yield self._failed(check, CheckOutcome.FAILED, reason)
@@ -161,7 +161,7 @@ class Intake:
 
 
 def _parsed(line: bytes) -> Event:
-    """The event in a line; empty for what is none."""
+    """Parse the event in a line; empty if it is not an event."""
     try:
         event = json.loads(line)
     except (ValueError, RecursionError):
@@ -174,13 +174,13 @@ def _is_status(value: object) -> bool:
 
 
 def _name(event: Event) -> object:
-    """The check that a result is said to be of."""
+    """Return the name of the check that a reported result claims to be of."""
     result = event.get("result")
     return result.get("check") if isinstance(result, dict) else None
 
 
 def _result(value: object) -> CheckResult | None:
-    """The result in what a guest said; None if it is none, or could not be stored, read again and used."""
+    """Parse a reported result; None if it is not a result, or cannot be stored, read back and used."""
     try:
         result = _CHECK.taken(value)
         result = _CHECK.whole(_CHECK.read(json.dumps(asdict(result)).encode()))
@@ -190,7 +190,7 @@ def _result(value: object) -> CheckResult | None:
 
 
 def _usable(result: CheckResult) -> bool:
-    """Whether its name fits on a line of a list, and its numbers can be reckoned with."""
+    """Return whether its name fits on one line of a list, and its numbers are within range."""
     one_line = not {"\n", "\r"} & set(result.check)
     return one_line and _moderate(result.metrics.values()) and all(map(_measured, result.series))
 
@@ -205,7 +205,7 @@ def _moderate(numbers: Iterable[float]) -> bool:
 
 
 def _bare(check: CheckResult) -> CheckResult:
-    """What is known of a check before it runs; what else is said of it would be repeated with each blame."""
+    """Reduce a check to what is known before it runs; anything else would be repeated with each blame."""
     return CheckResult(
         check.check,
         check.group,
@@ -217,7 +217,7 @@ def _bare(check: CheckResult) -> CheckResult:
 
 
 def _as_collected(result: CheckResult, journal: Journal) -> CheckResult:
-    """With the group, variant and so on under which the check was collected."""
+    """Return the result with the group, variant and so on under which the check was collected."""
     known = journal.collected[result.check]
     return replace(
         result,
@@ -246,5 +246,5 @@ def _not_collected(event: Event) -> Iterator[Event]:
 
 
 def _text(value: object, most: int = NAME_LIMIT) -> str:
-    """The beginning of a text, without the halves of characters that JSON can hold and UTF-8 cannot."""
+    """Return the start of a text, without lone surrogates, which JSON allows and UTF-8 does not."""
     return value[:most].encode("utf-8", "replace").decode() if isinstance(value, str) else ""

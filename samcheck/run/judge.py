@@ -1,4 +1,4 @@
-"""What became of a cell: is it what was declared, and did its checks hold? (pure)"""
+"""The verdict on a cell: is it what was declared, and did its checks hold? (pure)"""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from samcheck.sanitize import printable
 
 
 def compare(cell: Cell, pins: Requirements, observed: Fingerprint) -> Iterator[str]:
-    """Where the environment is not what the cell declares."""
+    """Yield the differences between the environment and what the cell declares."""
     try:
         torch = Version(observed.torch) if observed.torch else None
-    except ValueError:  # `InvalidVersion`, or digits by the thousand
+    except ValueError:  # `InvalidVersion`, or thousands of digits
         text = printable(repr(observed.torch))
         yield f"PyTorch: declared {cell.torch}, observed {text}, which is not a version"
         return
@@ -26,7 +26,7 @@ def compare(cell: Cell, pins: Requirements, observed: Fingerprint) -> Iterator[s
     pairs = [
         ("Python", cell.python, ".".join(observed.python.split(".")[:2])),
         ("PyTorch", cell.torch, torch.public if torch else "absent"),
-        # A torch that cannot be imported does not tell its build; that is for the suite to report.
+        # If torch cannot be imported, its build is unknown; the suite reports that.
         ("CUDA build", cell.cuda, cell.cuda if "torch" in observed.import_errors else build),
     ]
     versions = {
@@ -46,21 +46,21 @@ def compare(cell: Cell, pins: Requirements, observed: Fingerprint) -> Iterator[s
 def judge(
     attempts: list[Attempt], checks: list[CheckResult], stopped: bool = False
 ) -> tuple[CellOutcome, str]:
-    """Outcome and reason of a cell from its checks and from how the suite ended, or was `stopped`."""
+    """Return outcome and reason of a cell from its checks and from how the suite ended, or was `stopped`."""
     bad = [check for check in checks if check.outcome.is_bad]
     if stopped and not attempts[-1].complete and not any(check.outcome.is_failure for check in bad):
         ran = len(checks) - len(bad)
-        reason = f"stopped by --stop-after: {ran} of {len(checks)} checks ran; --resume goes on"
+        reason = f"stopped by --stop-after: {ran} of {len(checks)} checks ran; --resume continues"
         return CellOutcome.TIMED_OUT, reason
     if bad:
-        # What cannot be imported explains everything behind it; what did not run explains nothing.
+        # A failed import explains everything after it; a check that did not run explains nothing.
         first = min(bad, key=lambda check: (check.outcome.is_inconclusive, check.group != "imports"))
         return _worst(bad), f"{len(bad)} of {len(checks)} checks: {first.check}: {first.reason}"
     return _whole_run_verdict(attempts[-1], checks) or (CellOutcome.PASSED, "")
 
 
 def _worst(bad: list[CheckResult]) -> CellOutcome:
-    """The outcome of a cell with these bad checks: a crash says more than a check that took too long."""
+    """Return the outcome of a cell with these bad checks: a crash says more than a timeout."""
     outcomes = {check.outcome for check in bad}
     if CheckOutcome.CRASHED in outcomes:
         return CellOutcome.CRASHED
@@ -68,28 +68,31 @@ def _worst(bad: list[CheckResult]) -> CellOutcome:
 
 
 def _whole_run_verdict(last: Attempt, checks: list[CheckResult]) -> tuple[CellOutcome, str] | None:
-    """Outcome and reason of a cell of which no check is bad, but the whole is."""
+    """Return outcome and reason of a cell that is bad although no check is; None if it is good."""
     if not last.complete:
         return CellOutcome.CRASHED, f"the suite ended outside of a check: {last.ended}{_last_line(last)}"
     if last.died_at_exit:
-        reason = f"the interpreter died behind the last check: {last.ended}{_last_line(last)}"
+        reason = f"the interpreter died after the last check: {last.ended}{_last_line(last)}"
         return CellOutcome.CRASHED, reason
     if not checks:
         reason = f"no check ran (pytest status {last.journal.exit_status}){_last_line(last)}"
         return CellOutcome.FAILED, reason
     if last.journal.exit_status == 1:
-        return CellOutcome.FAILED, f"pytest says that checks failed, and none was reported{_last_line(last)}"
+        return (
+            CellOutcome.FAILED,
+            f"pytest reports that checks failed, but none was recorded{_last_line(last)}",
+        )
     if not any(_ran_sam(check) for check in checks):
-        return CellOutcome.FAILED, f"no check ran SAM itself: {len(checks)} checks of its surroundings held"
+        return CellOutcome.FAILED, f"no check ran SAM itself: {len(checks)} checks of its environment held"
     return None
 
 
 def _ran_sam(check: CheckResult) -> bool:
-    """Whether a check was run on a model: that of its variant, or the small one that stands for all."""
+    """Return whether a check ran on a model: its variant's, or the small one that stands for all."""
     return bool(check.variant or "model" in check.settings) and check.outcome is not CheckOutcome.SKIPPED
 
 
 def _last_line(attempt: Attempt) -> str:
-    """The last line that the guest printed, as a part of a sentence."""
+    """Return the last line of the guest's output, to append to a sentence."""
     lines = attempt.output.strip().splitlines()
     return f": {lines[-1][:200]}" if lines else ""

@@ -1,4 +1,4 @@
-"""What a person sees while a matrix runs: a live display on a terminal, plain lines elsewhere."""
+"""The progress of a running matrix: a live display on a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from samcheck.guest.outcomes import CellOutcome
 from samcheck.guest.record import CellResult, short_name
 from samcheck.sanitize import harmless, visible
 
-#: Of the bar of one cell, the part for making the environment; the rest goes to its checks.
+#: Share of a cell's bar for building its environment; the rest is for its checks.
 PREPARE_SHARE = 40.0
 CELL_SHARE = 100.0
 LINE_SECONDS = 15.0
@@ -32,14 +32,14 @@ STYLES = {
 }
 
 
-#: Characters of the name of a check that are shown.
+#: Maximum characters shown of a check's name.
 NAME = 200
 
 
 class Terminal(Console):
-    """A console on which text is only text: what a guest has printed does not move the cursor, say.
+    """A console that neutralizes control characters in text: guest output cannot move the cursor, say.
 
-    rich itself does that, in segments of their own.
+    rich itself does so in separate control segments.
     """
 
     def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
@@ -48,14 +48,14 @@ class Terminal(Console):
 
 
 def terminal(stderr: bool = False, width: int | None = None) -> Terminal:
-    """The console on standard output, or on standard error; colours and bars go past what cleans text."""
+    """Return the console on standard output or standard error; colours and bars bypass text cleaning."""
     stream = sys.stderr if stderr else sys.stdout
     past = stream.past() if isinstance(stream, streams.Stream) else None
     return Terminal(file=past, stderr=stderr, width=width)  # type: ignore[arg-type]
 
 
 class CellDisplay(Protocol):
-    """How one cell shows itself."""
+    """The display of one cell."""
 
     def phase(self, name: str) -> None: ...
 
@@ -67,14 +67,14 @@ class CellDisplay(Protocol):
 
 
 class Display(Protocol):
-    """How a run shows itself; cells may go on side by side."""
+    """The display of a run; cells may run side by side."""
 
     def cell(self, id: str) -> CellDisplay: ...
 
 
 @contextmanager
 def display(console: Console, cells: int) -> Iterator[Display]:
-    """The live one on a terminal, else plain lines."""
+    """Open a live display on a terminal, else plain lines."""
     if not console.is_terminal:
         yield PlainDisplay(console, cells)
         return
@@ -84,7 +84,7 @@ def display(console: Console, cells: int) -> Iterator[Display]:
 
 
 def summary(result: CellResult) -> str:
-    """One line for a finished cell: outcome, counts by outcome, time, reason; nothing in it is obeyed."""
+    """Summarize a finished cell in one line: outcome, counts by outcome, times, reason; all made harmless."""
     counts: dict[str, int] = {}
     for check in result.checks:
         counts[check.outcome] = counts.get(check.outcome, 0) + 1
@@ -150,7 +150,7 @@ class LiveDisplay:
             TimeElapsedColumn(table_column=Column(no_wrap=True)),
             TextColumn("left"),
             TimeRemainingColumn(table_column=Column(no_wrap=True)),
-            # Only the name of the check gives way on a narrow terminal.
+            # On a narrow terminal, only the check's name is truncated.
             TextColumn(
                 "[dim]{task.fields[now]}",
                 table_column=Column(ratio=1, no_wrap=True, overflow="ellipsis"),
@@ -166,7 +166,7 @@ class LiveDisplay:
         return cell_display
 
     def update(self, number: int, id: str, share: float, now: str) -> None:
-        """Show where one cell is; the bar is over all."""
+        """Show one cell's progress in the bar over all cells."""
         self._shares[number] = share
         self.bar.update(
             self._task,

@@ -1,4 +1,4 @@
-"""How the suite is run, whole or one check of it."""
+"""Arguments that run the suite, or one check of it."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ TIERS = {"fast": "fast", "full": "fast or full"}
 def arguments(
     suite: str, tier: str, variants: tuple[str, ...], what: str, groups: tuple[str, ...] = ()
 ) -> tuple[str, ...]:
-    """How Python is told to run `what`: the folder `suite`, or a check in it; of some `groups` only."""
+    """Return Python's arguments to run `what`: the folder `suite`, or a check in it; only some `groups`."""
     return (
         *(LAUNCH, "pytest", "-c", f"{suite}/pytest.ini", "--rootdir", suite, what),
-        # -s: what a check printed before it killed the interpreter must not die with pytest's capture.
+        # -s: output of a check that kills the interpreter must not be lost in pytest's capture.
         *("-q", "-s", "-m", TIERS.get(tier, TIERS["full"])),
         *((f"--samcheck-variants={','.join(variants)}",) if variants else ()),
         *((f"--samcheck-groups={','.join(groups)}",) if groups else ()),

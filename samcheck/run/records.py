@@ -1,7 +1,7 @@
-"""Records of a cell → what became of each check.
+"""Records of a cell → the result of each check.
 
-A record is a file of the host's with the events of one start of the suite, as far as `samcheck.run.intake`
-believed them.
+A record is a file that the host writes, with the events of one start of the suite that `samcheck.run.intake`
+accepted.
 """
 
 from __future__ import annotations
@@ -19,29 +19,29 @@ from samcheck.errors import BadInput
 from samcheck.guest.outcomes import CheckOutcome
 from samcheck.guest.record import DETAILS_LIMIT, CheckResult, module_of
 
-#: Bytes of one start's record: what a guest may say in it, and what is noted beside that.
+#: Maximum bytes of one start's record: what a guest may report, and what the host adds to it.
 LARGEST_RECORD = 2 * channel.TOTAL_LIMIT
-#: Of pytest: it ran all that it had to run: some, with success or not, or none.
+#: pytest's exit statuses after a complete session: all passed, some failed, or no tests.
 ALL_RAN = (0, 1, 5)
-#: The host hears of a check's start a little after the guest's own clock for the time limit was set.
+#: The host learns of a check's start slightly after the guest's own timer for the limit has started.
 TIMEOUT_SLACK = 0.9
 _CHECK = RecordDecoder(CheckResult)
 
 
 @dataclass
 class Journal:
-    """The events of one start of the suite, as far as they go.
+    """The events of one start of the suite so far.
 
     Attributes:
-        collected: every check that the guest set out to run, as ``not-run``.
+        collected: every check that the guest was going to run, as ``not-run``.
         finished: results by check.
-        running: the check that was started and not finished, with the seconds at its start.
+        running: the check that has started but not finished, with the seconds at its start.
         importing: the module whose checks were about to be collected.
         broken: modules that could not be imported, as failed results.
-        weights: what each variant carried.
-        exit_status: pytest's, once the session ended in order.
-        lines: how many were taken.
-        torn: one is missing or cannot be read: the file was damaged.
+        weights: description of each variant's weights.
+        exit_status: pytest's exit status, once the session has ended normally.
+        lines: number of lines read.
+        torn: whether a line is missing or unreadable: the file was damaged.
     """
 
     collected: dict[str, CheckResult] = field(default_factory=dict)
@@ -55,7 +55,7 @@ class Journal:
     torn: bool = False
 
     def feed(self, line: bytes) -> None:
-        """Take in one line; one that is damaged is passed over, and noted."""
+        """Read one line; skip a damaged one and note that."""
         try:
             event = json.loads(line)
             self._take(event)
@@ -88,28 +88,28 @@ class Journal:
 
     @property
     def standing(self) -> tuple[int, int, tuple[str, float] | None, int | None]:
-        """Changes whenever the suite gets on."""
+        """A state that changes whenever the suite makes progress."""
         return len(self.collected), len(self.finished), self.running, self.exit_status
 
     @property
     def complete(self) -> bool:
-        """Whether every check that was collected has an end, and pytest says that these are all."""
+        """Whether every collected check has ended, and pytest reports that these are all."""
         return self.exit_status in ALL_RAN and not self.running and not self.unfinished
 
     @property
     def unfinished(self) -> list[str]:
-        """The checks that were collected and have no end."""
+        """The collected checks that have not ended."""
         return [check for check in self.collected if check not in self.finished]
 
 
 def read(path: Path) -> Journal:
-    """The events in a record; none where there is none. A line that is not whole is left out."""
+    """Read the events in a record, if there is one. Ignores an incomplete last line."""
     journal = Journal()
     try:
         content = files.read(path, LARGEST_RECORD)
     except files.Missing:
         return journal
-    except BadInput:  # a check outside of a container has put something else in its place
+    except BadInput:  # a check outside a container has put something else in its place
         journal.torn = True
         return journal
     for line in content.split(b"\n")[:-1]:
@@ -129,7 +129,7 @@ def _broken(event: dict[str, Any]) -> CheckResult:
 
 
 def group_of_check(check: str) -> str:
-    """The group of a check, or of all checks of a module, by its name."""
+    """Return the group of a check, or of all checks of a module, by its name."""
     return module_of(check).removeprefix("test_").removesuffix(".py")
 
 
@@ -138,10 +138,10 @@ class Attempt:
     """One start of the suite in a cell.
 
     Attributes:
-        ended: how the guest ended; None when samcheck itself was killed or interrupted, and the check
-            that was running is nobody's fault.
-        ended_at: seconds since the start, on the clock of the journal.
-        output: tail of what the guest printed.
+        ended: how the guest ended; None if samcheck itself was killed or interrupted, so that the running
+            check is not to blame.
+        ended_at: seconds since the start, on the journal's clock.
+        output: tail of the guest's output.
     """
 
     journal: Journal
@@ -155,13 +155,13 @@ class Attempt:
 
     @property
     def died_at_exit(self) -> bool:
-        """Whether the interpreter died once the suite was over, as it can while libraries are unloaded."""
+        """Whether the interpreter died after the suite was over, as it can while libraries are unloaded."""
         if self.ended is None or not self.complete:
             return False
         return self.ended.exit_code != self.journal.exit_status
 
     def blamed(self, check_timeout: float) -> CheckResult | None:
-        """The check at which the suite stopped short of its end, with the reason; None if at none."""
+        """Return the check at which the suite ended prematurely, with the reason; None if there is none."""
         if self.ended is None or self.complete:
             return None
         if self.journal.running is not None:
@@ -192,10 +192,10 @@ class Attempt:
         return CheckResult(module, group, CheckOutcome.CRASHED, reason=reason, details=self.output)
 
     def _died_behind(self, last: CheckResult) -> CheckResult:
-        """A suite that stops between two checks: the one before has done it, as far as anybody can know."""
+        """Blame the previous check for a suite that ends between two checks: the most likely cause."""
         if last.outcome.is_bad:
             return last
-        reason = f"the suite ended behind it, before all checks had run: {self.ended}"
+        reason = f"the suite ended after it, before all checks had run: {self.ended}"
         return replace(
             last,
             outcome=CheckOutcome.CRASHED,
@@ -207,17 +207,17 @@ class Attempt:
 
 
 def read_attempt(record: Path, end: Path, output: Path) -> Attempt:
-    """An attempt from its three files; those that samcheck did not get to write may be missing."""
+    """Read an attempt from its three files, some of which samcheck may not have written."""
     journal = read(record)
     ended, at = _read_end(end)
     if journal.torn:
-        # As if interrupted: what can be read is kept, and the rest runs again.
+        # As if interrupted: keep what is readable, and run the rest again.
         ended, journal.exit_status, journal.running = None, None, None
     return Attempt(journal, ended, at, tail(output))
 
 
 def _read_end(path: Path) -> tuple[Ended | None, float]:
-    """How the guest ended and when; None if that was not noted, or the note is damaged."""
+    """Read how the guest ended, and when; None if that was not recorded, or the record is damaged."""
     try:
         stored = files.parsed_json(files.read(path))
         cause = EndCause(stored["cause"]) if stored["cause"] else None
@@ -227,12 +227,12 @@ def _read_end(path: Path) -> tuple[Ended | None, float]:
 
 
 def tail(path: Path) -> str:
-    """The last characters of a file that may hold anything."""
+    """Return the last characters of a file with arbitrary content."""
     return files.tail(path, DETAILS_LIMIT).decode("utf-8", "replace")
 
 
 def settled(attempts: Sequence[Attempt], check_timeout: float) -> dict[str, CheckResult]:
-    """Every check that is finished or blamed, by its name; these are not run again."""
+    """Return every finished or blamed check, by its name; these are not run again."""
     results: dict[str, CheckResult] = {}
     for attempt in attempts:
         results.update(attempt.journal.finished)
@@ -243,7 +243,7 @@ def settled(attempts: Sequence[Attempt], check_timeout: float) -> dict[str, Chec
 
 
 def verdicts(attempts: Sequence[Attempt], check_timeout: float) -> list[CheckResult]:
-    """One result for each check that was ever collected, in the order of collection."""
+    """Return one result for each check that was ever collected, in the order of collection."""
     done = settled(attempts, check_timeout)
     merged: dict[str, CheckResult] = {}
     for attempt in attempts:
@@ -257,4 +257,4 @@ def verdicts(attempts: Sequence[Attempt], check_timeout: float) -> list[CheckRes
 
 def _stop_reason(attempts: Sequence[Attempt]) -> str:
     ended = attempts[-1].ended
-    return f"the suite stopped before: {ended}" if ended else "the run was interrupted"
+    return f"the suite stopped before it: {ended}" if ended else "the run was interrupted"

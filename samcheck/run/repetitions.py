@@ -1,7 +1,7 @@
-"""Benchmarks in several fresh processes: what differs from one start to the next is part of their noise.
+"""Benchmarks in several fresh processes, because variation between processes is part of their noise.
 
-Memory layout, thread placement and choices of algorithms are made once per process, so that thousands of
-rounds in one process say little about the next one.
+Memory layout, thread placement and algorithm choices are fixed once per process, so thousands of rounds in
+one process say little about the next one.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ from samcheck.run import records
 
 #: The module of the suite that measures times.
 MODULE, GROUP = "test_latency.py", "latency"
-#: How many processes a tier has by default; `fast` has no time for a second one.
+#: Default number of processes by tier; `fast` has no time for a second one.
 PROCESSES = {"fast": 1, "full": 5}
 
 Start = Callable[[int], Ended]
 
 
 def run(folder: Path, count: int, start: Start) -> list[str]:
-    """Start passes 2 to `count`, those that an interrupted run has finished left out.
+    """Start passes 2 to `count`, except those that an interrupted run has finished.
 
-    Returns a sentence for each pass that did not come to its end; what it measured before is kept.
+    Returns a sentence for each pass that did not finish; its measurements so far are kept.
     """
     problems = []
     for number in range(2, count + 1):
@@ -41,30 +41,30 @@ def run(folder: Path, count: int, start: Start) -> list[str]:
 
 
 def journal(folder: Path, number: int) -> Path:
-    """What the process reported."""
+    """Return the path of what the process reported."""
     return folder / f"pass-{number}.jsonl"
 
 
 def output(folder: Path, number: int) -> Path:
-    """What the process printed."""
+    """Return the path of what the process printed."""
     return folder / f"pass-{number}.log"
 
 
 def finished(path: Path) -> bool:
-    """Whether the process with this journal ran all of its benchmarks."""
+    """Return whether the process with this journal ran all of its benchmarks."""
     return records.read(path).complete
 
 
 def joined(checks: Sequence[CheckResult], folder: Path, count: int) -> list[CheckResult]:
-    """The checks, with the series of all passes in those that measure."""
+    """Return the checks; benchmarks get the series of all passes."""
     passes = [records.read(journal(folder, number)).finished for number in range(2, count + 1)]
     return [_with_repetitions(check, [finished.get(check.check) for finished in passes]) for check in checks]
 
 
 def _with_repetitions(check: CheckResult, repetitions: Iterable[CheckResult | None]) -> CheckResult:
-    """A benchmark with what other processes measured; one that fails in any of them has not passed.
+    """Add the measurements of other processes to a benchmark; a failure in any of them fails it.
 
-    The metrics are those of the first process, apart from the median, which is over all of them.
+    The metrics are those of the first process, except the median, which is over all of them.
     """
     if not check.series:
         return check

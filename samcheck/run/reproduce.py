@@ -1,4 +1,4 @@
-"""One check of one result → the shell line that runs it again, in the environment of that result."""
+"""One check of one result → the shell command that re-runs it, in the environment of that result."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ _IMAGE = re.compile(r"samcheck:[A-Za-z0-9_][A-Za-z0-9_.+-]*")
 
 
 def line(result: CellResult, check: CheckResult) -> str:
-    """The line, for a POSIX shell.
+    """Return the command, for a POSIX shell.
 
     Raises:
         BadInput: the check is not in this checkout's suite, or the environment is not on this machine;
-            the message says how to make it.
+            the message says how to build it.
     """
     _require_in_suite(check.check)
     words = pytest_arguments.arguments(
@@ -35,8 +35,10 @@ def line(result: CellResult, check: CheckResult) -> str:
         command = shell_command.quoted(shell_command.docker(_image(result), inside, on_gpu=on_gpu))
     else:
         command = shell_command.process(_python(result), substitute(words, str(paths.source()), ".", "."))
-    if not command.isprintable():  # a result file that somebody else wrote
-        raise BadInput("a name in this result has characters that no command line should hold")
+    if not command.isprintable():  # the result file may be from someone else
+        raise BadInput(
+            "a name in this result has unprintable characters, which do not belong in a command line"
+        )
     return command
 
 
@@ -51,14 +53,12 @@ def _require_in_suite(check: str) -> None:
 def _image(result: CellResult) -> str:
     image = result.environment.details.get("image", "")
     if not _IMAGE.fullmatch(image):
-        raise BadInput(
-            f"the result of {result.cell.id} does not say which image it ran in: run the cell again"
-        )
+        raise BadInput(f"the result of {result.cell.id} does not say which image it ran in: re-run the cell")
     return image
 
 
 def _python(result: CellResult) -> str:
-    """The interpreter of a result that ran in a virtual environment, or in one as it is."""
+    """Return the interpreter of a result that ran in a virtual environment, or in an existing one."""
     if result.environment.kind == "here":
         stored = result.environment.details.get("interpreter", "")
         python = Path(os.path.expanduser(stored.replace("<checkout>", str(paths.ROOT))))

@@ -1,7 +1,7 @@
-"""Who may build and who may run at a moment, so that cells go side by side without disturbing each other.
+"""Scheduling of builds and runs, so that cells run side by side without disturbing each other.
 
-One build at a time: builders use all cores and the whole network by themselves. One running cell per GPU,
-and as many on the CPU as were asked for.
+One build at a time: a build alone uses all cores and the whole network. One running cell per GPU, and --jobs
+cells on the CPU.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ T = TypeVar("T")
 
 
 class Stopped(BaseException):
-    """The run ends now. Not an Exception: no cell may take it for a failure of its own."""
+    """The run ends now. Not an Exception, so that no cell takes it for its own failure."""
 
 
 @dataclass(frozen=True)
 class Slot:
-    """A place for one running cell: a GPU by its number or UUID, or a share of the CPU if that is empty."""
+    """A place for one running cell: a GPU by its number or UUID, or a share of the CPU if empty."""
 
     gpu: str = ""
 
@@ -41,13 +41,13 @@ ON_CPU = Slot()
 
 @dataclass
 class Gates:
-    """What the cells of one run share.
+    """The state that the cells of one run share.
 
     Attributes:
-        jobs: how many cells run on the CPU at once.
+        jobs: number of cells that run on the CPU at once.
         gpus: the driver's numbers of the GPUs to use.
-        overlap: whether one more cell is built while others run.
-        exclusive: whether a GPU that others compute on is refused.
+        overlap: whether the next cell is built while others run.
+        exclusive: whether a GPU that other processes use is refused.
     """
 
     jobs: int = 1
@@ -70,12 +70,12 @@ class Gates:
 
     @property
     def workers(self) -> int:
-        """How many cells can be in hand at once."""
+        """Number of cells that can be in progress at once."""
         return max(self.jobs, len(self.gpus)) + (1 if self.overlap else 0)
 
     @contextmanager
     def build(self) -> Iterator[None]:
-        """Wait until nobody else builds."""
+        """Wait until no other build is running."""
         while not self._building.acquire(timeout=POLL_SECONDS):
             self.check()
         try:
@@ -87,7 +87,7 @@ class Gates:
 
     @contextmanager
     def run(self, on_gpu: bool) -> Iterator[Slot]:
-        """Wait for a free place, on a GPU if there are any and `on_gpu`."""
+        """Wait for a free place: on a GPU if `on_gpu` and there are any, else on the CPU."""
         places = self._gpu if on_gpu and self.gpus else self._cpu
         slot = self._take(places)
         with self._count:
@@ -108,7 +108,7 @@ class Gates:
                 continue
 
     def check(self) -> None:
-        """Called again and again by everything that takes long.
+        """Stop here if the run ends; every long step calls this repeatedly.
 
         Raises:
             Stopped: the run ends now.
@@ -118,10 +118,10 @@ class Gates:
 
 
 def side_by_side(steps: Sequence[Callable[[], T]], gates: Gates) -> Generator[T, None, None]:
-    """Do the steps as the gates allow; gives what each gives, in the order in which they end.
+    """Run the steps as the gates allow; yield their results in the order in which they end.
 
-    The first error, or a signal that ends samcheck, ends all of them, and every process that they started.
-    Once that has begun no other signal cuts it short.
+    The first error, or a signal that ends samcheck, ends all steps and every process that they started.
+    No further signal interrupts that.
     """
     with signals.polled():
         pool = ThreadPoolExecutor(gates.workers, "cell")
@@ -145,33 +145,34 @@ def side_by_side(steps: Sequence[Callable[[], T]], gates: Gates) -> Generator[T,
 
 
 def _end(futures: Collection[Future[T]]) -> None:
-    """Have all steps end that have begun, and the others not begin."""
+    """End all steps that have started, and cancel the others."""
     pending = {future for future in futures if not future.cancel()}
     while pending:
-        _end_children()  # again and again: a step may have been just about to start one
+        _end_children()  # repeatedly: a step may have been about to start one
         _, pending = wait(pending, timeout=END_AGAIN_SECONDS)
 
 
 def _end_children() -> None:
-    """Builders do not ask whether to stop; a guest is ended by who waits for it."""
+    """Terminate child processes: builders do not check whether to stop; guests are ended by their waiters."""
     for child in psutil.Process().children(recursive=True):
         with suppress(psutil.Error):
             child.terminate()
 
 
 def gpus(wanted: str, count: int, allotted: tuple[str, ...] | None = None) -> tuple[str, ...]:
-    """The driver's numbers of the GPUs to use, from ``0,2``; when nothing is given, those that this process
-    was `allotted`, else all of `count`.
+    """Parse the driver's numbers of the GPUs to use, as in ``0,2``.
+
+    By default, those that this process was `allotted`, else all of `count`.
 
     Raises:
-        BadInput: not numbers, one twice, or of GPUs that are not there.
+        BadInput: something is not a number, is repeated, or is not a GPU of this machine.
     """
     numbers = tuple(part.strip() for part in wanted.split(",") if part.strip())
     existing = [str(number) for number in range(count)]
     wrong = [number for number in numbers if number not in existing or numbers.count(number) > 1]
     if wrong:
         raise BadInput(
-            f"--gpus: {wrong[0]!r} cannot be: this machine has {count} GPUs"
+            f"--gpus: invalid GPU {wrong[0]!r}: this machine has {count} {'GPU' if count == 1 else 'GPUs'}"
             + (f", {', '.join(existing)}; name each once" if existing else "")
         )
     return numbers or (tuple(existing) if allotted is None else allotted)

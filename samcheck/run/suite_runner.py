@@ -1,4 +1,4 @@
-"""The suite, started in a prepared place until every check is settled, and its benchmarks again."""
+"""Runs of the suite in a prepared place until every check is settled, then repeats of its benchmarks."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from samcheck.run.context import CellRun, Settings
 from samcheck.run.intake import Intake
 from samcheck.run.records import Attempt, Journal
 
-#: A cell whose guest dies more often than this is given up; the rest of its checks are not-run.
+#: A cell is abandoned if its guest dies more often than this; the rest of its checks are not-run.
 MAXIMUM_DEATHS = 10
-#: For an interpreter to end when the suite is over; a thread that a check has left may keep it alive.
+#: Time for the interpreter to exit after the suite; a thread left by a check may keep it alive.
 EXIT_SECONDS = 60.0
-#: For the guest to stop a check at its time limit by itself, before the host does.
+#: Time for the guest to stop a check at its time limit itself, before the host does.
 GRACE_SECONDS = 60.0
-#: Lists of checks for the guest: those to leave out, and, where only some are wanted, those.
+#: Lists of checks for the guest: those to skip, and, if only some are wanted, those to run.
 SKIPPED, ONLY = "skip.txt", "only.txt"
 
 
@@ -44,7 +44,7 @@ def run_with_benchmarks(cell_run: CellRun, place: Place) -> list[Attempt]:
 
 
 def run_suite(cell_run: CellRun, place: Place) -> list[Attempt]:
-    """Start the suite until every check is settled, the guest dies too often, or the time is over."""
+    """Start the suite until every check is settled, the guest dies too often, or time runs out."""
     timeout = cell_run.settings.check_timeout
     attempts = attempts_in(cell_run.folder)
     while not (attempts and (attempts[-1].complete or _given_up(attempts, timeout))):
@@ -57,7 +57,7 @@ def run_suite(cell_run: CellRun, place: Place) -> list[Attempt]:
 
 
 def _given_up(attempts: list[Attempt], check_timeout: float) -> bool:
-    """Whether starting again would not help: the guest died outside of any check, or too often."""
+    """Return whether another start would not help: the guest died outside any check, or too often."""
     deaths = [attempt for attempt in attempts if attempt.ended is not None]
     if not deaths or deaths[-1] is not attempts[-1]:
         return False
@@ -65,7 +65,7 @@ def _given_up(attempts: list[Attempt], check_timeout: float) -> bool:
 
 
 def attempts_in(folder: Path) -> list[Attempt]:
-    """The attempts of an earlier samcheck, from their files."""
+    """Read the attempts of an earlier samcheck from their files."""
     numbers = range(1, len(list(folder.glob("output-*.log"))) + 1)
     return [
         records.read_attempt(journal_path(folder, n), folder / f"ended-{n}.json", folder / f"output-{n}.log")
@@ -74,12 +74,12 @@ def attempts_in(folder: Path) -> list[Attempt]:
 
 
 def journal_path(folder: Path, number: int) -> Path:
-    """What the guest reported in its start with this number."""
+    """Return the path of what the guest reported in its start with this number."""
     return folder / f"journal-{number}.jsonl"
 
 
 def _start_attempt(cell_run: CellRun, place: Place, number: int, done: dict[str, CheckResult]) -> Attempt:
-    """One start of the suite; its end is noted only if samcheck lives to see it, and did not stop it."""
+    """Start the suite once; its end is recorded only if samcheck survives it and did not stop it."""
     output = cell_run.folder / f"output-{number}.log"
     files.clear_way(output)
     output.touch()
@@ -98,18 +98,18 @@ def _start_attempt(cell_run: CellRun, place: Place, number: int, done: dict[str,
 
 
 def note_end(path: Path, ended: Ended, seconds: float) -> None:
-    """Note how a guest ended, and when: in seconds since its start."""
+    """Record how a guest ended, and when, in seconds since its start."""
     files.write_atomically(path, json.dumps({**asdict(ended), "at": seconds}).encode())
 
 
 def start_pass(
     cell_run: CellRun, place: Place, number: int, given: Path | None = None, more: tuple[str, ...] = ()
 ) -> Ended:
-    """One process that measures nothing but the benchmarks.
+    """Start one process that only measures the benchmarks.
 
     Args:
-        given: the folder with what it gets; by default a new one.
-        more: arguments for it.
+        given: the folder with its input; by default a new one.
+        more: further arguments for it.
     """
     settings = cell_run.settings
     if settings.is_late:
@@ -127,7 +127,7 @@ class Guest:
     """One start of the suite, or of a part of it.
 
     Attributes:
-        seconds: how long it took, once it has ended.
+        seconds: its duration, once it has ended.
     """
 
     def __init__(self, cell_run: CellRun, place: Place, given: Path, output: Path, settled: int = 0) -> None:
@@ -143,11 +143,11 @@ class Guest:
         return self._intake.journal
 
     def run(self, arguments: tuple[str, ...], journal_path: Path) -> Ended:
-        """Run pytest with these arguments, and keep what it reports in `record`.
+        """Run pytest with these arguments, and write what it reports to `journal_path`.
 
         Raises:
-            Refused: that cannot be kept.
-            Stopped: the run ends; who was ended with it has not died of a check.
+            Refused: the report cannot be written.
+            Stopped: the run ends; a guest ended with it has not died of a check.
         """
         arguments = (*arguments, f"--samcheck-journal={GIVEN}/{channel.NAME}")
         files.clear_way(journal_path)
@@ -175,15 +175,15 @@ class Guest:
         except OSError as error:
             raise Refused(
                 FailureCause.DISK,
-                f"what the checks report cannot be kept in {stream.name} ({error.strerror}): make that "
-                "possible, then --resume goes on from here",
+                f"the checks' reports cannot be written to {stream.name} ({error.strerror}): fix that, "
+                "then re-run with --resume",
             ) from None
 
     def _alive(self, heard: channel.Channel) -> bool:
-        """Tell the watcher what is new, and say whether the guest still gets on.
+        """Report news to the watcher, and return whether the guest still makes progress.
 
-        The guest stops a check at its time limit by itself; a minute later the host does, whatever the guest
-        says meanwhile, unless the suite gets on.
+        The guest stops a check at its time limit itself; a minute later the host does, whatever the guest
+        reports meanwhile, unless the suite makes progress.
         """
         heard.check()
         self._cell_run.settings.gates.check()
@@ -216,7 +216,7 @@ def is_first(check: CheckResult) -> bool:
 
 
 def _python_arguments(settings: Settings, what: str) -> tuple[str, ...]:
-    """Python's arguments that run a part of the suite, or all of it."""
+    """Return Python's arguments to run the suite, or a part of it."""
     return (
         *pytest_arguments.arguments(settings.suite, settings.tier, settings.variants, what, settings.groups),
         "--continue-on-collection-errors",

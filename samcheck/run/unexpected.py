@@ -1,6 +1,6 @@
-"""An exception that nobody foresaw → a sentence: what happened, where, and what to do.
+"""An unexpected exception → a sentence: what happened, where, and what to do.
 
-It is the reason of the one cell that it came up in; the others are none the worse for it.
+It becomes the reason of the one cell in which it occurred; other cells are unaffected.
 """
 
 from __future__ import annotations
@@ -15,38 +15,38 @@ import samcheck
 from samcheck.errors import SamcheckError
 from samcheck.sanitize import visible
 
-#: What may come up while one cell is in hand. Some library's SystemExit would end the whole run, even with 0.
+#: What one cell may raise. A library's SystemExit would otherwise end the whole run, even with 0.
 ANY = (Exception, SystemExit)
 #: In the folder of the cell, or of the run.
 LOG = "error.log"
 LONGEST = 300
-#: Neither through a link nor into a FIFO, for whose reader this would wait.
+#: Not through a link, and not into a FIFO, where opening would wait for a reader.
 _APPEND = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK
 _PACKAGE = Path(samcheck.__file__).parent
 
 
 def describe(error: BaseException, folder: Path, doing: str) -> str:
-    """The sentence; the traceback is appended to the `LOG` in `folder`.
+    """Return the sentence, and append the traceback to the `LOG` in `folder`.
 
     Args:
         error: what was raised.
         folder: the cell's, or the run's.
-        doing: what was being done, as in ``while ...``.
+        doing: what was being done, to follow ``while``.
     """
     if isinstance(error, SamcheckError):
         return str(error)
     log = _log(error, folder)
     if isinstance(error, OSError) and error.strerror:
         where = f" at {_quoted(error.filename)}" if error.filename else ""
-        return f"{error.strerror}{where}, while {doing}: mend that, then --resume goes on from here{log}"
+        return f"{error.strerror}{where}, while {doing}: fix that, then re-run with --resume{log}"
     return (
         f"samcheck itself failed while {doing}, with {_exception_text(error)}{_place(error.__traceback__)}: "
-        f"report that, then --resume tries again{log}"
+        f"report this, then re-run with --resume{log}"
     )
 
 
 def attempted(step: Callable[[], object], folder: Path, doing: str) -> str:
-    """Do it; empty if that worked, else the sentence why not."""
+    """Do a step; return why it failed, or an empty string."""
     try:
         step()
     except ANY as error:
@@ -55,11 +55,11 @@ def attempted(step: Callable[[], object], folder: Path, doing: str) -> str:
 
 
 def _exception_text(error: BaseException) -> str:
-    """Type and message of an exception, which may be anybody's, in one line."""
+    """Return type and message of any exception, in one line."""
     try:
         message = visible(str(error), LONGEST)
     except Exception:
-        message = "(its message cannot be read)"
+        message = "(unreadable message)"
     return f"{type(error).__name__}: {message}" if message else type(error).__name__
 
 
@@ -68,7 +68,7 @@ def _quoted(name: object) -> str:
 
 
 def _place(trace: TracebackType | None) -> str:
-    """The innermost line of samcheck's own code, else of anybody's."""
+    """Return the innermost line of samcheck's own code, else of any code."""
     frames = traceback.extract_tb(trace)
     if not frames:
         return ""
@@ -80,13 +80,13 @@ def _place(trace: TracebackType | None) -> str:
 
 
 def _log(error: BaseException, folder: Path) -> str:
-    """Keep the traceback; says where it is, or nothing where it could not be kept."""
+    """Write the traceback to the log; return where it is, or an empty string if writing failed."""
     path = folder / LOG
     try:
         folder.mkdir(parents=True, exist_ok=True)
         opened = os.open(path, _APPEND, 0o644)
         with open(opened, "a", encoding="utf-8", errors="backslashreplace") as stream:
             stream.write("".join(traceback.format_exception(error)) + "\n")
-    except Exception:  # the disk is full, say, which is then what is told anyway
+    except Exception:  # such as a full disk, which the sentence reports anyway
         return ""
     return f" (traceback: {path})"

@@ -106,7 +106,7 @@ def test_each_kind_of_bad_input_has_its_exit_code(tmp_path: Path) -> None:
     path = tmp_path / "one.toml"
     path.write_text(MATRIX)
     empty = samcheck("matrix", str(path), "--only", "torch9*")
-    assert (empty.returncode, "no cell fits torch9*" in empty.stderr) == (3, True)
+    assert (empty.returncode, "no cell matches torch9*" in empty.stderr) == (3, True)
     path.write_text(MATRIX + "colour = 1\n")
     bad = samcheck("matrix", str(path))
     assert (bad.returncode, "cell[0].colour: unknown key" in bad.stderr) == (2, True)

@@ -110,7 +110,7 @@ INJECTIONS = {
     ),
     "runs a pytest of its own": Injection("pytest.main(['-q', __file__, '-k', 'nothing'])", "passed"),
     "unregisters samcheck": Injection(
-        "request.config.pluginmanager.unregister(writer(request))", "crashed", "ended behind it"
+        "request.config.pluginmanager.unregister(writer(request))", "crashed", "ended after it"
     ),
     "makes the channel narrow": Injection(
         "import fcntl; kept = writer(request).journal._kept; fcntl.fcntl(kept, 1031, 4096); "
@@ -135,9 +135,9 @@ INJECTIONS = {
         "pytest.exit('enough', returncode=0)", "crashed", "pytest status 0"
     ),
     "leaves pytest": Injection("pytest.exit('enough')", "crashed", "pytest status 2"),
-    "asks pytest to stop": Injection("request.session.shouldstop = 'enough'", "crashed", "ended behind it"),
+    "asks pytest to stop": Injection("request.session.shouldstop = 'enough'", "crashed", "ended after it"),
     "asks pytest to stop as -x does": Injection("request.session.shouldfail = 'x'", "crashed", "behind it"),
-    "removes the other checks": Injection("del request.session.items[2:]", "crashed", "ended behind it"),
+    "removes the other checks": Injection("del request.session.items[2:]", "crashed", "ended after it"),
     "exits with success": Injection("os._exit(0)", "crashed", "exit status 0"),
     "raises SystemExit": Injection("sys.exit(0)", "failed", "SystemExit"),
     "becomes another program": Injection("os.execv('/bin/true', ['true'])", "crashed", "exit status 0"),
@@ -145,7 +145,7 @@ INJECTIONS = {
     "ends its supervisor": Injection(
         "os.kill(os.getppid(), signal.SIGTERM); time.sleep(20)", "crashed", "SIGTERM"
     ),
-    "forgets all modules": Injection("sys.modules.clear()", "crashed", "ended behind it"),
+    "forgets all modules": Injection("sys.modules.clear()", "crashed", "ended after it"),
     "ends when the interpreter does": Injection("__import__('atexit').register(os._exit, 1)", "passed"),
     "ends in a thread": Injection(
         "threading.Timer(0.2, os._exit, (0,)).start(); time.sleep(20)", "crashed", "exit status 0"

@@ -41,7 +41,7 @@ def test_a_signal_ends_the_run_and_its_guests(tmp_path: Path, sign: signal.Signa
     assert gone(lambda: len(rig.finished()) > 1, 30)
     orchestrator.send_signal(sign)
     status = orchestrator.wait(20)
-    assert "interrupted; what was finished is kept, --resume goes on from here" in rig.said
+    assert "interrupted; finished results are kept, --resume continues from here" in rig.said
     interrupted(rig, status)
 
 

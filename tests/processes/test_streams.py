@@ -79,7 +79,7 @@ def test_a_run_outlives_its_standard_output(rig: Rig, kind: str, why: str) -> No
     assert orchestrator.wait(60) == UNHEARD
     whole(rig)
     first, last = rig.said.strip().splitlines()
-    assert first == f"samcheck: standard output cannot be written to: {why}; the run went on without"
+    assert first == f"samcheck: standard output cannot be written to: {why}; the run continued without"
     assert last == f"samcheck: table: {rig.folder}/results/README.md"
 
 
@@ -121,7 +121,7 @@ def test_an_error_is_said_where_it_can_be_heard(rig: Rig) -> None:
             time.sleep(0.05)
         orchestrator.send_signal(signal.SIGINT)
         assert orchestrator.wait(20) == 130
-    assert "samcheck: interrupted; what was finished is kept" in rig.said
+    assert "samcheck: interrupted; finished results are kept" in rig.said
 
 
 def test_a_pipe_that_somebody_made_non_blocking(rig: Rig) -> None:

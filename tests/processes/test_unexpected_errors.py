@@ -172,7 +172,7 @@ def test_the_place_of_a_fault_of_samchecks_own_is_named(rig: Rig, monkeypatch: p
     assert run(rig)[0] == 1
     reason = rig.results()[BAD].reason
     assert re.search(
-        r"in its step probe, with ZeroDivisionError: .* \(samcheck/run/cell_runner\.py:\d+, in look\)", reason
+        r"in step probe, with ZeroDivisionError: .* \(samcheck/run/cell_runner\.py:\d+, in look\)", reason
     )
     monkeypatch.undo()
     monkeypatch.setattr(paths, "RUNS", rig.folder / "runs")
@@ -190,7 +190,7 @@ def test_what_cannot_be_announced_is_run_all_the_same(rig: Rig) -> None:
 
     code, said = run(rig, spoil)
     assert code == 0
-    assert f"{BAD}: what it needs cannot be told: the engine says no\\x1b[2J" in said
+    assert f"{BAD}: unknown requirements: the engine says no\\x1b[2J" in said
 
 
 def test_how_much_disk_is_free_need_not_be_known(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -207,7 +207,7 @@ def test_how_much_disk_is_free_need_not_be_known(rig: Rig, monkeypatch: pytest.M
     monkeypatch.setattr(machine, "free_mib", free_mib)
     code, said = run(rig)
     assert code == 0
-    assert "how much is free cannot be told" in said
+    assert "free space unknown" in said
 
 
 def no_room(bad: Callable[..., Any], wrong: Callable[..., bool]) -> Callable[..., Any]:
@@ -231,7 +231,7 @@ def test_a_result_that_cannot_be_stored(rig: Rig, monkeypatch: pytest.MonkeyPatc
     (kept,) = rig.folder.glob(f"runs/*/{GOOD}/result.json")
     last = said.strip().splitlines()[-1]
     assert "No space left on device at /the/disk" in last
-    assert f"the result of {GOOD}, which is kept in {kept}, was to be stored" in last
+    assert f"while storing the result of {GOOD}, which is kept in {kept}" in last
     assert "--resume" in last
     before = kept.stat().st_mtime_ns
     monkeypatch.undo()
@@ -247,7 +247,7 @@ def test_a_result_that_cannot_be_kept(rig: Rig, monkeypatch: pytest.MonkeyPatch)
     code, said = run(rig)
     assert code == 1
     assert rig.results()[GOOD].outcome == "passed"
-    assert f"the result of {GOOD} was to be kept in the folder of the run" in said
+    assert f"keeping the result of {GOOD} in the folder of the run" in said
     assert rig.unfinished
     monkeypatch.undo()
     monkeypatch.setattr(paths, "RUNS", rig.folder / "runs")
@@ -266,7 +266,7 @@ def test_a_result_that_is_no_json(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> 
     assert run(rig)[0] == 1
     stored = rig.results()
     assert stored[GOOD].outcome == "passed"
-    assert "while its result was made a JSON file, with TypeError: a set is no JSON" in stored[BAD].reason
+    assert "while converting its result to JSON, with TypeError: a set is no JSON" in stored[BAD].reason
     monkeypatch.undo()
     monkeypatch.setattr(paths, "RUNS", rig.folder / "runs")
     resumed(rig)
@@ -304,8 +304,8 @@ def test_a_folder_that_is_a_file(rig: Rig) -> None:
     own.write_text("no folder")
     code, said = run(rig, resume=True)
     assert code == 1
-    assert "while this cell was about to begin" in rig.results()[BAD].reason
-    assert "was to be kept" in said
+    assert "while this cell was about to start" in rig.results()[BAD].reason
+    assert "keeping the result of" in said
     own.unlink()
     resumed(rig)
 

@@ -51,9 +51,9 @@ def test_specs_select_builds_of_a_release(specs: list[str], expected: list[str])
     ("axis", "spec", "said"),
     [
         ("torch", "2.4.9", r"did you mean 2\.4\.1\?"),
-        ("torch", ">=9", "fits none of 1.12.1 to"),
+        ("torch", ">=9", "matches none of 1.12.1 to"),
         ("torch", "latest", "neither a value"),
-        ("python", "3.42", "is not known"),
+        ("python", "3.42", "is unknown"),
         ("torch", "oldest newest", "neither a value"),
     ],
 )

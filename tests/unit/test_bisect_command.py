@@ -121,10 +121,10 @@ def test_what_cannot_be_told_ends_with_1(store: Path) -> None:
         (("--check", "test_dtype.py"), "is not like test_dtype.py::"),
         (("--check", "test_none.py::test_x"), "is not like test_dtype.py::"),
         (("--axis", "python"), "--python: that is the axis to bisect"),
-        (("--axis", "numpy"), "say with which PyTorch"),
-        (("--bad-outcome", "red"), "'red' is none of passed"),
+        (("--axis", "numpy"), "give the PyTorch"),
+        (("--bad-outcome", "red"), "'red' is not one of passed"),
         (("--good", "2.8.7"), "no torch '2.8.7' is known"),
-        (("--environment", "here"), "is one cell only"),
+        (("--environment", "here"), "one cell only"),
         (("--resume",), "nothing to resume"),
     ],
 )
@@ -141,10 +141,9 @@ def test_check_that_nothing_has_is_told_before_anything_is_built(
     played(monkeypatch)
     done = command(store, *ENDS, "--repeat", "1", "--check", "test_dtype.py::test_bfloat16_to_nunpy")
     assert (
-        f"none of 4 stored results has test_dtype.py::test_bfloat16_to_nunpy; like it are {CHECK}"
-        in done.output
+        f"none of 4 stored results has test_dtype.py::test_bfloat16_to_nunpy; similar: {CHECK}" in done.output
     )
-    assert "like it are" not in command(store, *ENDS, "--repeat", "1").output
+    assert "similar:" not in command(store, *ENDS, "--repeat", "1").output
 
 
 def test_check_is_named_as_results_have_it(store: Path) -> None:

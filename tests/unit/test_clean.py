@@ -356,12 +356,12 @@ def test_command_says_what_went(no_engine: None, home: Path) -> None:
     folder(home / "home/venvs/cell-1a", 0, venv.COMPLETE, size=4096)
     dry = command("--environments", "--dry-run").output
     assert "would remove venv cell-1a\n" in dry
-    assert "1 things would be removed" in dry
+    assert "1 item would be removed" in dry
     done = command("--environments").output
     assert "removed venv cell-1a\n" in done
     assert "did not look for images and build cache: no Docker engine answers at the local socket\n" in done
     assert "frees 12 KiB\n" in done
-    assert "1 things removed" in done
+    assert "1 item removed" in done
     assert list((home / "home/venvs").iterdir()) == []
 
 

@@ -320,7 +320,7 @@ def test_noise_is_kept_and_used(tmp_path: Path) -> None:
         folders.append(stored(tmp_path / f"run{run}", row))
     store = tmp_path / "store"
     assert (
-        "2 A/A runs, 1 more until they are used"
+        "2 A/A runs, 1 more needed before they are used"
         in call(noise_command, *folders[:2], "--results", store).output
     )
     call(noise_command, *folders, "--results", store)  # the same runs again are no more runs
@@ -341,7 +341,7 @@ def test_only_runs_of_the_same_are_kept_as_noise(tmp_path: Path) -> None:
     ]
     folders = [stored(tmp_path / f"run{number}", row) for number, row in enumerate(rows)]
     done = call(noise_command, *folders, "--results", tmp_path / "store")
-    assert "torch2.4.1-cu121-py3.11: 2 A/A runs, 1 more until" in done.output
+    assert "torch2.4.1-cu121-py3.11: 2 A/A runs, 1 more needed" in done.output
     other = replace(rows[0], started="2026-11-24T12:00:00+00:00", observed=replace(made.SEEN, numpy="2.0.2"))
     done = call(noise_command, *folders, stored(tmp_path / "other", other), "--results", tmp_path / "none")
     assert "differ: NumPy none → 2.0.2" in str(done.exception)

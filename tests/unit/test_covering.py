@@ -134,7 +134,7 @@ def test_pairs_of_a_million_combinations_need_hardly_more_cells_than_the_bound()
 
 
 def test_the_strategy_all_is_refused_for_too_many() -> None:
-    with pytest.raises(BadInput, match="take pairwise"):
+    with pytest.raises(BadInput, match="use pairwise"):
         covering.choose(real(), "all")
 
 

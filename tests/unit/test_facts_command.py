@@ -47,9 +47,9 @@ def test_sources_are_explained_one_by_one() -> None:
     [
         (("gpu",), "did you mean gpus?"),
         (("sources", "pt132178"), "did you mean pt132179?"),
-        (("gpus", "A100"), "goes with `sources`"),
-        (("--write",), "--write goes with --refresh"),
-        (("gpus", "--refresh"), "stand alone"),
+        (("gpus", "A100"), "only `sources` does"),
+        (("--write",), "--write works only with --refresh"),
+        (("gpus", "--refresh"), "exclude each other"),
     ],
 )
 def test_what_is_asked_wrongly_is_explained(arguments: tuple[str, ...], said: str) -> None:

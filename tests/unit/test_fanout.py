@@ -132,7 +132,7 @@ def test_the_example_uses_no_key_that_the_matrix_lacks() -> None:
 
 def test_github_takes_no_more_than_256_jobs() -> None:
     assert len(json.loads(github.render(many(256)))["include"]) == 256
-    with pytest.raises(BadInput, match=r"257 jobs, GitHub takes 256 at once: give --shards 256 or less"):
+    with pytest.raises(BadInput, match=r"257 jobs, GitHub accepts at most 256: give --shards 256 or less"):
         github.render(many(257))
 
 

@@ -69,20 +69,23 @@ def test_nothing_is_overwritten_and_then_nothing_is_written(name: str, tmp_path:
     (tmp_path / name).symlink_to("/nowhere")
     done = init(tmp_path, "--ci", "gitlab")
     assert isinstance(done.exception, BadInput)
-    assert str(done.exception).startswith(f"{name}: there already")
+    assert str(done.exception).startswith(f"{name}: already exists")
     assert os.listdir(tmp_path) == [name]
 
 
 @pytest.mark.parametrize(
     ("answers", "said"),
     [
-        (Starter(CiEngine.GITHUB, gpu_labels=("gpu]\nowned",)), "is not a runner's label"),
+        (Starter(CiEngine.GITHUB, gpu_labels=("gpu]\nowned",)), "is not a runner label"),
         (
             Starter(CiEngine.NONE, torch=("2.4.9",)),
-            "not a release of PyTorch that samcheck knows; like it are 2.4.1",
+            "not a release of PyTorch that samcheck knows; similar: 2.4.1",
         ),
-        (Starter(CiEngine.NONE, variant="my_sam"), "is not like my_sam=package.module:OBJECT"),
-        (Starter(CiEngine.NONE, variant='x=a:b"\nimport os'), "is not like my_sam=package.module:OBJECT"),
+        (Starter(CiEngine.NONE, variant="my_sam"), "is not of the form my_sam=package.module:OBJECT"),
+        (
+            Starter(CiEngine.NONE, variant='x=a:b"\nimport os'),
+            "is not of the form my_sam=package.module:OBJECT",
+        ),
     ],
 )
 def test_answers_that_cannot_be_are_refused(answers: Starter, said: str) -> None:

@@ -236,14 +236,17 @@ def last_words(*events: object, check: str = A) -> tuple[str, str]:
     return result.outcome.value, result.reason
 
 
-TWICE = "it was reported twice, so that one of the reports is not pytest's: another check wrote it"
+TWICE = "it was reported twice, so one of the reports is not pytest's: another check wrote it"
 
 
 @pytest.mark.parametrize(
     ("events", "expected"),
     [
-        ([started(A), started(B)], ("crashed", "the guest went on without reporting its end")),
-        ([started(A), finished(A, "splendid")], ("failed", "what the guest reported of it is not a result")),
+        ([started(A), started(B)], ("crashed", "the guest continued without reporting its end")),
+        (
+            [started(A), finished(A, "splendid")],
+            ("failed", "what the guest reported about it is not a result"),
+        ),
         (
             [started(A), finished(B), finished(A)],
             ("failed", "it reported the end of another check, test_a.py::test_b"),

@@ -137,7 +137,7 @@ def test_a_crash_says_more_than_a_time_limit_and_that_more_than_a_failure(
 
 
 def test_a_cell_that_was_stopped_timed_out_where_nothing_failed_before() -> None:
-    reason = "stopped by --stop-after: 1 of 3 checks ran; --resume goes on"
+    reason = "stopped by --stop-after: 1 of 3 checks ran; --resume continues"
     told = said(PASSED, NOT_RUN, NOT_RUN, last=attempt(None), stopped=True)
     assert told == (CellOutcome.TIMED_OUT, reason)
     assert said(PASSED, NOT_RUN, FAILED, last=attempt(None), stopped=True)[0] is CellOutcome.FAILED
@@ -166,18 +166,18 @@ def test_a_cell_that_was_stopped_behind_its_last_check_is_as_its_checks_are() ->
         (
             (PASSED,),
             attempt(0, Ended(None, "SIGABRT")),
-            (CellOutcome.CRASHED, "the interpreter died behind the last check: SIGABRT: last words"),
+            (CellOutcome.CRASHED, "the interpreter died after the last check: SIGABRT: last words"),
         ),
         ((), attempt(5), (CellOutcome.FAILED, "no check ran (pytest status 5): last words")),
         (
             (PASSED,),
             attempt(1),
-            (CellOutcome.FAILED, "pytest says that checks failed, and none was reported: last words"),
+            (CellOutcome.FAILED, "pytest reports that checks failed, but none was recorded: last words"),
         ),
         (
             (replace(PASSED, variant=None), replace(PASSED, outcome=CheckOutcome.SKIPPED)),
             attempt(0),
-            (CellOutcome.FAILED, "no check ran SAM itself: 2 checks of its surroundings held"),
+            (CellOutcome.FAILED, "no check ran SAM itself: 2 checks of its environment held"),
         ),
     ],
 )

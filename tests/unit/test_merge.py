@@ -274,7 +274,7 @@ def section(store: Path) -> list[str]:
 
 def test_the_table_says_what_every_shard_left_out(tmp_path: Path) -> None:
     """Each once, with all its reasons, but nothing that another shard ran; in any order."""
-    spare = [LeftOut(OTHER.id, "spare, and this is a part"), LeftOut(NEW.id, "driver 535 is too old")]
+    spare = [LeftOut(OTHER.id, "spare cells do not run in shards"), LeftOut(NEW.id, "driver 535 is too old")]
     one = noting(shard(tmp_path / "shard-1", RESULT), OLD, NEW, spare[0])
     two = noting(shard(tmp_path / "shard-2", replace(RESULT, cell=OTHER)), *spare[1:], OLD)
     three = shard(tmp_path / "shard-3", replace(RESULT, cell=replace(OTHER, id="torch2.16.0-cu132-py3.13")))

@@ -316,7 +316,7 @@ def test_a_damaged_index_is_made_anew(store: Path, settle: Settle) -> None:
         path.write_bytes(b"PAR1 torn")
     done = query(store, "SELECT count(*) AS n FROM cells", "--json")
     assert json.loads(done.stdout) == [{"n": 3}]
-    assert "the index is damaged and made anew" in done.stderr
+    assert "the index is damaged; rebuilding it" in done.stderr
     for path in index.folder_of(store).glob("*.parquet"):
         path.write_bytes(b"PAR1 torn")
     results.store(store, replace(PASSED, tier="full"), "x")  # so that what is torn has to be made anew

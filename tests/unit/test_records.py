@@ -232,10 +232,10 @@ def test_a_suite_that_stops_between_two_checks_was_stopped_by_the_first_of_them(
     assert first == replace(
         ONE,
         outcome=CheckOutcome.CRASHED,
-        reason="the suite ended behind it, before all checks had run: exit status 3",
+        reason="the suite ended after it, before all checks had run: exit status 3",
         details="last words",
     )
-    assert second == replace(TWO, reason="the suite stopped before: exit status 3")
+    assert second == replace(TWO, reason="the suite stopped before it: exit status 3")
 
 
 def test_a_check_that_was_not_run_says_how_the_last_start_ended() -> None:
@@ -245,7 +245,7 @@ def test_a_check_that_was_not_run_says_how_the_last_start_ended() -> None:
         "the run was interrupted"
     ]
     assert [each.reason for each in records.verdicts([attempt(journal, None), first], LIMIT)] == [
-        "the suite stopped before: exit status 3"
+        "the suite stopped before it: exit status 3"
     ]
 
 

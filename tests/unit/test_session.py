@@ -45,6 +45,7 @@ class Nowhere:
     """An environment without a cell in it."""
 
     kind = "venv"
+    installs = True
 
     def storage(self) -> Path:
         return Path("/")

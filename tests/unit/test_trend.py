@@ -106,4 +106,4 @@ def test_nothing_changed_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     rows = [measured(day, 0.9) for day in range(1, 5)]
     monkeypatch.setattr(git_history, "versions", lambda store, commits: rows)
     said = CliRunner().invoke(history_command, ["--changed"]).output
-    assert said == "none of 1 numbers changed its level\n"
+    assert said == "none of 1 numbers changed level\n"

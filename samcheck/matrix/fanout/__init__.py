@@ -1,6 +1,6 @@
-"""A plan in the words of a CI engine: a job for each shard, and one that joins their results.
+"""A plan as a CI engine's pipeline: one job per shard, and one that merges their results.
 
-Every job runs the command that README gives people, so that what fails in CI can be run at a desk.
+Every job runs the command that the README gives, so that a failure in CI can be reproduced locally.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from samcheck.matrix.fanout.pipeline import Job, Pipeline, jobs
 
 __all__ = ["FORMATS", "Job", "Pipeline", "jobs"]
 
-#: Name of a CI engine to what writes a pipeline for it.
+#: CI engine → function that renders a pipeline for it.
 FORMATS: dict[str, Callable[[Pipeline], str]] = {
     "github": github.render,
     "gitlab": gitlab.render,

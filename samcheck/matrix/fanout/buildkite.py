@@ -1,4 +1,4 @@
-"""Buildkite: steps for `buildkite-agent pipeline upload`, as in what `samcheck init` writes."""
+"""Buildkite: steps for `buildkite-agent pipeline upload`, which the pipeline of `samcheck init` calls."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ DOWNLOAD = f"buildkite-agent artifact download '{FOLDERS}/**/*' ."
 
 
 def render(pipeline: Pipeline) -> str:
-    """The steps as YAML: one for each shard, a wait, and the merge.
+    """Render the steps as YAML: one per shard, a wait, and the merge.
 
     Raises:
-        BadInput: more jobs than Buildkite takes, or a path or an option that Buildkite would change.
+        BadInput: more jobs than Buildkite accepts, or a path or an option that Buildkite would change.
     """
     if len(pipeline.jobs) > MAXIMUM_JOBS:
         raise BadInput(
-            f"{pipeline.matrix}: {len(pipeline.jobs)} jobs, Buildkite takes {MAXIMUM_JOBS} at once: "
+            f"{pipeline.matrix}: {len(pipeline.jobs)} jobs, Buildkite accepts at most {MAXIMUM_JOBS}: "
             f"give --shards {MAXIMUM_JOBS} or less"
         )
-    # The upload replaces variables in the text, before and so regardless of any shell's quotes.
+    # The upload expands variables in the text, before any shell and so even inside quotes.
     for word in (pipeline.matrix, *pipeline.options):
         if "$" in word:
             raise BadInput(f"{word!r}: Buildkite would replace what follows the '$': use a name without it")

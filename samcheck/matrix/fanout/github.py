@@ -13,18 +13,18 @@ MAXIMUM_JOBS = 256
 
 
 def render(pipeline: Pipeline) -> str:
-    """One line of JSON.
+    """Render one line of JSON.
 
-    In an entry, `arguments` stands behind the ``--`` of the job's command, quoted for a shell; `folder` gets
+    In an entry, `arguments` follows the ``--`` of the job's command, quoted for a shell; `folder` receives
     its results, and names its artifact; `runner` has the labels for ``runs-on``; `limit` is for
     ``timeout-minutes``. `shard`, `cells` and the estimated `minutes` are for people.
 
     Raises:
-        BadInput: more jobs than GitHub takes.
+        BadInput: more jobs than GitHub accepts.
     """
     if len(pipeline.jobs) > MAXIMUM_JOBS:
         raise BadInput(
-            f"{pipeline.matrix}: {len(pipeline.jobs)} jobs, GitHub takes {MAXIMUM_JOBS} at once: "
+            f"{pipeline.matrix}: {len(pipeline.jobs)} jobs, GitHub accepts at most {MAXIMUM_JOBS}: "
             f"give --shards {MAXIMUM_JOBS} or less"
         )
     return json.dumps({"include": [_entry(pipeline, job) for job in pipeline.jobs]})

@@ -1,4 +1,4 @@
-"""GitLab CI: a child pipeline, which the job that `samcheck init` writes triggers."""
+"""GitLab CI: a child pipeline, triggered by the job that `samcheck init` writes."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ from typing import Any
 
 from samcheck.matrix.fanout.pipeline import MERGE, MERGE_MINUTES, MERGED, Job, Pipeline, command, to_yaml
 
-#: GitLab refuses longer `needs`, unless an administrator allowed more (`ci_needs_size_limit`).
+#: GitLab refuses longer `needs`, unless an administrator raised the limit (`ci_needs_size_limit`).
 MAXIMUM_NEEDS = 50
 
 
 def render(pipeline: Pipeline) -> str:
-    """The child pipeline as YAML: a job for each shard, and ``merge`` after all of them."""
+    """Render the child pipeline as YAML: one job per shard, and ``merge`` after all of them."""
     document: dict[str, Any] = {
-        # Else there is no job in it where the parent runs for a merge request.
+        # Otherwise it has no jobs if the parent runs for a merge request.
         "workflow": {"rules": [{"when": "always"}]},
         "stages": ["check", "merge"],
-        # For runners that use images; those that do not take their own Python.
+        # For runners that use images; others use their own Python.
         "default": {"image": "python:3.12"},
     }
     for job in pipeline.jobs:

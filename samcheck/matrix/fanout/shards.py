@@ -1,7 +1,7 @@
 """Cells → shards of about equal cost (pure).
 
-Every job of a fan-out splits for itself and takes its own part, so the answer depends on nothing but the
-ids and their costs: not on the order in which they come, and not on the machine.
+Every job of a fan-out computes the split and takes its own part, so the answer depends only on the ids and
+their costs: not on their order, and not on the machine.
 """
 
 from __future__ import annotations
@@ -13,15 +13,15 @@ from collections.abc import Mapping
 
 from samcheck.errors import BadInput
 
-#: Not `\d`, which takes the digits of every script; no leading zeros, so that a shard has one name.
+#: Not `\d`, which matches the digits of every script; no leading zeros, so that a shard has one name.
 _FORM = re.compile(r"([1-9][0-9]{0,5})/([1-9][0-9]{0,5})")
 
 
 def parse(text: str) -> tuple[int, int]:
-    """``"i/n"`` as its two numbers: the `i`-th of `n` shards, counted from 1.
+    """Parse ``"i/n"`` into its two numbers: the `i`-th of `n` shards, counted from 1.
 
     Raises:
-        BadInput: another form, or an `i` above `n`.
+        BadInput: another form, or `i` is above `n`.
     """
     match = _FORM.fullmatch(text)
     if match is None:
@@ -35,14 +35,14 @@ def parse(text: str) -> tuple[int, int]:
 
 
 def split(costs: Mapping[str, float], count: int) -> tuple[tuple[str, ...], ...]:
-    """The ids in `costs` as at most `count` shards, none of them empty, each id in exactly one.
+    """Split the ids in `costs` into at most `count` shards, none of them empty, each id in exactly one.
 
-    Longest first, each to the shard with the least so far: the heaviest shard then costs at most a third
-    more than in the best split there is. Where there are fewer ids than shards, there are fewer shards.
+    Longest first, each to the least loaded shard: the heaviest shard then costs at most a third more than
+    in an optimal split. With fewer ids than shards, there are fewer shards.
 
     Args:
-        costs: what each id costs, in any one unit; finite and not negative.
-        count: how many shards are asked for; at least 1.
+        costs: cost of each id, all in one unit; finite and not negative.
+        count: number of shards; at least 1.
 
     Raises:
         ValueError: a cost or the count is out of its range.
@@ -53,7 +53,7 @@ def split(costs: Mapping[str, float], count: int) -> tuple[tuple[str, ...], ...]
         if not math.isfinite(cost) or cost < 0:
             raise ValueError(f"{id} costs {cost}: finite and not negative")
     shards: list[list[str]] = [[] for _ in range(min(count, len(costs)))]
-    # The number of ids comes before the shard's own number: cells that cost nothing spread too.
+    # The number of ids comes before the shard's index, so that cells of zero cost are spread too.
     loads = [(0.0, 0, index) for index in range(len(shards))]
     for id, cost in sorted(costs.items(), key=lambda pair: (-pair[1], pair[0])):
         load, size, index = heapq.heappop(loads)
@@ -63,7 +63,7 @@ def split(costs: Mapping[str, float], count: int) -> tuple[tuple[str, ...], ...]
 
 
 def pick(costs: Mapping[str, float], shard: str) -> tuple[str, ...]:
-    """The ids of one shard, given as ``"i/n"``; none where there are fewer than `i` cells.
+    """Return the ids of one shard, given as ``"i/n"``; none if there are fewer than `i` cells.
 
     Raises:
         BadInput: `shard` is not of that form.

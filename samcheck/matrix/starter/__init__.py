@@ -1,6 +1,6 @@
-"""The files with which a repository begins to use samcheck: matrix, noxfile, workflow for its CI (pure).
+"""The files that a repository needs to use samcheck: matrix, noxfile, CI workflow (pure).
 
-`examples/` holds what this makes of the defaults, for each engine.
+`examples/` holds the output with default options, for each engine.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ from samcheck.matrix.fanout.pipeline import BOOTSTRAP, FOLDERS
 from samcheck.suggestions import similar
 
 MATRIX = "samcheck.toml"
-#: Releases that a new matrix has where none are named: the newest, and some before it.
+#: Number of releases in a new matrix if none are named: the newest ones.
 NEWEST = 3
-#: One label of a runner, agent or queue, in each engine's alphabet.
+#: A label of a runner, agent or queue, in characters that every engine allows.
 _LABEL = re.compile(r"[A-Za-z0-9][\w.-]{0,99}")
 #: An entry point, ``package.module:OBJECT``.
 _VARIANT = re.compile(r"(?P<name>[A-Za-z_]\w*)=(?P<object>[A-Za-z_][\w.]*:[A-Za-z_][\w.]*)")
 
 
 class CiEngine(StrEnum):
-    """Whose workflow is written."""
+    """The CI engine to write a workflow for."""
 
     GITHUB = "github"
     GITLAB = "gitlab"
@@ -38,7 +38,7 @@ class CiEngine(StrEnum):
 
     @property
     def workflow(self) -> str:
-        """Where the engine looks for it; empty without one."""
+        """The path where the engine expects its workflow; empty for none."""
         return _WORKFLOWS[self]
 
 
@@ -52,10 +52,10 @@ _WORKFLOWS: Mapping[CiEngine, str] = {
 
 @dataclass(frozen=True)
 class Starter:
-    """What is asked before the files are written.
+    """The choices behind the files.
 
     Attributes:
-        gpu_labels: of the runners that have a GPU.
+        gpu_labels: labels of the runners that have a GPU.
         torch: releases of PyTorch; empty for the newest ones.
         variant: ``my_sam=package.module:OBJECT``, the user's own variant; empty for none.
     """
@@ -67,15 +67,15 @@ class Starter:
 
 
 def files(starter: Starter, facts: Facts) -> dict[str, str]:
-    """The files' contents by their paths in the repository.
+    """Return the files' contents by their paths in the repository.
 
     Raises:
-        BadInput: an answer cannot be right.
+        BadInput: a choice is invalid.
     """
     _require_labels(starter.gpu_labels)
     variant = _VARIANT.fullmatch(starter.variant)
     if starter.variant and variant is None:
-        raise BadInput(f"--variant: {starter.variant!r} is not like my_sam=package.module:OBJECT")
+        raise BadInput(f"--variant: {starter.variant!r} is not of the form my_sam=package.module:OBJECT")
     values = {
         "samcheck": __version__,
         "matrix": MATRIX,
@@ -89,14 +89,14 @@ def files(starter: Starter, facts: Facts) -> dict[str, str]:
     templates = {MATRIX: "matrix.toml", "noxfile.py": "noxfile.py"}
     if starter.engine is not CiEngine.NONE:
         templates[starter.engine.workflow] = f"{starter.engine}.yml"
-    # The contents are no HTML, and every value that is the user's own was looked at above.
+    # The contents are not HTML, and every value from the user was validated above.
     environment = Environment(  # noqa: S701
         loader=PackageLoader("samcheck.matrix.starter"),
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
-        # GitHub's own expressions are ${{ … }}.
+        # GitHub uses ${{ … }} for its own expressions.
         variable_start_string="<<",
         variable_end_string=">>",
     )
@@ -106,28 +106,30 @@ def files(starter: Starter, facts: Facts) -> dict[str, str]:
 def _require_labels(labels: Sequence[str]) -> None:
     for label in labels:
         if not _LABEL.fullmatch(label):
-            raise BadInput(f"--gpu-label: {label!r} is not a runner's label: letters, digits, '.', '_', '-'")
+            raise BadInput(
+                f"--gpu-label: {label!r} is not a runner label: use letters, digits, '.', '_', '-'"
+            )
 
 
 def _cells(torch: Sequence[str], facts: Facts) -> Iterator[tuple[str, str]]:
-    """PyTorch and the newest Python that has a wheel of it."""
+    """Yield each PyTorch with the newest Python that has a wheel of it."""
     known = {release.version: release for release in facts.releases}
     newest = sorted(known, key=Version, reverse=True)
     for version in torch or _newest_minors(newest):
         if version not in known:
             near = similar(version, known)
-            hint = f"; like it are {', '.join(near)}" if near else ""
+            hint = f"; similar: {', '.join(near)}" if near else ""
             raise BadInput(f"--torch: {version!r} is not a release of PyTorch that samcheck knows{hint}")
         yield version, _python(known[version], facts)
 
 
 def _python(release: Release, facts: Facts) -> str:
-    """The newest Python that has a wheel of it, and of most of what the suite needs beside it."""
+    """Return the newest Python that has wheels of it and of most other packages that the suite needs."""
     return max(release.pythons, key=lambda python: (len(facts.pin("export", python)), Version(python)))
 
 
 def _newest_minors(newest: Sequence[str]) -> list[str]:
-    """The newest patch release of each of the newest minor ones."""
+    """Return the newest patch release of each of the newest minor releases."""
     minors: dict[tuple[int, int], str] = {}
     for version in newest:
         minors.setdefault((Version(version).major, Version(version).minor), version)
