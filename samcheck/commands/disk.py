@@ -37,7 +37,7 @@ def disk_command(as_json: bool) -> None:
 @click.option(
     "--older-than",
     metavar="AGE",
-    help="Only what was not used for this long, e.g. 12h or 14d; without other options, of everything.",
+    help="Only items unused for this long, e.g. 12h or 14d; without other options, of every kind.",
 )
 @click.option(
     "--keep-under",

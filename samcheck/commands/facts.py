@@ -189,7 +189,7 @@ def _refresh(write: bool, as_json: bool) -> None:
     for note in proposal.notes:
         click.echo(f"note: {note}", err=True)
     if not proposal.changes:
-        click.echo("the facts are up to date with the package index", err=True)
+        click.echo("the facts lack nothing that the package index has", err=True)
     elif write:
         click.echo(f"changed: {', '.join(str(change.path) for change in proposal.changes)}", err=True)
     else:

@@ -39,7 +39,7 @@ NAME = 200
 class Terminal(Console):
     """A console that neutralizes control characters in text: guest output cannot move the cursor, say.
 
-    rich itself does so in separate control segments.
+    rich moves it in separate control segments.
     """
 
     def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
