@@ -107,7 +107,7 @@ def _run(plan: Plan, options: RunOptions) -> None:
 
 @contextmanager
 def _environment(plan: Plan, options: RunOptions) -> Iterator[tuple[Plan, Chosen]]:
-    """The plan, and the environments of its cells; for ``here``, its only cell is the interpreter at hand."""
+    """Yield the plan and the environment of its cells; for ``here``, its only cell is the interpreter's."""
     if options.environment != "here":
         yield plan, choice.choose_environment(options.environment)
         return

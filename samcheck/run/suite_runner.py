@@ -201,7 +201,7 @@ class Guest:
         return time.monotonic() - self._intake.advanced < patience
 
     def _give_first_verdict(self, journal: Journal) -> None:
-        """Say once what the checks that run first have shown, as soon as another one has ended."""
+        """Report once, as soon as another check has ended, what the checks that run first have shown."""
         finished = list(journal.finished.values())
         if self._first_verdict_given or self._settled or all(is_first(check) for check in finished):
             return
