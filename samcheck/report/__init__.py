@@ -77,10 +77,16 @@ def documents(store: Path) -> dict[str, str]:
     left_out, torn = noted(store / LEFT_OUT)
     known = facts.load()
     return {
-        TABLE: markdown.document(rows, [*map(str, unreadable), *torn], left_out, known),
+        TABLE: markdown.document(rows, [*map(str, unreadable), *torn], left_out, known, _defects_page(store)),
         RECIPES: recipes_table.document(recipes, known),
         MEMORY: memory_table.document(peaks),
     }
+
+
+def _defects_page(store: Path) -> str:
+    """Where the table finds the page of known defects, which only the checkout has beside its results."""
+    page = Path("..", "docs", "reference", "defects.md")
+    return page.as_posix() if (store / page).is_file() else ""
 
 
 def stale(store: Path) -> list[str]:

@@ -69,6 +69,7 @@ class Kind(NamedTuple):
     group: str
     variant: str | None
     precision: str | None
+    backend: str | None
     outcome: CheckOutcome
     defect: str | None
     reason: str
@@ -122,6 +123,11 @@ def by_precision(check: CheckResult | Kind) -> Column | None:
     if check.variant is None or check.precision is None:
         return None
     return _column("", check.variant, check.precision)
+
+
+def by_backend(check: CheckResult | Kind) -> Column | None:
+    """Of what runs SAM in place of plain PyTorch."""
+    return _column(check.backend, "", "") if check.backend and check.backend != "eager" else None
 
 
 #: Thousands of checks have some dozens of columns.

@@ -13,10 +13,10 @@ class Mark(StrEnum):
     """The sign of a field."""
 
     FAILS = "✗"  # a check failed, crashed or timed out
-    UNTRIED = "–"  # no check ran, or some never started
-    CANNOT_RUN = "○"  # every check was skipped
     DIFFERS = "≈"  # a known defect of SAM or PyTorch shows here, and not in every environment
     WORKS = "✓"  # checks passed, and none failed
+    CANNOT_RUN = "○"  # every check was skipped
+    UNTRIED = "–"  # no check ran, or some never started
 
     @property
     def word(self) -> str:
@@ -30,6 +30,11 @@ _WORDS = {
     Mark.DIFFERS: "differs",
     Mark.WORKS: "works",
 }
+
+
+def combined(marks: Collection[Mark]) -> Mark:
+    """The sign of several runs of the same: what one has tried counts, and of that the worst."""
+    return next((sign for sign in Mark if sign in marks), Mark.UNTRIED)
 
 
 def mark(field: Field | None, everywhere: Collection[str] | None = None) -> Mark:

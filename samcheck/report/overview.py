@@ -1,17 +1,15 @@
-"""What a reader wants to know first of all machines: how much passed there, with what, how old that is."""
+"""What a reader wants to know first of all machines: how much works there, with what, how old that is."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
 
-from samcheck.guest.outcomes import CellOutcome
-from samcheck.report.escaping import escape, grid, row_name
+from samcheck.report.environment_rows import age_of, columns_of, environment_rows, untried_share
+from samcheck.report.escaping import escape, grid
 from samcheck.report.table_rows import TableRow
 
-HEADS = ("machine", "driver", "passed", "PyTorch", "newest answer", "did not pass")
-#: Environments that are named for one machine; all of them have a row below.
-NAMED = 3
+HEADS = ("machine", "driver", "environments that work", "PyTorch", "results of", "never tried")
 #: What folders that samcheck made are called.
 _PLAIN = re.compile(r"[a-z0-9.-]+")
 
@@ -20,24 +18,34 @@ def lines(machines: Sequence[tuple[str, str, Sequence[TableRow]]]) -> list[str]:
     """A table with a row for each machine, whose results stand in the order of their versions."""
     if not machines:
         return []
-    return [*grid(HEADS, [_machine(*machine) for machine in machines]), ""]
+    return [*grid(HEADS, [_machine(*machine) for machine in machines]), "", _gpus(machines), ""]
 
 
 def _machine(device: str, driver: str, rows: Sequence[TableRow]) -> list[str]:
-    whole = [row for row in rows if not row.result.groups]  # some groups that hold are no answer for all
-    good = [row for row in whole if row.result.outcome is CellOutcome.PASSED]
-    bad = [row for row in rows if row.result.outcome is not CellOutcome.PASSED]
-    named = [f"✗ {row_name(row.result)}: {row.result.outcome}" for row in bad[:NAMED]]
-    more = [f"and {len(bad) - NAMED} more"] if len(bad) > NAMED else []
-    torches = list(dict.fromkeys(row.result.cell.torch for row in good))
+    environments = environment_rows(rows)
+    whole = [environment for environment in environments if environment.is_whole]
+    good = [environment for environment in whole if environment.works]
+    torches = list(dict.fromkeys(environment.latest.cell.torch for environment in good))
+    sign = "✓ " if good and len(good) == len(whole) else ""
     return [
         _link(device, driver),
         escape(driver),
-        f"{'' if bad else '✓ '}{len(good)} of {len(whole)} environments",
-        escape(" to ".join(dict.fromkeys((torches[0], torches[-1])))) if torches else "none",
-        escape(max(row.result.finished for row in rows)[:10]),
-        "<br>".join([*named, *more]) or "–",
+        f"{sign}{len(good)} of {len(whole)}" if whole else "none was run whole",
+        escape(" to ".join(dict.fromkeys((torches[0], torches[-1])))) if torches else "–",
+        escape(age_of(environments)),
+        f"{100 * untried_share(environments, columns_of(environments)):.0f} % of fields",
     ]
+
+
+def _gpus(machines: Sequence[tuple[str, str, Sequence[TableRow]]]) -> str:
+    """What was measured on a GPU."""
+    gpus = {
+        row.result.observed.gpu or device
+        for device, _, rows in machines
+        for row in rows
+        if row.result.observed and row.result.observed.device == "cuda"
+    }
+    return f"Measured on a GPU: {escape(', '.join(sorted(gpus))) if gpus else 'nothing so far'}."
 
 
 def _link(device: str, driver: str) -> str:

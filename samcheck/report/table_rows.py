@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import lru_cache
 from itertools import groupby
 from typing import TypeVar
 
@@ -15,13 +15,13 @@ from samcheck import codec
 from samcheck.facts import version_of
 from samcheck.guest.outcomes import CheckOutcome
 from samcheck.guest.record import CellResult, CheckResult
-from samcheck.report.fields import Column, Field, by_group, by_precision, of_kinds, tally
+from samcheck.report import check_codes
+from samcheck.report.fields import Column, Field, by_backend, by_group, by_precision, of_kinds, tally
+from samcheck.report.root_causes import RootCause, root_causes
 from samcheck.storage.results import Stored
 
-#: The times that have a table: of these functions of the suite, one for each variant and precision.
-TIMED = ("encoder", "decoder", "end_to_end")
-#: Variant, precision, and which of `TIMED`.
-Timing = tuple[str, str, str]
+#: The group of checks that say whether the masks are right.
+ANSWERS = "correctness"
 
 
 @dataclass(frozen=True)
@@ -47,15 +47,22 @@ class TableRow(ResultEntry):
     """What the main table says of one result.
 
     Attributes:
-        groups, precisions: the fields of all checks.
+        groups, precisions, backends: the fields of all checks.
         counts: how many checks had which outcome.
-        timed: median milliseconds.
+        answered: the variants and precisions that checks of correctness are about, and whether one held.
+        encoded: the outcome of each check, see `check_codes`.
+        known: of each check that met a known defect, its position and the defect's id.
+        causes: why checks failed.
     """
 
     groups: Mapping[Column, Field]
     precisions: Mapping[Column, Field]
+    backends: Mapping[Column, Field]
     counts: Mapping[CheckOutcome, int]
-    timed: Mapping[Timing, float]
+    answered: Mapping[Column, bool]
+    encoded: bytes
+    known: tuple[tuple[int, str], ...]
+    causes: tuple[RootCause, ...]
 
 
 H = TypeVar("H", bound=ResultEntry)
@@ -70,6 +77,7 @@ def without_checks(result: CellResult) -> CellResult:
 def row(stored: Stored) -> TableRow:
     """A result as a row."""
     kinds = tally(stored.result.checks)
+    correctness = {kind: times for kind, times in kinds.items() if kind.group == ANSWERS}
     counts: Counter[CheckOutcome] = Counter()
     for kind, times in kinds.items():
         counts[kind.outcome] += times
@@ -79,26 +87,36 @@ def row(stored: Stored) -> TableRow:
         without_checks(stored.result),
         of_kinds(kinds, by_group),
         of_kinds(kinds, by_precision),
+        of_kinds(tally(filter(_is_of_backend, stored.result.checks)), by_backend),
         counts,
-        _timed(stored.result.checks),
+        {column: field.held > 0 for column, field in of_kinds(correctness, by_precision).items()},
+        *_shared(
+            check_codes.encode(stored.result.checks),
+            tuple(_known(stored.result.checks)),
+            root_causes(stored.result.checks),
+        ),
     )
 
 
-def _timed(checks: Iterable[CheckResult]) -> dict[Timing, float]:
-    times = {}
+def _is_of_backend(check: CheckResult) -> bool:
+    """Whether a check speaks for its backend: only an answer that was compared shows that one works."""
+    bad = check.outcome.is_failure or check.outcome is CheckOutcome.KNOWN
+    return bad or check.function.endswith("_matches")
+
+
+def _known(checks: Iterable[CheckResult]) -> Iterator[tuple[int, str]]:
+    """Without the claims of guides that do not hold, which have a table of their own."""
     for check in checks:
-        if check.group == "latency" and "median_ms" in check.metrics:
-            part = check.function.removeprefix("test_")
-            if part in TIMED:
-                times[_timing(check.variant or "", check.precision or "", part)] = check.metrics["median_ms"]
-    return times
+        if check.outcome is CheckOutcome.KNOWN and check.defect and check.group != "recipes":
+            yield check_codes.position(check), check.defect
 
 
-@cache
-def _timing(*key: str) -> Timing:
-    """The same one for all results."""
-    variant, precision, part = key
-    return variant, precision, part
+@lru_cache(maxsize=1000)
+def _shared(
+    encoded: bytes, known: tuple[tuple[int, str], ...], causes: tuple[RootCause, ...]
+) -> tuple[bytes, tuple[tuple[int, str], ...], tuple[RootCause, ...]]:
+    """The same objects for all results that are alike."""
+    return encoded, known, causes
 
 
 def by_machine(entries: Iterable[H]) -> Iterator[tuple[str, str, list[H]]]:

@@ -16,7 +16,6 @@ from samcheck.guest.outcomes import CellOutcome, CheckOutcome
 from samcheck.guest.record import SCHEMA_VERSION, CheckResult, EnvironmentRecord
 from samcheck.matrix import LeftOut
 from samcheck.report import fields, markdown, table_rows
-from samcheck.report.fields import SYMBOLS
 from samcheck.run import judge
 from samcheck.storage import results
 from tests.unit import made
@@ -67,11 +66,11 @@ def test_a_run_of_some_variants_does_not_replace_one_of_all(tmp_path: Path) -> N
     whole = results.store(tmp_path, RESULT, "unused")
     part = results.store(tmp_path, replace(RESULT, variants=["vit_b"]), "unused")
     assert whole != part
-    assert "(only vit_b)" in markdown.document(map(table_rows.row, results.load(tmp_path)[0]), [], [])
+    assert {path.name for path in results.result_files(tmp_path)} == {whole.name, part.name}
 
 
-def test_a_run_of_some_groups_is_a_file_and_a_row_of_its_own(tmp_path: Path) -> None:
-    """Each of its fields that was not asked for says so, and none is green."""
+def test_a_run_of_some_groups_is_a_file_of_its_own_in_the_row_of_its_environment(tmp_path: Path) -> None:
+    """What it was not asked for is not green."""
     peaks = replace(CHECKS[0], check="test_peaks.py::test_x[vit_h-fp32]", group="peaks", variant="vit_h")
     part = replace(RESULT, variants=["vit_h"], groups=["recovery", "peaks"], checks=[peaks])
     whole = results.store(tmp_path, RESULT, "unused")
@@ -80,26 +79,8 @@ def test_a_run_of_some_groups_is_a_file_and_a_row_of_its_own(tmp_path: Path) -> 
     assert results.read(whole) == RESULT
     assert results.read(path) == part
     text = markdown.document(map(table_rows.row, results.load(tmp_path)[0]), [], [])
-    heads, row = (
-        next(line for line in text.splitlines() if line.startswith(start)).split(" | ")
-        for start in ("| cell | outcome", "| `torch2.4.1-cu121-py3.11` (only vit_h; groups recovery, peaks)")
-    )
-    fields = dict(zip(heads, row, strict=True))
-    assert fields["peaks"] == "✓ passed"
-    assert fields["imports"].startswith("– not-run <sup>")
-    mark = fields["imports"].partition("<sup>")[2].partition("</sup>")[0]
-    assert f"- {mark} not-run: the run was asked for recovery, peaks only" in text
-
-
-def test_why_a_run_has_nothing_of_a_variant() -> None:
-    tiny = replace(CHECKS[0], check="test_x.py::t[tiny-fp32]", variant="tiny", precision="fp32")
-    other = replace(tiny, check="test_x.py::t[vit_h-fp32]", variant="vit_h")
-    part = replace(RESULT, variants=["vit_h"], checks=[other], tier="full")
-    few = replace(RESULT, groups=["imports"], checks=[replace(tiny, variant=None, precision=None)])
-    rows = [results.Stored("cpu", "none", result) for result in (replace(RESULT, checks=[tiny]), part, few)]
-    text = markdown.document(map(table_rows.row, rows), [], [])
-    assert "not-run: the run was asked for vit_h only" in text
-    assert "not-run: the run was asked for imports only" in text
+    (row,) = [line for line in text.splitlines() if line.startswith("| `torch")]
+    assert "vit_h" not in row
 
 
 def test_results_of_older_schemas_have_all_groups(tmp_path: Path) -> None:
@@ -207,20 +188,19 @@ def test_fields_show_the_worst_and_keep_every_reason() -> None:
 
 
 def test_checks_of_one_kind_are_counted_each() -> None:
-    """Those that differ in their names only, and what a row keeps of its times."""
+    """Those that differ in their names only."""
     many = [*(replace(CHECKS[1], check=f"test_dtype.py::test_{number}") for number in range(3)), *CHECKS[2:]]
     dtype = fields.Column("dtype", "", "")
     assert fields.fields(many, fields.by_group)[dtype].text == "≈ known 3/4"
     row = table_rows.row(results.Stored("cpu", "none", replace(RESULT, checks=many)))
     assert (row.groups[dtype].count, dict(row.counts)) == (4, {"known": 3, "passed": 2})
-    assert row.timed == {("tiny", "fp16", "encoder"): 12.34}
 
 
 def test_every_outcome_of_a_check_has_its_place_in_the_table() -> None:
     assert set(fields.SEVERITY) == set(fields.SYMBOLS) == set(CheckOutcome)
 
 
-def test_every_field_that_is_not_green_has_a_footnote() -> None:
+def test_every_environment_that_does_not_work_says_why() -> None:
     failed = replace(CHECKS[0], outcome=CheckOutcome.FAILED, reason="boom")
     broken = replace(RESULT, outcome=CellOutcome.FAILED, reason="1 of 4", checks=[failed, *CHECKS[1:]])
     unbuilt = replace(
@@ -236,15 +216,9 @@ def test_every_field_that_is_not_green_has_a_footnote() -> None:
     table = markdown.document(
         map(table_rows.row, rows), [], [LeftOut("torch1.13.1-cu117-py3.8", "left out for a test")]
     )
-    outcomes = table.partition("### Outcomes")[2].partition("### Reasons")[0]
-    lines = [line.strip("| ").split(" | ") for line in outcomes.splitlines() if line.startswith("| `torch")]
-    assert [len(line) for line in lines] == [8, 8, 2]
-    told = [field for line in lines for field in line if field[0] in SYMBOLS.values()]
-    assert len(told) == 9
-    for field in told:
-        assert "✓ passed" in field or "<sup>" in field, field
-    assert "failed: boom" in table
-    assert "build-failed: no Python" in table
+    assert "0 of 2 environments work." in table
+    assert f"- ✗ `{RESULT.cell.id}` failed: boom (1 of 4 checks)" in table
+    assert "- ✗ `torch2.0.1-cu117-py3.9` build-failed: no Python" in table
     assert "left out for a test" in table
 
 
@@ -269,7 +243,7 @@ def test_hostile_text_stays_text(text: str) -> None:
     assert "<script" not in table
     assert all(sign.isprintable() or sign == "\n" for sign in table)
     grid = [line for line in table.splitlines() if line.startswith("| `torch")]
-    heads = [line for line in table.splitlines() if line.startswith("| cell")]
+    heads = [line for line in table.splitlines() if line.startswith("| environment |")]
     for head, line in zip(heads, grid, strict=True):
         assert head.count("|") == line.count("|")
 

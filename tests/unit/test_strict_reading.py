@@ -154,7 +154,7 @@ def test_tables_and_page_take_either(tmp_path: Path) -> None:
 
 def row(stored: Stored) -> Any:
     made = table_rows.row(stored)
-    return made.groups, made.precisions, made.counts, made.timed
+    return made.groups, made.precisions, made.counts, made.known
 
 
 def page(stored: Stored) -> Any:

@@ -1,0 +1,213 @@
+"""The part of the table about one machine and driver: what works there, what not, and what decides it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Sequence
+
+from samcheck.guest.outcomes import CheckOutcome
+from samcheck.report import changes, changes_text
+from samcheck.report.changes_text import DefectNames
+from samcheck.report.environment_rows import (
+    EnvironmentRow,
+    age_of,
+    columns_of,
+    environment_rows,
+    untried_share,
+    variants_of,
+)
+from samcheck.report.escaping import escape, grid, row_name
+from samcheck.report.fields import Column
+from samcheck.report.marks import Mark
+from samcheck.report.table_rows import TableRow
+
+#: Causes that are named of an environment that does not work.
+CAUSES = 10
+#: Heads of columns in place of longer names, so that a row takes one line on GitHub.
+HEADS = {"autocast-fp16": "amp-fp16", "autocast-bf16": "amp-bf16", "int8-dynamic": "int8"}
+#: What a precision that runs somewhere has there.
+USABLE = {Mark.WORKS, Mark.DIFFERS}
+#: Such environments that are named.
+NAMED = 20
+
+
+def section(device: str, driver: str, rows: Sequence[TableRow], defects_page: str) -> Iterator[str]:
+    """The lines of the section."""
+    environments = environment_rows(rows)
+    columns = columns_of(environments)
+    defects = DefectNames(defects_page, _titles(rows))
+    found = changes.symptoms(environments, columns)
+    alike = changes.without_exception(found)
+    everywhere = frozenset(symptom.name for symptom in alike)
+    yield from (f"## {escape(device)}, driver {escape(driver)}", "")
+    yield from (_headline(environments, columns), "")
+    yield from _broken(environments)
+    yield from _precisions(environments, columns, everywhere)
+    yield from _backends(environments, everywhere)
+    names = [row_name(environment.latest) for environment in environments]
+    changed = list(changes_text.lines(changes.changes(environments, found), names, defects))
+    if changed:
+        yield from ("### What changes", "")
+        yield from ("Between the nearest versions that were tried; versions between them were not.", "")
+        yield from (*changed, "")
+    if alike:
+        yield from ("### Known defects that every environment has", "")
+        yield from (*changes_text.alike(alike, environments, defects), "")
+
+
+def between_drivers(
+    machines: Sequence[tuple[str, str, Sequence[TableRow]]], defects_page: str
+) -> Iterator[str]:
+    """What differs between the drivers that one device had."""
+    every = [row for _, _, rows in machines for row in rows]
+    environments, defects = environment_rows(every), DefectNames(defects_page, _titles(every))
+    found = changes.symptoms(environments, columns_of(environments))
+    mine = [
+        change
+        for change in changes.changes(environments, found)
+        if change.step is not None and change.step.axis == "driver"
+    ]
+    names = [row_name(environment.latest) for environment in environments]
+    lines = list(changes_text.lines(mine, names, defects))
+    yield from (f"## {escape(machines[0][0])}, between drivers", "")
+    yield from (*(lines or ["Nothing that was tried differs between these drivers."]), "")
+
+
+def _titles(rows: Iterable[TableRow]) -> dict[str, str]:
+    """What each known defect is, as the results say it."""
+    return {
+        reason.defect: reason.text
+        for row in rows
+        for field in row.groups.values()
+        for reason in field.reasons
+        if reason.defect and reason.outcome == CheckOutcome.KNOWN
+    }
+
+
+def _headline(environments: Sequence[EnvironmentRow], columns: Sequence[Column]) -> str:
+    whole = [environment for environment in environments if environment.is_whole]
+    good = sum(environment.works for environment in whole)
+    verdict = f"{good} of {len(whole)} environments work." if whole else "None was run whole."
+    age = escape(age_of(environments))
+    return f"{verdict} Results of {age}. {_untried(environments, columns)}{_machine(environments)}"
+
+
+def _untried(environments: Sequence[EnvironmentRow], columns: Sequence[Column]) -> str:
+    variants = ", ".join(map(escape, variants_of(columns)))
+    share = 100 * untried_share(environments, columns)
+    count = len({column.precision for column in columns})
+    return f"Of all fields ({variants}; each in {count} precisions), {share:.0f} % were never tried. "
+
+
+def _machine(environments: Sequence[EnvironmentRow]) -> str:
+    """What was computed on, and in which kinds of environments."""
+    seen = [environment.latest.observed for environment in environments]
+    devices = {
+        str(observed.gpu if observed.device == "cuda" else observed.cpu) for observed in seen if observed
+    }
+    kinds = {environment.latest.environment.kind for environment in environments}
+    sams = {observed.segment_anything for observed in seen if observed and observed.segment_anything}
+    package = [f"segment-anything {' and '.join(sorted(sams))}"] if sams else []
+    return f"({escape('; '.join([*sorted(devices), *package, *sorted(kinds)]))})"
+
+
+def _broken(environments: Sequence[EnvironmentRow]) -> Iterator[str]:
+    """A line for each environment that does not work, with the causes."""
+    broken = [environment for environment in environments if any(_reason(row) for row in environment.rows)]
+    for environment in broken[:NAMED]:
+        for row in environment.rows:
+            if _reason(row):
+                yield f"- ✗ {row_name(row.result)} {escape(row.result.outcome)}: {escape(_reason(row))}"
+    if len(broken) > NAMED:
+        yield f"- and {len(broken) - NAMED} more"
+    if broken:
+        yield ""
+
+
+def _reason(row: TableRow) -> str:
+    """Why a run did not pass: the causes, with how many checks failed by each; empty where it passed."""
+    if not row.causes:
+        return row.result.reason
+    total = sum(row.counts.values())
+    named = [f"{cause.text} ({cause.checks} of {total} checks)" for cause in row.causes[:CAUSES]]
+    more = [f"and {len(row.causes) - CAUSES} more causes"] if len(row.causes) > CAUSES else []
+    return "; ".join([*named, *more])
+
+
+def _precisions(
+    environments: Sequence[EnvironmentRow], columns: Sequence[Column], everywhere: Collection[str]
+) -> Iterator[str]:
+    """A row for each environment with a field for each precision; what cannot run in any is said once."""
+    variants = list(dict.fromkeys(column.variant for column in columns))
+    precisions = list(dict.fromkeys(column.precision for column in columns))
+    marks = {
+        (index, column): environment.mark(column, everywhere)
+        for index, environment in enumerate(environments)
+        for column in columns
+    }
+
+    def of(precision: str) -> list[Mark]:
+        return [mark for (_, column), mark in marks.items() if column.precision == precision]
+
+    never = [name for name in precisions if Mark.CANNOT_RUN in of(name) and not set(of(name)) & USABLE]
+    shown = [name for name in precisions if name not in never]
+    body = []
+    for index, environment in enumerate(environments):
+        mine = {column: marks[index, column] for column in columns}
+        tried = [
+            name
+            for name in variants
+            if any(mark is not Mark.UNTRIED for column, mark in mine.items() if column.variant == name)
+        ]
+        fields = [
+            _field({column.variant: mark for column, mark in mine.items() if column.precision == precision})
+            for precision in shown
+        ]
+        body.append([row_name(environment.latest), *fields, escape(", ".join(tried)) or "–"])
+    heads = ["environment", *(escape(HEADS.get(name, name)) for name in shown), "variants"]
+    yield from (*grid(heads, body), "")
+    if never:
+        yield from (f"No environment here can run {', '.join(map(escape, never))}.", "")
+
+
+def _field(marks: dict[str, Mark]) -> str:
+    """One sign where all variants that were tried have the same, else a sign for each group of variants."""
+    tried = {variant: mark for variant, mark in marks.items() if mark is not Mark.UNTRIED}
+    signs = [sign for sign in Mark if sign in tried.values()]
+    if len(signs) <= 1:
+        return _text(signs[0]) if signs else Mark.UNTRIED
+    return ", ".join(
+        f"{sign} {escape(' '.join(name for name, mark in tried.items() if mark is sign))}" for sign in signs
+    )
+
+
+def _text(sign: Mark) -> str:
+    return str(sign) if sign in (Mark.WORKS, Mark.UNTRIED) else f"{sign} {sign.word}"
+
+
+def _backends(environments: Sequence[EnvironmentRow], everywhere: Collection[str]) -> Iterator[str]:
+    """A table of the backends that are not alike where SAM works, and a sentence of the others."""
+    columns = sorted(
+        {column for environment in environments for row in environment.rows for column in row.backends}
+    )
+    marks = {
+        column: [environment.mark_of_backend(column, everywhere) for environment in environments]
+        for column in columns
+    }
+    alike, apart = {}, []
+    for column, of in marks.items():
+        signs = {sign for environment, sign in zip(environments, of, strict=True) if environment.works} - {
+            Mark.UNTRIED
+        }
+        if len(signs) == 1:
+            alike[column] = signs.pop()
+        elif signs:
+            apart.append(column)
+    if apart:
+        body = [
+            [row_name(environment.latest), *(_text(marks[column][index]) for column in apart)]
+            for index, environment in enumerate(environments)
+        ]
+        yield from (*grid(["environment", *(escape(column.group) for column in apart)], body), "")
+    if alike:
+        said = "; ".join(f"{escape(column.group)} {sign.word}" for column, sign in alike.items())
+        yield from (f"In every environment that works: {said}.", "")

@@ -1,0 +1,37 @@
+"""Failed checks of one result → the few causes behind them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from samcheck.guest.record import CheckResult
+from samcheck.report.fields import UNRECORDED
+
+#: What pytest's plugin puts behind the reason of a check whose fixture failed.
+_IN_SETUP = " (in setup)"
+
+
+class RootCause(NamedTuple):
+    """A cause, and how many checks failed by it."""
+
+    text: str
+    checks: int
+
+
+def root_causes(checks: Sequence[CheckResult]) -> tuple[RootCause, ...]:
+    """The causes, that of the most checks first.
+
+    Where a check of the imports fails, it is the cause of every other failure: what cannot be imported, or
+    does not compute at all, explains everything behind it.
+    """
+    failed = [check for check in checks if check.outcome.is_failure]
+    imports = [check for check in failed if check.group == "imports"]
+    if imports:
+        return (RootCause("; ".join(dict.fromkeys(map(_reason, imports))), len(failed)),)
+    return tuple(RootCause(text, times) for text, times in Counter(map(_reason, failed)).most_common())
+
+
+def _reason(check: CheckResult) -> str:
+    return (check.reason or UNRECORDED).removesuffix(_IN_SETUP)
