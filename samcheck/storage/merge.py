@@ -112,7 +112,7 @@ def merge(folders: Sequence[Path], into: Path) -> Merged:
 
 
 def _left_out(folders: Sequence[Path], ran: Collection[str]) -> tuple[tuple[LeftOut, ...] | None, list[str]]:
-    """Return the cells left out by all runs of the folders, and a sentence for each unreadable list.
+    """Return the cells that runs of the folders left out and none `ran`, and problems with these lists.
 
     Parts of one plan all leave out the same cells; different machines may give several reasons.
     """

@@ -105,7 +105,7 @@ def count(runs: Sequence[NoiseRun]) -> int:
 
 
 def unlike(results: Sequence[CellResult]) -> Iterator[str]:
-    """Yield what differs between a cell's supposed A/A runs; samcheck's own version may."""
+    """Yield what differs between a cell's supposed A/A runs, ignoring samcheck's own version."""
     first_results: dict[str, CellResult] = {}
     for result in results:
         base = first_results.setdefault(result.cell.id, result)

@@ -84,7 +84,7 @@ def size(groups: Sequence[Sequence[float]]) -> float:
 
 
 def moderated(variances: Sequence[Variance]) -> list[Variance]:
-    """Shrink each variance towards a common one; more so the less it rests on, the more alike they are."""
+    """Shrink each variance towards a common one, more so with fewer degrees or more similar variances."""
     usable = [variance for variance in variances if variance.degrees > 0 and variance.value > 0]
     if len(usable) < 3:
         return list(variances)

@@ -1,4 +1,4 @@
-"""Turn server: lets two guests compute in turns, over FIFOs (`samcheck.guest.benchmark.turns`)."""
+"""The turn server: lets two guests compute in turns, over FIFOs (`samcheck.guest.benchmark.turns`)."""
 
 from __future__ import annotations
 
