@@ -180,7 +180,7 @@ def _ended(command: list[str], environment: dict[str, str], log: Path) -> tuple[
 
 
 def _version(python: str, package: str, said: str | None) -> str:
-    """Validate a package version that an interpreter reports, since it becomes part of names; empty if none.
+    """Return a reported package version, validated since it becomes part of names; empty if there is none.
 
     Raises:
         EnvironmentUnavailable: it is not a version.

@@ -101,12 +101,12 @@ def collect(spec: BundleSpec, folder: Path) -> list[str]:
 
 
 def unpack(spec: BundleSpec, requirements: Sequence[str], folder: Path) -> list[str]:
-    """Put what is missing of `requirements` into `folder`, each in a folder of its own.
+    """Unpack the missing ones of `requirements` into `folder`, each into its own folder.
 
     Returns ``name==version`` of each.
 
     Raises:
-        BuildFailed: a package cannot be had.
+        BuildFailed: a package is not available.
     """
     pins = missing(resolved(spec, requirements), spec.has)
     for pin in pins:
