@@ -61,4 +61,4 @@ def test_what_is_asked_wrongly_is_explained(arguments: tuple[str, ...], said: st
 def test_folder_without_results_is_said(tmp_path: Path) -> None:
     done = command("--against", str(tmp_path))
     assert isinstance(done.exception, BadInput)
-    assert "has no results" in str(done.exception)
+    assert "holds no results" in str(done.exception)
