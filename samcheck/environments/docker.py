@@ -71,13 +71,7 @@ def connect() -> Any:
         return client
     except (DockerException, requests.exceptions.RequestException) as error:
         raise _no_engine(str(error)) from None
-    except (
-        BadInput,
-        ValueError,
-        TypeError,
-        AttributeError,
-        RecursionError,
-    ) as error:  # the client validates neither
+    except (BadInput, ValueError, TypeError, AttributeError, RecursionError) as error:  # it validates neither
         said = " ".join(str(error).split())[:300]
         raise EnvironmentUnavailable(
             "the Docker client cannot be set up",
