@@ -1,6 +1,6 @@
 """A cell: one combination of Python, PyTorch, CUDA build, NumPy and SAM package.
 
-Its id is formatted from its fields, and never parsed: whoever needs a field has the cell.
+Its id is formatted from its fields and never parsed: code that needs a field has the cell.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ DEFAULT_SAM = "segment-anything==1.0"
 
 @dataclass(frozen=True, order=True)
 class Cell:
-    """What to install.
+    """One combination to install.
 
     Attributes:
         torch: release, e.g. ``2.11.0``.
         cuda: the build: ``cu130``, or ``cpu``.
         python: ``major.minor``.
-        numpy: exact release, or empty for the newest that fits this PyTorch and Python.
-        sam: requirement of the package that provides SAM.
+        numpy: exact release, or empty for the newest compatible with this PyTorch and Python.
+        sam: requirement string of the package that provides SAM.
     """
 
     torch: str
@@ -33,7 +33,7 @@ class Cell:
 
     @property
     def id(self) -> str:
-        """The key of image tag, file, nox session, log heading and table row."""
+        """Key for image tag, file, nox session, log heading and table row."""
         parts = [f"torch{self.torch}", self.cuda, f"py{self.python}"]
         if self.numpy:
             parts.append(f"numpy{self.numpy}")
@@ -46,7 +46,7 @@ class Cell:
         return self.cuda != "cpu"
 
     def record(self, tags: tuple[str, ...]) -> CellRecord:
-        """This cell as it is stored with a result."""
+        """Return this cell as stored with a result."""
         return CellRecord(
             id=self.id,
             torch=self.torch,
@@ -59,12 +59,12 @@ class Cell:
 
     @classmethod
     def of(cls, record: CellRecord) -> Cell:
-        """The cell that a result says it is of."""
+        """Return the cell that a result names."""
         return cls(record.torch, record.cuda, record.python, record.numpy, record.sam)
 
 
 def matches(cell: Cell, pattern: str) -> bool:
-    """Whether a shell-style pattern fits the cell's id."""
+    """Return whether a shell-style pattern matches the cell's id."""
     return fnmatchcase(cell.id, pattern)
 
 

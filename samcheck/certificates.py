@@ -1,4 +1,4 @@
-"""Certificates of the user's own, for whatever downloads."""
+"""The user's own CA certificates, for all downloads."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ def trust(bundle: str) -> None:
 
 
 def ca_bundle() -> str:
-    """The certificates that this machine trusts beyond the usual ones; empty when none are set.
+    """Return the file of additional CA certificates that this machine trusts; empty if none is set.
 
-    ``SAMCHECK_CA_BUNDLE`` first, then what pip, requests and OpenSSL are told here.
+    ``SAMCHECK_CA_BUNDLE`` first, then the variables of pip, requests and OpenSSL.
     """
     names = ("SAMCHECK_CA_BUNDLE", "PIP_CERT", "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE")
     given = (os.environ.get(name, "") for name in names)

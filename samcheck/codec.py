@@ -1,9 +1,9 @@
-"""The guest's records as msgspec reads and writes them: strictly, and fast enough for thousands of results.
+"""Strict reading and writing of the guest's records with msgspec, fast enough for thousands of results.
 
-The guest's dataclasses know nothing of any library. Structs are made from them, field by field, because
-msgspec lets a dataclass have fields in a file that it does not know, and refuses those of its own structs.
-A struct has the fields of its dataclass, so that whatever looks at these takes either; `whole` gives the
-dataclass, at the price of reading the file once more.
+The guest's dataclasses depend on no library. Structs are derived from them, field by field, because msgspec
+accepts unknown fields for dataclasses but can refuse them for its own structs. A struct has the fields of its
+dataclass, so code that uses these accepts either; `whole` converts to the dataclass, which costs as much as
+reading the file again.
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ T = TypeVar("T")
 
 
 class RecordDecoder(Generic[T]):
-    """Reads one dataclass of the guest's."""
+    """Decoder for one of the guest's dataclasses."""
 
     def __init__(self, record: type[T]) -> None:
         self._record, self._struct = record, _struct(record)
         self._decoder = msgspec.json.Decoder(self._struct)
 
     def read(self, content: bytes) -> T:
-        """What has the fields of the dataclass, out of JSON.
+        """Parse JSON into a struct with the fields of the dataclass.
 
         Raises:
-            ValueError: it is not of this shape; the message says what is wrong and where.
+            ValueError: it does not have this shape; the message says what is wrong and where.
         """
         try:
             return self._decoder.decode(content)  # type: ignore[no-any-return]
@@ -44,10 +44,10 @@ class RecordDecoder(Generic[T]):
             raise ValueError(f"the file: Invalid JSON: {error}") from None
 
     def taken(self, value: object) -> T:
-        """The dataclass, out of what `json.loads` gives.
+        """Convert the output of `json.loads` to the dataclass.
 
         Raises:
-            ValueError: it is not of this shape.
+            ValueError: it does not have this shape.
         """
         try:
             return self.whole(msgspec.convert(value, self._struct))
@@ -55,7 +55,7 @@ class RecordDecoder(Generic[T]):
             raise ValueError(str(error)) from None
 
     def whole(self, read: T) -> T:
-        """The dataclass."""
+        """Convert a struct to the dataclass."""
         return msgspec.convert(read, self._record, from_attributes=True)
 
 
@@ -64,14 +64,14 @@ def _struct(record: Any) -> Any:
     fields = [
         (field.name, _swapped(hints[field.name]), *_default(field)) for field in dataclasses.fields(record)
     ]
-    # They hold no cycles, so that the garbage collector need not look through millions of them.
+    # They have no cycles, so the garbage collector need not scan millions of them.
     return msgspec.defstruct(
         record.__name__, fields, namespace=_own(record), frozen=True, forbid_unknown_fields=True, gc=False
     )
 
 
 def _own(record: Any) -> dict[str, Any]:
-    """The properties and methods that a dataclass was written with."""
+    """Return the properties and methods defined in a dataclass."""
     return {
         name: member
         for name, member in vars(record).items()
@@ -80,7 +80,7 @@ def _own(record: Any) -> dict[str, Any]:
 
 
 def _swapped(hint: Any) -> Any:
-    """A type with structs in place of the dataclasses in it."""
+    """Return a type with its dataclasses replaced by structs."""
     if dataclasses.is_dataclass(hint):
         return _struct(hint)
     inner = tuple(map(_swapped, get_args(hint)))
@@ -96,26 +96,26 @@ def _default(field: dataclasses.Field[Any]) -> tuple[Any, ...]:
 
 
 def replace(record: T, **changes: Any) -> T:
-    """As `dataclasses.replace`, also of what was read."""
+    """Replace fields as `dataclasses.replace` does, for structs too."""
     if isinstance(record, msgspec.Struct):
         return msgspec.structs.replace(record, **changes)
     return dataclasses.replace(record, **changes)  # type: ignore[type-var]
 
 
 def as_dict(record: Any) -> dict[str, Any]:
-    """As `vars`, also of what was read."""
+    """Return the fields as `vars` does, for structs too."""
     return msgspec.structs.asdict(record) if isinstance(record, msgspec.Struct) else dict(vars(record))
 
 
 def to_json(record: Any, indent: int | None = None) -> bytes:
-    """Of a dataclass or of what was read; `indent` spaces for each level, or one line."""
+    """Encode a dataclass or a struct, with `indent` spaces per level, or on one line."""
     content = msgspec.json.encode(record)
     return content if indent is None else msgspec.json.format(content, indent=indent)
 
 
 @contextmanager
 def uncollected() -> Iterator[None]:
-    """While thousands of results are read: none has a cycle, to look for some takes a quarter of the time."""
+    """Disable garbage collection while reading thousands of results: they have no cycles to search for."""
     was = gc.isenabled()
     gc.disable()
     try:

@@ -1,18 +1,18 @@
-"""Everything that samcheck refuses: what happened, where, and what to do next.
+"""samcheck's errors: what happened, where, and what to do next.
 
 Each class has its own exit code, so that a CI job can tell them apart:
 
     0    every cell passed
     1    at least one cell did not
     2    bad input: a matrix file, an option, a result file
-    3    the selection holds no cell
-    4    the environment that was asked for cannot be had on this machine
-    5    nothing is known of what was asked (`samcheck advise`)
-    6    not all of it could be said: standard output or standard error is closed, or full, or its reader went
-         away during a run. A run goes on and stores everything all the same: this stands for 0, never for 1
+    3    the selection contains no cell
+    4    the requested environment is not available on this machine
+    5    nothing is known about the question (`samcheck advise`)
+    6    not everything could be printed: standard output or standard error is closed or full, or its reader
+         went away during a run. The run continues and stores everything anyway: this replaces 0, never 1
     130  interrupted: by Ctrl-C, or by another signal that asks a program to end (`samcheck.signals`)
-    141  the reader of standard output went away (SIGPIPE, as of ``samcheck table | head -1``), and no run was
-         in hand
+    141  the reader of standard output went away (SIGPIPE, as in ``samcheck table | head -1``), and no run was
+         in progress
 """
 
 from __future__ import annotations
@@ -26,25 +26,25 @@ INTERRUPTED = 130
 
 
 class SamcheckError(Exception):
-    """Base of all errors that end the program with a sentence instead of a traceback."""
+    """Base class of all errors that end the program with a sentence instead of a traceback."""
 
     exit_code = 2
 
 
 class BadInput(SamcheckError):
-    """Something the user wrote cannot be right. The message lists every problem found."""
+    """Invalid user input. The message lists every problem found."""
 
     exit_code = 2
 
 
 class EmptySelection(SamcheckError):
-    """The options leave no cell to run: never a green run."""
+    """The options select no cell to run, which must never look like success."""
 
     exit_code = 3
 
 
 class EnvironmentUnavailable(SamcheckError):
-    """A kind of environment does not work here: `what` is wrong, and a remedy."""
+    """A kind of environment that does not work here: `what` is wrong, and a remedy."""
 
     exit_code = 4
 
@@ -54,11 +54,11 @@ class EnvironmentUnavailable(SamcheckError):
 
 
 class CellError(SamcheckError):
-    """What keeps one cell from being run; the other cells go on.
+    """An error that prevents one cell from running; the other cells continue.
 
     Attributes:
         outcome: of the cell.
-        cause: of that.
+        cause: of that outcome.
     """
 
     exit_code = CELLS_FAILED
@@ -70,13 +70,13 @@ class CellError(SamcheckError):
 
 
 class BuildFailed(CellError):
-    """One cell's environment could not be made."""
+    """One cell's environment could not be built."""
 
     outcome = CellOutcome.BUILD_FAILED
 
 
 class Misbuilt(CellError):
-    """One cell's environment holds something else than was declared."""
+    """One cell's environment differs from what was declared."""
 
     outcome = CellOutcome.MISBUILT
 
@@ -85,13 +85,13 @@ class Misbuilt(CellError):
 
 
 class Refused(CellError):
-    """One cell's environment was made, and the engine, its GPU or its disk would not have it run."""
+    """One cell's environment was built, but the engine, its GPU or its disk refused to run it."""
 
     outcome = CellOutcome.REFUSED
 
 
 class Unheard(SamcheckError):
-    """Standard output cannot be written to; `reader_gone` if that is so because its reader went away."""
+    """Standard output cannot be written to; `reader_gone` if its reader went away."""
 
     exit_code = UNHEARD
 

@@ -1,7 +1,7 @@
-"""Files: read without hanging whatever lies there, replaced as a whole, folders worked in alone.
+"""Files: reading that never hangs, atomic replacement, exclusive locks on folders.
 
-Whoever can put a file where samcheck looks for one can also put something else there: a FIFO, a device, a
-folder, a link in a circle, a terabyte of nothing, JSON a million brackets deep. `read`, `parsed_json` and
+Anyone who can put a file where samcheck looks for one can also put something else there: a FIFO, a device, a
+folder, a circular link, a sparse terabyte, JSON a million brackets deep. `read`, `parsed_json` and
 `parsed_toml` turn each of these into one sentence, and everything that samcheck reads goes through them.
 """
 
@@ -22,13 +22,13 @@ from typing import IO, Any
 from samcheck.errors import BadInput
 from samcheck.sanitize import spelled_out
 
-#: Bytes that a file may have unless whoever reads it says otherwise: notes, lists, texts that people write.
+#: Default maximum bytes of a file: notes, lists, hand-written texts.
 LARGEST = 16 * 2**20
-#: Bytes that a name in a folder may have, on every file system that Linux has.
+#: Maximum bytes of a file name, on every Linux file system.
 LONGEST_NAME = 255
-#: Ends the names of drafts, and no name that anybody else gives.
+#: Suffix of drafts, which nobody else uses.
 DRAFT = ".samcheck-draft"
-#: What may lie in the place of a file.
+#: What may be in the place of a file.
 _KINDS = (
     (stat.S_ISDIR, "a folder"),
     (stat.S_ISFIFO, "a FIFO"),
@@ -45,7 +45,7 @@ class Missing(BadInput):
 
 
 def read(path: Path, most: int = LARGEST) -> bytes:
-    """What is in a regular file, or in one that a link leads to; at most `most` bytes.
+    """Return the content of a regular file, or of one that a link points to; at most `most` bytes.
 
     Raises:
         Missing: there is nothing at `path`.
@@ -60,7 +60,7 @@ def read(path: Path, most: int = LARGEST) -> bytes:
 
 
 def tail(path: Path, most: int) -> bytes:
-    """The last `most` bytes of a file; what is not there, or not a file, has none."""
+    """Return the last `most` bytes of a file; nothing if it is missing or not a file."""
     try:
         with _regular(path) as stream:
             stream.seek(max(0, os.fstat(stream.fileno()).st_size - most))
@@ -71,9 +71,9 @@ def tail(path: Path, most: int) -> bytes:
 
 @contextmanager
 def _regular(path: Path) -> Iterator[IO[bytes]]:
-    """A regular file, open for reading, or `BadInput` or `OSError`."""
+    """Open a regular file for reading, or raise `BadInput` or `OSError`."""
     _require_regular(path, os.stat(path))  # before it is opened: merely opening a device can have effects
-    # What lies there may have been exchanged since; opening a FIFO would wait for somebody who writes.
+    # The file may have been replaced since; opening a FIFO would block until somebody writes.
     with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY), "rb") as stream:
         _require_regular(path, os.fstat(stream.fileno()))
         yield stream
@@ -82,8 +82,8 @@ def _regular(path: Path) -> Iterator[IO[bytes]]:
 def _read(path: Path, most: int) -> bytes:
     with _regular(path) as stream:
         status = os.fstat(stream.fileno())
-        # Never more than one byte too many: it may grow, and what the kernel makes up says that it has none.
-        # Of that some has nothing to say just now.
+        # Read at most one byte too many: the file may grow, and the kernel's virtual files report size 0.
+        # Some of these have no data at the moment.
         content = b"" if status.st_size > most else stream.read(most + 1) or b""
     if status.st_size > most or len(content) > most:
         raise BadInput(f"{named(path)}: cannot be read: it has more than {most} bytes")
@@ -100,10 +100,10 @@ def _kind(status: os.stat_result) -> str:
 
 
 def read_text(path: Path, most: int = LARGEST) -> str:
-    """As `read`, of a file in UTF-8.
+    """Read a UTF-8 file as `read` does.
 
     Raises:
-        BadInput: also where it is in no UTF-8.
+        BadInput: also if it is not UTF-8.
     """
     try:
         return read(path, most).decode("utf-8")
@@ -112,10 +112,11 @@ def read_text(path: Path, most: int = LARGEST) -> str:
 
 
 def parsed_json(content: bytes | str) -> Any:
-    """What JSON means.
+    """Parse JSON.
 
     Raises:
-        ValueError: it is none, or Python cannot hold it: an integer of too many digits, too deep a nesting.
+        ValueError: it is invalid, or Python cannot represent it: an integer with too many digits, too deep
+            nesting.
     """
     try:
         return json.loads(content)
@@ -124,14 +125,15 @@ def parsed_json(content: bytes | str) -> Any:
 
 
 def parsed_toml(content: bytes) -> dict[str, Any]:
-    """What TOML means.
+    """Parse TOML.
 
     Raises:
-        ValueError: it is none, or Python cannot hold it: an integer of too many digits, too deep a nesting.
+        ValueError: it is invalid, or Python cannot represent it: an integer with too many digits, too deep
+            nesting.
     """
     text = content.decode("utf-8")
-    if _CHAIN.search(text):  # tomllib takes the square of their number
-        raise ValueError("a key of it has more than 64 parts")
+    if _CHAIN.search(text):  # tomllib takes quadratic time
+        raise ValueError("a key in it has more than 64 parts")
     try:
         return tomllib.loads(text)
     except (ValueError, OverflowError, RecursionError) as error:
@@ -139,7 +141,7 @@ def parsed_toml(content: bytes) -> dict[str, Any]:
 
 
 def _plainly(error: Exception) -> str:
-    """What is wrong with a text, for who wrote it."""
+    """Return what is wrong with a text, in terms of its author."""
     if isinstance(error, RecursionError):
         return "it is nested too deeply"
     return (
@@ -148,42 +150,42 @@ def _plainly(error: Exception) -> str:
 
 
 def named(path: Path | str) -> str:
-    """A name of the file system, or a sentence with one, as text that prints, which it need not be."""
+    """Return a file name, or a sentence with one, as printable text."""
     return spelled_out(str(path))
 
 
 def require_name(name: str, what: str) -> str:
-    """`name`, which can be that of one file or folder in its folder.
+    """Return `name` if it can be the name of a file or folder.
 
     Args:
-        name: what somebody else has given.
-        what: it is, for the message.
+        name: untrusted.
+        what: what it names, for the message.
 
     Raises:
-        BadInput: it is empty, leads elsewhere, has characters that do not print, or is too long.
+        BadInput: it is empty, leads elsewhere, has unprintable characters, or is too long.
     """
     if not name or name in (".", "..") or "/" in name or not name.isprintable():
         raise BadInput(
-            f"{what} {name[:80]!r} cannot be part of a file's name: it may hold no / and no .. alone"
+            f"{what} {name[:80]!r} cannot be part of a file name: it must not contain / or be .. alone"
         )
     if len(os.fsencode(name)) > LONGEST_NAME:
-        raise BadInput(f"{what} {name[:80]!r}… is too long for a file's name: at most {LONGEST_NAME} bytes")
+        raise BadInput(f"{what} {name[:80]!r}… is too long for a file name: at most {LONGEST_NAME} bytes")
     return name
 
 
 def home() -> Path | None:
-    """The user's home; None for one who has none, such as a user without a line in /etc/passwd."""
+    """Return the user's home; None if there is none, e.g. for a user without a line in /etc/passwd."""
     folder = Path(os.path.expanduser("~"))
     return folder if folder.is_absolute() else None
 
 
 def clear_way(path: Path) -> None:
-    """See to it that a file can be written at `path`, of samcheck's own folder, and nothing else with it.
+    """Make sure that writing to `path`, in samcheck's own folder, writes a file there and nothing else.
 
-    A link that somebody put there would take what is written elsewhere, a FIFO hold it up for ever.
+    A link put there would redirect the output, and a FIFO would block it for ever.
 
     Raises:
-        OSError: a folder lies there.
+        OSError: a folder is there.
     """
     with suppress(FileNotFoundError):
         if not stat.S_ISREG(os.lstat(path).st_mode):
@@ -191,13 +193,13 @@ def clear_way(path: Path) -> None:
 
 
 def write_atomically(path: Path, content: bytes) -> None:
-    """Replace `path` as a whole: a reader, a full disk, or kill -9 never leaves half a file.
+    """Replace `path` as a whole: readers, a full disk or kill -9 never see or leave half a file.
 
     Drafts of processes that were killed while writing into the same folder are removed.
 
     Raises:
-        OSError: with `path`, which is as it was.
-        BadInput: what lies there is a device, a FIFO or a socket.
+        OSError: with `path`, which is unchanged.
+        BadInput: a device, a FIFO or a socket is there.
     """
     with replacing(path) as stream:
         stream.write(content)
@@ -205,7 +207,7 @@ def write_atomically(path: Path, content: bytes) -> None:
 
 @contextmanager
 def replacing(path: Path) -> Iterator[IO[bytes]]:
-    """A stream whose content replaces `path` as a whole, as `write_atomically` does, once all is written."""
+    """Yield a stream whose content replaces `path` atomically once everything is written."""
     _require_replaceable(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -221,7 +223,7 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
 
 
 def _require_replaceable(path: Path) -> None:
-    """No device, such as /dev/null, is to be a file from now on, nor what somebody reads from.
+    """Refuse to replace a device, such as /dev/null, a FIFO or a socket by a file.
 
     Raises:
         BadInput: it is one.
@@ -234,7 +236,7 @@ def _require_replaceable(path: Path) -> None:
 
 @contextmanager
 def _draft(path: Path) -> Iterator[IO[bytes]]:
-    """A new file beside `path`, locked as long as this process lives; removed unless it was renamed."""
+    """Yield a new file next to `path`, locked while this process lives; removed unless it was renamed."""
     stream = _locked_draft(path)
     try:
         with stream:
@@ -247,10 +249,10 @@ def _draft(path: Path) -> Iterator[IO[bytes]]:
 
 def _locked_draft(path: Path) -> IO[bytes]:
     while True:
-        stream = tempfile.NamedTemporaryFile(  # noqa: SIM115  closed by whoever asked
+        stream = tempfile.NamedTemporaryFile(  # noqa: SIM115  closed by the caller
             prefix=f".{path.name[:40]}.", suffix=DRAFT, dir=path.parent, delete=False
         )
-        with suppress(OSError):  # a file system without locks: then nothing is swept there either
+        with suppress(OSError):  # a file system without locks, where nothing is swept either
             fcntl.flock(stream, fcntl.LOCK_EX)
         if os.fstat(stream.fileno()).st_nlink:
             return stream
@@ -258,9 +260,9 @@ def _locked_draft(path: Path) -> IO[bytes]:
 
 
 def _sweep(folder: Path) -> None:
-    """Remove drafts that nobody has locked: whoever wrote them was killed."""
+    """Remove drafts that nobody has locked: their writers were killed."""
     for path in folder.glob(f".*{DRAFT}"):
-        # A FIFO of such a name would wait for somebody who writes.
+        # A FIFO of such a name would block until somebody writes.
         with (
             suppress(OSError),
             open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW), "rb") as draft,
@@ -271,15 +273,15 @@ def _sweep(folder: Path) -> None:
 
 
 class InUse(BadInput):
-    """Another process works in the same folder."""
+    """Another process is using the same folder."""
 
 
 @contextmanager
 def locked(folder: Path, wait: bool = True) -> Iterator[None]:
-    """Alone in `folder` among those who ask; nothing is left there, and kill -9 ends it.
+    """Hold an exclusive lock on `folder`; it leaves no file there, and kill -9 releases it.
 
     Raises:
-        InUse: somebody else is, and `wait` is false.
+        InUse: somebody else holds it, and `wait` is false.
     """
     handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
@@ -287,7 +289,7 @@ def locked(folder: Path, wait: bool = True) -> Iterator[None]:
             fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
         except BlockingIOError:
             raise InUse(
-                f"the run {folder.name} still goes on in another process: wait for it, or end it"
+                f"the run {folder.name} is still active in another process: wait for it or end it"
             ) from None
         yield
     finally:

@@ -1,7 +1,7 @@
-"""Asking git about a folder, whatever the process that started samcheck had git set to.
+"""Git queries about a folder, independent of inherited git settings.
 
-A hook of git has GIT_DIR, GIT_INDEX_FILE and more in its environment: with these, git answers about that
-hook's repository, wherever it is asked.
+A git hook has GIT_DIR, GIT_INDEX_FILE and more in its environment: with these, git would use the hook's
+repository in any folder.
 """
 
 from __future__ import annotations
@@ -10,12 +10,12 @@ import os
 import subprocess
 from pathlib import Path
 
-#: Where the user's settings are, among them whose repositories may be read; no repository is named there.
+#: The locations of the user's settings, including which repositories may be read; they name no repository.
 _KEPT = ("GIT_CONFIG_GLOBAL", "GIT_CONFIG_SYSTEM", "GIT_CONFIG_NOSYSTEM")
 
 
 def ask(folder: Path, *arguments: str) -> subprocess.CompletedProcess[bytes]:
-    """What git says in `folder`, about the repository that the folder is in.
+    """Run git in `folder`, on the repository that contains it.
 
     Raises:
         OSError: there is no git.
@@ -23,7 +23,7 @@ def ask(folder: Path, *arguments: str) -> subprocess.CompletedProcess[bytes]:
     environment = {
         name: value for name, value in os.environ.items() if not name.startswith("GIT_") or name in _KEPT
     }
-    # Looking never waits for, or takes, the lock of whoever commits meanwhile.
+    # Never wait for, or take, the lock of a concurrent commit.
     command = ["git", "--no-optional-locks", "-C", str(folder), *arguments]
     return subprocess.run(
         command, capture_output=True, env=environment, stdin=subprocess.DEVNULL, check=False
@@ -31,7 +31,7 @@ def ask(folder: Path, *arguments: str) -> subprocess.CompletedProcess[bytes]:
 
 
 def top_of(folder: Path) -> Path | None:
-    """The folder of the repository that `folder` is in; None where it is in none, or there is no git."""
+    """Return the root of the repository that contains `folder`; None if there is none, or no git."""
     try:
         said = ask(folder, "rev-parse", "--show-toplevel")
     except OSError:

@@ -1,8 +1,8 @@
-"""What on a disk is samcheck's own: folders that carry its mark. Nothing else is ever removed, or counted.
+"""Ownership of folders by a mark in them. samcheck never removes or counts anything else.
 
-A place says nothing: people put folders of their own beside samcheck's, and point $SAMCHECK_HOME to where
-folders are already. So a folder gets its mark in the moment in which it is made, before anything else is put
-into it, and loses it last, so that what was killed half way, in making or in removing, is still known.
+A folder's location proves nothing: users put their own folders next to samcheck's, and point $SAMCHECK_HOME
+to existing ones. So a folder is marked when it is created, before anything else is put into it, and loses the
+mark last, so that one left by a kill, during creation or removal, is still recognised.
 """
 
 from __future__ import annotations
@@ -19,29 +19,29 @@ from pathlib import Path
 
 from samcheck.errors import BadInput
 
-#: A file in the folder; its name is what counts. A kill may leave it empty.
+#: A file in the folder; only its name counts. A kill may leave it empty.
 MARK = ".samcheck-made"
 _TEXT = b"samcheck made this folder, and `samcheck clean` may remove it with everything in it.\n"
 
-#: What is mounted where, one a line.
+#: The mount table, one mount per line.
 MOUNTS = Path("/proc/self/mountinfo")
 MOUNTED = "another file system is mounted in it"
-#: Tells what versions of samcheck before there were marks have unmistakably made.
+#: Recognises folders that old versions of samcheck, without marks, unmistakably made.
 MadeBefore = Callable[[Path], bool]
 
 
 def nothing(_: Path) -> bool:
-    """Whether an earlier version has made it, where earlier versions made no such thing."""
+    """Return False, for folders that old versions never made."""
     return False
 
 
 def is_own(folder: Path, made_before: MadeBefore = nothing) -> bool:
-    """Whether samcheck made this folder. What a link leads to is never its own."""
+    """Return whether samcheck made this folder. The target of a link is never its own."""
     return _is(folder, stat.S_ISDIR) and (has_file(folder, MARK) or made_before(folder))
 
 
 def has_file(folder: Path, name: str) -> bool:
-    """Whether there is a regular file of this name in a folder; a link is none."""
+    """Return whether a folder has a regular file of this name; a link is not one."""
     return _is(folder / name, stat.S_ISREG)
 
 
@@ -52,17 +52,17 @@ def _is(path: Path, kind: Callable[[int], bool]) -> bool:
 
 
 def make(folder: Path, made_before: MadeBefore = nothing) -> None:
-    """Have this folder, marked; what samcheck has put into it before stays.
+    """Create and mark this folder; what samcheck put into it before stays.
 
     Raises:
-        BadInput: something that is not samcheck's lies there.
-        OSError: it cannot be made.
+        BadInput: something that is not samcheck's is there.
+        OSError: it cannot be created.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except FileExistsError:
         raise _in_the_way(folder) from None
-    # The last look is for another process that makes the same, and may have put something into it meanwhile.
+    # The last check is for a concurrent process that creates the same folder and has put something into it.
     if is_own(folder, made_before) or _is_empty(folder) or is_own(folder):
         mark(folder)
     else:
@@ -74,22 +74,22 @@ def _is_empty(folder: Path) -> bool:
 
 
 def _in_the_way(folder: Path) -> BadInput:
-    return BadInput(f"{folder} is in the way, and not made by samcheck: move it away, and try again")
+    return BadInput(f"{folder} is in the way and was not made by samcheck: move it away and try again")
 
 
 def mark(folder: Path) -> None:
-    """Mark a folder that was just made."""
+    """Mark a folder that was just created."""
     if not has_file(folder, MARK):
         handle = os.open(folder / MARK, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
         try:
-            with suppress(OSError):  # on a full disk there is room for a name, and that is all it takes
+            with suppress(OSError):  # on a full disk there is still room for the name, which is enough
                 os.write(handle, _TEXT)
         finally:
             os.close(handle)
 
 
 def has_mounts(folder: Path) -> bool:
-    """Whether something is mounted in a folder, be it a part of the same file system."""
+    """Return whether something is mounted in a folder, including a part of the same file system."""
     real = os.fsencode(os.path.realpath(folder))
     try:
         lines = MOUNTS.read_bytes().splitlines()
@@ -104,13 +104,13 @@ def has_mounts(folder: Path) -> bool:
 def _remove_tree(folder: str) -> None:
     try:
         shutil.rmtree(folder)
-    except (OSError, RecursionError):  # a guest may have taken away its own user's rights, or gone very deep
+    except (OSError, RecursionError):  # a guest may have removed permissions or nested folders very deeply
         _flatten(folder)
         os.rmdir(folder)
 
 
 def _flatten(folder: str) -> None:
-    """Empty a folder however deep it is, by moving what lies in the folders in it up to their side."""
+    """Empty a folder of any depth, by repeatedly moving the contents of its subfolders up."""
     os.chmod(folder, 0o700)
     while entries := list(os.scandir(folder)):
         for entry in entries:
@@ -125,23 +125,23 @@ def _flatten(folder: str) -> None:
 
 def _move_up(entry: os.DirEntry[str], folder: str) -> None:
     if entry.is_dir(follow_symlinks=False):
-        os.chmod(entry.path, 0o700)  # its entry for the folder above is changed
-        os.rename(entry.path, tempfile.mkdtemp(dir=folder))  # over the empty one, whose name is free
+        os.chmod(entry.path, 0o700)  # since its .. entry changes
+        os.rename(entry.path, tempfile.mkdtemp(dir=folder))  # replaces the empty folder, whose name is unique
     else:
         os.unlink(entry.path)
 
 
 def remove(folder: Path, made_before: MadeBefore = nothing) -> str:
-    """Remove a folder of samcheck's with everything in it; why not, where it is not its own. Follows no link.
+    """Remove one of samcheck's folders; return why not if it is not its own, else nothing. Follows no links.
 
     Raises:
         OSError: something in it cannot be removed; the folder is still marked.
     """
     if not is_own(folder, made_before):
         return "it is not marked as made by samcheck"
-    if has_mounts(folder):  # what is in there is somebody else's
+    if has_mounts(folder):  # its content belongs to somebody else
         return MOUNTED
-    mark(folder)  # what an earlier version has made is known by what goes first
+    mark(folder)  # an unmarked folder of an old version is recognised by files that are removed first
     with os.scandir(folder) as entries:
         for entry in entries:
             if entry.is_dir(follow_symlinks=False):
@@ -152,6 +152,6 @@ def remove(folder: Path, made_before: MadeBefore = nothing) -> str:
     try:
         os.rmdir(folder)
     except OSError as error:
-        if error.errno != errno.ENOTEMPTY:  # somebody has made it again
+        if error.errno != errno.ENOTEMPTY:  # somebody has created it again
             raise
     return ""

@@ -1,7 +1,7 @@
-"""Where things are: what samcheck brings with it, what it writes for its user, and what it keeps.
+"""Paths: samcheck's own data, what it writes for its user, and what it keeps.
 
-samcheck runs from a checkout, or installed from a wheel, which carries the suite, the matrices, the
-Dockerfiles and the published results inside of the package.
+samcheck runs from a checkout, or installed from a wheel, which contains the suite, the matrices, the
+Dockerfiles and the published results inside the package.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import platformdirs
 from samcheck.errors import BadInput
 
 PACKAGE = Path(__file__).resolve().parent
-#: The folder that holds the package: the checkout, or the environment's folder of packages.
+#: The folder of the package: the checkout, or the environment's site-packages.
 ROOT = PACKAGE.parent
 IS_CHECKOUT = (ROOT / "pyproject.toml").is_file() and (ROOT / "tests" / "suite").is_dir()
 SUITE = ROOT / "tests" / "suite" if IS_CHECKOUT else PACKAGE / "suite"
@@ -34,17 +34,17 @@ def _working_folder() -> Path:
         return Path("/")
 
 
-#: Where the user called samcheck: results and runs are written there unless told otherwise.
+#: Where the user ran samcheck: results and runs are written there by default.
 PROJECT = _working_folder()
 RESULTS = PROJECT / "results"
 RUNS = PROJECT / ".samcheck" / "runs"
 
 
 def source() -> Path:
-    """A folder with `samcheck/` and `tests/suite/` and no other packages, as guests get it.
+    """Return a folder with `samcheck/` and `tests/suite/` and no other packages, for guests.
 
-    The folder of packages that an installed samcheck lies in must not reach a guest: that would find the
-    host's NumPy there. Links stand for it.
+    The site-packages of an installed samcheck must not reach a guest, which would find the host's NumPy
+    there. Links replace it.
     """
     if IS_CHECKOUT:
         return ROOT
@@ -57,18 +57,18 @@ def source() -> Path:
 
 
 def home() -> Path:
-    """Where environments are kept between runs: ``$SAMCHECK_HOME``, else the user's cache folder.
+    """Return where environments are kept between runs: ``$SAMCHECK_HOME``, else the user's cache folder.
 
     Raises:
         BadInput: neither is known.
     """
     given = os.environ.get("SAMCHECK_HOME")
     if given:
-        return Path(given).absolute()  # guests work in other folders, and to DuckDB a ~ is a home
+        return Path(given).absolute()  # guests work in other folders, and DuckDB expands ~
     try:
         folder = Path(platformdirs.user_cache_dir("samcheck"))
-    except RuntimeError:  # newer ones; older ones have a folder that is called ~
+    except RuntimeError:  # newer versions; older ones return a folder named ~
         folder = Path("~")
     if not folder.is_absolute():
-        raise BadInput("this user has no home folder: say by SAMCHECK_HOME where environments are to be kept")
+        raise BadInput("this user has no home folder: set SAMCHECK_HOME to a folder for environments")
     return folder

@@ -1,17 +1,17 @@
-"""Foreign text → text that can stand in a report: nothing in it is obeyed, nothing of it is hidden."""
+"""Untrusted text → text that is safe in a report: nothing in it is interpreted, nothing is hidden."""
 
 from __future__ import annotations
 
 import re
 
-#: A message of a megabyte stands whole in the result file; a report shows its beginning.
+#: A megabyte message is stored whole in the result file; a report shows its beginning.
 LONGEST = 4_000
 
 _NOT_PLAIN = re.compile(r"[^\x20-\x7e]")
 
 
 def spelled_out(text: str, kept: str = "") -> str:
-    r"""`text` with control, direction and invisible characters as in ``\x1b[31m``; those in `kept` stay."""
+    r"""Escape control, direction and invisible characters as in ``\x1b[31m``, except those in `kept`."""
 
     def spelled(match: re.Match[str]) -> str:
         sign = match[0]
@@ -21,24 +21,24 @@ def spelled_out(text: str, kept: str = "") -> str:
 
 
 def harmless(text: str) -> str:
-    """`text` with its lines and tabs; a terminal obeys nothing in it, in whichever encoding it is written."""
+    """Escape everything that a terminal may interpret, in any encoding, except line breaks and tabs."""
     return spelled_out(text, kept="\n\t")
 
 
 def printable(text: str, most: int = 300) -> str:
-    """At most so many characters of foreign text, on one line, for a message."""
+    """Return at most `most` characters of untrusted text, on one line, for a message."""
     return spelled_out(text[:most]) + ("…" if len(text) > most else "")
 
 
 def visible(text: str, longest: int = LONGEST) -> str:
-    """One line for a report, with one space between words."""
+    """Return a text as one line for a report, with one space between words."""
     if len(text) <= longest and text.isascii() and text.isprintable() and "  " not in text:
         return text.strip()  # nearly every text
     return _shown(" ".join(text[: longest + 1].split()), len(text), longest)
 
 
 def visible_lines(text: str, longest: int = LONGEST) -> str:
-    """As `visible`, with the line breaks kept, as in a traceback."""
+    """Return a text as `visible` does, but keep line breaks, as in a traceback."""
     lines = (line.rstrip() for line in text[: longest + 1].splitlines())
     return _shown("\n".join(lines), len(text), longest)
 

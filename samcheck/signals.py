@@ -1,4 +1,4 @@
-"""Signals that end samcheck: each does so in order, once, and what was started ends with it."""
+"""Signals that end samcheck: each ends it cleanly, once, with everything it started."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from contextlib import contextmanager
 
 from samcheck import streams
 
-#: Ctrl-C, CI's way to say it, a terminal that is gone, Ctrl-\, and what batch systems send before they kill.
-#: Their default would end samcheck at once, with its containers left running.
+#: Ctrl-C, CI cancellation, a closed terminal, Ctrl-\, and what batch systems send before they kill.
+#: Their default would end samcheck at once and leave its containers running.
 ENDING = (
     signal.SIGINT,
     signal.SIGTERM,
@@ -20,12 +20,12 @@ ENDING = (
     signal.SIGUSR2,
     signal.SIGXCPU,
 )
-#: What comes again within so many seconds is the same wish: batch systems and impatient people repeat it.
+#: Repeats within this time count as one request: batch systems and impatient people send several.
 REPEAT_SECONDS = 2.0
 
 
 class _SignalState:
-    """What has been asked for so far."""
+    """State of the signals received so far."""
 
     def __init__(self) -> None:
         self.polled = False
@@ -39,12 +39,12 @@ _state = _SignalState()
 
 
 def install() -> None:
-    """Have each of them raise KeyboardInterrupt in the main thread.
+    """Make each signal raise KeyboardInterrupt in the main thread.
 
-    What was ignored when samcheck started stays so, as `nohup` and shells mean it to; but not SIGTERM, or a
-    CI that ignores it by accident could only kill.
+    Signals ignored at the start stay ignored, as `nohup` and shells intend; except SIGTERM, or a CI that
+    ignores it by accident could only kill.
     """
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)  # of a parent's that forgot to
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)  # a parent may have left them blocked
     for number in ENDING:
         if number == signal.SIGTERM or signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, _end)
@@ -61,15 +61,15 @@ def _end(number: int, frame: object) -> None:
 
 
 def asked() -> bool:
-    """Whether samcheck was ever asked to end: some libraries make KeyboardInterrupt an error of theirs."""
+    """Return whether samcheck was ever asked to end: some libraries convert KeyboardInterrupt."""
     return _state.ever_asked
 
 
 @contextmanager
 def polled() -> Iterator[None]:
-    """Here a signal only counts once `check` is called.
+    """Defer signals until `check` is called.
 
-    An exception between any two steps of the main thread could leave a lock of the threads' taken for ever.
+    An exception at an arbitrary point in the main thread could leave a lock held for ever.
     """
     before, _state.polled, _state.asked = _state.polled, True, False
     try:
@@ -79,7 +79,7 @@ def polled() -> Iterator[None]:
 
 
 def check() -> None:
-    """Called again and again where signals are `polled`.
+    """Raise a deferred signal; call this repeatedly while signals are `polled`.
 
     Raises:
         KeyboardInterrupt: samcheck was asked to end.
@@ -91,7 +91,7 @@ def check() -> None:
 
 @contextmanager
 def held() -> Iterator[None]:
-    """While cleaning up: another Ctrl-C must not leave behind what the first one ends."""
+    """Ignore signals while cleaning up: a second Ctrl-C must not interrupt what the first one started."""
     before, _state.held = _state.held, True
     try:
         yield
@@ -100,6 +100,6 @@ def held() -> Iterator[None]:
 
 
 def ignore() -> None:
-    """At the end, when nothing is left to be ended: Python drops its handlers a moment before it is gone."""
+    """Ignore signals at the very end: Python drops its handlers shortly before it exits."""
     for number in ENDING:
         signal.signal(number, signal.SIG_IGN)

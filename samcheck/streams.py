@@ -1,8 +1,8 @@
-"""Standard output and standard error as samcheck writes to them.
+"""samcheck's standard output and standard error.
 
-Nothing that comes from a guest, an engine or a file is obeyed by the terminal: whatever is written as text
-has its control characters spelled out on the way. And a run outlives its output: where a stream is a closed
-pipe, a full disk or not there at all, the run goes on, and `trouble` says at the end what was lost.
+The terminal interprets nothing that comes from a guest, an engine or a file: control characters in text are
+escaped when it is written. And a run outlives its output: if a stream is a closed pipe, on a full disk or
+missing, the run continues, and `trouble` reports at the end what was lost.
 """
 
 from __future__ import annotations
@@ -23,23 +23,23 @@ from samcheck.sanitize import harmless
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
 
-#: Written at once: a pipe that is ready takes this much without making us wait.
+#: Bytes to write at once: a ready pipe accepts this much without blocking.
 BLOCK = select.PIPE_BUF
 POLL_SECONDS = 0.2
-#: How long a reader that does not read may hold up samcheck once it has been told to end.
+#: How long a stalled reader may delay samcheck once it was asked to end.
 PATIENCE_SECONDS = 2.0
 
-#: Encodings in which no character that can be seen has a byte that some terminal obeys, as 0x9b in cp1252.
+#: Encodings in which no visible character has a byte that some terminals interpret, such as 0x9b in cp1252.
 _PLAIN = re.compile(r"utf-?8|(us-)?ascii|(iso-?8859|latin)-?\d+", re.IGNORECASE)
 
 
 class _StreamState:
-    """What both streams share."""
+    """State shared by both streams."""
 
     def __init__(self) -> None:
         self.outlived = False
         self.hurried = (
-            False  # no Event: a signal's handler may interrupt itself, and would wait for its own lock
+            False  # not an Event: a signal handler may interrupt itself and deadlock on its own lock
         )
         self.remembered: list[str] = []
         self.streams: list[Stream] = []
@@ -52,10 +52,10 @@ class Stream(io.TextIOBase):
     """Standard output or error, unbuffered, so that nothing is left to fail when Python ends.
 
     Attributes:
-        lost: the first error of a write; None while everything got through.
+        lost: the first write error; None if there was none.
     """
 
-    #: What click and others may assume: whatever the terminal's encoding lacks is spelled out.
+    #: What click and others may assume: characters that the terminal's encoding lacks are escaped.
     encoding = "utf-8"
     errors = "backslashreplace"
 
@@ -68,7 +68,7 @@ class Stream(io.TextIOBase):
 
     @property
     def buffer(self) -> _Bytes:
-        """For what is no text, such as Parquet."""
+        """Binary stream for data that is not text, such as Parquet."""
         return _Bytes(self)
 
     def writable(self) -> bool:
@@ -85,18 +85,18 @@ class Stream(io.TextIOBase):
         return self.number
 
     def put(self, block: ReadableBuffer) -> None:
-        """Write all of `block` as it is.
+        """Write all of `block` unchanged.
 
         Raises:
-            Unheard: it cannot be written, this is standard output, and no run is to go on without it.
+            Unheard: it cannot be written, this is standard output, and no run must continue without it.
         """
-        # As with other programs: whoever closes standard error does not want to hear of it.
+        # As in other programs: a user who closes standard error does not want errors reported.
         if not self.heard(block) and self.number == 1 and not _state.outlived:
             assert self.lost is not None
             raise Unheard(self.complaint(), self.lost.errno == errno.EPIPE)
 
     def heard(self, block: ReadableBuffer) -> bool:
-        """Write all of `block` as it is; whether that was possible."""
+        """Write all of `block` unchanged; return whether that succeeded."""
         try:
             if not self._there:
                 raise OSError(errno.EBADF, "it is closed")
@@ -107,12 +107,12 @@ class Stream(io.TextIOBase):
         return True
 
     def complaint(self) -> str:
-        """Which stream is lost, and why."""
+        """Return which stream is lost, and why."""
         assert self.lost is not None
         return f"{self.title} cannot be written to: {self.lost.strerror}"
 
     def past(self) -> Past:
-        """The same stream for rich, which colours text and moves the cursor on purpose."""
+        """Return the same stream for rich, which uses control characters on purpose."""
         return Past(self)
 
 
@@ -123,16 +123,16 @@ def _write(number: int, rest: memoryview) -> None:
             try:
                 rest = rest[os.write(number, rest[:BLOCK]) :]
                 waited = 0.0
-            except BlockingIOError:  # somebody else made it non-blocking
+            except BlockingIOError:  # another process made it non-blocking
                 time.sleep(0.01)
         elif _state.hurried:
             waited += POLL_SECONDS
             if waited >= PATIENCE_SECONDS:
-                raise OSError(errno.EAGAIN, "nobody reads it")
+                raise OSError(errno.EAGAIN, "its reader has stalled")
 
 
 class _Bytes(io.RawIOBase):
-    """The bytes below a `Stream`; a terminal gets them as text all the same, cleaned like any other."""
+    """The binary side of a `Stream`; for a terminal, bytes are still decoded and escaped like any text."""
 
     def __init__(self, stream: Stream) -> None:
         self._stream = stream
@@ -155,22 +155,22 @@ class _Bytes(io.RawIOBase):
         return self._stream.number
 
     def close(self) -> None:
-        """The stream is not closed with it."""
+        """Leave the stream open."""
 
 
 class Past:
-    """Writes text to a `Stream` as it is; who uses it has cleaned what is foreign in it."""
+    """Writes text to a `Stream` unchanged; its user has escaped untrusted parts."""
 
     def __init__(self, stream: Stream) -> None:
         self._stream = stream
-        self.encoding = stream.real_encoding  # rich draws with what this has
+        self.encoding = stream.real_encoding  # rich draws with the characters that this has
 
     def write(self, text: str) -> int:
         self._stream.put(text.encode(self.encoding, self._stream.errors))
         return len(text)
 
     def flush(self) -> None:
-        """Nothing is kept back."""
+        """Do nothing: the stream is unbuffered."""
 
     def isatty(self) -> bool:
         return self._stream.isatty()
@@ -180,7 +180,7 @@ class Past:
 
 
 def take_over() -> None:
-    """Put a `Stream` in the place of both; the first thing that the program does."""
+    """Replace both with a `Stream`; must be the first thing that the program does."""
     missing = _reserve()
     for number, name, attribute in ((1, "standard output", "stdout"), (2, "standard error", "stderr")):
         encoding = getattr(getattr(sys, attribute), "encoding", None) or "utf-8"
@@ -190,10 +190,10 @@ def take_over() -> None:
 
 
 def _reserve() -> set[int]:
-    """Open what is closed of the first three descriptors on nothing; gives their numbers.
+    """Open the closed ones of the first three descriptors on /dev/null; return their numbers.
 
-    Or the next file that is opened, a result perhaps, would get the number, and what some library or child
-    prints would land in it.
+    Otherwise the next opened file, perhaps a result, would get such a number, and the output of a library or
+    child process would end up in it.
     """
     missing = set()
     for number in range(3):
@@ -210,42 +210,42 @@ def _reserve() -> set[int]:
 
 
 def outlive() -> None:
-    """From now on nothing ends because it cannot be said: what is found is stored, and can be resumed."""
+    """From now on, do not stop on lost output: results are stored and the run can be resumed."""
     _state.outlived = True
 
 
 def outlived() -> bool:
-    """Whether a run has begun that goes on without its output."""
+    """Return whether a run has started that continues without its output."""
     return _state.outlived
 
 
 def hurry() -> None:
-    """The program is to end: do not wait for a reader who does not read."""
+    """Stop waiting for stalled readers, since the program must end."""
     _state.hurried = True
 
 
 def remember(text: str) -> None:
-    """Something that must be heard, though standard output cannot say it: see `remembered`."""
+    """Remember a text that must be reported although standard output is lost: see `remembered`."""
     _state.remembered.append(text)
 
 
 def remembered() -> tuple[str, ...]:
-    """What is to be said at the end on a stream that works, where one does not."""
+    """Return what to print at the end on a working stream if the other is lost."""
     return tuple(_state.remembered)
 
 
 def trouble() -> list[str]:
-    """A sentence for each stream that has lost something."""
+    """Return a sentence for each stream that lost output."""
     return [stream.complaint() for stream in _state.streams if stream.lost is not None]
 
 
 def say_error(text: str) -> None:
-    """On standard error, or where that is lost on standard output; never raises."""
+    """Print an error on standard error, or on standard output if that is lost; never raise."""
     say_raw(f"samcheck: {text}\n")
 
 
 def say_raw(text: str) -> None:
-    """As `say_error`, without the program's name."""
+    """Print as `say_error` does, without the program's name."""
     for stream in reversed(_state.streams):
         if stream.heard(harmless(text).encode(stream.real_encoding, stream.errors)):
             return

@@ -1,4 +1,4 @@
-"""Which samcheck this is."""
+"""The version of this samcheck."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from samcheck import git, paths
 
 
 def version() -> str:
-    """samcheck's version, with the commit of the checkout and whether what runs was changed since."""
+    """Return samcheck's version, with the checkout's commit and whether the code was changed since."""
     commit = _git("rev-parse", "--short", "HEAD")
     changed = _git("status", "--porcelain", "--", "samcheck", "tests/suite", "dockerfiles")
     if not commit:  # carried to a machine without the repository
@@ -18,9 +18,9 @@ def version() -> str:
 
 
 def _git(*arguments: str) -> str:
-    """What git says of the checkout; nothing where there is no git, or the checkout is no repository.
+    """Return git's output in the checkout; empty without git, or if the checkout is not a repository.
 
-    samcheck may also be installed inside of a repository of somebody else's, whose commits say nothing of it.
+    samcheck may also be installed inside somebody else's repository, whose commits say nothing about it.
     """
     top = git.top_of(paths.ROOT) if paths.IS_CHECKOUT else None
     if top is None or top.resolve() != paths.ROOT:

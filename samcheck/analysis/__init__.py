@@ -1,1 +1,1 @@
-"""What results mean: compared, searched, explained."""
+"""Analysis of stored results: comparing, searching, explaining."""

@@ -1,4 +1,4 @@
-"""Where results contradict the facts (pure): each one is a fact to mend, or a cell to run again."""
+"""Contradictions between results and facts (pure): each is a fact to fix, or a cell to run again."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from samcheck.storage.results import Stored
 
 @dataclass(frozen=True)
 class Contradiction:
-    """What the facts say of a cell, with their sources, and what was seen instead.
+    """What the facts say about a cell, with their sources, and what was observed instead.
 
     Attributes:
         driver: of the machine that the result is from; ``none`` without one.
-        rule: id of the rule that does not hold; empty where the facts have nothing against the cell.
+        rule: id of the rule that does not hold; empty if no fact speaks against the cell.
     """
 
     cell: str
@@ -42,11 +42,11 @@ def contradictions(
     results: Sequence[Stored],
     obstacles: Callable[[Cell, Facts], tuple[Obstacle, ...]] = compatibility.obstacles,
 ) -> list[Contradiction]:
-    """Every result that shows the facts to be wrong, in the order of `stored`.
+    """Return every contradiction, in the order of `results`.
 
-    A cell that the facts call impossible, and that works; one that they have nothing against, and that
-    cannot be made or imported; a build whose own list of GPU architectures is another than theirs. Results
-    that failed for reasons outside of the cell (network, disk) say nothing.
+    That is a cell that the facts call impossible but that works; one that no fact speaks against but that
+    cannot be built or imported; a build whose own list of GPU architectures differs from the facts. Results
+    that failed for reasons outside the cell (network, disk) are ignored.
     """
     contradictions = []
     for stored in results:
@@ -73,12 +73,12 @@ def _findings(
         release = facts.release(cell.torch)
         build = release.build(cell.cuda) if release else None
         source = (*(release.source if release else ()), *(build.source if build else ()))
-        yield "", "the facts have nothing against it", tuple(dict.fromkeys(source)), observed
+        yield "", "no fact speaks against it", tuple(dict.fromkeys(source)), observed
     yield from _architectures(cell, result, facts)
 
 
 def _proof_that_it_works(result: CellResult, kind: ObstacleKind) -> str:
-    """What was seen, where it shows that an obstacle of `kind` is none; else empty."""
+    """Return what was observed if it disproves an obstacle of `kind`; else empty."""
     if kind is ObstacleKind.RUN and result.outcome is CellOutcome.PASSED:
         return "it passed"
     if kind is not ObstacleKind.INSTALL or not result.outcome.was_built:
@@ -90,7 +90,7 @@ def _proof_that_it_works(result: CellResult, kind: ObstacleKind) -> str:
 
 
 def _proof_that_it_fails(result: CellResult) -> str:
-    """What was seen, where it shows that a cell cannot be made or imported; else empty."""
+    """Return what was observed if it shows that a cell cannot be built or imported; else empty."""
     if not result.outcome.was_built:
         silent = result.outcome is CellOutcome.NOT_RUN or (result.cause and result.cause.is_outside)
         return "" if silent else f"it was {result.outcome}: {result.reason}"
@@ -103,7 +103,7 @@ def _imports(result: CellResult) -> list[CheckOutcome]:
 
 
 def _architectures(cell: Cell, result: CellResult, facts: Facts) -> Iterator[_Finding]:
-    """The architectures that the installed build itself names, where the facts list others."""
+    """Yield the architectures that the installed build reports, if the facts list others."""
     release = facts.release(cell.torch)
     build = release.build(cell.cuda) if release else None
     fingerprint = result.observed
@@ -119,7 +119,7 @@ def _architectures(cell: Cell, result: CellResult, facts: Facts) -> Iterator[_Fi
     if build.archs and (code != set(build.archs) or ptx != ({build.ptx} if build.ptx else set())):
         declared = ", ".join(build.archs) + (f" and PTX {build.ptx}" if build.ptx else "")
         fact = f"the {build.tag} build of PyTorch {cell.torch} has code for {declared}"
-        yield "gpu-no-kernel", fact, build.source, f"it names {', '.join(fingerprint.arch_list)} itself"
+        yield "gpu-no-kernel", fact, build.source, f"it reports {', '.join(fingerprint.arch_list)}"
 
 
 def _capability(name: str) -> str:

@@ -1,4 +1,4 @@
-"""A variant, a precision, an image and a card → what fits, and what to set so that it does (pure)."""
+"""A variant, a precision, an image and a GPU → what fits, and the settings that make it fit (pure)."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ from samcheck.guest.memory_model import (
 from samcheck.guest.record import PRECISION_NAMES
 from samcheck.units import counted, readable
 
-#: The suite holds predictions to a tenth of what it measures; what is nearer to the card's size is tight.
+#: The suite holds predictions to within a tenth of what it measures; anything closer to the limit is tight.
 ALLOWANCE = 0.10
-#: Of a CUDA context with the kernels of PyTorch, by reports 0.3 to 0.6 GiB; not measured by samcheck yet.
+#: A CUDA context with PyTorch's kernels: 0.3 to 0.6 GiB by reports; not measured by samcheck yet.
 CONTEXT = 600 * 2**20
 LONGEST_SIDE, MOST_POINTS, MOST_IMAGES = 100_000, 4096, 256
 ON_CARD = ("encode", "predict", "automatic")
-#: int8 of dynamic quantisation runs on CPUs only.
+#: Dynamic int8 quantisation runs on CPUs only.
 ON_GPUS = tuple(name for name in PRECISION_NAMES if name != "int8-dynamic")
-#: The compute capability from which on GPUs have bfloat16 and TF32:
+#: The lowest compute capability with bfloat16 and TF32:
 #: https://docs.pytorch.org/docs/stable/generated/torch.cuda.is_bf16_supported.html
 AMPERE, OF_AMPERE = Version("8.0"), ("bf16", "autocast-bf16", "tf32")
 NONZERO_LINK = "https://github.com/pytorch/pytorch/pull/141592"
@@ -39,11 +39,11 @@ class MemoryQuestion:
     """What a user wants to run.
 
     Attributes:
-        card: bytes of GPU memory; None where only the need is asked for.
-        gpu: whose memory that is; empty where only a size is known.
-        size_source: where that size is from, for people.
-        context: of them, bytes that CUDA takes for itself.
-        capability: of the GPU; empty where that is not known.
+        card: bytes of GPU memory; None if only the requirement is asked for.
+        gpu: the GPU's name; empty if only a size is known.
+        size_source: where that size comes from, as text.
+        context: bytes of `card` reserved for CUDA itself.
+        capability: of the GPU; empty if unknown.
     """
 
     variant: str
@@ -56,17 +56,17 @@ class MemoryQuestion:
     capability: str = ""
 
     def computes(self, precision: str) -> bool:
-        """Whether the GPU has units for a precision; PyTorch works without, slowly or in float32."""
+        """Return whether the GPU supports a precision natively; else PyTorch is slow or uses float32."""
         older = bool(self.capability) and Version(self.capability) < AMPERE
         return not (older and precision in OF_AMPERE)
 
     @property
     def needs(self) -> dict[str, MemoryRequirement]:
-        """By step."""
+        """Memory requirements by step."""
         return {need.step: need for need in needs(SHAPES[self.variant], self.precision, "cuda", self.work)}
 
     def verdict(self, need: MemoryRequirement) -> str:
-        """``fits``, ``tight`` (within the allowance) or ``does not fit``; empty without a card."""
+        """Return ``fits``, ``tight`` (within the allowance) or ``does not fit``; empty without a card."""
         if self.card is None or need.step not in ON_CARD:
             return ""
         free = self.card - self.context - need.weights
@@ -80,7 +80,7 @@ class MemoryQuestion:
 
 @dataclass(frozen=True)
 class BatchLimits:
-    """The most images at once and points per batch that fit; 0 where not even one does."""
+    """The most images at once and points per batch that fit; 0 if not even one does."""
 
     images: int
     points_per_batch: int
@@ -88,16 +88,16 @@ class BatchLimits:
 
 @dataclass(frozen=True)
 class MemoryFit:
-    """What fits.
+    """What fits on a GPU.
 
     Attributes:
         points_per_batch: the most that fit; 0 if not even one does.
-        nonzero_points: the most whose masks `nonzero` takes.
+        nonzero_points: the most whose masks `nonzero` accepts.
         images: the most that can be encoded at once.
-        size: height and width of the largest image of these proportions that the automatic generator takes
-            with one point per batch; the asked one where that fits.
-        precisions: in which the encoder fits.
-        by_precision: what fits in each.
+        size: height and width of the largest image of these proportions that fits the automatic generator
+            with one point per batch; the requested size if that fits.
+        precisions: those in which the encoder fits.
+        by_precision: limits in each precision.
     """
 
     question: MemoryQuestion
@@ -110,21 +110,21 @@ class MemoryFit:
 
 
 def image_size(text: str) -> tuple[int, int]:
-    """Height and width of ``4000x3000``, which is written with the width first.
+    """Return height and width of ``4000x3000``, where the width comes first.
 
     Raises:
-        BadInput: it is no size.
+        BadInput: it is not a size.
     """
     width, _, height = text.lower().replace("×", "x").partition("x")
     if not (width.isdigit() and height.isdigit()) or not 0 < max(int(width), int(height)) <= LONGEST_SIDE:
-        raise BadInput(f"--image: {text!r} is no size: write width x height in pixels, e.g. 4000x3000")
+        raise BadInput(f"--image: {text!r} is not a size: write width x height in pixels, e.g. 4000x3000")
     if not min(int(width), int(height)):
         raise BadInput(f"--image: {text!r} has no pixels")
     return int(height), int(width)
 
 
 def largest(most: int, fits: Callable[[int], bool]) -> int:
-    """The largest number from 1 to `most` that fits, by bisection; 0 if none does."""
+    """Return the largest number from 1 to `most` that fits, by bisection; 0 if none does."""
     low, high = 0, most
     while low < high:
         middle = (low + high + 1) // 2
@@ -133,7 +133,7 @@ def largest(most: int, fits: Callable[[int], bool]) -> int:
 
 
 def fit_of(question: MemoryQuestion) -> MemoryFit:
-    """What fits on the card of the question, which must have one."""
+    """Return what fits on the question's card, which must be set."""
     height, width = question.work.size
 
     def fits(step: str, **changed: Any) -> bool:
@@ -168,19 +168,19 @@ def _batch_limits(question: MemoryQuestion) -> BatchLimits:
 
 
 def lines(question: MemoryQuestion) -> Iterator[str]:
-    """The answer for people."""
+    """Yield the answer as text."""
     height, width = question.work.size
     card = ""
     if question.card is not None:
-        card = f" on {question.gpu or 'a card'} of {readable(question.card)}"
+        card = f" on {question.gpu or 'a GPU'} with {readable(question.card)}"
     yield f"{question.variant} in {question.precision}{card}, image {width} x {height}"
     if question.size_source:
         yield f"{question.gpu}: {question.size_source}"
     if not question.computes(question.precision):
         yield (
-            f"{question.gpu} has no {question.precision} of its own "
-            f"(compute capability {question.capability}, "
-            f"{AMPERE} has): it works in float32 or slowly"
+            f"{question.gpu} has no native {question.precision} "
+            f"(compute capability {question.capability}, below {AMPERE}): "
+            "it runs in float32 or slowly"
         )
     yield f"{'':10}{'weights':>10}{'peak':>10}  highest in"
     for need in question.needs.values():
@@ -188,9 +188,9 @@ def lines(question: MemoryQuestion) -> Iterator[str]:
         where = "in host memory" if need.step == "load" else question.verdict(need)
         yield f"{figures}  {_amount(question, need.step)}{need.at}{': ' if where else ''}{where}"
     if question.card is not None:
-        yield f"beside that, {readable(question.context)} are left for CUDA itself (--context)"
+        yield f"plus {readable(question.context)} reserved for CUDA itself (--context)"
         yield from advice(fit_of(question))
-    yield "counted from the shapes of SAM's tensors; workspaces of CUDA's libraries and fragments come on top"
+    yield "computed from SAM's tensor shapes; CUDA library workspaces and fragmentation come on top"
 
 
 def _amount(question: MemoryQuestion, step: str) -> str:
@@ -207,18 +207,18 @@ def _amount(question: MemoryQuestion, step: str) -> str:
 
 
 def advice(fit: MemoryFit) -> Iterator[str]:
-    """What to set."""
+    """Yield the settings to use."""
     question = fit.question
     if not fit.images:
         others = ", ".join(fit.precisions)
-        yield f"not even one image can be encoded: {'take ' + others if others else 'take a smaller variant'}"
+        yield f"not even one image can be encoded: {'use ' + others if others else 'use a smaller variant'}"
         return
     yield f"encode at most {fit.images} images at once"
     if fit.points_per_batch:
         yield f"automatic generation: points_per_batch={min(fit.points_per_batch, fit.nonzero_points)}"
         if fit.points_per_batch > fit.nonzero_points:
             yield (
-                f"  memory would allow {fit.points_per_batch}, but `nonzero` takes at most {INT_MAX} "
+                f"  memory would allow {fit.points_per_batch}, but `nonzero` accepts at most {INT_MAX} "
                 f"elements before {NONZERO_LINK}"
             )
     elif fit.size != (0, 0):
@@ -227,14 +227,14 @@ def advice(fit: MemoryFit) -> Iterator[str]:
             f"{fit.size[1]} x {fit.size[0]}, or cut it into tiles of that size"
         )
     else:
-        yield "automatic generation fits at no size: take a lower precision or a smaller variant"
+        yield "automatic generation does not fit at any size: use a lower precision or a smaller variant"
     if not question.fits("predict"):
-        yield "fewer prompts at once; each holds the features of the image once more"
+        yield "use fewer prompts at once: each holds another copy of the image features"
     yield from _precisions(fit)
 
 
 def _precisions(fit: MemoryFit) -> Iterator[str]:
-    """Those that allow more, a line for all that allow the same."""
+    """Yield the precisions that allow more, one line for all with the same limits."""
     alike: dict[BatchLimits, list[str]] = {}
     for name, limits in fit.by_precision.items():
         if not fit.question.computes(name):
@@ -247,7 +247,7 @@ def _precisions(fit: MemoryFit) -> Iterator[str]:
 
 
 def as_json(question: MemoryQuestion) -> dict[str, Any]:
-    """The answer for programs: sizes in bytes, images as [height, width]."""
+    """Return the answer as JSON: sizes in bytes, images as [height, width]."""
     steps = [
         {**asdict(need), "peak": need.peak, "verdict": question.verdict(need)}
         for need in question.needs.values()

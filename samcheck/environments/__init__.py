@@ -1,7 +1,7 @@
 """Where cells run: `docker`, `venv` or `here`, behind one protocol.
 
-An environment makes a place for a cell (`prepare`) and runs Python in it (`Place.run`). Everything
-that starts processes or containers for a cell is in this package.
+An environment prepares a place for a cell (`prepare`) and runs Python in it (`Place.run`). All code that
+starts processes or containers for a cell is in this package.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ KINDS = ("docker", "venv", "here")
 
 @dataclass(frozen=True)
 class DiskNeed:
-    """What preparing a cell will take, in MiB; nothing when the place of an earlier run is reused."""
+    """What preparing a cell takes, in MiB; zero if the place of an earlier run is reused."""
 
     download_mib: int
     disk_mib: int
@@ -42,9 +42,9 @@ class Ended:
     """How a guest process ended.
 
     Attributes:
-        exit_code: None when a signal ended it.
+        exit_code: None if a signal ended it.
         signal: name of that signal, e.g. ``SIGSEGV``.
-        cause: why samcheck or the engine ended it; None where it ended by itself.
+        cause: why samcheck or the engine ended it; None if it ended by itself.
     """
 
     exit_code: int | None
@@ -63,11 +63,11 @@ class GuestJob:
 
     Attributes:
         arguments: after ``python``; `SOURCE`, `GIVEN` and `WORK` in them stand for the guest's paths.
-        given: folder on the host with what the guest gets, its `channel` among that. It reads that only.
-        work: new folder on the host where the guest works; one in a container works in memory instead.
-        output: file on the host for what the guest prints.
-        alive: called several times a second; says whether the guest still makes progress.
-        gpu: the driver's number of the one GPU that the guest gets; empty for what the machine gives.
+        given: host folder with the guest's input, including its `channel`; read-only for the guest.
+        work: new host folder where the guest works; in a container it works in memory instead.
+        output: host file for what the guest prints.
+        alive: called several times a second; returns whether the guest still makes progress.
+        gpu: the driver's number of the guest's only GPU; empty for the machine's default.
     """
 
     arguments: tuple[str, ...]
@@ -81,12 +81,12 @@ class GuestJob:
 SOURCE = "@source@"
 GIVEN = "@given@"
 WORK = "@work@"
-#: Runs a module of the guest's; to be followed by the module's name.
+#: Runs a guest module; followed by the module's name.
 LAUNCH = f"{SOURCE}/samcheck/guest/launch.py"
 
 
 def substitute(arguments: tuple[str, ...], source: str, given: str, work: str) -> list[str]:
-    """The arguments with the guest's own paths."""
+    """Return the arguments with the guest's own paths."""
     paths = {SOURCE: source, GIVEN: given, WORK: work}
     return [
         reduce(lambda text, name: text.replace(name, paths[name]), paths, argument) for argument in arguments
@@ -98,10 +98,10 @@ class Place(Protocol):
 
     @property
     def details(self) -> dict[str, str]:
-        """How it was made, for the result: image, base, interpreter, ..."""
+        """How it was built, for the result: image, base, interpreter, ..."""
 
     def run(self, job: GuestJob) -> Ended:
-        """Run Python; returns when it ended, and leaves nothing of it behind, also when interrupted."""
+        """Run Python until it ends; leave nothing behind, even when interrupted."""
 
 
 class Environment(Protocol):
@@ -115,14 +115,14 @@ class Environment(Protocol):
         """Whether it installs the cell's exact requirements, which can then be checked."""
 
     def need(self, cell: Cell, requirements: Requirements) -> DiskNeed:
-        """What `prepare` will take."""
+        """Return what `prepare` will take."""
 
     def storage(self) -> Path:
-        """A folder on the disk that `prepare` fills."""
+        """Return a folder on the disk that `prepare` fills."""
 
     def prepare(self, cell: Cell, requirements: Requirements, log: Path) -> Place:
-        """Make the place of a cell, or find the one of an earlier run.
+        """Build the place of a cell, or reuse that of an earlier run.
 
         Raises:
-            BuildFailed: in one sentence why, and what to do.
+            BuildFailed: says in one sentence why, and what to do.
         """

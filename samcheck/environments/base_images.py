@@ -1,4 +1,4 @@
-"""Base images: pulled where a registry answers, else made from a Debian suite on the spot."""
+"""Base images: pulled if a registry is reachable, else built locally from a Debian suite."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from samcheck.guest.outcomes import FailureCause
 
 @dataclass(frozen=True)
 class Present:
-    """A base image that the engine holds; `id` is its content digest."""
+    """A base image in the engine; `id` is its content digest."""
 
     image: str
     id: str
 
 
 def present(client: Any, python: str) -> Present | None:
-    """A base with `python` that the engine has already, None if none."""
+    """Return a base image with `python` that is in the engine already, else None."""
     for base in facts.load().bases_for(python):
         try:
             return Present(base.image, str(client.images.get(base.image).id))
@@ -37,10 +37,10 @@ def present(client: Any, python: str) -> Present | None:
 
 
 def obtain(client: Any, python: str, log: Path) -> Present:
-    """A base with `python`: one that is there, else pulled, else made.
+    """Return a base image with `python`: a present one, else a pulled one, else a newly built one.
 
     Raises:
-        BuildFailed: with what stood in the way of each.
+        BuildFailed: says why each attempt failed.
     """
     there = present(client, python)
     if there is not None:
@@ -51,17 +51,17 @@ def obtain(client: Any, python: str, log: Path) -> Present:
         if not obstacle:
             return Present(base.image, str(client.images.get(base.image).id))
         obstacles.append(obstacle)
-    known = "; ".join(obstacles) or "samcheck/facts/bases.toml names none"
+    known = "; ".join(obstacles) or "samcheck/facts/bases.toml lists none"
     raise BuildFailed(
         FailureCause.BASE_IMAGE if obstacles else FailureCause.FACTS,
-        f"no base image with Python {python}: {known}. Pull or load one under the name that "
-        "samcheck/facts/bases.toml gives, or use --environment venv",
+        f"no base image with Python {python}: {known}. Pull or load one under its name in "
+        "samcheck/facts/bases.toml, or use --environment venv",
     )
 
 
 @cache
 def _pull(client: Any, image: str) -> str:
-    """Pull; why not, in one line, when that fails."""
+    """Pull an image; return why it failed, in one line, else nothing."""
     try:
         client.images.pull(image)
     except (APIError, DockerException, requests.exceptions.RequestException) as error:
@@ -70,10 +70,10 @@ def _pull(client: Any, image: str) -> str:
 
 
 def _make(base: Base, log: Path) -> str:
-    """Make a Debian base; why not, in one line, when that fails."""
+    """Build a Debian base; return why it failed, in one line, else nothing."""
     script = paths.DOCKERFILES / "make-debian-base"
     status, printed = processes.installed(["sh", str(script), base.suite, base.image], log, dict(os.environ))
     if status == 0:
         return ""
     last = (printed.strip().splitlines() or ["it printed nothing"])[-1]
-    return f"{base.image} could not be made ({last[:300]})"
+    return f"{base.image} could not be built ({last[:300]})"

@@ -1,4 +1,4 @@
-"""Building images with BuildKit through whichever Docker client on this machine can."""
+"""Image builds with BuildKit, through a Docker client on this machine that supports it."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Builder:
 
 
 def find_builder() -> Builder:
-    """The first client on PATH that has buildx, or is old enough to have BuildKit built in.
+    """Return the first client on PATH that has buildx, or is old enough to have BuildKit built in.
 
     Raises:
         EnvironmentUnavailable: there is none.
@@ -37,7 +37,7 @@ def find_builder() -> Builder:
         version = _output(client, "version", "--format", "{{.Client.Version}}")
         if _output(client, "buildx", "version"):
             return Builder(f"docker {version} with buildx", (client, "buildx", "build", "--load"))
-        # From 23 on the client needs the plugin; before, BuildKit is part of it.
+        # Clients from 23 on need the plugin; older ones include BuildKit.
         if re.match(r"(18\.09|19|20|2[0-2])\.", version):
             return Builder(f"docker {version}", (client, "build"))
     raise EnvironmentUnavailable(
@@ -48,15 +48,15 @@ def find_builder() -> Builder:
 
 
 def find_podman() -> Builder:
-    """Podman's own builder, for a Podman that answers like Docker: it has no BuildKit, and needs none.
+    """Return Podman's own builder, for a Podman behind the Docker API, which needs no BuildKit.
 
     Raises:
-        EnvironmentUnavailable: its command is not here.
+        EnvironmentUnavailable: its command is not installed.
     """
     client = shutil.which("podman")
     if client is None:
         raise EnvironmentUnavailable(
-            "the engine is Podman, and the command podman, which builds for it, is not here",
+            "the engine is Podman, but its command podman, which builds the images, is not installed",
             "install it, or use --environment venv",
         )
     return Builder(
@@ -71,7 +71,7 @@ def _clients() -> list[str]:
 
 
 def _output(*command: str) -> str:
-    """What a command prints; empty when it fails."""
+    """Return what a command prints; empty if it fails."""
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     return done.stdout.strip() if done.returncode == 0 else ""
 
@@ -80,7 +80,7 @@ def build(builder: Builder, image: images.Image, log: Path) -> None:
     """Build and tag `image`; the builder's output goes to `log`.
 
     Raises:
-        BuildFailed: in one sentence why.
+        BuildFailed: says in one sentence why.
     """
     with _context() as context:
         command = [*builder.command, *_options(image), str(context)]
@@ -93,7 +93,7 @@ def build(builder: Builder, image: images.Image, log: Path) -> None:
 
 @contextmanager
 def _context() -> Iterator[Path]:
-    """What is sent to the builder: from one folder, since it keeps a copy for each name that it saw."""
+    """Yield the build context: always the same folder, since the builder caches a copy for each name."""
     folder = paths.home() / "build-context"
     folder.mkdir(parents=True, exist_ok=True)
     with FileLock(f"{folder}.lock"):
@@ -113,7 +113,7 @@ def _options(image: images.Image) -> list[str]:
 
 
 def _errors(output: str) -> str:
-    """The lines of a plain BuildKit log that a failed step printed, without step number and clock."""
+    """Return the lines that a failed step printed in a plain BuildKit log, without step number and time."""
     lines = [re.sub(r"^#\d+ (\d+\.\d+ )?", "", line) for line in output.splitlines()]
     start = next((i for i, line in enumerate(lines) if re.search(r"error|×|No space", line)), 0)
     return "\n".join(lines[start:])

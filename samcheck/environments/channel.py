@@ -1,7 +1,7 @@
-"""The one way out of a guest: a FIFO that the guest can append lines to, and the host takes them from.
+"""The only output channel of a guest: a FIFO to which the guest appends lines that the host reads.
 
-The host makes it, holds its reading end, and lets the guest neither read nor remove it (in a container). What
-was written is with the host at once, so that nothing a guest does later, and no death, takes it back.
+The host creates it and holds the reading end; in a container, the guest can neither read nor remove it. The
+host receives each line at once, so nothing that the guest does later, not even a crash, can take it back.
 """
 
 from __future__ import annotations
@@ -15,18 +15,18 @@ from contextlib import suppress
 from pathlib import Path
 
 NAME = "events"
-#: What a guest may say in one start: far more than the longest run has said (7 MiB), and bounded.
+#: Limits for one start of a guest, far above the longest run so far (7 MiB).
 LINE_LIMIT, TOTAL_LIMIT, LINES_LIMIT = 16 * 2**20, 256 * 2**20, 2**18
-#: For what is still in the pipe when the guest has ended.
+#: Time to read what is still in the pipe when the guest has ended.
 DRAIN_SECONDS = 2.0
 _BLOCK = 2**16
 
 
 class Channel:
-    """Use as a context around a guest; `take` is called in a thread, once for each line.
+    """A context manager around a guest; calls `take` in a thread, once for each line.
 
     Attributes:
-        flooded: the guest has said more than `TOTAL_LIMIT` or `LINES_LIMIT`; nothing more is taken in.
+        flooded: whether the guest exceeded `TOTAL_LIMIT` or `LINES_LIMIT`; the rest is ignored.
     """
 
     def __init__(self, given: Path, take: Callable[[bytes], None]) -> None:
@@ -38,9 +38,9 @@ class Channel:
 
     def __enter__(self) -> Channel:
         os.mkfifo(self.path)
-        # For reading and writing: there is no end of file while this process lives, and none to wait for.
+        # Opened read-write, so that it never reaches end of file and opening does not block.
         self._fifo = os.open(self.path, os.O_RDWR | os.O_NONBLOCK | os.O_NOFOLLOW)
-        self.path.chmod(0o222)  # the guest may be another user, and is not to read
+        self.path.chmod(0o222)  # the guest may be another user, and must not read it
         self._stop = os.eventfd(0)
         self._thread = threading.Thread(target=self._follow, name="channel", daemon=True)
         self._thread.start()
@@ -51,14 +51,14 @@ class Channel:
         self._thread.join()
         os.close(self._fifo)
         os.close(self._stop)
-        with suppress(OSError):  # gone, or something else stands there: what can be goes with the folder
+        with suppress(OSError):  # gone or replaced; it is removed with the folder, if possible
             self.path.unlink()
 
     def check(self) -> None:
-        """To be called now and then, and when the guest has ended.
+        """Raise any error of `take`; call this regularly, and when the guest has ended.
 
         Raises:
-            Exception: what `take` raised; nothing more was taken in after that.
+            Exception: what `take` raised; nothing was read after that.
         """
         if self._error is not None:
             raise self._error
@@ -76,7 +76,7 @@ class Channel:
                 return
 
     def _read(self) -> bool:
-        """Take in what is there; whether to go on."""
+        """Read what is available; return whether to continue."""
         try:
             block = os.read(self._fifo, _BLOCK)
         except BlockingIOError:
@@ -86,7 +86,7 @@ class Channel:
         self.flooded = self._total > TOTAL_LIMIT or self._lines > LINES_LIMIT
         try:
             self._take_lines(block)
-        except Exception as error:  # it must not be lost with this thread
+        except Exception as error:  # must not be lost with this thread
             self._error = error
         return self._error is None and not self.flooded
 

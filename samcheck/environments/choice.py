@@ -1,4 +1,4 @@
-"""Which kind of environment a run gets, and why."""
+"""Choice of the environment for a run."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from samcheck.errors import EnvironmentUnavailable
 
 @dataclass(frozen=True)
 class Chosen:
-    """An environment, and why it is this kind."""
+    """An environment, and why it was chosen."""
 
     environment: Environment
     why: str
 
 
 def choose_environment(kind: str) -> Chosen:
-    """The environment of `kind`; of ``auto``, docker where an engine answers, else venv.
+    """Return the environment of `kind`; for ``auto``, docker if an engine is available, else venv.
 
     Raises:
-        EnvironmentUnavailable: the kind that was asked for does not work here.
+        EnvironmentUnavailable: the requested kind does not work here.
     """
     if kind == "venv":
-        return Chosen(venv.Venv(), "asked for with --environment")
-    from samcheck.environments import docker  # slow to import, and not needed by the others
+        return Chosen(venv.Venv(), "requested with --environment")
+    from samcheck.environments import docker  # slow to import, and not needed for a venv
 
     try:
         chosen = docker.open_environment()
@@ -33,5 +33,5 @@ def choose_environment(kind: str) -> Chosen:
             raise
         return Chosen(venv.Venv(), error.what)
     if kind == "docker":
-        return Chosen(chosen, "asked for with --environment")
-    return Chosen(chosen, f"Docker engine {chosen.client.version()['Version']} answers")
+        return Chosen(chosen, "requested with --environment")
+    return Chosen(chosen, f"Docker engine {chosen.client.version()['Version']} is available")

@@ -1,4 +1,4 @@
-"""Docker: images built with BuildKit by the command-line client, containers run through the SDK.
+"""Docker: images are built with BuildKit by the command-line client, containers run through the SDK.
 
 The SDK cannot pass build secrets, and a company's CA bundle must not end up in a layer.
 """
@@ -43,7 +43,7 @@ from samcheck.facts.requirements import Requirements
 from samcheck.guest.outcomes import FailureCause
 
 POLL_SECONDS = 0.25
-#: Two files, because a full one is emptied: a guest's last words must not go with its first.
+#: Two files, since a full one is emptied: a guest's last output must not be lost with its first.
 LOG_LIMITS = {"max-size": "8m", "max-file": "2"}
 STOP_SECONDS = 5
 SIGNALS = {
@@ -57,15 +57,15 @@ SIGNALS = {
 
 
 def connect() -> Any:
-    """A client of the engine that ``DOCKER_HOST`` names, or the local one.
+    """Connect to the engine that ``DOCKER_HOST`` names, or the local one.
 
     Raises:
-        EnvironmentUnavailable: none answers; the message says why.
+        EnvironmentUnavailable: no engine is available; the message says why.
     """
     config = str(find_config_file() or "")
     try:
         if config:
-            files.read(Path(config))  # the client would wait for what a FIFO says
+            files.read(Path(config))  # fails for a FIFO, on which the client would block
         client = docker.from_env(timeout=60)
         client.ping()
         return client
@@ -74,8 +74,8 @@ def connect() -> Any:
     except (BadInput, ValueError, TypeError, AttributeError, RecursionError) as error:  # it validates neither
         said = " ".join(str(error).split())[:300]
         raise EnvironmentUnavailable(
-            "the client of the Docker engine cannot be set up",
-            f"mend DOCKER_HOST or {config or 'the configuration of Docker'}: {said}",
+            "the Docker client cannot be set up",
+            f"fix DOCKER_HOST or {config or 'the Docker configuration'}: {said}",
         ) from None
 
 
@@ -83,7 +83,7 @@ def _no_engine(text: str) -> EnvironmentUnavailable:
     where = os.environ.get("DOCKER_HOST", "the local socket")
     if "Permission denied" in text:
         return EnvironmentUnavailable(
-            f"the Docker engine at {where} does not let this user in",
+            f"the Docker engine at {where} denies access to this user",
             "join the group `docker` and log in again, or run with sudo",
         )
     if "No such file" in text or "Connection refused" in text:
@@ -96,7 +96,7 @@ def _no_engine(text: str) -> EnvironmentUnavailable:
 
 
 def open_environment() -> Docker:
-    """The environment, once an engine and a client that can build for it are found.
+    """Return the environment, if there are an engine and a client that can build for it.
 
     Raises:
         EnvironmentUnavailable: one of them is missing.
@@ -120,7 +120,7 @@ class Docker:
     @engine_loss.refused()
     def storage(self) -> Path:
         folder = Path(self.client.info().get("DockerRootDir", "/"))
-        return folder if folder.exists() else Path("/")  # a remote engine's disk is not seen
+        return folder if folder.exists() else Path("/")  # a remote engine's disk is not visible
 
     @engine_loss.refused()
     def need(self, cell: Cell, requirements: Requirements) -> DiskNeed:
@@ -128,7 +128,7 @@ class Docker:
         if base is not None and self._exists(self._image(cell, requirements, base).tag):
             return DiskNeed(0, 0, reused=True)
         size = facts.load().size(cell.cuda)
-        # The layer, and the same files once more in BuildKit's cache mount of wheels.
+        # The layer, plus the same files in BuildKit's cache mount for wheels.
         return DiskNeed(size.download_mib, 2 * size.installed_mib, reused=False)
 
     @engine_loss.refused()
@@ -162,7 +162,7 @@ class Docker:
 
 @dataclass(frozen=True)
 class DockerPlace:
-    """A built image; each run is a container of its own."""
+    """A built image; each run is a new container."""
 
     client: Any
     image: str
@@ -193,7 +193,7 @@ class DockerPlace:
 
     @contextmanager
     def _container(self, job: GuestJob) -> Iterator[Container]:
-        # One of a samcheck that was killed may still hold the GPU.
+        # A container of a killed samcheck may still hold the GPU.
         orphans.remove_of(self.client, job.given.parent)
         container = self.client.containers.create(
             self.image,
@@ -214,11 +214,11 @@ class DockerPlace:
             cap_drop=["ALL"],
             security_opt=["no-new-privileges"],
             mem_limit=confinement.memory_limit(),
-            memswap_limit=confinement.memory_limit(),  # both together: no guest is to fill the swap
+            memswap_limit=confinement.memory_limit(),  # memory plus swap: a guest must not fill the swap
             pids_limit=confinement.PIDS_LIMIT,
-            ulimits=[Ulimit(name="core", soft=0, hard=0)],  # a crash is not to leave hundreds of MB
-            use_config_proxy=False,  # a proxy's address may hold a password, and results are published
-            init=True,  # else PID 1 ignores signals and a segfault has no exit code of its own
+            ulimits=[Ulimit(name="core", soft=0, hard=0)],  # a crash must not leave hundreds of MB
+            use_config_proxy=False,  # a proxy's address may contain a password, and results are published
+            init=True,  # otherwise PID 1 ignores signals and a segfault has no distinct exit code
             ipc_mode="private",
             log_config=LogConfig(type="json-file", config=LOG_LIMITS),
             device_requests=_gpu_request(job),
@@ -234,7 +234,7 @@ def _gpu_request(job: GuestJob) -> list[DeviceRequest]:
 
 
 def _wait(container: Container, job: GuestJob) -> Ended:
-    """Wait for the end, or make it when the guest no longer gets on."""
+    """Wait for the guest to end, or stop it if it makes no progress."""
     while True:
         container.reload()
         state = container.attrs["State"]
@@ -247,7 +247,7 @@ def _wait(container: Container, job: GuestJob) -> Ended:
 
 
 def _ended(state: dict[str, Any]) -> Ended:
-    """137 alone does not mean memory: the engine says so itself."""
+    """Return how it ended; 137 alone does not mean out of memory, which the engine reports itself."""
     code = int(state["ExitCode"])
     cause = EndCause.MEMORY_LIMIT if state.get("OOMKilled") else None
     signal = SIGNALS.get(code, "")

@@ -1,4 +1,4 @@
-"""An engine that goes away while a cell is with it: that cell waits for --resume, and nothing is left."""
+"""Loss of an engine while it runs a cell: that cell waits for --resume, and nothing is left behind."""
 
 from __future__ import annotations
 
@@ -17,28 +17,28 @@ from samcheck.environments import Ended, orphans
 from samcheck.errors import Refused
 from samcheck.guest.outcomes import FailureCause
 
-#: What docker-py raises when the engine fails, is gone, or goes in the middle of an answer.
+#: What docker-py raises if the engine fails, is gone, or stops in the middle of a response.
 ERRORS = (
     DockerException,
     requests.exceptions.RequestException,
     urllib3.exceptions.HTTPError,
     ConnectionError,
 )
-#: How long an engine that is being restarted is waited for, and how often it is asked.
+#: How long to wait for an engine that is restarting, and how often to poll it.
 RETURN_SECONDS = 30.0
 POLL_SECONDS = 0.2
-#: Of a container that was asked to end, and did.
+#: Exit status of a container that ended on request.
 SIGTERM_STATUS = 143
-#: So many events an engine remembers, of the time since it was started.
+#: Number of events since its start that an engine remembers.
 EVENTS_KEPT = 256
 
 
 @contextmanager
 def refused() -> Iterator[None]:
-    """Around steps that only an engine that answers can do.
+    """Wrap steps that need a working engine.
 
     Raises:
-        Refused: it failed in one.
+        Refused: the engine failed in one.
     """
     try:
         yield
@@ -47,17 +47,17 @@ def refused() -> Iterator[None]:
 
 
 def sentence(error: Exception) -> str:
-    """What happened and what to do, of one of `ERRORS`."""
+    """Return what happened and what to do, for one of `ERRORS`."""
     words = error.explanation if isinstance(error, APIError) and error.explanation else str(error)
     short = " ".join(str(words).split())[:200]
     return (
-        f"the Docker engine failed or stopped while it had this cell ({short}): see that it answers, then "
-        "--resume goes on from here"
+        f"the Docker engine failed or stopped while it ran this cell ({short}): make sure that it responds, "
+        "then --resume continues from here"
     )
 
 
 def clean_up(client: Any, work: Path) -> None:
-    """Remove what a restarted engine still has of the job in `work`; what is left goes with --resume."""
+    """Remove what a restarted engine still has of the job in `work`; --resume removes the rest."""
     end = time.monotonic() + RETURN_SECONDS
     while time.monotonic() < end:
         try:
@@ -69,11 +69,11 @@ def clean_up(client: Any, work: Path) -> None:
 
 
 def require(client: Any, container: str, ended: Ended) -> None:
-    """Make sure that a guest was not ended by its engine, which does that when it stops and when it starts.
+    """Check that a guest was not ended by its engine, which ends guests when it stops and starts.
 
     Raises:
-        one of `ERRORS`: the engine takes no new connection (one that is open it still serves), or is another
-            one than that which started the container.
+        one of `ERRORS`: the engine accepts no new connection (it still serves open ones), or it is not the
+            process that started the container.
     """
     if ended.exit_code == SIGTERM_STATUS or (ended.signal == "SIGKILL" and not ended.cause):
         _ask(client)
@@ -82,7 +82,7 @@ def require(client: Any, container: str, ended: Ended) -> None:
 
 
 def _restarted(client: Any, container: str) -> bool:
-    """Whether an engine that remembers all of its events does not remember the start of this container."""
+    """Return whether the engine remembers all of its events, but not the start of this container."""
     now = datetime.fromisoformat(client.info()["SystemTime"])  # by the engine's own clock
     events = list(client.api.events(since=0, until=f"{now.timestamp():.6f}", decode=True))
     begun = any(event.get("id") == container and event.get("Action") == "start" for event in events)
@@ -90,5 +90,5 @@ def _restarted(client: Any, container: str) -> bool:
 
 
 def _ask(client: Any) -> None:
-    client.api.close()  # or an engine that is about to stop would still answer
+    client.api.close()  # otherwise an engine that is about to stop would still respond
     client.ping()

@@ -1,8 +1,8 @@
-"""What samcheck keeps in a Docker engine: images, build cache, forgotten containers; and removing it.
+"""samcheck's storage in a Docker engine: images, build cache, orphaned containers; and its removal.
 
-An engine may be shared with others. An image is samcheck's when it has samcheck's label (which images
-that others build on it inherit) and samcheck's name; a record of the build cache is when its
-description holds a command of samcheck's Dockerfile. What has no name of either is left alone.
+An engine may be shared with others. An image is samcheck's if it has samcheck's label (which images
+that others build on it inherit) and samcheck's name; a build cache record is samcheck's if its
+description contains a command of samcheck's Dockerfile. Everything else is left alone.
 """
 
 from __future__ import annotations
@@ -22,26 +22,26 @@ from samcheck import facts
 from samcheck.environments import images, orphans
 from samcheck.environments.disk_items import Item
 
-#: In every RUN of samcheck's Dockerfile, and so in BuildKit's descriptions of what came of it.
+#: In every RUN of samcheck's Dockerfile, and so in BuildKit's descriptions of their results.
 COMMAND = re.compile(
     r"if \[ -s /run/ca\.crt \]; then export SSL_CERT_FILE=/run/ca\.crt; fi; +"
     r"/run/uv (venv|pip install) .*/opt/venv"
 )
-#: Steps in an image's history that made no layer.
+#: Steps in an image's history that create no layer.
 WITHOUT_LAYER = re.compile(
     r"(/bin/sh -c #\(nop\) +)?(ARG|CMD|ENTRYPOINT|ENV|EXPOSE|HEALTHCHECK|LABEL|MAINTAINER|ONBUILD|SHELL"
     r"|STOPSIGNAL|USER|VOLUME)\b"
 )
-#: From here on an engine's build cache can be pruned by id; before, the filter was ignored.
+#: First API version that can prune the build cache by id; older ones ignore the filter.
 PRUNES_BY_ID = "1.41"
 PATIENCE_SECONDS = 1800.0
 WAIT_SECONDS = 0.5
-#: So many ids fit into the address of one request.
+#: Number of ids that fit into the URL of one request.
 IDS_AT_ONCE = 100
 
 
 def look(client: Any) -> list[Item]:
-    """Everything of samcheck's in the engine: images, cache that no image holds, forgotten containers."""
+    """Return all of samcheck's items in the engine: images, cache outside images, orphaned containers."""
     usage = measured(client)
     forgotten = {container.id for container in orphans.made(client) if orphans.abandoned(container)}
     containers = usage.get("Containers") or ()
@@ -54,7 +54,7 @@ def look(client: Any) -> list[Item]:
 
 
 def measured(client: Any) -> dict[str, Any]:
-    """What the engine says of the disk that it uses; it measures once at a time, and refuses others."""
+    """Return the engine's disk usage; it measures for one client at a time and refuses others."""
     end = time.monotonic() + PATIENCE_SECONDS
     while True:
         try:
@@ -69,7 +69,7 @@ def measured(client: Any) -> dict[str, Any]:
 
 @contextmanager
 def patience(client: Any) -> Iterator[None]:
-    """More time for the engine to answer: it does so when gigabytes are counted, or removed."""
+    """Give the engine more time to respond, for counting or removing gigabytes."""
     before, client.api.timeout = client.api.timeout, PATIENCE_SECONDS
     try:
         yield
@@ -78,7 +78,7 @@ def patience(client: Any) -> Iterator[None]:
 
 
 def working(client: Any) -> list[str]:
-    """The folders in which containers of a samcheck work that has not ended, as far as can be seen."""
+    """Return the folders in use by containers of a samcheck that has not ended, as far as is visible."""
     return [
         container.labels.get("samcheck.work", "")
         for container in orphans.made(client)
@@ -87,12 +87,12 @@ def working(client: Any) -> list[str]:
 
 
 def touch_image(client: Any, tag: str) -> None:
-    """Note that an image is used now: the engine keeps when an image was tagged last, and no other time."""
+    """Note that an image is used now: the time of the last tagging is the only one that engines store."""
     client.images.get(tag).tag(tag)
 
 
 def _images(client: Any, busy: set[str]) -> list[Item]:
-    """samcheck's images; `busy` are the ids of those that a container uses."""
+    """Return samcheck's images; `busy` are the ids of those that a container uses."""
     everything = client.images.list()
     own = [image for image in everything if _names(image) or _unnamed(image)]
     ids = {image.id for image in own}
@@ -110,7 +110,7 @@ def _image(image: Any, others: set[Hashable], busy: bool) -> Item:
     foreign_name = len(names) < len(image.tags)
     return Item(
         kind="image",
-        name=", ".join(names) or f"{image.id} (without a name)",
+        name=", ".join(names) or f"{image.id} (untagged)",
         key=" ".join(names) or image.id,
         parts=parts,
         used=max(_time(image.attrs["Created"]), _time(image.attrs.get("Metadata", {}).get("LastTagTime"))),
@@ -121,20 +121,20 @@ def _image(image: Any, others: set[Hashable], busy: bool) -> Item:
 
 
 def _names(image: Any) -> list[str]:
-    """The names of an image that samcheck gave it; none for what others built on one, or made."""
+    """Return an image's names from samcheck; none if others built the image."""
     bases = {base.image for base in facts.load().bases if base.kind == "debian"}
     kind = image.labels.get("samcheck.kind")
     return [
         tag
         for tag in image.tags
-        for name in (tag.removeprefix("localhost/"),)  # as Podman puts before what is of no registry
+        for name in (tag.removeprefix("localhost/"),)  # Podman's prefix for images from no registry
         if (kind == "image" and name.startswith(f"{images.REPOSITORY}:"))
         or (kind == "base" and name in bases)
     ]
 
 
 def _unnamed(image: Any) -> bool:
-    """Whether an image lost its name to a newer one, and nobody else built something on it."""
+    """Return whether an image lost its name to a newer one and is not somebody else's derived image."""
     kind = image.labels.get("samcheck.kind")
     if image.tags or kind not in ("image", "base"):
         return False
@@ -145,15 +145,15 @@ def _unnamed(image: Any) -> bool:
 
 
 def _chain(image: Any) -> list[Hashable]:
-    """Names of the layers, lowest first; a layer is the same one only on the same ones below."""
+    """Return the layer names, lowest first; layers are equal only on top of equal layers."""
     layers = image.attrs["RootFS"].get("Layers") or ()
     return [tuple(layers[: count + 1]) for count in range(len(layers))]
 
 
 def _sizes(history: Sequence[dict[str, Any]], count: int) -> list[int]:
-    """The sizes of an image's `count` layers, lowest first; the history, newest first, has other steps too.
+    """Return the sizes of an image's `count` layers, lowest first; the history also has other steps.
 
-    Where those cannot be told, layers without a byte are taken to be the lowest ones.
+    If those cannot be identified, empty layers are assumed to be the lowest ones.
     """
     steps = list(reversed(history))
     sizes = [int(step["Size"]) for step in steps if not WITHOUT_LAYER.match(step["CreatedBy"] or "")]
@@ -168,13 +168,13 @@ def _used_with_what_is_built_on_it(item: Item, items: Sequence[Item]) -> Item:
 
 
 def _cache(records: Iterable[dict[str, Any]]) -> list[Item]:
-    """samcheck's records of the build cache; the bytes of shared ones are those of an image."""
+    """Return samcheck's build cache records; shared ones are counted with their image."""
     return [
         Item(
             kind="cache",
-            name="wheels that builds share"
+            name="wheels shared by builds"
             if record["Type"] == "exec.cachemount"
-            else "layer of no present image",
+            else "layer outside any image",
             key=record["ID"],
             parts={("cache", record["ID"]): int(record["Size"])},
             used=_time(record.get("LastUsedAt") or record.get("CreatedAt")),
@@ -198,35 +198,35 @@ def _container(record: dict[str, Any]) -> Item:
 
 
 def _time(text: str | None) -> float:
-    """Seconds since 1970 of a time as engines write it; 0 for none."""
+    """Parse an engine's timestamp into seconds since 1970; 0 if there is none."""
     return datetime.fromisoformat(text).timestamp() if text else 0.0
 
 
 def remove_image(client: Any, key: str) -> str:
-    """Take samcheck's names off an image, with which it goes; why not, when that failed.
+    """Remove samcheck's names from an image, which deletes it; return why it failed, else nothing.
 
-    Never by force: a container that uses it, or a name that somebody else gave it, keeps it.
+    Never forced: a container that uses it, or another name, keeps it.
     """
     for reference in key.split():
         try:
             with patience(client):
                 client.images.remove(reference)
         except ImageNotFound:
-            continue  # somebody else was faster
+            continue  # already removed by somebody else
         except APIError as error:
             return str(error.explanation)
     return ""
 
 
 def prunes_by_id(client: Any) -> bool:
-    """Whether the engine can remove single records of its build cache."""
+    """Return whether the engine can remove single build cache records."""
     return not version_lt(client.api.api_version, PRUNES_BY_ID)
 
 
 def remove_cache(client: Any, ids: Sequence[str]) -> set[str]:
-    """Remove records of the build cache, and no others; returns the ids of those that went.
+    """Remove exactly these build cache records; return the ids of those removed.
 
-    One on which another is built goes after it: so again, until nothing goes any more.
+    A record can only go after those built on it, so repeat until nothing more is removed.
     """
     gone: set[str] = set()
     while True:

@@ -1,4 +1,4 @@
-"""What other programs print when they fail → the cause, and what to do about it (pure)."""
+"""Error output of other programs → the cause, and what to do about it (pure)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from samcheck.guest.outcomes import FailureCause
 
 @dataclass(frozen=True)
 class ErrorPattern:
-    """What a program prints, what that means, and the sentence for it; ``{name}`` is what a group matched."""
+    """A pattern in a program's output, its cause and message; ``{name}`` is what a group matched."""
 
     pattern: str
     cause: FailureCause
@@ -27,7 +27,7 @@ class Diagnosis:
 
 
 def explain(patterns: Iterable[ErrorPattern], output: str) -> Diagnosis | None:
-    """What the first pattern that fits the output says; None where none does."""
+    """Return the diagnosis of the first pattern that matches the output, else None."""
     for known in patterns:
         match = re.search(known.pattern, output, re.IGNORECASE)
         if match:

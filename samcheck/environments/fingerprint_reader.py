@@ -1,4 +1,4 @@
-"""What a probe said of its environment."""
+"""Reader for a probe's report on its environment."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ _FINGERPRINT = codec.RecordDecoder(Fingerprint)
 
 
 def as_fingerprint(content: bytes) -> Fingerprint:
-    """What the probe said.
+    """Parse a probe's report.
 
     Raises:
-        BadInput: it is missing or torn.
+        BadInput: it is missing or truncated.
     """
     try:
         return _FINGERPRINT.whole(_FINGERPRINT.read(content))
     except ValueError as error:
-        raise BadInput(f"what the probe reported is not a fingerprint: {printable(str(error))}") from None
+        raise BadInput(f"the probe's report is not a fingerprint: {printable(str(error))}") from None

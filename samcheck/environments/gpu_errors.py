@@ -1,7 +1,7 @@
-"""Why a guest does not get the GPU that it was given: the engine's or CUDA's words → one sentence (pure).
+"""Why a guest does not get its GPU: the engine's or CUDA's error → one sentence (pure).
 
-The engine's words are those of the NVIDIA Container Toolkit as people report them; each row says where they
-were read. None could be tried here, for want of a GPU.
+The engine's errors are those of the NVIDIA Container Toolkit as reported by users; each row links its source.
+None could be tried here, for want of a GPU.
 """
 
 from __future__ import annotations
@@ -14,67 +14,67 @@ _PATTERNS = (
     ErrorPattern(
         r"could not select device driver",
         FailureCause.ENGINE,
-        "the engine has no way to give a container a GPU: install the NVIDIA Container Toolkit, run "
+        "the engine cannot give a container a GPU: install the NVIDIA Container Toolkit, run "
         "`nvidia-ctk runtime configure --runtime=docker`, and restart the engine",
     ),
     # https://github.com/SyneRBI/PETRIC2/issues/27
     ErrorPattern(
         r"requirement error: unsatisfied condition: (?P<what>cuda ?>=? ?[0-9.]+)",
         FailureCause.DRIVER,
-        "the image asks for a driver with {what}, which this one is not: take an older image, upgrade the "
-        "driver, or set NVIDIA_DISABLE_REQUIRE=1 where minor-version compatibility is enough",
+        "the image requires a driver with {what}, which this one lacks: use an older image, upgrade the "
+        "driver, or set NVIDIA_DISABLE_REQUIRE=1 if minor-version compatibility is enough",
     ),
     # https://github.com/NVIDIA/nvidia-container-toolkit/issues/394 and CUDA's error 803:
     # https://github.com/NVIDIA/nvidia-docker/issues/1256
     ErrorPattern(
         r"driver/library version mismatch|Error 803|unsupported display driver",
         FailureCause.GPU,
-        "the driver's kernel module and its libraries are of different versions, as after an upgrade without "
-        "a restart: reboot, or reload the kernel module",
+        "the driver's kernel module and libraries have different versions, as after an upgrade without a "
+        "restart: reboot, or reload the kernel module",
     ),
     # https://github.com/gpustack/gpustack/issues/1254
     ErrorPattern(
         r"Error 804|forward compatibility was attempted on non supported HW",
         FailureCause.GPU,
-        "a forward-compatibility package (cuda-compat) is in the environment, and does not work on this GPU: "
-        "remove it, and upgrade the driver instead",
+        "the environment has a forward-compatibility package (cuda-compat), which does not work on this GPU: "
+        "remove it and upgrade the driver instead",
     ),
     # https://github.com/gpustack/gpustack/issues/1254, a comment there
     ErrorPattern(
         r"Error 802|system not yet initialized",
         FailureCause.GPU,
-        "the GPUs are joined by NVSwitch and their fabric manager does not run: start nvidia-fabricmanager",
+        "the GPUs use NVSwitch, but the fabric manager is not running: start nvidia-fabricmanager",
     ),
     # https://github.com/NVIDIA/nvidia-container-toolkit/issues/434
     ErrorPattern(
         r"unresolvable CDI devices? (?P<what>\S+?)[:,]?(\s|$)",
         FailureCause.ENGINE,
-        "the engine knows no CDI device {what}: run `nvidia-ctk cdi generate --output=/etc/cdi/nvidia.yaml`",
+        "the engine has no CDI device {what}: run `nvidia-ctk cdi generate --output=/etc/cdi/nvidia.yaml`",
     ),
     ErrorPattern(
         r"NVIDIA driver on your system is too old|driver version is insufficient",
         FailureCause.DRIVER,
-        "the driver is too old for this CUDA: `samcheck why` says which one it needs",
+        "the driver is too old for this CUDA: `samcheck why` shows which one it needs",
     ),
     ErrorPattern(
         r"driver not loaded|no CUDA-capable device|No CUDA GPUs are available",
         FailureCause.GPU,
-        "the driver is not loaded, or not visible here: `nvidia-smi` says more",
+        "the driver is not loaded or not visible here: run `nvidia-smi` for details",
     ),
 )
 
 
 def refusal(words: str) -> Diagnosis:
-    """Why the engine would not start a container, with its own words behind."""
+    """Return why the engine refused to start a container, with its own error at the end."""
     known = explain(_PATTERNS, words)
     short = " ".join(words.split())[:300]
     if known is None:
-        return Diagnosis(FailureCause.ENGINE, f"the engine would not start the container: {short}")
+        return Diagnosis(FailureCause.ENGINE, f"the engine refused to start the container: {short}")
     return Diagnosis(known.cause, f"{known.sentence} ({short})")
 
 
 def lost(words: str) -> Diagnosis:
-    """Why a guest that was given a GPU does not see it, with PyTorch's words behind."""
+    """Return why a guest does not see the GPU it was given, with PyTorch's error at the end."""
     short = " ".join(words.split())[:300] or "no reason given"
     unseen = Diagnosis(FailureCause.GPU, "PyTorch sees no GPU in an environment that was given one")
     known = explain(_PATTERNS, words) or unseen

@@ -1,4 +1,4 @@
-"""Who else uses what a cell is measured on."""
+"""Other processes on the GPU that a cell is measured on."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import pynvml
 
 
 def on_gpu(name: str) -> list[str]:
-    """Who computes on a GPU, named by number or UUID: ``4711 python``, for each process that is shown."""
+    """Return the visible processes on a GPU, given by number or UUID: ``4711 python``."""
     try:
         pynvml.nvmlInit()
     except pynvml.NVMLError:

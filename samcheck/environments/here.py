@@ -1,4 +1,4 @@
-"""The interpreter at hand: whatever it has installed is the cell."""
+"""The environment `here`: an existing interpreter, whose installed packages define the cell."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ from samcheck.errors import EnvironmentUnavailable
 from samcheck.facts.requirements import Requirements, numpy_of
 from samcheck.guest.record import Fingerprint
 
-#: For an interpreter to say what it has: PyTorch comes slowly from a disk far away.
+#: Timeout for probing an interpreter: PyTorch loads slowly from a network disk.
 PROBE_SECONDS = 300.0
-#: For an interpreter to say whether it has PyTorch, which it does not import.
+#: Timeout for finding out whether an interpreter has PyTorch, which is not imported.
 LOOK_SECONDS = 20.0
-#: Characters of a version; several of them stand in one name.
+#: Maximum number of characters in a version; a name contains several.
 LONGEST_VERSION = 60
 
 
 @dataclass(frozen=True)
 class HerePlace:
-    """An interpreter that somebody else has furnished, and the packages that were carried to it."""
+    """An interpreter installed by somebody else, and the packages carried to it."""
 
     python: str
     details: dict[str, str] = field(default_factory=dict)
@@ -44,7 +44,7 @@ class HerePlace:
 
 @dataclass(frozen=True)
 class Here:
-    """Runs one cell, the one that the interpreter is; installs nothing.
+    """An environment that runs the interpreter's own cell and installs nothing.
 
     Attributes:
         packages: folders with what the interpreter lacks for the suite, which guests get as well.
@@ -68,15 +68,15 @@ class Here:
 
 
 def carried_packages() -> list[str]:
-    """Folders with what the interpreter at hand gets beside its own packages: `offline.bundle_main`."""
+    """Return the folders that add to the interpreter's own packages: see `offline.bundle_main`."""
     return [folder for folder in os.environ.get("SAMCHECK_PACKAGES", "").split(os.pathsep) if folder]
 
 
 def default_python() -> str:
-    """``$SAMCHECK_PYTHON``, else the first Python with PyTorch among those that the user may mean.
+    """Return ``$SAMCHECK_PYTHON``, else the first Python with PyTorch that the user may mean.
 
-    These are the one that runs samcheck, the active environment's, and those on the search path. Where none
-    has PyTorch it is the one that runs samcheck.
+    Candidates are the one that runs samcheck, the active environment's, and those on PATH. If none has
+    PyTorch, return the one that runs samcheck.
     """
     given = os.environ.get("SAMCHECK_PYTHON")
     return given or next(filter(_has_torch, _pythons()), sys.executable)
@@ -91,9 +91,9 @@ def _pythons() -> Iterator[str]:
         yield from filter(None, (shutil.which(name, path=folder) for name in ("python3", "python")))
 
 
-@cache  # several names lead to one interpreter, and each start takes time
+@cache  # several names may point to one interpreter, and each start takes time
 def _has_torch(python: str) -> bool:
-    """Whether PyTorch is installed for an interpreter; nothing is imported."""
+    """Return whether an interpreter has PyTorch, without importing it."""
     if python == sys.executable:
         return find_spec("torch") is not None
     command = [python, "-c", "import importlib.util as u, sys; sys.exit(not u.find_spec('torch'))"]
@@ -107,15 +107,15 @@ def _has_torch(python: str) -> bool:
 
 
 def cell_of(python: str, seen: Fingerprint) -> Cell:
-    """The cell that an interpreter is, by what was seen in it.
+    """Return the cell that matches what was `seen` in an interpreter.
 
     Raises:
-        EnvironmentUnavailable: it has no torch, or a package in it has no version.
+        EnvironmentUnavailable: it has no torch, or a package in it has no valid version.
     """
     if not seen.torch:
         raise EnvironmentUnavailable(
             f"{python} has no torch",
-            "name an interpreter that has with --python, or let samcheck make environments with "
+            "choose an interpreter that has it with --python, or let samcheck build environments with "
             "--environment venv",
         )
     says = partial(_version, python)
@@ -131,11 +131,11 @@ def cell_of(python: str, seen: Fingerprint) -> Cell:
 
 
 def look(python: str) -> Fingerprint:
-    """What an interpreter really holds, with what was carried to it.
+    """Probe an interpreter, including the packages carried to it.
 
     Raises:
         EnvironmentUnavailable: it does not run.
-        BadInput: what the probe wrote cannot be read.
+        BadInput: the probe's report cannot be read.
     """
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "fingerprint.json"
@@ -147,24 +147,24 @@ def look(python: str) -> Fingerprint:
         try:
             status, output = _ended(command, environment, Path(folder) / "output.log")
         except OSError as error:
-            raise EnvironmentUnavailable(f"{python} does not run", str(error.strerror)) from None
+            raise EnvironmentUnavailable(f"{python} cannot be run", str(error.strerror)) from None
         except subprocess.TimeoutExpired:
-            late = f"it had not ended after {PROBE_SECONDS:.0f} seconds"
-            raise EnvironmentUnavailable(f"{python} does not run samcheck's probe", late) from None
+            late = f"it did not finish within {PROBE_SECONDS:.0f} seconds"
+            raise EnvironmentUnavailable(f"{python} cannot run samcheck's probe", late) from None
         if not path.exists():
-            said = output or f"it ended with status {status}"
-            raise EnvironmentUnavailable(f"{python} does not run samcheck's probe", said)
+            said = output or f"it exited with status {status}"
+            raise EnvironmentUnavailable(f"{python} cannot run samcheck's probe", said)
         return fingerprint_reader.as_fingerprint(files.read(path))
 
 
 def _ended(command: list[str], environment: dict[str, str], log: Path) -> tuple[int, str]:
-    """Run it to its end; its status, and the last that it said of errors.
+    """Run a command to its end; return its status and the end of its error output.
 
-    What it prints is anybody's, who may never end it.
+    Its output is untrusted and may be endless.
 
     Raises:
-        OSError: it does not run.
-        subprocess.TimeoutExpired: it does not end.
+        OSError: it cannot be run.
+        subprocess.TimeoutExpired: it did not finish in time.
     """
     with log.open("wb") as stream:
         done = subprocess.run(
@@ -180,10 +180,10 @@ def _ended(command: list[str], environment: dict[str, str], log: Path) -> tuple[
 
 
 def _version(python: str, package: str, said: str | None) -> str:
-    """The version that a package in an interpreter says it has, which becomes part of names; empty for none.
+    """Return a reported package version, validated since it becomes part of names; empty if there is none.
 
     Raises:
-        EnvironmentUnavailable: it is none.
+        EnvironmentUnavailable: it is not a version.
     """
     if not said:
         return ""
@@ -193,7 +193,7 @@ def _version(python: str, package: str, said: str | None) -> str:
         Version(said)
     except InvalidVersion:
         raise EnvironmentUnavailable(
-            f"{package} in {python} says that its version is {said[:80]!r}, which is none",
-            "install it again there, or name another interpreter with --python",
+            f"{package} in {python} reports an invalid version: {said[:80]!r}",
+            "reinstall it there, or choose another interpreter with --python",
         ) from None
     return said.strip()

@@ -1,4 +1,4 @@
-"""Cell → Dockerfile, build arguments and a tag that is a function of everything that goes in (pure)."""
+"""Cell → build arguments, labels and a tag derived from everything that goes into the image (pure)."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ REPOSITORY = "samcheck"
 
 @dataclass(frozen=True)
 class Image:
-    """What to build.
+    """An image to build.
 
     Attributes:
-        tag: cell id and content hash, so that an unchanged cell builds nothing.
+        tag: cell id and content hash, so that an unchanged cell is not rebuilt.
         arguments: the Dockerfile's ``ARG`` values.
-        labels: how `samcheck clean` finds it.
+        labels: labels by which `samcheck clean` finds it.
     """
 
     tag: str
@@ -29,7 +29,7 @@ class Image:
 
 
 def image(cell: Cell, requirements: Requirements, base: str, base_id: str, recipe: str) -> Image:
-    """The image of a cell on `base` (whose content is `base_id`) by the Dockerfile text `recipe`."""
+    """Return the image of a cell on `base` (with content `base_id`) for the Dockerfile text `recipe`."""
     arguments = {
         "BASE": base,
         "PYTHON": cell.python,

@@ -1,6 +1,6 @@
-"""What this machine has: GPU and driver, Pythons, PyTorch's index, free disk.
+"""This machine: GPU and driver, Pythons, access to PyTorch's index, free disk space.
 
-What plans depend on is data (`facts.gpu_support.Machine`); the planner decides with it and nothing else.
+Plans depend only on data (`facts.gpu_support.Machine`).
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from samcheck.certificates import ca_bundle
 from samcheck.facts.gpu_support import GpuDevice, Machine
 from samcheck.facts.requirements import PYTORCH_INDEX
 
-#: For PyTorch's index to answer.
+#: Timeout for PyTorch's index.
 INDEX_SECONDS = 3.0
 PYTHONS = ("3.8", "3.9", "3.10", "3.11", "3.12", "3.13", "3.14", "3.15")
 
 
 @cache
 def look() -> Machine:
-    """This machine. PyTorch's index is only asked where no GPU settles the build."""
+    """Return this machine. PyTorch's index is only tried if no GPU determines the build."""
     gpus, driver = _nvidia()
     return Machine(gpus=gpus, driver=driver, pytorch_index=not gpus and pytorch_index_answers())
 
@@ -53,9 +53,9 @@ def _gpu(pynvml: object, index: int) -> GpuDevice:
 
 
 def allotted_gpus() -> tuple[str, ...] | None:
-    """The GPUs that a scheduler has allotted to this process, by number or UUID; None if all of them.
+    """Return the GPUs that a scheduler allotted to this process, by number or UUID; None for all.
 
-    As CUDA reads it, what follows something that is no GPU does not count: ``-1`` allots none.
+    As in CUDA, everything after an invalid GPU is ignored: ``-1`` allots none.
     """
     given = os.environ.get("CUDA_VISIBLE_DEVICES")
     if given is None:
@@ -66,7 +66,7 @@ def allotted_gpus() -> tuple[str, ...] | None:
 
 @cache
 def pytorch_index_answers() -> bool:
-    """Whether builds that only PyTorch's own index has can be installed here: it answers, be it an error."""
+    """Return whether PyTorch's own index is reachable, for the builds that only it has; an error counts."""
     request = urllib.request.Request(PYTORCH_INDEX, method="HEAD")  # noqa: S310  a constant
     try:
         trusted = ssl.create_default_context()
@@ -82,10 +82,10 @@ def pytorch_index_answers() -> bool:
 
 @cache
 def interpreter(python: str) -> str:
-    """Path of an interpreter of `python` (``3.12``) on this machine; empty when there is none.
+    """Return the path of an interpreter of `python` (``3.12``) on this machine; empty if there is none.
 
-    Looks on PATH and among pyenv's versions. A pyenv shim on PATH may stand for a version that is
-    not active, so every candidate is asked for its version.
+    Searches PATH and pyenv's versions. A pyenv shim on PATH may point to an inactive version, so each
+    candidate is run to get its version.
     """
     return next((path for path in _candidates(python) if _version(path) == python), "")
 
@@ -117,14 +117,14 @@ def _version(path: str) -> str:
 
 
 def free_mib(folder: Path) -> int:
-    """Free disk space at `folder`, or at its nearest parent that exists."""
+    """Return the free disk space at `folder`, or at its nearest existing parent."""
     while not folder.exists():
         folder = folder.parent
     return shutil.disk_usage(folder).free // 2**20
 
 
 def device_name() -> str:
-    """The device that results of this machine are filed under: its GPU, else its processor."""
+    """Return the device under which this machine's results are stored: its GPU, else its processor."""
     gpus = look().gpus
     return gpus[0].name if gpus else f"cpu {_processor()}"
 

@@ -1,4 +1,4 @@
-"""Finding and removing containers that samcheck made, and no others."""
+"""Finding and removing containers that samcheck created, and no others."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from typing import Any
 from docker.errors import APIError, NotFound
 from docker.models.containers import Container
 
-#: The engine's answer to a removal of what is being removed.
+#: The engine's response when a container is already being removed.
 CONFLICT = 409
-#: Of the words behind the name in /proc/PID/stat: `starttime`.
+#: Index of `starttime` among the fields after the name in /proc/PID/stat.
 STARTED = 19
 
 
 def owner(pid: int) -> str:
-    """A process, told from those of other boots, machines and containers that share the engine.
+    """Identify a process across boots, machines and containers that share the engine.
 
-    And from another one that gets its number later: by the time at which it was started.
+    Its start time tells it from a later process with the same number.
     """
     return f"{_here()} {pid} {_started(pid)}"
 
@@ -29,7 +29,7 @@ def _here() -> str:
 
 
 def _started(pid: int) -> str:
-    """When a process was started, in ticks since the boot; 0 if there is none."""
+    """Return when a process was started, in ticks since boot; 0 if there is none."""
     try:
         words = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()
     except OSError:
@@ -38,7 +38,7 @@ def _started(pid: int) -> str:
 
 
 def made(client: Any) -> list[Container]:
-    """All containers that samcheck made, running or not."""
+    """Return all containers that samcheck created, running or not."""
     containers: list[Container] = client.containers.list(
         all=True, filters={"label": "samcheck.kind=container"}, ignore_removed=True
     )
@@ -46,9 +46,9 @@ def made(client: Any) -> list[Container]:
 
 
 def abandoned(container: Container) -> bool:
-    """Whether the container's samcheck has ended.
+    """Return whether the container's samcheck has ended.
 
-    One that cannot be seen from here (in a container of its own, say) is taken to live.
+    One that is not visible from here (e.g. in its own container) is assumed to be alive.
     """
     where, _, process = container.labels.get("samcheck.owner", "").partition("] ")
     pid, _, started = process.partition(" ")
@@ -57,12 +57,12 @@ def abandoned(container: Container) -> bool:
 
 
 def remove_abandoned(client: Any) -> list[str]:
-    """Remove containers whose samcheck has ended; returns their names."""
+    """Remove containers whose samcheck has ended; return their names."""
     return [remove_one(container) for container in made(client) if abandoned(container)]
 
 
 def remove_of(client: Any, folder: Path) -> list[str]:
-    """Remove the containers that samcheck made for what is in `folder`; returns their names."""
+    """Remove the containers that samcheck created for jobs in `folder`; return their names."""
     return [
         remove_one(container)
         for container in made(client)
@@ -71,7 +71,7 @@ def remove_of(client: Any, folder: Path) -> list[str]:
 
 
 def remove(client: Any, filters: dict[str, str]) -> list[str]:
-    """Remove the containers that fit the engine's `filters`; returns their names."""
+    """Remove the containers that match the engine's `filters`; return their names."""
     return [
         remove_one(container)
         for container in client.containers.list(all=True, filters=filters, ignore_removed=True)
@@ -79,19 +79,19 @@ def remove(client: Any, filters: dict[str, str]) -> list[str]:
 
 
 def remove_one(container: Container) -> str:
-    """Remove a container, running or not; returns its name."""
+    """Remove a container, running or not; return its name."""
     try:
         container.remove(force=True, v=True)
     except NotFound:
-        pass  # somebody else was faster
+        pass  # already removed by somebody else
     except APIError as error:
-        if error.status_code != CONFLICT:  # somebody else is at it
+        if error.status_code != CONFLICT:  # somebody else is removing it
             raise
     return str(container.name)
 
 
 def lives(pid: str) -> bool:
-    """Whether that process is a samcheck (its number may have been given to another program)."""
+    """Return whether a process is a samcheck (its number may have been reused by another program)."""
     try:
         command = Path(f"/proc/{pid}/cmdline").read_bytes()
     except OSError:

@@ -1,4 +1,4 @@
-"""Running a guest as a child process: isolated from this one's settings, and never left behind."""
+"""Guests as child processes: isolated from this process's settings, and never left behind."""
 
 from __future__ import annotations
 
@@ -17,8 +17,7 @@ import psutil
 from samcheck import files, paths
 from samcheck.environments import EndCause, Ended, GuestJob, substitute, supervisor
 
-#: What a guest gets from the environment of this process. PYTHONPATH and PYTEST_ADDOPTS, say, must
-#: not reach it.
+#: Environment variables passed on to a guest. PYTHONPATH and PYTEST_ADDOPTS, for example, must not be.
 PASSED_ON = (
     "PATH",
     "HOME",
@@ -31,29 +30,29 @@ PASSED_ON = (
     "SAMCHECK_CACHE",
     "SAMCHECK_CHECKPOINTS",
 )
-#: Set to 1 for every guest: a guest's last words are not kept in a buffer, and nothing is imported from where
-#: it works (Python 3.11 and newer; for older ones `samcheck.guest.launch` sees to that).
+#: Set to 1 for every guest: its last output is not lost in a buffer, and nothing is imported from its working
+#: folder (Python 3.11 and newer; for older ones `samcheck.guest.launch` ensures that).
 SWITCHED_ON = ("PYTHONUNBUFFERED", "PYTHONSAFEPATH")
-#: In the environment of everything that belongs to one start of a guest.
+#: Environment variable that marks every process of one start of a guest.
 MARK = "SAMCHECK_START"
 POLL_SECONDS = 0.1
-#: The longest that a supervisor takes to end what it keeps, and some more.
+#: The longest that a supervisor takes to end its guest, with some margin.
 STOP_SECONDS = supervisor.GRACE_SECONDS + supervisor.HELPERS_SECONDS + 2 * supervisor.UNKILLABLE_SECONDS + 5.0
 
 
 def run(python: str, job: GuestJob, packages: Sequence[str] = ()) -> Ended:
-    """Run `job` with the interpreter `python`, in a session of its own, under a supervisor.
+    """Run `job` with the interpreter `python`, in its own session, under a supervisor.
 
-    `packages` are folders with what the interpreter itself lacks.
+    `packages` are folders with packages that the interpreter lacks.
     """
     environment = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
     source = str(paths.source())
     environment["PYTHONPATH"] = os.pathsep.join((source, *packages))
     environment |= dict.fromkeys(SWITCHED_ON, "1")
     environment[MARK] = str(uuid.uuid4())
-    if not os.access(environment.get("HOME", ""), os.W_OK):  # compilers keep what they made there
+    if not os.access(environment.get("HOME", ""), os.W_OK):  # compilers cache their output there
         environment["HOME"] = str(job.work)
-    if job.gpu:  # CUDA's own order of the GPUs may be another than the driver's
+    if job.gpu:  # CUDA may order the GPUs differently from the driver
         environment |= {"CUDA_DEVICE_ORDER": "PCI_BUS_ID", "CUDA_VISIBLE_DEVICES": job.gpu}
     guest = subprocess.Popen(
         kept(
@@ -75,7 +74,7 @@ def run(python: str, job: GuestJob, packages: Sequence[str] = ()) -> Ended:
 
 
 def _end_marked(mark: str) -> None:
-    """End what the guest has started and nobody else will end, because the guest ended its supervisor."""
+    """Kill the guest's processes that are left if the guest killed its supervisor."""
     for process in psutil.process_iter():
         with suppress(psutil.Error, OSError):
             if mark.encode() in Path(f"/proc/{process.pid}/environ").read_bytes().split(b"\0"):
@@ -83,9 +82,9 @@ def _end_marked(mark: str) -> None:
 
 
 def installed(command: Sequence[str], log: Path, environment: dict[str, str]) -> tuple[int, str]:
-    """Run something that installs or builds; its status, and what it printed, which goes to `log` too.
+    """Run an installer or builder; return its status and output, which also goes to `log`.
 
-    Kept: else a builder whose samcheck was killed would work on beside that of --resume.
+    It is supervised: otherwise the builder of a killed samcheck would keep running next to that of --resume.
     """
     files.clear_way(log)
     with log.open("a", encoding="utf-8") as stream:
@@ -96,7 +95,7 @@ def installed(command: Sequence[str], log: Path, environment: dict[str, str]) ->
 
 
 def kept(command: Sequence[str], output: Path) -> list[str]:
-    """`command` under a supervisor: nothing of it outlives this process; what it prints goes to `output`."""
+    """Wrap `command` in a supervisor: it cannot outlive this process, and its output goes to `output`."""
     return [sys.executable, "-I", "-S", supervisor.__file__, str(os.getpid()), str(output), *command]
 
 
@@ -111,7 +110,7 @@ def _wait(guest: subprocess.Popen[bytes], job: GuestJob) -> Ended:
 
 
 def _end(guest: subprocess.Popen[bytes]) -> None:
-    """Have the supervisor end its guest and all that it started."""
+    """Have the supervisor end its guest and everything that it started."""
     guest.terminate()
     try:
         guest.wait(STOP_SECONDS)

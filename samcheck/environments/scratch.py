@@ -1,4 +1,4 @@
-"""Folders that last for one start of a guest."""
+"""Temporary folders for one start of a guest."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ GIVEN, WORK = "given-", "work-"
 
 @contextmanager
 def given(cell: Path) -> Iterator[Path]:
-    """A new folder for what the host gives a guest; in a container the guest can only read it."""
+    """Yield a new folder for the guest's input; in a container it is read-only for the guest."""
     with _folder(cell, GIVEN) as folder:
         folder.chmod(0o755)  # the guest may be another user
         yield folder
@@ -24,13 +24,13 @@ def given(cell: Path) -> Iterator[Path]:
 
 @contextmanager
 def work(cell: Path) -> Iterator[Path]:
-    """A new folder for a guest that is not in a container to work in."""
+    """Yield a new working folder for a guest that is not in a container."""
     with _folder(cell, WORK) as folder:
         yield folder
 
 
 def sweep(cell: Path) -> None:
-    """Remove the folders of starts whose samcheck was killed."""
+    """Remove the folders left by a killed samcheck."""
     for prefix in (GIVEN, WORK):
         for folder in cell.glob(f"{prefix}*"):
             _remove(folder)
@@ -51,12 +51,12 @@ def _folder(cell: Path, prefix: str) -> Iterator[Path]:
 
 
 def _remove(folder: Path) -> None:
-    with suppress(OSError):  # what cannot be removed stays with the run
+    with suppress(OSError):  # what cannot be removed stays in the run's folder
         _unlock(folder)
         owned.remove(folder)
 
 
 def _unlock(folder: Path) -> None:
-    """Give this user back what a guest of the same may have taken away."""
+    """Restore permissions that a guest of the same user may have removed."""
     if stat.S_ISDIR(os.lstat(folder).st_mode):
         folder.chmod(0o700)

@@ -1,4 +1,4 @@
-"""What an environment starts, as a command for a shell: the same confinement, the same settings."""
+"""What an environment starts, as a shell command with the same confinement and settings."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from samcheck.environments import confinement, processes
 
 
 def process(python: str, arguments: Sequence[str]) -> str:
-    """As `processes.run`, in a new folder that is left behind."""
+    """Return the equivalent of `processes.run`, in a new folder that is left behind."""
     passed_on = " ".join(f'{name}="${name}"' for name in processes.PASSED_ON if name in os.environ)
     own = quoted([f"PYTHONPATH={paths.source()}", *(f"{name}=1" for name in processes.SWITCHED_ON)])
     return f'(cd "$(mktemp -d)" && env -i {passed_on} {own} {quoted([python, *arguments])})'
 
 
 def docker(image: str, arguments: Sequence[str], on_gpu: bool = False) -> list[str]:
-    """As `docker.DockerPlace.run`; what the guest writes goes with it."""
+    """Return the equivalent of `docker.DockerPlace.run`; the guest's files are removed with the container."""
     limit = str(confinement.memory_limit())
     mounts = [f"--volume={path}:{to['bind']}:{to['mode']}" for path, to in confinement.sources().items()]
     mounts += [f"--tmpfs={folder}:{options}" for folder, options in confinement.memory_folders().items()]
@@ -35,5 +35,5 @@ def docker(image: str, arguments: Sequence[str], on_gpu: bool = False) -> list[s
 
 
 def quoted(words: Iterable[str]) -> str:
-    """Words as a part of a shell line."""
+    """Quote words for a shell."""
     return " ".join(shlex.quote(word) for word in words)

@@ -1,9 +1,9 @@
-"""Keeps one guest: bounds what it prints, and ends its whole family, also when samcheck is killed.
+"""Supervise one guest: cap its output and kill its process tree, even if samcheck is killed.
 
     python -I -S supervisor.py PARENT OUTPUT COMMAND...
 
-It is a process of its own because a killed samcheck ends nothing any more, and because processes whose
-parent died are only found by whoever adopts them. It ends the way the guest ended.
+It is a separate process because a killed samcheck cannot clean up, and because only the adopting process can
+find orphaned ones. It exits the way the guest exited.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 
-#: Of the output, at least so much of its end is kept, and at most twice that.
+#: Minimum number of bytes kept of the output's end; at most twice that is kept.
 KEPT_BYTES = 8 * 2**20
-#: Between asking a guest to end and ending it.
+#: Time between SIGTERM and SIGKILL for a guest.
 GRACE_SECONDS = 5.0
-#: For helpers that end by themselves once the guest has, and remove what they shared.
+#: Time for helpers that exit after the guest and remove what they shared.
 HELPERS_SECONDS = 1.0
-#: A process that hangs in a driver cannot be killed; it is left after so long.
+#: A process that hangs in a driver cannot be killed; it is abandoned after this time.
 UNKILLABLE_SECONDS = 20.0
 
 _PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
@@ -32,13 +32,13 @@ _LIBC = ctypes.CDLL(None)
 
 
 class Output:
-    """A file that the guest's output is appended to, cut at its beginning when it grows too long."""
+    """A file for the guest's output, truncated at its beginning when it grows too long."""
 
     def __init__(self, path: str) -> None:
         self._stream = open(path, "a+b", buffering=0)  # noqa: SIM115  open as long as this process
 
     def write(self, block: bytes) -> None:
-        with suppress(OSError):  # on a full disk the guest goes on; its journal is what counts
+        with suppress(OSError):  # on a full disk the guest continues; its journal is what counts
             self._stream.write(block)
             if self._stream.tell() > 2 * KEPT_BYTES:
                 self._cut()
@@ -48,11 +48,11 @@ class Output:
         self._stream.seek(size - KEPT_BYTES)
         kept = self._stream.read(KEPT_BYTES)
         self._stream.truncate(0)
-        self._stream.write(b"[what was printed before was left out]\n" + kept)
+        self._stream.write(b"[earlier output was left out]\n" + kept)
 
 
 class Supervisor:
-    """The guest, what it prints, and everything that it started."""
+    """Supervisor of the guest, its output, and everything that it started."""
 
     def __init__(self, parent: int, output: Output, command: list[str]) -> None:
         self.output = output
@@ -61,7 +61,7 @@ class Supervisor:
         _LIBC.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
         _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGHUP, 0, 0, 0)
         if os.getppid() != parent:
-            os._exit(0)  # killed before the kernel was asked to tell
+            os._exit(0)  # the parent was killed before the kernel was asked to notify
         self._printed, writing = os.pipe()
         self.guest = os.fork()
         if self.guest == 0:
@@ -70,7 +70,7 @@ class Supervisor:
         os.set_blocking(self._printed, False)
 
     def keep(self) -> int:
-        """Until the guest has ended, by itself or because it was told to; its status."""
+        """Wait until the guest has ended, by itself or on request; return its status."""
         end = float("inf")
         while self.status is None:
             told = self._step(0.05 if end < float("inf") else 60.0)
@@ -87,7 +87,7 @@ class Supervisor:
         return self.status if self.status is not None else signal.SIGKILL
 
     def _step(self, seconds: float) -> set[int]:
-        """Wait for output or a signal, take in both; the signals."""
+        """Wait for output or a signal, handle both; return the signals."""
         select.select([self._printed, self._told] if self._printed >= 0 else [self._told], [], [], seconds)
         told = set()
         with suppress(BlockingIOError):
@@ -109,7 +109,7 @@ class Supervisor:
             self.output.write(block)
 
     def _reap(self) -> bool:
-        """Take in who ended; whether there are children left."""
+        """Reap ended children; return whether any are left."""
         while True:
             try:
                 pid, status = os.waitpid(-1, os.WNOHANG)
@@ -121,7 +121,7 @@ class Supervisor:
                 self.status = status
 
     def _family(self) -> list[int]:
-        """All descendants: whoever lost its parent was adopted by this process."""
+        """Return all descendants: this process adopts orphans."""
         children: dict[int, list[int]] = {}
         for entry in os.listdir("/proc"):
             if entry.isdigit():
@@ -133,13 +133,13 @@ class Supervisor:
         return family
 
     def _end_family(self) -> None:
-        """Let helpers end by themselves, then end what is left."""
+        """Let helpers end by themselves, then kill what is left."""
         self._settle(HELPERS_SECONDS, lambda: not self._reap())
         stopped: set[int] = set()
         end = time.monotonic() + UNKILLABLE_SECONDS
         while self._reap() and time.monotonic() < end:
             family = set(self._family())
-            # Stopped first: one that forks as fast as it is killed would go on for ever.
+            # Stop them first: one that forks as fast as it is killed would never end.
             _send(signal.SIGSTOP if family - stopped else signal.SIGKILL, sorted(family))
             stopped |= family
             self._read()
@@ -152,7 +152,7 @@ class Supervisor:
 
 
 def _signals() -> int:
-    """A file descriptor that each signal is written to; none of them ends this process."""
+    """Return a file descriptor that receives each signal; none of them ends this process."""
     reading, writing = os.pipe()
     os.set_blocking(reading, False)
     os.set_blocking(writing, False)
@@ -163,14 +163,14 @@ def _signals() -> int:
 
 
 def _become(command: list[str], writing: int) -> None:
-    """Turn this child into the guest; the kernel ends it with its supervisor."""
+    """Turn this child into the guest; the kernel kills it with its supervisor."""
     supervisor = os.getppid()
     try:
         os.setsid()
         _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
         if os.getppid() != supervisor:
             os._exit(0)
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a crash is not to leave hundreds of MB
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a crash must not leave hundreds of MB
         for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGCHLD, signal.SIGPIPE):
             signal.signal(number, signal.SIG_DFL)
         os.dup2(writing, 1)
@@ -197,7 +197,7 @@ def _send(number: int, pids: list[int]) -> None:
 
 
 def _end_like(status: int) -> None:
-    """End by the same signal or with the same exit status."""
+    """Exit by the same signal or with the same status."""
     if os.WIFSIGNALED(status):
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         with suppress(OSError):

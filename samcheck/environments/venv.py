@@ -1,4 +1,4 @@
-"""Isolated virtual environments: the embedded default where no Docker engine answers."""
+"""Isolated virtual environments: the default if no Docker engine is available."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ COMPLETE = ".samcheck-complete"
 
 
 def folders() -> Path:
-    """Where the virtual environments are, one folder each."""
+    """Return the folder of the virtual environments."""
     return paths.home() / "venvs"
 
 
 def completed(folder: Path) -> bool:
-    """Whether an environment is whole."""
+    """Return whether an environment is complete."""
     return owned.has_file(folder, COMPLETE)
 
 
 def is_locked(folder: Path) -> bool:
-    """Whether somebody builds, or removes, the environment in this folder."""
+    """Return whether the environment in this folder is being built or removed."""
     if not _is_lock(folder):
         return False
     try:
@@ -42,13 +42,13 @@ def is_locked(folder: Path) -> bool:
 
 
 def remove(folder: Path) -> str:
-    """Remove an environment, whole or not; why not, when it is not samcheck's or somebody builds it."""
+    """Remove an environment, complete or not; return why it could not be removed, else nothing."""
     if not owned.is_own(folder, completed):
         return "it is not marked as made by samcheck"
     try:
         with FileLock(_lock(folder), timeout=0):
             owned.mark(folder)
-            (folder / COMPLETE).unlink(missing_ok=True)  # first: half of one must not look whole
+            (folder / COMPLETE).unlink(missing_ok=True)  # first: a partial one must not look complete
             owned.remove(folder)
             _lock(folder).unlink(missing_ok=True)
     except Timeout:
@@ -57,14 +57,14 @@ def remove(folder: Path) -> str:
 
 
 def _lock(folder: Path) -> Path:
-    """The file that is locked while an environment is built.
+    """Return the file that is locked while an environment is built.
 
     Raises:
-        BadInput: something else lies there, such as a link, which locking would follow and empty.
+        BadInput: something else is there, such as a link, which locking would follow and truncate.
     """
     path = Path(f"{folder}.lock")
     if os.path.lexists(path) and not _is_lock(folder):
-        raise BadInput(f"{path} is in the way, and no file of samcheck's: move it away, and try again")
+        raise BadInput(f"{path} is in the way and not samcheck's file: move it away and try again")
     return path
 
 
@@ -74,7 +74,7 @@ def _is_lock(folder: Path) -> bool:
 
 @dataclass(frozen=True)
 class VenvPlace:
-    """A finished virtual environment."""
+    """A complete virtual environment."""
 
     folder: Path
     details: dict[str, str] = field(default_factory=dict)
@@ -89,7 +89,7 @@ class VenvPlace:
 
 @dataclass(frozen=True)
 class Venv:
-    """One virtual environment per cell, made by uv; wheels are shared through uv's cache."""
+    """One virtual environment per cell, built by uv; wheels are shared through uv's cache."""
 
     kind: str = "venv"
     installs: bool = True
@@ -98,7 +98,7 @@ class Venv:
         return paths.home()
 
     def folder(self, cell: Cell, requirements: Requirements) -> Path:
-        """Named after the cell and a hash of everything that goes in."""
+        """Return the cell's folder, named after the cell and a hash of everything installed."""
         content = "\n".join((cell.python, requirements.torch_index, *requirements.all))
         return folders() / f"{cell.id}-{hashlib.sha256(content.encode()).hexdigest()[:12]}"
 
@@ -116,25 +116,25 @@ class Venv:
                 if not completed(folder):
                     _clear(folder)
                     _make(cell, requirements, folder, log)
-                (folder / COMPLETE).touch()  # at each use: `samcheck clean` goes by its time
+                (folder / COMPLETE).touch()  # at each use: `samcheck clean` uses its time
         except BadInput as problem:
             raise BuildFailed(FailureCause.DISK, str(problem)) from None
         return VenvPlace(folder, {"installer": f"uv {metadata.version('uv')}"})
 
 
 def _clear(folder: Path) -> None:
-    """Have an empty folder, marked, in place of what an interrupted build has left.
+    """Replace what an interrupted build left with an empty, marked folder.
 
     Raises:
-        BadInput: something lies there that is not samcheck's.
+        BadInput: something there is not samcheck's.
     """
     owned.remove(folder)
     owned.make(folder)
 
 
 def _make(cell: Cell, requirements: Requirements, folder: Path, log: Path) -> None:
-    python = machine.interpreter(cell.python) or cell.python  # a bare version lets uv download it
-    _uv(log, "venv", "--allow-existing", "--python", python, str(folder))  # with the mark in it
+    python = machine.interpreter(cell.python) or cell.python  # for a bare version, uv downloads it
+    _uv(log, "venv", "--allow-existing", "--python", python, str(folder))  # keeps the mark
     install = ("pip", "install", "--python", str(folder / "bin" / "python"))
     index = requirements.torch_index
     extra = ("--index", index, "--index-strategy", "unsafe-best-match") if index else ()
@@ -142,12 +142,12 @@ def _make(cell: Cell, requirements: Requirements, folder: Path, log: Path) -> No
 
 
 def _uv(log: Path, *arguments: str) -> None:
-    """Run uv, its output to `log`.
+    """Run uv, with its output to `log`.
 
     Raises:
         BuildFailed: uv failed.
     """
-    import uv  # not where nothing is installed: its program is large
+    import uv  # only when something is installed: its binary is large
 
     environment = dict(os.environ, UV_NO_PROGRESS="1")
     bundle = certificates.ca_bundle()

@@ -1,4 +1,4 @@
-"""What the world allows: data with a source per row, read from the TOML files of this folder."""
+"""Facts: data with a source per row, read from the TOML files in this folder."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ TABLES: dict[str, tuple[str, str, type[Fact]]] = {
 
 T = TypeVar("T", bound=Fact)
 
-# What a driver adds to the name of a GPU: brand, memory, form factor, a slice of it.
+# What drivers add to the name of a GPU: brand, memory, form factor, MIG slice.
 _DECORATION = re.compile(
     r"\b(nvidia|tesla|quadro|geforce|jetson|graphics|device|gpu|laptop|notebook|max ?q|generation"
     r"|(server|workstation) edition|edition|superchip|hgx|dgx|sxm\d?|pcie?|nvl|hbm\d?e?|\d+ ?gb|mig .*)\b"
@@ -84,7 +84,7 @@ _DECORATION = re.compile(
 
 @dataclass(frozen=True)
 class Facts:
-    """All facts, typed; `as_of` is the date of each file, `sources` explains the ids of sources."""
+    """All facts, typed; `as_of` is the date of each file, `sources` explains the source ids."""
 
     releases: tuple[Release, ...]
     floors: tuple[DriverFloor, ...]
@@ -109,17 +109,17 @@ class Facts:
         return next((row for row in self.releases if row.version == version), None)
 
     def floor(self, cuda: str) -> DriverFloor | None:
-        """The driver that a CUDA version (``12.1``) needs at least."""
+        """Return the oldest driver for a CUDA version (``12.1``)."""
         major = version_of(cuda).major
         return next((row for row in self.floors if row.cuda_major == major), None)
 
     def toolkit(self, cuda: str) -> Toolkit | None:
-        """The newest toolkit of a minor version (``12.4``) whose driver is known."""
+        """Return the newest toolkit of a minor version (``12.4``) whose driver is known."""
         rows = self._toolkits(cuda)
         return rows[-1] if rows else None
 
     def first_toolkit(self, cuda: str) -> Toolkit | None:
-        """The oldest toolkit of a minor version: what needs the toolkit's driver needs at least its."""
+        """Return the oldest toolkit of a minor version: its driver is the minimum for what needs one."""
         rows = self._toolkits(cuda)
         return rows[0] if rows else None
 
@@ -128,41 +128,41 @@ class Facts:
         return sorted(rows, key=lambda row: Version(row.version))
 
     def branch(self, driver: str) -> Branch | None:
-        """The branch of a driver (``535.104.05``)."""
+        """Return the branch of a driver (``535.104.05``)."""
         number = version_of(driver).major
         return next((row for row in self.branches if row.number == number), None)
 
     def forward_for(self, cuda: str, driver: str) -> Forwarding | None:
-        """Whether the forward-compatibility package of `cuda` works on a driver; None: nothing is known.
+        """Return whether the forward-compatibility package of `cuda` works on a driver; None if unknown.
 
-        It works on data-center GPUs only, which is not looked at here.
+        It works on data-center GPUs only, which is not checked here.
         """
         row = next((row for row in self.forward if _minor(row.cuda) == _minor(cuda)), None)
         return row.branches.get(version_of(driver).major) if row else None
 
     def gpu(self, name: str) -> GpuModel | None:
-        """The GPU of a name as people or drivers write it: ``rtx4090``, ``NVIDIA A100-SXM4-80GB``."""
+        """Return a GPU by its name as users or drivers write it: ``rtx4090``, ``NVIDIA A100-SXM4-80GB``."""
         wanted = _words(name)
         names = ((row, own) for row in self.gpus for own in (row.name, *row.aliases))
         return next((row for row, own in names if wanted and _words(own) == wanted), None)
 
     def gpu_called(self, name: str) -> GpuModel | None:
-        """As `gpu`, also of a name without its ``RTX`` or ``GTX``, as people write it: ``4090``."""
+        """Return a GPU as `gpu` does, also for a name without ``RTX`` or ``GTX``: ``4090``."""
         return next((row for brand in ("", "RTX ", "GTX ") if (row := self.gpu(brand + name))), None)
 
     def sizes_of(self, gpu: GpuModel) -> tuple[Memory, ...]:
-        """The sizes of memory that a GPU is sold with; none where it has no memory of its own."""
+        """Return the memory sizes that a GPU is sold with; none if it has no memory of its own."""
         return tuple(row for row in self.memory if row.gpu == gpu.name)
 
     def architecture(self, capability: str) -> Architecture | None:
         return next((row for row in self.architectures if row.capability == capability), None)
 
     def series(self, numpy: str) -> NumpySeries | None:
-        """The series of a NumPy release (``1.26.4``)."""
+        """Return the series of a NumPy release (``1.26.4``)."""
         return next((row for row in self.numpy if _minor(row.series) == _minor(numpy)), None)
 
     def rule(self, id: str) -> CompatibilityRule:
-        """The rule of an id.
+        """Return the rule with this id.
 
         Raises:
             BadInput: there is none.
@@ -174,7 +174,7 @@ class Facts:
         return row
 
     def pin(self, role: str, python: str) -> list[str]:
-        """Exact requirements of every package of `role` that has a release for `python`."""
+        """Return exact requirements for every package of `role` that has a release for `python`."""
         rows = (row for row in self.packages if row.role == role and python in row.versions)
         return [f"{row.name}=={row.versions[python]}" for row in rows]
 
@@ -182,17 +182,17 @@ class Facts:
         return [row for row in self.bases if row.python == python]
 
     def size(self, cuda: str) -> Size:
-        """What an environment with this build takes (``cpu`` or a CUDA tag)."""
+        """Return the size of an environment with this build (``cpu`` or a CUDA tag)."""
         build = "cpu" if cuda == "cpu" else "cuda"
         return next(row for row in self.sizes if row.build == build)
 
 
 @cache
 def version_of(text: str) -> Version:
-    """The version that a text means; 0 for one that means none, as in a result of somebody else's."""
+    """Parse a version; 0 if it is invalid, as it may be in somebody else's result."""
     try:
         return Version(text)
-    except ValueError:  # also of a number of thousands of digits
+    except ValueError:  # also raised for a number with thousands of digits
         return Version("0")
 
 
@@ -203,7 +203,7 @@ def _minor(version: str) -> tuple[int, int]:
 
 @cache
 def _words(name: str) -> tuple[str, ...]:
-    """A GPU's name without what differs between its makers and forms: ``("rtx", "2080", "ti")``."""
+    """Return a GPU's name without what differs between vendors and forms: ``("rtx", "2080", "ti")``."""
     text = re.sub(r"\b(rtx|gtx)(?=[a-z]?\d)", r"\1 ", re.sub(r"[^a-z0-9.]+", " ", name.lower()))
     text = re.sub(r"(?<=\d{4})(?=(ti|super)\b)", " ", text)
     return tuple(_DECORATION.sub(" ", text).split())
@@ -219,8 +219,8 @@ def read(folder: Path) -> Facts:
     """Read the facts in a folder.
 
     Raises:
-        BadInput: a file is missing, or no TOML.
-        pydantic.ValidationError: a row is not of its shape.
+        BadInput: a file is missing or not TOML.
+        pydantic.ValidationError: a row has the wrong shape.
     """
     names = {file for file, _, _ in TABLES.values()}
     files = {name: _parsed(folder / f"{name}.toml") for name in names}
@@ -237,7 +237,7 @@ def _parsed(path: Path) -> dict[str, Any]:
     try:
         return files.parsed_toml(files.read(path))
     except ValueError as error:
-        raise BadInput(f"{path} is no facts file: {error}") from None
+        raise BadInput(f"{path} is not a valid facts file: {error}") from None
 
 
 def _rows(entries: object, model: type[T]) -> tuple[T, ...]:

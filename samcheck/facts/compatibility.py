@@ -1,7 +1,7 @@
-"""Why a combination cannot exist, by the facts: each obstacle with its rule and source (pure).
+"""Why a combination cannot exist by the facts: obstacles with rule and source (pure).
 
-The facts constrain two fields of a cell at a time; a planner needs them in that form (`constraints`), a
-single cell is asked about with `obstacles`.
+The facts constrain two fields of a cell at a time; planners need them in that form (`constraints`), and
+`obstacles` checks a single cell.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from samcheck.cells import Cell
 from samcheck.facts import Facts, version_of
 from samcheck.facts.schema import ObstacleKind
 
-#: Fields of a cell that a matrix can vary, the most telling first.
+#: Fields of a cell that a matrix can vary, most significant first.
 AXES = ("torch", "cuda", "python", "numpy", "sam")
 
 
@@ -25,8 +25,8 @@ class Obstacle:
     """Something that keeps a combination from existing or running.
 
     Attributes:
-        rule: id in the facts' rules, or ``matrix`` for what a matrix file leaves out by itself.
-        text: one sentence about this very combination.
+        rule: id in the facts' rules, or ``matrix`` for what a matrix file itself leaves out.
+        text: one sentence about this specific combination.
         source: ids in the facts' sources.
     """
 
@@ -42,20 +42,20 @@ class Obstacle:
 
 @dataclass(frozen=True)
 class Constraint:
-    """What forbids some values of a few axes together; asked with one value for each of `axes`."""
+    """A constraint between a few axes, checked with one value for each of `axes`."""
 
     axes: tuple[str, ...]
     obstacle: Callable[..., Obstacle | None]
 
     def check(self, values: Mapping[str, str]) -> Obstacle | None:
-        """The obstacle among `values`; None where one of the axes has no value yet."""
+        """Return the obstacle among `values`; None if one of the axes has no value yet."""
         if any(axis not in values for axis in self.axes):
             return None
         return self.obstacle(*(values[axis] for axis in self.axes))
 
 
 def constraints(facts: Facts) -> tuple[Constraint, ...]:
-    """The facts as constraints between two fields each; answers are kept, planners ask often."""
+    """Return the facts as constraints between two fields each, cached for planners."""
 
     def python(torch: str, python: str) -> Obstacle | None:
         return _python(facts, torch, python)
@@ -78,14 +78,14 @@ def constraints(facts: Facts) -> tuple[Constraint, ...]:
 
 
 def obstacles(cell: Cell, facts: Facts) -> tuple[Obstacle, ...]:
-    """Everything that the facts say against a cell; empty when nothing does."""
+    """Return all obstacles to a cell in the facts; empty if there are none."""
     values = fields(cell)
     checked = (constraint.check(values) for constraint in constraints(facts))
     return tuple(obstacle for obstacle in checked if obstacle is not None)
 
 
 def fields(cell: Cell) -> dict[str, str]:
-    """A cell's value on each axis."""
+    """Return a cell's value on each axis."""
     return {axis: str(getattr(cell, axis)) for axis in AXES}
 
 
@@ -93,9 +93,11 @@ def _python(facts: Facts, torch: str, python: str) -> Obstacle | None:
     release = facts.release(torch)
     if release is None:
         known = f"{facts.releases[0].version} to {facts.releases[-1].version}"
-        return Obstacle("torch-unknown", ObstacleKind.INSTALL, f"no PyTorch {torch} is known, {known} are")
+        return Obstacle("torch-unknown", ObstacleKind.INSTALL, f"PyTorch {torch} is unknown; known: {known}")
     if python in release.torch_only:
-        text = f"PyTorch {torch} has a wheel for Python {python}, its torchvision {release.torchvision} none"
+        text = (
+            f"PyTorch {torch} has a wheel for Python {python}, but torchvision {release.torchvision} has none"
+        )
         return Obstacle("python-no-torchvision", ObstacleKind.INSTALL, text, release.source)
     if python not in release.pythons:
         text = (
@@ -122,7 +124,7 @@ def _build(facts: Facts, torch: str, cuda: str) -> Obstacle | None:
         text = f"PyTorch {torch} was built for {tags}, not {cuda}"
         return Obstacle("cuda-build-absent", ObstacleKind.INSTALL, text, release.source)
     if build.status == "unverified":
-        text = f"no good source says that PyTorch {torch} has a {cuda} build"
+        text = f"no reliable source says that PyTorch {torch} has a {cuda} build"
         return Obstacle("build-unverified", ObstacleKind.DOUBT, text, build.source)
     return None
 
@@ -131,7 +133,7 @@ def _old_torch(facts: Facts, torch: str, numpy: str) -> Obstacle | None:
     release = facts.release(torch)
     if release is None or release.numpy2 or not numpy or version_of(numpy).major < 2:
         return None
-    text = f"PyTorch {torch} was compiled against NumPy 1 and does not see NumPy {numpy}"
+    text = f"PyTorch {torch} was compiled against NumPy 1 and does not work with NumPy {numpy}"
     return Obstacle("numpy2-old-torch", ObstacleKind.RUN, text, ("pt132179",))
 
 
@@ -142,7 +144,7 @@ def _numpy_wheel(facts: Facts, python: str, numpy: str) -> Obstacle | None:
     if series is None:
         known = ", ".join(row.series for row in facts.numpy)
         return Obstacle(
-            "numpy-no-wheel", ObstacleKind.DOUBT, f"no NumPy {numpy} is known, the series {known} are"
+            "numpy-no-wheel", ObstacleKind.DOUBT, f"NumPy {numpy} is unknown; known series: {known}"
         )
     if python in series.pythons:
         return _export(facts, python, numpy)

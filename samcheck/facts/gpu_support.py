@@ -1,4 +1,4 @@
-"""Which builds a driver and a GPU can run, by the facts: of this machine, or of any other (pure)."""
+"""The builds that a driver and a GPU can run by the facts, on this machine or any other (pure)."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from samcheck.facts.compatibility import Obstacle
 from samcheck.facts.schema import ObstacleKind
 from samcheck.suggestions import similar
 
-#: Versions of drivers begin with their branch; no PyTorch that is known runs on an older one.
+#: Driver versions begin with their branch; no known PyTorch runs on an older one.
 OLDEST_BRANCH = 300
 
 
 @dataclass(frozen=True)
 class GpuDevice:
-    """One NVIDIA GPU as the driver names it."""
+    """One NVIDIA GPU, as named by the driver."""
 
     name: str
     capability: str
@@ -29,12 +29,12 @@ class GpuDevice:
 
 @dataclass(frozen=True)
 class Machine:
-    """A machine, as far as plans depend on it.
+    """The properties of a machine that plans depend on.
 
     Attributes:
-        gpus: NVIDIA GPUs; empty without one.
-        driver: version of the NVIDIA driver; empty without one, or if it is not known.
-        pytorch_index: whether PyTorch's own index answers.
+        gpus: NVIDIA GPUs; empty if there are none.
+        driver: version of the NVIDIA driver; empty if there is none, or it is unknown.
+        pytorch_index: whether PyTorch's own index is reachable.
     """
 
     gpus: tuple[GpuDevice, ...] = ()
@@ -47,7 +47,7 @@ class Machine:
         names = ", ".join(f"{gpu.name} (compute capability {gpu.capability})" for gpu in self.gpus)
         driver = f"driver {self.driver}" if self.driver else "a driver of unknown version"
         if self.driver.isdigit():
-            driver = f"a driver of the branch R{self.driver} (its whole version tells more)"
+            driver = f"a driver of branch R{self.driver} (its full version says more)"
         return f"{names or 'a GPU of unknown kind'} with {driver}"
 
     def __bool__(self) -> bool:
@@ -58,10 +58,10 @@ NO_GPU = Machine()
 
 
 def host(gpu: str, driver: str, facts: Facts) -> Machine:
-    """The machine that somebody asks about.
+    """Return the machine that a user asks about.
 
     Raises:
-        BadInput: the facts do not know such a GPU, or the driver is no version.
+        BadInput: the GPU is not in the facts, or the driver is not a version.
     """
     driver = driver_version("--driver", driver)
     if not gpu:
@@ -70,33 +70,35 @@ def host(gpu: str, driver: str, facts: Facts) -> Machine:
     if row is None:
         return Machine((_by_capability(gpu, facts),), driver)
     if row.host != "x86_64":
-        raise BadInput(f"--gpu: {row.name} comes with an Arm CPU; samcheck's facts are about x86_64 machines")
+        raise BadInput(
+            f"--gpu: {row.name} comes with an Arm CPU; samcheck's facts cover x86_64 machines only"
+        )
     return Machine((GpuDevice(row.name, row.capability),), driver)
 
 
 def driver_version(option: str, text: str) -> str:
-    """As the driver writes it; ``R535`` is its branch. `option` is where it stood.
+    """Return a driver version as the driver writes it; ``R535`` is a branch. `option` is for messages.
 
     Raises:
-        BadInput: it is no driver's version.
+        BadInput: it is not a driver version.
     """
     version = text.strip().removeprefix("R")
     if not version:
         return ""
     if not re.fullmatch(r"[0-9]{1,4}(\.[0-9]{1,4}){0,2}", version):
-        raise BadInput(f"{option}: {text!r} is not like 535.104.05, or 535 for its branch")
+        raise BadInput(f"{option}: {text!r} is not a version like 535.104.05, or 535 for its branch")
     if int(version.partition(".")[0]) < OLDEST_BRANCH:
         raise BadInput(
-            f"{option}: {text!r} looks like a version of CUDA; `nvidia-smi` calls the driver's Driver Version"
+            f"{option}: {text!r} looks like a CUDA version; `nvidia-smi` shows the driver's as Driver Version"
         )
     return version
 
 
 def _by_capability(text: str, facts: Facts) -> GpuDevice:
-    """A GPU that the facts do not know by name, by its compute capability: ``8.6`` or ``sm_86``.
+    """Return a GPU without a known name by its compute capability: ``8.6`` or ``sm_86``.
 
     Raises:
-        BadInput: it is not one of those that the facts know.
+        BadInput: the capability is not in the facts.
     """
     wanted = text.strip().lower().removeprefix("sm_").removeprefix("cc ").replace(".", "")
     for row in facts.architectures:
@@ -104,25 +106,24 @@ def _by_capability(text: str, facts: Facts) -> GpuDevice:
             return GpuDevice(f"a GPU of compute capability {row.capability}", row.capability)
     names = [row.name for row in facts.gpus if row.host == "x86_64"]
     near = similar(text.upper(), names, most=3)
-    hint = f"; like it are {', '.join(near)}" if near else f"; known are {', '.join(names)}"
+    hint = f"; similar: {', '.join(near)}" if near else f"; known: {', '.join(names)}"
     raise BadInput(
-        f"--gpu: the facts do not know {text!r} by that name{hint}. Its compute capability, as in --gpu 8.6, "
-        "will do too"
+        f"--gpu: unknown GPU {text!r}{hint}. You can also give its compute capability, as in --gpu 8.6"
     )
 
 
 def _below(driver: str, needed: str) -> bool:
-    """Whether a driver is too old; one that is only named in part is taken for the newest of its kind."""
+    """Return whether a driver is too old; a partial version stands for the newest that matches."""
     parts = driver.count(".") + 1
     return Version(driver) < Version(".".join(needed.split(".")[:parts]))
 
 
 def obstacles(cell: Cell, on: Machine, facts: Facts) -> tuple[Obstacle, ...]:
-    """What keeps a cell from using the GPU of a machine; ``soft`` ones only limit it."""
+    """Return what keeps a cell from using the GPU of a machine; ``soft`` obstacles only limit it."""
     release = facts.release(cell.torch)
     build = release.build(cell.cuda) if release else None
     if release is None or build is None:
-        return ()  # a CPU build runs everywhere, and what does not exist is no matter of the host
+        return ()  # a CPU build runs everywhere, and a build that does not exist is not the host's problem
     against = [*_driver(build, on, facts)]
     for gpu in on.gpus:
         against += [*_gpu(release, build, gpu, on, facts)]
@@ -130,7 +131,7 @@ def obstacles(cell: Cell, on: Machine, facts: Facts) -> tuple[Obstacle, ...]:
 
 
 def hard(obstacles: Sequence[Obstacle]) -> tuple[Obstacle, ...]:
-    """Those that nothing gets around."""
+    """Return the obstacles that cannot be worked around."""
     return tuple(
         obstacle for obstacle in obstacles if obstacle.kind not in (ObstacleKind.SOFT, ObstacleKind.DOUBT)
     )
@@ -145,7 +146,7 @@ def _driver(build: Build, on: Machine, facts: Facts) -> Iterator[Obstacle]:
         if _forward(build, on, facts):
             text += (
                 f"; the package cuda-compat-{build.cuda.replace('.', '-')}, which samcheck does not install, "
-                "would get around that on this GPU"
+                "would work around that on this GPU"
             )
         yield Obstacle("driver-too-old", ObstacleKind.HOST, text, floor.source)
         return
@@ -159,7 +160,7 @@ def _driver(build: Build, on: Machine, facts: Facts) -> Iterator[Obstacle]:
 
 
 def _forward(build: Build, on: Machine, facts: Facts) -> bool:
-    """Whether a forward-compatibility package exists; it works on data-center GPUs only."""
+    """Return whether a forward-compatibility package helps; it works on data-center GPUs only."""
     rows = [facts.gpu(gpu.name) for gpu in on.gpus]
     suits = bool(rows) and all(row is not None and row.kind == "datacenter" for row in rows)
     return suits and facts.forward_for(build.cuda, on.driver) == "supported"
@@ -173,7 +174,7 @@ def _gpu(release: Release, build: Build, gpu: GpuDevice, on: Machine, facts: Fac
             text = f"drivers after R{last} do not support {gpu.name}; this is {on.driver}"
             yield Obstacle("driver-dropped-gpu", ObstacleKind.HOST, text, architecture.source)
         if first and _below(on.driver, first):
-            text = f"{gpu.name} is known to drivers from {first} on; this is {on.driver}"
+            text = f"{gpu.name} needs driver {first} or newer; this is {on.driver}"
             yield Obstacle("driver-before-gpu", ObstacleKind.HOST, text, architecture.source)
     if not build.archs:
         text = f"which GPUs the {build.tag} build of PyTorch {release.version} has code for is not documented"
@@ -187,7 +188,7 @@ def _no_kernel(release: Release, build: Build, gpu: GpuDevice, facts: Facts) -> 
     text = f"the {build.tag} build of PyTorch {release.version} has no {wanted} code, which {gpu.name} needs"
     others = [other.tag for other in release.builds if runs_on(other, gpu.capability)]
     if others:
-        text += f": take its {' or '.join(others)} build"
+        text += f": use its {' or '.join(others)} build"
     else:
         newest = [
             f"PyTorch {row.version}: {other.tag}"
@@ -204,14 +205,14 @@ def runs_on(build: Build, capability: str) -> bool:
 
 
 def has_code_for(archs: Sequence[str], capability: str) -> bool:
-    """Whether machine code for one of `archs` runs on a GPU: same major, minor not above the GPU's."""
+    """Return whether code for one of `archs` runs on a GPU: same major, minor not above the GPU's."""
     major, minor = (int(part) for part in capability.split("."))
     pairs = [tuple(int(part) for part in arch.split(".")) for arch in archs]
     return any(pair[0] == major and pair[1] <= minor for pair in pairs)
 
 
 def _by_ptx(build: Build, gpu: GpuDevice, on: Machine, facts: Facts) -> bool:
-    """Whether the driver can compile the build's PTX for the GPU, which needs a driver as new as its CUDA."""
+    """Return whether the driver can compile the build's PTX for the GPU; it must be as new as its CUDA."""
     toolkit = facts.first_toolkit(build.cuda)
     if not build.ptx or Version(build.ptx) > Version(gpu.capability) or toolkit is None or not on.driver:
         return False
@@ -219,11 +220,11 @@ def _by_ptx(build: Build, gpu: GpuDevice, on: Machine, facts: Facts) -> bool:
 
 
 def best_build(release: Release, facts: Facts, on: Machine) -> str:
-    """The build for ``cuda = "auto"``.
+    """Return the build for ``cuda = "auto"``.
 
-    With a GPU: the default build where its driver and GPU run it, else the newest that they do run, else the
-    default, whose failure is then on record. Without one: the CPU build where PyTorch's index answers, else
-    the default build, which runs on the CPU too.
+    With a GPU: the default build if driver and GPU can run it, else the newest that they can run, else the
+    default, whose failure is then recorded. Without a GPU: the CPU build if PyTorch's index is reachable,
+    else the default build, which runs on the CPU too.
     """
     default = release.default_build
     if not on.gpus:

@@ -1,4 +1,4 @@
-"""Cell → exactly what to install, and from where (pure)."""
+"""Cell → exact requirements and their index (pure)."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ PYTORCH_INDEX = "https://download.pytorch.org/whl/"
 
 @dataclass(frozen=True)
 class Requirements:
-    """Exact pins, by the layers that they become.
+    """Exact pins, by image layer.
 
     Attributes:
-        tools: pytest and what the guest needs beside SAM; the same for all cells of a Python.
-        torch: torch and torchvision, always from one source: mixing them gives
+        tools: pytest and what the guest needs besides SAM; the same for all cells of a Python.
+        torch: torch and torchvision, always from one source: mixing sources gives
             ``operator torchvision::nms does not exist``.
         torch_index: the index for `torch`; empty for the user's default index.
-        numpy: NumPy; resolved together with `torch`, which would else bring the newest.
+        numpy: NumPy; resolved together with `torch`, which would otherwise bring the newest.
         export: ONNX and its runtime; resolved together with `numpy` for the same reason.
         sam: the package that provides SAM.
     """
@@ -43,17 +43,16 @@ NOTHING = Requirements((), (), "", (), (), "")
 
 
 def resolve(cell: Cell, facts: Facts) -> Requirements:
-    """The pins of a cell.
+    """Return the pins of a cell.
 
     Raises:
-        BuildFailed: the facts know no such release, build or NumPy.
+        BuildFailed: the release, build or NumPy is not in the facts.
     """
     release = facts.release(cell.torch)
     if release is None:
         raise BuildFailed(
             FailureCause.FACTS,
-            f"PyTorch {cell.torch} is not among the releases that samcheck knows "
-            "(samcheck/facts/torch.toml): add it there with a source",
+            f"PyTorch {cell.torch} is not a known release: add it to samcheck/facts/torch.toml with a source",
         )
     index, suffix = _source(cell, release)
     return Requirements(
@@ -67,7 +66,7 @@ def resolve(cell: Cell, facts: Facts) -> Requirements:
 
 
 def numpy_of(cell: Cell, facts: Facts) -> str:
-    """The NumPy that a cell gets, also where it names none; empty where the facts know none for it."""
+    """Return the NumPy that a cell gets, even if it names none; empty if the facts have none for it."""
     if cell.numpy:
         return cell.numpy
     try:
@@ -77,7 +76,7 @@ def numpy_of(cell: Cell, facts: Facts) -> str:
 
 
 def _source(cell: Cell, release: Release) -> tuple[str, str]:
-    """Index and local version suffix of the wanted build."""
+    """Return the index and the local version suffix of the wanted build."""
     if cell.cuda == release.default_build.tag:
         return "", ""
     return f"{PYTORCH_INDEX}{cell.cuda}", f"+{cell.cuda}"

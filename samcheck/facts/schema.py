@@ -1,4 +1,4 @@
-"""The rows of the facts files, typed; each says how sure it is and where it comes from."""
+"""Types of the rows in the facts files; each has a status and sources."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 
 class ObstacleKind(StrEnum):
-    """What a rule says of a combination, the worst first."""
+    """What a rule says about a combination, worst first."""
 
     INSTALL = "install"  # cannot be installed
-    RUN = "run"  # installs, and cannot work
+    RUN = "run"  # installs, but cannot work
     HOST = "host"  # not on this driver or GPU
-    DOUBT = "doubt"  # no good source says that it exists
+    DOUBT = "doubt"  # no reliable source says that it exists
     SOFT = "soft"  # works, with limits
-    CHOICE = "choice"  # somebody left it out
-    FOR = "for"  # nothing is against it, and the rule says why
+    CHOICE = "choice"  # left out on purpose
+    FOR = "for"  # nothing against it; the rule says why
 
 
 Status = Literal["verified", "stored", "unverified"]
@@ -45,9 +45,9 @@ def _specifiers(text: str) -> str:
 
 #: A version like ``12.4`` or ``550.54.15``.
 VersionText = Annotated[Text, AfterValidator(_version)]
-#: The same, or empty where it is not known.
+#: The same, or empty if unknown.
 Known = Annotated[str, AfterValidator(_version)]
-#: Version specifiers as pip has them, ``>=1.13,<1.15``.
+#: Version specifiers as in pip, ``>=1.13,<1.15``.
 Range = Annotated[Text, AfterValidator(_specifiers)]
 #: ``major.minor``.
 Python = Annotated[str, Field(pattern=r"^3\.\d+$")]
@@ -58,7 +58,7 @@ Forwarding = Literal["supported", "not-needed", "newer-driver"]
 
 
 class Fact(BaseModel):
-    """One fact, how sure it is, and where it comes from."""
+    """One fact, with its status and sources."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=False)
 
@@ -70,10 +70,9 @@ class Build(Fact):
     """A CUDA build of a PyTorch release.
 
     Attributes:
-        archs: compute capabilities with machine code in it; empty when they are not documented.
-        ptx: capability of the intermediate code in it, which a driver compiles for newer GPUs; empty
-            without any.
-        cudnn: the cuDNN that belongs to it; empty when it is not known.
+        archs: compute capabilities with machine code in it; empty if they are not documented.
+        ptx: capability of its PTX, which a driver compiles for newer GPUs; empty if it has none.
+        cudnn: the cuDNN that belongs to it; empty if unknown.
     """
 
     cuda: VersionText
@@ -89,9 +88,9 @@ class Release(Fact):
 
     Attributes:
         pythons: those for which torch and torchvision have a wheel.
-        torch_only: those for which torch has a wheel and its torchvision has none.
-        platform: what its wheels ask of the system, ``manylinux1`` or ``manylinux_<glibc>``.
-        numpy2: whether it works under NumPy 2.
+        torch_only: those for which torch has a wheel but its torchvision has none.
+        platform: platform tag of its wheels, ``manylinux1`` or ``manylinux_<glibc>``.
+        numpy2: whether it works with NumPy 2.
     """
 
     version: VersionText
@@ -119,19 +118,19 @@ class DriverFloor(Fact):
 
 
 class Toolkit(Fact):
-    """A CUDA toolkit and the Linux driver that it came with; `driver` is empty when it is not known."""
+    """A CUDA toolkit and the Linux driver that it came with; `driver` is empty if unknown."""
 
     version: VersionText
     driver: Known = ""
 
 
 class Branch(Fact):
-    """A branch of drivers.
+    """A driver branch.
 
     Attributes:
         number: 535 for R535.
-        state: ``ended`` also for branches that the vendor's table does not list any more.
-        end_of_life: month, ``2026-06``; empty where none is known.
+        state: ``ended`` also for branches that the vendor's table no longer lists.
+        end_of_life: month, ``2026-06``; empty if unknown.
         cuda: the newest CUDA version whose features it has.
     """
 
@@ -161,12 +160,12 @@ class GpuModel(Fact):
 
 
 class Memory(Fact):
-    """A size of memory that a GPU is sold with.
+    """A memory size that a GPU is sold with.
 
     Attributes:
-        labels: GB as the product is called, the usual one first.
-        words: of a name, in small letters, that tell this size.
-        mib: the least total that was seen to be reported for it; 0 when none is known.
+        labels: GB in product names, the usual one first.
+        words: lower-case words in a name that imply this size.
+        mib: the smallest total seen to be reported for it; 0 if unknown.
         by: what reported it.
     """
 
@@ -178,13 +177,13 @@ class Memory(Fact):
 
 
 class Architecture(Fact):
-    """A compute capability, and which CUDA versions and drivers know it.
+    """A compute capability, and the CUDA versions and drivers that support it.
 
     Attributes:
         first_cuda: the first CUDA version that compiles for it.
-        removed_in_cuda: the first that no longer does; empty when none dropped it.
-        last_branch: the last driver branch that supports it; 0 when none dropped it.
-        first_driver: the first driver that supports it; empty when it is not known.
+        removed_in_cuda: the first that no longer does; empty if none dropped it.
+        last_branch: the last driver branch that supports it; 0 if none dropped it.
+        first_driver: the first driver that supports it; empty if unknown.
     """
 
     capability: Capability
@@ -203,7 +202,7 @@ class NumpySeries(Fact):
 
 
 class OnnxRuntime(Fact):
-    """Releases of onnxruntime-gpu with the same needs; `tensorrt` maps its releases to TensorRT's."""
+    """onnxruntime-gpu releases with the same requirements; `tensorrt` maps releases to TensorRT's."""
 
     versions: Range
     pythons: tuple[Python, ...]
@@ -214,14 +213,14 @@ class OnnxRuntime(Fact):
 
 
 class TensorRt(Fact):
-    """Releases of TensorRT with the same needs.
+    """TensorRT releases with the same requirements.
 
     Attributes:
-        package: ``front`` is what people ask for, ``bindings`` has the compiled module.
-        pythons: those with a wheel; empty when there is none.
-        cuda: major versions of CUDA that it is built for.
-        capability: the oldest compute capability; empty when it is not known.
-        drivers: the oldest driver branch, by major version of CUDA.
+        package: ``front`` is the package that users install, ``bindings`` has the compiled module.
+        pythons: those with a wheel; empty if there is none.
+        cuda: CUDA major versions that it is built for.
+        capability: the lowest compute capability; empty if unknown.
+        drivers: the oldest driver branch, by CUDA major version.
     """
 
     package: Literal["front", "bindings"]
@@ -234,7 +233,7 @@ class TensorRt(Fact):
 
 
 class Model(Fact):
-    """A package that provides SAM, and what it needs; empty fields are without a known limit."""
+    """A package that provides SAM, and its requirements; empty fields have no known limit."""
 
     name: Text
     version: str = ""
@@ -251,10 +250,10 @@ class CompatibilityRule(Fact):
 
     Attributes:
         kind: ``install`` (cannot be installed), ``run`` (installs, cannot work), ``host`` (this driver
-            or GPU cannot run it), ``soft`` (works with limits), ``doubt`` (nothing good says it exists).
-        checked: whether plans look at it; the others are for people to read.
+            or GPU cannot run it), ``soft`` (works with limits), ``doubt`` (no reliable source for it).
+        checked: whether plans check it; the others are documentation.
         text: the rule in a sentence.
-        symptom: what one sees who tries it; empty when it is not known.
+        symptom: the error that a user sees; empty if unknown.
     """
 
     id: Text
@@ -265,7 +264,7 @@ class CompatibilityRule(Fact):
 
 
 class Package(Fact):
-    """The release of a package to install, by Python, and the oldest NumPy that it takes there."""
+    """The release of a package to install, by Python, and the oldest NumPy that it accepts there."""
 
     name: Text
     role: Literal["numpy", "numpy1", "tool", "export", "sam"]
@@ -274,7 +273,7 @@ class Package(Fact):
 
 
 class Base(Fact):
-    """A base image that brings a Python."""
+    """A base image that provides a Python."""
 
     python: Text
     kind: Literal["official", "debian"]

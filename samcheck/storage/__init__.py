@@ -1,1 +1,1 @@
-"""What is kept: results, runs, and an index of them."""
+"""Storage: results, an index of them, and runs."""

@@ -1,4 +1,4 @@
-"""Removing what samcheck keeps on a machine, and nothing else."""
+"""Removal of what samcheck keeps on a machine, and nothing else."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ from samcheck.errors import BadInput
 from samcheck.storage import disk_usage
 from samcheck.storage.index import index
 
-#: What was done where something would not go.
+#: Step for an item that could not be removed.
 FAILED = "could not remove"
 
 
 @dataclass(frozen=True)
 class CleanRequest:
-    """What is to go beside containers of killed runs.
+    """What to remove besides containers of killed runs.
 
     Attributes:
         environments: images, their build cache, virtual environments, and indexes of results.
         runs: folders of runs.
-        older_than: only what was not used for so many seconds; without a kind, of all kinds.
-        keep_under: only, oldest first, until all that samcheck keeps takes so many bytes.
+        older_than: only items not used for this many seconds; of all kinds if none is given.
+        keep_under: remove the oldest until everything that samcheck keeps takes at most this many bytes.
         run: the one run with this id, and its containers.
-        dry_run: say what would go, and remove nothing.
+        dry_run: report what would be removed, and remove nothing.
     """
 
     environments: bool = False
@@ -46,7 +46,7 @@ class CleanRequest:
 
     @property
     def kinds(self) -> tuple[str, ...]:
-        """The kinds of things that may go; with a limit alone, all."""
+        """The kinds of items that may be removed; all if only a limit is given."""
         all_of_them = self.limited and not (self.environments or self.runs)
         return (
             *(disk_items.ENVIRONMENTS if self.environments or all_of_them else ()),
@@ -56,19 +56,19 @@ class CleanRequest:
 
 @dataclass(frozen=True)
 class CleanStep:
-    """What was done (``removed``, ``would remove``, ``kept``, ``frees``, ...), and to what."""
+    """An action (``removed``, ``would remove``, ``kept``, ``frees``, ...) and its object."""
 
     done: str
     what: str
 
 
 def clean(request: CleanRequest, now: float | None = None) -> Iterator[CleanStep]:
-    """Remove leftover containers, and what was asked for; a step for each thing.
+    """Remove leftover containers and what was requested; yield a step for each item.
 
-    What a running samcheck or a container uses is kept, and said.
+    Items that a running samcheck or a container uses are kept and reported.
 
     Raises:
-        BadInput: there is no such run, or it still goes on.
+        BadInput: there is no such run, or it is still active.
     """
     client, no_engine = disk_usage.engine()
     done = "would remove" if request.dry_run else "removed"
@@ -92,10 +92,10 @@ def _forgotten(client: Any, dry_run: bool) -> list[str]:
 def _run_folder(id: str, client: Any) -> Path:
     known = sorted(path.name for path in paths.RUNS.iterdir() if path.is_dir()) if paths.RUNS.is_dir() else []
     if id not in known:
-        newest = f"; the newest are {', '.join(known[-3:])}" if known else ": there is none at all"
+        newest = f"; the newest are {', '.join(known[-3:])}" if known else ": there are none"
         raise BadInput(f"--run {id}: no such run in {paths.RUNS}{newest}")
     if not disk_usage.is_run(paths.RUNS / id):
-        raise BadInput(f"--run {id}: {paths.RUNS / id} is not marked as made by samcheck: remove it by hand")
+        raise BadInput(f"--run {id}: {paths.RUNS / id} is not marked as made by samcheck: remove it yourself")
     held = disk_usage.run(paths.RUNS / id, _working(client)).held
     if held:
         raise BadInput(f"--run {id}: {held}; stop it first")
@@ -137,16 +137,16 @@ def _by_kind(request: CleanRequest, client: Any, now: float) -> Iterator[CleanSt
     left = [item for item in everything if id(item) not in gone]
     yield CleanStep("frees", units.readable(disk_items.freed(removable, left)) + _stays(removable))
     if request.keep_under is not None and disk_items.total(left) > request.keep_under:
-        yield CleanStep("leaves", f"{units.readable(disk_items.total(left))}, in use or not asked for")
+        yield CleanStep("leaves", f"{units.readable(disk_items.total(left))}, in use or not selected")
 
 
 def _stays(gone: Sequence[Item]) -> str:
     size = disk_items.outside(gone)
-    return f"; {units.readable(size)} stay, held by others such as uv's cache of wheels" if size else ""
+    return f"; {units.readable(size)} stay, held by others such as uv's wheel cache" if size else ""
 
 
 def choose(items: Sequence[Item], request: CleanRequest, now: float) -> list[Item]:
-    """What of `items` is to go; of those that are held, the ones that else would."""
+    """Return the items to remove, including those that would be if they were not held."""
     candidates = [item for item in items if item.kind in request.kinds]
     if not request.limited:
         return candidates
@@ -164,20 +164,20 @@ def _title(item: Item) -> str:
 
 
 def _titles(items: Iterable[Item]) -> list[str]:
-    """Titles in order; a number behind what is there several times, as layers in the build cache are."""
+    """Return titles in order; repeated ones, such as build cache layers, once with their count."""
     counted = Counter(map(_title, items))
     return [title if count == 1 else f"{title} ({count})" for title, count in counted.items()]
 
 
 def _remove(items: Sequence[Item], client: Any) -> Generator[CleanStep, None, list[Item]]:
-    """Remove each, the build cache last, because images hold it; returns what really went."""
+    """Remove each item, the build cache last, because images hold it; return what was really removed."""
     gone = []
     for item in items:
         if item.kind == "cache":
             continue
         try:
             obstacle = _remove_image(item, client) if item.kind == "image" else _remove_folder(item)
-        except (OSError, BadInput) as error:  # the others go all the same
+        except (OSError, BadInput) as error:  # still remove the others
             yield CleanStep(FAILED, f"{_title(item)}: {error}")
             continue
         if obstacle:
@@ -195,7 +195,7 @@ def _remove_image(item: Item, client: Any) -> str:
 
 
 def _remove_folder(item: Item) -> str:
-    """Remove a folder, a venv or an index with its lock held; why not, when that cannot be had."""
+    """Remove a folder, a venv or an index with its lock held; return why it failed, else nothing."""
     folder = Path(item.key)
     if item.kind == "run":
         return owned.remove(folder, disk_usage.run_before)
@@ -207,7 +207,7 @@ def _remove_folder(item: Item) -> str:
 
 
 def _remove_orphans(before: Sequence[Item], client: Any) -> Iterator[CleanStep]:
-    """What images that are gone now were built from: it takes their place in the build cache."""
+    """Remove the build cache records that removed images leave behind."""
     from samcheck.environments import engine_storage
 
     known = {item.key for item in before if item.kind == "cache"}

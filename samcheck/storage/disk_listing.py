@@ -1,4 +1,4 @@
-"""What samcheck keeps on this machine, for programs and for people (pure)."""
+"""Listing of what samcheck keeps on this machine, as JSON and as text (pure)."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from samcheck.environments import disk_items
 from samcheck.environments.disk_items import Item
 from samcheck.storage.disk_usage import Usage
 
-#: Kinds of things, in the order of the text, and what a group of them is called.
+#: Kinds of items, in display order, with the titles of their groups.
 GROUPS = {
     "image": "images",
     "cache": "build cache",
     "venv": "virtual environments",
     "run": "runs",
-    "oracle": "answers of the oracle",
+    "oracle": "oracle answers",
     "index": "indexes of results",
     "container": "containers of killed runs",
     "unfinished": "unfinished builds",
@@ -25,7 +25,7 @@ GROUPS = {
 
 
 def as_json(seen: Usage, now: float) -> dict[str, Any]:
-    """For programs: everything, and the sums of the groups and in all, in bytes."""
+    """Return everything as JSON, with the sums of the groups and the total, in bytes."""
     freed = disk_items.frees(seen.items)
     return {
         "no_engine": seen.no_engine,
@@ -51,7 +51,7 @@ def as_json(seen: Usage, now: float) -> dict[str, Any]:
 
 
 def lines(seen: Usage, now: float) -> Iterator[str]:
-    """For people: groups with their sums, and in each the newest first."""
+    """Yield the groups with their sums as text, newest items first."""
     freed = dict(zip(map(id, seen.items), disk_items.frees(seen.items), strict=True))
     if seen.no_engine:
         yield f"images, build cache and containers: unknown, {seen.no_engine}"
@@ -62,12 +62,12 @@ def lines(seen: Usage, now: float) -> Iterator[str]:
         yield f"{title}: {units.readable(disk_items.total(group))}"
         for item in group:
             yield _line(item, freed[id(item)], now)
-    yield f"in all: {units.readable(disk_items.total(seen.items))}, what several share counted once"
+    yield f"in all: {units.readable(disk_items.total(seen.items))}, shared data counted once"
     stays = disk_items.outside(seen.items)
     if stays:
         yield (
-            f"of that {units.readable(stays)} stay when all of it goes: they are also in images or folders "
-            "that are not samcheck's, such as uv's cache of wheels"
+            f"of that {units.readable(stays)} stay if all of it is removed: they are also in images or "
+            "folders that are not samcheck's, such as uv's wheel cache"
         )
 
 

@@ -1,4 +1,4 @@
-"""What samcheck keeps on this machine, how large it is, and when it was used last."""
+"""What samcheck keeps on this machine: sizes and times of last use."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ from samcheck.storage.index import index, parquet
 
 
 def _temporary_place() -> Path:
-    """Where folders for a moment are made, also while none can be: on a full disk `clean` is needed most."""
+    """Return the folder for temporary folders, even on a full disk, where `clean` is needed most."""
     with suppress(FileNotFoundError):
         return Path(tempfile.gettempdir())
     return Path(os.environ.get("TMPDIR") or "/tmp")  # noqa: S108
 
 
-#: Folders that are made for a moment, and left by what is killed meanwhile.
+#: Temporary folders that killed processes leave behind.
 TEMPORARY = (
     (_temporary_place(), "samcheck-build-*"),
     (_temporary_place(), f"{at_hand.PREFIX}*"),
@@ -44,20 +44,20 @@ BLOCK = 512
 
 @dataclass(frozen=True)
 class Usage:
-    """What is there, and why the engine's share is not among it (empty where it is)."""
+    """All items, and why those of the engine are missing (empty if they are not)."""
 
     items: tuple[Item, ...]
     no_engine: str = ""
 
 
 def look() -> Usage:
-    """Everything that samcheck keeps, in the engine and in folders."""
+    """Return everything that samcheck keeps, in the engine and in folders."""
     client, no_engine = engine()
     return Usage(tuple(everything(client)), no_engine)
 
 
 def engine() -> tuple[Any, str]:
-    """The engine's client; None where no engine answers, and why."""
+    """Return the engine's client, or None and why there is no engine."""
     from samcheck.environments import docker  # slow to import
 
     try:
@@ -67,7 +67,7 @@ def engine() -> tuple[Any, str]:
 
 
 def everything(client: Any) -> list[Item]:
-    """Everything that samcheck keeps, with an engine's where there is one."""
+    """Return everything that samcheck keeps, including the engine's if there is one."""
     if client is None:
         return folders([])
     from samcheck.environments import engine_storage
@@ -76,7 +76,7 @@ def everything(client: Any) -> list[Item]:
 
 
 def folders(working: Collection[str]) -> list[Item]:
-    """Everything that samcheck keeps in folders; containers are at work in the folders `working`."""
+    """Return everything that samcheck keeps in folders; containers are using the folders `working`."""
     busy = _busy(working)
     items = [
         *_settled([_venv(path, busy) for path in _inside(venv.folders()) if _is_venv(path)]),
@@ -90,7 +90,7 @@ def folders(working: Collection[str]) -> list[Item]:
 
 
 def foreign(kinds: Collection[str]) -> Iterator[str]:
-    """Where folders lie among samcheck's that are not its own, of these kinds."""
+    """Yield the places, for these kinds, with folders that are not samcheck's own."""
     places: tuple[tuple[str, Callable[[], Path], Callable[[Path], bool]], ...] = (
         ("venv", venv.folders, _is_venv),
         ("run", lambda: paths.RUNS, is_run),
@@ -112,17 +112,17 @@ def _is_index(folder: Path) -> bool:
 
 
 def is_run(folder: Path) -> bool:
-    """Whether samcheck has made the folder of a run."""
+    """Return whether samcheck made this folder of a run."""
     return owned.is_own(folder, run_before)
 
 
 def run_before(folder: Path) -> bool:
-    """Whether a samcheck from before there were marks made the folder of a run, of whatever command."""
+    """Return whether an old samcheck without marks made this folder of a run, of any command."""
     return any(made(folder) for made in (runs.is_run, runs.is_bisect, runs.is_meeting))
 
 
 def killed_before(folder: Path) -> bool:
-    """Whether a samcheck from before there were marks left a folder that it made for a moment."""
+    """Return whether an old samcheck without marks left this temporary folder."""
     if re.fullmatch(r"samcheck-build-[a-z0-9_]{8}", folder.name):
         return all(owned.has_file(folder, name) for name in ("Dockerfile", "uv"))
     base = re.fullmatch(r"samcheck-base\.[A-Za-z0-9]{6}", folder.name)
@@ -130,18 +130,18 @@ def killed_before(folder: Path) -> bool:
 
 
 def run(folder: Path, working: Collection[str]) -> Item:
-    """The folder of one run; containers are at work in the folders `working`."""
+    """Return the item of one run's folder; containers are using the folders `working`."""
     return _run(folder, _busy(working))
 
 
 def oracle_folder() -> Path:
-    """Where the guest keeps the oracle's answers; it stands alone, and so this rule stands twice."""
+    """Return the guest's folder of oracle answers; the guest is standalone, so it repeats this rule."""
     home = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
     return Path(os.environ.get("SAMCHECK_CACHE") or Path(home) / "samcheck" / "oracle")
 
 
 def _answers() -> Iterator[Path]:
-    """The oracle's answers: named by a digest, they are known wherever $SAMCHECK_CACHE points to."""
+    """Yield the oracle's answers: their digest names identify them, wherever $SAMCHECK_CACHE points."""
     for path in oracle_folder().glob("*.npz"):
         if re.fullmatch(r"[0-9a-f]{64}\.npz", path.name) and owned.has_file(path.parent, path.name):
             yield path
@@ -153,7 +153,7 @@ def _inside(folder: Path) -> Iterator[Path]:
 
 
 def _temporary() -> Iterator[Path]:
-    """What killed builds of this user left; another user's cannot be removed."""
+    """Yield what killed builds of this user left; another user's cannot be removed."""
     for place, name in TEMPORARY:
         for path in sorted(place.glob(name)):
             if owned.is_own(path, killed_before) and path.lstat().st_uid == os.getuid():
@@ -161,12 +161,12 @@ def _temporary() -> Iterator[Path]:
 
 
 def _busy(working: Collection[str]) -> str:
-    """Text in which a folder is named that a process or a container works in."""
+    """Return a text that names every folder that a process or a container uses."""
     return "\n".join([*_commands(), *working])
 
 
 def _commands() -> Iterator[str]:
-    """The command lines of the other processes that can be seen from here."""
+    """Yield the command lines of the other visible processes."""
     for process in psutil.process_iter(["cmdline"]):
         if process.pid != os.getpid():
             yield " ".join(process.info["cmdline"] or ())
@@ -174,7 +174,7 @@ def _commands() -> Iterator[str]:
 
 @dataclass(frozen=True)
 class _Folder:
-    """A folder, and of its files with several names (hard links) how many are in it, and are at all."""
+    """A folder, and for its hard-linked files the number of links inside it and in total."""
 
     item: Item
     inside: Mapping[Hashable, int]
@@ -182,7 +182,7 @@ class _Folder:
 
 
 def _settled(folders: Sequence[_Folder]) -> list[Item]:
-    """The folders' items, with the files noted that something outside of them has a name for too."""
+    """Return the folders' items, noting the files that are also linked from outside the folders."""
     inside: Counter[Hashable] = Counter()
     for folder in folders:
         inside.update(folder.inside)
@@ -196,7 +196,7 @@ def _settled(folders: Sequence[_Folder]) -> list[Item]:
 
 
 def _venv(folder: Path, busy: str) -> _Folder:
-    """A virtual environment; its marker has the time of its last use."""
+    """Return a virtual environment's item; its marker has the time of its last use."""
     marker = folder / venv.COMPLETE
     whole = _folder("venv" if venv.completed(folder) else "unfinished", folder, busy)
     item = replace(whole.item, cell=folder.name.rpartition("-")[0])
@@ -208,7 +208,7 @@ def _venv(folder: Path, busy: str) -> _Folder:
 
 
 def _index(folder: Path) -> Item:
-    """An index; the list in it has the time of its last use."""
+    """Return an index's item; the list in it has the time of its last use."""
     (item,) = _settled([_folder("index", folder, "")])
     root = index.root_of(folder)
     held = index.IN_USE if index.in_use(folder) else ""
@@ -219,12 +219,12 @@ def _run(folder: Path, busy: str) -> Item:
     (item,) = _settled([_folder("run", folder, busy)])
     started_by = folder.name.rpartition("-")[2]
     if not item.held and started_by.isdigit() and orphans.lives(started_by):
-        item = replace(item, held=f"it goes on: process {started_by}")
+        item = replace(item, held=f"it is running: process {started_by}")
     return item
 
 
 def _folder(kind: str, folder: Path, busy: str, of: Iterable[Path] | None = None) -> _Folder:
-    """A folder with all that is in it, or with some files `of` it; `busy` names what something works in."""
+    """Return a folder with all its files or just those in `of`; `busy` names the folders in use."""
     parts: dict[Hashable, int] = {}
     inside: Counter[Hashable] = Counter()
     anywhere: dict[Hashable, int] = {}
@@ -237,14 +237,14 @@ def _folder(kind: str, folder: Path, busy: str, of: Iterable[Path] | None = None
             anywhere[inode] = status.st_nlink
         devices.add(status.st_dev)
         newest = max(newest, status.st_mtime)
-    held = "a process works in it" if str(folder) in busy else ""
+    held = "a process is using it" if str(folder) in busy else ""
     if len(devices) > 1 or owned.has_mounts(folder):
-        held = owned.MOUNTED  # as by a killed debootstrap
+        held = owned.MOUNTED  # e.g. by a killed debootstrap
     return _Folder(Item(kind, folder.name, str(folder), parts, newest, held=held), inside, anywhere)
 
 
 def _files(folder: Path) -> Iterator[os.stat_result]:
-    """What the file system says of everything below a folder; what goes meanwhile is not missed."""
+    """Yield the status of everything below a folder; ignore what disappears meanwhile."""
     for where, _, names in os.walk(folder):
         yield from _stats((where, *(os.path.join(where, name) for name in names)))
 

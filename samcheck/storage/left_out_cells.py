@@ -1,4 +1,4 @@
-"""The cells that a run left out, noted beside the results."""
+"""The cells that a run left out, stored with the results."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from samcheck.cells import LeftOut
 from samcheck.errors import BadInput
 from samcheck.storage.private_paths import anonymous
 
-#: What the last run of a matrix left out, so that the table can be written again without it.
+#: What the last run of a matrix left out, so that the table can be rewritten without a run.
 LEFT_OUT = "left-out.json"
 
 _LEFT_OUT = TypeAdapter(tuple[LeftOut, ...])
@@ -28,10 +28,12 @@ def note_left_out(path: Path, left_out: Sequence[LeftOut]) -> None:
 
 
 def noted(path: Path) -> tuple[tuple[LeftOut, ...], list[str]]:
-    """What a run noted that it left out, and a sentence where that cannot be read."""
+    """Return the cells that a run left out, and a sentence if the file cannot be read."""
     try:
         return _LEFT_OUT.validate_json(files.read(path)), []
     except files.Missing:
         return (), []
     except (BadInput, ValidationError):
-        return (), [f"{path}: is not what a run writes: remove it, the next run of a matrix writes it anew"]
+        return (), [
+            f"{path}: is not a list of left-out cells: remove it; the next run of a matrix writes a new one"
+        ]

@@ -1,7 +1,7 @@
-"""Folders of results → one, as when the shards of a fan-out come back.
+"""Folders of results → one, e.g. the shards of a fan-out.
 
-Each folder is laid out like ``results/``: ``<device>/<driver>/<cell>.json``. What wins does not depend on
-the order of the folders, and doing it again changes nothing.
+Each folder is laid out like ``results/``: ``<device>/<driver>/<cell>.json``. The outcome does not depend on
+the order of the folders, and merging again changes nothing.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from samcheck.guest.outcomes import CellOutcome
 from samcheck.guest.record import CellResult
 from samcheck.storage import left_out_cells, results
 
-#: Tiers from the one with the fewest checks; another is no less than the last.
+#: Tiers, fewest checks first; an unknown tier ranks above the last.
 TIERS = ("fast", "full")
 
 _SHARD = re.compile(r"shard-([0-9]{1,6})-of-([0-9]{1,6})")
@@ -27,17 +27,17 @@ _SHARD = re.compile(r"shard-([0-9]{1,6})-of-([0-9]{1,6})")
 
 @dataclass(frozen=True)
 class Merged:
-    """What a merge did.
+    """The outcome of a merge.
 
     Attributes:
-        taken: results that were not there before, by their paths under the merged folder.
-        replaced: those that took the place of an older one.
-        kept: those that were there already and stayed, being the same, newer, or of a larger tier.
+        taken: new results, by their paths under the merged folder.
+        replaced: results that replaced an older one.
+        kept: results that were there and stayed, being the same, newer, or of a larger tier.
         notes: a sentence for each cell of which a run was passed over for one of a larger tier.
-        problems: a sentence, with a path, for each file that was left out because it cannot be used.
+        problems: a sentence, with a path, for each file that was skipped because it is unusable.
         failed: results in the folders that did not pass, the newest of each cell and tier.
-        left_out: cells that the runs of the folders left out and none of them ran, each once; None where no
-            folder says anything of that.
+        left_out: cells that the runs of the folders left out and none of them ran, each once; None if no
+            folder has such a list.
     """
 
     taken: tuple[PurePosixPath, ...] = ()
@@ -60,27 +60,26 @@ class _Candidate:
 
     @property
     def size(self) -> int:
-        """How large its tier is."""
+        """The rank of its tier."""
         return TIERS.index(self.result.tier) if self.result.tier in TIERS else len(TIERS)
 
     @property
     def rank(self) -> tuple[int, datetime, bytes]:
-        """The greatest wins; the content decides where nothing else does, so that order never does."""
+        """Sort key: the greatest wins; the content breaks ties, so that the order never matters."""
         return self.size, self.finished, self.content
 
 
 def merge(folders: Sequence[Path], into: Path) -> Merged:
-    """Join the results in `folders` and those already in `into`, there.
+    """Merge the results in `folders` into those in `into`.
 
-    Of several results with one place, that of the larger tier wins, then the one that finished last. Files
-    are copied byte for byte, each as a whole. What cannot be read is reported and left out; where such a
-    file stands in `into`, it is not overwritten.
+    Of several results for one place, the larger tier wins, then the one that finished last. Files are copied
+    byte for byte, atomically. Unreadable files are reported and skipped; those in `into` are not overwritten.
 
-    A shard that died early leaves an empty folder or none: the others are joined all the same, and it is a
-    problem.
+    A shard that died early leaves an empty folder or none: the others are merged anyway, and it is reported
+    as a problem.
 
     Raises:
-        BadInput: a folder is missing, or none holds a result; results cannot be stored in `into`.
+        BadInput: a folder is missing, or none has results; results cannot be stored in `into`.
     """
     problems = _without_results(folders)
     if len(problems) == len(folders) or not all(folder.is_dir() for folder in folders):
@@ -113,9 +112,9 @@ def merge(folders: Sequence[Path], into: Path) -> Merged:
 
 
 def _left_out(folders: Sequence[Path], ran: Collection[str]) -> tuple[tuple[LeftOut, ...] | None, list[str]]:
-    """What the runs of the folders left out and none of them `ran`, and a sentence for each torn note.
+    """Return the cells that runs of the folders left out and none `ran`, and problems with these lists.
 
-    Parts of one plan all leave out the same; those of machines that differ may have several reasons.
+    Parts of one plan all leave out the same cells; different machines may give several reasons.
     """
     notes = [
         left_out_cells.noted(path)
@@ -133,7 +132,7 @@ def _left_out(folders: Sequence[Path], ran: Collection[str]) -> tuple[tuple[Left
 
 
 def _missing(folders: Sequence[Path]) -> Iterator[str]:
-    """Shards whose folders did not come, by the names ``shard-<i>-of-<n>`` of those that did."""
+    """Yield the shards that are missing, judging by the names ``shard-<i>-of-<n>`` of the others."""
     named = [match for folder in folders if (match := _SHARD.fullmatch(folder.resolve().name))]
     for count in sorted({int(match[2]) for match in named}):
         there = {int(match[1]) for match in named if int(match[2]) == count}
@@ -145,17 +144,17 @@ def _without_results(folders: Sequence[Path]) -> list[str]:
     problems = []
     for folder in folders:
         if not folder.is_dir():
-            problems.append(f"{folder}: is no folder: give the --results folder of each shard")
+            problems.append(f"{folder}: is not a folder: give the --results folder of each shard")
         elif not results.result_files(folder):
             problems.append(
-                f"{folder}: holds no result (<device>/<driver>/<cell>.json): did its shard come so far, "
-                "and was this folder its --results?"
+                f"{folder}: has no results (<device>/<driver>/<cell>.json): did its shard get that far, "
+                "and was this its --results folder?"
             )
     return problems
 
 
 def _read_all(folders: Iterable[Path]) -> tuple[list[_Candidate], list[str]]:
-    """Every result in `folders`, and a sentence for each file that is none."""
+    """Return every result in `folders`, and a sentence for each file that is not a result."""
     candidates, problems = [], []
     for folder in folders:
         for path in results.result_files(folder):
@@ -169,10 +168,10 @@ def _read_all(folders: Iterable[Path]) -> tuple[list[_Candidate], list[str]]:
 def _read(folder: Path, path: Path) -> _Candidate:
     content = files.read(path, results.LARGEST)
     result = results.parsed(content, str(path))
-    # A file under another name would stand for another cell, and push that one's result out.
+    # A file with another cell's name would replace that cell's result.
     expected = results.place(folder, result, path.parent.parent.name)
     if expected != path:
-        raise BadInput(f"{path}: is the result of {expected.relative_to(folder)}: give it back that name")
+        raise BadInput(f"{path}: is the result of {expected.relative_to(folder)}: rename it to that")
     try:
         finished = datetime.fromisoformat(result.finished)
     except ValueError:
@@ -191,19 +190,19 @@ def _best(candidates: Iterable[_Candidate]) -> dict[PurePosixPath, _Candidate]:
 
 
 def _passed_over(candidates: Iterable[_Candidate], best: dict[PurePosixPath, _Candidate]) -> Iterator[str]:
-    """What a larger tier won over, be it older or newer: the table will not show it."""
+    """Yield the results that lost to a larger tier, older or newer: the table will not show them."""
     smaller = (candidate for candidate in candidates if candidate.size < best[candidate.place].size)
     newest = _best(smaller)
     for place, loser in sorted(newest.items()):
         winner = best[place].result
         yield (
-            f"{place}: the {winner.tier} result of {winner.finished} stands, not the {loser.result.tier} one "
-            f"of {loser.result.finished} ({loser.result.outcome})"
+            f"{place}: the {winner.tier} result of {winner.finished} is kept, not the {loser.result.tier} "
+            f"one of {loser.result.finished} ({loser.result.outcome})"
         )
 
 
 def _failed(arriving: Iterable[_Candidate]) -> Iterator[PurePosixPath]:
-    """A failure in one tier is not hidden by a pass in another."""
+    """Yield the failures; a pass in one tier does not hide a failure in another."""
     tiers: dict[int, list[_Candidate]] = {}
     for candidate in arriving:
         tiers.setdefault(candidate.size, []).append(candidate)

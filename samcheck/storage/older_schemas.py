@@ -1,7 +1,7 @@
-"""Results of older schemas → what they would be today.
+"""Results of older schemas → the current schema.
 
-What an older samcheck wrote into a sentence is taken out of it here, and nowhere else: its sentences will
-not change any more. Fields that came later have defaults that are true of older results.
+Only this module parses sentences of older samchecks, which will not change any more. Later fields have
+defaults that are true for older results.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from samcheck import codec
 from samcheck.guest.outcomes import CellOutcome, CheckOutcome, FailureCause
 from samcheck.guest.record import SCHEMA_VERSION, CellResult, CheckResult
 
-#: What a reason before schema 4 says of causes that are a matter of the machine or the network.
+#: Phrases in reasons before schema 4 that show a cause in the machine or the network.
 _OUTSIDE = {
     "could not be reached": FailureCause.NETWORK,
     "could not download": FailureCause.INTERPRETER,
@@ -26,7 +26,7 @@ _SIGN = re.compile("|".join(map(re.escape, _OUTSIDE)), re.IGNORECASE)
 
 
 def upgraded(result: CellResult) -> CellResult:
-    """A result in today's schema; one that is in it already as it is."""
+    """Convert a result to the current schema; return one that has it unchanged."""
     if result.schema_version == SCHEMA_VERSION:
         return result
     details = dict(result.environment.details)
@@ -53,13 +53,13 @@ def _cause(outcome: CellOutcome, reason: str) -> FailureCause | None:
 
 
 def _with_plain_verdict(check: CheckResult) -> CheckResult:
-    """Why a recipe was not tried stood behind its verdict also; it is the reason of the check."""
+    """Drop why a recipe was not tried from its verdict; the check's reason has it too."""
     verdict, colon, _ = check.settings.get("verdict", "").partition(":")
     return codec.replace(check, settings={**check.settings, "verdict": verdict}) if colon else check
 
 
 def _with_evidence(check: CheckResult) -> CheckResult:
-    """What was seen of a defect stood in parentheses behind what it is; either may have some of its own."""
+    """Split off a defect's evidence, which stood in parentheses after its reason; both may contain some."""
     if check.outcome is not CheckOutcome.KNOWN or not check.reason.endswith(")"):
         return check
     depth = 0

@@ -1,4 +1,4 @@
-"""Texts without the paths of this machine: results are published."""
+"""Removal of this machine's paths from texts, since results are published."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from samcheck import files, paths
 
 
 def anonymous(value: Any) -> Any:
-    """A text, or all texts in lists and dicts, without the paths of this machine's checkout and home.
+    """Replace the paths of this machine's checkout and home in a text, or in all texts of lists and dicts.
 
     Only where such a path begins: ``/data/root/x`` is not in the home of root.
     """
@@ -29,7 +29,7 @@ def anonymous(value: Any) -> Any:
 
 @cache
 def private_folders() -> tuple[tuple[str, re.Pattern[str], str], ...]:
-    """Folders that are not published, where they begin in a text, what takes their place; longest first."""
+    """Return private folders, patterns for their beginning in a text, replacements; longest first."""
     home = files.home()
     named = [(paths.ROOT, "<checkout>")]
     if home is not None:
@@ -40,18 +40,18 @@ def private_folders() -> tuple[tuple[str, re.Pattern[str], str], ...]:
 
 
 def _spellings(folder: Path) -> Iterator[str]:
-    """How a folder's path is written in texts; one that is not UTF-8 in each way that programs have."""
+    """Yield the ways a folder's path is written in texts; for non-UTF-8 paths all that programs use."""
     path = os.path.normpath(folder)
-    if path.strip("/"):  # else every path would be below it
+    if path.strip("/"):  # otherwise every path would be below it
         raw = os.fsencode(path)
         yield from (raw.decode("utf-8", errors) for errors in ("replace", "backslashreplace"))
         yield from (path.encode("utf-8", errors).decode() for errors in ("replace", "backslashreplace"))
 
 
 def _beginning(path: str) -> re.Pattern[str]:
-    """Fits `path` and the slash behind it where a path begins: not behind what would be a part of it.
+    """Return a pattern for `path` and its slash where a path begins, not in the middle of a longer one.
 
-    It also begins behind an address's ``://``, a compiler's ``-I``, a terminal's colour, a difference's sign.
+    A path also begins after a URL's ``://``, a compiler's ``-I``, a terminal colour code, a diff's sign.
     """
     option, colour, sign = r"(?:\A|[\s\"'(\[=,:])-[A-Za-z]", r"\x1b\[[0-9;]*m", r"(?:\A|\n)[+-]"
     begins = rf"\A|[^\w.~+@%/\\-]|://|{option}|{colour}|{sign}|\\[nrt]"

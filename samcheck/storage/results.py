@@ -22,13 +22,13 @@ from samcheck.guest.record import CellResult
 from samcheck.sanitize import printable
 from samcheck.storage import older_schemas, private_paths
 
-#: Bytes that a result may have: some thousand checks with long tracebacks, pictures and samples.
+#: Maximum bytes of a result: some thousand checks with long tracebacks, pictures and samples.
 LARGEST = 256 * 2**20
-#: Where a result lies in a store: by device, driver and cell.
+#: Layout of a store: by device, driver and cell.
 LAYOUT = ("*", "*", "*.json")
-#: Characters of a device's or driver's name that stand in a folder's.
+#: Maximum number of characters of a device's or driver's folder name.
 LONGEST_SLUG = 80
-#: Results of all schemas since this one are read.
+#: The oldest schema that is supported.
 OLDEST_SCHEMA = 1
 _RESULT = codec.RecordDecoder(CellResult)
 _BAD = frozenset(outcome for outcome in CheckOutcome if outcome.is_bad)
@@ -36,15 +36,15 @@ _outcome = attrgetter("outcome")
 
 
 def require_writable(root: Path, device: str = "", names: Sequence[str] = ()) -> None:
-    """Find out before hours of work that results cannot be stored.
+    """Check, before hours of work, that results can be stored.
 
     Args:
         root: where they will be stored.
-        device: what this machine is called, as for `store`.
-        names: of the results that are to come, as `CellResult.name` has them.
+        device: this machine's device name, as for `store`.
+        names: of the expected results, as in `CellResult.name`.
 
     Raises:
-        BadInput: files cannot be made under `root`, or one of the results cannot have its name.
+        BadInput: files cannot be created under `root`, or one of the names cannot be used.
     """
     for name in names:
         _file_name(name)
@@ -59,20 +59,20 @@ def require_writable(root: Path, device: str = "", names: Sequence[str] = ()) ->
         for name in names:
             if (folder / _file_name(name)).is_dir():
                 raise BadInput(
-                    f"{folder / _file_name(name)} is a folder, in the way of a result: move it away"
+                    f"{folder / _file_name(name)} is a folder and in the way of a result: move it away"
                 )
 
 
 def _used(device: Path) -> list[Path]:
-    """The folders of a device, and of the drivers below it, that are there already."""
+    """Return the existing folders of a device and of the drivers below it."""
     return [path for path in (device, *device.glob("*")) if path.is_dir()]
 
 
 def to_json(result: CellResult) -> bytes:
-    """The stored form: results are published, so tracebacks in them do not name this machine's folders.
+    """Return the stored form: results are published, so it does not name this machine's folders.
 
     Raises:
-        BadInput: it could not be read again: a number that is none, half a character, an unknown outcome.
+        BadInput: it could not be read again, due to NaN, half a character or an unknown outcome.
     """
     what = f"the result of {result.cell.id}"
     try:
@@ -93,18 +93,18 @@ def read(path: Path) -> CellResult:
     """Read one result, of this schema or an older one.
 
     Raises:
-        BadInput: not a result that this samcheck knows; the message says what is wrong and where in the file.
+        BadInput: not a result that this samcheck supports; the message says what is wrong and where.
     """
     return _RESULT.whole(_read(path))
 
 
 def _read(path: Path) -> CellResult:
-    """As `read`, a struct with the fields of a `CellResult`."""
+    """Read as `read`, but return a struct with the fields of a `CellResult`."""
     return _parsed(files.read(path, LARGEST), files.named(path))
 
 
 def parsed(content: bytes, where: str) -> CellResult:
-    """As `read`, of what is in a file; `where` it is, for messages."""
+    """Parse a file's content as `read` does; `where` names the file in messages."""
     return _RESULT.whole(_parsed(content, where))
 
 
@@ -125,7 +125,7 @@ def _parsed(content: bytes, where: str) -> CellResult:
 
 
 def _require_consistent(where: str, result: CellResult) -> None:
-    """No cell has passed of which a check has not."""
+    """Raise BadInput for a passed cell with a bad check."""
     if result.outcome is not CellOutcome.PASSED or _BAD.isdisjoint(map(_outcome, result.checks)):
         return
     bad = next(check for check in result.checks if check.outcome.is_bad)
@@ -134,7 +134,7 @@ def _require_consistent(where: str, result: CellResult) -> None:
 
 
 def _schema_of(content: bytes) -> int | None:
-    """The schema that a file says it has; None if it does not say."""
+    """Return the schema that a file declares; None if it declares none."""
     try:
         version = files.parsed_json(content)["schema_version"]
     except (ValueError, KeyError, TypeError, IndexError):
@@ -155,9 +155,9 @@ def _foreign(where: str, version: int) -> str:
 
 
 def slug(text: str) -> str:
-    """`text` as a name of a folder: lower-case letters, digits, dots and dashes.
+    """Return `text` as a folder name: lower-case letters, digits, dots and dashes.
 
-    One that is very long ends in a hash of the whole.
+    A very long one ends in a hash of the whole.
     """
     name = re.sub(r"[^a-z0-9.]+", "-", text.lower()).strip("-.") or "unknown"
     if len(name) <= LONGEST_SLUG:
@@ -166,7 +166,7 @@ def slug(text: str) -> str:
 
 
 def device_of(result: CellResult, fallback: str) -> str:
-    """The GPU that ran the cell, else ``cpu`` and the processor's name."""
+    """Return the GPU that ran the cell, else ``cpu`` and the processor's name."""
     seen = result.observed
     if seen is None:
         return fallback
@@ -174,29 +174,29 @@ def device_of(result: CellResult, fallback: str) -> str:
 
 
 def numpy_of(result: CellResult) -> str:
-    """The NumPy that was there, rather than the one asked for, which is most often none in particular."""
+    """Return the NumPy that was installed, else the requested one, which is usually empty."""
     return (result.observed.numpy if result.observed else None) or result.cell.numpy
 
 
 def machine_of(result: CellResult, fallback_device: str) -> tuple[str, str]:
-    """The folders of the device and of its driver that `result` belongs into."""
+    """Return the names of the device folder and the driver folder of a result."""
     on_gpu = result.observed is not None and result.observed.device == "cuda"
     driver = (result.observed.driver if result.observed and on_gpu else None) or "none"
     return slug(device_of(result, fallback_device)), slug(driver)
 
 
 def place(root: Path, result: CellResult, fallback_device: str) -> Path:
-    """Where `result` belongs under `root`.
+    """Return the path of `result` under `root`.
 
     Raises:
-        BadInput: what it is called cannot be the name of a file in that folder.
+        BadInput: its name cannot be a file name.
     """
     device, driver = machine_of(result, fallback_device)
     return root / device / driver / _file_name(result.name)
 
 
 def _file_name(name: str) -> str:
-    files.require_name(name, "the result")  # a folder of the run is called so, too
+    files.require_name(name, "the result")  # also the name of a folder of the run
     return files.require_name(f"{name}.json", "the result")
 
 
@@ -204,7 +204,7 @@ def store(root: Path, result: CellResult, fallback_device: str) -> Path:
     """Write `result` to its place under `root`, replacing an older one of the same cell.
 
     Raises:
-        BadInput: it has no place there, or could not be read again; an older one is as it was.
+        BadInput: its name is invalid, or it could not be read again; an older one is unchanged.
     """
     path = place(root, result, fallback_device)
     files.write_atomically(path, to_json(result))
@@ -213,7 +213,7 @@ def store(root: Path, result: CellResult, fallback_device: str) -> Path:
 
 @dataclass(frozen=True)
 class Stored:
-    """A result and the folders it was found in; `path` is its file, which nobody else needs to know."""
+    """A result and the folders it was found in; its file, `path`, is not exported."""
 
     device: str
     driver: str
@@ -222,13 +222,13 @@ class Stored:
 
 
 def stored(path: Path, result: CellResult) -> Stored:
-    """A result that lies at `path`, with the folders' names as text."""
+    """Return the result at `path`, with the folders' names as text."""
     return Stored(files.named(path.parent.parent.name), files.named(path.parent.name), result, path)
 
 
 @dataclass(frozen=True)
 class UnreadableFile:
-    """A file among results that is none: its name, and the sentence that says what is wrong with it."""
+    """A file among results that is not one: its name, and a sentence on what is wrong with it."""
 
     name: str
     problem: str
@@ -238,14 +238,14 @@ class UnreadableFile:
 
 
 def load(root: Path) -> tuple[list[Stored], list[str]]:
-    """All results under `root`, in a stable order, and a sentence for each file that is none."""
+    """Return all results under `root`, in a stable order, and a sentence for each file that is not one."""
     unreadable: list[UnreadableFile] = []
     structs = stream(root, unreadable)
     return [replace(entry, result=_RESULT.whole(entry.result)) for entry in structs], [*map(str, unreadable)]
 
 
 def stream(root: Path, unreadable: list[UnreadableFile]) -> Iterator[Stored]:
-    """As `load`, one at a time, for thousands of results; files that are none are appended to `unreadable`.
+    """Yield results as `load` does, one at a time, for thousands of them; append other files to `unreadable`.
 
     The results are structs with the fields of a `CellResult`: see `samcheck.codec`.
     """
@@ -253,18 +253,18 @@ def stream(root: Path, unreadable: list[UnreadableFile]) -> Iterator[Stored]:
 
 
 def result_files(root: Path, below: int = 0) -> list[Path]:
-    """What may be results under `root`, in a stable order; it lies so many levels `below` a store."""
+    """Return the files under `root` that may be results, in a stable order; `root` is `below` levels down."""
     return sorted(root.glob("/".join(LAYOUT[below:])))
 
 
 def may_be_result(name: str) -> bool:
-    """Whether a path relative to a store is one of a result."""
+    """Return whether a path relative to a store can be that of a result."""
     parts = name.split("/")
     return len(parts) == len(LAYOUT) and all(map(fnmatchcase, parts, LAYOUT))
 
 
 def read_all(paths: Iterable[Path], unreadable: list[UnreadableFile]) -> Iterator[Stored]:
-    """As `stream`, of these files."""
+    """Yield the results in these files, as `stream` does."""
     with codec.uncollected():
         for path in paths:
             try:

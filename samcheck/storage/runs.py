@@ -1,4 +1,4 @@
-"""Runs on disk, so that another process can go on with one."""
+"""Runs on disk, so that another process can resume one."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from samcheck.errors import BadInput
 
 @dataclass(frozen=True)
 class RunManifest:
-    """A run on disk, so that another process can go on with it.
+    """A run on disk, so that another process can resume it.
 
-    `finished` is set once every cell could be built and the table was written.
+    `finished` is set once every cell was built and the table was written.
     """
 
     matrix: str
@@ -36,12 +36,12 @@ _RUN = TypeAdapter(RunManifest)
 
 
 def new_name() -> str:
-    """Of a run that begins now."""
+    """Return the name of a run that starts now."""
     return f"{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}"
 
 
 def open_folder(run: RunManifest, resume: bool) -> Path:
-    """A new folder for `run`, or the newest unfinished one of the same run.
+    """Return a new folder for `run`, or the newest unfinished one of the same run.
 
     Raises:
         BadInput: there is nothing to resume.
@@ -56,19 +56,19 @@ def open_folder(run: RunManifest, resume: bool) -> Path:
             owned.mark(folder)
             return folder
     raise BadInput(
-        f"nothing to resume: {paths.RUNS} holds no unfinished run of matrix {run.matrix} with these cells "
+        f"nothing to resume: {paths.RUNS} has no unfinished run of matrix {run.matrix} with these cells "
         f"and options in environment {run.environment} by samcheck {run.version}; leave out --resume to "
         "start one"
     )
 
 
 def is_run(folder: Path) -> bool:
-    """Whether a samcheck from before there were marks made the folder of a run: it noted the run there."""
+    """Return whether an old samcheck without marks made this folder of a run: it stored the run there."""
     return owned.has_file(folder, "run.json") and _noted(folder) is not None
 
 
 def _noted(folder: Path) -> RunManifest | None:
-    """The run of a folder; None where none is noted, or what is there means none."""
+    """Return the run of a folder; None if none is stored, or it is invalid."""
     try:
         return _RUN.validate_json(files.read(folder / "run.json"))
     except (BadInput, ValidationError):
@@ -83,7 +83,7 @@ BISECT_FILE = "bisect.json"
 
 
 def is_bisect(folder: Path) -> bool:
-    """Whether a samcheck from before there were marks made a folder: it noted its question there."""
+    """Return whether an old samcheck without marks made this folder of a bisect: it stored its question."""
     named = folder.name.startswith("bisect-") and owned.has_file(folder, BISECT_FILE)
     return named and isinstance(read_bisect(folder / BISECT_FILE).get("question"), dict)
 
@@ -96,11 +96,11 @@ def read_bisect(path: Path) -> dict[str, Any]:
     return kept if isinstance(kept, dict) else {}
 
 
-#: The folders of the two sides.
+#: The folders of the two sides of a paired run.
 SIDES = ("base", "new")
 
 
 def is_meeting(folder: Path) -> bool:
-    """Whether a samcheck from before there were marks made the folder of a meeting: by its name and sides."""
+    """Return whether an old samcheck without marks made this folder of a paired run, by name and sides."""
     named = re.fullmatch(r"\d{8}-\d{6}-\d+", folder.name) is not None
     return named and all(owned.is_own(folder / side, lambda path: (path / "work").is_dir()) for side in SIDES)

@@ -153,7 +153,7 @@ def test_build_failure_is_one_sentence(
 ) -> None:
     with pytest.raises(BuildFailed) as caught:
         buildkit.build(engine.builder, light(base, SAM="segment-anything==99.0"), tmp_path / "log")
-    assert "the package index has no such wheel" in str(caught.value)
+    assert "the package index has no matching wheel" in str(caught.value)
     assert "segment-anything==99.0" in str(caught.value)
     assert "\n" not in str(caught.value)
     assert "+ " in (tmp_path / "log").read_text()

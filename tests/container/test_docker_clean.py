@@ -219,7 +219,7 @@ def test_what_the_real_recipe_leaves_is_known(
     def cached() -> dict[str, disk_items.Item]:
         return {item.key: item for item in engine_storage.look(engine.client) if item.kind == "cache"}
 
-    wheels = {key for key, item in cached().items() if item.name == "wheels that builds share"}
+    wheels = {key for key, item in cached().items() if item.name == "wheels shared by builds"}
     assert len(wheels) == 1
     before = set(cached())
     layers = len(engine.client.images.get(image.tag).attrs["RootFS"]["Layers"])

@@ -118,7 +118,7 @@ def test_without_git_the_version_is_that_of_the_package(
 ) -> None:
     monkeypatch.setenv("PATH", "/nowhere")
     assert version.version() == samcheck.__version__
-    with pytest.raises(BadInput, match="git cannot be asked about"):
+    with pytest.raises(BadInput, match="cannot run git in"):
         sources.read("HEAD", checkout / "results")
 
 

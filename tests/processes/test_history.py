@@ -82,7 +82,7 @@ def test_a_revision_can_be_compared_with(store: Path) -> None:
 @pytest.mark.parametrize(("base", "said"), [("HEAD~99", "HEAD~99"), ("HEAD:nowhere", "nowhere")])
 def test_what_git_does_not_have_is_said(store: Path, base: str, said: str) -> None:
     problem = str(call(compare_command, base, store, "--results", store).exception)
-    assert "no file, no folder, and no git revision with" in problem
+    assert "not a file, a folder, or a git revision with" in problem
     assert said in problem
 
 

@@ -49,5 +49,5 @@ def test_what_lies_in_the_place_of_a_record_goes(
 
 def test_an_interpreter_that_never_ends(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(here, "PROBE_SECONDS", 0.5)
-    with pytest.raises(EnvironmentUnavailable, match="had not ended after"):
+    with pytest.raises(EnvironmentUnavailable, match="did not finish within"):
         here.look("/usr/bin/yes")

@@ -33,7 +33,7 @@ def test_a_run_that_goes_on_is_not_resumed_by_another(tmp_path: Path) -> None:
     first = rig.start()
     assert gone(lambda: len(rig.finished()) > 1, 30)
     assert rig.run(resume=True) == 2
-    assert "still goes on in another process" in rig.said
+    assert "is still active in another process" in rig.said
     assert first.wait(60) == 0
     assert max(rig.begun().values()) == 1
 

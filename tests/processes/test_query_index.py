@@ -143,8 +143,6 @@ def test_texts_of_an_answer_count_as_memory(sql: str, form: str, tmp_path: Path)
         check=False,
     )
     said, _, most = done.stderr.decode().strip().rpartition("\n")
-    assert said == (
-        "samcheck: the answer takes more than 100MiB of memory: ask for less, or give more by --memory"
-    )
+    assert said == ("samcheck: the query needs more than 100MiB of memory: narrow it, or raise --memory")
     assert done.returncode == 2
     assert int(most) < 400 * 1024

@@ -110,8 +110,7 @@ def test_a_driver_newer_than_any_that_is_known_is_in_doubt() -> None:
     (doubt,) = advice.facts
     assert (doubt.kind, str(doubt)) == (
         "doubt",
-        "R581 is newer than every driver branch that the facts know (up to R580) "
-        "(driver-unknown; source: branches)",
+        "R581 is newer than every driver branch in the facts (up to R580) (driver-unknown; source: branches)",
     )
     newest = advised(driver("535.104.05", "580.65.06", H100), change=CellChange(NEW, NEW))
     assert (newest.verdict, newest.facts) == ("works", ())

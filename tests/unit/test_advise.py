@@ -118,7 +118,7 @@ def test_measured_says_which_file_when_and_by_what() -> None:
     shown = section(said(answer), "MEASURED")
     assert f"{NEW.id}-21.json" in shown
     assert "2026-11-21, samcheck 0.1.0" in shown
-    assert "PREDICTED" not in said(answer).replace("CHANGES ALONG (predicted from facts)", "")
+    assert "PREDICTED" not in said(answer).replace("ALSO CHANGES (predicted from facts)", "")
 
 
 def test_a_measurement_beats_the_facts() -> None:
@@ -130,7 +130,7 @@ def test_a_measurement_beats_the_facts() -> None:
     assert (predicted.basis, predicted.verdict) == ("predicted", "breaks")
     answer = answered(question, [stored(new)], [old])
     assert [(advice.basis, advice.verdict) for advice in answer.advices] == [("measured", "works")]
-    assert "predicted beside it (run): PyTorch 2.2.2 was compiled" in said(answer)
+    assert "also predicted (run): PyTorch 2.2.2 was compiled" in said(answer)
 
 
 def test_a_measured_failure_beats_facts_that_have_nothing_against_it() -> None:
@@ -179,7 +179,7 @@ def test_of_conflicting_results_the_newest_counts_and_says_so(newest: str) -> No
     for order in (rows, rows[::-1]):
         answer = answered(asked(), order)
         assert answer.exit_code == (newest == "failed")
-        assert f"older, overruled by it: {other}, cpu-amd-epyc, 2026-11-21" in said(answer)
+        assert f"older, overruled: {other}, cpu-amd-epyc, 2026-11-21" in said(answer)
 
 
 @pytest.mark.parametrize(
@@ -220,7 +220,7 @@ def test_the_nearest_result_decides_nothing() -> None:
     assert (advice.basis, advice.verdict, answer.exit_code) == ("predicted", "works", 0)
     assert advice.nearby is not None
     assert advice.nearby.differs[0] == "Python 3.13 instead of 3.11"
-    assert "nearest measured, decides nothing" in said(answer)
+    assert "nearest measurement, not conclusive" in said(answer)
 
 
 def test_drivers_by_their_branch() -> None:
@@ -272,7 +272,7 @@ def test_what_puts_it_right_is_only_predicted() -> None:
 def test_a_build_without_code_for_the_gpu_has_no_remedy() -> None:
     answer = answered(asked("torch", "2.14.1", "2.15.0", gpu_support.host("V100", "", FACTS)), ())
     assert answer.headline.startswith("NO: it breaks (predicted from facts): the cu132 build")
-    assert "could be (predicted): PyTorch 2.14.1" in answer.headline
+    assert "try instead (predicted): PyTorch 2.14.1" in answer.headline
     assert answer.advices[0].change.before.cuda == "cu126"  # the build that runs on it
 
 

@@ -180,9 +180,10 @@ def test_checks_of_one_cause_are_one_group() -> None:
     assert one.common_traits == ((Literal("backend", "=", "onnxruntime"),),)
     said = "\n".join(attribution_text.lines([one], "failed", len(rows)))
     assert "80 checks of 100 tried there" in said
-    assert "exactly: torch >= 2.9.1 (not 2.8.0)" in said
+    assert "exactly: torch >= 2.9.1 (2.8.0 is not affected)" in said
     assert (
-        'narrow it: samcheck bisect --check "a0-onnxruntime" --good 2.8.0 --bad 2.9.1 --python 3.10\n' in said
+        'narrow it down: samcheck bisect --check "a0-onnxruntime" --good 2.8.0 --bad 2.9.1 --python 3.10\n'
+        in said
     )
     # Of itself a bisect takes what was skipped for what it cannot tell.
     said = "\n".join(attribution_text.lines([one], "skipped", len(rows)))
@@ -305,10 +306,13 @@ def command(tmp_path: Path, *arguments: str) -> Result:
 def test_the_command_names_the_cause(tmp_path: Path) -> None:
     done = command(tmp_path)
     assert done.exit_code == 0, done.output
-    assert "exactly: torch < 2.4.1 (still 2.2.2) and numpy >= 2.2.6 (not 1.26.4)" in done.output
+    assert (
+        "exactly: torch < 2.4.1 (2.2.2 is affected) and numpy >= 2.2.6 (1.26.4 is not affected)"
+        in done.output
+    )
     (row,) = json.loads(command(tmp_path, "--json", "--check", "test_x.py::test_y[a-b]").output)
     assert row["exact"] == [["torch < 2.4.1", "numpy >= 2.2.6"]]
-    assert "nothing is known in 3 results" in command(tmp_path, "--outcome", "known").output
+    assert "no check is known in 3 results" in command(tmp_path, "--outcome", "known").output
     assert isinstance(command(tmp_path, "--group", "else").exception, EmptySelection)
     assert isinstance(command(tmp_path, "--outcome", "green").exception, BadInput)
     (tmp_path / "cpu-amd-epyc" / "none" / "torn.json").write_text("{")

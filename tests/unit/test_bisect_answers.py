@@ -84,7 +84,7 @@ def test_what_could_not_be_built_was_not_ready() -> None:
     said = "\n".join(
         bisection_text.conclusion(run_bisection(BisectionQuestion(CHECK, "torch", candidates), {}, probe))
     )
-    assert "0 environments built, 1 could not be built, 0 that were ready used; 1 run of the check" in said
+    assert "0 environments built, 1 could not be built, 0 reused; 1 run of the check" in said
 
 
 def test_held_numpy_is_named_only_where_it_is_not_the_usual_one() -> None:
@@ -115,7 +115,7 @@ def test_builds_out_of_reach_are_known_to_be_untestable() -> None:
     ]
     done = run_bisection(question, {**missing, **stored_observations(question, kept)}, nothing_is_run)
     assert done.end == Boundary(0, 2, (1,))
-    assert "could not be told: cu126" in "\n".join(bisection_text.conclusion(done))
+    assert "undecided: cu126" in "\n".join(bisection_text.conclusion(done))
     with pytest.raises(BadInput, match=r"--good cpu: the cpu build of PyTorch 2.9.1 .* is only at https"):
         unreachable_builds.unreachable(candidates, FACTS, ready=lambda cell: False)
 
@@ -171,7 +171,7 @@ def test_packages_that_differ_at_the_boundary_are_told() -> None:
     }
     said = "\n".join(bisection_text.conclusion(done))
     assert "these two also differ in numpy (1.26.4, 2.2.6) and setuptools (8, none): that may be" in said
-    assert "the cause instead; --numpy 1.26.4 would hold NumPy" in said
+    assert "the cause instead; --numpy 1.26.4 keeps NumPy fixed" in said
     many = {f"p{number}": "1" for number in range(6)}
     kept[1] = result(candidates[-1].cell, "failed", numpy="2.2.6", **many)
     done = known(question, kept, Boundary(0, len(candidates) - 1))
@@ -190,7 +190,7 @@ def test_failures_that_count_as_good_are_told() -> None:
     ]
     done = known(BisectionQuestion(CHECK, "python", candidates, bad=("skipped",)), kept, Boundary(3, 4))
     said = "\n".join(bisection_text.conclusion(done))
-    assert "counted as good, since only skipped is bad, although it failed: 3.8" in said
+    assert "counted as good although it failed, since only skipped is bad: 3.8" in said
     assert "failed (stored): boom → GOOD" in bisection_text.value_line(done, 0)
     done = known(BisectionQuestion(CHECK, "python", candidates), kept, Boundary(0, 1))
     assert "counted as good" not in "\n".join(bisection_text.conclusion(done))  # the answer itself says it

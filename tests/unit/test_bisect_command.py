@@ -66,7 +66,7 @@ def test_everything_stored_builds_nothing(store: Path) -> None:
     done = command(store, *ENDS, "--repeat", "1")
     assert done.exit_code == 0, done.output
     assert "first bad: torch 2.9.1 (failed), last good: 2.9.0 (passed)" in done.output
-    assert "0 environments built, 0 that were ready used; 0 runs of the check, 4 more taken" in done.output
+    assert "0 environments built, 0 reused; 0 runs of the check, 4 more taken" in done.output
     assert {path: path.read_bytes() for path in store.rglob("*.json")} == before
     (kept,) = paths.RUNS.glob("bisect-*/bisect.json")
     assert json.loads(kept.read_bytes())["answer"]["first_bad"] == "2.9.1"
@@ -123,7 +123,7 @@ def test_what_cannot_be_told_ends_with_1(store: Path) -> None:
         (("--axis", "python"), "--python: that is the axis to bisect"),
         (("--axis", "numpy"), "give the PyTorch"),
         (("--bad-outcome", "red"), "'red' is not one of passed"),
-        (("--good", "2.8.7"), "no torch '2.8.7' is known"),
+        (("--good", "2.8.7"), "unknown torch '2.8.7'"),
         (("--environment", "here"), "one cell only"),
         (("--resume",), "nothing to resume"),
     ],

@@ -176,7 +176,7 @@ def test_why_a_check_is_absent() -> None:
     )
     assert observations.observe(broken, CHECK, False).reason == "no module x"
     other = replace(failed, checks=[CheckResult("test_other.py::test", "other", CheckOutcome.PASSED)])
-    assert "not among the 1" in observations.observe(other, CHECK, False).reason
+    assert "not among this cell's 1 checks" in observations.observe(other, CHECK, False).reason
 
 
 def candidates(**fields: object) -> tuple[list[Candidate], list[LeftOut]]:
@@ -195,7 +195,7 @@ def test_candidates_of_torch_hold_the_python() -> None:
 def test_python_moves_where_there_is_no_wheel_and_that_is_said() -> None:
     chosen, _ = candidates(axis="torch", good="2.15.0", bad="2.4.1", python="3.10")
     assert chosen[0].cell.python == "3.11"
-    assert chosen[0].moved.startswith("Python 3.11, not 3.10: PyTorch 2.15.0 with torchvision")
+    assert chosen[0].moved.startswith("Python 3.11 instead of 3.10: PyTorch 2.15.0 with torchvision")
     assert not any(candidate.moved for candidate in chosen[1:])
     assert chosen[-1].value == "2.4.1"
 
@@ -205,7 +205,7 @@ def test_build_moves_where_a_release_has_none_such() -> None:
     by_value = {candidate.value: candidate for candidate in chosen}
     assert by_value["2.7.1"].cell.cuda == "cu118"
     assert by_value["2.9.1"].cell.cuda == "cu128"
-    assert "build cu128, not cu118" in by_value["2.9.1"].moved
+    assert "build cu128 instead of cu118" in by_value["2.9.1"].moved
 
 
 def test_python_of_most_stored_results_is_taken_among_equals() -> None:
@@ -220,7 +220,7 @@ def test_stored_results_of_another_python_are_used_if_wanted() -> None:
     assert candidates(**asked)[0][-1].cell.python == "3.10"
     last = candidates(**asked, any_python=True)[0][-1]
     assert last.cell == cell
-    assert last.moved == "Python 3.12 of a stored result, not 3.10"
+    assert last.moved == "Python 3.12 from a stored result instead of 3.10"
 
 
 def test_each_axis_has_its_candidates() -> None:
@@ -245,7 +245,7 @@ def test_each_axis_has_its_candidates() -> None:
 @pytest.mark.parametrize(
     ("fields", "said"),
     [
-        ({"axis": "torch", "good": "2.4.9", "bad": "2.15.0"}, "--good: no torch '2.4.9' is known"),
+        ({"axis": "torch", "good": "2.4.9", "bad": "2.15.0"}, "--good: unknown torch '2.4.9'"),
         ({"axis": "torch", "good": "2.4.1", "bad": "2.4.1"}, "both 2.4.1"),
         (
             {"axis": "python", "good": "3.7", "bad": "3.12", "torch": "2.4.1"},
@@ -315,7 +315,7 @@ def test_what_weakens_the_answer_is_said() -> None:
     said = "\n".join(bisection_text.conclusion(done))
     assert "also differ in" in said
     assert "python (3.12, 3.9)" in said
-    assert "results of another samcheck: 0.1.0" in said
+    assert "results of another samcheck version: 0.1.0" in said
     assert "changes more than once" in said
 
 
@@ -332,6 +332,6 @@ def test_a_flaky_check_is_said_to_be_one() -> None:
     done = run_bisection(asked, {}, probe)
     assert done.end == Boundary(1, 3, (2,))
     said = "\n".join(bisection_text.conclusion(done))
-    assert "not narrowed" in said
-    assert f"could not be told: {asked.candidates[2].value}" in said
+    assert "cannot be narrowed further" in said
+    assert f"undecided: {asked.candidates[2].value}" in said
     assert "FLAKY" in said

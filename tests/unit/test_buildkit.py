@@ -60,5 +60,5 @@ def test_docker_builds_for_docker(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_podman_without_its_command(monkeypatch: pytest.MonkeyPatch) -> None:
     commands(monkeypatch, {"docker": "20.10.24"})
     monkeypatch.setattr(docker, "connect", lambda: Client(PODMAN))
-    with pytest.raises(EnvironmentUnavailable, match="the engine is Podman, and the command podman"):
+    with pytest.raises(EnvironmentUnavailable, match="the engine is Podman, but its command podman"):
         docker.open_environment()

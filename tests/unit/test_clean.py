@@ -153,9 +153,9 @@ def test_environments_go_with_their_share_of_the_cache(serve: Serve, home: Path)
         "image samcheck:a",
         "venv cell-1a",
         "unfinished cell-2b",
-        "cache wheels that builds share",
-        "cache layer of no present image (2)",
-        "cache layer of no present image",  # that of the image, once it is gone
+        "cache wheels shared by builds",
+        "cache layer outside any image (2)",
+        "cache layer outside any image",  # that of the image, once it is gone
     }
     assert taken(api) == {"samcheck:a", "parent", "child", "wheels", "a1"}
     assert not whole.exists()
@@ -167,7 +167,7 @@ def test_what_the_engine_does_not_remove_from_its_cache_is_said(serve: Serve) ->
     api = serve(cache=[record("needed", 3)])
     api.prune_builds.side_effect = None
     api.prune_builds.return_value = {"CachesDeleted": None}
-    assert ("kept", "cache layer of no present image: the engine still needs it") in steps(environments=True)
+    assert ("kept", "cache layer outside any image: the engine still needs it") in steps(environments=True)
 
 
 @pytest.mark.parametrize(
@@ -205,7 +205,7 @@ def test_older_than_goes_by_last_use(serve: Serve, home: Path) -> None:
         "image samcheck:old",
         "venv old-1a",
         "run 1-1",
-        "cache layer of no present image",
+        "cache layer outside any image",
     }
     assert taken(api) == {"samcheck:old", "old"}
 
@@ -227,7 +227,7 @@ def test_keep_under_takes_the_oldest_and_stops(serve: Serve) -> None:
     api = serve([*left, cell("b", 3, size=100)])
     done = steps(keep_under=215, environments=True)
     assert ("removed", "image samcheck:b") in done
-    assert ("frees", "100 B; 10 B stay, held by others such as uv's cache of wheels") in done
+    assert ("frees", "100 B; 10 B stay, held by others such as uv's wheel cache") in done
     assert taken(api) == {"samcheck:b"}
     api = serve(left)
     steps(keep_under=215)
@@ -236,7 +236,7 @@ def test_keep_under_takes_the_oldest_and_stops(serve: Serve) -> None:
 
 def test_keep_under_says_when_it_cannot(serve: Serve) -> None:
     api = serve([cell("a", 1)], [container("of-others", "a")])
-    assert ("leaves", "60 B, in use or not asked for") in steps(keep_under=10)
+    assert ("leaves", "60 B, in use or not selected") in steps(keep_under=10)
     assert taken(api) == set()
 
 
@@ -256,7 +256,7 @@ def test_run_that_goes_on_keeps_its_folder(
 ) -> None:
     on, over = folder(home / "runs/1-17", 20), folder(home / "runs/1-18", 20)
     monkeypatch.setattr(orphans, "lives", lambda pid: pid == "17")
-    assert ("kept", "run 1-17: it goes on: process 17") in steps(runs=True)
+    assert ("kept", "run 1-17: it is running: process 17") in steps(runs=True)
     assert (on.exists(), over.exists()) == (True, False)
 
 
@@ -343,7 +343,7 @@ def test_run_that_goes_on_is_not_removed(serve: Serve, home: Path, monkeypatch: 
     serve()
     run = folder(home / "runs/1-17", 0)
     monkeypatch.setattr(orphans, "lives", lambda pid: pid == "17")
-    with pytest.raises(BadInput, match="--run 1-17: it goes on: process 17; stop it first"):
+    with pytest.raises(BadInput, match="--run 1-17: it is running: process 17; stop it first"):
         steps(run="1-17")
     assert run.exists()
 
@@ -368,11 +368,11 @@ def test_command_says_what_went(no_engine: None, home: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("--older-than", "14 days"), "--older-than: '14 days' is no age"),
-        (("--older-than", ""), "--older-than: '' is no age"),
-        (("--keep-under", "20"), "--keep-under: '20' is no size"),
-        (("--keep-under", ""), "--keep-under: '' is no size"),
-        (("--run", "x"), "--run x: no such run in .*: there is none at all"),
+        (("--older-than", "14 days"), "--older-than: '14 days' is not a duration"),
+        (("--older-than", ""), "--older-than: '' is not a duration"),
+        (("--keep-under", "20"), "--keep-under: '20' is not a size"),
+        (("--keep-under", ""), "--keep-under: '' is not a size"),
+        (("--run", "x"), "--run x: no such run in .*: there are none"),
     ],
 )
 def test_bad_values_are_one_sentence(no_engine: None, arguments: tuple[str, ...], said: str) -> None:

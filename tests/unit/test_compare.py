@@ -98,7 +98,7 @@ def test_without_noise_small_changes_stay_ambiguous_and_large_ones_do_not() -> N
 def test_one_process_on_each_side_says_nothing() -> None:
     comparison = compare([result(bench("encoder", 10.0))], [result(bench("encoder", 20.0))], lambda _: {})
     assert [verdict.verdict for verdict in comparison.verdicts] == ["ambiguous"]
-    assert "nothing is known of the noise" in comparison.verdicts[0].reason
+    assert "the noise is unknown" in comparison.verdicts[0].reason
     assert any("see `samcheck noise`" in note for note in comparison.notes)
     assert not comparison.worse
 
@@ -349,11 +349,11 @@ def test_only_runs_of_the_same_are_kept_as_noise(tmp_path: Path) -> None:
 
 
 def test_bad_input_is_one_sentence(tmp_path: Path) -> None:
-    assert "an empty name" in str(call(compare_command, "", "HEAD").exception)
+    assert "empty source" in str(call(compare_command, "", "HEAD").exception)
     empty = tmp_path / "empty"
     empty.mkdir()
     done = call(compare_command, empty, empty)
-    assert "holds no results" in str(done.exception)
+    assert "has no results" in str(done.exception)
     (tmp_path / "noise").mkdir()
     (tmp_path / "noise" / "cpu-amd-epyc--none.json").write_text("{")
     base = stored(tmp_path / "base", result(bench("encoder", *STEADY)))
@@ -362,7 +362,7 @@ def test_bad_input_is_one_sentence(tmp_path: Path) -> None:
 
 def test_headline_is_one_sentence() -> None:
     comparison = compare([result()], [result()], lambda _: {})
-    assert headline(comparison) == "nothing is known to be worse; no numbers to compare"
+    assert headline(comparison) == "nothing got worse; no numbers to compare"
 
 
 def test_what_a_run_was_not_asked_for_is_not_missing() -> None:
@@ -378,6 +378,7 @@ def test_what_a_run_was_not_asked_for_is_not_missing() -> None:
     comparison = compare([whole], [part], lambda _: {})
     assert not comparison.changes
     assert any(
-        "what both runs were asked for is compared (all → group latency)" in note for note in comparison.notes
+        "only checks asked for in both runs are compared (all → group latency)" in note
+        for note in comparison.notes
     )
     assert words(whole, result(variants=["vit_b"])) == {}

@@ -95,7 +95,7 @@ def test_what_nobody_can_act_on_is_a_line_for_each_kind() -> None:
     where = "on torch2.4.1-cu121-py3.11, such as test_x.py::test_n1 encode_held_mib:"
     assert line.what == f"11 resident memory numbers {where}"
     assert line.effect == "+12.0% (+2.0% to +22.0%)"
-    assert "nothing is known of the noise" in line.reason
+    assert "the noise is unknown" in line.reason
     assert len(grouping.lines(comparison.verdicts, NumberVerdict.AMBIGUOUS)) == 11
     few, whole = markdown(comparison), markdown(comparison, everything=True)
     assert (few.count("? ambiguous"), whole.count("? ambiguous")) == (1, 11)

@@ -45,11 +45,11 @@ def test_nothing_is_said_against_what_exists(cell: tuple[str, ...]) -> None:
     [
         (
             ("2.3.0", "cu121", "3.9"),
-            "install: no PyTorch 2.3.0 is known, 1.9.0 to 2.4.0 are (torch-unknown)",
+            "install: PyTorch 2.3.0 is unknown; known: 1.9.0 to 2.4.0 (torch-unknown)",
         ),
         (
             ("2.0.0", "cu117", "3.11"),
-            "install: PyTorch 2.0.0 has a wheel for Python 3.11, its torchvision 0.15.0 none "
+            "install: PyTorch 2.0.0 has a wheel for Python 3.11, but torchvision 0.15.0 has none "
             "(python-no-torchvision; source: page of 2.0)",
         ),
         (
@@ -73,17 +73,17 @@ def test_nothing_is_said_against_what_exists(cell: tuple[str, ...]) -> None:
         ),
         (
             ("2.4.0", "cu124", "3.9"),
-            "doubt: no good source says that PyTorch 2.4.0 has a cu124 build "
+            "doubt: no reliable source says that PyTorch 2.4.0 has a cu124 build "
             "(build-unverified; source: cu124)",
         ),
         (
             ("2.0.0", "cu117", "3.9", "2.0.2"),
-            "run: PyTorch 2.0.0 was compiled against NumPy 1 and does not see NumPy 2.0.2 "
+            "run: PyTorch 2.0.0 was compiled against NumPy 1 and does not work with NumPy 2.0.2 "
             "(numpy2-old-torch; source: pt132179)",
         ),
         (
             ("2.4.0", "cu121", "3.9", "3.0.0"),
-            "doubt: no NumPy 3.0.0 is known, the series 1.26, 2.0 are (numpy-no-wheel)",
+            "doubt: NumPy 3.0.0 is unknown; known series: 1.26, 2.0 (numpy-no-wheel)",
         ),
         (
             ("2.4.0", "cu121", "3.13", "2.0.2"),

@@ -84,7 +84,9 @@ def against(kind: str) -> Callable[[Cell, Facts], tuple[Obstacle, ...]]:
         ),
         (
             "",
-            stored("build-failed", reason="the package index has no such wheel", cause=FailureCause.NO_WHEEL),
+            stored(
+                "build-failed", reason="the package index has no matching wheel", cause=FailureCause.NO_WHEEL
+            ),
             "it was build-failed: the",
         ),
         ("", stored("misbuilt", reason="torch is 2.4.0"), "it was misbuilt: torch is 2.4.0"),

@@ -119,7 +119,7 @@ def test_an_age_is_a_number_and_a_unit(text: str, seconds: int) -> None:
     "text", ["", "14", "d", "0d", "-1d", "1.5d", "14 d", "14D", "1d2h", "9999999d", "１４d"]
 )
 def test_what_is_no_age_is_said(text: str) -> None:
-    with pytest.raises(BadInput, match="is no age: write a whole number"):
+    with pytest.raises(BadInput, match="is not a duration: write a whole number"):
         units.seconds(text)
 
 
@@ -134,7 +134,7 @@ def test_a_size_is_a_number_and_a_unit(text: str, count: int) -> None:
     "text", ["", " ", "20", "20 ", "GiB", "-1GiB", "1e3", "20XB", "nanGiB", "much", "1,5GiB", "1 000GiB"]
 )
 def test_what_is_no_size_is_said(text: str) -> None:
-    with pytest.raises(BadInput, match="is no size: write a number and a unit"):
+    with pytest.raises(BadInput, match="is not a size: write a number and a unit"):
         units.size(text)
 
 
@@ -346,12 +346,12 @@ def test_what_is_at_work_is_held(home: Path, monkeypatch: pytest.MonkeyPatch) ->
     with FileLock(f"{home}/home/venvs/cell-2b.lock"):
         items = disk_usage.folders([f"{home}/runs/20260103-000000-3/cell/work"])
     assert {item.name: item.held for item in items} == {
-        "cell-1a": "a process works in it",
+        "cell-1a": "a process is using it",
         "cell-2b": "it is being built",
         "cell-3c": "",
         "20260101-000000-1": "",
-        "20260102-000000-2": "it goes on: process 2",
-        "20260103-000000-3": "a process works in it",
+        "20260102-000000-2": "it is running: process 2",
+        "20260103-000000-3": "a process is using it",
     }
 
 

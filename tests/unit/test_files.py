@@ -116,7 +116,7 @@ def test_a_note_of_what_was_left_out(intruder: str, tmp_path: Path) -> None:
     put(intruder, tmp_path / left_out_cells.LEFT_OUT)
     with within():
         text = report.write(tmp_path).read_text()
-    assert intruder == "nothing" or "left-out.json: is not what a run writes" in text
+    assert intruder == "nothing" or "left-out.json: is not a list of left-out cells" in text
 
 
 def test_a_table_that_is_no_file_is_said(tmp_path: Path) -> None:
@@ -145,8 +145,8 @@ MATRICES = {
     "such a number as a strategy": (b"strategy = 0x" + b"f" * 5000, "strategy: Input should be"),
     "nested arrays": (b"a = " + b"[" * 100_000, "it is nested too deeply"),
     "nested tables": (b"a = " + b"{a = " * 50_000, "it is nested too deeply"),
-    "a key of many parts": (b"a" + b".a" * 450_000 + b" = 1", "a key of it has more than 64 parts"),
-    "a table of many parts": (b"[a" + b" . 'b'" * 150_000 + b"]", "a key of it has more than 64 parts"),
+    "a key of many parts": (b"a" + b".a" * 450_000 + b" = 1", "a key in it has more than 64 parts"),
+    "a table of many parts": (b"[a" + b" . 'b'" * 150_000 + b"]", "a key in it has more than 64 parts"),
     "NUL": (b'a = "\0"', "not TOML: Illegal character"),
     "no UTF-8": (b'a = "\xe9"', "not TOML: 'utf-8' codec can't decode"),
     "UTF-16": ("a = 1".encode("utf-16"), "not TOML: 'utf-8' codec can't decode"),
@@ -228,6 +228,6 @@ def test_a_user_without_a_home_is_told_what_to_set(monkeypatch: pytest.MonkeyPat
     for name in ("SAMCHECK_HOME", "XDG_CACHE_HOME"):
         monkeypatch.delenv(name, raising=False)
     assert files.home() is None
-    with pytest.raises(BadInput, match="no home folder: say by SAMCHECK_HOME"):
+    with pytest.raises(BadInput, match="no home folder: set SAMCHECK_HOME"):
         paths.home()
     assert disk_usage.oracle_folder() == Path("~/.cache/samcheck/oracle")

@@ -138,7 +138,7 @@ def test_a_damaged_configuration_of_docker(
 @pytest.mark.parametrize("host", ["tcp://[::1", "tcp://127.0.0.1:99999"])
 def test_an_address_of_an_engine_that_is_none(host: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DOCKER_HOST", host)
-    with pytest.raises(EnvironmentUnavailable, match="mend DOCKER_HOST"):
+    with pytest.raises(EnvironmentUnavailable, match="fix DOCKER_HOST"):
         docker.connect()
 
 

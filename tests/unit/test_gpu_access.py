@@ -40,10 +40,10 @@ ERROR_804 = ERROR_803.partition("Error 803")[0] + (
     ("words", "cause", "remedy"),
     [
         (NO_TOOLKIT, FailureCause.ENGINE, "install the NVIDIA Container Toolkit"),
-        (REQUIRE, FailureCause.DRIVER, "asks for a driver with cuda>=12.8, which this one is not"),
-        (MISMATCH, FailureCause.GPU, "of different versions"),
-        (CDI, FailureCause.ENGINE, "knows no CDI device nvidia.com/gpu=all: run"),
-        (ERROR_803, FailureCause.GPU, "of different versions"),
+        (REQUIRE, FailureCause.DRIVER, "requires a driver with cuda>=12.8, which this one lacks"),
+        (MISMATCH, FailureCause.GPU, "have different versions"),
+        (CDI, FailureCause.ENGINE, "has no CDI device nvidia.com/gpu=all: run"),
+        (ERROR_803, FailureCause.GPU, "have different versions"),
         (ERROR_804, FailureCause.GPU, "cuda-compat"),
     ],
 )
@@ -59,7 +59,7 @@ def test_each_refusal_has_its_own_remedy(words: str, cause: FailureCause, remedy
 
 
 def test_unknown_words_are_passed_on() -> None:
-    assert gpu_errors.refusal("no idea").sentence == "the engine would not start the container: no idea"
+    assert gpu_errors.refusal("no idea").sentence == "the engine refused to start the container: no idea"
     assert (
         gpu_errors.lost("").sentence
         == "PyTorch sees no GPU in an environment that was given one (no reason given)"

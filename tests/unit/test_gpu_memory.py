@@ -46,13 +46,13 @@ def test_what_is_reported_is_near_the_label(row: facts.Memory) -> None:
 def test_names_that_people_and_drivers_write(text: str, name: str, mib: int) -> None:
     card = gpu_memory.card(text, FACTS)
     assert (card.name, card.size) == (name, mib * MIB)
-    assert f"{mib} MiB, the least that " in card.told
+    assert f"{mib} MiB, the smallest size that " in card.told
 
 
 def test_what_nobody_has_looked_at_is_taken_for_less() -> None:
     card = gpu_memory.card("GTX 1080", FACTS)
     assert card.size == int(7.2 * GIB)
-    assert card.told == "8 GB less 10%, because what is reported for it is not known"
+    assert card.told == "8 GB minus 10%, because its reported size is not known"
 
 
 def test_a_size_is_a_card_without_a_name() -> None:
@@ -63,16 +63,16 @@ def test_a_size_is_a_card_without_a_name() -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("A100", 'A100 is sold with several sizes of memory: give "A100 40GB" or "A100 80GB"'),
+        ("A100", 'A100 is sold with several memory sizes: give "A100 40GB" or "A100 80GB"'),
         ("RTX 3080", 'give "RTX 3080 10GB" or "RTX 3080 12GB"'),
-        ("A100 60GB", "the facts know no A100 with 60 GB"),
-        ("GB10", "shares its memory with the CPU: give what of it"),
+        ("A100 60GB", "there is no known A100 with 60 GB"),
+        ("GB10", "shares its memory with the CPU: give how much of it"),
         ("RTX 4090 Laptop GPU", "has less memory than the card of that name"),
         ("NVIDIA H100 80GB HBM3 MIG 1g.10gb", "has less memory than the card of that name"),
-        ("RTX 3080 Ti", "neither a size nor a GPU that the facts know: did you mean RTX 3080 or"),
-        ("24", "neither a size nor a GPU that the facts know: give its memory, e.g. 8GiB"),
-        ("", "neither a size nor a GPU"),
-        ("12 furlongs", "is no size"),
+        ("RTX 3080 Ti", "neither a size nor a known GPU: did you mean RTX 3080 or"),
+        ("24", "neither a size nor a known GPU: give its memory, e.g. 8GiB"),
+        ("", "neither a size nor a known GPU"),
+        ("12 furlongs", "is not a size"),
     ],
 )
 def test_what_could_be_another_card_is_asked_back(text: str, said: str) -> None:
@@ -83,5 +83,5 @@ def test_what_could_be_another_card_is_asked_back(text: str, said: str) -> None:
 def test_the_command_says_which_card_it_took_and_why() -> None:
     said = CliRunner().invoke(cli, ["memory", "vit_h", "--gpu", "H100"], catch_exceptions=False)
     assert said.exit_code == 0
-    assert "vit_h in fp32 on H100 80GB of 79.2 GiB" in said.stdout
-    assert "H100 80GB: 81079 MiB, the least that CUDA was seen to report for it" in said.stdout
+    assert "vit_h in fp32 on H100 80GB with 79.2 GiB" in said.stdout
+    assert "H100 80GB: 81079 MiB, the smallest size that CUDA was seen to report for it" in said.stdout

@@ -71,7 +71,7 @@ def test_what_helps_is_named() -> None:
     on = gpu_support.host("V100", "580.65.06", FACTS)
     (obstacle,) = gpu_support.obstacles(Cell("2.11.0", "cu130", "3.11"), on, FACTS)
     assert "sm_70" in obstacle.text
-    assert "take its cu126 build" in obstacle.text
+    assert "use its cu126 build" in obstacle.text
     assert obstacle.source
     (obstacle,) = gpu_support.obstacles(
         Cell("2.4.1", "cu121", "3.11"), gpu_support.host("B200", "", FACTS), FACTS
@@ -82,10 +82,10 @@ def test_what_helps_is_named() -> None:
 @pytest.mark.parametrize(
     ("gpu", "driver", "said"),
     [
-        ("Voodoo 2", "", "do not know 'Voodoo 2' by that name"),
-        ("", "12.2", "looks like a version of CUDA"),
-        ("", "latest", "not like 535.104.05"),
-        ("", "535;rm", "not like"),
+        ("Voodoo 2", "", "unknown GPU 'Voodoo 2'"),
+        ("", "12.2", "looks like a CUDA version"),
+        ("", "latest", "not a version like 535.104.05"),
+        ("", "535;rm", "not a version like"),
         ("GB200", "", "Arm"),
     ],
 )
@@ -103,7 +103,7 @@ def test_a_machine_in_words() -> None:
         str(gpu_support.host("v100", "535.104", FACTS)) == "V100 (compute capability 7.0) with driver 535.104"
     )
     assert str(Machine(driver="535")) == (
-        "a GPU of unknown kind with a driver of the branch R535 (its whole version tells more)"
+        "a GPU of unknown kind with a driver of branch R535 (its full version says more)"
     )
     assert str(Machine((V100, A100), "535.104")) == (
         "V100 (compute capability 7.0), A100 (compute capability 8.0) with driver 535.104"
@@ -119,7 +119,7 @@ def test_a_gpu_that_is_not_known_by_name_is_known_by_its_compute_capability(text
 def test_a_slip_in_the_name_of_a_gpu_is_answered_with_the_names_like_it() -> None:
     with pytest.raises(BadInput) as refused:
         gpu_support.host("rtx 309", "", WORLD)
-    assert "'rtx 309' by that name; like it are RTX 3090, RTX 4090. Its" in str(refused.value)
+    assert "unknown GPU 'rtx 309'; similar: RTX 3090, RTX 4090. You" in str(refused.value)
 
 
 def test_a_name_like_none_is_answered_with_all_that_samcheck_can_be_used_on() -> None:
@@ -127,21 +127,21 @@ def test_a_name_like_none_is_answered_with_all_that_samcheck_can_be_used_on() ->
     with pytest.raises(BadInput) as refused:
         gpu_support.host("?", "", WORLD)
     assert str(refused.value) == (
-        "--gpu: the facts do not know '?' by that name; known are V100, A100, RTX 3090, RTX 4090, H100, "
-        "B200. Its compute capability, as in --gpu 8.6, will do too"
+        "--gpu: unknown GPU '?'; known: V100, A100, RTX 3090, RTX 4090, H100, B200. You can also give its "
+        "compute capability, as in --gpu 8.6"
     )
 
 
 def test_what_is_wrong_with_a_driver_is_said_of_the_option_it_came_from() -> None:
-    with pytest.raises(BadInput, match=r"^--driver: '12\.2' looks like a version of CUDA"):
+    with pytest.raises(BadInput, match=r"^--driver: '12\.2' looks like a CUDA version"):
         gpu_support.host("V100", "12.2", WORLD)
-    with pytest.raises(BadInput, match=r"^--from: 'new' is not like"):
+    with pytest.raises(BadInput, match=r"^--from: 'new' is not a version like"):
         gpu_support.driver_version("--from", "new")
 
 
 def test_a_driver_is_told_from_a_version_of_cuda_by_its_number() -> None:
     assert gpu_support.driver_version("--driver", " R300 ") == "300"
-    with pytest.raises(BadInput, match="looks like a version of CUDA"):
+    with pytest.raises(BadInput, match="looks like a CUDA version"):
         gpu_support.driver_version("--driver", "299.99")
 
 
@@ -164,7 +164,7 @@ RTX_3090 = GpuDevice("RTX 3090", "8.6")
         (
             *("2.4.0", "cu121", Machine((A100,), "470.82.01")),
             "host: CUDA 12.1 needs driver 525.60.13 or newer, not 470.82.01; the package cuda-compat-12-1, "
-            "which samcheck does not install, would get around that on this GPU "
+            "which samcheck does not install, would work around that on this GPU "
             "(driver-too-old; source: floors)",
         ),
         (
@@ -179,7 +179,7 @@ RTX_3090 = GpuDevice("RTX 3090", "8.6")
         ),
         (
             *("1.9.0", "cu111", Machine((RTX_3090,), "455.22")),
-            "host: RTX 3090 is known to drivers from 455.23.04 on; this is 455.22 "
+            "host: RTX 3090 needs driver 455.23.04 or newer; this is 455.22 "
             "(driver-before-gpu; source: notes)",
         ),
         (
@@ -189,17 +189,17 @@ RTX_3090 = GpuDevice("RTX 3090", "8.6")
         ),
         (
             *("1.9.0", "cu102", Machine((A100,), "")),
-            "host: the cu102 build of PyTorch 1.9.0 has no sm_80 code, which A100 needs: take its cu111 "
+            "host: the cu102 build of PyTorch 1.9.0 has no sm_80 code, which A100 needs: use its cu111 "
             "or cu112 build (gpu-no-kernel; source: cu102)",
         ),
         (
             *("2.0.0", "cu117", Machine((H100,), "")),
-            "host: the cu117 build of PyTorch 2.0.0 has no sm_90 code, which H100 needs: take its cu118 "
+            "host: the cu117 build of PyTorch 2.0.0 has no sm_90 code, which H100 needs: use its cu118 "
             "build (gpu-no-kernel; source: cu117)",
         ),
         (
             *("2.4.0", "cu121", Machine((V100,), "")),
-            "host: the cu121 build of PyTorch 2.4.0 has no sm_70 code, which V100 needs: take its cu118 "
+            "host: the cu121 build of PyTorch 2.4.0 has no sm_70 code, which V100 needs: use its cu118 "
             "build (gpu-no-kernel; source: cu121)",
         ),
         (

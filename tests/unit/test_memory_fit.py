@@ -68,9 +68,9 @@ def test_an_image_that_no_batch_takes() -> None:
 def test_a_model_that_does_not_fit_names_the_precisions_that_do() -> None:
     small = MemoryQuestion("vit_h", "fp32", Work((1024, 1024)), card=5 * GIB)
     said = "\n".join(memory_fit.lines(small))
-    assert "not even one image can be encoded: take fp16, bf16" in said
+    assert "not even one image can be encoded: use fp16, bf16" in said
     tiny = MemoryQuestion("vit_h", "fp32", Work((1024, 1024)), card=1 * GIB)
-    assert "take a smaller variant" in "\n".join(memory_fit.lines(tiny))
+    assert "use a smaller variant" in "\n".join(memory_fit.lines(tiny))
 
 
 def test_precisions_that_allow_more_are_named() -> None:
@@ -158,4 +158,4 @@ def test_a_precision_that_a_gpu_only_emulates_is_not_recommended(gpu: str, named
     (line,) = [line for line in said.splitlines() if line.startswith("in fp16")]
     assert ("bf16" in line) == named
     asked = CliRunner().invoke(cli, ["memory", "vit_h", "--gpu", gpu, "--precision", "bf16"]).output
-    assert ("has no bf16 of its own" in asked) != named
+    assert ("has no native bf16" in asked) != named

@@ -85,7 +85,7 @@ def test_a_fast_run_does_not_replace_a_full_one(tmp_path: Path, finished: str, s
         shutil.copytree(full, tmp_path / "results")
     merged = merge.merge([fast] if standing else [fast, full], tmp_path / "results")
     assert merged.notes == (
-        f"{PLACE}: the full result of {RESULT.finished} stands, not the fast one of {finished} (failed)",
+        f"{PLACE}: the full result of {RESULT.finished} is kept, not the fast one of {finished} (failed)",
     )
     assert merged.failed == (PLACE,)  # --strict still sees it
     assert contents(tmp_path / "results") == contents(full)
@@ -160,8 +160,8 @@ def test_what_is_no_folder_is_refused_before_anything(tmp_path: Path) -> None:
     with pytest.raises(BadInput) as refused:
         merge.merge([good, tmp_path / "shard-2", tmp_path / "shard-*"], tmp_path / "results")
     missing, empty = sorted(str(refused.value).splitlines())
-    assert missing.startswith(f"{tmp_path}/shard-*: is no folder")
-    assert empty.startswith(f"{tmp_path}/shard-2: holds no result")
+    assert missing.startswith(f"{tmp_path}/shard-*: is not a folder")
+    assert empty.startswith(f"{tmp_path}/shard-2: has no results")
     assert not (tmp_path / "results").exists()
 
 
@@ -307,11 +307,11 @@ def test_a_torn_note_of_what_was_left_out_is_a_problem(tmp_path: Path) -> None:
     (two / left_out_cells.LEFT_OUT).write_text('[{"id": 3')
     ended = run(one, two, "--results", tmp_path / "results")
     assert ended.exit_code == 2
-    assert f"samcheck: {two / left_out_cells.LEFT_OUT}: is not what a run writes" in ended.stderr
+    assert f"samcheck: {two / left_out_cells.LEFT_OUT}: is not a list of left-out cells" in ended.stderr
     assert len(section(tmp_path / "results")) == 1
     (two / left_out_cells.LEFT_OUT).unlink()
     (two / left_out_cells.LEFT_OUT).mkdir()
-    assert "is not what a run writes" in run(one, two, "--results", tmp_path / "results").stderr
+    assert "is not a list of left-out cells" in run(one, two, "--results", tmp_path / "results").stderr
 
 
 def test_exit_codes_tell_failures_from_bad_files(tmp_path: Path) -> None:
@@ -337,7 +337,7 @@ def test_a_shard_that_did_not_come_is_a_problem(tmp_path: Path) -> None:
     merged = merge.merge([one, tmp_path / "shard-2-of-3"], tmp_path / "results")
     assert merged.taken == (PLACE,)
     assert len(merged.problems) == 2
-    assert merged.problems[0].startswith(f"{tmp_path}/shard-2-of-3: holds no result")
+    assert merged.problems[0].startswith(f"{tmp_path}/shard-2-of-3: has no results")
     assert merged.problems[1] == "shard-3-of-3: is missing: its cells are not in the table"
 
 
@@ -356,8 +356,8 @@ def test_a_folder_without_results_is_a_problem_with_questions(tmp_path: Path) ->
     (tmp_path / "empty").mkdir()
     merged = merge.merge([shard(tmp_path / "one", RESULT), tmp_path / "empty"], tmp_path / "results")
     assert merged.problems == (
-        f"{tmp_path}/empty: holds no result (<device>/<driver>/<cell>.json): did its shard come so far, "
-        "and was this folder its --results?",
+        f"{tmp_path}/empty: has no results (<device>/<driver>/<cell>.json): did its shard get that far, "
+        "and was this its --results folder?",
     )
 
 

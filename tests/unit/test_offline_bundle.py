@@ -43,7 +43,7 @@ def test_another_folder_is_left_alone(tmp_path: Path, monkeypatch: pytest.Monkey
     monkeypatch.setattr(paths, "ROOT", tmp_path)
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis").touch()
-    with pytest.raises(BadInput, match="holds something else"):
+    with pytest.raises(BadInput, match="contains something else"):
         offline._require(tmp_path / "mine")
     assert (tmp_path / "mine" / "thesis").exists()
 

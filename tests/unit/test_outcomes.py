@@ -80,7 +80,7 @@ def older(result: CellResult, folder: Path) -> CellResult:
         ("build-failed", "needs 9000 MiB of disk at /, 5 MiB are free", FailureCause.DISK),
         ("refused", "a certificate that is not trusted here", FailureCause.CERTIFICATE),
         ("build-failed", "check its credentials", FailureCause.CREDENTIALS),
-        ("build-failed", "the package index has no such wheel for this Python", None),
+        ("build-failed", "the package index has no matching wheel for this Python", None),
         ("failed", "the disk is full", None),
     ],
 )

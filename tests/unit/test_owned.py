@@ -163,7 +163,7 @@ def test_a_run_behind_a_link_is_not_gone_on_with(home: Path) -> None:
 def test_one_run_that_is_not_its_own(home: Path) -> None:
     put(home / "runs/mine/notes.txt")
     with pytest.raises(
-        BadInput, match=r"--run mine: .* is not marked as made by samcheck: remove it by hand"
+        BadInput, match=r"--run mine: .* is not marked as made by samcheck: remove it yourself"
     ):
         steps(run="mine")
     assert (home / "runs/mine/notes.txt").exists()
@@ -286,7 +286,7 @@ def test_nothing_is_built_over_what_is_not_its_own(home: Path) -> None:
     cell = Cell("2.8.0", "cu128", "3.11")
     folder = venv.Venv().folder(cell, NOTHING)
     kept = put(folder / "lib" / "x")
-    with pytest.raises(BuildFailed, match="is in the way, and not made by samcheck"):
+    with pytest.raises(BuildFailed, match="is in the way and was not made by samcheck"):
         venv.Venv().prepare(cell, NOTHING, home / "log")
     assert kept.read_text() == "mine"
 
@@ -323,7 +323,7 @@ def test_a_venv_that_is_built_is_not_removed(home: Path) -> None:
 
 def test_an_index_is_not_made_in_a_folder_of_others(home: Path, tmp_path: Path) -> None:
     kept = put(index.folder_of(tmp_path) / "x.parquet")
-    with pytest.raises(BadInput, match="is in the way, and not made by samcheck"):
+    with pytest.raises(BadInput, match="is in the way and was not made by samcheck"):
         index.forget(tmp_path)
     assert kept.read_text() == "mine"
 
@@ -363,7 +363,7 @@ def test_carry_replaces_only_what_it_made(home: Path, monkeypatch: pytest.Monkey
     monkeypatch.setattr(paths, "ROOT", home)
     theirs = put(home / "mine/__main__.py").parent
     (theirs / "guest").mkdir()
-    with pytest.raises(BadInput, match="holds something else"):
+    with pytest.raises(BadInput, match="contains something else"):
         offline._require(theirs)
     assert (theirs / "__main__.py").exists()
     for earlier in (False, True):

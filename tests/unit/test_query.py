@@ -501,7 +501,7 @@ def test_mistakes_are_said_with_their_place(store: Path) -> None:
 
 def test_an_answer_takes_no_more_memory_than_it_may(store: Path) -> None:
     said = refusal(store, "SELECT list(range) FROM range(30000000)", "--memory", "40MiB", "--json")
-    assert said == "the answer takes more than 40MiB of memory: ask for less, or give more by --memory"
+    assert said == "the query needs more than 40MiB of memory: narrow it, or raise --memory"
     assert "40" in refusal(store, "FROM cells", "--memory", "40")
 
 
@@ -518,7 +518,7 @@ def test_without_duckdb_it_is_said_what_to_install(store: Path, monkeypatch: pyt
 
 
 def test_two_columns_of_one_name_are_no_object(store: Path) -> None:
-    assert "name them apart" in refusal(store, "SELECT cell, cell FROM cells", "--json")
+    assert "rename them with AS" in refusal(store, "SELECT cell, cell FROM cells", "--json")
     done = query(store, "SELECT 1 AS a, 2 AS a FROM cells LIMIT 1", "--csv")
     assert done.stdout == "a,a\n1,2\n"
 

@@ -126,7 +126,7 @@ def test_a_release_without_metadata_is_left_out_and_said(played: Played, folder:
     assert '+version = "2.14.1"' in proposal.diff()
     assert "2.15.0" not in proposal.diff()
     (note,) = [note for note in proposal.notes if "2.15.0" in note]
-    assert note.startswith("torch 2.15.0 is left out, the index does not give its metadata: ")
+    assert note.startswith("torch 2.15.0 is left out, the index does not provide its metadata: ")
 
 
 def test_which_torchvision_is_not_guessed_without_dates(folder: Path) -> None:

@@ -89,12 +89,12 @@ def test_image_tag_follows_content() -> None:
 
 # What uv 0.13.9 really printed, with host names shortened.
 UV_SAID = {
-    "no such wheel": (
+    "no matching wheel": (
         "  × No solution found when resolving dependencies:\n"
         "  ╰─▶ Because there is no version of torch==2.99.0 and you require torch==2.99.0, we can\n"
         "      conclude that your requirements are unsatisfiable.\n"
     ),
-    "could not download one": (
+    "could not download it": (
         "error: Request failed after 3 retries in 4.9s\n  cause: Failed to download "
         "`https://host/python-build-standalone/x.tar.gz`\n  cause: error sending request\n"
     ),

@@ -38,7 +38,7 @@ def test_metadata_is_read_from_the_wheel_where_the_index_has_no_file_of_it() -> 
     (only,) = made.wheels("torch")
     assert [str(requirement) for requirement in made.requirements(only)] == ["cuda-toolkit==14.1.2"]
     played.ranges = False
-    with pytest.raises(NoMetadata, match="does not give pieces"):
+    with pytest.raises(NoMetadata, match="does not support range requests"):
         made.requirements(only)
     played.ranges = True
     for broken in (b"", b"no zip file", played.bodies[url][:-30]):
@@ -63,12 +63,12 @@ TROUBLES: list[tuple[str, Answer]] = [
     ("answered 401", lambda url: (401, "text/html", b"log in")),
     ("answered 500", lambda url: (500, "text/html", b"")),
     ("has no project torch", lambda url: (404, "text/html", b"")),
-    ("no list of wheels", lambda url: (200, "text/html", b"<html><a href='/login'>log in</a></html>")),
-    ("no list of wheels", lambda url: (200, "text/html", b"\xff\x00")),
-    ("no list of wheels", lambda url: (200, JSON, b"{")),
-    ("no list of wheels", lambda url: (200, JSON, b'{"files": 1}')),
-    ("no list of wheels", lambda url: (200, "image/png", b"\x89PNG")),
-    ("no list of wheels", lambda url: (200, JSON, OTHER_API)),
+    ("is not a list of wheels", lambda url: (200, "text/html", b"<html><a href='/login'>log in</a></html>")),
+    ("is not a list of wheels", lambda url: (200, "text/html", b"\xff\x00")),
+    ("is not a list of wheels", lambda url: (200, JSON, b"{")),
+    ("is not a list of wheels", lambda url: (200, JSON, b'{"files": 1}')),
+    ("is not a list of wheels", lambda url: (200, "image/png", b"\x89PNG")),
+    ("is not a list of wheels", lambda url: (200, JSON, OTHER_API)),
 ]
 
 
@@ -86,7 +86,7 @@ def test_an_index_that_does_not_answer_is_one_sentence(said: str, answer: Answer
 
 @pytest.mark.parametrize("url", ["", "ftp://x", "file:///srv/simple", "https://", "http://[bad", "nonsense"])
 def test_an_address_that_is_none_is_one_sentence(url: str) -> None:
-    with pytest.raises(EnvironmentUnavailable, match="no http or https address"):
+    with pytest.raises(EnvironmentUnavailable, match="no http or https URL"):
         PackageIndex(url)
 
 

@@ -215,7 +215,7 @@ def test_names_are_tried_before_anything_runs(name: str, tmp_path: Path) -> None
 def test_places_are_tried_before_anything_runs(tmp_path: Path) -> None:
     path = results.place(tmp_path, GOOD, "x")
     path.mkdir(parents=True)
-    with pytest.raises(BadInput, match="is a folder, in the way of a result"):
+    with pytest.raises(BadInput, match="is a folder and in the way of a result"):
         results.require_writable(tmp_path, "cpu AMD EPYC", [GOOD.name])
     results.require_writable(tmp_path, "another device", [GOOD.name])
     path.rmdir()

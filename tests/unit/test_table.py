@@ -192,7 +192,7 @@ def test_what_was_left_out_is_kept_until_the_next_run(tmp_path: Path) -> None:
     report.write(tmp_path)
     assert (tmp_path / report.TABLE).read_text() == first
     (tmp_path / left_out_cells.LEFT_OUT).write_text("{")
-    assert "left-out.json: is not what a run writes" in report.documents(tmp_path)[report.TABLE]
+    assert "left-out.json: is not a list of left-out cells" in report.documents(tmp_path)[report.TABLE]
     report.write(tmp_path, [])
     assert "python-no-wheel" not in (tmp_path / report.TABLE).read_text()
     assert not (tmp_path / left_out_cells.LEFT_OUT).exists()

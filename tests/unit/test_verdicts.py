@@ -70,7 +70,7 @@ def test_the_very_same_values_are_unchanged_whatever_the_noise() -> None:
 def test_one_process_on_each_side_is_ambiguous_where_nothing_is_known_of_the_noise() -> None:
     verdict = decided(measure(1.0), measure(9.0), NOTHING_KNOWN)
     assert (verdict.verdict, verdict.change, verdict.assumed) == ("ambiguous", 8.0, True)
-    assert verdict.reason == "one process on each side and no A/A runs: nothing is known of the noise"
+    assert verdict.reason == "one process on each side and no A/A runs: the noise is unknown"
 
 
 def test_conditions_that_differ_are_named_one_by_one() -> None:

@@ -1,8 +1,7 @@
-"""May this driver, PyTorch, Python or NumPy be changed? From stored results, else from facts (pure).
+"""Can the driver, PyTorch, Python or NumPy be upgraded? From stored results, else from facts (pure).
 
-question → cell changes (each cell concerned, before and after) → evidence and facts of each → verdict of
-each → answer → text. A verdict is ``measured``, ``predicted`` or ``unknown``; none rests on both results and
-facts.
+question → cell changes (each affected cell, before and after) → evidence and facts for each → verdict for
+each → answer → text. A verdict is ``measured``, ``predicted`` or ``unknown``; none mixes results and facts.
 """
 
 from samcheck.analysis.advise.cell_changes import cell_changes

@@ -1,4 +1,4 @@
-"""An answer for people to read (pure)."""
+"""Human-readable text of an answer (pure)."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ from samcheck.matrix.file import shown
 from samcheck.report.escaping import escape
 from samcheck.storage.results import Stored
 
-#: More of one kind are only counted, unless everything was asked for.
+#: Maximum number of items of one kind to list; the rest are counted, except with --all.
 SHOWN = 4
 HEADS = {
     Basis.MEASURED: "MEASURED (by stored results)",
     Basis.PREDICTED: "PREDICTED FROM FACTS (not measured)",
-    Basis.UNKNOWN: "UNKNOWN (neither results nor facts say)",
+    Basis.UNKNOWN: "UNKNOWN (covered by neither results nor facts)",
 }
 
 
 def lines(
     answer: UpgradeAnswer, facts: Facts, commands: Sequence[OutlineLine], everything: bool = False
 ) -> Iterator[str]:
-    """The question, the answer in one line, and what it rests on."""
+    """Yield the answer in one line, the question, and the evidence."""
     yield answer.headline
     yield f"  {answer.question}"
     for line in _body(answer, facts, commands, everything):
@@ -42,7 +42,7 @@ def lines(
 def markdown(
     answer: UpgradeAnswer, facts: Facts, commands: Sequence[OutlineLine], everything: bool = False
 ) -> Iterator[str]:
-    """The same as Markdown: the answer in bold, then nested lists."""
+    """Yield the same as Markdown: the answer in bold, then nested lists."""
     yield f"**{escape(answer.headline)}**"
     yield ""
     yield escape(str(answer.question))
@@ -56,7 +56,7 @@ def markdown(
 def _body(
     answer: UpgradeAnswer, facts: Facts, commands: Sequence[OutlineLine], everything: bool
 ) -> Iterator[OutlineLine]:
-    """What the answer rests on: heads without depth, what stands below them with it."""
+    """Yield the evidence: headings at depth 0, their items below."""
     most = 10**9 if everything else SHOWN
     for basis, head in HEADS.items():
         groups = _groups(advice for advice in answer.advices if advice.basis == basis)
@@ -69,12 +69,12 @@ def _body(
         yield OutlineLine("DRIVER BRANCHES (facts)")
         yield from indented(_driver_branches(answer.question, facts))
     if commands:
-        yield OutlineLine("TO BE SURE, riskiest first")
+        yield OutlineLine("RUN TO BE SURE, riskiest first")
         yield from indented(commands)
 
 
 def _groups(advices: Iterable[Advice]) -> list[list[Advice]]:
-    """Measured ones each by itself, others with those of the same verdict for the same rules; worst first."""
+    """Group advices, worst first: measured ones alone, others by verdict and rules."""
     groups: dict[tuple[object, ...], list[Advice]] = {}
     for advice in advices:
         rules = tuple(obstacle.rule for obstacle in _reasons(advice))
@@ -84,7 +84,7 @@ def _groups(advices: Iterable[Advice]) -> list[list[Advice]]:
 
 
 def _reasons(advice: Advice) -> tuple[Obstacle, ...]:
-    """What a prediction rests on."""
+    """Return the obstacles that a prediction is based on."""
     if advice.verdict is UpgradeVerdict.WORKS:
         return advice.grounds
     if advice.verdict is UpgradeVerdict.STARTS:
@@ -102,7 +102,7 @@ def _group(group: list[Advice], most: int) -> Iterator[OutlineLine]:
     ids = [advice.change.after.id for advice in group]
     count = f" ({len(ids)} cells)" if len(ids) > 1 else ""
     more = f" and {len(ids) - most} more" if len(ids) > most else ""
-    # What has wheels and drivers may still fail: that nothing speaks against it is all that facts say.
+    # Wheels and drivers may exist and it may still fail: facts can only say that nothing rules it out.
     predicted = first.basis is Basis.PREDICTED and first.verdict is UpgradeVerdict.WORKS
     verdict = "nothing against it" if predicted else first.verdict
     yield OutlineLine(f"{verdict}{count}: {', '.join(ids[:most])}{more}")
@@ -110,9 +110,9 @@ def _group(group: list[Advice], most: int) -> Iterator[OutlineLine]:
         for evidence in first.after:
             yield from indented(_evidence("after", evidence))
         if not first.before:
-            yield OutlineLine("now: not measured, so that nothing can be compared", 1)
+            yield OutlineLine("now: not measured, so there is nothing to compare", 1)
         for obstacle in first.facts:
-            yield OutlineLine(f"predicted beside it ({obstacle.kind}): {obstacle}", 1)
+            yield OutlineLine(f"also predicted ({obstacle.kind}): {obstacle}", 1)
     else:
         yield from indented(_group_reasons(group, most))
     for advice in group[:most]:
@@ -120,14 +120,16 @@ def _group(group: list[Advice], most: int) -> Iterator[OutlineLine]:
     remedies = dict.fromkeys(remedy.text for advice in group for remedy in advice.remedies)
     alternatives = dict.fromkeys(text for advice in group for text in advice.alternatives)
     if remedies:
-        yield OutlineLine(f"put right by (predicted from facts): {' or '.join(remedies)}", 1)
+        yield OutlineLine(f"fixed by (predicted from facts): {' or '.join(remedies)}", 1)
     if alternatives:
         yield OutlineLine(f"instead (predicted from facts): {' or '.join(alternatives)}", 1)
 
 
 def _group_reasons(group: list[Advice], most: int) -> Iterator[OutlineLine]:
-    """The facts that a group's verdict rests on: of each rule one, and how many more are like it."""
-    label = {UpgradeVerdict.WORKS: "for it", UpgradeVerdict.STARTS: "now"}.get(group[0].verdict, "because")
+    """Yield the facts behind a group's verdict: one for each rule, and the number of similar ones."""
+    label = {UpgradeVerdict.WORKS: "supported by", UpgradeVerdict.STARTS: "now"}.get(
+        group[0].verdict, "because"
+    )
     by_rule: dict[str, dict[str, None]] = {}
     for advice in group:
         for obstacle in _reasons(advice):
@@ -136,17 +138,17 @@ def _group_reasons(group: list[Advice], most: int) -> Iterator[OutlineLine]:
         some = list(texts) if most > SHOWN else list(texts)[:1]
         yield from (OutlineLine(f"{label}: {text}") for text in some)
         if len(texts) > len(some):
-            yield OutlineLine(f"and {len(texts) - len(some)} like it, with --all", 1)
+            yield OutlineLine(f"and {len(texts) - len(some)} similar (--all)", 1)
 
 
 def _results(advice: Advice, named: bool, most: int) -> Iterator[OutlineLine]:
-    """What is measured around a change: what is there now, the nearest result, and what changed."""
+    """Yield the measurements around a change: the current state, the nearest result, what changed."""
     name = f"{advice.change.after.id}: " if named else ""
     for evidence in advice.before:
         yield from _evidence(f"{name}now, measured", evidence)
     if advice.nearby is not None:
         differs = "; ".join(advice.nearby.differs)
-        yield from _evidence(f"{name}nearest measured, decides nothing ({differs})", advice.nearby)
+        yield from _evidence(f"{name}nearest measurement, not conclusive ({differs})", advice.nearby)
     for pair in advice.pairs:
         yield from indented(result_comparison.lines(pair, most))
 
@@ -162,7 +164,7 @@ def _evidence(label: str, evidence: Evidence) -> Iterator[OutlineLine]:
     yield OutlineLine(f"{label}: {result.outcome}{checks}{only}{reason}")
     yield OutlineLine(_origin(evidence.stored), 1)
     for older in evidence.overruled:
-        relation = "overruled by it" if older.result.outcome != result.outcome else "the same"
+        relation = "overruled" if older.result.outcome != result.outcome else "same outcome"
         yield OutlineLine(f"older, {relation}: {older.result.outcome}, {_origin(older)}", 1)
 
 
@@ -170,13 +172,13 @@ COUNTED = tuple(outcome for outcome in CheckOutcome if outcome is not CheckOutco
 
 
 def _origin(stored: Stored) -> str:
-    """Where a result is from, and when."""
+    """Return where and when a result was measured."""
     day = stored.result.finished[:10]
     return f"{stored.device}, {day}, samcheck {stored.result.samcheck}, {place(stored.path)}"
 
 
 def place(path: Path) -> str:
-    """A file's name in the folder of the call, or among what samcheck brings with it, where it is there."""
+    """Return a path relative to the current project or to samcheck's own data if it is inside, else as is."""
     whole = path.absolute()
     for folder in (paths.PROJECT, paths.PUBLISHED_RESULTS.parent):
         if whole.is_relative_to(folder):
@@ -187,10 +189,10 @@ def place(path: Path) -> str:
 def _implied_changes(answer: UpgradeAnswer, most: int) -> Iterator[OutlineLine]:
     changes = list(dict.fromkeys(text for advice in answer.advices for text in advice.implied_changes))
     if changes:
-        yield OutlineLine("CHANGES ALONG (predicted from facts)")
+        yield OutlineLine("ALSO CHANGES (predicted from facts)")
         yield from (OutlineLine(text, 1) for text in changes[: 2 * most])
         if len(changes) > 2 * most:
-            yield OutlineLine(f"... and {len(changes) - 2 * most} more, with --all", 1)
+            yield OutlineLine(f"... and {len(changes) - 2 * most} more (--all)", 1)
 
 
 def _driver_branches(question: UpgradeQuestion, facts: Facts) -> Iterator[OutlineLine]:
@@ -203,12 +205,12 @@ def _driver_branches(question: UpgradeQuestion, facts: Facts) -> Iterator[Outlin
             last = f"R{architecture.last_branch} is the last branch for {gpu.name}"
             yield OutlineLine(f"{last} (source: {source})")
     if not question.after.gpus:
-        yield OutlineLine("whether the driver supports your GPU was not looked at: add --gpu NAME")
+        yield OutlineLine("driver support for your GPU was not checked: add --gpu NAME")
 
 
 def _branch(driver: str, facts: Facts) -> str:
     branch = facts.branch(driver)
     if branch is None:
-        return f"R{driver.partition('.')[0]}: not among those that the facts know"
+        return f"R{driver.partition('.')[0]}: not in the facts"
     until = f", end of life {branch.end_of_life}" if branch.end_of_life else ""
     return f"R{branch.number}: {branch.kind}, {branch.state}{until} (source: {', '.join(branch.source)})"

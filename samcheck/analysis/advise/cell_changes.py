@@ -1,4 +1,4 @@
-"""Which cells a question concerns, each with what becomes of it (pure)."""
+"""The cells that a question affects, each before and after the change (pure)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from samcheck.facts.schema import ObstacleKind
 
 @dataclass(frozen=True)
 class CellChange:
-    """What is there now, and what the change makes of it; where the driver changes, both are one cell."""
+    """A cell before and after the change; the same cell twice if only the driver changes."""
 
     before: Cell
     after: Cell
@@ -25,10 +25,10 @@ class CellChange:
 def cell_changes(
     question: UpgradeQuestion, candidates: Sequence[Cell], facts: Facts
 ) -> tuple[CellChange, ...]:
-    """The candidates that are what is there now; where none is, the candidates made so.
+    """Return the changes of the candidates that match the current state; if none does, adapt them to it.
 
     Raises:
-        BadInput: none of them can be made so: what is said to be there now cannot exist.
+        BadInput: none can be adapted: the stated current state cannot exist.
     """
     own = {} if question.subject == "driver" else {question.subject: question.old}
     wanted = {**own, **question.at}
@@ -36,7 +36,7 @@ def cell_changes(
     present = present or _moved_cells(candidates, wanted, question.before, facts)
     changes: dict[tuple[str, ...], CellChange] = {}
     for cell in present:
-        # What is asked about by its number is named by it, also where a cell got it without naming it.
+        # The question names a NumPy, so the cell must too, even if it gets that one by default.
         before = replace(cell, numpy=question.old) if question.subject == "numpy" else cell
         after = _after(before, question, facts)
         changes.setdefault(tuple(values(before, facts).values()), CellChange(before, after))
@@ -66,12 +66,12 @@ def _moved_cells(
     if not moved_cells:
         reasons = "; ".join(text for text, _ in against.most_common(2)) or "no cell to start from"
         more = f"; and {len(against) - 2} other reasons" if len(against) > 2 else ""
-        raise BadInput(f"--from: what you have now cannot be, as far as the facts tell: {reasons}{more}")
+        raise BadInput(f"--from: by the facts, what you have now cannot be installed: {reasons}{more}")
     return list(moved_cells)
 
 
 def _with_values(cell: Cell, wanted: dict[str, str], machine: Machine, facts: Facts) -> Cell:
-    """A cell with other values, and the best build for the machine where its own does not go with them."""
+    """Return a cell with other values, and the machine's best build if its own does not match them."""
     moved = replace(cell, **wanted)
     release = facts.release(moved.torch)
     if release is None or "cuda" in wanted or moved.cuda == "cpu":
@@ -91,5 +91,5 @@ def _after(before: Cell, question: UpgradeQuestion, facts: Facts) -> Cell:
 
 
 def _best_build(release: Release, machine: Machine, facts: Facts) -> str:
-    """What is installed for a machine; without a GPU what a plain ``pip install torch`` takes."""
+    """Return the build to install on a machine; without a GPU that of a plain ``pip install torch``."""
     return gpu_support.best_build(release, facts, replace(machine, pytorch_index=False))

@@ -1,4 +1,4 @@
-"""What has to change along, and what would put right what breaks (pure)."""
+"""Side effects of a change, and remedies for what it breaks (pure)."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _OWN = {"torch": "torch", "numpy": "numpy"}
 
 
 def implied_changes(change: CellChange, question: UpgradeQuestion, facts: Facts) -> Iterator[str]:
-    """What comes with the change by itself, and the driver that it asks for."""
+    """Yield what else the change brings, and the driver that it requires."""
     if any(
         obstacle.kind is ObstacleKind.INSTALL for obstacle in compatibility.obstacles(change.after, facts)
     ):
@@ -38,7 +38,7 @@ def implied_changes(change: CellChange, question: UpgradeQuestion, facts: Facts)
 
 
 def required_driver(change: CellChange, question: UpgradeQuestion, facts: Facts) -> DriverFloor | None:
-    """The driver that the change asks for, where the question does not say which there is."""
+    """Return the driver that the change requires, if the question does not name the driver."""
     floor = _floor(change.after, facts)
     return None if question.after.driver or floor == _floor(change.before, facts) else floor
 
@@ -48,7 +48,7 @@ def at_least(floor: DriverFloor) -> str:
 
 
 def _pins(cell: Cell, facts: Facts) -> dict[str, str]:
-    """What SAM's user has in the environment: all but samcheck's own tools."""
+    """Return the versions that a SAM user has installed: all but samcheck's own tools."""
     try:
         pins = resolve(cell, facts)
     except BuildFailed:
@@ -65,11 +65,11 @@ def _floor(cell: Cell, facts: Facts) -> DriverFloor | None:
 
 @dataclass(frozen=True)
 class Remedy:
-    """A further change with which nothing in the facts speaks against the new value: predicted, always.
+    """A further change after which no fact rules the new value out: always a prediction.
 
     Attributes:
-        cell: what is to be run to be sure of it.
-        driver: the change is of the driver, not of the cell.
+        cell: the cell to run to confirm it.
+        driver: whether the driver changes, not the cell.
     """
 
     text: str
@@ -78,7 +78,7 @@ class Remedy:
 
 
 def remedies(change: CellChange, question: UpgradeQuestion, facts: Facts) -> Iterator[Remedy]:
-    """What puts right what is against a change, with the wanted value kept."""
+    """Yield what removes the obstacles to a change while keeping the wanted value."""
     floor, machine = _floor(change.after, facts), question.after
     if machine.driver and floor and question.subject != "driver":
         newer_machine = replace(machine, driver=floor.driver)
@@ -95,7 +95,7 @@ def remedies(change: CellChange, question: UpgradeQuestion, facts: Facts) -> Ite
 
 
 def alternatives(change: CellChange, question: UpgradeQuestion, facts: Facts) -> Iterator[str]:
-    """Another value of the subject that would do, where nothing puts the wanted one right."""
+    """Yield another value of the subject that would work, for when the wanted one has no remedy."""
     axis = question.subject
     cells_by_axis = dict(_by_one_axis(change.after, question.after, facts))
     if axis == "torch" and axis not in cells_by_axis:
@@ -105,14 +105,14 @@ def alternatives(change: CellChange, question: UpgradeQuestion, facts: Facts) ->
 
 
 def _by_one_axis(cell: Cell, machine: Machine, facts: Facts) -> Iterator[tuple[str, Cell]]:
-    """The nearest cells that can be, by the one axis that they differ in."""
+    """Yield the nearest possible cells, by the one axis in which they differ."""
     for neighbour in explain.nearest(cell, machine, facts):
         here, there = compatibility.fields(cell), compatibility.fields(neighbour)
         yield next(axis for axis in here if here[axis] != there[axis]), neighbour
 
 
 def _with_build(cell: Cell, machine: Machine, facts: Facts, newer: bool) -> Iterator[tuple[str, Cell]]:
-    """The next newer or older PyTorch that can be, with a build of its own."""
+    """Yield the next newer or older possible PyTorch, with its own build."""
     current = Version(cell.torch)
     nearest_first = [release for release in facts.releases if Version(release.version) > current]
     if not newer:

@@ -1,4 +1,4 @@
-"""What to type to measure what was not, and a matrix file for cells that no shipped one has (pure)."""
+"""Commands that measure what is missing, and a matrix file for cells in no shipped matrix (pure)."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from collections.abc import Collection, Iterator, Sequence
 from samcheck.analysis.advise.outline import OutlineLine
 from samcheck.analysis.advise.summary import RecommendedRun, UpgradeAnswer
 
-#: More cells are only counted.
+#: Maximum number of cells to list; the rest are counted.
 MOST = 5
 
 
 def command_lines(answer: UpgradeAnswer, shipped: Collection[str], file: str = "") -> Iterator[OutlineLine]:
-    """Commands, the riskiest cell first, and what is to be known of them.
+    """Yield the commands, riskiest cell first, with remarks.
 
     Args:
         shipped: ids that `nox -s cell` knows.
-        file: a matrix file with all cells to run, as `matrix_file` makes it; empty without one.
+        file: a matrix file of all cells to run, as `matrix_file` makes it; empty if there is none.
     """
     question = answer.question
     if not answer.to_run:
@@ -32,28 +32,28 @@ def command_lines(answer: UpgradeAnswer, shipped: Collection[str], file: str = "
         return
     yield from _cell_lines(answer.to_run, shipped)
     if question.subject != "driver":
-        to_compare = [RecommendedRun(cell, "what you have now, to compare") for cell in answer.to_compare]
+        to_compare = [RecommendedRun(cell, "what you have now, for comparison") for cell in answer.to_compare]
         yield from _cell_lines(to_compare, shipped)
 
 
 def _cell_lines(runs: Sequence[RecommendedRun], shipped: Collection[str]) -> Iterator[OutlineLine]:
-    """What nox knows by its id, and how to run the others."""
+    """Yield the commands for cells that nox knows, and how to run the others."""
     known = [run for run in runs if run.cell.id in shipped]
     for run in known[:MOST]:
         remark = f"  # {run.remark}" if run.remark else ""
         yield OutlineLine(f'nox -s "cell({run.cell.id})"{remark}', is_command=True)
     if len(known) > MOST:
-        yield OutlineLine(f"... and {len(known) - MOST} more cells: --write FILE makes a matrix file of all")
+        yield OutlineLine(f"... and {len(known) - MOST} more cells: --write FILE lists all")
     others = [run.cell.id + (f" ({run.remark})" if run.remark else "") for run in runs if run not in known]
     if others:
         more = f" and {len(others) - MOST} more" if len(others) > MOST else ""
-        yield OutlineLine(f"in no shipped matrix, --write FILE makes one: {', '.join(others[:MOST])}{more}")
+        yield OutlineLine(f"in no shipped matrix (--write FILE makes one): {', '.join(others[:MOST])}{more}")
 
 
 def matrix_file(answer: UpgradeAnswer) -> str:
-    """A matrix file (TOML) of the cells to run, in their order, with those to compare them with."""
+    """Return a matrix file (TOML) of the cells to run, in order, then those to compare with."""
     cells = dict.fromkeys((*(run.cell for run in answer.to_run), *answer.to_compare))
-    parts = [f"description = {json.dumps(f'to be sure of {answer.question}'[:500], ensure_ascii=False)}\n"]
+    parts = [f"description = {json.dumps(f'to confirm {answer.question}'[:500], ensure_ascii=False)}\n"]
     for cell in cells:
         fields = {"torch": cell.torch, "python": cell.python, "cuda": cell.cuda, "numpy": cell.numpy}
         lines = [f"{name} = {json.dumps(value)}\n" for name, value in fields.items() if value]

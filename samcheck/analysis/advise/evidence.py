@@ -1,4 +1,4 @@
-"""Which stored results are about a cell on a machine: of several, the newest counts (pure)."""
+"""Stored results about a cell on a machine; of several, the newest counts (pure)."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Evidence:
 
     Attributes:
         overruled: older results of the same cell on the same device; the newest counts.
-        differs: how it differs from what was asked, axis by axis; empty where it is the very thing.
+        differs: how it differs from the question, axis by axis; empty if it matches exactly.
     """
 
     stored: Stored
@@ -39,7 +39,7 @@ class Evidence:
 
 
 def find(cell: Cell, machine: Machine, results: Sequence[Stored], facts: Facts) -> tuple[Evidence, ...]:
-    """The newest result of the cell on each device that fits the machine, and on each for its variants."""
+    """Return the cell's newest result for each matching device and set of variants."""
     by_device: dict[tuple[str, tuple[str, ...]], list[Stored]] = {}
     for stored in results:
         if (
@@ -56,7 +56,7 @@ def find(cell: Cell, machine: Machine, results: Sequence[Stored], facts: Facts) 
 
 
 def nearby(cell: Cell, question: UpgradeQuestion, results: Sequence[Stored], facts: Facts) -> Evidence | None:
-    """Of the results on the machine with the new value, the one nearest to a cell that has none itself."""
+    """Return the result with the new value on this machine that is nearest to an unmeasured cell."""
     candidates = []
     for stored in results:
         if (
@@ -82,14 +82,14 @@ def _differences(actual: dict[str, str], wanted: dict[str, str]) -> Iterator[str
 
 
 def cell_of(result: CellResult, named: bool = True) -> Cell:
-    """The cell of a result; `named` with the NumPy that it really had, else as it was declared."""
+    """Return the cell of a result; if `named`, with the NumPy it really had, else as declared."""
     declared, observed = result.cell, result.observed
     numpy = declared.numpy or (observed.numpy or "" if observed and named else "")
     return Cell(declared.torch, declared.cuda, declared.python, numpy, declared.sam)
 
 
 def ran_on(stored: Stored, machine: Machine, facts: Facts) -> bool:
-    """Whether a result is from a machine like `host`; one without a GPU or driver asks for none."""
+    """Return whether a result is from such a machine; one without GPU and driver matches any."""
     if not machine:
         return True
     observed = stored.result.observed
@@ -104,7 +104,7 @@ def ran_on(stored: Stored, machine: Machine, facts: Facts) -> bool:
 
 
 def finished_at(stored: Stored) -> datetime:
-    """When a result was finished; one that does not say so is the oldest."""
+    """Return when a result was finished; one without a date counts as the oldest."""
     try:
         finished = datetime.fromisoformat(stored.result.finished)
     except ValueError:
@@ -113,12 +113,12 @@ def finished_at(stored: Stored) -> datetime:
 
 
 def _is_conclusive(result: CellResult) -> bool:
-    """Some groups of checks that held do not say that a cell works."""
+    """Return whether a result says if its cell works: passing some groups of checks does not."""
     return not result.groups and result.is_conclusive
 
 
 def _is_of(result: CellResult, cell: Cell, facts: Facts) -> bool:
-    """By id; or by the values, where only one of the two names the NumPy that it got."""
+    """Compare by id, or by values if only one of the two names its NumPy."""
     if not cell.numpy and result.cell.id == cell.id:
         return True
     return values(cell_of(result), facts) == values(cell, facts)

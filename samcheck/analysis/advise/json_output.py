@@ -1,4 +1,4 @@
-"""An answer for programs (pure)."""
+"""An answer as JSON (pure)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from samcheck.matrix.plan_text import obstacle_json
 
 
 def as_json(answer: UpgradeAnswer, commands: Sequence[OutlineLine]) -> dict[str, Any]:
-    """For programs."""
+    """Return the answer as JSON."""
     question = answer.question
     return {
         "headline": answer.headline,

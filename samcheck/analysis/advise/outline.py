@@ -1,4 +1,4 @@
-"""Lines of an answer with their depth, which a terminal and Markdown show each in its way (pure)."""
+"""Lines of an answer with their depth, for a terminal and for Markdown (pure)."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 
 class OutlineLine(NamedTuple):
-    """A line; `is_command` where it can be typed as it stands."""
+    """A line; `is_command` if it can be run as is."""
 
     text: str
     depth: int = 0
@@ -15,5 +15,5 @@ class OutlineLine(NamedTuple):
 
 
 def indented(lines: Iterable[OutlineLine]) -> Iterator[OutlineLine]:
-    """The lines one level deeper."""
+    """Return the lines one level deeper."""
     return (line._replace(depth=line.depth + 1) for line in lines)

@@ -1,4 +1,4 @@
-"""What somebody wants to change, from the words of the command line (pure)."""
+"""The change a user asks about, parsed from the command line (pure)."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ _NUMPY = re.compile(r"[0-9]{1,3}(\.[0-9]{1,3}){2}")
 
 @dataclass(frozen=True)
 class UpgradeQuestion:
-    """A change of one thing, on one machine.
+    """One change on one machine.
 
     Attributes:
         subject: one of `SUBJECTS`.
-        old, new: its value now, and the wanted one.
-        at: values of other axes of cells that are asked about alone.
-        before, after: the machine; they differ where the driver is the subject.
+        old, new: its current and its wanted value.
+        at: values of other axes; only cells with these are asked about.
+        before, after: the machine; they differ if the driver is the subject.
     """
 
     subject: str
@@ -55,18 +55,18 @@ class UpgradeQuestion:
 def ask(
     subject: str, old: str, new: str, machine: Machine, at: Mapping[str, str], facts: Facts
 ) -> UpgradeQuestion:
-    """The question, if its values can be.
+    """Return the question if its values are valid.
 
     Raises:
-        BadInput: a value is not known, or nothing would change.
+        BadInput: a value is unknown, or nothing would change.
     """
     if subject in at:
-        raise BadInput(f"--at-{subject}: --{subject} with --from says that already: leave it out")
+        raise BadInput(f"--at-{subject}: already given by --{subject} and --from: leave it out")
     for axis, value in at.items():
         _known(f"--at-{axis}", axis, value, facts)
     before = after = machine
     if not (old and new):
-        raise BadInput(f"--{subject}, --from: are empty; write versions, as --{subject} NEW --from OLD")
+        raise BadInput(f"--{subject}, --from: must not be empty; give versions: --{subject} NEW --from OLD")
     if subject == "driver":
         new = gpu_support.driver_version(f"--{subject}", new)
         old = gpu_support.driver_version("--from", old)
@@ -75,23 +75,23 @@ def ask(
         _known(f"--{subject}", subject, new, facts)
         _known("--from", subject, old, facts)
     if old == new:
-        raise BadInput(f"--from: {old} -> {new} changes nothing: --from is what you have now")
+        raise BadInput(f"--from: {old} -> {new} changes nothing: --from takes the version you have now")
     return UpgradeQuestion(subject, old, new, before, after, at)
 
 
 def _known(option: str, axis: str, text: str, facts: Facts) -> None:
-    """Raises BadInput where the facts do not know a value; NumPy's patch releases are not all listed."""
+    """Raise BadInput if the facts lack a value; not all NumPy patch releases are listed."""
     values = axes.known(axis, facts) + (["cpu"] if axis == "cuda" else [])
     if text in values or (axis == "numpy" and _NUMPY.fullmatch(text) and facts.series(text)):
         return
     hint = did_you_mean(text, values, lead="; ") or "."
     listed = ", ".join(values) if len(values) <= 15 else f"{values[-1]} to {values[0]}"
     raise BadInput(
-        f"{option}: the facts know no {TITLES[axis]} {shown(repr(text))}{hint} Known: {listed} "
+        f"{option}: unknown {TITLES[axis]} {shown(repr(text))}{hint} Known: {listed} "
         "(samcheck/facts; `samcheck facts --refresh` proposes newer ones)"
     )
 
 
 def values(cell: Cell, facts: Facts) -> dict[str, str]:
-    """A cell's value on each axis, with the NumPy that it gets."""
+    """Return a cell's value on each axis, with the NumPy that it gets."""
     return {**compatibility.fields(cell), "numpy": numpy_of(cell, facts)}

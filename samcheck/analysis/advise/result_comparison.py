@@ -1,4 +1,4 @@
-"""What changed between two stored results, as `samcheck compare` weighs it, in a few lines (pure)."""
+"""What `samcheck compare` finds between two stored results, in a few lines (pure)."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class EvidencePair:
     """A comparison of two results of one device.
 
     Attributes:
-        nearby: the second is of another cell than was asked about, so that it decides nothing.
+        nearby: whether the second is of another cell than was asked about; it then decides nothing.
     """
 
     base: Evidence
@@ -29,7 +29,7 @@ class EvidencePair:
     nearby: bool
 
     def of_kind(self, kind: ChangeKind) -> list[OutcomeChange]:
-        """Checks whose outcome changed in that way."""
+        """Return the checks whose outcome changed in that way."""
         return [change for change in self.comparison.changes if change.kind == kind and change.check]
 
     @property
@@ -38,7 +38,7 @@ class EvidencePair:
 
     @property
     def worse(self) -> tuple[str, ...]:
-        """What is worse though nothing broke, in short."""
+        """What got worse although nothing broke, in short."""
         defects, regressed = self.of_kind(ChangeKind.DEFECT_MET), regressions(self.comparison)
         text = (f"upstream defects newly met in {len(defects)} checks",) if defects else ()
         return (*text, f"numbers regressed: {len(regressed)}") if regressed else text
@@ -47,22 +47,20 @@ class EvidencePair:
 def compare_results(
     base: Evidence, new: Evidence, noise_of: NoiseLookup, nearby: bool = False
 ) -> EvidencePair:
-    """Two results, with what is `known` of the noise of their benchmarks."""
+    """Compare two results, given the known noise of their benchmarks."""
     return EvidencePair(base, new, compare.compare([base.result], [new.result], noise_of), nearby)
 
 
 def regressions(comparison: compare.Comparison) -> list[compare.Verdict]:
-    """Numbers that are worse by more than noise."""
+    """Return the numbers that got worse by more than noise."""
     return [verdict for verdict in comparison.verdicts if verdict.verdict is NumberVerdict.REGRESSED]
 
 
 def lines(pair: EvidencePair, most: int) -> Iterator[OutlineLine]:
-    """Outcomes by kind and numbers by verdict, at most so many lines of each."""
+    """Yield outcomes by kind and numbers by verdict, at most `most` lines of each."""
     comparison = pair.comparison
     quiet = not any(change.check for change in comparison.changes)
-    yield OutlineLine(
-        "no check has another outcome than now" if quiet else "checks with another outcome than now:"
-    )
+    yield OutlineLine("no check outcome changed" if quiet else "checks whose outcome changed:")
     for kind in ChangeKind:
         yield from indented(_outcomes(kind, pair.of_kind(kind), most))
     counts = Counter(verdict.verdict for verdict in comparison.verdicts)
@@ -71,12 +69,12 @@ def lines(pair: EvidencePair, most: int) -> Iterator[OutlineLine]:
     regressed = grouping.lines(comparison.verdicts, NumberVerdict.REGRESSED)
     yield from (OutlineLine(f"regressed: {line.what}: {line.effect}", 1) for line in regressed[:most])
     if len(regressed) > most:
-        yield OutlineLine(f"and {len(regressed) - most} more, with --all", 1)
+        yield OutlineLine(f"and {len(regressed) - most} more (--all)", 1)
     yield from (OutlineLine(f"note: {note}") for note in comparison.notes)
     base_version, new_version = pair.base.result.samcheck, pair.new.result.samcheck
     if base_version != new_version:
         yield OutlineLine(
-            f"note: measured by samcheck {base_version} and {new_version}; a change may come from that"
+            f"note: measured by samcheck {base_version} and {new_version}, which may explain a change"
         )
 
 
@@ -89,7 +87,7 @@ def _outcomes(kind: ChangeKind, changes: list[OutcomeChange], most: int) -> Iter
         return
     alike = grouping.alike(changes)
     for first, members in alike[:most]:
-        more = f" and {len(members) - 1} alike" if len(members) > 1 else ""
+        more = f" and {len(members) - 1} similar" if len(members) > 1 else ""
         yield OutlineLine(f"{first.check}{more}: {first.reason[:160]}", 1)
     if len(alike) > most:
-        yield OutlineLine(f"and {len(alike) - most} more, with --all", 1)
+        yield OutlineLine(f"and {len(alike) - most} more (--all)", 1)

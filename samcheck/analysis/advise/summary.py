@@ -1,4 +1,4 @@
-"""All cell changes → one sentence, an exit code, and what to run to be sure (pure)."""
+"""All cell changes → one sentence, an exit code, and what to run to confirm it (pure)."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from samcheck.matrix.file import shown
 from samcheck.matrix.run_history import History
 from samcheck.units import counted
 
-#: What is least known first; of these the riskiest first.
+#: Least known first, then riskiest first.
 _ORDER = (
     UpgradeVerdict.UNKNOWN,
     UpgradeVerdict.LIMITED,
@@ -32,7 +32,7 @@ _ORDER = (
 
 @dataclass(frozen=True)
 class RecommendedRun:
-    """A cell to run, and what it would show beside the change itself."""
+    """A cell to run, and what it would show besides the change itself."""
 
     cell: Cell
     remark: str = ""
@@ -40,13 +40,13 @@ class RecommendedRun:
 
 @dataclass(frozen=True)
 class UpgradeAnswer:
-    """What is known of a question.
+    """The answer to a question.
 
     Attributes:
         headline: the answer in one sentence, beginning with YES, NO or NOT KNOWN.
-        to_run: what was not measured after the change, riskiest first; not what cannot be installed or
-            does not run on the machine, but what would put it right.
-        to_compare: cells that were not measured before it either.
+        to_run: cells not measured after the change, riskiest first; those that cannot be installed or run
+            on the machine are replaced by their remedies.
+        to_compare: cells not measured before the change either.
     """
 
     question: UpgradeQuestion
@@ -60,7 +60,7 @@ class UpgradeAnswer:
 def answer(
     question: UpgradeQuestion, advices: Sequence[Advice], past: History, facts: Facts
 ) -> UpgradeAnswer:
-    """The answer to a question from what is known of its cell changes, of which there is at least one."""
+    """Answer a question from the advice on its cell changes, of which there is at least one."""
     unmeasured = {advice.change.before: None for advice in advices if not advice.before and _can_run(advice)}
     to_run = tuple(_to_run(advices, past, facts))
     return UpgradeAnswer(
@@ -69,12 +69,12 @@ def answer(
 
 
 def _can_run(advice: Advice) -> bool:
-    """Whether a run can be tried at all."""
+    """Return whether a run is possible."""
     return not any(obstacle.kind in (ObstacleKind.INSTALL, ObstacleKind.HOST) for obstacle in advice.facts)
 
 
 def _to_run(advices: Sequence[Advice], past: History, facts: Facts) -> Iterator[RecommendedRun]:
-    """What is least known first; of these the riskiest first; then what would put right what breaks."""
+    """Yield the least known first, riskiest first among these; then remedies for what breaks."""
     priority = {
         advice.change.after: _ORDER.index(advice.verdict)
         for advice in advices
@@ -101,7 +101,7 @@ def _headline(advices: Sequence[Advice], to_run: Sequence[RecommendedRun]) -> st
     against = [advice for advice in advices if advice.verdict is UpgradeVerdict.BREAKS]
     if all(advice.basis is Basis.UNKNOWN for advice in advices):
         first = f": run {to_run[0].cell.id} first" if to_run else ""
-        return f"NOT KNOWN: neither results nor facts say it ({counted(len(advices), 'cell')}){first}"
+        return f"NOT KNOWN: neither results nor facts cover it ({counted(len(advices), 'cell')}){first}"
     if all(advice.verdict is UpgradeVerdict.FAILS_BOTH for advice in advices):
         return f"NO: it fails before and after ({_basis_text(advices)}): {_reason(advices)}"
     measured = [advice for advice in advices if advice.basis is Basis.MEASURED]
@@ -114,14 +114,14 @@ def _headline(advices: Sequence[Advice], to_run: Sequence[RecommendedRun]) -> st
     why = f"({_basis_text(against)}): {_reason(against)}"
     remedies = _common_remedies(against)
     if remedies:
-        return f"YES, WITH {' or '.join(remedies)} (only predicted); as it is, it breaks{share} {why}"
+        return f"YES, WITH {' or '.join(remedies)} (only predicted); without it, it breaks{share} {why}"
     alternatives = list(dict.fromkeys(advice for pair in against for advice in pair.alternatives))
-    hint = f"; could be (predicted): {' or '.join(alternatives[:3])}" if alternatives else ""
+    hint = f"; try instead (predicted): {' or '.join(alternatives[:3])}" if alternatives else ""
     return f"NO{share}: it breaks {why}{hint}"
 
 
 def _reason(advices: Sequence[Advice]) -> str:
-    """Why it breaks, in short: what was measured, else the commonest of what was predicted."""
+    """Return why it breaks, in short: a measured reason, else the commonest predicted one."""
     measured = [advice for advice in advices if advice.basis is Basis.MEASURED]
     if not measured:
         texts = Counter(obstacle.text for advice in advices for obstacle in gpu_support.hard(advice.facts))
@@ -139,7 +139,7 @@ def _yes(advices: Sequence[Advice]) -> str:
         text = f"YES, MEASURED: nothing breaks in {counted(len(advices), 'cell')} on {', '.join(devices)}"
     elif not measured:
         cells = counted(predicted, "cell")
-        text = f"YES, BUT ONLY PREDICTED: the facts have nothing against it ({cells}, none measured)"
+        text = f"YES, BUT ONLY PREDICTED: no fact rules it out ({cells}, none measured)"
     else:
         more = f"{predicted} more {'is' if predicted == 1 else 'are'} only predicted to work"
         text = f"YES: nothing breaks in {counted(measured, 'cell')} measured, {more}"
@@ -152,14 +152,14 @@ def _yes(advices: Sequence[Advice]) -> str:
 
 
 def _required_driver(advices: Sequence[Advice]) -> str:
-    """The driver that all of it asks for, where the question names none."""
+    """Return the driver that all changes require, if the question names none."""
     floors = {advice.required_driver for advice in advices}
     floor = floors.pop() if len(floors) == 1 else None
     return f"; on a GPU WITH {at_least(floor)}" if floor else ""
 
 
 def _basis_text(advices: Sequence[Advice]) -> str:
-    """Which of it was measured and which not, in words."""
+    """Return how many were measured and how many predicted, in words."""
     measured = sum(advice.basis is Basis.MEASURED for advice in advices)
     if measured == len(advices):
         return "measured"
@@ -168,6 +168,6 @@ def _basis_text(advices: Sequence[Advice]) -> str:
 
 
 def _common_remedies(against: Sequence[Advice]) -> list[str]:
-    """Remedies that help all of them."""
+    """Return the remedies that help all of them."""
     first, *others = ([remedy.text for remedy in advice.remedies] for advice in against)
     return [text for text in first if all(text in texts for texts in others)]

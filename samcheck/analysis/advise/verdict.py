@@ -1,4 +1,4 @@
-"""One cell change → what is known of it: measured, or predicted from facts, never both in one word (pure)."""
+"""One cell change → its verdict, either measured or predicted from facts, never a mix (pure)."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from samcheck.storage.results import Stored
 
 
 class Basis(StrEnum):
-    """What a verdict rests on."""
+    """The basis of a verdict."""
 
     MEASURED = "measured"  # results alone
     PREDICTED = "predicted"  # facts alone
@@ -32,7 +32,7 @@ class Basis(StrEnum):
 
 
 class UpgradeVerdict(StrEnum):
-    """What becomes of a cell, the worst first."""
+    """What happens to a cell, worst first."""
 
     BREAKS = "breaks"
     WORSE = "works, but worse"
@@ -55,17 +55,17 @@ class UpgradeVerdict(StrEnum):
 
 @dataclass(frozen=True)
 class Advice:
-    """What is known of one cell change.
+    """The advice on one cell change.
 
     Attributes:
-        before, after: results of just these cells on just this machine.
-        nearby: where there is none after the change, the nearest one.
-        facts: what the facts say against it after the change, also beside a measurement.
-        facts_before: the same of what is there now.
-        grounds: what the facts say for it, where the verdict is predicted.
-        implied_changes: what changes with it; `required_driver` of that, which driver it asks for where none
-            was named.
-        remedies, alternatives: what puts it right, all predicted; what else could be taken.
+        before, after: results of exactly these cells on exactly this machine.
+        nearby: the nearest result, if there is none after the change.
+        facts: facts against the cell after the change, even if it was measured.
+        facts_before: the same for the current cell.
+        grounds: facts in favour, if the verdict is predicted.
+        implied_changes: what else changes.
+        required_driver: the driver it requires, if none was named.
+        remedies, alternatives: what fixes it, and what could be used instead; all predicted.
     """
 
     change: CellChange
@@ -95,7 +95,7 @@ def advise(
     facts: Facts,
     noise_of: NoiseLookup = lambda _: {},
 ) -> Advice:
-    """What is known of one cell change; results win over facts. `noise_of` gives the noise of a result."""
+    """Judge one cell change; results take precedence over facts. `noise_of` gives a result's noise."""
     before = evidence.find(change.before, question.before, stored, facts)
     after = evidence.find(change.after, question.after, stored, facts)
     obstacles = _obstacles(change.after, question.after, facts)
@@ -137,7 +137,7 @@ def advise(
 def _remedies(
     change: CellChange, question: UpgradeQuestion, stored: Sequence[Stored], facts: Facts
 ) -> Iterator[Remedy]:
-    """Those that no result refutes."""
+    """Yield the remedies that no result refutes."""
     for remedy in combinations.remedies(change, question, facts):
         measured = () if remedy.driver else evidence.find(remedy.cell, question.after, stored, facts)
         if all(run.passed for run in measured):
@@ -145,12 +145,12 @@ def _remedies(
 
 
 def _comparable(base: Evidence, new: Evidence) -> bool:
-    """Whether two results can be compared: of one device, and of the same variants."""
+    """Return whether two results are comparable: from one device, for the same variants."""
     return base.stored.device == new.stored.device and base.result.variants == new.result.variants
 
 
 def _measured_verdict(after: Sequence[Evidence], pairs: Sequence[EvidencePair]) -> UpgradeVerdict:
-    """By results alone. What fails and has nothing to be compared with counts as broken."""
+    """Judge by results alone. A failure without a base to compare with counts as broken."""
     if any(pair.breaks for pair in pairs):
         return UpgradeVerdict.BREAKS
     failed = [run for run in after if not run.passed]
@@ -166,7 +166,7 @@ def _measured_verdict(after: Sequence[Evidence], pairs: Sequence[EvidencePair]) 
 
 
 def _predicted_verdict(before: Sequence[Obstacle], after: Sequence[Obstacle]) -> UpgradeVerdict:
-    """By facts alone."""
+    """Judge by facts alone."""
     if gpu_support.hard(after):
         return UpgradeVerdict.FAILS_BOTH if gpu_support.hard(before) else UpgradeVerdict.BREAKS
     kinds = {obstacle.kind for obstacle in after}
@@ -186,12 +186,12 @@ def _obstacles(cell: Cell, machine: Machine, facts: Facts) -> tuple[Obstacle, ..
     branch = Version(machine.driver).major if machine.driver else 0
     if branch <= newest.number:
         return obstacles
-    text = f"R{branch} is newer than every driver branch that the facts know (up to R{newest.number})"
+    text = f"R{branch} is newer than every driver branch in the facts (up to R{newest.number})"
     return (*obstacles, Obstacle("driver-unknown", ObstacleKind.DOUBT, text, newest.source))
 
 
 def _grounds(cell: Cell, question: UpgradeQuestion, facts: Facts) -> Iterator[Obstacle]:
-    """What the facts say for a cell that the rules have nothing against, rule by rule."""
+    """Yield the facts in favour of a cell that no rule is against, rule by rule."""
     machine, is_driver = question.after, question.subject == "driver"
     release = facts.release(cell.torch)
     if release is None:

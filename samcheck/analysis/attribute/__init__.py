@@ -1,9 +1,9 @@
-"""Which combinations of axes go with an outcome.
+"""The combinations of axis values that go with an outcome.
 
-cases (stored results → rows) → literals (what can be said of one axis) → conjunction_search (the smallest
-conjunctions) → distinguishing_cell (a cell that would tell equally good ones apart) → causes (checks of one
-cause) → attribution_text; all is pure.
+cases (stored results → rows) → literals (statements about one axis) → conjunction_search (the smallest
+conjunctions) → distinguishing_cell (a cell that tells equally good ones apart) → causes (checks of one
+cause) → attribution_text; all pure.
 
-Decision trees (scikit-learn) and rule learners split greedily: they promise neither the smallest conjunction
-nor to say that another one fits as well, which is what is asked here. The data is small enough to search all.
+Decision trees (scikit-learn) and rule learners split greedily: they guarantee neither the smallest
+conjunction nor finding all equally good ones, which is needed here. The data is small enough to search fully.
 """

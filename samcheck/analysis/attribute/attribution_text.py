@@ -1,4 +1,4 @@
-"""What goes with an outcome, in words and for programs (pure)."""
+"""What goes with an outcome, as text and as JSON (pure)."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ MOST = 6  # explanations or names in a line
 
 
 def words(conjunction: Conjunction, nearest: dict[Literal, str] | None = None) -> str:
-    """``numpy >= 2.2.6 (not 1.26.4) and torch < 2.4.1 (still 2.2.2)``: what was run on the other side."""
+    """Return e.g. ``numpy >= 2.2.6 (1.26.4 is not affected) and torch < 2.4.1 (2.2.2 is affected)``."""
     parts = []
     for literal in conjunction:
         beyond = (nearest or {}).get(literal)
-        side = "not" if literal.relation == ">=" else "still"
-        parts.append(f"{literal} ({side} {beyond})" if beyond else str(literal))
+        side = "is not affected" if literal.relation == ">=" else "is affected"
+        parts.append(f"{literal} ({beyond} {side})" if beyond else str(literal))
     return " and ".join(parts) or "everywhere"
 
 
 def lines(causes: Sequence[Cause], outcome: str, count: int) -> Iterator[str]:
-    """For people: each cause with its checks; `count` results were looked at."""
+    """Yield each cause with its checks, as text; `count` results were examined."""
     if not causes:
-        yield f"nothing is {outcome} in {count} results"
+        yield f"no check is {outcome} in {count} results"
         return
     total = sum(len(cause.checks) for cause in causes)
     everywhere = [cause for cause in causes if cause.everywhere]
-    yield f"{counted(total, 'check')} {outcome} somewhere in {count} results"
+    yield f"{counted(total, 'check')} {outcome} in at least one of {count} results"
     for cause in causes:
         if not cause.everywhere:
             yield from _lines(cause, outcome)
@@ -50,14 +50,14 @@ def _lines(cause: Cause, outcome: str) -> Iterator[str]:
     if len(exact) == 1:
         yield f"  exactly: {words(exact[0], nearest)}"
     elif exact:
-        yield f"  cannot be told apart: {_alternatives(exact, nearest)}"
+        yield f"  equally good explanations: {_alternatives(exact, nearest)}"
         if cause.distinguishing_cell:
             yield f"  {_distinguishing(cause.distinguishing_cell, exact)}"
     else:
         yield from _approximate_rules(cause)
     for options in cause.bisections:
         wanted = f" --bad-outcome {outcome}" if CheckOutcome(outcome).is_inconclusive else ""
-        yield f'  narrow it: samcheck bisect --check "{cause.checks[0]}" {" ".join(options)}{wanted}'
+        yield f'  narrow it down: samcheck bisect --check "{cause.checks[0]}" {" ".join(options)}{wanted}'
     if cause.common_traits:
         yield f"  checks: {_alternatives(cause.common_traits)}"
     if cause.defects:
@@ -84,11 +84,12 @@ def _title(cause: Cause) -> str:
 
 def _distinguishing(proposed: DistinguishingCell, exact: Sequence[Conjunction]) -> str:
     if proposed.cell is None:
-        return "no cell that can exist would tell"
+        return "no possible cell can tell them apart"
     where = f"on {proposed.device}" + (f", driver {proposed.driver}" if proposed.driver != "none" else "")
     expecting = [part for part, expected in zip(exact, proposed.expected, strict=True) if expected]
     return (
-        f"a cell that would tell: {proposed.cell.id} {where}: it is there if it is {_alternatives(expecting)}"
+        f"a cell that tells them apart: {proposed.cell.id} {where}: "
+        f"affected if it is {_alternatives(expecting)}"
     )
 
 
@@ -99,18 +100,18 @@ def _approximate_rules(cause: Cause) -> Iterator[str]:
         return
     for rule in explanation.union:
         yield f"  one of: {_rule(rule, len(cause.inside))}"
-    yield "  no single rule is exact; other rules than these may fit as well"
+    yield "  no single rule is exact; other rules may match as well"
     if explanation.unexplained:
         yield f"  unexplained: {_some([cause.inside[at].id for at in explanation.unexplained])}"
 
 
 def _rule(rule: Rule, count: int) -> str:
-    wrong = f", and of {rule.wrong} where it is not so" if rule.wrong else ""
+    wrong = f", and of {rule.wrong} without the outcome" if rule.wrong else ""
     return f"{words(rule.literals)} (true of {rule.covers} of the {counted(count, 'result')}{wrong})"
 
 
 def as_json(causes: Sequence[Cause]) -> list[dict[str, Any]]:
-    """For programs."""
+    """Return the causes as JSON."""
     return [_json(cause) for cause in causes]
 
 

@@ -1,4 +1,4 @@
-"""Stored results as rows: the values of one run on every axis, and its checks (pure)."""
+"""Stored results as rows: a run's value on every axis, and its checks (pure)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from samcheck.storage.results import Stored
 
 CELL_AXES = ("torch", "cuda", "python", "numpy", "sam", "device", "driver")
 CHECK_AXES = ("group", "variant", "precision", "backend")
-#: The pseudo check that stands for the environment itself: it fails where a cell could not be made or run.
+#: A pseudo check for the environment itself: it fails if a cell could not be built or run.
 ENVIRONMENT = CheckResult("(the environment)", "environment", CheckOutcome.PASSED)
 
 
@@ -24,8 +24,8 @@ class AttributionCase:
     """One stored result.
 
     Attributes:
-        values: by axis of `CELL_AXES`; an axis that is not known is missing.
-        checks: by name, with one for the environment.
+        values: by axis of `CELL_AXES`; unknown axes are missing.
+        checks: by name, including the one for the environment.
     """
 
     id: str
@@ -35,7 +35,7 @@ class AttributionCase:
 
 
 def cases(results: Sequence[Stored], facts: Facts) -> list[AttributionCase]:
-    """All stored results as rows."""
+    """Return all stored results as rows."""
     return [_case(stored, facts) for stored in results]
 
 
@@ -53,7 +53,7 @@ def _case(stored: Stored, facts: Facts) -> AttributionCase:
 
 
 def _environment(result: CellResult) -> CheckResult:
-    """What became of the environment: bad where the cell is, and none of its checks says why."""
+    """Return the environment's outcome: bad if the cell is bad and no check explains it."""
     explained = any(check.outcome.is_bad for check in result.checks)
     bad = result.outcome is not CellOutcome.PASSED and not explained
     outcome = CheckOutcome.FAILED if bad else CheckOutcome.PASSED
@@ -61,7 +61,7 @@ def _environment(result: CellResult) -> CheckResult:
 
 
 def outcomes(name: str) -> frozenset[CheckOutcome]:
-    """The outcomes that a name stands for: ``failed`` for all bad ones.
+    """Return the outcomes that a name stands for: ``failed`` for all bad ones.
 
     Raises:
         BadInput: there is no such outcome.
@@ -71,14 +71,14 @@ def outcomes(name: str) -> frozenset[CheckOutcome]:
     try:
         return frozenset({CheckOutcome(name)})
     except ValueError:
-        raise BadInput(f"--outcome: {name!r} is none of {', '.join(CheckOutcome)}") from None
+        raise BadInput(f"--outcome: invalid value {name!r}: choose from {', '.join(CheckOutcome)}") from None
 
 
 def sign(check: CheckResult | None, wanted: frozenset[CheckOutcome]) -> bool | None:
-    """Whether a check has a wanted outcome; None where it tells nothing: not tried, or not there.
+    """Return whether a check has a wanted outcome; None if it is missing or inconclusive.
 
-    Skipped and bad checks tell nothing, unless they are what is asked for: a check that failed for another
-    reason does not tell that a known defect is gone.
+    Skipped and bad checks are inconclusive unless they are what is asked for: a check that failed for another
+    reason does not show that a known defect is gone.
     """
     if check is None:
         return None

@@ -1,4 +1,4 @@
-"""Checks with the same cause stand together: those that have the outcome in the very same cells (pure)."""
+"""Checks grouped by cause: those that have the outcome in exactly the same cells (pure)."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ from samcheck.matrix import axes
 
 @dataclass(frozen=True)
 class Cause:
-    """One cause.
+    """A cause and the checks it explains.
 
     Attributes:
-        checks: that have the outcome in exactly the cells `inside`, of `tried` checks there.
+        checks: checks with the outcome in exactly the cells `inside`, of `tried` checks there.
         outside: cells where one of them was tried and did not have it.
-        common_traits: what these checks are, among those tried there; empty where nothing short says it.
+        common_traits: what sets these checks apart from the others tried there; empty if nothing short does.
         nearest: how far each threshold of `explanation.exact` could be moved: to the nearest value on its
             other side that was run.
-        distinguishing_cell: one that would tell several exact explanations apart.
-        bisections: options of bisects between two releases of PyTorch or NumPy that have others between them.
+        distinguishing_cell: a cell that tells several exact explanations apart.
+        bisections: options of bisects between two PyTorch or NumPy releases with others between them.
     """
 
     checks: tuple[str, ...]
@@ -46,14 +46,14 @@ class Cause:
 
     @property
     def everywhere(self) -> bool:
-        """Whether there is no cell without it to compare with."""
+        """Whether no cell is without the outcome, so that there is nothing to compare with."""
         return not self.outside
 
 
 def attribute(
     cases: Sequence[AttributionCase], wanted: frozenset[CheckOutcome], chosen: frozenset[str], facts: Facts
 ) -> list[Cause]:
-    """The causes of outcomes among the `chosen` checks, those of most checks first."""
+    """Return the causes of outcomes among the `chosen` checks, those with most checks first."""
     signs = {check: [sign(case.checks.get(check), wanted) for case in cases] for check in sorted(chosen)}
     patterns: dict[tuple[int, ...], list[str]] = {}
     for check, check_signs in signs.items():
@@ -100,7 +100,7 @@ def _cause(
 
 
 def _common_traits(affected: Sequence[CheckResult], others: Sequence[CheckResult]) -> tuple[Conjunction, ...]:
-    """What the checks are, in terms of their own axes, where that is exact."""
+    """Describe the checks in terms of their own axes, if that is exact."""
     if not others:
         return ()
     return conjunction_search.explain(
@@ -117,7 +117,7 @@ def _thresholds(
     with_outcome: Sequence[AttributionCase],
     without: Sequence[AttributionCase],
 ) -> dict[Literal, str]:
-    """The value nearest to each threshold, on its other side, among the cases that nothing else decides."""
+    """Return the value next to each threshold, on its other side, among cases that nothing else decides."""
     nearest: dict[Literal, str] = {}
     for conjunction in conjunctions:
         for literal in conjunction:
@@ -136,7 +136,7 @@ def _bisections(
     with_outcome: Sequence[AttributionCase],
     facts: Facts,
 ) -> tuple[tuple[str, ...], ...]:
-    """Bisects where a threshold is not the only one there can be; else as in a cell with the outcome."""
+    """Return bisects for thresholds that can be narrowed, otherwise set up like a cell with the outcome."""
     bisections = []
     for literal, beyond in nearest.items():
         if literal.axis == "torch" or (literal.axis == "numpy" and len(exact) == 1):
@@ -148,7 +148,7 @@ def _bisections(
 def _bisection_options(
     literal: Literal, beyond: str, with_outcome: Sequence[AttributionCase], facts: Facts
 ) -> tuple[str, ...]:
-    """Its options; empty where no value lies between the two that were run."""
+    """Return the bisect's options; empty if no value lies between the two that were run."""
     axis = literal.axis
     rank = partial(order, axis)
     between = [version for version in axes.known(axis, facts) if literal.below(version)]
@@ -162,7 +162,7 @@ def _bisection_options(
 
 
 def _nearest(literal: Literal, values: Sequence[str], with_outcome: Sequence[AttributionCase]) -> str:
-    """For ``>=`` the highest value below it; for ``<`` the highest that has the outcome."""
+    """Return, for ``>=``, the highest value below it; for ``<``, the highest with the outcome."""
     if literal.relation == "=":
         return ""
     if literal.relation == "<":

@@ -1,6 +1,6 @@
-"""The smallest conjunctions that hold for some rows and not for others, by trying all (pure).
+"""Exhaustive search for the smallest conjunctions that hold for some rows and not for others (pure).
 
-Sets of rows are the bits of whole numbers, so that hundreds of thousands of conjunctions take a second.
+Sets of rows are bit masks in integers, so that hundreds of thousands of conjunctions take a second.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ Conjunction = tuple[Literal, ...]
 
 @dataclass(frozen=True)
 class Rule:
-    """A conjunction of a union: of the rows that it holds for, `covers` have the outcome, `wrong` do not."""
+    """One conjunction of a union: of its rows, `covers` have the outcome and `wrong` do not."""
 
     literals: Conjunction
     covers: int
@@ -29,13 +29,13 @@ class Rule:
 
 @dataclass(frozen=True)
 class Explanation:
-    """What goes with an outcome.
+    """Conditions that go with an outcome.
 
     Attributes:
-        exact: the smallest conjunctions that hold wherever the outcome is, and nowhere else; of several,
-            the data cannot tell which is meant. One that is empty: the outcome is everywhere.
-        union: where no conjunction is exact, rules that cover the outcome together.
-        unexplained: numbers of the rows with the outcome that no rule covers.
+        exact: the smallest conjunctions that hold exactly where the outcome occurs; if there are several,
+            the data cannot tell which is right. An empty one: the outcome is everywhere.
+        union: if no conjunction is exact, rules that cover the outcome together.
+        unexplained: indices of the rows with the outcome that no rule covers.
     """
 
     exact: tuple[Conjunction, ...] = ()
@@ -44,7 +44,7 @@ class Explanation:
 
 
 def explain(positive: Sequence[Row], negative: Sequence[Row], axes: Sequence[str]) -> Explanation:
-    """Conjunctions that hold for all `positive` and no `negative` rows, else rules that come near."""
+    """Return conjunctions that hold for all `positive` and no `negative` rows, else approximate rules."""
     if not negative:
         return Explanation(exact=((),))
     exact = tuple(_exact(positive, negative, axes))
@@ -58,7 +58,7 @@ def holds(conjunction: Conjunction, row: Row) -> bool:
 
 
 def _exact(positive: Sequence[Row], negative: Sequence[Row], axes: Sequence[str]) -> list[Conjunction]:
-    """All of the smallest size. Each part of one holds for all positive rows, so only such are combined."""
+    """Return all of the smallest size. Each part holds for all positive rows, so only such are combined."""
     every = literals([*positive, *negative], axes)
     candidates = [literal for literal in every if all(map(literal.holds, positive))]
     wrong = {literal: _row_set(literal, negative) for literal in _tightest(candidates)}
@@ -72,7 +72,7 @@ def _exact(positive: Sequence[Row], negative: Sequence[Row], axes: Sequence[str]
 
 
 def _tightest(candidates: Sequence[Literal]) -> Iterator[Literal]:
-    """Of the thresholds on one side of an axis the nearest to the positive rows: it is right if any is."""
+    """Yield the threshold nearest to the positive rows on each side of an axis: if any is right, it is."""
     nearest: dict[tuple[str, str], Literal] = {}
     for literal in candidates:  # ascending
         if literal.relation == "=":
@@ -89,7 +89,7 @@ def _row_set(literal: Literal, rows: Sequence[Row]) -> int:
 
 
 def _intersection(sets: Iterable[int]) -> int:
-    """What is in all of the sets."""
+    """Return the intersection of all sets."""
     first, *others = sets
     for rows in others:
         first &= rows
@@ -97,9 +97,9 @@ def _intersection(sets: Iterable[int]) -> int:
 
 
 def _covering_rules(positive: Sequence[Row], negative: Sequence[Row], axes: Sequence[str]) -> Explanation:
-    """Greedy cover: always the rule that is right of most that is left and wrong of least.
+    """Cover greedily: take the rule with the most uncovered positive and the fewest negative rows.
 
-    A rule with more conditions than rows that it is right of describes these rows, and explains nothing.
+    A rule with more conditions than rows it is right about merely describes these rows.
     """
     candidates = list(_candidates(positive, negative, axes))
     uncovered = (1 << len(positive)) - 1
@@ -116,14 +116,14 @@ def _covering_rules(positive: Sequence[Row], negative: Sequence[Row], axes: Sequ
     return Explanation(union=tuple(rules), unexplained=unexplained)
 
 
-#: A conjunction with the rows that it holds for: of the positive ones, and of the negative ones.
+#: The positive and the negative rows that a conjunction holds for, and the conjunction.
 _Candidate = tuple[int, int, Conjunction]
 
 
 def _candidates(
     positive: Sequence[Row], negative: Sequence[Row], axes: Sequence[str]
 ) -> Iterator[_Candidate]:
-    """Every conjunction that holds for some positive row; of literals that hold for the same rows, one."""
+    """Yield each conjunction that holds for some positive row; of equivalent literals, only one is used."""
     by_rows: dict[tuple[int, int], Literal] = {}
     for literal in literals([*positive, *negative], axes):
         by_rows.setdefault((_row_set(literal, positive), _row_set(literal, negative)), literal)

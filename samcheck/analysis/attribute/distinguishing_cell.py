@@ -1,4 +1,4 @@
-"""Which cell would tell explanations apart that the data cannot (pure)."""
+"""The cell that tells explanations apart where the data cannot (pure)."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ class DistinguishingCell:
     """A cell that can exist and was not run.
 
     Attributes:
-        cell: None where no such cell can tell any of the explanations apart.
-        device, driver: where it has to be run.
-        expected: for each explanation, in their order, whether the outcome has to be there.
-        sound: false where the facts have something against the cell, though it can be installed.
+        cell: None if no such cell can tell any of the explanations apart.
+        device, driver: where to run it.
+        expected: for each explanation, in order, whether it predicts the outcome.
+        sound: false if a fact speaks against the cell, although it can be installed.
     """
 
     cell: Cell | None
@@ -37,10 +37,10 @@ class DistinguishingCell:
 def distinguishing_cell(
     explanations: Sequence[Conjunction], cases: Sequence[AttributionCase], facts: Facts
 ) -> DistinguishingCell:
-    """The cell that divides the explanations best, and of those one most like a cell that was run.
+    """Return the cell that splits the explanations best; of several, the one most like a cell that was run.
 
-    A cell that is known not to work tells little of another trouble: it comes behind all others. Among the
-    values that were run first, then among all that the facts know.
+    A cell that is known not to work says little about other problems, so it ranks last. Values that were run
+    are tried first, then all that the facts list.
     """
     for wide in (False, True):
         best, best_rank = DistinguishingCell(None), (False, 0, 0)
@@ -60,7 +60,7 @@ def distinguishing_cell(
 def _candidates(
     explanations: Sequence[Conjunction], cases: Sequence[AttributionCase], facts: Facts, wide: bool
 ) -> Iterator[DistinguishingCell]:
-    """Every cell that was not run and can be installed, wherever something was run."""
+    """Yield each cell that was not run and can be installed, on each place where something was run."""
     run = {(case.cell, *_place(case)) for case in cases}
     for cell, sound in _possible(explanations, cases, facts, wide):
         fields = {**compatibility.fields(cell), "numpy": numpy_of(cell, facts)}
@@ -80,7 +80,7 @@ def _place(case: AttributionCase) -> tuple[str, str]:
 def _possible(
     explanations: Sequence[Conjunction], cases: Sequence[AttributionCase], facts: Facts, wide: bool
 ) -> Iterator[tuple[Cell, bool]]:
-    """Cells like those that were run, with other values on what is in question; whether they are sound."""
+    """Yield cells like those that were run but with other values on the axes in question; are they sound?"""
     varied = {literal.axis for explanation in explanations for literal in explanation}
     varied.add("cuda")  # the build goes with PyTorch
     values = [
@@ -105,6 +105,6 @@ def _values(axis: str, cases: Sequence[AttributionCase], facts: Facts, wide: boo
 
 
 def _distance(first: Cell, second: Cell) -> int:
-    """How many values differ; the build counts half, for it goes with PyTorch."""
+    """Count the values that differ; the build counts half, since it goes with PyTorch."""
     these, those = compatibility.fields(first), compatibility.fields(second)
     return sum((1 if axis == "cuda" else 2) for axis in compatibility.AXES if these[axis] != those[axis])

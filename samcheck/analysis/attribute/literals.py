@@ -1,4 +1,4 @@
-"""What can be said of one axis: versions by thresholds, everything else by equality (pure)."""
+"""Statements about one axis: thresholds for versions, equality for everything else (pure)."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Literal:
         return f"{self.axis} {self.relation} {self.value}"
 
     def holds(self, values: Mapping[str, str]) -> bool:
-        """Whether it is true of a row; of one that does not know the axis it is not."""
+        """Return whether it is true of a row; false for a row without the axis."""
         given = values.get(self.axis)
         if given is None:
             return False
@@ -35,15 +35,15 @@ class Literal:
         return self.below(given) is (self.relation == "<")
 
     def below(self, value: str) -> bool:
-        """Whether a version is under the threshold."""
+        """Return whether a version is below the threshold."""
         version, threshold = number(self.axis, value), number(self.axis, self.value)
         return version is not None and threshold is not None and version < threshold
 
 
 def number(axis: str, value: str) -> Version | None:
-    """The version that a value is ordered by; None for what is none (``none``, for a driver).
+    """Return the version that orders a value; None if it is not a version (a driver's ``none``).
 
-    ``cu126`` → 12.6, ``cpu`` → 0, ``535-104-05`` as folders have it → 535.104.5.
+    ``cu126`` → 12.6, ``cpu`` → 0, ``535-104-05`` in folder names → 535.104.5.
     """
     if axis not in VERSIONS:
         return None
@@ -52,17 +52,17 @@ def number(axis: str, value: str) -> Version | None:
         return Version(f"{tag[1]}.{tag[2]}") if tag else Version("0") if value == "cpu" else None
     try:
         return Version(value.replace("-", "."))
-    except ValueError:  # also of a number of thousands of digits
+    except ValueError:  # also raised for a number with thousands of digits
         return None
 
 
 def literals(rows: Sequence[Mapping[str, str]], axes: Iterable[str]) -> list[Literal]:
-    """Everything that the values of `rows` allow to say, and that is not true of all of them."""
+    """Return every statement that the values of `rows` allow and that is not true of all of them."""
     statements = []
     for axis in axes:
         values = sorted({row[axis] for row in rows if axis in row}, key=partial(order, axis))
         ordered = [value for value in values if number(axis, value) is not None]
-        for value in ordered[1:]:  # the lowest says nothing as >=, and nothing is below it
+        for value in ordered[1:]:  # >= the lowest is always true, and nothing is below it
             statements += [Literal(axis, ">=", value), Literal(axis, "<", value)]
         plain = [value for value in values if value not in ordered]
         if len(values) > 1:
@@ -71,6 +71,6 @@ def literals(rows: Sequence[Mapping[str, str]], axes: Iterable[str]) -> list[Lit
 
 
 def order(axis: str, value: str) -> tuple[bool, Version, str]:
-    """Sorts the values of an axis: versions first."""
+    """Return a sort key for the values of an axis: versions first."""
     version = number(axis, value)
     return version is None, version or Version("0"), value

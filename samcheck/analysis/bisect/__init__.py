@@ -1,6 +1,6 @@
-"""The first value of an axis with which a check goes another way.
+"""Search for the first value of an axis at which a check's outcome changes.
 
 candidate_values (facts → cells), boundary_search (what to try next) and observations (what a result says) are
-pure; bisection goes on until the search is over, check_prober runs one check in one cell, state_file keeps
-the observations on disk.
+pure; bisection runs the search to its end, check_prober runs one check in one cell, state_file keeps the
+observations on disk.
 """

@@ -1,4 +1,4 @@
-"""The bisection itself: ask which value to try, run the check there, note the outcome, until the end."""
+"""The bisection loop: pick a value, run the check there, note the outcome, until the search ends."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from samcheck.storage.results import numpy_of
 
 @dataclass(frozen=True)
 class BisectionQuestion:
-    """What is bisected; two runs with equal questions are the same.
+    """What is bisected; runs with equal questions are the same bisect.
 
     Attributes:
-        bad: outcomes that are bad; empty for all that differ from the good end's.
-        repeat: how many runs a verdict next to the boundary rests on.
+        bad: outcomes that count as bad; empty for all that differ from the good end's.
+        repeat: number of runs behind each verdict next to the boundary.
     """
 
     check: str
@@ -39,24 +39,24 @@ class CheckRun:
     """One run of the check in a cell.
 
     Attributes:
-        built: whether the environment was made for it.
+        built: whether its environment was built for this run.
     """
 
     result: CellResult
     built: bool = False
 
 
-#: Runs the check in the candidate's cell for the n-th time, counted from 1.
+#: Run the check in the candidate's cell for the n-th time, counting from 1.
 Prober = Callable[[Candidate, int], CheckRun]
 
 
 @dataclass
 class Bisection:
-    """Everything that is known, and how it came to be known.
+    """The state of a bisect and how it got there.
 
     Attributes:
-        observations: by the number of the candidate, in the order of the runs.
-        trail: what was tried, with the reason, in order.
+        observations: by candidate number, in the order of the runs.
+        trail: what was tried and why, in order.
     """
 
     question: BisectionQuestion
@@ -74,14 +74,14 @@ class Bisection:
 
     @property
     def reused(self) -> int:
-        """How many runs were not needed, because their results are stored."""
+        """Number of runs that stored results saved."""
         return sum(observation.stored for runs in self.observations.values() for observation in runs)
 
 
 def stored_observations(
     question: BisectionQuestion, results: Iterable[CellResult]
 ) -> dict[int, list[Observation]]:
-    """What stored results say of the candidates, as far as they say anything."""
+    """Return what stored results say about the candidates; inconclusive ones are left out."""
     numbers = {candidate.cell: at for at, candidate in enumerate(question.candidates)}
     known: dict[int, list[Observation]] = {}
     for result in results:
@@ -95,12 +95,12 @@ def stored_observations(
 
 
 def _has_numpy(result: CellResult, wanted: str) -> bool:
-    """Whether a result is of the NumPy that is wanted: what a cell has by default was another one once."""
+    """Return whether a result has the wanted NumPy: the default of a cell has changed over time."""
     return not wanted or numpy_of(result) == wanted
 
 
 def cells_with_verdict(results: Sequence[CellResult], check: str, bad: Sequence[str]) -> set[Cell]:
-    """Cells with a stored result that tells something of the check."""
+    """Return the cells with a conclusive stored result of the check."""
     return {
         Cell.of(result.cell)
         for result in results
@@ -114,7 +114,7 @@ def run_bisection(
     probe: Prober,
     report: Callable[[Bisection], None] = lambda _: None,
 ) -> Bisection:
-    """Search until the end; `report` is called after every observation, first with what was `known`."""
+    """Run the search to its end; call `report` with the `known` observations, then after each new one."""
     bisection = Bisection(question, {at: list(runs) for at, runs in known.items()})
     report(bisection)
     times: dict[int, int] = {}

@@ -1,4 +1,4 @@
-"""A bisect in words, and for programs (pure)."""
+"""A bisect as text and as JSON (pure)."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from samcheck.units import counted
 
 
 def announce(question: BisectionQuestion) -> Iterator[str]:
-    """What will be searched."""
+    """Yield what will be searched."""
     values = question.candidates
     ends = f"{values[0].value} (good) to {values[-1].value} (bad)"
     yield f"bisect {question.check} over {len(values)} values of {question.axis}, {ends}"
-    yield f"bad is: {' or '.join(question.bad) or f'anything else than at {values[0].value}'}"
+    yield f"bad: {' or '.join(question.bad) or f'anything other than at {values[0].value}'}"
     for candidate in values:
         if candidate.moved:
             yield f"  {candidate.value}: {candidate.moved}"
@@ -29,7 +29,7 @@ def announce(question: BisectionQuestion) -> Iterator[str]:
 
 
 def value_line(bisection: Bisection, at: int) -> str:
-    """One value with the outcomes of all its runs, the last one last."""
+    """Return one value with the outcomes of all its runs, oldest first."""
     candidate, observations = bisection.question.candidates[at], bisection.observations.get(at, [])
     texts = [(run.text or run.reason) + (" (stored)" if run.stored else "") for run in observations]
     state = boundary_search.state(bisection.runs.get(at, ())).upper()
@@ -44,7 +44,7 @@ def _failed(observation: Observation) -> bool:
 
 
 def conclusion(bisection: Bisection) -> Iterator[str]:
-    """The answer, what weakens it, and what it took."""
+    """Yield the answer, its caveats and its cost."""
     if isinstance(bisection.end, WrongEnd):
         yield from _wrong_end(bisection, bisection.end)
     elif isinstance(bisection.end, Boundary):
@@ -59,7 +59,7 @@ def _cost(bisection: Bisection) -> str:
     parts = [f"{counted(bisection.built, 'environment')} built"]
     if unbuilt:
         parts.append(f"{len(unbuilt)} could not be built")
-    parts.append(f"{ready} that {'was' if ready == 1 else 'were'} ready used")
+    parts.append(f"{ready} reused")
     seconds = sum(sum(result.phases.values()) for result in results)
     checks = f"{counted(len(results), 'run')} of the check"
     return f"{', '.join(parts)}; {checks}, {bisection.reused} more taken from stored results; {seconds:.0f} s"
@@ -68,17 +68,17 @@ def _cost(bisection: Bisection) -> str:
 def _wrong_end(bisection: Bisection, end: WrongEnd) -> Iterator[str]:
     wanted = "good" if end.at == 0 else "bad"
     words = {
-        "flaky": "is flaky: the same check in the same cell goes one way and the other",
-        "untestable": "cannot be tried",
+        "flaky": "is flaky: the same check in the same cell gives different verdicts",
+        "untestable": "cannot be tested",
         "good": "is good",
         "bad": "is bad",
     }
     yield f"nothing to bisect: the {wanted} end {words[end.state]}: {value_line(bisection, end.at)}"
     observation = bisection.observations[end.at][-1]
     if end.state == "untestable" and observation.outcome:
-        yield f"  if that is what you look for: --bad-outcome {observation.outcome}"
+        yield f"  if that is what you are looking for: --bad-outcome {observation.outcome}"
     if end.state == "good" and not bisection.question.bad:
-        yield f"  the check is {observation.text} at both ends; `samcheck compare` says which checks differ"
+        yield f"  the check is {observation.text} at both ends; `samcheck compare` shows which checks differ"
 
 
 def _boundary(bisection: Bisection, end: Boundary) -> Iterator[str]:
@@ -86,7 +86,7 @@ def _boundary(bisection: Bisection, end: Boundary) -> Iterator[str]:
     good, bad = question.candidates[end.good], question.candidates[end.bad]
     now, was = _last_conclusive(bisection, end.bad), _last_conclusive(bisection, end.good)
     first = f"first bad: {question.axis} {bad.value}" + ("" if end.exact else " or before it")
-    rest = "" if end.exact else ": not narrowed further"
+    rest = "" if end.exact else ": cannot be narrowed further"
     yield f"{first} ({now.text}), last good: {good.value} ({was.text}){rest}"
     if now.reason:
         yield f"  {now.text}: {now.reason}"
@@ -94,16 +94,16 @@ def _boundary(bisection: Bisection, end: Boundary) -> Iterator[str]:
 
 
 def _caveats(bisection: Bisection, end: Boundary) -> Iterator[str]:
-    """What makes an answer less than certain."""
+    """Yield what makes the answer uncertain."""
     question = bisection.question
     for at in end.between:
-        yield f"  could not be told: {value_line(bisection, at)}"
+        yield f"  undecided: {value_line(bisection, at)}"
     for at in end.good_again:
-        yield f"  the outcome changes more than once, this is the first change: {value_line(bisection, at)}"
+        yield f"  the outcome changes more than once; this is the first change: {value_line(bisection, at)}"
     failed = [at for at, runs in bisection.observations.items() if at <= end.good and _failed(runs[-1])]
     if failed and question.bad:
         names = ", ".join(question.candidates[at].value for at in sorted(failed))
-        yield f"  counted as good, since only {' or '.join(question.bad)} is bad, although it failed: {names}"
+        yield f"  counted as good although it failed, since only {' or '.join(question.bad)} is bad: {names}"
     differ = confounders.describe(bisection, end)
     if differ:
         hint = confounders.numpy_hint(bisection, end)
@@ -111,20 +111,20 @@ def _caveats(bisection: Bisection, end: Boundary) -> Iterator[str]:
     deciding = [*bisection.observations[end.good], *bisection.observations[end.bad]]
     stale = sorted({run.samcheck for run in deciding if run.stored} - {question.samcheck})
     if stale:
-        yield f"  the boundary rests in part on results of another samcheck: {', '.join(stale)}"
+        yield f"  the boundary rests in part on results of another samcheck version: {', '.join(stale)}"
     kinds = sorted({run.environment for run in deciding} - {"", question.environment})
     if kinds and question.environment:
         yield f"  the boundary rests in part on results of another kind of environment: {', '.join(kinds)}"
 
 
 def _last_conclusive(bisection: Bisection, at: int) -> Observation:
-    """The last run of a value that was good or bad."""
+    """Return a value's last run that was good or bad."""
     judged = zip(bisection.observations[at], bisection.runs[at], strict=True)
     return [observation for observation, verdict in judged if verdict != "untestable"][-1]
 
 
 def as_json(bisection: Bisection) -> dict[str, Any]:
-    """Everything for programs; ``question`` alone tells whether two bisects are the same."""
+    """Return everything as JSON; two bisects are the same if their ``question`` is."""
     candidates = bisection.question.candidates
     question = asdict(bisection.question)
     question["candidates"] = [
@@ -160,7 +160,7 @@ def as_json(bisection: Bisection) -> dict[str, Any]:
 
 
 def _end_json(bisection: Bisection) -> dict[str, Any]:
-    """Where it ended; empty before."""
+    """Return where it ended; empty while it runs."""
     values, end = bisection.question.candidates, bisection.end
     if isinstance(end, WrongEnd):
         return {"stuck": values[end.at].value, "state": end.state}
@@ -178,5 +178,5 @@ def _end_json(bisection: Bisection) -> dict[str, Any]:
 
 
 def _observation_json(observation: Observation) -> dict[str, Any]:
-    """One run, without all that was installed: results have that."""
+    """Return one run without its installed packages, which results have."""
     return {name: value for name, value in asdict(observation).items() if name != "packages"}

@@ -1,7 +1,7 @@
-"""Which value to try next, from the verdicts so far (pure).
+"""The next value to try, from the verdicts so far (pure).
 
-Values are numbered from the good end, 0, to the bad one. Everything is decided anew from all verdicts, so
-that an interrupted search goes on where it was once the finished ones are known again.
+Values are numbered from the good end, 0, to the bad end. Each step is decided from all verdicts, so an
+interrupted search continues where it stopped once the finished verdicts are loaded.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from typing import Literal
 
 Verdict = Literal["good", "bad", "untestable"]
 State = Literal["open", "good", "bad", "untestable", "flaky"]
-#: What each run said, by the number of the value.
+#: The verdict of each run, by value number.
 Runs = Mapping[int, Sequence[Verdict]]
 
 
 @dataclass(frozen=True)
 class Probe:
-    """Try a value, and why that one."""
+    """A value to try, and why."""
 
     at: int
     why: str
@@ -27,12 +27,12 @@ class Probe:
 
 @dataclass(frozen=True)
 class Boundary:
-    """The boundary, as close as it can be told.
+    """The boundary, as close as it can be determined.
 
     Attributes:
-        good, bad: the last value that is good and the first that is bad.
-        between: values between these two that could not be told: untestable, or flaky.
-        good_again: good ones behind `bad`: the outcome changes more than once, and this is the first change.
+        good, bad: the last good value and the first bad one.
+        between: undecided values between these two: untestable or flaky.
+        good_again: good values after `bad`: the outcome changes more than once, and this is the first change.
     """
 
     good: int
@@ -47,19 +47,19 @@ class Boundary:
 
 @dataclass(frozen=True)
 class WrongEnd:
-    """An end is not what it was said to be, so that there is nothing to search."""
+    """An end that is not what it was said to be, so that there is nothing to search."""
 
     at: int
     state: State
 
 
 def bound(count: int) -> int:
-    """At most so many testable values of `count` are probed, without repeats."""
+    """Return the maximum number of testable values that are probed of `count`, without repeats."""
     return math.ceil(math.log2(count)) + 2
 
 
 def state(runs: Sequence[Verdict]) -> State:
-    """What the runs of one value say together; those that could not tell do not count beside others."""
+    """Return the state of a value from its runs; untestable runs count only if there are no others."""
     verdicts = set(runs) - {"untestable"}
     if len(verdicts) > 1:
         return "flaky"
@@ -71,23 +71,23 @@ def state(runs: Sequence[Verdict]) -> State:
 
 
 def next_step(count: int, runs: Runs, repeat: int = 2) -> Probe | Boundary | WrongEnd:
-    """The next of `count` values to try, or the end of the search.
+    """Return the next of `count` values to try, or the end of the search.
 
-    Both ends come first, then the middle of those that are open between the last good and the first bad one,
-    then the verdicts next to the boundary again, until each rests on `repeat` runs. `bound` says
-    how many probes that takes.
+    Both ends come first, then the middle of the open values between the last good and the first bad one, then
+    the values next to the boundary again, until each has `repeat` runs. `bound` says how many probes that
+    takes.
     """
     states = [state(runs.get(at, ())) for at in range(count)]
     for end, wanted in ((0, "good"), (count - 1, "bad")):
         if states[end] == "open":
-            return Probe(end, f"the {wanted} end")
+            return Probe(end, f"{wanted} end")
         if states[end] != wanted:
             return WrongEnd(end, states[end])
     bad = states.index("bad")
     good = max(at for at in range(bad) if states[at] == "good")
     still_open = [at for at in range(good + 1, bad) if states[at] == "open"]
     if still_open:
-        return Probe(still_open[len(still_open) // 2], f"the middle of {len(still_open)}")
+        return Probe(still_open[len(still_open) // 2], f"middle of {len(still_open)}")
     for at in (good, bad):
         if len(runs[at]) < repeat:
             return Probe(at, f"next to the boundary: run {len(runs[at]) + 1} of {repeat}")

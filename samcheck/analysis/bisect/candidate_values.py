@@ -18,13 +18,13 @@ from samcheck.suggestions import similar
 
 @dataclass(frozen=True)
 class BisectionRequest:
-    """What somebody wants to bisect.
+    """What a user wants to bisect.
 
     Attributes:
-        values: in their order, where the facts do not know it (a package's); else empty.
-        torch, cuda, python, numpy, sam: what is held where it can be; empty for what suits.
+        values: in order, if the facts do not list them (a package's versions); else empty.
+        torch, cuda, python, numpy, sam: values to keep fixed if possible; empty to choose automatically.
         any_python: also use `stored` results of other Pythons.
-        stored: cells that the check has a usable result of.
+        stored: cells with a usable result of the check.
         present: Pythons that need not be downloaded.
     """
 
@@ -44,11 +44,11 @@ class BisectionRequest:
 
 @dataclass(frozen=True)
 class Candidate:
-    """A value, and the cell that stands for it.
+    """A value and the cell that represents it.
 
     Attributes:
-        moved: what of the cell is not as it is held elsewhere, and why.
-        numpy: that was asked for; the cell does not name it where it has it anyway.
+        moved: which fixed values the cell deviates from, and why.
+        numpy: the requested NumPy; the cell does not name it if it is its default.
     """
 
     value: str
@@ -58,10 +58,10 @@ class Candidate:
 
 
 def candidates(request: BisectionRequest, facts: Facts) -> tuple[list[Candidate], list[LeftOut]]:
-    """The values from good to bad that can be installed, and those that cannot.
+    """Return the values from good to bad that can be installed, and those that cannot.
 
     Raises:
-        BadInput: an end is not known, or cannot be installed.
+        BadInput: an end is unknown or cannot be installed.
     """
     values = _between(request, facts)
     if request.axis != "python" and not request.python:
@@ -82,12 +82,12 @@ def candidates(request: BisectionRequest, facts: Facts) -> tuple[list[Candidate]
 
 
 def _between(request: BisectionRequest, facts: Facts) -> list[str]:
-    """All values of the axis from good to bad, both included."""
+    """Return all values of the axis from good to bad, inclusive."""
     values = list(request.values) or _ordered(request, facts)
     for name, end in (("--good", request.good), ("--bad", request.bad)):
         if end not in values:
             near = similar(end, values, cutoff=0)
-            raise BadInput(f"{name}: no {request.axis} {end!r} is known; one like it is {near[0]}")
+            raise BadInput(f"{name}: unknown {request.axis} {end!r}; did you mean {near[0]}?")
     first, last = values.index(request.good), values.index(request.bad)
     if first == last:
         raise BadInput(f"--good and --bad are both {request.good}: there is nothing between them")
@@ -95,7 +95,7 @@ def _between(request: BisectionRequest, facts: Facts) -> list[str]:
 
 
 def _ordered(request: BisectionRequest, facts: Facts) -> list[str]:
-    """What the facts know of the axis, oldest first; of NumPy and SAM also the ends themselves."""
+    """Return the axis values in the facts, oldest first; for NumPy and SAM also the ends themselves."""
     ends = [request.good, request.bad]
     if request.axis == "sam":
         return ends
@@ -117,8 +117,7 @@ def _is_version(text: str) -> bool:
 
 
 def _best_python(request: BisectionRequest, values: Sequence[str], facts: Facts) -> str:
-    """The Python that most of the values can have; then that of most stored results, one that is here, the
-    newest."""
+    """Return the Python that suits most values; of several, by stored results, presence, then the newest."""
     cells = [_cell(request, value, facts) for value in values]
 
     def worth(python: str) -> tuple[int, int, bool]:
@@ -131,7 +130,7 @@ def _best_python(request: BisectionRequest, values: Sequence[str], facts: Facts)
 
 
 def _cell(request: BisectionRequest, value: str, facts: Facts) -> Cell:
-    """The cell as it was asked for, with the build that a plain installation takes where none was."""
+    """Return the cell as requested, with the default build if none was."""
     fields = {axis: getattr(request, axis) for axis in compatibility.AXES}
     fields[request.axis] = value
     if not fields["sam"]:
@@ -145,32 +144,32 @@ def _default_build(torch: str, facts: Facts) -> str:
 
 
 def _candidate(request: BisectionRequest, value: str, facts: Facts) -> Candidate | LeftOut:
-    """The nearest cell to what was asked for that can be installed."""
+    """Return the installable cell nearest to the requested one."""
     wanted = _cell(request, value, facts)
     reason = _install_obstacle(wanted, facts)
     if request.any_python and with_default_numpy(wanted, facts) not in request.stored:
         for cell in _other_pythons(wanted, facts):
             if with_default_numpy(cell, facts) in request.stored:
-                moved = f"Python {cell.python} of a stored result, not {wanted.python}"
+                moved = f"Python {cell.python} from a stored result instead of {wanted.python}"
                 return Candidate(value, with_default_numpy(cell, facts), moved, cell.numpy)
     if not reason:
         return Candidate(value, with_default_numpy(wanted, facts), "", wanted.numpy)
     for cell in _nearby(request, wanted, facts):
         if not _install_obstacle(cell, facts):
             changes = (("Python", cell.python, wanted.python), ("build", cell.cuda, wanted.cuda))
-            moved = ", ".join(f"{name} {new}, not {old}" for name, new, old in changes if new != old)
+            moved = ", ".join(f"{name} {new} instead of {old}" for name, new, old in changes if new != old)
             return Candidate(value, with_default_numpy(cell, facts), f"{moved}: {reason}", cell.numpy)
     return LeftOut(value, reason)
 
 
 def with_default_numpy(cell: Cell, facts: Facts) -> Cell:
-    """The cell by its shorter name, under which its results are stored, where it has its NumPy anyway."""
+    """Return the cell without its NumPy if that is the default: results are stored under the shorter name."""
     shorter = replace(cell, numpy="")
     return shorter if numpy_of(shorter, facts) == cell.numpy else cell
 
 
 def _nearby(request: BisectionRequest, wanted: Cell, facts: Facts) -> Iterator[Cell]:
-    """Cells with the value on another Python, then with the default build."""
+    """Yield cells with the value on another Python, then with the default build."""
     builds = [wanted.cuda]
     if request.axis != "cuda" and wanted.cuda != _default_build(wanted.torch, facts):
         builds.append(_default_build(wanted.torch, facts))
@@ -182,7 +181,7 @@ def _nearby(request: BisectionRequest, wanted: Cell, facts: Facts) -> Iterator[C
 
 
 def _other_pythons(cell: Cell, facts: Facts) -> list[Cell]:
-    """The cell on every other Python, the nearest first."""
+    """Return the cell on every other Python, nearest first."""
 
     def distance(python: str) -> int:
         return abs(Version(python).minor - Version(cell.python).minor)
@@ -192,6 +191,6 @@ def _other_pythons(cell: Cell, facts: Facts) -> list[Cell]:
 
 
 def _install_obstacle(cell: Cell, facts: Facts) -> str:
-    """Why a cell cannot be installed; one that can, and cannot work, may be the very thing that is sought."""
+    """Return why a cell cannot be installed. One that installs but fails may be what is searched for."""
     obstacles = compatibility.obstacles(cell, facts)
     return next((obstacle.text for obstacle in obstacles if obstacle.kind is ObstacleKind.INSTALL), "")

@@ -1,4 +1,4 @@
-"""One check in one cell, for real; what an earlier start of the bisect has run is taken from its folder."""
+"""Runs of one check in one cell; results of an earlier start of the bisect are reused from its folder."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from samcheck.storage import results
 
 @dataclass(frozen=True)
 class CheckProber:
-    """A `Prober` (see `bisection`). `folder` keeps what was run: never the store of full results."""
+    """A `Prober` (see `bisection`). Its results go to `folder`, never to the store of full results."""
 
     settings: Settings
     folder: Path
@@ -36,7 +36,7 @@ class CheckProber:
             return CheckRun(result, built=(folder / "built").exists())
         if self._is_new(candidate):
             folder.mkdir(parents=True, exist_ok=True)
-            (folder / "built").touch()  # before: a killed start has built it all the same
+            (folder / "built").touch()  # before running: a start that is killed later has still built it
         (result,) = side_by_side([self._run(candidate, folder)], self.settings.gates)
         files.write_atomically(kept, results.to_json(result))
         built = (folder / "built").exists() and not result.outcome.is_retried
@@ -56,7 +56,7 @@ class CheckProber:
 
 
 def _stored_result(path: Path, candidate: Candidate) -> CellResult | None:
-    """The result of an earlier start; one of another cell says nothing of this one, wherever it lies."""
+    """Return the result of an earlier start; ignore one of another cell, wherever it lies."""
     try:
         result = results.read(path)
     except BadInput:

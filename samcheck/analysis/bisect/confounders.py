@@ -1,4 +1,4 @@
-"""What the cells next to the boundary do not share beside the axis: another possible cause (pure)."""
+"""What else differs between the cells next to the boundary: other possible causes (pure)."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from samcheck.analysis.bisect.bisection import Bisection
 from samcheck.analysis.bisect.boundary_search import Boundary
 from samcheck.facts import compatibility
 
-#: Packages that SAM's code, or what the suite does with it, goes through.
+#: Packages that SAM's code, or the suite's use of it, depends on.
 SAM_PACKAGES = ("numpy", "torchvision", "onnx", "onnxruntime", "onnxscript", "ml_dtypes", "pillow")
-#: Packages that are named, unless more of those differ.
+#: Maximum number of packages to name, unless more of those above differ.
 MOST = 4
-#: Beginnings of the names of packages that come with a PyTorch.
+#: Name prefixes of packages that come with PyTorch.
 OF_TORCH = ("torch", "torchvision", "triton", "pytorch-triton", "nvidia", "cuda", "cmake", "lit")
 
 
 def fields(bisection: Bisection, end: Boundary) -> Iterator[str]:
-    """Other axes on which the two cells differ, ``cuda (cu128, cu130)``; builds go with PyTorch."""
+    """Yield other axes on which the two cells differ: ``cuda (cu128, cu130)``; builds go with PyTorch."""
     candidates = bisection.question.candidates
     good, bad = (compatibility.fields(candidates[at].cell) for at in (end.good, end.bad))
     for axis in compatibility.AXES:
@@ -26,7 +26,7 @@ def fields(bisection: Bisection, end: Boundary) -> Iterator[str]:
 
 
 def packages(bisection: Bisection, end: Boundary) -> dict[str, str]:
-    """Installed packages of other versions, ``(1.26.4, 2.2.6)`` by their names, the most telling first."""
+    """Return the packages whose versions differ, ``(1.26.4, 2.2.6)`` by name, most relevant first."""
     good, bad = (_installed(bisection, at) for at in (end.good, end.bad))
     if not good or not bad:
         return {}
@@ -39,28 +39,28 @@ def packages(bisection: Bisection, end: Boundary) -> dict[str, str]:
 
 
 def numpy_hint(bisection: Bisection, end: Boundary) -> str:
-    """How to keep NumPy from being the cause, where it can be."""
+    """Return how to rule NumPy out as the cause, if it may be."""
     if bisection.question.axis == "numpy" or "numpy" not in packages(bisection, end):
         return ""
     version = _installed(bisection, end.good).get("numpy")
-    return f"; --numpy {version} would hold NumPy" if version else ""
+    return f"; --numpy {version} keeps NumPy fixed" if version else ""
 
 
 def _installed(bisection: Bisection, at: int) -> Mapping[str, str]:
-    """What was installed around the last run of a value in which the check had an outcome."""
+    """Return the packages installed in a value's last run in which the check had an outcome."""
     runs = bisection.observations.get(at, [])
     return next((run.packages for run in reversed(runs) if run.outcome and run.packages), {})
 
 
 def _of_axis(name: str, axis: str) -> bool:
-    """Whether a package is what the axis is about, or comes with it."""
+    """Return whether a package is the axis's own, or comes with it."""
     if axis in ("torch", "cuda"):
         return name.startswith(OF_TORCH)
     return name == {"numpy": "numpy", "sam": "segment-anything"}.get(axis)
 
 
 def describe(bisection: Bisection, end: Boundary) -> str:
-    """What differs, as a part of a sentence; empty where nothing does."""
+    """Return the differences as part of a sentence; empty if there are none."""
     versions = packages(bisection, end)
     most = max(MOST, sum(name in SAM_PACKAGES for name in versions))
     parts = [*fields(bisection, end), *(f"{name} {both}" for name, both in [*versions.items()][:most])]

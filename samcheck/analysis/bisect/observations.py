@@ -1,4 +1,4 @@
-"""What a cell's result says of one check, and whether that is good or bad (pure)."""
+"""What a cell's result says about one check, and whether that is good or bad (pure)."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ BAD = tuple(outcome for outcome in CheckOutcome if outcome.is_failure)
 
 @dataclass(frozen=True)
 class Observation:
-    """What one run showed.
+    """The outcome of a check in one run.
 
     Attributes:
-        outcome: of the check, None where the cell gave none.
+        outcome: of the check; None if the cell has none.
         defect: id in the catalogue, for ``known`` and ``fixed``.
-        stored: whether it is of an earlier run's stored result.
-        samcheck: version that it was made with.
+        stored: whether it comes from an earlier run's stored result.
+        samcheck: version that made it.
         environment: kind of environment.
-        packages: what was installed, with versions.
+        packages: installed packages, with versions.
     """
 
     outcome: CheckOutcome | None
@@ -36,12 +36,12 @@ class Observation:
 
     @property
     def text(self) -> str:
-        """Outcome and defect, which together are compared: ``known:onnx-official-recipe``."""
+        """Outcome and defect, as compared: ``known:onnx-official-recipe``."""
         return f"{self.outcome}:{self.defect}" if self.defect else str(self.outcome or "")
 
 
 def observe(result: CellResult, check: str, stored: bool) -> Observation:
-    """What `result` says of `check`."""
+    """Return what `result` says about `check`."""
     reported = next((candidate for candidate in result.checks if candidate.check == check), None)
     outcome, defect = (reported.outcome, reported.defect or "") if reported else (None, "")
     reason = reported.explanation if reported else _absent(result, check)
@@ -57,16 +57,15 @@ def _absent(result: CellResult, check: str) -> str:
     if broken is not None:
         return broken.reason
     if result.checks:
-        return f"the check is not among the {len(result.checks)} of this cell"
+        return f"the check is not among this cell's {len(result.checks)} checks"
     return f"{result.outcome}: {result.reason}"
 
 
 def verdict(observation: Observation, reference: Observation | None, bad: Sequence[str]) -> Verdict:
-    """Whether an observation is bad.
+    """Judge an observation.
 
-    `bad` lists outcomes (``failed``, ``known``), with a defect where one is meant
-    (``known:onnx-official-recipe``), or ``bad`` for all bad ones. Without any, bad is what differs from the
-    `reference`, which is the good end's.
+    `bad` lists outcomes (``failed``, ``known``), optionally with a defect (``known:onnx-official-recipe``),
+    or ``bad`` for all bad ones. If it is empty, whatever differs from the good end's `reference` is bad.
     """
     names = {name for outcome in bad for name in (BAD if outcome == "bad" else (outcome,))}
     wanted = bool(names & {observation.outcome, observation.text})
@@ -78,7 +77,7 @@ def verdict(observation: Observation, reference: Observation | None, bad: Sequen
 
 
 def verdicts(observations: dict[int, list[Observation]], bad: Sequence[str]) -> dict[int, list[Verdict]]:
-    """All runs judged by the same measure; the good end's first one that tells anything is the reference."""
+    """Judge all runs alike; the reference is the good end's first conclusive one."""
     good_end = observations.get(0, [])
     conclusive = (run for run in good_end if run.outcome and not run.outcome.is_inconclusive)
     reference = next(conclusive, None)

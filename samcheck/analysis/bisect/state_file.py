@@ -1,4 +1,4 @@
-"""A bisect on disk: its question, so that an interrupted one is found again, and what came of it."""
+"""A bisect on disk: its question, to find an interrupted one again, and its progress."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from samcheck.storage.runs import BISECT_FILE, is_bisect, read_bisect
 
 
 def open_folder(root: Path, question: BisectionQuestion, resume: bool) -> Path:
-    """A new folder under `root`, or that of the newest unfinished bisect with the same question.
+    """Return a new folder under `root`, or that of the newest unfinished bisect with the same question.
 
     Raises:
         BadInput: there is nothing to resume.
@@ -33,12 +33,12 @@ def open_folder(root: Path, question: BisectionQuestion, resume: bool) -> Path:
             owned.mark(folder)
             return folder
     raise BadInput(
-        f"nothing to resume: {root} holds no unfinished bisect of {question.check} over these values in "
+        f"nothing to resume: {root} has no unfinished bisect of {question.check} over these values in "
         f"environment {question.environment} by samcheck {question.samcheck}; leave out --resume to start one"
     )
 
 
 def note(folder: Path, bisection: Bisection) -> None:
-    """Write down all that is known so far."""
+    """Write the current state to disk."""
     content = json.dumps(anonymous(as_json(bisection)), indent=1).encode() + b"\n"
     files.write_atomically(folder / BISECT_FILE, content)

@@ -1,4 +1,4 @@
-"""Builds that only PyTorch's own index has, where that cannot be reached (pure)."""
+"""Builds that are only on PyTorch's own index, for when that cannot be reached (pure)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from samcheck.facts.requirements import resolve
 
 
 def pytorch_index(cell: Cell, facts: Facts) -> str:
-    """Where the cell's PyTorch comes from, if not from the index that is configured here."""
+    """Return the index of the cell's PyTorch, if it is not the one configured here."""
     try:
         return resolve(cell, facts).torch_index
     except BuildFailed:  # its own result says so
@@ -23,7 +23,7 @@ def pytorch_index(cell: Cell, facts: Facts) -> str:
 def unreachable(
     candidates: Sequence[Candidate], facts: Facts, ready: Callable[[Cell], bool]
 ) -> dict[int, list[Observation]]:
-    """What is known of candidates that cannot be built here and are not `ready`: they cannot be tried.
+    """Return observations for the candidates that are neither buildable here nor `ready`: untestable.
 
     Raises:
         BadInput: an end is among them.
@@ -34,7 +34,7 @@ def unreachable(
         if at in missing:
             value = candidates[at].value
             raise BadInput(
-                f"{option} {value}: {missing[at]}: run this where that answers, or take another value"
+                f"{option} {value}: {missing[at]}: run this where that is reachable, or choose another value"
             )
     return {at: [Observation(None, "", reason, stored=False, samcheck="")] for at, reason in missing.items()}
 
@@ -46,6 +46,6 @@ def _reason(cell: Cell, facts: Facts) -> str:
     release = facts.release(cell.torch)
     usual = release.default_build.tag if release else ""
     return (
-        f"the {cell.cuda} build of PyTorch {cell.torch} (a plain installation takes {usual}) is only at "
+        f"the {cell.cuda} build of PyTorch {cell.torch} (the default is {usual}) is only at "
         f"{index}, which cannot be reached from here"
     )

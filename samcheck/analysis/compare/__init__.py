@@ -1,4 +1,4 @@
-"""Two sets of results → what became better, worse, or cannot be told."""
+"""Two sets of results → what got better, got worse, or is undecided."""
 
 from samcheck.analysis.compare.comparison import Comparison, compare
 from samcheck.analysis.compare.noise import known_in

@@ -1,4 +1,4 @@
-"""Two sets of results, compared as a whole (pure)."""
+"""Comparison of two whole sets of results (pure)."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from samcheck.analysis.compare.statistics import Noise
 from samcheck.analysis.compare.verdicts import MeasurePair, NumberVerdict, Verdict
 from samcheck.guest.record import CellResult
 
-#: The noise of a result's benchmarks, by their names; empty where no A/A runs are stored.
+#: The noise of a result's benchmarks, by name; empty if no A/A runs are stored.
 NoiseLookup = Callable[[CellResult], Mapping[str, Noise]]
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """What became of everything between two sets of results, `base` and `new` by their names."""
+    """What changed between two sets of results, named `base` and `new`."""
 
     base: str
     new: str
@@ -30,7 +30,7 @@ class Comparison:
 
     @property
     def worse(self) -> bool:
-        """Whether anything is known to be worse."""
+        """Whether anything got worse for certain."""
         return any(change.bad for change in self.changes) or any(
             verdict.verdict is NumberVerdict.REGRESSED for verdict in self.verdicts
         )
@@ -44,12 +44,12 @@ def compare(
     across: bool = False,
     alpha: float = verdicts.ALPHA,
 ) -> Comparison:
-    """Outcomes and numbers of all cells, their false alarms controlled together.
+    """Compare outcomes and numbers of all cells, with one false-alarm rate for the whole table.
 
     Args:
-        noise_of: gives what is known of a cell's noise, by its result in the base.
-        across: compare times of different machines as well.
-        alpha: the share of tables without any change in which one may be reported.
+        noise_of: gives the known noise of a cell, from its result in the base.
+        across: also compare times of different machines.
+        alpha: false-alarm rate: the fraction of unchanged tables in which a change may be reported.
     """
     pairs = result_pairs.pair_results(base, new, across)
     measured = [numbers for pair in pairs for numbers in _measure_pairs(pair, noise_of)]
@@ -62,7 +62,7 @@ def compare(
 
 def _measure_pairs(pair: ResultPair, noise_of: NoiseLookup) -> Iterator[MeasurePair]:
     if pair.base is None or pair.new is None:
-        return  # the result itself is missing or new: that is said once
+        return  # the whole result is missing or new, which is reported once
     before, after = _by_key(pair.base, pair.new), _by_key(pair.new, pair.base)
     by_benchmark = noise_of(pair.base)
     for key in {**before, **after}:
@@ -77,7 +77,7 @@ def _measure_pairs(pair: ResultPair, noise_of: NoiseLookup) -> Iterator[MeasureP
 
 
 def _by_key(result: CellResult, other_run: CellResult) -> dict[Key, Measure]:
-    """What a result measured, as far as the other run was asked for it: the rest is not missing there."""
+    """Return the measures that the other run was asked for too: the rest are not missing there."""
     return {
         measure.key: measure
         for measure in measures(result)
@@ -89,15 +89,14 @@ def _notes(pairs: Sequence[ResultPair], decided: Sequence[Verdict]) -> Iterator[
     for pair in pairs:
         if pair.incomparable_because:
             differ = pair.incomparable_because
-            yield f"{pair.name}: times are not compared (--across does), since these differ: {differ}"
+            yield f"{pair.name}: times are not compared since these differ (see --across): {differ}"
         if pair.base and pair.new and pair.base.only != pair.new.only:
             sides = (result.only or "all" for result in (pair.base, pair.new))
-            yield f"{pair.name}: what both runs were asked for is compared ({' → '.join(sides)})"
+            yield f"{pair.name}: only checks asked for in both runs are compared ({' → '.join(sides)})"
     if any(difference.trait is Trait.SAMCHECK for pair in pairs for difference in pair.differences):
-        yield "the two sides were made by different versions of samcheck, whose checks may not be the same"
+        yield "the two sides were made by different versions of samcheck, whose checks may differ"
     if any(verdict.assumed for verdict in decided):
         yield (
-            "no A/A runs are stored for some of these: how much two runs differ without a cause was assumed, "
-            "with care, or is not known, so that changes stay ambiguous; run the base three times and see "
-            "`samcheck noise`"
+            "no A/A runs are stored for some of these: their noise was assumed conservatively or is unknown, "
+            "so changes stay ambiguous; run the base three times and see `samcheck noise`"
         )

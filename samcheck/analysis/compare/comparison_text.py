@@ -1,4 +1,4 @@
-"""A comparison as Markdown, for a terminal and for CI; the exit code is elsewhere (pure)."""
+"""A comparison as Markdown, for terminals and CI; the exit code is set elsewhere (pure)."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ MARKS = {
 
 
 def markdown(comparison: Comparison, everything: bool = False) -> str:
-    """The whole document: the verdict first, then what changed, what matters most on top."""
+    """Return the whole document: the verdict first, then the changes, most important first."""
     parts = (
         _head(comparison),
         _outcomes(comparison),
@@ -36,7 +36,7 @@ def markdown(comparison: Comparison, everything: bool = False) -> str:
 
 
 def headline(comparison: Comparison) -> str:
-    """One sentence."""
+    """Return the comparison in one sentence."""
     counts = Counter(verdict.verdict for verdict in comparison.verdicts)
     kinds = Counter(change.kind for change in comparison.changes)
     worse = [f"{kinds[ChangeKind.BROKEN]} broken"] if kinds[ChangeKind.BROKEN] else []
@@ -44,7 +44,7 @@ def headline(comparison: Comparison) -> str:
     worse += (
         [f"numbers regressed: {counts[NumberVerdict.REGRESSED]}"] if counts[NumberVerdict.REGRESSED] else []
     )
-    verdict_text = "worse: " + ", ".join(worse) if worse else "nothing is known to be worse"
+    verdict_text = "worse: " + ", ".join(worse) if worse else "nothing got worse"
     rest = [
         f"{counts[verdict]} {verdict}"
         for verdict in NumberVerdict

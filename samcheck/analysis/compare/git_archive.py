@@ -1,4 +1,4 @@
-"""Results as a git repository keeps them."""
+"""Results in a git repository."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ from samcheck.errors import BadInput
 
 
 def run(folder: Path, *arguments: str) -> bytes:
-    """What git says in `folder`.
+    """Return git's output in `folder`.
 
     Raises:
-        BadInput: with the last thing that git complained of.
+        BadInput: with the last line of git's error output.
     """
     try:
         finished = git.ask(folder, *arguments)
     except OSError as error:
-        raise BadInput(f"git cannot be asked about {folder}: {error.strerror}: install it") from None
+        raise BadInput(f"cannot run git in {folder}: {error.strerror}: install git") from None
     if finished.returncode:
-        complaints = finished.stderr.decode(errors="replace").strip().splitlines() or ["it said nothing"]
+        complaints = finished.stderr.decode(errors="replace").strip().splitlines() or ["it printed no error"]
         raise BadInput(f"git {arguments[0]} in {folder} failed: {complaints[-1]}")
     return finished.stdout
 
 
 @contextmanager
 def extracted(folder: Path, revision: str, names: Sequence[str]) -> Iterator[Path]:
-    """Files or folders below `folder` as a revision has them, in a temporary one that stands for it.
+    """Extract files or folders below `folder` at a revision into a temporary folder that replaces it.
 
     Raises:
         BadInput: the revision, or one of the names in it, does not exist.
@@ -43,11 +43,11 @@ def extracted(folder: Path, revision: str, names: Sequence[str]) -> Iterator[Pat
         try:
             with tarfile.open(fileobj=io.BytesIO(content)) as archive:
                 archive.extractall(place, filter="data")
-        except (tarfile.TarError, OSError) as error:  # such as a link that leads out of the folder
+        except (tarfile.TarError, OSError) as error:  # e.g. a link that points out of the folder
             raise BadInput(f"{revision} of {folder} cannot be unpacked: {error}") from None
         yield Path(place)
 
 
 def _line(folder: Path, *arguments: str) -> str:
-    """A path that git says, which need not be UTF-8."""
+    """Return a path that git prints, which need not be UTF-8."""
     return os.fsdecode(run(folder, *arguments).removesuffix(b"\n"))

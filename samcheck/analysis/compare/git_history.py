@@ -1,4 +1,4 @@
-"""Earlier results of the same cells, out of the git history of a results folder."""
+"""Earlier results of the same cells, from the git history of a results folder."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from samcheck.storage import results
 
 
 def versions(store: Path, limit: int) -> list[CellResult]:
-    """Every result that any of the last `limit` commits to `store` changed, and those that lie there now.
+    """Return every result changed by the last `limit` commits to `store`, and those there now.
 
-    A result is there once, however many commits have it.
+    Each result is returned once, however many commits contain it.
 
     Raises:
-        BadInput: `store` is in no git repository.
+        BadInput: `store` is not in a git repository.
     """
     results_by_run = {_run_key(result.result): result.result for result in results.load(store)[0]}
     log = git_archive.run(store, "log", f"--max-count={limit}", "--format=%H", "--", ".")
@@ -34,7 +34,7 @@ def _run_key(result: CellResult) -> tuple[str, ...]:
 
 
 def _changed_in(store: Path, revision: str) -> Iterator[CellResult]:
-    """Results that a commit changed; what is none, or of a schema that is no longer read, is passed over."""
+    """Yield the results that a commit changed; skip other files and schemas that are no longer supported."""
     options = ("--root", "--no-commit-id", "-r", "-z", "--diff-filter=AM", "--name-only", "--relative")
     listed = git_archive.run(store, "diff-tree", *options, revision, "--", ".")
     names = list(filter(results.may_be_result, os.fsdecode(listed).split("\0")))

@@ -1,4 +1,4 @@
-"""Many verdicts → few lines: what all of a precision, a part or an environment have in common (pure)."""
+"""Many verdicts → few lines: changes shared by a precision, a part or an environment (pure)."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from samcheck.analysis.compare.outcome_changes import ChangeKind, OutcomeChange
 from samcheck.analysis.compare.verdicts import NumberVerdict, Verdict
 from samcheck.guest.record import function_of
 
-#: Fewer alike are told one by one.
+#: Smaller groups are listed one by one.
 FEWEST = 3
-#: More lines of one verdict are one for each kind of number, of what changed also one for each cell.
+#: Above this many lines, a verdict gets one line per kind of number; changes also one per cell.
 MOST = 8
 FEATURES = ("row", "precision", "variant", "backend", "part")
 
 
 @dataclass(frozen=True)
 class SummaryLine:
-    """One thing to know.
+    """One line of a summary.
 
     Attributes:
         what: e.g. ``all 6 fp16 benchmarks on torch2.13.0-cu130-py3.12``.
-        effect: ``+6.1% (+4.9% to +8.0%)``; empty where there is none.
+        effect: ``+6.1% (+4.9% to +8.0%)``; empty if there is none.
     """
 
     what: str
@@ -35,9 +35,9 @@ class SummaryLine:
 
 
 def lines(verdicts: Sequence[Verdict], wanted: NumberVerdict, most: float = math.inf) -> list[SummaryLine]:
-    """What has the verdict `wanted`, the widest groups that have nothing else in them first.
+    """Return what has the verdict `wanted`, widest uniform groups first.
 
-    Where that would be more than `most` lines, one for each kind of number instead.
+    If that takes more than `most` lines, return one per kind of number instead.
     """
     groups = _lines(verdicts, wanted)
     if len(groups) <= most:
@@ -51,7 +51,7 @@ def lines(verdicts: Sequence[Verdict], wanted: NumberVerdict, most: float = math
 
 
 def _kind(group: Sequence[Verdict]) -> SummaryLine:
-    """All of a kind, whatever else they do not have in common."""
+    """Summarise all numbers of a kind, even if they share nothing else."""
     line = _line(group, (), all_of_it=False)
     if len(group) == 1:
         return line
@@ -63,7 +63,7 @@ def _kind(group: Sequence[Verdict]) -> SummaryLine:
 
 def _lines(verdicts: Sequence[Verdict], wanted: NumberVerdict) -> list[SummaryLine]:
     left = [verdict for verdict in verdicts if verdict.verdict == wanted]
-    # "All of them got slower" is said of those that were compared.
+    # "All of them got slower" refers only to those that were compared.
     absent = (NumberVerdict.MISSING, NumberVerdict.NEW) if wanted.is_change else ()
     compared = [verdict for verdict in verdicts if verdict.verdict not in absent]
     lines = []
@@ -75,7 +75,7 @@ def _lines(verdicts: Sequence[Verdict], wanted: NumberVerdict) -> list[SummaryLi
 
 
 def _feature_sets() -> Iterable[tuple[str, ...]]:
-    """From the widest groups to the narrowest."""
+    """Yield feature sets from the widest groups to the narrowest."""
     for size in range(1, 4):
         yield from combinations(FEATURES, size)
 
@@ -83,7 +83,7 @@ def _feature_sets() -> Iterable[tuple[str, ...]]:
 def _complete_groups(
     left: Sequence[Verdict], compared: Sequence[Verdict], features: tuple[str, ...]
 ) -> list[list[Verdict]]:
-    """Groups that agree in `features` and are all in `left`, of one family."""
+    """Return groups of one family that agree in `features` and lie wholly in `left`."""
     groups: dict[tuple[str, ...], list[Verdict]] = {}
     for verdict in left:
         groups.setdefault(_values(verdict, features), []).append(verdict)
@@ -119,12 +119,12 @@ def _line(group: Sequence[Verdict], features: tuple[str, ...], all_of_it: bool) 
 
 
 def _reason(verdict: Verdict) -> str:
-    """The reason, where the numbers do not say it."""
+    """Return the reason, unless the numbers show it."""
     return verdict.reason if verdict.interval is None else ""
 
 
 def effect(group: Sequence[Verdict]) -> str:
-    """The middle of the changes and how far they reach."""
+    """Return the median change and the range."""
     changes = sorted(verdict.change for verdict in group if verdict.change is not None)
     if not changes:
         return ""
@@ -137,10 +137,10 @@ def effect(group: Sequence[Verdict]) -> str:
 
 
 def alike(changes: Sequence[OutcomeChange]) -> list[tuple[OutcomeChange, list[OutcomeChange]]]:
-    """Changes of the same kind, group of checks and reason together, each with one that stands for them."""
+    """Group changes of the same kind, group of checks and reason, each with a representative."""
     groups: dict[tuple[str, ...], list[OutcomeChange]] = {}
     for change in changes:
-        # Why something was skipped before is of no interest once it is tried.
+        # Why something was skipped before does not matter once it is tried.
         reason = change.reason if change.kind is not ChangeKind.NOW_TRIED else ""
         key = (change.row, change.kind, change.group, change.base, change.new, reason)
         groups.setdefault(key, []).append(change)

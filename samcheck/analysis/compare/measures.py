@@ -1,4 +1,4 @@
-"""What of a result can be compared as a number, and what a change of it means (pure)."""
+"""The numbers in a result that can be compared, and what a change in them means (pure)."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ class Family:
     """How numbers of one kind are compared.
 
     Attributes:
-        name: of the kind, for the reader.
+        name: of the kind, for display.
         ratio: whether changes are relative (compared as logarithms), else absolute.
-        worse: +1 where more is worse, -1 where less is.
-        margin: the least change that matters; relative changes as ratio minus one.
-        exact: whether the same software gives the same number again on the same machine, so that any
-            change that matters is one of the software.
-        floor: below it differences are rounding, and numbers count as this.
+        worse: +1 if higher is worse, -1 if lower is worse.
+        margin: the smallest change that matters; for relative changes, ratio minus one.
+        exact: whether the number is reproducible for the same software and machine, so that any change
+            that matters comes from the software.
+        floor: smaller numbers are clamped to this, since their differences are rounding.
     """
 
     name: str
@@ -32,11 +32,11 @@ class Family:
     floor: float = 0.0
 
     def scale(self, value: float) -> float:
-        """The number on the scale on which it is compared."""
+        """Return the number on the scale on which it is compared."""
         return math.log(max(value, self.floor)) if self.ratio else value
 
     def shown(self, change: float) -> str:
-        """A change on that scale, for people."""
+        """Return a change on that scale as text."""
         return f"{math.expm1(change):+.1%}" if self.ratio else f"{change:+.4f}"
 
     @property
@@ -46,18 +46,18 @@ class Family:
 
 LATENCY = Family("latency", ratio=True, worse=1, margin=0.03, floor=1e-6)
 MEMORY = Family("resident memory", ratio=True, worse=1, margin=0.05, floor=1e-3)
-#: Beyond what was in use already: a block of a mebibyte lies free or does not, 2 MiB one time and 3 the next.
+#: On top of what is in use already: whether a 1 MiB block happens to be free makes it 2 MiB or 3.
 NEEDED = replace(MEMORY, floor=16.0)
-#: As an allocator counts it: the same steps take the same blocks.
+#: As counted by an allocator: the same steps take the same blocks.
 ALLOCATED = Family("allocated memory", ratio=True, worse=1, margin=0.02, exact=True, floor=1e-3)
-#: Against float64; a floor is what the precision rounds by itself, which releases do differently.
+#: Against float64; the floor is the precision's own rounding, which varies between releases.
 ERROR = Family("error", ratio=True, worse=1, margin=1.0, exact=True, floor=1e-3)
-#: Where that is less: from PyTorch 1.13.1 to 2.15.0 errors in float32 stay below 6e-7, and those of float16
-#: above 1e-4 differ by a twentieth at most.
+#: Lower floors: from PyTorch 1.13.1 to 2.15.0, float32 errors stay below 6e-7, and float16 errors above 1e-4
+#: differ by at most 5 %.
 ERROR_FLOORS = {"fp32": 1e-6, "fp16": 1e-4, "autocast-fp16": 1e-4, "tf32": 1e-4}
 OVERLAP = Family("mask IoU", ratio=False, worse=-1, margin=0.005, exact=True)
 
-#: Metrics by the end of their name; what is not here is a circumstance, not a quality.
+#: Metrics by the end of their name; all others describe circumstances, not quality.
 FAMILIES = (
     ("_held_mib", MEMORY),
     ("_allocated_mib", ALLOCATED),
@@ -87,20 +87,20 @@ class Key:
 
     @classmethod
     def of(cls, name: str) -> Key:
-        """The key whose text is `name`, as files of A/A runs have it; no metric has a space."""
+        """Parse a key as written in files of A/A runs; no metric contains a space."""
         check, _, metric = name.rpartition(" ")
         return cls(check, metric)
 
 
 @dataclass(frozen=True)
 class Measure:
-    """What one result says of one number.
+    """One number in one result.
 
     Attributes:
         values: on the family's scale, one for each undisturbed process.
         disturbed: why processes were left out, each reason once.
-        turns: of each process, disturbed or not, the values of its turns, where it took turns with another.
-        conditions: what must be the same on both sides for the numbers to be comparable.
+        turns: for each process, disturbed or not, the values of its turns, if it took turns with another.
+        conditions: what must match on both sides for the numbers to be comparable.
     """
 
     key: Key
@@ -112,13 +112,13 @@ class Measure:
     turns: tuple[tuple[float, ...], ...] = ()
 
 
-#: Settings of a check that change its numbers without being what is compared; the last three say how much
-#: was done at once where peaks of memory were measured.
+#: Settings of a check that affect its numbers but are not compared; the last three are the batch sizes with
+#: which memory peaks were measured.
 CONDITIONS = ("device", "threads", "computed_in", "heap", "encode", "predict", "automatic")
 
 
 def measures(result: CellResult) -> Iterator[Measure]:
-    """Everything in a result that can be compared as a number."""
+    """Yield every number in a result that can be compared."""
     for check in result.checks:
         if not check.outcome.is_expected:
             continue
@@ -135,7 +135,7 @@ def measures(result: CellResult) -> Iterator[Measure]:
 
 
 def family_of(metric: str, precision: str | None) -> Family | None:
-    """How a number is compared; None for what is a circumstance."""
+    """Return how a number is compared; None for circumstances."""
     family = next((candidate for end, candidate in FAMILIES if metric.endswith(end)), None)
     if family is ERROR:
         return replace(ERROR, floor=ERROR_FLOORS.get(precision or "", ERROR.floor))
@@ -143,7 +143,7 @@ def family_of(metric: str, precision: str | None) -> Family | None:
 
 
 def _timed(check: CheckResult, conditions: tuple[tuple[str, str], ...]) -> Measure:
-    """A benchmark: the medians of its processes; before schema 2 only that of one process was kept."""
+    """Return a benchmark's process medians; before schema 2 only one process's median was stored."""
     undisturbed = [_typical(series) for series in check.series if not series.disturbed]
     reasons = dict.fromkeys(reason for series in check.series for reason in series.disturbed)
     times = undisturbed if check.series else [check.metrics["median_ms"]]

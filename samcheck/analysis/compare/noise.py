@@ -1,4 +1,4 @@
-"""How much numbers vary on a machine when nothing has changed: A/A runs, kept beside the results.
+"""How much numbers vary on a machine when nothing has changed: A/A runs, stored next to the results.
 
 A file ``<results>/noise/<device>--<driver>.json`` holds, for each cell and benchmark, the value of each
 process of each A/A run. `samcheck noise` adds to it.
@@ -31,15 +31,16 @@ from samcheck.guest.record import CellResult
 from samcheck.storage import results
 
 FOLDER = "noise"
-#: Runs that are kept for a cell; older ones make room. 20 runs of 5 processes and 30 benchmarks take 60 KiB.
+#: Maximum number of runs stored per cell; the oldest are dropped. 20 runs of 5 processes and 30 benchmarks
+#: take 60 KiB.
 KEPT = 20
-#: Fewer A/A runs say nothing about runs.
+#: Minimum number of A/A runs to estimate the variance between runs.
 FEWEST_RUNS = 3
 
 
 @dataclass(frozen=True)
 class NoiseRun:
-    """One A/A run of a cell: when, and by benchmark the value of each process on its family's scale."""
+    """One A/A run of a cell: its start, and each process's value by benchmark, on the family's scale."""
 
     started: str
     values: dict[str, list[FiniteFloat]]
@@ -62,10 +63,10 @@ def place(root: Path, device: str, driver: str) -> Path:
 
 
 def load(path: Path) -> MachineRuns | None:
-    """The A/A runs in a file; None if there is none.
+    """Return the A/A runs in a file; None if there is no file.
 
     Raises:
-        BadInput: it is something else.
+        BadInput: it is not a file of A/A runs.
     """
     try:
         return _RUNS.validate_json(files.read(path))
@@ -76,7 +77,7 @@ def load(path: Path) -> MachineRuns | None:
 
 
 def run_of(result: CellResult) -> NoiseRun | None:
-    """A result as an A/A run; None where nothing in it was measured undisturbed."""
+    """Return a result as an A/A run; None if nothing in it was measured undisturbed."""
     values = {str(measure.key): [*measure.values] for measure in measures(result) if _varies(measure)}
     return NoiseRun(result.started, values) if values else None
 
@@ -86,7 +87,7 @@ def _varies(measure: Measure) -> bool:
 
 
 def added(kept: MachineRuns, results: Iterable[CellResult]) -> MachineRuns:
-    """With these results as further runs; the same run is there once, the newest `KEPT` stay."""
+    """Add these results as further runs, each run once; keep the newest `KEPT`."""
     cells = dict(kept.cells)
     for result in results:
         run = run_of(result)
@@ -99,12 +100,12 @@ def added(kept: MachineRuns, results: Iterable[CellResult]) -> MachineRuns:
 
 
 def count(runs: Sequence[NoiseRun]) -> int:
-    """How many runs there are of the number that has the most: some runs are of other variants."""
+    """Return the highest number of runs that any number has: some runs are of other variants."""
     return max(Counter(name for run in runs for name in run.values).values(), default=0)
 
 
 def unlike(results: Sequence[CellResult]) -> Iterator[str]:
-    """What differs between results of a cell that are said to be A/A runs; samcheck's own version may."""
+    """Yield what differs between a cell's supposed A/A runs, ignoring samcheck's own version."""
     first_results: dict[str, CellResult] = {}
     for result in results:
         base = first_results.setdefault(result.cell.id, result)
@@ -119,7 +120,7 @@ def unlike(results: Sequence[CellResult]) -> Iterator[str]:
 
 
 def known_in(root: Path) -> Callable[[CellResult], Mapping[str, Noise]]:
-    """Looks up the noise of a result's benchmarks in the A/A runs under `root`."""
+    """Return a function that looks up the noise of a result's benchmarks in the A/A runs under `root`."""
 
     def known(result: CellResult) -> Mapping[str, Noise]:
         kept = load(place(root, *machine(result)))
@@ -129,7 +130,7 @@ def known_in(root: Path) -> Callable[[CellResult], Mapping[str, Noise]]:
 
 
 def machine(result: CellResult) -> tuple[str, str]:
-    """The device and driver under which a result is stored."""
+    """Return the device and driver under which a result is stored."""
     return results.machine_of(result, "unknown")
 
 
@@ -140,9 +141,9 @@ def store(root: Path, kept: MachineRuns) -> Path:
 
 
 def of_runs(runs: Sequence[NoiseRun]) -> dict[str, Noise]:
-    """The noise of each number; nothing where there are too few runs to know.
+    """Return the noise of each number; empty if there are too few runs.
 
-    Those of a kind are drawn towards each other: memory varies by a hundredth where times vary by a quarter.
+    Estimates of one kind are shrunk towards each other: memory varies by 1 % where times vary by 25 %.
     """
     if len(runs) < FEWEST_RUNS:
         return {}
@@ -161,13 +162,13 @@ def _of_kind(runs: Sequence[NoiseRun], names: Sequence[str]) -> dict[str, Noise]
 
 
 def _kind(name: str) -> str:
-    """``latency`` or ``resident memory``, by what a number is called in the A/A runs."""
+    """Return ``latency`` or ``resident memory``, from a number's name in the A/A runs."""
     family = family_of(Key.of(name).metric, None)
     return family.name if family else LATENCY.name
 
 
 def typical(by_benchmark: Mapping[str, Noise]) -> Noise:
-    """For a number that the A/A runs lack: the noisier end of those that they have."""
+    """Return a conservative noise, for a number that the A/A runs lack: the noisiest of those they have."""
     if not by_benchmark:
         return NOTHING_KNOWN
     noises = [*by_benchmark.values()]
@@ -182,7 +183,7 @@ def typical(by_benchmark: Mapping[str, Noise]) -> Noise:
 
 
 def lookup(by_benchmark: Mapping[str, Noise], key: Key) -> Noise:
-    """The noise of a number; of one that was never run twice, what those of its kind have."""
+    """Return a number's noise; if it was never run twice, that of its kind."""
     kind = _kind(str(key))
     alike = {name: noise for name, noise in by_benchmark.items() if _kind(name) == kind}
     return by_benchmark.get(str(key)) or typical(alike)

@@ -1,4 +1,4 @@
-"""What became of cells and checks: outcomes that changed (pure)."""
+"""Changes in the outcomes of cells and checks (pure)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from samcheck.guest.record import CellResult, CheckResult
 
 
 class ChangeKind(StrEnum):
-    """How an outcome changed, from what matters most to what matters least."""
+    """How an outcome changed, most important first."""
 
     BROKEN = "broken"
     DEFECT_MET = "defect met"
@@ -24,11 +24,11 @@ class ChangeKind(StrEnum):
 
 @dataclass(frozen=True)
 class OutcomeChange:
-    """An outcome that is another one now.
+    """A changed outcome.
 
     Attributes:
-        check: empty where it is the cell's own outcome.
-        reason: of the new outcome; of the base's, with ``before:``, where the new one needs none.
+        check: empty if it is the cell's own outcome.
+        reason: of the new outcome; if it has none, that of the base, with ``before:``.
     """
 
     row: str
@@ -45,7 +45,7 @@ class OutcomeChange:
 
 
 def outcome_changes(pair: ResultPair) -> list[OutcomeChange]:
-    """Every outcome of a pair that changed, the cell's own first where both were asked for the same."""
+    """Return every changed outcome of a pair, the cell's own first if both ran the same checks."""
     if pair.base is None or pair.new is None:
         return []
     changes = []

@@ -1,4 +1,4 @@
-"""Plots as files; needs the extra ``samcheck[plots]``."""
+"""Plot files; needs the extra ``samcheck[plots]``."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from matplotlib.figure import Figure
 from samcheck.analysis.compare.trend import Trend
 from samcheck.storage import results
 
-mpl.rcParams["svg.hashsalt"] = "samcheck"  # the same plot is the same file
+mpl.rcParams["svg.hashsalt"] = "samcheck"  # makes plot files reproducible
 
 
 def history(trend: Trend, folder: Path) -> Path:
-    """A number's results over time, with its levels, as SVG."""
+    """Plot a number's results over time, with its levels, as SVG."""
     figure = Figure(figsize=(8, 3.2), layout="constrained")
     axes = figure.subplots()
     when = [datetime.fromisoformat(point.when) for point in trend.points]

@@ -1,4 +1,4 @@
-"""Which result of the base belongs to which new one, and what differs between their environments (pure)."""
+"""Pairs of base and new results, and the differences between their environments (pure)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from samcheck.storage.results import device_of
 
 
 class Trait(StrEnum):
-    """What two environments can differ in, the most telling first."""
+    """A trait in which two environments can differ, most relevant first."""
 
     ENVIRONMENT = "environment"
     GPU = "GPU"
@@ -29,13 +29,13 @@ class Trait(StrEnum):
 
     @property
     def is_of_machine(self) -> bool:
-        """Whether times are incomparable where it differs: another machine, or another way to run on it."""
+        """Whether a difference makes times incomparable: another machine, or another way to run on it."""
         return self in (Trait.ENVIRONMENT, Trait.GPU, Trait.CPU, Trait.CORES)
 
 
 @dataclass(frozen=True)
 class EnvironmentDifference:
-    """One trait in which two environments differ; an empty value is a thing that is not there."""
+    """One trait in which two environments differ; an empty value means absent."""
 
     trait: Trait
     before: str
@@ -47,12 +47,12 @@ class EnvironmentDifference:
 
 @dataclass(frozen=True)
 class ResultPair:
-    """Two results of one cell, or the only one.
+    """Two results of one cell, or only one of them.
 
     Attributes:
-        name: for the reader.
-        differences: what differs between the two environments.
-        incomparable_because: the part of it that makes their times incomparable, else empty.
+        name: for display.
+        differences: between the two environments.
+        incomparable_because: those that make their times incomparable, else empty.
     """
 
     name: str
@@ -72,9 +72,9 @@ class ResultPair:
 def pair_results(
     base: Sequence[CellResult], new: Sequence[CellResult], across: bool = False
 ) -> list[ResultPair]:
-    """Results of a cell on a device side by side; one result on each side makes a pair whatever they are of.
+    """Pair the results of each cell on each device; a single result on each side always makes a pair.
 
-    `across`: times of different machines are compared as well.
+    `across`: also compare times of different machines.
     """
     if len(base) == len(new) == 1:
         return [_pair(new[0].name, base[0], new[0], across)]
@@ -87,7 +87,7 @@ def pair_results(
 
 
 def _by_name(results: Sequence[CellResult]) -> dict[str, dict[str, CellResult]]:
-    """The newest result of each cell on each device."""
+    """Return the newest result of each cell on each device."""
     names: dict[str, dict[str, CellResult]] = {}
     for result in sorted(results, key=lambda result: result.finished):
         names.setdefault(result.name, {})[device_of(result, "an unknown device")] = result
@@ -97,7 +97,7 @@ def _by_name(results: Sequence[CellResult]) -> dict[str, dict[str, CellResult]]:
 def _pairs_by_device(
     before: dict[str, CellResult], after: dict[str, CellResult]
 ) -> Iterator[tuple[str, CellResult | None, CellResult | None]]:
-    """Results of one device side by side; the device is named where there are several."""
+    """Yield pairs of results of one device; name the device if there are several."""
     devices = sorted({*before, *after})
     if len(before) == len(after) == 1:  # from one machine to another
         yield "", next(iter(before.values())), next(iter(after.values()))
@@ -119,7 +119,7 @@ def _pair(name: str, base: CellResult | None, new: CellResult | None, across: bo
 
 
 def differences(base: CellResult, new: CellResult) -> list[EnvironmentDifference]:
-    """What differs between two results' environments, the most telling first."""
+    """Return the differences between two results' environments, most relevant first."""
     before, after = _traits(base), _traits(new)
     return [
         EnvironmentDifference(trait, before.get(trait, ""), after.get(trait, ""))

@@ -1,4 +1,4 @@
-"""Where results to compare come from: a folder, a file, or a git revision of either."""
+"""Sources of results to compare: a folder, a file, or a git revision of either."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from samcheck.storage import results
 
 
 def read(text: str, default: Path) -> list[CellResult]:
-    """Every result at `text`: a path, ``REVISION`` (of `default`) or ``REVISION:PATH``.
+    """Return every result at `text`: a path, ``REVISION`` (of `default`) or ``REVISION:PATH``.
 
     Raises:
-        BadInput: nothing is there, or something in it is no result.
+        BadInput: nothing is there, or something in it is not a result.
     """
     if not text.strip():
-        raise BadInput("an empty name means no results: give a folder, a file or a git revision")
+        raise BadInput("empty source of results: give a folder, a file or a git revision")
     path = Path(text)
     if os.path.lexists(path):
         return _at(path)
@@ -30,12 +30,12 @@ def read(text: str, default: Path) -> list[CellResult]:
 def _at(path: Path) -> list[CellResult]:
     files = list(_files(path)) if path.is_dir() else [path]
     if not files:
-        raise BadInput(f"{path}: holds no results (no <device>/<driver>/<cell>.json, no <cell>.json)")
+        raise BadInput(f"{path}: has no results (no <device>/<driver>/<cell>.json, no <cell>.json)")
     return [results.read(file) for file in files]
 
 
 def _files(folder: Path) -> Iterator[Path]:
-    """Results in a store, in one of its device or driver folders; the A/A runs beside them are none."""
+    """Yield the results in a store or one of its device or driver folders, without its A/A runs."""
     for below in range(len(results.LAYOUT)):
         paths = [
             path
@@ -52,4 +52,4 @@ def _of_revision(revision: str, inside: str, repository: Path, text: str) -> lis
         with git_archive.extracted(repository, revision, [inside]) as folder:
             return _at(folder / inside)
     except BadInput as error:
-        raise BadInput(f"{text}: no file, no folder, and no git revision with {inside}: {error}") from None
+        raise BadInput(f"{text}: not a file, a folder, or a git revision with {inside}: {error}") from None

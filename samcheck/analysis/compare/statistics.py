@@ -1,10 +1,10 @@
-"""Is a difference more than noise? (pure)
+"""Whether a difference is more than noise (pure).
 
 A benchmark's number varies between processes of one run and, beyond that, between runs. Both variances are
-estimated, the second from stored A/A runs, and a difference is weighed against both. Variances of few degrees
-of freedom are drawn towards those of the machine's other benchmarks, after G. K. Smyth, "Linear models and
-empirical Bayes methods for assessing differential expression in microarray experiments", Statistical
-Applications in Genetics and Molecular Biology 3 (2004).
+estimated, the second from stored A/A runs, and a difference is tested against both. Variances with few
+degrees of freedom are shrunk towards those of the machine's other benchmarks, after G. K. Smyth, "Linear
+models and empirical Bayes methods for assessing differential expression in microarray experiments",
+Statistical Applications in Genetics and Molecular Biology 3 (2004).
 """
 
 from __future__ import annotations
@@ -16,18 +16,18 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import special
 
-#: Of a run against another, where no A/A run of the machine is stored: a guess on the careful side, since
-#: shared machines vary by 3 to 10 % from one hour to the next.
+#: Between runs, if no A/A run of the machine is stored: a conservative guess, since shared machines vary by
+#: 3 to 10 % from one hour to the next.
 ASSUMED_RUN_SD = 0.04
-#: No clock and no machine is better than this between two runs.
+#: No clock or machine is more repeatable than this between two runs.
 LEAST_SD = 0.002
-#: Degrees of freedom that an assumption counts as.
+#: Degrees of freedom attributed to an assumed variance.
 ASSUMED_DEGREES = 8.0
 
 
 @dataclass(frozen=True)
 class Variance:
-    """A variance and the degrees of freedom that it rests on."""
+    """A variance and its degrees of freedom."""
 
     value: float
     degrees: float
@@ -44,13 +44,13 @@ UNKNOWN = Variance(0.0, 0.0)
 
 @dataclass(frozen=True)
 class Noise:
-    """What is known of a benchmark's noise.
+    """A benchmark's known noise.
 
     Attributes:
         process: variance between processes of a run.
         run: variance of the mean of a run of `size` processes, from one run to another.
-        size: infinite where `run` is what comes on top of the processes' share.
-        assumed: whether `run` is `ASSUMED_RUN_SD` for want of A/A runs.
+        size: infinite if `run` comes on top of the processes' share.
+        assumed: whether `run` is `ASSUMED_RUN_SD` because there are no A/A runs.
     """
 
     process: Variance
@@ -63,7 +63,7 @@ NOTHING_KNOWN = Noise(UNKNOWN, Variance(ASSUMED_RUN_SD**2, ASSUMED_DEGREES), ass
 
 
 def within(groups: Sequence[Sequence[float]]) -> Variance:
-    """Pooled variance inside groups; of degrees 0 where no group has two members."""
+    """Return the pooled variance within groups; with 0 degrees if no group has two members."""
     degrees = sum(len(group) - 1 for group in groups if group)
     if not degrees:
         return UNKNOWN
@@ -72,19 +72,19 @@ def within(groups: Sequence[Sequence[float]]) -> Variance:
 
 
 def between(groups: Sequence[Sequence[float]]) -> Variance:
-    """Variance of the means of groups; of degrees 0 for a single group."""
+    """Return the variance of the group means; with 0 degrees for a single group."""
     means = [float(np.mean(group)) for group in groups if group]
     return Variance(float(np.var(means, ddof=1)), len(means) - 1.0) if len(means) > 1 else UNKNOWN
 
 
 def size(groups: Sequence[Sequence[float]]) -> float:
-    """Members of a typical group: the harmonic mean, as it counts for the variance of a mean."""
+    """Return the typical group size: the harmonic mean, which determines the variance of a mean."""
     counts = [len(group) for group in groups if group]
     return len(counts) / sum(1 / count for count in counts)
 
 
 def moderated(variances: Sequence[Variance]) -> list[Variance]:
-    """Each drawn towards a common one, the more so the less it rests on and the more alike they all are."""
+    """Shrink each variance towards a common one, more so with fewer degrees or more similar variances."""
     usable = [variance for variance in variances if variance.degrees > 0 and variance.value > 0]
     if len(usable) < 3:
         return list(variances)
@@ -93,7 +93,7 @@ def moderated(variances: Sequence[Variance]) -> list[Variance]:
 
 
 def _prior(variances: Sequence[Variance]) -> Variance:
-    """The scaled inverse chi-square that they seem to be drawn from, by their logarithms' moments."""
+    """Fit the scaled inverse chi-square that they appear to come from, by moments of their logarithms."""
     degrees = np.array([variance.degrees for variance in variances])
     centred = (
         np.log([variance.value for variance in variances])
@@ -101,7 +101,7 @@ def _prior(variances: Sequence[Variance]) -> Variance:
         + np.log(degrees / 2)
     )
     excess = float(np.var(centred, ddof=1) - np.mean(special.polygamma(1, degrees / 2)))
-    if excess <= 0:  # they differ no more than chance makes them: one variance for all
+    if excess <= 0:  # they differ no more than by chance: one variance for all
         return Variance(float(np.exp(np.mean(centred))), float(degrees.sum()))
     half = _inverse_trigamma(excess)
     value = math.exp(float(np.mean(centred)) + float(special.digamma(half)) - math.log(half))
@@ -109,7 +109,7 @@ def _prior(variances: Sequence[Variance]) -> Variance:
 
 
 def _inverse_trigamma(value: float) -> float:
-    """The x with trigamma(x) = value, by Newton's method on its reciprocal."""
+    """Return the x with trigamma(x) = value, by Newton's method on its reciprocal."""
     x = 0.5 + 1 / value
     for _ in range(50):
         gamma = float(special.polygamma(1, x))
@@ -127,7 +127,7 @@ class Difference:
     Attributes:
         change: estimate.
         error: its standard error.
-        degrees: of freedom of that.
+        degrees: degrees of freedom of that error.
     """
 
     change: float
@@ -136,7 +136,7 @@ class Difference:
 
     @property
     def p(self) -> float:
-        """Probability of so large a difference, either way, where there is none."""
+        """Probability of a difference this large, in either direction, if there is none."""
         return 2 * float(special.stdtr(self.degrees, -abs(self.change) / self.error))
 
     def interval(self, confidence: float) -> tuple[float, float]:
@@ -145,18 +145,18 @@ class Difference:
 
 
 def difference(base: Sequence[float], new: Sequence[float], noise: Noise) -> Difference | None:
-    """What two runs say; None where nothing is known of how much they differ when nothing has changed."""
+    """Return the difference of two runs; None if the noise is unknown."""
     process = within([base, new]).pooled(noise.process)
     if not process.degrees and noise.assumed:
-        return None  # else A/A runs of one process each say how much such runs differ
-    # Runs whose processes are further apart than those of the A/A runs have means that are so, too.
+        return None  # otherwise, A/A runs of one process each show how much such runs differ
+    # If processes vary more than in the A/A runs, so do the means of these runs.
     parts = [of_mean(len(group), max(process.value, noise.process.value), noise) for group in (base, new)]
     change = float(np.mean(new) - np.mean(base))
     return Difference(change, math.sqrt(sum(parts)), max(noise.run.degrees, 1.0))
 
 
 def ratios(base: Sequence[Sequence[float]], new: Sequence[Sequence[float]]) -> tuple[float, ...]:
-    """New minus base of each pair of processes that took turns: the median over the turns that both took."""
+    """Return new minus base for each pair of processes that took turns: the median over shared turns."""
     pairs = [
         [after - before for before, after in zip(*pair, strict=False)]
         for pair in zip(base, new, strict=False)
@@ -165,9 +165,9 @@ def ratios(base: Sequence[Sequence[float]], new: Sequence[Sequence[float]]) -> t
 
 
 def in_turns(ratios_by_benchmark: Sequence[Sequence[float]]) -> list[Difference]:
-    """What pairs of processes say: from the `ratios` of each benchmark of a table, at least two of each.
+    """Return the differences between pairs of processes, from at least two `ratios` for each benchmark.
 
-    The noise is what the pairs of a benchmark differ by, drawn towards that of the others.
+    The noise is the variance between a benchmark's pairs, shrunk towards that of the others.
     """
     variances = moderated([within([ratios]) for ratios in ratios_by_benchmark])
     return [
@@ -181,13 +181,13 @@ def _of_ratios(ratios: Sequence[float], variance: Variance) -> Difference:
 
 
 def of_mean(count: int, process: float, noise: Noise) -> float:
-    """Variance of the mean of a run of `count` processes."""
+    """Return the variance of the mean of a run of `count` processes."""
     known = 0.0 if math.isinf(noise.size) else noise.process.value / noise.size
     return max(noise.run.value - known + process / count, process / count, LEAST_SD**2)
 
 
 def significant(ps: Sequence[float], alpha: float) -> list[bool]:
-    """Which of a table's differences are real, with at most `alpha` of all tables having any false one.
+    """Return which of a table's differences are real; at most `alpha` of all tables have any false one.
 
     S. Holm, "A simple sequentially rejective multiple test procedure", Scandinavian Journal of Statistics
     6 (1979); holds however the benchmarks depend on each other.

@@ -1,4 +1,4 @@
-"""A benchmark over many results of one cell: where did its level change? (pure)"""
+"""A benchmark's history over a cell's results, and where its level changed (pure)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from samcheck.analysis.compare.statistics import Noise, of_mean
 from samcheck.guest.record import CellResult
 from samcheck.storage.results import device_of
 
-#: Fewer results have no history.
+#: Minimum number of results for a history.
 FEWEST = 3
 
 
@@ -33,8 +33,8 @@ class Level:
     """Results between two changes.
 
     Attributes:
-        first, last: of `Trend.points`, both included.
-        change: of the mean against the level before, on the family's scale; 0 for the first one.
+        first, last: indices in `Trend.points`, inclusive.
+        change: of the mean from the previous level, on the family's scale; 0 for the first one.
     """
 
     first: int
@@ -45,7 +45,7 @@ class Level:
 
 @dataclass(frozen=True)
 class Trend:
-    """A number's history, oldest first, and its levels; one level where nothing changed."""
+    """A number's history, oldest first, and its levels; one level if nothing changed."""
 
     cell: str
     key: Key
@@ -54,7 +54,7 @@ class Trend:
     levels: tuple[Level, ...]
 
     def plain(self, value: float) -> float:
-        """A value on the family's scale in the number's own unit."""
+        """Convert a value from the family's scale to the number's own unit."""
         return math.exp(value) if self.family.ratio else value
 
     def shown(self, value: float) -> str:
@@ -65,10 +65,10 @@ class Trend:
 def trends(
     results: Sequence[CellResult], noise_of: Callable[[CellResult], Mapping[str, Noise]] = lambda _: {}
 ) -> list[Trend]:
-    """The history of every number that at least `FEWEST` results of a cell have.
+    """Return the history of every number that at least `FEWEST` results of a cell have.
 
     Args:
-        noise_of: gives the noise of a result's numbers, by their names, as far as A/A runs tell it.
+        noise_of: gives the noise of a result's numbers, by name, if A/A runs are stored.
     """
     histories: dict[tuple[str, Key], list[tuple[str, Measure]]] = {}
     newest: dict[str, CellResult] = {}
@@ -85,7 +85,7 @@ def trends(
 
 
 def _trend(cell: str, history: Sequence[tuple[str, Measure]], noise: Noise | None) -> Trend:
-    """Of the results that were measured like the newest: other weights or threads are another number."""
+    """Use only results measured like the newest: other weights or threads make it another number."""
     last = history[-1][1]
     alike = [(when, measure) for when, measure in history if measure.conditions == last.conditions]
     points = [Point(when, mean(measure.values)) for when, measure in alike]
@@ -96,7 +96,7 @@ def _trend(cell: str, history: Sequence[tuple[str, Measure]], noise: Noise | Non
 
 
 def _deviation(counts: Sequence[int], noise: Noise) -> float:
-    """Typical standard deviation of means of so many processes, by what A/A runs say."""
+    """Return the typical standard deviation of means over `counts` processes, from A/A runs."""
     return math.sqrt(mean(of_mean(count, noise.process.value, noise) for count in counts))
 
 
@@ -105,18 +105,18 @@ def _place(result: CellResult) -> tuple[str, str]:
 
 
 def _names(results: Sequence[CellResult]) -> dict[tuple[str, str], str]:
-    """A name for each cell on each device, which names the device where there are several."""
+    """Return a name for each cell on each device; include the device if there are several."""
     places = {_place(result) for result in results}
     several = len({device for _, device in places}) > 1
     return {(cell, device): f"{cell} on {device}" if several else cell for cell, device in places}
 
 
 def levels(values: Sequence[float], family: Family, deviation: float = 0.0) -> list[Level]:
-    """The levels of a series: PELT on its means, a change where it explains more than noise and margin.
+    """Return the levels of a series, by PELT on its mean; changes must exceed noise and margin.
 
     R. Killick, P. Fearnhead, I. Eckley, "Optimal detection of changepoints with a linear computational cost",
-    JASA 107 (2012), as ruptures has it. The noise is that of neighbours, which a change hardly touches;
-    at least the standard `deviation` of A/A runs, since a few neighbours may be alike by chance.
+    JASA 107 (2012), as implemented in ruptures. The noise is that between neighbours, which a change barely
+    affects; at least the standard `deviation` of A/A runs, since a few neighbours may agree by chance.
     """
     series = np.array(values)
     steps = np.abs(np.diff(series))

@@ -10,20 +10,20 @@ from samcheck.analysis.compare import statistics
 from samcheck.analysis.compare.measures import Family, Key, Measure
 from samcheck.analysis.compare.statistics import Difference, Noise, difference, significant
 
-#: In at most this share of the tables in which nothing has changed may anything be called changed.
+#: Maximum fraction of unchanged tables in which any number may be called changed.
 ALPHA = 0.01
 
 
 class NumberVerdict(StrEnum):
-    """What became of a number, in the order in which that is told."""
+    """How a number changed, in the order of reporting."""
 
     REGRESSED = "regressed"  # worse, by more than noise
     IMPROVED = "improved"  # better, by more than noise
-    AMBIGUOUS = "ambiguous"  # cannot be told from noise, in either direction
+    AMBIGUOUS = "ambiguous"  # indistinguishable from noise, in either direction
     MISSING = "missing"  # measured in the base only
     NEW = "new"  # measured in the new results only
     NOT_COMPARABLE = "not comparable"  # measured under other conditions
-    UNCHANGED = "unchanged"  # certainly not changed by as much as matters
+    UNCHANGED = "unchanged"  # certainly changed by less than the margin
 
     @property
     def is_change(self) -> bool:
@@ -32,15 +32,15 @@ class NumberVerdict(StrEnum):
 
 @dataclass(frozen=True)
 class Verdict:
-    """What became of one number.
+    """The verdict on one number.
 
     Attributes:
-        row: of the pair of results that it is from.
-        reason: for what it is, where the numbers do not say it.
-        change: new against base on the family's scale; None where they were not compared.
-        interval: that holds it with `1 - ALPHA` confidence, for all numbers of the table together; of one
-            that changed, with the confidence at which that was tested, so that it does not hold 0.
-        assumed: whether the noise between runs was assumed, for want of A/A runs.
+        row: name of the pair of results.
+        reason: for the verdict, if the numbers do not show it.
+        change: new minus base on the family's scale; None if they were not compared.
+        interval: confidence interval at `1 - ALPHA` for all numbers of the table together; for a number that
+            changed, at the confidence at which that was tested, so that it excludes 0.
+        assumed: whether the noise between runs was assumed because there are no A/A runs.
     """
 
     row: str
@@ -58,20 +58,20 @@ class Verdict:
 
 @dataclass(frozen=True)
 class MeasurePair:
-    """The same number in the base and in the new results; None where one of them lacks it."""
+    """The same number in the base and in the new results; None if one of them lacks it."""
 
     row: str
     base: Measure | None
     new: Measure | None
     noise: Noise
-    #: Why times of these two results say nothing about the software, if so.
+    #: Why the times of these two results are incomparable, if they are.
     incomparable_because: str = ""
     #: Whether the two results were measured in turns.
     in_turns: bool = False
 
     @property
     def ratios(self) -> tuple[float, ...]:
-        """Of processes that took turns with each other; empty where they did not."""
+        """Ratios of processes that took turns with each other; empty if they did not."""
         if not self.in_turns or self.base is None or self.new is None:
             return ()
         return statistics.ratios(self.base.turns, self.new.turns)
@@ -84,7 +84,7 @@ class MeasurePair:
 
 
 def decide(pairs: Sequence[MeasurePair], alpha: float = ALPHA) -> list[Verdict]:
-    """A verdict for each pair, in their order."""
+    """Return a verdict for each pair, in order."""
     in_turns = _in_turns(pairs)
     weighed = [_comparable(pair, in_turns.get(number)) for number, pair in enumerate(pairs)]
     tested = [number for number, result in enumerate(weighed) if isinstance(result, Difference)]
@@ -103,19 +103,19 @@ def decide(pairs: Sequence[MeasurePair], alpha: float = ALPHA) -> list[Verdict]:
 
 
 def _confidences(ps: Sequence[float], alpha: float) -> list[float]:
-    """At which Holm's procedure tests each: an interval of it holds no 0 where the change is real."""
+    """Return the confidence at which Holm's procedure tests each: a real change's interval excludes 0."""
     ranks = {number: rank for rank, number in enumerate(sorted(range(len(ps)), key=ps.__getitem__))}
     return [1 - alpha / (len(ps) - ranks[number]) for number in range(len(ps))]
 
 
 def _in_turns(pairs: Sequence[MeasurePair]) -> dict[int, Difference]:
-    """The differences of those pairs, by their places, whose processes took turns."""
+    """Return the differences of the pairs whose processes took turns, by index."""
     ratios = {number: pair_ratios for number, pair in enumerate(pairs) if len(pair_ratios := pair.ratios) > 1}
     return dict(zip(ratios, statistics.in_turns([*ratios.values()]), strict=True))
 
 
 def _comparable(pair: MeasurePair, in_turns: Difference | None) -> Difference | Verdict:
-    """The difference of a pair that can be weighed against noise, else what it is instead."""
+    """Return the difference of a pair if it can be tested against noise, else its verdict."""
     base, new = pair.base, pair.new
     if base is None or new is None:
         return _verdict(pair, NumberVerdict.NEW if base is None else NumberVerdict.MISSING)
@@ -132,14 +132,14 @@ def _comparable(pair: MeasurePair, in_turns: Difference | None) -> Difference | 
     change = new.values[0] - base.values[0]
     if base.family.exact or base.values == new.values:
         return _exact(pair, change)
-    unknown = "one process on each side and no A/A runs: nothing is known of the noise"
+    unknown = "one process on each side and no A/A runs: the noise is unknown"
     return difference(base.values, new.values, pair.noise) or replace(
         _verdict(pair, NumberVerdict.AMBIGUOUS, unknown, change), assumed=True
     )
 
 
 def _incomparable_because(pair: MeasurePair, base: Measure, new: Measure) -> str:
-    """Why the two numbers say nothing about each other, else empty."""
+    """Return why the two numbers are incomparable, else empty."""
     if pair.incomparable_because and not base.family.exact:
         return pair.incomparable_because
     before, after = dict(base.conditions), dict(new.conditions)
@@ -152,7 +152,7 @@ def _incomparable_because(pair: MeasurePair, base: Measure, new: Measure) -> str
 
 
 def _exact(pair: MeasurePair, change: float) -> Verdict:
-    """A number without noise: any change that matters is real."""
+    """Judge a number without noise: any change beyond the margin is real."""
     family = pair.either.family
     if abs(change) <= family.scaled_margin:
         return _verdict(pair, NumberVerdict.UNCHANGED, change=change)
@@ -164,9 +164,9 @@ def _direction(family: Family, change: float) -> NumberVerdict:
 
 
 def _judged(pair: MeasurePair, weighed: Difference, confidence: float, real: float | None) -> Verdict:
-    """Three-valued: changed, certainly not changed by as much as matters, or not to be told.
+    """Judge a number as changed, as unchanged within the margin, or as ambiguous.
 
-    `real`: the confidence with which there is a change at all, None where there is not enough.
+    `real`: the confidence that there is a change; None if it is too low.
     """
     family = pair.either.family
     low, high = weighed.interval(confidence)

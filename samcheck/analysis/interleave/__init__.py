@@ -1,7 +1,7 @@
-"""Benchmarks of two cells in turns: one process of each, of which one always waits for the other.
+"""Benchmarks of two cells in turns: one process of each, one of which always waits for the other.
 
-A shared machine's speed changes from one process to the next, and much less from one tenth of a second to the
-next. What is compared is therefore the ratio of turns that follow each other, after A. Abedi and T. Brecht,
+A shared machine's speed changes from one process to the next, but much less within a tenth of a second. The
+ratio of consecutive turns is compared therefore, after A. Abedi and T. Brecht,
 "Conducting Repeatable Experiments in Highly Variable Cloud Computing Environments", ICPE 2017 (randomized
 multiple interleaved trials).
 """

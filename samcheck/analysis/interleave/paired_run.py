@@ -1,6 +1,6 @@
-"""Two cells measured in turns: both are made, then pairs of fresh processes take turns.
+"""Two cells measured in turns: both are built, then pairs of fresh processes take turns.
 
-The n-th series of a benchmark on one side and the n-th on the other are of one pair of processes.
+The n-th series of a benchmark on each side come from one pair of processes.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ from samcheck.storage.runs import SIDES
 
 @dataclass(frozen=True)
 class PairedRun:
-    """What two cells are measured with.
+    """The settings of a paired run.
 
     Attributes:
-        settings: `processes` of them are the pairs of processes.
-        folder: for everything that is kept; called again on it, a run goes on where it stopped.
+        settings: its `processes` is the number of process pairs.
+        folder: for all files that are kept; a second call on it continues the run.
         cells: base and new; may be the same.
     """
 
@@ -42,7 +42,7 @@ class PairedRun:
 
 @dataclass(frozen=True)
 class SideFailure:
-    """Why a side has no answer, as its result has it."""
+    """Why a side could not be measured, as recorded in its result."""
 
     outcome: CellOutcome
     reason: str
@@ -51,7 +51,7 @@ class SideFailure:
 
 @dataclass
 class Side:
-    """One of the two."""
+    """One of the two sides."""
 
     cell_run: CellRun
     place: Place | None = None
@@ -59,16 +59,16 @@ class Side:
     failure: SideFailure | None = None
 
     def note_unexpected(self, error: BaseException, doing: str) -> None:
-        """Note that it cannot be measured because of something that nobody foresaw."""
+        """Record an unexpected error that prevents measuring this side."""
         reason = unexpected.describe(error, self.cell_run.folder, doing)
         self.failure = self.failure or SideFailure(CellOutcome.NOT_RUN, reason, FailureCause.UNEXPECTED)
 
     def result(self) -> CellResult:
-        """What became of it; where that cannot even be read, why."""
+        """Return its result; if its records cannot be read, one that says why."""
         try:
             return self._result()
         except unexpected.ANY as error:
-            self.note_unexpected(error, "what it measured was read")
+            self.note_unexpected(error, "reading its measurements")
             assert self.failure is not None
             return self._failed(self.failure, [])
 
@@ -83,7 +83,7 @@ class Side:
         return self.cell_run.result(failure.outcome, failure.reason, attempts, failure.cause)
 
     def _attempts(self) -> list[Attempt]:
-        """The first process, to whose benchmarks `CellRun.checks` adds those of the others."""
+        """Return the first process; `CellRun.checks` adds the benchmarks of the others to it."""
         folder = self.cell_run.folder
         if not repetitions.journal(folder, 1).exists():
             return []
@@ -99,7 +99,7 @@ class Side:
 
 
 def run_in_turns(paired_run: PairedRun, watchers: tuple[Watcher, Watcher]) -> tuple[CellResult, CellResult]:
-    """Measure both; what only concerns one of them is in its result."""
+    """Measure both; errors of one side only are in its own result."""
     sides = [Side(_cell_run(paired_run, number, watchers[number])) for number in range(len(paired_run.cells))]
     for side in sides:
         _prepare(side)
@@ -110,9 +110,9 @@ def run_in_turns(paired_run: PairedRun, watchers: tuple[Watcher, Watcher]) -> tu
     else:
         try:
             _measure(paired_run, sides)
-        except unexpected.ANY as error:  # what only concerns one of them is in it by now
+        except unexpected.ANY as error:  # errors of one side only are recorded there by now
             for side in sides:
-                side.note_unexpected(error, "both were measured in turns")
+                side.note_unexpected(error, "measuring both in turns")
     base, new = (side.result() for side in sides)
     return base, new
 
@@ -128,7 +128,7 @@ def _cell_run(paired_run: PairedRun, number: int, watcher: Watcher) -> CellRun:
 
 
 def _prepare(side: Side) -> None:
-    """Make the place of a side and look at what is in it."""
+    """Prepare a side's environment and probe it."""
     cell_run = side.cell_run
     try:
         cell_run.folder.mkdir(parents=True, exist_ok=True)
@@ -138,7 +138,7 @@ def _prepare(side: Side) -> None:
     except CellError as error:
         side.failure = SideFailure(error.outcome, str(error), error.cause)
     except unexpected.ANY as error:
-        side.note_unexpected(error, "it was made and looked at")
+        side.note_unexpected(error, "preparing and probing it")
 
 
 def _measure(paired_run: PairedRun, sides: Sequence[Side]) -> None:
@@ -155,7 +155,7 @@ def _journal(side: Side, number: int) -> Path:
 
 
 def _pair(sides: Sequence[Side], number: int) -> None:
-    """One process of each side; where one ends early, the other goes on alone."""
+    """Run one process of each side; if one ends early, the other continues alone."""
     gates = sides[0].cell_run.settings.gates
     with ExitStack() as stack:
         given = [stack.enter_context(scratch.given(side.cell_run.folder)) for side in sides]
@@ -168,18 +168,18 @@ def _pair(sides: Sequence[Side], number: int) -> None:
             for _ in ending:
                 pass
     if number > 1 and not all(repetitions.finished(_journal(side, number)) for side in sides):
-        for side in sides:  # what one of them measured alone is no pair
+        for side in sides:  # measurements of one alone are not a pair
             _journal(side, number).unlink(missing_ok=True)
 
 
 def _attempt_process(side: Side, number: int, given: Path, leave_turns: Callable[[], None]) -> None:
-    """One process of one side; `left` tells the turn server that it takes no more turns."""
+    """Run one process of one side; `leave_turns` tells the turn server that it takes no more turns."""
     try:
         _run_process(side, number, given, leave_turns)
     except CellError as error:
         side.failure = SideFailure(error.outcome, str(error), error.cause)
     except unexpected.ANY as error:
-        side.note_unexpected(error, f"process {number} of the benchmarks ran")
+        side.note_unexpected(error, f"running process {number} of the benchmarks")
 
 
 def _run_process(side: Side, number: int, given: Path, leave_turns: Callable[[], None]) -> None:

@@ -1,4 +1,4 @@
-"""Who computes and who waits: the host's ends of two guests' FIFOs (`samcheck.guest.benchmark.turns`)."""
+"""The turn server: lets two guests compute in turns, over FIFOs (`samcheck.guest.benchmark.turns`)."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from samcheck.guest.record import TURN_FIFOS
 
 POLL_SECONDS = 0.2
 GO = b"go\n"
-#: Bytes of what a guest says at once: two numbers.
+#: Maximum bytes of a guest's message: two numbers.
 LONGEST_LINE = 64
 
-#: Where a guest has got to: the number of its check, and of its turn in that.
+#: A guest's progress: the number of its check, and of its turn within that.
 Position = tuple[int, int]
 
 
@@ -27,9 +27,9 @@ class TurnTaker:
     """One guest.
 
     Attributes:
-        given: the folder with what the guest gets; the FIFOs are there.
-        position: where it waits; None while it computes, or has not begun.
-        gone: it has ended.
+        given: the guest's input folder, which contains the FIFOs.
+        position: where it waits; None while it computes or has not started.
+        gone: whether it has ended.
     """
 
     given: Path
@@ -40,38 +40,38 @@ class TurnTaker:
     rest: bytes = field(default=b"", repr=False)
 
     def open(self, stack: ExitStack) -> None:
-        """Make new FIFOs and open both, for reading and writing: no end waits for, or loses, the guest's."""
+        """Create both FIFOs and open them read-write, so that neither end blocks on or loses the guest's."""
         handles = []
-        for name, mode in zip(TURN_FIFOS, (0o222, 0o444), strict=True):  # what it says, and what it hears
+        for name, mode in zip(TURN_FIFOS, (0o222, 0o444), strict=True):  # from the guest, and to it
             path = self.given / name
             path.unlink(missing_ok=True)
             os.mkfifo(path)
             stack.callback(path.unlink, missing_ok=True)
             handles.append(os.open(path, os.O_RDWR | os.O_NONBLOCK))
             stack.callback(os.close, handles[-1])
-            path.chmod(mode)  # the guest may be another user, and gets no more rights than it needs
+            path.chmod(mode)  # the guest may be another user, and gets minimal rights
         self.said, self.heard = handles
 
     def listen(self) -> None:
-        """Take in what the guest has said: the last whole line counts."""
+        """Read the guest's messages: the last complete line counts."""
         *lines, rest = (self.rest + os.read(self.said, 4096)).split(b"\n")
         self.rest = rest[-LONGEST_LINE:]
         for line in lines:
-            with suppress(ValueError):  # whatever a check may have written there
+            with suppress(ValueError):  # a check may have written anything there
                 check, turn = map(int, line.split())
                 self.position = check, turn
 
     def go(self) -> None:
-        """Let it on."""
+        """Let it continue."""
         self.position = None
-        with suppress(BlockingIOError):  # a guest that does not read what it hears has enough to read
+        with suppress(BlockingIOError):  # a guest that does not read has enough queued
             os.write(self.heard, GO)
 
 
 class TurnServer:
-    """Lets one of the guests on at a time: the one that is behind, or by lot where they are level.
+    """Lets one guest run at a time: the one behind, or a random one if they are level.
 
-    Use as a context, before the guests start; `left` says that one has ended.
+    Use as a context manager, before the guests start; call `left` when one has ended.
     """
 
     def __init__(self, given: Sequence[Path], seed: int) -> None:
@@ -95,7 +95,7 @@ class TurnServer:
         self._stack.close()
 
     def left(self, number: int) -> None:
-        """The guest with this number has ended: the other one need not wait for it."""
+        """Note that the guest with this number has ended: the other need not wait for it."""
         self._takers[number].gone = True
 
     def _go_on(self) -> None:
@@ -110,7 +110,7 @@ class TurnServer:
                 chosen.go()
 
     def next(self) -> TurnTaker | None:
-        """Whose turn it is; nobody's while one computes."""
+        """Return whose turn it is; None while one computes."""
         present = [taker for taker in self._takers if not taker.gone]
         waiting = [taker for taker in present if taker.position is not None]
         if not waiting or len(waiting) < len(present):

@@ -1,4 +1,4 @@
-"""What the turns say of each benchmark, as a table (pure)."""
+"""Table of the results of each benchmark measured in turns (pure)."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from samcheck.report.escaping import escape, grid
 
 
 def times(comparison: Comparison) -> list[str]:
-    """A row for each benchmark: new against base, and what that is with certainty between."""
+    """Return a row for each benchmark: new against base, with its confidence interval."""
     body = [row for verdict in comparison.verdicts if (row := _row(verdict))]
-    return grid(["benchmark", "new against base", "certainly between", ""], body)
+    return grid(["benchmark", "new against base", "confidence interval", ""], body)
 
 
 def _row(verdict: Verdict) -> list[str]:
@@ -19,4 +19,4 @@ def _row(verdict: Verdict) -> list[str]:
         return []
     low, high = map(verdict.family.shown, verdict.interval)
     name = escape(short_name(verdict.key.check))
-    return [name, verdict.family.shown(verdict.change), f"{low} and {high}", verdict.verdict]
+    return [name, verdict.family.shown(verdict.change), f"{low} to {high}", verdict.verdict]

@@ -1,4 +1,4 @@
-"""DuckDB over an index: it answers one SELECT, and can open, write, load and change nothing."""
+"""DuckDB over an index: it answers one SELECT, and cannot open, write, load or change anything."""
 
 from __future__ import annotations
 
@@ -18,37 +18,37 @@ from samcheck.storage.index import parquet, tables
 from samcheck.storage.index.index import ResultsIndex
 
 T = TypeVar("T")
-#: Functions that a question may select from; the others of DuckDB read files, or change how it works.
+#: Functions that a query may select from; DuckDB's others read files or change its settings.
 FUNCTIONS = ("unnest", "range", "generate_series")
-#: Columns of other reports that SQL has another use for.
+#: Column names in other reports that are SQL keywords.
 RESERVED = re.compile(r"\b(check|group(?!\s+by))\b", re.IGNORECASE)
-#: Rows that are fetched at once; each may have texts of megabytes.
+#: Number of rows to fetch at once; each may contain megabytes of text.
 FETCHED = 100
 
 
 @dataclass(frozen=True)
 class QueryResult:
-    """Names of columns, and rows one at a time."""
+    """Column names, and an iterator over rows."""
 
     columns: Sequence[str]
     rows: Iterator[Sequence[Any]]
 
 
 class Damaged(Exception):
-    """A file of the index is not what was written there."""
+    """An index file is damaged."""
 
 
 @contextmanager
 def opened(index: ResultsIndex, memory: int) -> Iterator[Any]:
-    """DuckDB with the tables of an index, and with nothing else within its reach.
+    """Open DuckDB with the tables of an index and access to nothing else.
 
     Args:
-        index: what to ask about.
-        memory: bytes that DuckDB may take of what it counts, which is not all (`memory_limit`);
-            nothing goes to the disk instead.
+        index: the index to query.
+        memory: DuckDB's memory limit in bytes, which does not cover everything (`memory_limit`); it does
+            not spill to disk.
 
     Raises:
-        Damaged: the files of the index are not what they should be.
+        Damaged: the index files are damaged.
     """
     duck = parquet.connected(memory_limit=f"{memory}B", temp_directory="")
     with duck:
@@ -65,10 +65,10 @@ def opened(index: ResultsIndex, memory: int) -> Iterator[Any]:
 
 
 def ask(duck: Any, sql: str, memory: str) -> QueryResult:
-    """The answer to one SELECT.
+    """Return the answer to one SELECT.
 
     Raises:
-        BadInput: the text is something else, or DuckDB cannot answer it; where, is said.
+        BadInput: the text is something else, or DuckDB cannot answer it; the message says where.
     """
     try:
         _require_question(duck, sql)
@@ -80,7 +80,7 @@ def ask(duck: Any, sql: str, memory: str) -> QueryResult:
 
 
 def interruptible(duck: Any, step: Callable[[], T]) -> T:
-    """What a step of DuckDB gives; in a thread, since DuckDB may not look for Ctrl-C until it ends."""
+    """Run a DuckDB step in a thread, since DuckDB may not check for Ctrl-C until it ends."""
     with ThreadPoolExecutor(1, "question") as pool:
         future = pool.submit(step)
         try:
@@ -99,28 +99,28 @@ def _fetched(cursor: Any, sql: str, memory: str) -> Iterator[Sequence[Any]]:
 
 
 def _require_question(duck: Any, sql: str) -> None:
-    """Refuse what is not one SELECT over tables, before anything of it is done.
+    """Refuse anything but one SELECT over tables, before executing it.
 
     Raises:
-        BadInput: it is more than that.
+        BadInput: it is anything else.
     """
     statements = duck.extract_statements(sql)
     if [statement.type.name for statement in statements] != ["SELECT"]:
         raise BadInput(
-            f"a question is one SELECT over {', '.join(tables.ABOUT)}, and changes nothing: this is "
-            + (" and ".join(statement.type.name for statement in statements) or "none")
+            f"a query must be one SELECT over {', '.join(tables.ABOUT)}; this is "
+            + (" and ".join(statement.type.name for statement in statements) or "empty")
         )
     (parsed,) = duck.execute("SELECT json_serialize_sql(?)", [sql]).fetchone()
     strange = sorted(set(_functions(json.loads(parsed))) - set(FUNCTIONS))
     if strange:
         raise BadInput(
-            f"{visible(', '.join(strange))}: a question selects from {', '.join(tables.ABOUT)}, "
-            f"and of functions from {', '.join(FUNCTIONS)} only"
+            f"{visible(', '.join(strange))}: a query may only use the tables {', '.join(tables.ABOUT)} "
+            f"and the functions {', '.join(FUNCTIONS)}"
         )
 
 
 def _functions(node: Any) -> Iterator[str]:
-    """The functions that are selected from, anywhere in a parsed statement."""
+    """Yield the functions selected from, anywhere in a parsed statement."""
     if isinstance(node, dict):
         if node.get("type") == "TABLE_FUNCTION":
             yield str(node["function"]["function_name"])
@@ -137,12 +137,12 @@ def _explained(error: Exception, sql: str, memory: str) -> BadInput:
         return memory_limit.exceeded(memory)
     message = visible_lines(str(error))
     if isinstance(error, duckdb.ParserException) and RESERVED.search(sql):
-        message += "\n\n`check` and `group` are words of SQL: the columns are check_id and check_group"
+        message += "\n\n`check` and `group` are SQL keywords: the columns are check_id and check_group"
     return BadInput(message)
 
 
 def duck_error() -> type[Exception]:
-    """What DuckDB raises, where it is installed at all."""
+    """Return DuckDB's base exception; DuckDB must be installed."""
     import duckdb
 
     error: type[Exception] = duckdb.Error

@@ -1,8 +1,8 @@
-"""How much memory a question may take, whoever takes it.
+"""Memory limit for a whole query.
 
-DuckDB's own limit is about the blocks that it keeps. Texts that a function makes of others, and what Python
-makes of an answer, are not among them: `repeat` alone took six gigabytes under a limit of two. So the kernel
-is told as well. DuckDB and Python both say when they get no more, and neither dies of it.
+DuckDB's own limit covers only its blocks, not strings built by functions nor Python's copy of the answer:
+`repeat` alone took six gigabytes under a limit of two. So the kernel enforces the limit as well. DuckDB and
+Python both report failed allocations, and neither crashes.
 """
 
 from __future__ import annotations
@@ -13,26 +13,26 @@ from contextlib import contextmanager
 
 from samcheck.errors import BadInput
 
-#: Bytes beside the answer: stacks of threads, what is imported late, what Python needs to say that it failed.
+#: Bytes besides the answer: thread stacks, late imports, what Python needs to report a failure.
 BESIDE = 128 * 2**20
 _KIB = 2**10
 
 
 def exceeded(memory: str) -> BadInput:
-    """What is said of an answer that takes more than `memory`."""
-    return BadInput(f"the answer takes more than {memory} of memory: ask for less, or give more by --memory")
+    """Return the error for a query that needs more than `memory`."""
+    return BadInput(f"the query needs more than {memory} of memory: narrow it, or raise --memory")
 
 
 @contextmanager
 def limited(most: int, asked: str) -> Iterator[None]:
-    """This process takes at most so many bytes more than it has now, and `BESIDE`.
+    """Limit this process to `most` bytes more than it has now, plus `BESIDE`.
 
     Args:
         most: bytes.
-        asked: how they were asked for, for the message.
+        asked: the limit as the user wrote it, for the message.
 
     Raises:
-        BadInput: it wanted more.
+        BadInput: the limit was exceeded.
     """
     before = soft, hard = resource.getrlimit(resource.RLIMIT_DATA)
     limits = [_taken() + most + BESIDE, *(limit for limit in (soft, hard) if limit != resource.RLIM_INFINITY)]
@@ -42,7 +42,7 @@ def limited(most: int, asked: str) -> Iterator[None]:
     except MemoryError:
         raise exceeded(asked) from None
     except RuntimeError as error:
-        if "start new thread" not in str(error):  # for the stack of one there is no memory
+        if "start new thread" not in str(error):  # i.e. no memory for its stack
             raise
         raise exceeded(asked) from None
     finally:
@@ -50,7 +50,7 @@ def limited(most: int, asked: str) -> Iterator[None]:
 
 
 def _taken() -> int:
-    """Bytes of this process that the kernel counts for this limit."""
+    """Return this process's bytes that count towards the limit."""
     with open("/proc/self/status", encoding="ascii", errors="replace") as stream:
         line = next(line for line in stream if line.startswith("VmData:"))
     return int(line.split()[1]) * _KIB

@@ -1,4 +1,4 @@
-"""An answer, for a terminal and for programs. What stands in it comes from results, and is foreign text."""
+"""A query's answer as a table, JSON or CSV. Its content comes from results and is untrusted text."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ from samcheck.sanitize import visible
 from samcheck.storage.index.check_rows import Value
 from samcheck.units import counted
 
-#: Characters of one value that a terminal shows.
+#: Maximum number of characters of a value to show in a terminal.
 SHOWN = 300
 _NUMBER = (int, float, type(None))
 
 
 def table(answer: QueryResult, most: int) -> Group:
-    """At most so many rows for a terminal, and a line that counts them."""
+    """Return a table of at most `most` rows for a terminal, and a line that counts them."""
     rows: list[list[str]] = []
     numbers = [True] * len(answer.columns)
-    for values in islice(answer.rows, most):  # of which only what is shown is kept
+    for values in islice(answer.rows, most):  # keeps only what is shown
         numbers = [
             so_far and isinstance(value, _NUMBER) for so_far, value in zip(numbers, values, strict=True)
         ]
@@ -45,20 +45,20 @@ def table(answer: QueryResult, most: int) -> Group:
     summary = counted(len(rows), "row")
     if more:
         summary = (
-            f"the first {len(rows)} of {len(rows) + more} rows; --rows shows more, --csv and --json have all"
+            f"the first {len(rows)} of {len(rows) + more} rows; --rows shows more, --csv and --json print all"
         )
     return Group(shown, Text(summary, style="dim"))
 
 
 def write_json(answer: QueryResult, stream: IO[bytes]) -> None:
-    """A list with an object for each row, one on a line, in ASCII.
+    """Write a list with an object for each row, one per line, in ASCII.
 
     Raises:
-        BadInput: two columns have one name.
+        BadInput: two columns have the same name.
     """
     twice = sorted({name for name in answer.columns if list(answer.columns).count(name) > 1})
     if twice:
-        raise BadInput(f"several columns are called {visible(', '.join(twice))}: name them apart by AS")
+        raise BadInput(f"several columns are called {visible(', '.join(twice))}: rename them with AS")
     stream.write(b"[")
     for number, values in enumerate(answer.rows):
         named = dict(zip(answer.columns, _plain(values), strict=True))
@@ -67,7 +67,7 @@ def write_json(answer: QueryResult, stream: IO[bytes]) -> None:
 
 
 def write_csv(answer: QueryResult, stream: IO[bytes]) -> None:
-    """CSV in UTF-8 with a row of names, which no spreadsheet takes for formulas."""
+    """Write CSV in UTF-8 with a header row; no spreadsheet takes a value for a formula."""
     text = io.TextIOWrapper(stream, encoding="utf-8", newline="")
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow([csv_rows.field("", name) for name in answer.columns])
@@ -78,7 +78,7 @@ def write_csv(answer: QueryResult, stream: IO[bytes]) -> None:
 
 
 def _plain(values: Sequence[Any]) -> list[Any]:
-    """Values as JSON has them; no number is NaN there."""
+    """Return values as JSON types, without NaN."""
     plain: list[Any] = to_jsonable_python(values, fallback=str, bytes_mode="base64", inf_nan_mode="null")
     return plain
 
@@ -88,7 +88,7 @@ def _field(value: Any) -> Value:
 
 
 def _text(value: Any) -> str:
-    """One value as a person reads it."""
+    """Return a value as readable text."""
     if value is None or isinstance(value, str):
         return value or ""
     if isinstance(value, float):

@@ -1,4 +1,4 @@
-"""Questions that are ready to be asked by a name: the files beside this one."""
+"""Saved queries, asked by name: the files in `questions`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ FOLDER = Path(__file__).with_name("questions")
 
 @dataclass(frozen=True)
 class SavedQuery:
-    """SQL, and in words what it asks."""
+    """SQL, and what it asks in words."""
 
     title: str
     sql: str
@@ -24,7 +24,7 @@ class SavedQuery:
 
 @cache
 def load() -> Mapping[str, SavedQuery]:
-    """All that are ready, by their names."""
+    """Return all saved queries, by name."""
     queries = {}
     for path in sorted(FOLDER.glob("*.sql")):
         text = path.read_text(encoding="utf-8")
@@ -33,17 +33,15 @@ def load() -> Mapping[str, SavedQuery]:
 
 
 def sql_of(text: str) -> str:
-    """The SQL of a question by its name, or SQL as it stands.
+    """Return the SQL of a saved query, or SQL as is.
 
     Raises:
-        BadInput: it is one word, and not the name of a question.
+        BadInput: it is one word, but not the name of a saved query.
     """
     name = text.strip()
     if name in load():
         return load()[name].sql
     if re.fullmatch(r"[\w-]+", name):
         near = similar(name, load(), most=2) or load()
-        raise BadInput(
-            f"{name!r} is neither a question that is ready ({', '.join(near)}, …) nor SQL: see --list"
-        )
+        raise BadInput(f"{name!r} is neither a saved question ({', '.join(near)}, …) nor SQL: see --list")
     return text

@@ -1,7 +1,7 @@
-"""What another machine's Python lacks for `samcheck here`, in one folder: for machines without a network.
+"""A folder with what another machine's Python lacks to run `samcheck here`, for machines without a network.
 
-Each package is unpacked into a folder of its own, so that `bundle_main` can take exactly those that the other
-Python does not have; what was collected too much is left alone there.
+Each package is unpacked into its own folder, so that `bundle_main` can use exactly those that the other
+Python lacks and ignore the rest.
 """
 
 from __future__ import annotations
@@ -28,24 +28,24 @@ from samcheck.errors import BadInput, BuildFailed
 from samcheck.facts import Facts
 from samcheck.guest.outcomes import FailureCause
 
-#: Of samcheck's own requirements, those that `here` imports; it installs nothing and starts no engine.
+#: samcheck's own requirements that `here` imports; it installs nothing and starts no engine.
 HOST = (
     *("click", "filelock", "jinja2", "msgspec", "nvidia-ml-py", "packaging"),
     *("platformdirs", "psutil", "pydantic", "PyYAML", "rich"),
 )
-#: What is tested, and what it brings: of the other machine, and never from here.
+#: What is tested, and its own dependencies: always the other machine's, never collected.
 TESTED = ("torch", "torchvision", "numpy", "triton")
-#: glibc of 2014, which every wheel of the above is also built for.
+#: glibc of 2014; every wheel above has a build for it.
 PLATFORM = "x86_64-manylinux_2_17"
 
 
 @dataclass(frozen=True)
 class BundleSpec:
-    """What is collected, and for whom.
+    """What to collect, and for which Python.
 
     Attributes:
         python: the other machine's, such as ``3.12``.
-        has: what it has, by ``pip freeze``.
+        has: its packages, from ``pip freeze``.
         host: requirements of samcheck itself.
         guest: requirements of the suite.
     """
@@ -57,7 +57,7 @@ class BundleSpec:
 
 
 def bundle_spec(python: str, has: Sequence[str], facts: Facts) -> BundleSpec:
-    """What `here` takes in a Python of another machine."""
+    """Return what `here` requires in another machine's Python."""
     own = [Requirement(text) for text in metadata.requires("samcheck") or ()]
     names = {bundle_main.key(name) for name in HOST}
     host = tuple(
@@ -70,21 +70,21 @@ def bundle_spec(python: str, has: Sequence[str], facts: Facts) -> BundleSpec:
 
 
 def _frozen(lines: Sequence[str]) -> Iterator[Requirement]:
-    """The packages of a ``pip freeze``; one that is installed from a folder or an address has no version."""
+    """Yield the packages of a ``pip freeze``; those installed from a folder or URL have no version."""
     for line in lines:
         try:
             package = Requirement(line.partition(" @ ")[0])
         except InvalidRequirement:
-            continue  # an option, a comment, a package in development
+            continue  # an option, a comment, an editable package
         yield package
 
 
 def collect(spec: BundleSpec, folder: Path) -> list[str]:
-    """Fill `folder`, which must be in the checkout and new or made by this; the names of what is in it.
+    """Fill `folder`, in the checkout and new or made by an earlier call; return the collected packages.
 
     Raises:
-        BadInput: another folder, or one that holds something else.
-        BuildFailed: a package cannot be had.
+        BadInput: the folder is elsewhere or contains something else.
+        BuildFailed: a package is not available.
     """
     _require(folder)
     owned.make(folder)
@@ -101,12 +101,12 @@ def collect(spec: BundleSpec, folder: Path) -> list[str]:
 
 
 def unpack(spec: BundleSpec, requirements: Sequence[str], folder: Path) -> list[str]:
-    """Put what is missing of `requirements` into `folder`, each in a folder of its own.
+    """Unpack the missing ones of `requirements` into `folder`, each into its own folder.
 
     Returns ``name==version`` of each.
 
     Raises:
-        BuildFailed: a package cannot be had.
+        BuildFailed: a package is not available.
     """
     pins = missing(resolved(spec, requirements), spec.has)
     for pin in pins:
@@ -116,20 +116,22 @@ def unpack(spec: BundleSpec, requirements: Sequence[str], folder: Path) -> list[
 
 
 def _require(folder: Path) -> None:
-    """Make room: what an earlier call has made goes."""
+    """Validate the folder, and remove what an earlier call made there."""
     if not paths.IS_CHECKOUT:
-        raise BadInput("samcheck is installed: call `carry` in a checkout, which is what is copied elsewhere")
+        raise BadInput(
+            "this is an installed samcheck: run `carry` in a checkout, which is then copied elsewhere"
+        )
     if paths.ROOT not in folder.resolve().parents:
         raise BadInput(
-            f"{folder} is not in the checkout {paths.ROOT}: there it is copied together with samcheck"
+            f"{folder} is not in the checkout {paths.ROOT}: name a folder there, to be copied with samcheck"
         )
     there = os.path.lexists(folder) and (not folder.is_dir() or any(folder.iterdir()))
     if there and owned.remove(folder, _collected_before):
-        raise BadInput(f"{folder} holds something else: name a new folder")
+        raise BadInput(f"{folder} contains something else: name a new folder")
 
 
 def _collected_before(folder: Path) -> bool:
-    """Whether a samcheck from before there were marks made this folder: it noted a digest of its code."""
+    """Return whether an old samcheck without marks made this folder: it stored a digest of its code."""
     if not owned.has_file(folder, "version") or not owned.has_file(folder, "__main__.py"):
         return False
     try:
@@ -139,7 +141,7 @@ def _collected_before(folder: Path) -> bool:
 
 
 def resolved(spec: BundleSpec, requirements: Sequence[str]) -> list[str]:
-    """``name==version`` of `requirements` and of what they need, to go with what the other machine has."""
+    """Resolve `requirements` to ``name==version`` pins that match what the other machine has."""
     with tempfile.TemporaryDirectory() as scratch:
         given, bounds = Path(scratch, "wanted.in"), Path(scratch, "has.txt")
         given.write_text("\n".join(requirements), encoding="utf-8")
@@ -153,7 +155,7 @@ def resolved(spec: BundleSpec, requirements: Sequence[str]) -> list[str]:
 
 
 def missing(pins: Sequence[str], has: Sequence[Requirement]) -> list[str]:
-    """Those that the other machine has in no version, without what is tested."""
+    """Return the pins whose package the other machine lacks, without what is tested."""
     left = {bundle_main.key(name) for name in (*TESTED, *(package.name for package in has))}
     return [pin for pin in pins if bundle_main.key(pin.partition("==")[0]) not in left]
 
@@ -163,7 +165,7 @@ def _for(spec: BundleSpec) -> list[str]:
 
 
 def _uv(*arguments: str) -> str:
-    """What uv prints.
+    """Run uv and return what it prints.
 
     Raises:
         BuildFailed: it failed.
@@ -181,7 +183,7 @@ def _uv(*arguments: str) -> str:
 
 
 def answers(python: str, variants: Sequence[str], folder: Path) -> None:
-    """The oracle's answers for `variants` into `folder`, by an interpreter that has PyTorch and SAM.
+    """Store the oracle's answers for `variants` in `folder`, using a Python with PyTorch and SAM.
 
     Raises:
         BuildFailed: it could not compute them.
@@ -197,5 +199,5 @@ def answers(python: str, variants: Sequence[str], folder: Path) -> None:
 
 
 def size_mib(folder: Path) -> float:
-    """Of all files in it."""
+    """Return the size of all files in `folder`."""
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) / 2**20

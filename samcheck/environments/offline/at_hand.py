@@ -1,4 +1,4 @@
-"""Packages that the suite needs and an interpreter lacks, for one run; nothing is installed into it."""
+"""Packages that the suite needs but an interpreter lacks, for one run; nothing is installed into it."""
 
 from __future__ import annotations
 
@@ -15,27 +15,27 @@ from samcheck.environments.offline import bundle_main
 from samcheck.errors import BuildFailed, EnvironmentUnavailable
 from samcheck.guest.record import Fingerprint
 
-#: Of the folder for a run.
+#: Prefix of the folder for a run.
 PREFIX = "samcheck-at-hand-"
 
 
 @contextmanager
 def packages(python: str, seen: Fingerprint) -> Iterator[tuple[str, ...]]:
-    """Folders with the packages of the suite that an interpreter lacks, until the run is over.
+    """Yield folders with the suite's packages that an interpreter lacks, for the duration of a run.
 
     Args:
         python: the interpreter, for messages.
-        seen: what it holds.
+        seen: its fingerprint.
 
     Raises:
         EnvironmentUnavailable: it lacks NumPy or torchvision, which are part of what is tested, or a
-            package cannot be had.
+            package is not available.
     """
     for name in ("torchvision", "numpy"):
         if not getattr(seen, name):
             raise EnvironmentUnavailable(
                 f"{python} has no {name}, which SAM needs",
-                f"install the release that fits its PyTorch: {python} -m pip install {name}",
+                f"install the release that matches its PyTorch: {python} -m pip install {name}",
             )
     release = ".".join(seen.python.split(".")[:2])
     has = [f"{name}=={version}" for name, version in seen.packages.items()]
@@ -52,8 +52,8 @@ def packages(python: str, seen: Fingerprint) -> Iterator[tuple[str, ...]]:
             offline.unpack(spec, wanted, folder)
         except BuildFailed as error:
             raise EnvironmentUnavailable(
-                f"{python} lacks {', '.join(wanted)}, which cannot be had: {error}",
-                f"install that there, or carry it to this machine: samcheck carry --help ({python} stays "
-                "as it is)",
+                f"{python} lacks {', '.join(wanted)}, which samcheck cannot get: {error}",
+                f"install what is missing there, or carry it here: samcheck carry --help ({python} "
+                "is not changed)",
             ) from None
         yield tuple(sorted(str(path) for path in folder.iterdir() if path.is_dir()))

@@ -1,1 +1,1 @@
-"""Facts kept up: what the configured package index has and the facts do not."""
+"""Updates of the facts from the configured package index."""

@@ -1,7 +1,7 @@
-"""What the configured package index has and the facts do not: proposed as a diff, written on request.
+"""Updates from the configured package index that the facts lack: proposed as a diff, written on request.
 
-Only what an index can say is proposed: releases, their Pythons, and the CUDA of the wheel that a plain
-``pip install`` takes. Which GPUs a build has code for is in no metadata and stays empty.
+Only what an index contains is proposed: releases, their Pythons, and the CUDA of the wheel that a plain
+``pip install`` takes. The GPUs that a build has code for are not in the metadata and stay empty.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ FILES = ("torch", "packages", "numpy")
 
 @dataclass(frozen=True)
 class FileChange:
-    """A facts file as it is and as it would be."""
+    """A facts file before and after a change."""
 
     path: Path
     old: str
@@ -40,13 +40,13 @@ class FileChange:
 
 @dataclass(frozen=True)
 class Proposal:
-    """Changes of the facts, and what a person should know or do by hand."""
+    """Proposed changes of the facts, and notes on what to check or do manually."""
 
     changes: tuple[FileChange, ...]
     notes: tuple[str, ...]
 
     def diff(self) -> str:
-        """All changes as one unified diff; empty when there are none."""
+        """Return all changes as one unified diff; empty if there are none."""
         return "".join(
             line
             for change in self.changes
@@ -59,14 +59,14 @@ class Proposal:
         )
 
     def write(self) -> None:
-        """Make the files what the diff says.
+        """Apply the diff to the files.
 
         Raises:
             BadInput: a file changed since it was read, or cannot be written.
         """
         for change in self.changes:
             if files.read_text(change.path) != change.old:
-                raise BadInput(f"{change.path} changed while the index was read: run this again")
+                raise BadInput(f"{change.path} changed while the index was read: run the command again")
         for change in self.changes:
             try:
                 files.write_atomically(change.path, change.new.encode())
@@ -78,7 +78,7 @@ def propose(index: PackageIndex, folder: Path = FOLDER, today: date | None = Non
     """Compare the facts in `folder` with `index`.
 
     Raises:
-        EnvironmentUnavailable: the index cannot be reached, or what it answers makes no sense.
+        EnvironmentUnavailable: the index cannot be reached, or its answer is invalid.
         BadInput: a facts file cannot be read.
     """
     notes: list[str] = []
@@ -89,7 +89,7 @@ def propose(index: PackageIndex, folder: Path = FOLDER, today: date | None = Non
             old = files.read_text(path)
             new = rewrite(index, old, notes)
         except (ValueError, RecursionError, KeyError, TypeError) as error:
-            raise BadInput(f"{path} is no facts file: {error}") from None
+            raise BadInput(f"{path} is not a valid facts file: {error}") from None
         if new != old:
             new = re.sub(r'^as_of = ".*"$', f'as_of = "{today or date.today()}"', new, flags=re.MULTILINE)
             _validate(name, new)
@@ -98,7 +98,7 @@ def propose(index: PackageIndex, folder: Path = FOLDER, today: date | None = Non
 
 
 def _validate(name: str, text: str) -> None:
-    """A last look: what is proposed must load."""
+    """Check that the proposed file can be loaded."""
     content = tomllib.loads(text)
     for file, key, model in TABLES.values():
         for row in content[key] if file == name else ():
@@ -107,7 +107,7 @@ def _validate(name: str, text: str) -> None:
             except ValidationError as error:
                 first = error.errors()[0]
                 raise BadInput(
-                    f"the index led to a row in {name}.toml that is none: {first['loc']}: {first['msg']}"
+                    f"the index led to an invalid row in {name}.toml: {first['loc']}: {first['msg']}"
                 ) from None
 
 
@@ -129,7 +129,7 @@ def _packages(index: PackageIndex, text: str, notes: list[str]) -> str:
 
 
 def _newer(wheels: dict[Version, tuple[Wheel, ...]], pins: dict[str, str]) -> Iterator[tuple[str, str]]:
-    """Python and newest release, for the Pythons whose pin is older than it."""
+    """Yield Python and newest release for each Python whose pin is older."""
     for python, pinned in pins.items():
         for version in sorted(wheels, reverse=True):
             if version <= Version(pinned):

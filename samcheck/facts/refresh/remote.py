@@ -1,4 +1,4 @@
-"""HTTP as package indexes need it: credentials for one host, own certificates, pieces of large files."""
+"""HTTP for package indexes: credentials for one host, custom certificates, range requests."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ SECONDS = 30
 
 
 class NoMetadata(Exception):
-    """The index does not give the metadata of one wheel; others may have theirs."""
+    """The index does not provide the metadata of one wheel; it may for others."""
 
 
 class OwnHost(requests.auth.AuthBase):
-    """Credentials for one host; files may lie on another, which must not see them."""
+    """Credentials for one host; files may be on another, which must not see them."""
 
     def __init__(self, host: str, user: str, password: str) -> None:
         self._host = host
@@ -32,7 +32,7 @@ class OwnHost(requests.auth.AuthBase):
 
 
 class CaBundleSession(requests.Session):
-    """Trusts what samcheck was told to trust, before what requests finds by itself."""
+    """A session that prefers samcheck's CA bundle to what requests finds by itself."""
 
     def merge_environment_settings(self, *arguments: Any, **options: Any) -> Any:
         settings = super().merge_environment_settings(*arguments, **options)
@@ -43,7 +43,7 @@ class CaBundleSession(requests.Session):
 
 
 class RemoteFile(io.RawIOBase):
-    """A file on a web server, read in pieces: of a wheel of 500 MB only the end is needed."""
+    """A file on a web server, read in ranges: only the end of a 500 MB wheel is needed."""
 
     def __init__(self, session: requests.Session, url: str) -> None:
         self._session = session
@@ -61,7 +61,7 @@ class RemoteFile(io.RawIOBase):
         answer.raise_for_status()
         if answer.status_code != 206:
             answer.close()
-            raise NoMetadata("the index has no metadata file, and its server does not give pieces of a wheel")
+            raise NoMetadata("the index has no metadata file, and its server does not support range requests")
         return answer
 
     def seekable(self) -> bool:

@@ -1,6 +1,6 @@
-"""The package index that the user has configured: its wheels and what they require.
+"""The package index that the user configured: its wheels and their requirements.
 
-Credentials of the index go to its own host only, and into no message.
+Credentials of the index are sent to its own host only, and never appear in messages.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ from packaging.version import InvalidVersion, Version
 from samcheck.errors import EnvironmentUnavailable
 from samcheck.facts.refresh.remote import SECONDS, CaBundleSession, NoMetadata, OwnHost, RemoteFile
 
-#: Any Python that a wheel may be for.
+#: All Pythons that a wheel may be for.
 PYTHONS = tuple(f"3.{minor}" for minor in range(7, 31))
-#: More than the metadata of any wheel; what is larger is none.
+#: Maximum size of a wheel's metadata, far more than any has.
 _METADATA_BYTES = 4 * 2**20
 _X86_64 = re.compile(r"(manylinux\w+)_x86_64")
 
@@ -41,7 +41,7 @@ class Wheel:
 
     Attributes:
         platform: ``manylinux_2_28``, ``any``, ...
-        uploaded: None where the index does not say.
+        uploaded: None if the index does not say.
     """
 
     project: str
@@ -53,14 +53,14 @@ class Wheel:
     package: pypi_simple.DistributionPackage
 
     def fits(self, python: str) -> bool:
-        """Whether it installs on a Python (``3.12``) that is not free-threaded."""
+        """Return whether it installs on a Python (``3.12``) that is not free-threaded."""
         if not _admits(self.requires_python, python):
             return False
         return any(_tag_fits(interpreter, abi, python) for interpreter, abi in self.tags)
 
 
 def _admits(specifiers: str, python: str) -> bool:
-    """Whether some patch release of `python` is admitted; the newest one counts."""
+    """Return whether `specifiers` allow `python`, judging by its newest possible patch release."""
     try:
         return SpecifierSet(specifiers).contains(f"{python}.99")
     except InvalidSpecifier:
@@ -80,7 +80,7 @@ class PackageIndex:
     """A package index with the simple API, as JSON or HTML.
 
     Args:
-        url: may hold a user and a password.
+        url: may contain a user and a password.
         session: for tests.
     """
 
@@ -91,7 +91,7 @@ class PackageIndex:
             parts = urlsplit("")
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise EnvironmentUnavailable(
-                "the configured package index has no http or https address",
+                "the configured package index has no http or https URL",
                 "set PIP_INDEX_URL to one that has",
             )
         self.host = parts.hostname
@@ -102,15 +102,15 @@ class PackageIndex:
         self._client = pypi_simple.PyPISimple(bare, session=self._session)
 
     def wheels(self, project: str) -> tuple[Wheel, ...]:
-        """All wheels of a project that fit Linux x86_64.
+        """Return all wheels of a project for Linux x86_64.
 
         Raises:
-            EnvironmentUnavailable: the index cannot be reached, or what it answers is no list of wheels.
+            EnvironmentUnavailable: the index cannot be reached, or its answer is not a list of wheels.
         """
         try:
             page = self._client.get_project_page(project, timeout=SECONDS)
         except pypi_simple.NoSuchProjectError:
-            raise self._trouble(f"it has no project {project}", "name an index that has") from None
+            raise self._trouble(f"it has no project {project}", "use an index that has it") from None
         except requests.JSONDecodeError as error:  # also a RequestException
             raise self._nonsense(project, type(error).__name__) from None
         except (requests.RequestException, OSError) as error:
@@ -123,10 +123,10 @@ class PackageIndex:
         return wheels
 
     def releases(self, project: str) -> dict[Version, tuple[Wheel, ...]]:
-        """The same, by version.
+        """Return the same wheels by version.
 
         Raises:
-            EnvironmentUnavailable: as `wheels` does.
+            EnvironmentUnavailable: as in `wheels`.
         """
         releases: dict[Version, list[Wheel]] = {}
         for wheel in self.wheels(project):
@@ -134,10 +134,10 @@ class PackageIndex:
         return {version: tuple(wheels) for version, wheels in releases.items()}
 
     def requirements(self, wheel: Wheel) -> list[Requirement]:
-        """What a wheel requires: from its metadata file, or from the end of the wheel itself.
+        """Return a wheel's requirements, from its metadata file or from the end of the wheel itself.
 
         Raises:
-            NoMetadata: neither can be had.
+            NoMetadata: neither is available.
             EnvironmentUnavailable: the index cannot be reached.
         """
         try:
@@ -151,7 +151,7 @@ class PackageIndex:
             raise NoMetadata(f"it cannot be read ({type(error).__name__})") from None
 
     def _metadata(self, package: pypi_simple.DistributionPackage) -> bytes:
-        if package.has_metadata is not False:  # None: the index says nothing of it, and may have it
+        if package.has_metadata is not False:  # None: the index does not say, but may have it
             try:
                 return self._client.get_package_metadata_bytes(
                     package, verify=bool(package.metadata_digests), timeout=SECONDS
@@ -163,7 +163,7 @@ class PackageIndex:
                 (name for name in archive.namelist() if re.fullmatch(r"[^/]+\.dist-info/METADATA", name)), ""
             )
             if not name or archive.getinfo(name).file_size > _METADATA_BYTES:
-                raise NoMetadata("the wheel holds none")
+                raise NoMetadata("the wheel has none")
             return archive.read(name)
 
     def _trouble(self, what: str, remedy: str) -> EnvironmentUnavailable:
@@ -173,11 +173,13 @@ class PackageIndex:
         response = getattr(error, "response", None)
         if response is not None:
             return self._trouble(
-                f"asked for {project}, it answered {response.status_code}",
+                f"it answered {response.status_code} for {project}",
                 "check its address and credentials",
             )
         if isinstance(error, requests.exceptions.SSLError):
-            return self._trouble("its certificate is not trusted here", "name a bundle in SAMCHECK_CA_BUNDLE")
+            return self._trouble(
+                "its certificate is not trusted here", "give a CA bundle in SAMCHECK_CA_BUNDLE"
+            )
         return self._trouble(
             f"it could not be reached for {project} ({type(error).__name__})",
             "check the network or the proxy",
@@ -185,8 +187,8 @@ class PackageIndex:
 
     def _nonsense(self, project: str, why: str) -> EnvironmentUnavailable:
         return self._trouble(
-            f"asked for {project}, it answered with no list of wheels ({why})",
-            "check that PIP_INDEX_URL ends like its simple API, often /simple",
+            f"its answer for {project} is not a list of wheels ({why})",
+            "check that PIP_INDEX_URL points to its simple API, which often ends in /simple",
         )
 
 
@@ -217,7 +219,7 @@ def _wheels(project: str, packages: list[pypi_simple.DistributionPackage]) -> It
 
 
 def configured() -> str:
-    """The index that uv or pip would use here; may hold credentials, so it is for `PackageIndex` only."""
+    """Return the index that uv or pip would use; may contain credentials, so only for `PackageIndex`."""
     for name in ("UV_DEFAULT_INDEX", "UV_INDEX_URL", "PIP_INDEX_URL"):
         if os.environ.get(name):
             # uv's indexes may have a name in front: name=https://...
@@ -226,7 +228,7 @@ def configured() -> str:
 
 
 def _pip_config() -> str:
-    for pip in ([sys.executable, "-m", "pip"], ["pip"]):  # uv's environments have no pip of their own
+    for pip in ([sys.executable, "-m", "pip"], ["pip"]):  # uv's environments have no pip
         try:
             done = subprocess.run(
                 [*pip, "config", "list"], capture_output=True, text=True, timeout=SECONDS, check=False
@@ -239,7 +241,7 @@ def _pip_config() -> str:
 
 
 def from_pip_config(listed: str) -> str:
-    """The index URL in the output of ``pip config list``; empty when it names none."""
+    """Return the index URL in the output of ``pip config list``; empty if there is none."""
     rows = re.findall(r"^(\S+)\.index-url='([^']*)'", listed, re.MULTILINE)
     urls = dict(rows)
     return urls.get(":env:") or urls.get("install") or urls.get("global") or ""

@@ -1,4 +1,4 @@
-"""PyTorch releases on an index that the facts do not have yet, as rows for torch.toml."""
+"""PyTorch releases on an index that the facts lack, as rows for torch.toml."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from samcheck.facts.refresh.simple_index import PYTHONS, PackageIndex, Wheel
 
 _CUDA = re.compile(r"nvidia-cuda-runtime(-cu\d+)?|cuda-toolkit")
 _CUDNN = re.compile(r"nvidia-cudnn(-cu\d+)?")
-#: PyTorch before it was compiled against NumPy 1 (rule numpy2-old-torch).
+#: First PyTorch that was not compiled against NumPy 1 (rule numpy2-old-torch).
 _NUMPY_2 = Version("2.3")
-_BY_HAND = "and their builds on PyTorch's own index, are in no metadata: add them by hand with a source"
+_BY_HAND = "and their builds on PyTorch's own index, are in no metadata: add them manually with a source"
 
 
 def add(index: PackageIndex, text: str, notes: list[str]) -> str:
-    """The text of torch.toml with the releases of `index` that it lacks; `notes` gets what to know of them.
+    """Return torch.toml with the releases of `index` that it lacks; append remarks to `notes`.
 
-    Releases older than the oldest one in the file stay out.
+    Releases older than the oldest one in the file are ignored.
     """
     rows = tomllib.loads(text)["release"]
     known = {Version(row["version"]) for row in rows}
@@ -35,7 +35,7 @@ def add(index: PackageIndex, text: str, notes: list[str]) -> str:
         try:
             block = _release(index, wheels[version], partners, notes)
         except NoMetadata as why:
-            notes.append(f"torch {version} is left out, the index does not give its metadata: {why}")
+            notes.append(f"torch {version} is left out, the index does not provide its metadata: {why}")
             continue
         if block:
             text = _insert(text, version, block)
@@ -47,14 +47,14 @@ def add(index: PackageIndex, text: str, notes: list[str]) -> str:
 
 @dataclass(frozen=True)
 class _Partner:
-    """A torchvision release, and the requirement on torch in its metadata."""
+    """A torchvision release, with its requirement on torch."""
 
     wheels: tuple[Wheel, ...]
     torch: Requirement
 
 
 def _partners(index: PackageIndex, known: set[Version], notes: list[str]) -> list[_Partner]:
-    """The torchvision releases that a new torch may belong to: those without one yet, and the newest."""
+    """Return the torchvision releases that may match a new torch: those not in the facts, and the newest."""
     partners = []
     for version, wheels in sorted(index.releases("torchvision").items()):
         if version < min(known) or (version in known and version < max(known)):
@@ -64,7 +64,7 @@ def _partners(index: PackageIndex, known: set[Version], notes: list[str]) -> lis
                 requirement for requirement in index.requirements(wheels[0]) if requirement.name == "torch"
             ]
         except NoMetadata as why:
-            notes.append(f"torchvision {version} is left out, the index does not give its metadata: {why}")
+            notes.append(f"torchvision {version} is left out, the index does not provide its metadata: {why}")
             continue
         partners += [_Partner(wheels, requirement) for requirement in required]
     return partners
@@ -73,7 +73,7 @@ def _partners(index: PackageIndex, known: set[Version], notes: list[str]) -> lis
 def _release(
     index: PackageIndex, wheels: tuple[Wheel, ...], partners: list[_Partner], notes: list[str]
 ) -> str:
-    """The block of a torch release; empty, with a note, where it cannot be completed."""
+    """Return the block of a torch release; empty, with a note, if it cannot be completed."""
     version = wheels[0].version
     required = index.requirements(wheels[0])
     partner = _partner(wheels[0], partners, notes)
@@ -88,7 +88,7 @@ def _release(
 
 
 def _partner(torch: Wheel, partners: list[_Partner], notes: list[str]) -> tuple[Wheel, ...] | None:
-    """The torchvision of a torch: the one that pins it, else the one that came out nearest to it."""
+    """Return the torchvision for a torch: the one that pins it, else the one uploaded closest to it."""
     fitting = [partner for partner in partners if torch.version in partner.torch.specifier]
     pinning = [partner for partner in fitting if str(partner.torch.specifier) == f"=={torch.version}"]
     if pinning:
@@ -102,13 +102,13 @@ def _partner(torch: Wheel, partners: list[_Partner], notes: list[str]) -> tuple[
         notes.append(f"torch {torch.version} is left out: {why}")
         return None
     chosen = min(fitting, key=lambda partner: _apart(torch, partner.wheels[0])).wheels
-    near = f"{chosen[0].version} was uploaded nearest to it"
-    notes.append(f"torch {torch.version}: no torchvision pins it, {names} would do; {near}")
+    near = f"{chosen[0].version} was uploaded closest to it"
+    notes.append(f"torch {torch.version}: no torchvision pins it, {names} accept it; {near}")
     return chosen
 
 
 def _apart(one: Wheel, other: Wheel) -> float:
-    """Seconds between two uploads."""
+    """Return the seconds between two uploads."""
     if one.uploaded is None or other.uploaded is None:
         return 0.0
     return abs((one.uploaded - other.uploaded).total_seconds())
@@ -144,7 +144,7 @@ def _block(wheels: tuple[Wheel, ...], partner: tuple[Wheel, ...], cuda: str, cud
 
 
 def _insert(text: str, version: Version, block: str) -> str:
-    """`text` with a release in its place by version."""
+    """Insert a release into `text`, ordered by version."""
     for start in re.finditer(r'^\[\[release\]\]\nversion = "(.*)"$', text, re.MULTILINE):
         if Version(start[1]) > version:
             return f"{text[: start.start()]}{block}\n{text[start.start() :]}"

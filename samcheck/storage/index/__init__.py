@@ -1,1 +1,1 @@
-"""All results as tables on disk, so that questions need not read every file."""
+"""All results as tables on disk, so that queries need not read every file."""

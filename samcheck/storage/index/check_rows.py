@@ -1,4 +1,4 @@
-"""Results → flat rows, one for each check; a cell without any has one row all the same."""
+"""Results → flat rows, one for each check; a cell without checks still has one row."""
 
 from __future__ import annotations
 
@@ -6,25 +6,25 @@ from collections.abc import Iterator
 
 from samcheck.storage.results import Stored, numpy_of
 
-#: Columns that are fields of a check: `metrics` and `settings` are dicts, `seconds` is a number, the rest is
+#: Columns that are fields of a check: `metrics` and `settings` are dicts, `seconds` is a number, the rest are
 #: text or None.
 OF_CHECK = (
     *("check", "group", "variant", "precision", "backend", "outcome", "defect", "reason", "evidence"),
     *("seconds", "metrics", "settings", "details"),
 )
-#: Columns that all checks of a result share, which are text.
+#: Text columns that all checks of a result share.
 SHARED = (
     *("device", "driver", "cell", "torch", "cuda", "python", "numpy", "sam", "variants", "groups"),
     *("environment", "tier", "samcheck", "started", "finished", "cell_outcome", "cell_reason"),
 )
-#: In the order of the columns.
+#: All columns, in order.
 COLUMNS = (*SHARED, *OF_CHECK)
 
 Value = str | float | dict[str, float] | dict[str, str] | None
 
 
 def rows(stored: Stored) -> Iterator[dict[str, Value]]:
-    """The rows of one result."""
+    """Yield the rows of one result."""
     shared = head(stored)
     for check in stored.result.checks:
         yield {**shared, **{name: getattr(check, name) for name in OF_CHECK}}
@@ -33,7 +33,7 @@ def rows(stored: Stored) -> Iterator[dict[str, Value]]:
 
 
 def head(stored: Stored) -> dict[str, str]:
-    """What the rows of all checks share, in the order of the columns."""
+    """Return the columns that the rows of all checks share, in order."""
     result = stored.result
     return {
         "device": stored.device,

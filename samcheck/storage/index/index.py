@@ -1,8 +1,8 @@
 """The index of a results folder: Parquet parts in the cache folder, kept up to date.
 
-A part is never changed: a new one takes its place, and then a new list of parts that of the old one. So a
-kill at any moment leaves an index that is right as far as it goes. Whoever brings one up to date is alone in
-it; whoever asks keeps parts that are no longer listed from being removed meanwhile.
+Parts are immutable: a new part replaces an old one, then a new list of parts replaces the old list. So a kill
+at any moment leaves a valid, if incomplete, index. Updates hold an exclusive lock; queries hold a shared one
+that keeps unlisted parts from being removed.
 """
 
 from __future__ import annotations
@@ -28,18 +28,18 @@ from samcheck.storage.index import check_rows, parquet, parts, tables
 from samcheck.storage.index.parts import Parts, Stamp
 
 LIST, READERS, COMPLETE = "index.json", "readers", ".parquet"
-#: How the names of all that is made in the folder of an index end, but for these two and the mark.
+#: Suffixes of all files in an index folder, except the list, the lock and the mark.
 MADE = (COMPLETE, ".ndjson", files.DRAFT)
-#: Of what an index is made: where one of these changes, it is made anew.
+#: Modules that determine an index: if one changes, the index is rebuilt.
 MAKERS = (tables, parquet, check_rows, results, codec, record)
-#: A file may change again without a sign of it for so long: the clock of file systems ticks.
+#: Time in which a file may change without a new timestamp: file system clocks are coarse.
 TICK_SECONDS = 0.1
 #: A stamp that no file has.
 UNREADABLE = Stamp(-1, 0, 0)
-#: Bytes of the list, which names every file.
+#: Maximum bytes of the list, which names every file.
 LARGEST = 256 * 2**20
-IN_USE = "a question is being asked of it"
-#: How to lock what nobody else may have locked.
+IN_USE = "a query is using it"
+#: Lock mode that fails if anybody else holds the lock.
 NOBODY = fcntl.LOCK_EX | fcntl.LOCK_NB
 
 Say = Callable[[str], None]
@@ -47,12 +47,12 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True)
 class ResultsIndex:
-    """An index that is up to date.
+    """An up-to-date index.
 
     Attributes:
         cells, checks: its files, with `samcheck.storage.index.tables.CELLS` and `CHECKS`.
-        problems: a sentence for each file that is no result.
-        results: how many are in it.
+        problems: a sentence for each file that is not a result.
+        results: number of results in it.
     """
 
     cells: Sequence[Path]
@@ -62,12 +62,12 @@ class ResultsIndex:
 
 
 def home() -> Path:
-    """Where the indexes are."""
+    """Return the folder of the indexes."""
     return paths.home() / "index"
 
 
 def folder_of(root: Path) -> Path:
-    """Where the index of one results folder is."""
+    """Return the index folder of one results folder."""
     whole = root.resolve()
     name = hashlib.sha256(os.fsencode(whole)).hexdigest()[:12]
     return home() / f"{results.slug(whole.name)[:40]}-{name}"
@@ -75,7 +75,7 @@ def folder_of(root: Path) -> Path:
 
 @contextmanager
 def current(root: Path, say: Say) -> Iterator[ResultsIndex]:
-    """The index of `root`, brought up to date first; its files stay as long as this is open.
+    """Update the index of `root` and yield it; its files stay as long as this is open.
 
     Raises:
         BadInput: there is no such folder, or DuckDB is not installed.
@@ -93,33 +93,33 @@ def current(root: Path, say: Say) -> Iterator[ResultsIndex]:
 
 
 def forget(root: Path) -> None:
-    """Have the index of `root` made anew, because it was found damaged."""
+    """Force a rebuild of the index of `root`, because it is damaged."""
     with _alone(folder_of(root)) as folder:
         (folder / LIST).unlink(missing_ok=True)
 
 
 def remove(folder: Path) -> str:
-    """Remove an index; why not, when somebody uses it."""
+    """Remove an index; return why it failed if it is in use, else nothing."""
     try:
         with files.locked(folder, wait=False), _reading(folder, NOBODY):
             return owned.remove(folder, listed_before)
     except (InUse, BlockingIOError):
         return IN_USE
-    except FileNotFoundError:  # somebody else was faster
+    except FileNotFoundError:  # already removed by somebody else
         return ""
 
 
 def listed_before(folder: Path) -> bool:
-    """Whether a samcheck from before there were marks made an index: it noted of which results it is.
+    """Return whether an old samcheck without marks made an index: it stored its results folder.
 
-    And called it after them, or any folder with such a list would be taken for one.
+    The index must also be named after that folder, or any folder with such a list would match.
     """
     root = root_of(folder) if owned.has_file(folder, LIST) else ""
     return os.path.isabs(root) and folder_of(Path(root)).name == folder.name
 
 
 def in_use(folder: Path) -> bool:
-    """Whether somebody brings an index up to date, or asks it."""
+    """Return whether an index is being updated or queried."""
     try:
         with files.locked(folder, wait=False), _reading(folder, NOBODY):
             return False
@@ -128,7 +128,7 @@ def in_use(folder: Path) -> bool:
 
 
 def root_of(folder: Path) -> str:
-    """Of which results folder an index is; empty where it does not say."""
+    """Return the results folder of an index; empty if it is not recorded."""
     try:
         return str(files.parsed_json(files.read(folder / LIST, LARGEST))["root"])
     except (BadInput, ValueError, KeyError, TypeError):
@@ -137,9 +137,9 @@ def root_of(folder: Path) -> str:
 
 @contextmanager
 def _alone(folder: Path, wait: bool = True) -> Iterator[Path]:
-    """Alone in an index's folder, which is there."""
+    """Lock an index's folder exclusively, creating it if needed."""
     while True:
-        with ExitStack() as lock, suppress(FileNotFoundError):  # removed while we waited: again
+        with ExitStack() as lock, suppress(FileNotFoundError):  # removed while we waited: try again
             owned.make(folder, listed_before)
             before = folder.stat().st_ino
             lock.enter_context(files.locked(folder, wait))
@@ -152,7 +152,7 @@ def _alone(folder: Path, wait: bool = True) -> Iterator[Path]:
 
 @contextmanager
 def _reading(folder: Path, how: int = fcntl.LOCK_SH) -> Iterator[None]:
-    """Keep parts from being removed; with another `how`, see to it that nobody does."""
+    """Keep parts from being removed; with `how` set to `NOBODY`, require that nobody does so."""
     handle = os.open(folder / READERS, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     with open(handle, "rb", buffering=0) as stream:
         fcntl.flock(stream, how)
@@ -160,7 +160,7 @@ def _reading(folder: Path, how: int = fcntl.LOCK_SH) -> Iterator[None]:
 
 
 def _updated(folder: Path, root: Path, say: Say) -> tuple[Parts, list[str]]:
-    """Bring the index up to date; its parts, and a sentence for each file that is no result."""
+    """Update the index; return its parts, and a sentence for each file that is not a result."""
     held, there = _listed(folder), _there(root)
     stay, packs = parts.settled(held, there)
     todo = parts.unread(held, there)
@@ -169,7 +169,7 @@ def _updated(folder: Path, root: Path, say: Say) -> tuple[Parts, list[str]]:
             kept = {name: held[name] for name in stay}
             try:
                 kept |= {_joined(folder, duck, pack): pack.files for pack in packs}
-            except OSError:  # a part is damaged: all are made anew
+            except OSError:  # a part is damaged: rebuild all
                 kept, todo = {}, sorted(there)
             _list(folder, root, kept)
             return _read_all(folder, root, todo, there, kept, duck, say)
@@ -179,7 +179,7 @@ def _updated(folder: Path, root: Path, say: Say) -> tuple[Parts, list[str]]:
 def _read_all(
     folder: Path, root: Path, todo: Sequence[str], there: parts.Files, held: Parts, duck: Any, say: Say
 ) -> tuple[Parts, list[str]]:
-    """Read files into new parts, each of which is noted before the next is begun."""
+    """Read files into new parts, each of which is listed before the next is started."""
     problems: list[str] = []
     if len(todo) > parts.PART:
         say(f"reading {len(todo)} new or changed results of {root} into an index ({folder})")
@@ -194,13 +194,13 @@ def _read_all(
 
 
 def _noted(stamp: Stamp) -> Stamp:
-    """A stamp to know a file by, which it does not have where it may still change within the same tick."""
+    """Return the stamp to record for a file; one that never matches if it may change within the same tick."""
     settled = time.time() - stamp.changed_ns / 1e9 > TICK_SECONDS
     return stamp if settled else Stamp(-1, stamp.modified_ns, stamp.changed_ns)
 
 
 def _part(folder: Path, root: Path, batch: Sequence[str], duck: Any) -> tuple[str, list[str], list[str]]:
-    """Make a part of some files: its name, those that are results, a sentence for each of the others."""
+    """Build a part from files; return its name, the files that are results, a sentence for each other."""
     name, cells, good, bad = uuid.uuid4().hex, [], [], []
 
     def checks() -> Iterator[dict[str, Any]]:
@@ -221,7 +221,7 @@ def _part(folder: Path, root: Path, batch: Sequence[str], duck: Any) -> tuple[st
 
 
 def _joined(folder: Path, duck: Any, pack: parts.Pack) -> str:
-    """Make one part of several; its name."""
+    """Join several parts into one; return its name."""
     name = uuid.uuid4().hex
     files = ", ".join(parquet.literal(tables.name_of(Path(file))) for file in pack.files)
     for table in ("checks", "cells"):
@@ -235,7 +235,7 @@ def _file(folder: Path, name: str, table: str) -> Path:
 
 
 def _there(root: Path) -> dict[str, Stamp]:
-    """What may be results: the same files that the table is made from."""
+    """Return the files that may be results: the same that the table is built from."""
     stamps = {}
     for path in results.result_files(root):
         try:
@@ -244,13 +244,13 @@ def _there(root: Path) -> dict[str, Stamp]:
         except OSError:
             if not path.is_symlink():  # gone meanwhile
                 continue
-            stamp = UNREADABLE  # it leads nowhere, or in a circle: reading it says so
+            stamp = UNREADABLE  # a dangling or circular link: reading it reports that
         stamps[str(path.relative_to(root))] = stamp
     return stamps
 
 
 def _maker() -> str:
-    """Tells apart the code that makes rows of results."""
+    """Return a digest of the code that turns results into rows."""
     code = hashlib.sha256()
     for module in MAKERS:
         code.update(Path(str(module.__file__)).read_bytes())
@@ -264,16 +264,16 @@ def _list(folder: Path, root: Path, held: Parts) -> None:
 
 
 def _listed(folder: Path) -> Parts:
-    """The parts as they were noted; none where that was by other code, or cannot be read."""
+    """Return the listed parts; none if other code wrote the list, or it cannot be read."""
     try:
         content = files.parsed_json(files.read(folder / LIST, LARGEST))
         if content["maker"] != _maker():
             return {}
-        os.utime(folder / LIST)  # at each use: `samcheck clean` goes by its time
+        os.utime(folder / LIST)  # at each use: `samcheck clean` uses its time
         return {
             name: {file: Stamp(*stamp) for file, stamp in listed.items()}
             for name, listed in content["parts"].items()
-            # DuckDB would wait for what a FIFO says.
+            # DuckDB would block on a FIFO.
             if all(owned.has_file(folder, _file(folder, name, table).name) for table in ("cells", "checks"))
         }
     except (BadInput, OSError, ValueError, KeyError, TypeError, AttributeError):
@@ -281,7 +281,7 @@ def _listed(folder: Path) -> Parts:
 
 
 def _sweep(folder: Path, held: Parts) -> None:
-    """Remove what is not listed: parts that others took the place of, and what was killed half way."""
+    """Remove what is not listed: parts that were replaced, and what a killed process left."""
     listed = {_file(folder, name, table) for name in held for table in ("cells", "checks")}
     stale = [path for path in folder.iterdir() if path not in listed and path.name.endswith(MADE)]
     with suppress(BlockingIOError), _reading(folder, NOBODY):

@@ -1,7 +1,7 @@
-"""Results as Parquet, one row for each check, with types.
+"""Results as typed Parquet, one row for each check.
 
-By DuckDB, which `samcheck query` needs too. Rows go to it as lines of JSON, with their types said. Rows with
-maps it would else take by way of pyarrow only, which is more than twice as large as DuckDB is.
+Written by DuckDB, which `samcheck query` needs too. Rows are passed to it as lines of JSON with explicit
+types: otherwise it accepts rows with maps only through pyarrow, which is more than twice as large as DuckDB.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ from samcheck.errors import BadInput
 from samcheck.storage.index.check_rows import COLUMNS, Value, rows
 from samcheck.storage.results import Stored, UnreadableFile
 
-#: Rows that are written at once.
+#: Number of rows to write at once.
 BATCH = 20_000
 TEXT, NUMBER = "VARCHAR", "DOUBLE"
 TEXTS, NUMBERS = f"MAP({TEXT}, {TEXT})", f"MAP({TEXT}, {NUMBER})"
 KINDS = dict.fromkeys(COLUMNS, TEXT) | {"seconds": NUMBER, "metrics": NUMBERS, "settings": TEXTS}
-#: Folders that a killed export leaves.
+#: Prefix of the folders that a killed export leaves.
 TEMPORARY = "samcheck-export-"
-#: DuckDB's own limit for one row in JSON; more is asked for where a row is longer.
+#: DuckDB's default limit for one JSON row; it is raised for longer rows.
 LONGEST = 16 * 2**20
-#: Nothing of the user's, nothing from the network, no variable of this program taken for a table.
+#: No user settings, no network access, no Python variables as tables.
 ALONE = {
     "autoinstall_known_extensions": "false",
     "autoload_known_extensions": "false",
@@ -42,7 +42,7 @@ ALONE = {
 
 
 def write(stored: Iterable[Stored], unreadable: Sequence[UnreadableFile], stream: IO[bytes]) -> None:
-    """Parquet; `metrics` and `settings` are maps.
+    """Write Parquet; `metrics` and `settings` are maps.
 
     Raises:
         BadInput: DuckDB is not installed.
@@ -68,7 +68,7 @@ def _batches(rows: Iterator[dict[str, Value]]) -> Iterator[list[dict[str, Value]
 
 
 def connected(**settings: str) -> Any:
-    """A DuckDB in memory, by itself but for `settings`.
+    """Open an isolated in-memory DuckDB with extra `settings`.
 
     Raises:
         BadInput: DuckDB is not installed.
@@ -83,7 +83,7 @@ def connected(**settings: str) -> Any:
 
 
 def write_rows(duck: Any, rows: Iterable[Mapping[str, Any]], kinds: Mapping[str, str], path: Path) -> None:
-    """Make a Parquet file of rows, whose columns are `kinds`; it is on the disk when this returns."""
+    """Write rows with the columns `kinds` to a Parquet file; it is on the disk when this returns."""
     with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".ndjson") as lines:
         longest = 0
         for row in rows:
@@ -97,7 +97,7 @@ def write_rows(duck: Any, rows: Iterable[Mapping[str, Any]], kinds: Mapping[str,
 
 
 def copy(duck: Any, query: str, path: Path) -> None:
-    """Make a Parquet file of what a query gives; it is on the disk when this returns.
+    """Write a query's result to a Parquet file; it is on the disk when this returns.
 
     Raises:
         OSError: with `path`: it cannot be written, or what the query reads is damaged.
@@ -113,10 +113,10 @@ def copy(duck: Any, query: str, path: Path) -> None:
 
 
 def scan(paths: Sequence[Path]) -> str:
-    """All of the files, as a table in a query."""
+    """Return SQL that reads all of the files as one table."""
     return f"read_parquet([{', '.join(map(literal, paths))}])"
 
 
 def literal(text: str | Path) -> str:
-    """A text as it stands in SQL."""
+    """Return a text as an SQL literal."""
     return "'" + str(text).replace("'", "''") + "'"

@@ -1,19 +1,19 @@
-"""Which results lie in which part of an index, what of that is out of date, what goes together (pure)."""
+"""The parts of an index: which results each contains, what is out of date, what to join (pure)."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-#: Results in one part at most: as many as are read in some seconds, so that a killed reading loses no more.
+#: Maximum number of results in a part: what is read in a few seconds, so that a kill loses no more.
 PART = 500
-#: Parts that are small before they are joined.
+#: Number of small parts to allow before they are joined.
 FEW = 8
 
 
 @dataclass(frozen=True)
 class Stamp:
-    """What tells a file from a later one at its path: anything that writes to it changes one of these."""
+    """Identifies a version of a file: any write to it changes one of these."""
 
     size: int
     modified_ns: int
@@ -21,17 +21,17 @@ class Stamp:
 
 
 Files = Mapping[str, Stamp]
-#: Names of parts → what lies in each.
+#: Names of parts → the files in each.
 Parts = Mapping[str, Files]
 
 
 @dataclass(frozen=True)
 class Pack:
-    """Several parts to be made one.
+    """Several parts to join into one.
 
     Attributes:
-        parts: whose rows go into the new one.
-        files: of which results; rows of others are left behind.
+        parts: the parts whose rows go into the new one.
+        files: the results to take; rows of others are dropped.
     """
 
     parts: tuple[str, ...]
@@ -39,16 +39,16 @@ class Pack:
 
 
 def unread(parts: Parts, there: Files) -> list[str]:
-    """The files that no part holds as they are now."""
+    """Return the files whose current version is in no part."""
     held = {file: stamp for files in parts.values() for file, stamp in files.items()}
     return sorted(file for file, stamp in there.items() if held.get(file) != stamp)
 
 
 def settled(parts: Parts, there: Files) -> tuple[list[str], list[Pack]]:
-    """The parts that stay as they are, and what the others become.
+    """Return the parts that stay as they are, and what the others become.
 
-    A part with a result that is gone or was changed is made anew without it, and small ones are joined on
-    the way; many small ones are also joined without such an occasion.
+    A part with a result that is gone or changed is rebuilt without it, and small parts are joined in the same
+    step; too many small ones are joined even without that.
     """
     current = {name: _current(files, there) for name, files in parts.items()}
     torn = [name for name in parts if len(current[name]) < len(parts[name])]

@@ -1,4 +1,4 @@
-"""What can be asked about: the tables, their columns, and how a result becomes rows of them."""
+"""The tables for queries: their columns, and how a result becomes rows."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from samcheck.storage.index.check_rows import OF_CHECK, SHARED, head
 from samcheck.storage.index.parquet import KINDS, NUMBER, NUMBERS, TEXT, TEXTS
 from samcheck.storage.results import Stored
 
-#: In SQL, `check` and `group` are words of its own, and must be quoted.
+#: `check` and `group` are SQL keywords, which would have to be quoted.
 NAMES = {"check": "check_id", "group": "check_group"}
-#: The outcome of a cell is simply that where a row is a cell.
+#: Shorter names in tables where a row is a cell.
 PLAIN = {"cell_outcome": "outcome", "cell_reason": "reason"}
-#: What was found in the environment, beside what was declared.
+#: What was found in the environment, besides what was declared.
 OBSERVED = (
     *("platform", "cpu", "gpu", "gpu_capability", "driver_cuda", "cuda_unavailable", "torch_cuda", "cudnn"),
     *("torchvision", "segment_anything"),
 )
 OBSERVED_NUMBERS = ("cpu_count", "memory_mib", "gpu_memory_mib")
 
-#: The stored tables, `file` being what joins them.
+#: The stored tables, joined by `file`.
 CELLS: Mapping[str, str] = {
     "file": TEXT,
     **{PLAIN.get(name, name): TEXT for name in SHARED},
@@ -39,9 +39,9 @@ CHECKS: Mapping[str, str] = {
     **{NAMES.get(name, name): KINDS[name] for name in OF_CHECK},
 }
 
-#: What each table that can be asked about has a row for.
+#: Descriptions of the tables for queries.
 ABOUT = {
-    "cells": "a row for each result: what was declared, how it ended, what was found there",
+    "cells": "a row for each result: what was declared, its outcome, what was found there",
     "checks": "a row for each check of each result, with the result's own columns",
     "metrics": "a row for each number that a check measured",
 }
@@ -51,7 +51,7 @@ NOT_OF_NUMBERS = ("cell_outcome", "cell_reason", "metrics", "settings", "details
 
 
 def cell(file: PurePath, stored: Stored) -> dict[str, Any]:
-    """The row of a result in `CELLS`."""
+    """Return the row of a result in `CELLS`."""
     result, seen = stored.result, stored.result.observed
     shared = {PLAIN.get(name, name): value for name, value in head(stored).items()}
     return {
@@ -72,19 +72,19 @@ def _observed(seen: Fingerprint) -> dict[str, Any]:
 
 
 def checks(file: PurePath, stored: Stored) -> Iterator[dict[str, Any]]:
-    """The rows of a result in `CHECKS`."""
+    """Yield the rows of a result in `CHECKS`."""
     name = name_of(file)
     for check in stored.result.checks:
         yield {"file": name, **{NAMES.get(key, key): getattr(check, key) for key in OF_CHECK}}
 
 
 def name_of(name: str | PurePath) -> str:
-    """A name of the file system as text, which it need not be."""
+    """Return a file name as text, which it need not be."""
     return files.named(str(name))
 
 
 def views(cells: str, checks: str) -> Iterator[str]:
-    """SQL that makes the tables to ask about, and `release`, from the two stored ones."""
+    """Yield SQL that defines the tables for queries, and `release`, from the two stored ones."""
     yield f"CREATE VIEW cells AS FROM {cells}"
     shared = ", ".join(f"of_cell.{PLAIN.get(name, name)} AS {name}" for name in SHARED)
     own = ", ".join(f"of_check.{name}" for name in CHECKS if name != "file")
@@ -98,7 +98,7 @@ def views(cells: str, checks: str) -> Iterator[str]:
 
 
 def columns(name: str) -> list[str]:
-    """The columns of a table that can be asked about."""
+    """Return the columns of a table for queries."""
     if name == "cells":
         return list(CELLS)
     every = [*SHARED, *(column for column in CHECKS if column != "file"), "file"]

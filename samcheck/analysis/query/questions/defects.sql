@@ -1,4 +1,4 @@
--- Which known defects show themselves where, and where they are gone
+-- Where each known defect occurs, and where it is gone
 SELECT defect,
     count(DISTINCT file) FILTER (outcome = 'known') AS known_in,
     arg_min(torch, release(torch)) FILTER (outcome = 'known') AS from_torch,

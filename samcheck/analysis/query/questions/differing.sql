@@ -1,4 +1,4 @@
--- Which checks hold in some environments and not in others
+-- Which checks pass in some environments but not in others
 SELECT check_id,
     count(DISTINCT file) FILTER (outcome IN ('passed', 'fixed')) AS hold_in,
     count(DISTINCT file) FILTER (outcome IN ('failed', 'crashed', 'timed-out')) AS fail_in,

@@ -1,4 +1,4 @@
--- How many environments passed with each driver and PyTorch; runs of some groups of checks only do not count
+-- How many environments passed with each driver and PyTorch; runs limited to some groups do not count
 SELECT device, driver, torch,
     count(*) FILTER (groups = '') AS environments,
     count(*) FILTER (groups = '' AND outcome = 'passed') AS passed,

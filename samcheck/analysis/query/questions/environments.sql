@@ -1,4 +1,4 @@
--- How each environment ended, its checks by outcome, and how old that is
+-- The outcome of each environment, its checks by outcome, and the age of the result
 SELECT device, driver, cell, torch, cuda, python, variants, groups, cells.outcome,
     finished, coalesce(passed, 0) AS passed, coalesce(known, 0) AS known, coalesce(fixed, 0) AS fixed,
     coalesce(skipped, 0) AS skipped, coalesce(bad, 0) AS bad

@@ -1,4 +1,4 @@
--- Which environments fail, for which reason, and in how many checks
+-- Which environments fail, why, and in how many checks
 WITH found AS (
     SELECT device, driver, torch, cell, outcome, reason, check_id, finished
     FROM checks
