@@ -21,16 +21,18 @@ class RootCause(NamedTuple):
 
 
 def root_causes(checks: Sequence[CheckResult]) -> tuple[RootCause, ...]:
-    """The causes, that of the most checks first.
+    """The causes, the one behind the most checks first.
 
-    Where a check of the imports fails, it is the cause of every other failure: what cannot be imported, or
-    does not compute at all, explains everything behind it.
+    If a check of the imports fails, it is the cause of every other failure: a package that cannot be imported
+    or does not compute explains everything that follows. The most frequent message is added to it.
     """
     failed = [check for check in checks if check.outcome.is_failure]
     imports = [check for check in failed if check.group == "imports"]
+    counts = Counter(map(_reason, failed))
     if imports:
-        return (RootCause("; ".join(dict.fromkeys(map(_reason, imports))), len(failed)),)
-    return tuple(RootCause(text, times) for text, times in Counter(map(_reason, failed)).most_common())
+        messages = dict.fromkeys([*map(_reason, imports), counts.most_common(1)[0][0]])
+        return (RootCause("; ".join(messages), len(failed)),)
+    return tuple(RootCause(text, times) for text, times in counts.most_common())
 
 
 def _reason(check: CheckResult) -> str:

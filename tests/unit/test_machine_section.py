@@ -121,7 +121,7 @@ def test_a_broken_import_is_the_cause_of_every_failure() -> None:
         check("failed", "imports", reason="no NumPy"),
         *(check("failed", name=str(n)) for n in range(9)),
     ]
-    assert root_causes(broken) == (RootCause("no NumPy", 10),)
+    assert root_causes(broken) == (RootCause("no NumPy; why", 10),)
     apart = [
         check("failed", reason="a"),
         check("failed", reason="b"),
@@ -130,7 +130,7 @@ def test_a_broken_import_is_the_cause_of_every_failure() -> None:
     assert root_causes(apart) == (RootCause("b", 2), RootCause("a", 1))
     assert root_causes([check("passed"), check("skipped"), check("known", defect="d")]) == ()
     text = lines(environment("2.4.1", *broken))
-    assert "- ✗ `torch2.4.1-cu121-py3.11` failed: no NumPy (10 of 10 checks)" in text
+    assert "- ✗ `torch2.4.1-cu121-py3.11` failed: no NumPy; why (10 of 10 checks)" in text
 
 
 def test_a_defect_of_every_environment_is_named_once_and_marks_none() -> None:
