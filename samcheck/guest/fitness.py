@@ -30,7 +30,7 @@ LIMITS = {
 }
 TIMERS = {"ITIMER_REAL": "SIGALRM", "ITIMER_VIRTUAL": "SIGVTALRM", "ITIMER_PROF": "SIGPROF"}
 #: Where checks write, and MiB that must be free there: as many as at the start, but at most this.
-WRITTEN, ROOM_MIB = (tempfile.gettempdir(), "/dev/shm"), 32  # noqa: S108  looked at only
+WRITTEN, ROOM_MIB = (tempfile.gettempdir(), "/dev/shm"), 32  # noqa: S108  only inspected
 
 
 class Fitness:

@@ -86,7 +86,7 @@ class EventWriter:
         try:
             self._write("finished", result=storable(asdict(result)))
         except Exception as error:  # objects stored by a check may raise anything when copied
-            reason = "a value stored by the check cannot be written: {}: {}".format(type(error).__name__, error)
+            reason = "a stored value cannot be written: {}: {}".format(type(error).__name__, error)
             bare = replace(
                 result,
                 outcome=CheckOutcome.FAILED,

@@ -29,7 +29,7 @@ class DisturbanceMonitor:
     """Readings before, during and after a benchmark.
 
     Use: `before()`, then `during()` between rounds as often as wanted, then `after()`. What is computed
-    between `away()` and `back()` is not looked at.
+    between `away()` and `back()` is ignored.
 
     Args:
         expected: number of processes that are expected on the GPU.
