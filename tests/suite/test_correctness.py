@@ -30,7 +30,7 @@ def test_prediction_matches_reference(
 ) -> None:
     """Logits, scores and masks agree with the oracle within what rounding explains.
 
-    It must always detect https://github.com/facebookresearch/segment-anything/issues/540.
+    https://github.com/facebookresearch/segment-anything/issues/540 must never go undetected here.
     """
     tolerance = oracle.TOLERANCES[precision]
     prompt = inference.prompt(scene, kind, ready.model.image_encoder.img_size)
