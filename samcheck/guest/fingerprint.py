@@ -1,4 +1,4 @@
-"""What this environment really holds, asked of live objects; writes a `Fingerprint` as JSON.
+"""Reads what is really installed here from live objects, and writes a `Fingerprint` as JSON.
 
 python -m samcheck.guest.fingerprint FILE
 """
@@ -23,7 +23,7 @@ def one_line(error: BaseException) -> str:
 
 
 def installed_packages() -> Dict[str, str]:
-    """Name to version of every installed distribution, as ``pip freeze`` would know it."""
+    """Map every installed distribution to its version, as ``pip freeze`` would list them."""
     from importlib import metadata
 
     installed = ((dist.metadata["Name"], dist.version) for dist in metadata.distributions())
@@ -31,7 +31,7 @@ def installed_packages() -> Dict[str, str]:
 
 
 def cpu_model() -> str:
-    """Marketing name of the processor, or the machine type where the kernel does not tell."""
+    """Marketing name of the processor, or the machine type if the kernel does not report it."""
     try:
         with open("/proc/cpuinfo", encoding="utf-8") as stream:
             for line in stream:
@@ -48,7 +48,7 @@ def memory_mib() -> int:
 
 
 def import_all() -> tuple[Dict[str, Any], Dict[str, str]]:
-    """Import what SAM needs; returns modules by name and, for those that failed, the error.
+    """Import what SAM needs; return modules by name and, for those that failed, the error.
 
     A package that is absent is in neither.
     """
@@ -62,13 +62,13 @@ def import_all() -> tuple[Dict[str, Any], Dict[str, str]]:
             continue
         try:
             modules[name] = importlib.import_module(name)
-        except Exception as error:  # whatever an import raises is the finding
+        except Exception as error:  # whatever an import raises is the result
             errors[name] = one_line(error)
     return modules, errors
 
 
 def driver_facts() -> Dict[str, Optional[str]]:
-    """Driver version and the newest CUDA it serves, from NVML; empty where there is no driver."""
+    """Driver version and the newest CUDA it supports, from NVML; empty if there is no driver."""
     try:
         import pynvml
     except ImportError:
@@ -87,7 +87,7 @@ def driver_facts() -> Dict[str, Optional[str]]:
 
 
 def gpu_facts(torch: Any) -> Dict[str, Any]:
-    """The device that the suite will use, and why not CUDA where a CUDA build cannot reach one."""
+    """The device that the suite will use, and why not CUDA if a CUDA build cannot access a GPU."""
     if torch.version.cuda is None:
         return {"device": "cpu", "cuda_unavailable": "a CPU build of PyTorch"}
     try:
@@ -106,12 +106,12 @@ def gpu_facts(torch: Any) -> Dict[str, Any]:
 def _try(read: Callable[[], Any], default: Any = None) -> Any:
     try:
         return read()
-    except Exception:  # a broken build must still give the rest of its fingerprint
+    except Exception:  # a broken build must still report the rest of its fingerprint
         return default
 
 
 def take() -> Fingerprint:
-    """The fingerprint of the running interpreter."""
+    """Take the fingerprint of the running interpreter."""
     modules, errors = import_all()
     packages = installed_packages()
     by_key = {name.lower().replace("_", "-"): version for name, version in packages.items()}

@@ -1,7 +1,7 @@
-"""Is this process still fit to run checks, or did the last one break something that the next ones need?
+"""Whether this process is still fit to run checks, or the last check broke something the next ones need.
 
 Limits, standard streams, timers and the like belong to the whole process. A check that changes them would
-fail the checks behind it, which are not to blame; the suite then goes on in a new process.
+make later checks fail, which are not to blame; the suite then continues in a new process.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any, Callable, Dict, Optional, Set, Tuple
 
 #: Exit status of a guest that a check has made unfit (EX_TEMPFAIL of sysexits.h).
 UNFIT = 75
-#: File descriptors that a check may need: fewer than this left is none to speak of.
+#: Number of free file descriptors that a check may need; fewer count as exhausted.
 FEWEST_FREE = 64
 STANDARD = {0: "stdin", 1: "stdout", 2: "stderr"}
 LIMITS = {
@@ -29,12 +29,12 @@ LIMITS = {
     if hasattr(resource, name)
 }
 TIMERS = {"ITIMER_REAL": "SIGALRM", "ITIMER_VIRTUAL": "SIGVTALRM", "ITIMER_PROF": "SIGPROF"}
-#: Where checks write, and MiB that must be free there: those that there were at the beginning, at most these.
-WRITTEN, ROOM_MIB = (tempfile.gettempdir(), "/dev/shm"), 32  # noqa: S108  looked at only
+#: Where checks write, and MiB that must be free there: as many as at the start, but at most this.
+WRITTEN, ROOM_MIB = (tempfile.gettempdir(), "/dev/shm"), 32  # noqa: S108  only inspected
 
 
 class Fitness:
-    """What the process was like before the first check."""
+    """The state of the process before the first check."""
 
     def __init__(self) -> None:
         self._limits = _limits()
@@ -47,7 +47,7 @@ class Fitness:
         self._room = {path: _free_mib(path) for path in (os.getcwd(), *WRITTEN)}
 
     def damage(self) -> str:
-        """What a check has broken, in a few words; empty if nothing."""
+        """Describe briefly what a check has broken; empty if nothing."""
         limits, streams = _limits(), _streams()
         changed = [name for name in self._limits if limits[name] != self._limits[name]]
         if changed:
@@ -55,7 +55,7 @@ class Fitness:
             return "{} is {} instead of {}".format(name, limits[name], self._limits[name])
         gone = [name for number, name in STANDARD.items() if streams[number] != self._streams[number]]
         if gone:
-            return "{} is closed or leads elsewhere".format(gone[0])
+            return "{} is closed or redirected".format(gone[0])
         return self._settings() or _timer() or self._go_back() or _descriptors() or self._full()
 
     def _settings(self) -> str:
@@ -71,7 +71,7 @@ class Fitness:
         return "{} is no longer in sys.path".format(lost[0]) if lost else ""
 
     def _go_back(self) -> str:
-        """Work again where the suite began."""
+        """Return to the directory where the suite started."""
         try:
             os.chdir(self._folder)
         except OSError:
@@ -90,18 +90,18 @@ def _umask() -> int:
 
 
 def _environment() -> Dict[str, str]:
-    """The variables that were there from the start; libraries add some of their own."""
+    """The variables that existed at the start; libraries add their own."""
     return {name: os.environ.get(name, "") for name in ENVIRONMENT}
 
 
-#: What it began with; pytest itself changes a variable of its own.
+#: Names of the variables at the start; pytest changes one of its own.
 ENVIRONMENT = [name for name in os.environ if not name.startswith("PYTEST_")]
 BUILTINS = list(vars(builtins))
-#: What is to be as it was before.
+#: State that must not change.
 KEPT: Dict[str, Callable[[], Any]] = {
     "the umask": _umask,
     "the blocked signals": lambda: signal.pthread_sigmask(signal.SIG_BLOCK, []),
-    "the processors that it may use": lambda: os.sched_getaffinity(0),
+    "the processors it may use": lambda: os.sched_getaffinity(0),
     "the environment variables": _environment,
     "Python's builtins": lambda: [id(vars(builtins).get(name)) for name in BUILTINS],
 }
@@ -131,7 +131,7 @@ def _timer() -> str:
         if signal.getitimer(getattr(signal, name))[0]:
             return "a timer is still running that will send {}".format(sent)
     with suppress(OSError), open("/proc/self/timers", "rb") as stream:
-        # Of POSIX; libraries have theirs notify a thread of their own.
+        # A POSIX timer; those of libraries notify a thread instead.
         return "a timer is still running that will send a signal" if b"signal/pid" in stream.read() else ""
     return ""
 

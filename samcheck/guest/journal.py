@@ -1,7 +1,7 @@
-"""The journal: one JSON line per event, handed to the host at once: a segfault loses one check at most.
+"""The journal: one JSON line per event, sent to the host at once, so that a crash loses at most one check.
 
-The host gives the path of a FIFO whose other end it holds: what was written there cannot be taken back. A
-regular file serves as well, for whoever runs the suite without a host.
+The host passes the path of a FIFO whose other end it holds: what was written there cannot be undone. A
+regular file also works, to run the suite without a host.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from typing import Any, Dict, List, Optional, Tuple
 from .outcomes import CheckOutcome
 from .record import CheckResult
 
-#: Exit status of a guest whose events reach nobody (EX_IOERR of sysexits.h).
+#: Exit status of a guest that cannot deliver its events (EX_IOERR of sysexits.h).
 LOST = 74
 
 
 class EventWriter:
-    """Writes events.
+    """Writer of journal events.
 
     Events: ``importing`` (a module that checks are collected from), ``collected`` (the checks about to run),
     ``started`` and ``finished`` (one check each), ``not-collected`` (a module that could not be imported),
@@ -36,7 +36,7 @@ class EventWriter:
         self._identity = _identity(self._kept)
 
     def _open(self) -> int:
-        # Without O_NONBLOCK, opening a FIFO that nobody reads any more would wait for ever.
+        # Without O_NONBLOCK, opening a FIFO without a reader would block forever.
         flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NONBLOCK
         handle = os.open(self._path, flags, 0o644)
         os.set_blocking(handle, True)
@@ -55,16 +55,16 @@ class EventWriter:
             _give_up(error)
 
     def _handle(self) -> int:
-        """The file descriptor kept since the start, or a new one where a check has closed or replaced it.
+        """Return the file descriptor kept since the start, or a new one if a check closed or replaced it.
 
-        Keeping one matters to a process that has no descriptor left; opening another, to one that closed all.
+        Keeping one helps when no descriptor is left; opening another helps when a check closed all.
         """
         if _identity(self._kept) != self._identity:
             self._kept = self._open()
         return self._kept
 
     def require_original(self) -> None:
-        """End a copy that a check forked: it would go on with the checks of the original."""
+        """Exit if this is a copy forked by a check: it would continue with the checks of the original."""
         if os.getpid() != self._process:
             os._exit(0)
 
@@ -82,11 +82,11 @@ class EventWriter:
         self._write("started", check=storable(check))
 
     def finished(self, result: CheckResult) -> None:
-        """Report how a check ended; what it stored that JSON cannot hold makes it a failure."""
+        """Report how a check ended; if it stored something that JSON cannot represent, it fails."""
         try:
             self._write("finished", result=storable(asdict(result)))
-        except Exception as error:  # whatever the objects that a check stored raise when they are copied
-            reason = "what the check stored cannot be written: {}: {}".format(type(error).__name__, error)
+        except Exception as error:  # objects stored by a check may raise anything when copied
+            reason = "a stored value cannot be written: {}: {}".format(type(error).__name__, error)
             bare = replace(
                 result,
                 outcome=CheckOutcome.FAILED,
@@ -108,7 +108,7 @@ class EventWriter:
 
 
 def _identity(handle: int) -> Optional[Tuple[int, int]]:
-    """What a file descriptor leads to; None if it is closed."""
+    """Identify the file behind a descriptor; None if it is closed."""
     with suppress(OSError):
         status = os.fstat(handle)
         return status.st_dev, status.st_ino
@@ -116,7 +116,7 @@ def _identity(handle: int) -> Optional[Tuple[int, int]]:
 
 
 def storable(value: Any) -> Any:
-    """Without what JSON cannot hold: half characters (of file names, say), numbers that are not finite."""
+    """Replace what JSON cannot represent: lone surrogates (as in file names), numbers that are not finite."""
     if isinstance(value, str):
         return value.encode("utf-8", "replace").decode()
     if isinstance(value, (list, tuple)):
@@ -131,7 +131,7 @@ def _not_finite(value: object) -> bool:
 
 
 def _give_up(error: OSError) -> None:
-    """End at once: pytest would take it for an error in the check that has just finished."""
+    """Exit at once: pytest would attribute the error to the check that has just finished."""
     try:
         os.write(2, "\nsamcheck: {}\n".format(error.strerror or error).encode())
     finally:

@@ -1,8 +1,8 @@
-"""Runs a module as ``python -m`` does, but with nothing importable from the working directory.
+"""Runs a module like ``python -m``, but without importing from the working directory.
 
     python launch.py MODULE ARGUMENTS...
 
-A check may leave a ``json.py`` there. ``python -P`` does the same, from Python 3.11 on.
+A check may leave a ``json.py`` there. ``python -P`` does the same since Python 3.11.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ def command(module: str, *arguments: str) -> List[str]:
 
 def main() -> None:
     here = os.path.dirname(os.path.abspath(__file__))
-    # Python has put this folder there; an empty entry, as PYTHONPATH may have, is the working directory.
+    # Python has added this folder; an empty entry, possible in PYTHONPATH, means the working directory.
     sys.path[:] = [path for path in sys.path if path and os.path.abspath(path) != here]
     del sys.argv[0]
     runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)

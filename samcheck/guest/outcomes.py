@@ -1,4 +1,4 @@
-"""What can become of a check and of a cell, and why an environment could not be made or used."""
+"""Outcomes of checks and cells, and the causes of environments that could not be made or used."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from enum import Enum
 
 
 class Word(str, Enum):
-    """A word of a closed set, written as itself. `enum.StrEnum` does the same from Python 3.11 on."""
+    """A string enumeration, written as its value, like `enum.StrEnum` of Python 3.11 and newer."""
 
     def __str__(self) -> str:
         return str(self.value)
@@ -16,10 +16,10 @@ class CheckOutcome(Word):
     """What became of a check; every outcome but `PASSED` carries a reason."""
 
     PASSED = "passed"  # the check held
-    KNOWN = "known"  # a catalogued upstream defect showed itself; `defect` has its id
+    KNOWN = "known"  # a catalogued upstream defect occurred; `defect` has its id
     FIXED = "fixed"  # a catalogued upstream defect is gone here; `defect` has its id
-    SKIPPED = "skipped"  # cannot be tried here
-    FAILED = "failed"  # the check did not hold, in a way that no catalogue entry describes
+    SKIPPED = "skipped"  # cannot run here
+    FAILED = "failed"  # the check did not hold, for a reason not in the catalogue
     CRASHED = "crashed"  # the interpreter died in this check
     TIMED_OUT = "timed-out"  # the check was stopped at its time limit
     NOT_RUN = "not-run"  # never started
@@ -31,17 +31,17 @@ class CheckOutcome(Word):
 
     @property
     def is_failure(self) -> bool:
-        """Whether the check was tried and did not hold."""
+        """Whether the check ran and did not hold."""
         return self in (CheckOutcome.FAILED, CheckOutcome.CRASHED, CheckOutcome.TIMED_OUT)
 
     @property
     def is_inconclusive(self) -> bool:
-        """Whether it says nothing about what the check is about."""
+        """Whether it says nothing about the check's subject."""
         return self in (CheckOutcome.SKIPPED, CheckOutcome.NOT_RUN)
 
     @property
     def is_expected(self) -> bool:
-        """Whether the check was tried and gave an answer that the catalogue of defects agrees with."""
+        """Whether the check ran and its result agrees with the catalogue of defects."""
         return not self.is_bad and not self.is_inconclusive
 
 
@@ -54,14 +54,12 @@ class CellOutcome(Word):
     TIMED_OUT = "timed-out"
     MISBUILT = "misbuilt"  # what is installed is not what was declared
     BUILD_FAILED = "build-failed"
-    REFUSED = (
-        "refused"  # the engine would not start it, failed under it, or its GPU or disk was not to be had
-    )
+    REFUSED = "refused"  # the engine did not start it or failed, or its GPU or disk was not available
     NOT_RUN = "not-run"
 
     @property
     def was_built(self) -> bool:
-        """Whether its environment was made and holds what the cell declares."""
+        """Whether its environment was built and matches what the cell declares."""
         return self in (
             CellOutcome.PASSED,
             CellOutcome.FAILED,
@@ -84,25 +82,25 @@ class FailureCause(Word):
     """Why an environment could not be made or used, set where it is seen."""
 
     NETWORK = "network"  # an index or a registry could not be reached
-    CERTIFICATE = "certificate"  # whose certificate is not trusted here
-    CREDENTIALS = "credentials"  # which refused the request
-    DISK = "disk"  # full, too small, or with something in the way
+    CERTIFICATE = "certificate"  # one of them has a certificate that is not trusted here
+    CREDENTIALS = "credentials"  # one of them refused the request
+    DISK = "disk"  # full, too small, or a file is in the way
     INTERPRETER = "interpreter"  # no such Python here, and none could be downloaded
-    BASE_IMAGE = "base-image"  # could be neither pulled nor made
+    BASE_IMAGE = "base-image"  # could be neither pulled nor built
     ENGINE = "engine"  # the container engine failed, stopped, or is not set up for this
-    GPU = "gpu"  # not there, in use by others, or in need of an administrator
-    UNEXPECTED = "unexpected"  # an exception that nobody foresaw
-    OTHER_SIDE = "other-side"  # of two that take turns, the other one could not be measured
+    GPU = "gpu"  # missing, in use by others, or in need of an administrator
+    UNEXPECTED = "unexpected"  # an unforeseen exception
+    OTHER_SIDE = "other-side"  # of two cells measured in turns, the other one could not be measured
     DRIVER = "driver"  # too old for the CUDA build
     NO_WHEEL = "no-wheel"  # the index has none for this Python
     FACTS = "facts"  # samcheck's facts do not say how to make it
-    INSTALLER = "installer"  # failed in another way
-    PROBE = "probe"  # the environment was made, and its interpreter cannot say what it holds
-    CONTENT = "content"  # it holds something else than was declared
+    INSTALLER = "installer"  # failed for another reason
+    PROBE = "probe"  # the environment was built, but its interpreter cannot report its contents
+    CONTENT = "content"  # its contents differ from what was declared
 
     @property
     def is_outside(self) -> bool:
-        """Whether it is a matter of the machine or the network, and says nothing about the cell."""
+        """Whether the machine or the network is to blame, so that it says nothing about the cell."""
         return self in _OUTSIDE
 
 

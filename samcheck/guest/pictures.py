@@ -1,4 +1,4 @@
-"""Small pictures of a failed check: what went in, what should have come out, what did."""
+"""Small pictures of a failed check: its input, the expected result and the actual result."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from typing import Any, Dict
 
 import numpy as np
 
-#: Longest side in pixels: enough to see what kind of wrong it is, and a few KiB for each picture.
+#: Longest side in pixels: enough to see what is wrong, at a few KiB per picture.
 SIDE = 128
 COLOURS = 32
 ONLY_EXPECTED, ONLY_ACTUAL = (214, 40, 40), (40, 90, 214)
 
 
 def of_masks(image: Any, expected: Any, actual: Any) -> Dict[str, str]:
-    """PNG in base64 by name: ``input``, ``reference``, ``result`` and ``difference``.
+    """Make base64 PNGs by name: ``input``, ``reference``, ``result`` and ``difference``.
 
     Args:
         image: (H, W, 3) uint8.
-        expected, actual: (H, W) bool. In the difference red is expected only, blue actual only, grey both.
+        expected, actual: (H, W) bool. In the difference, red is expected only, blue actual only, grey both.
     """
     difference = np.zeros(image.shape, np.uint8)
     difference[expected & actual] = 128
@@ -39,7 +39,7 @@ def _white(mask: Any) -> Any:
 
 
 def png(pixels: Any) -> str:
-    """(H, W, 3) uint8, at most `SIDE` pixels long, as PNG in base64."""
+    """Encode (H, W, 3) uint8, shrunk to at most `SIDE` pixels a side, as base64 PNG."""
     from PIL import Image
 
     step = -(-max(pixels.shape[:2]) // SIDE)

@@ -1,8 +1,8 @@
-"""What importing and using SAM changes in a process, and how SAM bears what others change.
+"""Process settings that importing and using SAM changes, and SAM's behaviour when others change them.
 
     python -m samcheck.guest.process_settings --device cpu
 
-Runs in a process of its own, since a setting that was changed stays changed, and prints `Report` as JSON.
+Runs in its own process, since a changed setting stays changed, and prints a `Report` as JSON.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ FORK_SECONDS = 60
 
 
 def _read(path: str) -> Any:
-    """The attribute of torch at a dotted path, called if it is a function.
+    """Read the attribute of torch at a dotted path, calling it if it is a function.
 
     Raises:
         AttributeError: this PyTorch does not have it.
@@ -43,7 +43,7 @@ def _read(path: str) -> Any:
 
 
 def _digest(value: Any) -> str:
-    """A short stand-in for what is long, or nobody's business."""
+    """Return a short digest of a value that is long or private."""
     return "{:08x}".format(zlib.crc32(repr(value).encode("utf-8", "surrogateescape")))
 
 
@@ -57,7 +57,7 @@ def _filter(entry: Any) -> str:
 
 
 def _subnormals() -> str:
-    """Libraries built with -ffast-math make the processor flush subnormal numbers when they are loaded."""
+    """Detect flushed subnormal numbers: libraries built with -ffast-math enable it when loaded."""
     return "kept" if np.float32(1e-40) * np.float32(1) > 0 else "flushed"
 
 
@@ -74,7 +74,7 @@ def _until(begin: Callable[[], Any], end: Callable[[], Any]) -> Iterator[None]:
         end()
 
 
-#: What is read from torch, in the spelling of torch; not every release has everything.
+#: Settings read from torch, by their names there; not every release has all of them.
 _OF_TORCH = (
     "get_default_dtype",
     "get_default_device",
@@ -131,10 +131,10 @@ READERS: Dict[str, Callable[[], Any]] = {
     "exception_hook": lambda: sys.excepthook is sys.__excepthook__,
 }
 
-#: What building a model on the device may change: it starts from random weights.
+#: Settings that building a model on the device may change: it starts from random weights.
 CHANGED_BY_BUILDING = ("random_state_of_torch", "random_state_of_cuda", "cuda.is_initialized")
 
-#: What SAM is used under.
+#: Conditions under which SAM is used.
 CONDITIONS: Dict[str, Callable[[], ContextManager[Any]]] = {
     "repeated": lambda: _until(lambda: None, lambda: None),
     "no-grad": torch.no_grad,
@@ -153,10 +153,10 @@ CONDITIONS: Dict[str, Callable[[], ContextManager[Any]]] = {
 
 @dataclass(frozen=True)
 class Under:
-    """How SAM answered under a condition: `error` is empty if it did.
+    """SAM's behaviour under a condition: `error` is empty if it answered.
 
-    `difference` is the largest of any logit or score, as a share of the largest logit or score; 0 if
-    the answer is the same bit by bit.
+    `difference` is the largest of any logit or score, as a share of the largest logit or score; 0 if the
+    answer is bit-identical.
     """
 
     error: str = ""
@@ -166,13 +166,13 @@ class Under:
 
 @dataclass(frozen=True)
 class Report:
-    """What was seen in the process.
+    """Observations in the process.
 
     Attributes:
         snapshots: name and value of every setting, after importing torch, after importing SAM, after
             building a model and after using it.
-        fork: what a child got that was forked after the imports and computed on the device.
-        under: by condition.
+        fork: the result of a child forked after the imports that computed on the device.
+        under: SAM's behaviour by condition.
     """
 
     snapshots: Dict[str, Dict[str, str]] = field(default_factory=dict)
@@ -181,20 +181,20 @@ class Report:
 
 
 def snapshot() -> Dict[str, str]:
-    """The value of every setting that this PyTorch has."""
+    """Read the value of every setting that this PyTorch has."""
     settings: Dict[str, str] = {}
     for name, read in READERS.items():
         try:
             settings[name] = str(read())
-        except (AttributeError, AssertionError):  # how torch.backends says that it has no such thing
+        except (AttributeError, AssertionError):  # what torch.backends raises for a missing setting
             continue
-        except RuntimeError as error:  # of mixed old and new ways to set TF32
+        except RuntimeError as error:  # from mixing old and new ways to set TF32
             settings[name] = "cannot be read: RuntimeError: {}".format(str(error).splitlines()[0])
     return settings
 
 
 def forked(device: str) -> str:
-    """What a forked child says that computes 2 + 2 on the device; parents that use CUDA spoil it."""
+    """Compute 2 + 2 on the device in a forked child, which fails if the parent has initialised CUDA."""
     reading, writing = os.pipe()
     child = os.fork()
     if child == 0:
@@ -215,7 +215,7 @@ Answer = Tuple[np.ndarray, np.ndarray, np.ndarray]
 
 
 def condition(name: str, ask: Callable[[], Answer], expected: Answer) -> Under:
-    """Ask under a condition, and compare with the answer without it."""
+    """Predict under a condition and compare with the answer without it."""
     try:
         with CONDITIONS[name]():
             actual = ask()
@@ -229,7 +229,7 @@ def _difference(actual: np.ndarray, expected: np.ndarray) -> float:
 
 
 def observe(device: str) -> Report:
-    """Import SAM, build it, use it, and look at the process in between."""
+    """Import SAM, build it and use it, taking snapshots of the process in between."""
     report = Report()
     report.snapshots["torch"] = snapshot()
     import segment_anything

@@ -1,7 +1,7 @@
 """The suite's options and markers for pytest.
 
-Where samcheck is installed, pytest loads this by its entry point, so that `pytest --help` and `pytest
---markers` list them; it does nothing else to anybody's tests. The suite's conftest loads the rest.
+If samcheck is installed, pytest loads this through its entry point, so that `pytest --help` and `pytest
+--markers` list them; it does nothing else to other tests. The suite's conftest loads the rest.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ import pytest
 from .record import BENCHMARK_SECONDS, CHECK_SECONDS
 
 MARKERS = (
-    "fast: the tier for everybody: small variant, under a minute",
+    "fast: the tier for everyday use: small variant, under a minute",
     "full: the tier for runners: every variant",
-    "variants(names): run the check for these only",
-    "precisions(names): run the check for these only",
+    "variants(names): run the check for these variants only",
+    "precisions(names): run the check for these precisions only",
 )
 
 
@@ -24,7 +24,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--samcheck-skip-listed", metavar="FILE", help="leave out the checks listed, one per line"
     )
-    group.addoption("--samcheck-only", metavar="FILE", help="run no check but those listed, one per line")
+    group.addoption("--samcheck-only", metavar="FILE", help="run only the checks listed, one per line")
     group.addoption("--samcheck-device", choices=("auto", "cpu", "cuda"), default="auto")
     group.addoption("--samcheck-variants", metavar="NAMES", help="comma-separated; default: all")
     group.addoption("--samcheck-groups", metavar="NAMES", help="comma-separated; default: all")
@@ -33,10 +33,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         type=float,
         default=BENCHMARK_SECONDS["fast"],
         metavar="SECONDS",
-        help="at most so long is one benchmark measured, once for warming up and once for the samples",
+        help="time limit of one benchmark, once for the warm-up and once for the samples",
     )
     group.addoption(
-        "--samcheck-turns", metavar="FOLDER", help="take turns with another process, by the FIFOs there"
+        "--samcheck-turns", metavar="FOLDER", help="take turns with another process through the FIFOs there"
     )
     group.addoption("--samcheck-check-timeout", type=float, default=CHECK_SECONDS, metavar="SECONDS")
 

@@ -1,6 +1,6 @@
-"""The records that travel between the two halves of samcheck, and into ``results/``.
+"""The records exchanged between the two halves of samcheck, and stored in ``results/``.
 
-Plain dataclasses, readable on Python 3.8, so that the guest can write them with nothing installed.
+They are plain dataclasses for Python 3.8, so that the guest can write them with nothing installed.
 The host reads them back strictly (`samcheck.storage.results`).
 
 History of SCHEMA_VERSION
@@ -21,13 +21,13 @@ from .outcomes import CellOutcome, CheckOutcome, FailureCause
 
 SCHEMA_VERSION = 4
 
-#: Every variant of SAM, and the smallest tier that runs it.
+#: Every variant of SAM, with the smallest tier that runs it.
 VARIANT_TIERS = {"tiny": "fast", "vit_b": "full", "vit_l": "full", "vit_h": "full"}
 
 #: Every precision that the suite runs SAM in.
 PRECISION_NAMES = ("fp32", "tf32", "fp16", "bf16", "autocast-fp16", "autocast-bf16", "int8-dynamic")
 
-#: What can run SAM; the suite's results name one of them.
+#: Backends that can run SAM; each of the suite's results names one.
 BACKEND_NAMES = ("eager", "compile", "onnxruntime", "tensorrt")
 
 #: Every group of checks, in the order of the table.
@@ -50,19 +50,19 @@ GROUP_NAMES = (
     "recipes",
 )
 
-#: Groups that run first: they are quick, and say whether SAM works at all.
+#: Groups that run first: they are quick, and show whether SAM works.
 FIRST_GROUPS = ("imports", "correctness", "dtype")
 
-#: FIFOs of a process that takes turns with another one: what it says, and what it hears.
+#: FIFOs of a process that takes turns with another one: what it writes, and what it reads.
 TURN_FIFOS = ("turns-said", "turns-heard")
 
 
-#: Seconds after which a check is stopped, unless other ones are asked for.
+#: Seconds after which a check is stopped by default.
 CHECK_SECONDS = 900.0
-#: By tier: seconds that one benchmark may take for warming up, and again for its samples. A median over 0.3 s
-#: is steady to a few per cent; a second would cost the fast tier 15 s more.
+#: By tier: seconds that one benchmark may take for its warm-up, and again for its samples. A median over
+#: 0.3 s is stable to a few percent; a second would cost the fast tier 15 s more.
 BENCHMARK_SECONDS = {"fast": 0.3, "full": 1.0}
-#: Characters of a traceback, or of what a guest printed, that are kept of a check.
+#: Maximum number of characters kept of a check's traceback or of a guest's output.
 DETAILS_LIMIT = 4000
 
 
@@ -127,7 +127,7 @@ class CheckResult:
 
     @property
     def explanation(self) -> str:
-        """The reason, with the evidence in parentheses behind it."""
+        """The reason, followed by the evidence in parentheses."""
         return "{} ({})".format(self.reason, self.evidence) if self.evidence else self.reason
 
     @property
@@ -142,28 +142,28 @@ class CheckResult:
 
     @property
     def parameters(self) -> str:
-        """What pytest calls its parameters, ``tiny-fp16``; empty without any. See `parameters_of`."""
+        """Its parameters as pytest joins them, ``tiny-fp16``; empty without any. See `parameters_of`."""
         return parameters_of(self.check)
 
 
 def module_of(check: str) -> str:
-    """The file in a node id; pytest writes ids ``test_dtype.py::test_naive_cast[tiny-fp16]``."""
+    """Return the file in a node id; pytest writes ids ``test_dtype.py::test_naive_cast[tiny-fp16]``."""
     return check.partition("::")[0]
 
 
 def function_of(check: str) -> str:
-    """The function in a node id; empty for the id of a module."""
+    """Return the function in a node id; empty for the id of a module."""
     return check.partition("::")[2].partition("[")[0]
 
 
 def parameters_of(check: str) -> str:
-    """The parameters in a node id, as pytest joins them; empty for a check without any."""
+    """Return the parameters in a node id, as pytest joins them; empty for a check without any."""
     inside = check.partition("::")[2].partition("[")[2]
     return inside[:-1] if inside.endswith("]") else inside
 
 
 def short_name(check: str) -> str:
-    """What a reader needs of a node id: ``naive_cast[tiny-fp16]``; empty for the id of a module."""
+    """Return the readable part of a node id, ``naive_cast[tiny-fp16]``; empty for the id of a module."""
     name = check.partition("::")[2]
     return name[len("test_") :] if name.startswith("test_") else name
 
@@ -224,7 +224,7 @@ class EnvironmentRecord:
 
 
 def restriction(variants: Sequence[str], groups: Sequence[str]) -> str:
-    """``vit_h; groups recovery, peaks``; empty without any."""
+    """Describe a restriction, ``vit_h; groups recovery, peaks``; empty without any."""
     some = "{} {}".format("groups" if len(groups) > 1 else "group", ", ".join(groups))
     return "; ".join([", ".join(variants)] * bool(variants) + [some] * bool(groups))
 
@@ -274,15 +274,15 @@ class CellResult:
 
     @property
     def name(self) -> str:
-        """Of its file and its row, ``<cell>+<variant>@<group>``: a part must not replace a whole run."""
+        """Name of its file and row, ``<cell>+<variant>@<group>``: a partial run never replaces a full one."""
         return result_name(self.cell.id, self.variants, self.groups)
 
     def asks(self, check: CheckResult) -> bool:
-        """Whether the run was asked for the variant and the group of a check."""
+        """Whether the run includes the variant and the group of a check."""
         of_variant = not self.variants or check.variant is None or check.variant in self.variants
         return of_variant and (not self.groups or check.group in self.groups)
 
     @property
     def only(self) -> str:
-        """What the run was restricted to, for people; empty when it was not."""
+        """Readable description of what the run was restricted to; empty if it was not."""
         return restriction(self.variants, self.groups)

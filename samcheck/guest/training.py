@@ -1,9 +1,9 @@
-"""Training the `tiny` variant on procedural scenes, so that the quality of its masks means something.
+"""Trains the `tiny` variant on procedural scenes, so that the quality of its masks is meaningful.
 
     python -m samcheck.guest.training --output tiny.npz   # needs torch >= 2.9 (Muon)
     python -m samcheck.guest.training --evaluate tiny.npz
 
-Everything is seeded; the scenes of training and of evaluation never overlap. The losses are SAM's own:
+Everything is seeded; training and evaluation scenes never overlap. The losses are SAM's own:
 focal and dice on the masks, squared error on the predicted IoU, one mask for unambiguous prompts and the
 best of three for a single point (https://arxiv.org/abs/2304.02643, section A). The optimiser is Muon for
 the matrices of the transformers and AdamW for the rest; it needs about half the steps of AdamW alone.
@@ -33,7 +33,7 @@ PROMPTS = 4  # shapes per scene and step
 BATCH = 8
 ADAM_RATE, MUON_RATE = 2e-3, 4e-3
 WARM_UP = 0.03  # share of the steps
-AVERAGED = 0.998  # decay of the running mean of the weights, which is what is kept
+AVERAGED = 0.998  # decay of the running mean of the weights, which is the result
 
 
 class Example(NamedTuple):
@@ -44,7 +44,7 @@ class Example(NamedTuple):
 
 
 class Batch(NamedTuple):
-    """`images` float32 (B, 3, S, S) in 0 to 255; the rest for P prompted shapes of each image.
+    """`images` float32 (B, 3, S, S) in 0 to 255; the rest is for P prompted shapes of each image.
 
     `masks` (B * P, S/4, S/4), share of each low-resolution pixel; `points` (B * P, 3, 2), the first two
     inside the shape, the last outside; `boxes` (B * P, 4).
@@ -57,13 +57,13 @@ class Batch(NamedTuple):
 
 
 def example(seed: int) -> Example:
-    """A scene for training; every other one is not square."""
+    """Draw a training scene; every other one is not square."""
     scene = scenes.draw(seed, *((SIZE, SIZE), (SIZE, int(SIZE * 0.75)))[seed % 2])
     return Example(scene.image, np.stack([shape.mask for shape in scene.shapes]))
 
 
 def _turned(example: Example, random: np.random.Generator) -> Example:
-    """One of eight turns and mirrors, with colours swapped and scaled."""
+    """Apply one of eight rotations and reflections, with colours swapped and scaled."""
     image, masks = example
     turns = int(random.integers(4))
     image, masks = np.rot90(image, turns), np.rot90(masks, turns, axes=(1, 2))
@@ -74,7 +74,7 @@ def _turned(example: Example, random: np.random.Generator) -> Example:
 
 
 def _pixel(mask: np.ndarray, random: np.random.Generator) -> Tuple[float, float]:
-    """The middle (x, y) of a random pixel of `mask`."""
+    """Return the centre (x, y) of a random pixel of `mask`."""
     at = np.flatnonzero(mask)
     y, x = divmod(int(at[random.integers(len(at))]), mask.shape[1])
     return x + 0.5, y + 0.5
@@ -106,9 +106,9 @@ def batch(examples: List[Example], random: np.random.Generator) -> Batch:
 
 
 def _decode(model: Any, features: torch.Tensor, sparse: torch.Tensor, dense: torch.Tensor) -> Any:
-    """`MaskDecoder.predict_masks` with features (N, C, S/16, S/16) of their own for every prompt.
+    """Run `MaskDecoder.predict_masks` with separate features (N, C, S/16, S/16) for every prompt.
 
-    The original repeats one image for all prompts, which would make a call for each image of a batch.
+    The original repeats one image for all prompts, which would need one call per image of a batch.
     """
     decoder, count = model.mask_decoder, len(sparse)
     own = torch.cat((decoder.iou_token.weight, decoder.mask_tokens.weight))
@@ -129,7 +129,7 @@ def _iou(masks: torch.Tensor, truth: torch.Tensor) -> torch.Tensor:
 
 
 def _losses(logits: torch.Tensor, scores: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
-    """(P, M): 20 x focal + dice + squared error of the score, for each of the M masks."""
+    """Compute (P, M): 20 x focal + dice + squared error of the score, for each of the M masks."""
     target = target[:, None].expand_as(logits)
     probability = torch.sigmoid(logits)
     cross = F.binary_cross_entropy_with_logits(logits, target, reduction="none")
@@ -140,7 +140,7 @@ def _losses(logits: torch.Tensor, scores: torch.Tensor, target: torch.Tensor) ->
 
 
 def loss(model: Any, batch: Batch) -> torch.Tensor:
-    """Mean over prompts: one mask for boxes and for corrected masks, the best of three for points."""
+    """Compute the mean over prompts: one mask for boxes and corrected masks, the best of three for points."""
     encode = model.prompt_encoder
     with torch.autocast("cpu", torch.bfloat16):
         features = model.image_encoder((batch.images - model.pixel_mean) / model.pixel_std)
@@ -152,7 +152,7 @@ def loss(model: Any, batch: Batch) -> torch.Tensor:
         twice = (torch.cat((tensor, tensor)) for tensor in (features, dense))
         repeated, empty = twice
         logits, scores = _decode(model, repeated, torch.cat((point, box)), empty)
-        # One shape of each image again, with all its points and the mask that the box gave.
+        # One shape of each image again, with all its points and the mask predicted from the box.
         some = slice(None, None, PROMPTS)
         earlier = logits[len(point) :, :1].detach()[some]
         more, dense = encode(points=(batch.points[some], labels[some]), boxes=None, masks=earlier)
@@ -161,12 +161,12 @@ def loss(model: Any, batch: Batch) -> torch.Tensor:
     of_three = _losses(by_point[:, 1:], scores[: len(point), 1:], batch.masks)
     total = _losses(by_box[:, :1], scores[len(point) :, :1], batch.masks).mean()
     total = total + _losses(corrected[:, :1], sure[:, :1], batch.masks[some]).mean() / PROMPTS
-    # The other two masks get a small share, so that none of them is ever forgotten.
+    # The other two masks get a small share, so that none of them is ever neglected.
     return total + of_three.min(1).values.mean() + 0.05 * of_three.mean()
 
 
 def _rate(progress: float) -> float:
-    """Share of the peak rate: a short rise, then down along a line."""
+    """Share of the peak rate: a short rise, then a linear decay."""
     return min(progress / WARM_UP, (1 - progress) / (1 - WARM_UP))
 
 
@@ -183,7 +183,7 @@ def _optimisers(model: Any) -> List[torch.optim.Optimizer]:
 
 
 def train(steps: int, seed: int = 0) -> Any:
-    """Train for a number of steps; returns the model in eval mode."""
+    """Train for a number of steps; return the model in eval mode."""
     torch.manual_seed(seed)
     random = np.random.Generator(np.random.PCG64(seed))
     model = VARIANTS["tiny"].build().train()
@@ -216,7 +216,7 @@ def train(steps: int, seed: int = 0) -> Any:
 
 
 def evaluate(model: Any, count: int = HELD_OUT_SCENES) -> Dict[str, float]:
-    """Mean IoU over every shape of unseen scenes: box prompts, and the best of three for one point."""
+    """Compute mean IoU over every shape of unseen scenes: box prompts, and the best of three for a point."""
     ious: Dict[str, List[float]] = {"box_iou": [], "point_iou": []}
     ready = sam_predictor(model)
     for seed in range(HELD_OUT_SEED, HELD_OUT_SEED + count):
@@ -236,7 +236,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m samcheck.guest.training")
     parser.add_argument("--steps", type=int, default=4000)
     parser.add_argument("--output", default="tiny.npz")
-    parser.add_argument("--evaluate", metavar="FILE", help="do not train, only measure these weights")
+    parser.add_argument("--evaluate", metavar="FILE", help="only evaluate these weights, without training")
     options = parser.parse_args()
     if options.evaluate:
         model = VARIANTS["tiny"].build()

@@ -1,1 +1,1 @@
-"""The checks; in an installed samcheck `samcheck.suite`, for ``pytest --pyargs samcheck.suite``."""
+"""The checks; installed as `samcheck.suite`, for ``pytest --pyargs samcheck.suite``."""

@@ -1,6 +1,6 @@
-"""What every check shares: the device, and models and references that are made once per session.
+"""The fixtures that all checks share, from samcheck's plugin, which plain ``pytest`` in the checkout needs.
 
-Runs on Python 3.8. Loads samcheck's plugin, so that plain ``pytest`` from the checkout has it.
+Runs on Python 3.8.
 """
 
 from __future__ import annotations
@@ -22,8 +22,9 @@ pytest_plugins = [
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    # Packages under test warn of other things in every version, often in the name of the line that called
-    # them, samcheck's: no check may fail for that. Plain `pytest` takes pyproject.toml, where warnings are
-    # errors. A class that pytest cannot collect is a mistake of the suite itself, and would go unseen.
+    # The packages under test warn about different things in every version, often attributed to the line
+    # that called them, samcheck's: no check may fail because of that. Plain `pytest` reads pyproject.toml,
+    # where warnings are errors. A class that pytest cannot collect is a bug in the suite itself, and would
+    # go unnoticed.
     for rule in ("default", "error::pytest.PytestCollectionWarning"):
         config.addinivalue_line("filterwarnings", rule)

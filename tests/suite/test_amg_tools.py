@@ -1,4 +1,4 @@
-"""The parts of the automatic mask generator that anybody calls on masks of their own."""
+"""Do the automatic mask generator's helper functions, which users also call on other masks, work?"""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ MASKS = {
 
 @pytest.mark.parametrize("name", sorted(MASKS))
 def test_run_lengths_of_any_mask(name: str) -> None:
-    """Run lengths go column by column and begin with those outside, also when there are none.
+    """Run lengths are column-major and start with the pixels outside the mask, even if there are none.
 
     https://github.com/facebookresearch/segment-anything/issues/427
     """
@@ -33,14 +33,14 @@ def test_run_lengths_of_any_mask(name: str) -> None:
 
 
 def decode(runs: Dict[str, Any]) -> np.ndarray:
-    """Bool (H, W) from run lengths."""
+    """Decode run lengths to a bool (H, W) mask."""
     values = np.arange(len(runs["counts"])) % 2 == 1
     mask: np.ndarray = np.repeat(values, runs["counts"]).reshape(runs["size"][::-1]).T
     return mask
 
 
 def suppressed(boxes: np.ndarray, scores: np.ndarray, most: float) -> List[int]:
-    """Greedy suppression by its definition: what overlaps a better one by more than `most` goes."""
+    """Apply greedy suppression as defined: drop a box that overlaps a better one by more than `most`."""
     kept: List[int] = []
     for at in np.argsort(-scores):
         if all(overlap(boxes[at], boxes[better]) <= most for better in kept):
@@ -49,7 +49,7 @@ def suppressed(boxes: np.ndarray, scores: np.ndarray, most: float) -> List[int]:
 
 
 def overlap(left: np.ndarray, right: np.ndarray) -> float:
-    """Intersection over union of two boxes (x0, y0, x1, y1)."""
+    """Compute the intersection over union of two boxes (x0, y0, x1, y1)."""
     sides = np.minimum(left[2:], right[2:]) - np.maximum(left[:2], right[:2])
     common = float(np.prod(np.maximum(sides, 0)))
     return common / (float(np.prod(left[2:] - left[:2])) + float(np.prod(right[2:] - right[:2])) - common)
@@ -57,7 +57,7 @@ def overlap(left: np.ndarray, right: np.ndarray) -> float:
 
 @pytest.mark.parametrize("name", ["nms", "batched_nms"])
 def test_suppression_follows_its_definition(name: str) -> None:
-    """torchvision keeps the boxes that greedy suppression keeps, the best first, also small ones.
+    """torchvision keeps the same boxes as greedy suppression, best first, including small ones.
 
     https://github.com/facebookresearch/segment-anything/issues/552
     """
@@ -75,7 +75,7 @@ def test_suppression_follows_its_definition(name: str) -> None:
 
 
 def test_empty_mask_is_stable(defect: Any) -> None:
-    """An empty mask has the stability 0/0, which a threshold of zero lets through.
+    """An empty mask has a stability score of 0/0, which passes a threshold of zero.
 
     https://github.com/facebookresearch/segment-anything/issues/552
     """
@@ -89,14 +89,14 @@ def test_empty_mask_is_stable(defect: Any) -> None:
 
 
 def test_wide_mask_stability(defect: Any) -> None:
-    """The stability of a mask wider than 32767 pixels is counted in int16, which wraps.
+    """The stability score of a mask wider than 32767 pixels is counted in int16, which overflows.
 
     https://github.com/facebookresearch/segment-anything/issues/554
     """
     from segment_anything.utils.amg import calculate_stability_score
 
     wide = torch.full((1, 2, 40000), 9.0)
-    wide[..., 30000:] = 0.5  # inside by the threshold, but not surely
+    wide[..., 30000:] = 0.5  # above the threshold, but within its margin
     with defect("stability-int16"):
         score = calculate_stability_score(wide, 0.0, 1.0).item()
         if not 0 <= score <= 1:
@@ -105,7 +105,7 @@ def test_wide_mask_stability(defect: Any) -> None:
 
 
 def test_boxes_of_integer_masks(defect: Any) -> None:
-    """`batched_mask_to_box` takes masks of uint8 and gives boxes of nothing.
+    """`batched_mask_to_box` accepts uint8 masks but returns wrong boxes.
 
     https://github.com/facebookresearch/segment-anything/issues/552
     """

@@ -1,4 +1,4 @@
-"""Does the automatic mask generator find what is there, and are its records consistent?"""
+"""Does the automatic mask generator find every shape, and are its records consistent?"""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from samcheck.guest import oracle
 
 pytestmark = [pytest.mark.variants("tiny"), pytest.mark.precisions("fp32")]
 
-#: Each of the thresholds keeps some of the candidates and drops others.
+#: Each threshold keeps some of the candidates and drops others.
 GRID, SCORE, STABILITY, OVERLAP = 8, 0.75, 0.8, 0.7
 
 
 def generator(model: Any, **options: Any) -> Any:
-    """A generator that asks a coarse grid and keeps what is reasonably sure."""
+    """Create a generator with a coarse grid that keeps reasonably confident masks."""
     from segment_anything import SamAutomaticMaskGenerator
 
     settings: Dict[str, Any] = {
@@ -31,13 +31,13 @@ def generator(model: Any, **options: Any) -> Any:
 
 @pytest.fixture(scope="module")
 def records(model: Any, scene: Any) -> List[Dict[str, Any]]:
-    """What the generator says about the scene."""
+    """The generator's records for the scene."""
     records: List[Dict[str, Any]] = generator(model).generate(scene.image)
     return records
 
 
 def test_finds_every_shape(records: List[Dict[str, Any]], scene: Any, measured: Dict[str, float]) -> None:
-    """Every shape of the scene is among the masks.
+    """Every shape in the scene is among the masks.
 
     https://github.com/facebookresearch/segment-anything/issues/751
     """
@@ -49,7 +49,7 @@ def test_finds_every_shape(records: List[Dict[str, Any]], scene: Any, measured: 
 
 
 def test_records_are_consistent(records: List[Dict[str, Any]], scene: Any) -> None:
-    """Area, box, score, point and crop of each record fit its mask and the thresholds asked for.
+    """Each record's area, box, score, point and crop match its mask and the requested thresholds.
 
     https://github.com/facebookresearch/segment-anything/issues/552
     """
@@ -61,7 +61,7 @@ def test_records_are_consistent(records: List[Dict[str, Any]], scene: Any) -> No
         assert mask.dtype == np.bool_
         assert record["area"] == mask.sum() > 0
         columns, rows = np.flatnonzero(mask.any(0)), np.flatnonzero(mask.any(1))
-        # The generator's width and height are the distance of the outermost pixels.
+        # The generator's width and height are the distance between the outermost pixels.
         tight = [columns[0], rows[0], columns[-1] - columns[0], rows[-1] - rows[0]]
         assert record["bbox"] == tight
         assert record["crop_box"] == [0, 0, width, height]
@@ -75,7 +75,7 @@ def test_records_are_consistent(records: List[Dict[str, Any]], scene: Any) -> No
 def test_masks_are_the_oracles(
     records: List[Dict[str, Any]], scene: Any, oracle_model: Any, measured: Dict[str, float]
 ) -> None:
-    """Each mask is one of those that the oracle gives for the point that it was found from.
+    """Each mask is one of the oracle's masks for the point it was found from.
 
     https://github.com/facebookresearch/segment-anything/issues/752
     """
@@ -94,13 +94,13 @@ def test_masks_are_the_oracles(
 
 
 def overlap(left: np.ndarray, right: np.ndarray) -> float:
-    """IoU of two boxes (x0, y0, x1, y1)."""
+    """Compute the IoU of two boxes (x0, y0, x1, y1)."""
     common = np.maximum(np.minimum(left[2:], right[2:]) - np.maximum(left[:2], right[:2]), 0).prod()
     return float(common / ((left[2:] - left[:2]).prod() + (right[2:] - right[:2]).prod() - common))
 
 
 def largest_overlap(records: List[Dict[str, Any]]) -> float:
-    """Of the boxes of any two records."""
+    """Find the largest IoU between the boxes of any two records."""
     boxes = np.array([record["bbox"] for record in records], dtype=float)
     corners = np.concatenate((boxes[:, :2], boxes[:, :2] + boxes[:, 2:]), axis=1)
     pairs = ((left, right) for index, left in enumerate(corners) for right in corners[index + 1 :])
@@ -108,7 +108,7 @@ def largest_overlap(records: List[Dict[str, Any]]) -> float:
 
 
 def test_no_duplicates(model: Any, scene: Any, records: List[Dict[str, Any]]) -> None:
-    """No two boxes overlap by more than the thresholds of the suppression, in a crop and between crops.
+    """No two boxes overlap by more than the suppression thresholds, within a crop or between crops.
 
     https://github.com/facebookresearch/sam2/issues/220
     """
@@ -127,7 +127,7 @@ class Candidate(NamedTuple):
 
 
 def candidates(oracle_model: Any, image: np.ndarray) -> Iterator[Candidate]:
-    """All masks of all points that are not empty."""
+    """Yield all non-empty masks of all grid points."""
     from samcheck.guest.models.inference import Prompt
 
     encoded = oracle_model.encode(image)
@@ -146,7 +146,7 @@ def candidates(oracle_model: Any, image: np.ndarray) -> Iterator[Candidate]:
 def test_best_of_duplicates_stays(
     records: List[Dict[str, Any]], scene: Any, oracle_model: Any, measured: Dict[str, float]
 ) -> None:
-    """Of masks whose boxes overlap, the one with the highest score is kept, and nothing else is lost.
+    """Of masks with overlapping boxes, the one with the highest score is kept, and no other mask is lost.
 
     https://github.com/facebookresearch/segment-anything/issues/751
     """
@@ -159,7 +159,7 @@ def test_best_of_duplicates_stays(
             kept.append(candidate)
     masks = [record["segmentation"] for record in records]
     measured.update(candidates=len(every), sure=len(sure), stable=len(stable), kept=len(kept))
-    assert len(every) > len(sure) > len(stable) > len(kept), "a threshold was not put to the test"
+    assert len(every) > len(sure) > len(stable) > len(kept), "a threshold dropped nothing, so it is untested"
     matched = [
         max(oracle.iou(candidate.mask, other) for other in masks) >= oracle.MASK_IOU for candidate in kept
     ]
@@ -169,7 +169,7 @@ def test_best_of_duplicates_stays(
 
 @pytest.mark.parametrize("name", ["pred_iou_thresh", "stability_score_thresh"])
 def test_thresholds_filter(model: Any, scene: Any, records: List[Dict[str, Any]], name: str) -> None:
-    """A threshold in the middle of what was found leaves the better half, and nothing below.
+    """A threshold at the median of the values found keeps the better half, and nothing below it.
 
     https://github.com/facebookresearch/segment-anything/issues/751
     """
@@ -183,7 +183,7 @@ def test_thresholds_filter(model: Any, scene: Any, records: List[Dict[str, Any]]
 
 
 def test_batch_size_does_not_matter(model: Any, scene: Any, records: List[Dict[str, Any]]) -> None:
-    """16 points at a time find the same masks as 64, matched by overlap.
+    """Batches of 16 points find the same masks as batches of 64, matched by overlap.
 
     https://github.com/facebookresearch/segment-anything/issues/223
     """
@@ -195,7 +195,7 @@ def test_batch_size_does_not_matter(model: Any, scene: Any, records: List[Dict[s
 
 
 def test_run_lengths(model: Any, scene: Any, records: List[Dict[str, Any]]) -> None:
-    """Masks that are handed out as run lengths decode to those handed out as arrays.
+    """Masks returned as run lengths decode to the masks returned as arrays.
 
     https://github.com/facebookresearch/segment-anything/issues/427
     """
@@ -206,14 +206,14 @@ def test_run_lengths(model: Any, scene: Any, records: List[Dict[str, Any]]) -> N
 
 
 def decode(runs: Dict[str, Any]) -> np.ndarray:
-    """Bool (H, W) from run lengths."""
+    """Decode run lengths to a bool (H, W) mask."""
     values = np.arange(len(runs["counts"])) % 2 == 1
     mask: np.ndarray = np.repeat(values, runs["counts"]).reshape(runs["size"][::-1]).T
     return mask
 
 
 def test_small_regions_need_opencv(model: Any, scene: Any, defect: Any) -> None:
-    """`min_mask_region_area` needs OpenCV, which the package does not ask for when it is installed.
+    """`min_mask_region_area` needs OpenCV, which segment-anything does not declare as a dependency.
 
     https://github.com/opencv/opencv-python/issues/370
     """

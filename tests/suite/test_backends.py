@@ -1,7 +1,7 @@
 """Does SAM's exported decoder give the same masks in ONNX Runtime and TensorRT as in plain PyTorch?
 
-What a backend cannot do in an environment is skipped with the reason; what it was asked for and does
-not do, such as to run on the GPU, fails.
+What a backend does not support in an environment is skipped with the reason. A backend that ignores a
+request, such as to run on the GPU, fails.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from samcheck.guest.models.backends.harness import BackendHarness
 from samcheck.guest.models.exported_decoder import problems
 from samcheck.guest.oracle.tolerances import Tolerance, deviation, relative_error
 
-#: Dynamic int8 of the decoder's products; measured 7.3e-3 (relative L2) and 1.6e-3 for the trained tiny,
-#: 1.8e-2 and 1.5e-2 for a vit_b with random weights.
+#: Dynamic int8 for the decoder's matrix products; measured: 7.3e-3 (relative L2) and 1.6e-3 for the trained
+#: tiny, 1.8e-2 and 1.5e-2 for a vit_b with random weights.
 INT8 = Tolerance(logits=6e-2, full=6e-2, score=5e-2)
-#: What rounding explains of logits (relative L2) and of scores; not measured.
+#: Error that rounding explains in logits (relative L2) and scores; not measured.
 TENSORRT = {"fp32": (1e-4, 1e-4), "fp16": (3e-2, 1e-2)}
-#: (H, W), in the proportions that SAM's export script traces, and in others.
+#: (H, W), in the aspect ratio that SAM's export script traces, and in another.
 TRACED_SIZES, OTHER_SIZE = ((160, 240), (240, 360)), (240, 160)
 SIZE = TRACED_SIZES[0]
 
@@ -33,11 +33,11 @@ each_exporter = pytest.mark.parametrize("exporter", onnx_export.EXPORTERS)
 
 
 class SilentlyWrong(Exception):
-    """A wrong answer, or something else than was asked for, without an error."""
+    """A backend gave a wrong answer, or not what was requested, without an error."""
 
 
 class NotForTensorRT(Exception):
-    """A graph has operators that TensorRT does not take."""
+    """A graph has operators that TensorRT does not support."""
 
 
 @pytest.fixture(scope="session")
@@ -55,7 +55,7 @@ def harness(
 
 
 def watching(defect: Any, id: str, when: bool) -> Any:
-    """Expect a catalogued defect, if there is reason to."""
+    """Watch for a catalogued defect if `when` is true."""
     return defect(id) if when else contextlib.nullcontext()
 
 
@@ -68,7 +68,7 @@ def test_official_recipe(
     measured: Dict[str, float],
     settings: Dict[str, str],
 ) -> None:
-    """SAM's export script gives a valid file in which the number of points is free.
+    """SAM's export script writes a valid file with a dynamic number of points.
 
     https://github.com/pytorch/pytorch/issues/165748
     """
@@ -76,7 +76,7 @@ def test_official_recipe(
     with or_skip(), watching(defect, "onnx-official-recipe", settings["exporter"] == "dynamo"):
         try:
             onnx_export.official(harness.model, str(path))
-        finally:  # the script opens the file before it exports
+        finally:  # the script opens the file before exporting
             measured["file_bytes"] = path.stat().st_size
         assert onnx_graph.read(str(path)).inputs["point_coords"] == (1, "num_points", 2)
 
@@ -91,7 +91,7 @@ def test_export(
     measured: Dict[str, float],
     settings: Dict[str, str],
 ) -> None:
-    """Each exporter gives a file that ONNX's checker accepts, in which the number of points is free.
+    """Each exporter writes a file with a dynamic number of points that ONNX's checker accepts.
 
     https://github.com/pytorch/pytorch/issues/136083
     """
@@ -100,7 +100,7 @@ def test_export(
         measured.update(opset=graph.opset, file_bytes=graph.size, nodes=sum(graph.operators.values()))
         settings["external_files"] = " ".join(graph.external) or "none"
         points = graph.inputs["point_coords"][1]
-        assert isinstance(points, str)  # a name: it is free
+        assert isinstance(points, str)  # a name: the size is dynamic
         assert graph.inputs == harness.input_sizes(points)
         assert graph.size > 4 * sum(tensor.numel() for tensor in harness.model.mask_decoder.parameters())
 
@@ -108,7 +108,7 @@ def test_export(
 @with_onnxruntime
 @each_exporter
 def test_requested_opset(backend: str, exporter: str, harness: BackendHarness, defect: Any) -> None:
-    """The file has the version of the operators that was asked for.
+    """The file has the requested opset version.
 
     https://github.com/pytorch/pytorch/pull/161056
     """
@@ -126,7 +126,7 @@ def test_requested_opset(backend: str, exporter: str, harness: BackendHarness, d
 def test_decoder_matches(
     backend: str, exporter: str, kind: str, harness: BackendHarness, settings: Dict[str, str]
 ) -> None:
-    """For any number of points, a box and a mask, on images of two sizes, the answer is the predictor's.
+    """For any number of points, a box and a mask, at two image sizes, the answer matches the predictor's.
 
     https://github.com/facebookresearch/segment-anything/issues/130
     """
@@ -140,7 +140,7 @@ def test_decoder_matches(
 @with_onnxruntime
 @each_exporter
 def test_other_proportions(backend: str, exporter: str, harness: BackendHarness, defect: Any) -> None:
-    """An image of other proportions than the decoder was traced with gets right masks too.
+    """An image with a different aspect ratio from the traced one also gets right masks.
 
     https://github.com/facebookresearch/segment-anything/issues/56
     """
@@ -156,7 +156,7 @@ def test_other_proportions(backend: str, exporter: str, harness: BackendHarness,
 
 @with_onnxruntime
 def test_padding_point(backend: str, harness: BackendHarness) -> None:
-    """Without a box, the caller has to append a padding point: only then scores and masks are right.
+    """Without a box, scores and masks are right only if the caller appends a padding point.
 
     https://github.com/facebookresearch/segment-anything/issues/294
     """
@@ -173,7 +173,7 @@ def test_padding_point(backend: str, harness: BackendHarness) -> None:
 def test_wrong_image_size(
     backend: str, told: Any, harness: BackendHarness, defect: Any, settings: Dict[str, str]
 ) -> None:
-    """A size of the image that is zero, or not (H, W), is refused.
+    """An image size that is zero, or in the order (W, H), is refused.
 
     https://github.com/facebookresearch/segment-anything/issues/294
     """
@@ -192,7 +192,7 @@ def test_wrong_image_size(
 
 @with_onnxruntime
 def test_missing_provider(backend: str, harness: BackendHarness, defect: Any) -> None:
-    """A provider that this build does not have is refused, by samcheck's session and by ONNX Runtime.
+    """samcheck's session and ONNX Runtime both refuse a provider that this build does not have.
 
     https://github.com/microsoft/onnxruntime/issues/17801
     """
@@ -222,7 +222,7 @@ def test_official_quantisation(backend: str, harness: BackendHarness, tmp_path: 
 def test_quantised_decoder(
     backend: str, harness: BackendHarness, tmp_path: Any, measured: Dict[str, float]
 ) -> None:
-    """The decoder with int8 products gives nearly the same masks, from a clearly smaller file.
+    """The decoder with int8 matrix products gives nearly the same masks, and its file is clearly smaller.
 
     https://github.com/pytorch/executorch/issues/22431
     """
@@ -240,7 +240,7 @@ def test_quantised_decoder(
         file_bytes=graph.size,
     )
     assert graph.operators.get("MatMulInteger", 0) >= 20
-    # Under a half for SAM's own widths; a narrow decoder has more beside its matrices.
+    # Less than half at SAM's own widths; in a narrow decoder, more of the file is not matrices.
     assert graph.size < 0.8 * onnx_graph.read(harness.exports.get("legacy")).size
     assert not difference.problems(INT8)
 
@@ -249,7 +249,7 @@ def test_quantised_decoder(
 def test_graph_for_tensorrt(
     backend: str, harness: BackendHarness, defect: Any, settings: Dict[str, str]
 ) -> None:
-    """The exported decoder has no operators that TensorRT cannot compute a shape with.
+    """The exported decoder has no operators that TensorRT cannot infer shapes for.
 
     https://github.com/NVIDIA-AI-IOT/nanosam/issues/16
     """
@@ -259,7 +259,7 @@ def test_graph_for_tensorrt(
     assert not {"OneHot", "Tile"} & without
     unsupported = sorted({"OneHot", "Tile"} & operators)
     settings["operators"] = " and ".join(unsupported) or "none"
-    if unsupported:  # PyTorch before 2.1 wrote others
+    if unsupported:  # PyTorch before 2.1 wrote other operators
         with defect("tensorrt-onehot"):
             raise NotForTensorRT("the graph has {}".format(settings["operators"]))
 
@@ -267,7 +267,7 @@ def test_graph_for_tensorrt(
 @with_onnxruntime
 @pytest.mark.parametrize("kind", ["1", "5", "box", "mask"])
 def test_decoder_for_tensorrt_matches(backend: str, kind: str, harness: BackendHarness) -> None:
-    """The form of the decoder that is made for TensorRT gives the predictor's answer.
+    """The decoder exported in a form for TensorRT matches the predictor.
 
     https://github.com/mit-han-lab/efficientvit/issues/78
     """
@@ -286,7 +286,7 @@ def test_engine_matches(
     measured: Dict[str, float],
     settings: Dict[str, str],
 ) -> None:
-    """An engine that TensorRT builds from the exported decoder gives the predictor's answer.
+    """An engine that TensorRT builds from the exported decoder matches the predictor.
 
     https://github.com/NVIDIA/TensorRT/issues/2564
     """

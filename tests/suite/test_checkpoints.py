@@ -1,6 +1,6 @@
-"""Is a checkpoint file that must not be loaded refused, with its reason, before a model sees it?
+"""Is a bad checkpoint file refused, with a reason, before it reaches a model?
 
-Every bad file is made from the small model. What plain `torch.load` does with it is recorded.
+Every bad file is made from the small model's. What plain `torch.load` does with it is recorded.
 """
 
 from __future__ import annotations
@@ -44,14 +44,14 @@ def shapes(state: State) -> Dict[str, Tuple[int, ...]]:
 
 @pytest.fixture(scope="module")
 def good(state: State, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A good file."""
+    """A valid checkpoint file."""
     path = tmp_path_factory.mktemp("good") / "good.pth"
     torch.save(state, path)
     return path
 
 
 def described(path: Path, size: Optional[int] = None) -> Checkpoint:
-    """The file as an official one would be described."""
+    """Describe the file the way official checkpoints are described."""
     content = path.read_bytes()
     return Checkpoint(path.name, size or len(content), hashlib.sha256(content).hexdigest())
 
@@ -61,7 +61,7 @@ def same(left: State, right: State) -> bool:
 
 
 def plainly(path: Path) -> str:
-    """What plain `torch.load` does with a file."""
+    """Describe what plain `torch.load` does with a file."""
     try:
         loaded = torch.load(str(path))
     except Exception as error:
@@ -74,7 +74,7 @@ def plainly(path: Path) -> str:
 def test_bad_file_is_refused(
     name: str, state: State, shapes: Any, good: Path, tmp_path: Path, settings: Dict[str, str]
 ) -> None:
-    """A file that cannot be right is refused with the code of what is wrong and with what to do next.
+    """A bad file is refused with a code for what is wrong and with what to do next.
 
     https://github.com/CVHub520/X-AnyLabeling-Server/issues/31
     """
@@ -90,7 +90,7 @@ def test_bad_file_is_refused(
 
 
 def test_wrong_variant_is_named(state: State, shapes: Any, tmp_path: Path) -> None:
-    """The refusal of another variant's file says which one it is.
+    """When another variant's file is refused, the message names that variant.
 
     https://github.com/facebookresearch/segment-anything/issues/751
     """
@@ -113,7 +113,7 @@ GOOD: Dict[str, Tuple[str, Callable[[State], Any], Dict[str, Any]]] = {
 def test_good_file_is_read(
     name: str, state: State, shapes: Any, tmp_path: Path, settings: Dict[str, str]
 ) -> None:
-    """The control: a good file gives identical parameters, also where a training script wrapped them.
+    """Control: a good file gives identical parameters, even if a training script wrapped them.
 
     https://github.com/computational-cell-analytics/micro-sam/issues/1132
     """
@@ -127,7 +127,7 @@ def test_good_file_is_read(
 
 
 def test_checksums_may_be_missing(state: State, shapes: Any, tmp_path: Path) -> None:
-    """A file that was saved without checksums, which PyTorch 2.6 and newer can do, is read.
+    """A file saved without checksums, which PyTorch 2.6 and newer can do, is accepted.
 
     https://github.com/tracel-ai/burn/issues/5712
     """
@@ -146,7 +146,7 @@ def test_checksums_may_be_missing(state: State, shapes: Any, tmp_path: Path) -> 
 def test_digest_catches_a_flipped_bit(
     form: str, state: State, shapes: Any, tmp_path: Path, settings: Dict[str, str]
 ) -> None:
-    """One flipped bit in an official file is caught by its digest, whatever the format.
+    """The digest catches a single flipped bit in an official file, in either file format.
 
     https://github.com/pytorch/pytorch/issues/126952
     """
@@ -169,7 +169,7 @@ def test_digest_catches_a_flipped_bit(
 
 @pytest.mark.parametrize(("more", "code"), [(1, "truncated"), (-1, "wrong-size")])
 def test_size_is_checked_first(more: int, code: str, good: Path, shapes: Any) -> None:
-    """An official file of another size is refused unread: a download that broke off, or another file.
+    """An official file of the wrong size is refused unread: it is a partial download or another file.
 
     https://github.com/facebookresearch/segment-anything/issues/751
     """
@@ -180,11 +180,11 @@ def test_size_is_checked_first(more: int, code: str, good: Path, shapes: Any) ->
 
 
 class SilentlyDamaged(Exception):
-    """A damaged file was loaded, and its parameters are not the ones that were saved."""
+    """A damaged file was loaded, and its parameters differ from the saved ones."""
 
 
 def test_torch_load_notices_damage(state: State, good: Path, tmp_path: Path, defect: Any) -> None:
-    """`torch.load` compares the checksums that `torch.save` wrote.
+    """`torch.load` verifies the checksums that `torch.save` wrote.
 
     https://github.com/pytorch/pytorch/issues/126952
     """
@@ -206,7 +206,7 @@ class CodeRan(Exception):
 @pytest.mark.parametrize("protocol", [2, 4])
 @pytest.mark.parametrize("form", ["zip", "legacy"])
 def test_pickled_code_never_runs(form: str, protocol: int, state: State, shapes: Any, tmp_path: Path) -> None:
-    """Code in a checkpoint is found by reading its pickle, not by running it.
+    """Code in a checkpoint is found by parsing its pickle, without running it.
 
     https://github.com/pytorch/pytorch/security/advisories/GHSA-53q9-r3pm-6pq6
     """
@@ -234,7 +234,7 @@ def test_default_load_runs_no_code(tmp_path: Path, defect: Any, settings: Dict[s
 
 @pytest.mark.parametrize("name", sorted(IMPORTING))
 def test_every_import_of_a_pickle_is_seen(name: str, tmp_path: Path, settings: Dict[str, str]) -> None:
-    """Whichever way a pickle names what it imports, the name is found or counted as foreign.
+    """However a pickle names its imports, each name is found or counted as foreign.
 
     https://github.com/pytorch/pytorch/security/advisories/GHSA-53q9-r3pm-6pq6
     """
@@ -250,7 +250,7 @@ def test_every_import_of_a_pickle_is_seen(name: str, tmp_path: Path, settings: D
 def test_file_saved_on_a_gpu(
     state: State, shapes: Any, good: Path, tmp_path: Path, settings: Dict[str, str]
 ) -> None:
-    """A file that was saved on a GPU is read on a machine without one.
+    """A file saved on a GPU can be read on a machine without one.
 
     https://github.com/facebookresearch/segment-anything/issues/106
     """
@@ -264,7 +264,7 @@ def test_file_saved_on_a_gpu(
 def test_no_parameter_is_left_at_random(
     state: State, shapes: Any, good: Path, settings: Dict[str, str]
 ) -> None:
-    """The base model's file is refused for SAM-HQ's model, whose head `strict=False` leaves at random.
+    """The base model's file is refused for SAM-HQ, whose head `strict=False` would leave random.
 
     https://github.com/SysCV/sam-hq/issues/6
     """
@@ -282,7 +282,7 @@ def test_no_parameter_is_left_at_random(
 def test_loader_reads_checkpoints_so(
     state: State, good: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What loads the models of this suite takes the official file, and refuses any other under its name.
+    """The suite's own loader accepts the official file and refuses a modified file of the same name.
 
     https://github.com/pytorch/pytorch/issues/126952
     """

@@ -1,4 +1,4 @@
-"""Does torch.compile take SAM, without cutting it up, and does it then compute the same?"""
+"""Does torch.compile handle SAM without graph breaks, and does it compute the same?"""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from samcheck.guest.models.backends import compiled, or_skip, require_sam
 from samcheck.guest.oracle.tolerances import relative_error
 
 GROUP = "backends"
-#: Compiling reorders sums; measured with inductor 9e-7, with aot_eager 0 (relative L2, CPU).
+#: Compiling reorders sums; measured: 9e-7 with inductor, 0 with aot_eager (relative L2, CPU).
 FEATURES = 1e-5
 SIZE = (160, 240)
 
@@ -22,15 +22,15 @@ with_compile = pytest.mark.parametrize("backend", ["compile"])
 
 
 class GraphBroken(Exception):
-    """torch.compile cuts what should be one graph."""
+    """torch.compile broke what should be one graph."""
 
 
 class CompiledAgain(Exception):
-    """torch.compile compiles anew for every size."""
+    """torch.compile recompiled for every size."""
 
 
 class SilentlyWrong(Exception):
-    """Features changed under the hands of who keeps them, without an error."""
+    """Features changed while a caller was keeping them, without an error."""
 
 
 @pytest.fixture(scope="session")
@@ -41,7 +41,7 @@ def sam(loaded: Any, device: str, exact_float32: None) -> Any:
 
 
 def pixels(model: Any) -> torch.Tensor:
-    """(1, 3, S, S), as the encoder gets them: a scene, normalised and padded."""
+    """Prepare a scene as the encoder receives it: (1, 3, S, S), normalised and padded."""
     scene = scenes.draw(7, *SIZE)
     prepared: torch.Tensor = model.preprocess(inference.resized_tensor(model, scene.image))
     return prepared
@@ -49,7 +49,7 @@ def pixels(model: Any) -> torch.Tensor:
 
 @with_compile
 def test_encoder_is_one_graph(backend: str, sam: Any, measured: Dict[str, float]) -> None:
-    """torch.compile takes the image encoder as one graph.
+    """torch.compile captures the image encoder as one graph.
 
     https://github.com/pytorch/pytorch/issues/114220
     """
@@ -64,7 +64,7 @@ def test_encoder_is_one_graph(backend: str, sam: Any, measured: Dict[str, float]
 def test_prompt_is_one_graph(
     backend: str, kind: str, sam: Any, defect: Any, measured: Dict[str, float]
 ) -> None:
-    """torch.compile takes the prompt encoder as one graph.
+    """torch.compile captures the prompt encoder as one graph.
 
     https://github.com/pytorch/pytorch/issues/114220
     """
@@ -82,13 +82,13 @@ def test_prompt_is_one_graph(
 @with_compile
 @pytest.mark.parametrize(
     "compiler",
-    # The second, which is the default, takes most of a minute even for the small variant.
+    # inductor, the default, takes most of a minute even for the small variant.
     ["aot_eager", pytest.param("inductor", marks=pytest.mark.full)],
 )
 def test_compiled_encoder_matches(
     backend: str, compiler: str, sam: Any, defect: Any, measured: Dict[str, float]
 ) -> None:
-    """The compiled image encoder gives what the plain one does.
+    """The compiled image encoder gives the same features as the plain one.
 
     https://github.com/pytorch/pytorch/issues/173823
     """
@@ -103,7 +103,7 @@ def test_compiled_encoder_matches(
 
 @with_compile
 def test_sizes_are_not_all_compiled(backend: str, sam: Any, defect: Any, measured: Dict[str, float]) -> None:
-    """Resizing the masks is not compiled anew for every size of an image.
+    """Resizing the masks is not recompiled for every image size.
 
     https://github.com/pytorch/pytorch/issues/105279
     """
@@ -126,7 +126,7 @@ def test_sizes_are_not_all_compiled(backend: str, sam: Any, defect: Any, measure
 
 
 def overwritten(model: Any, encoder: Any, new_predictor: Callable[[Any], Any]) -> bool:
-    """Whether features that a predictor keeps change when the same encoder sees another image."""
+    """Whether features kept by a predictor change when the same encoder sees another image."""
     plain = model.image_encoder
     try:
         model.image_encoder = encoder
@@ -145,9 +145,9 @@ def overwritten(model: Any, encoder: Any, new_predictor: Callable[[Any], Any]) -
 def test_kept_features(
     backend: str, graph: str, sam: Any, device: str, new_predictor: Any, defect: Any
 ) -> None:
-    """Features that are kept stay what they were when the encoder reuses the memory of its answer.
+    """Kept features do not change when the encoder reuses its output memory, as a CUDA graph does.
 
-    A CUDA graph does so, and a clone helps: https://github.com/facebookresearch/sam2/issues/460
+    A clone avoids it: https://github.com/facebookresearch/sam2/issues/460
     """
     if graph == "imitated":
         encoder: Any = compiled.StaticOutput(sam.image_encoder)

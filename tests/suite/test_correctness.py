@@ -1,4 +1,4 @@
-"""Does SAM give the masks that its weights and the prompt imply?"""
+"""Does SAM return the masks that its weights and the prompt imply?"""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from samcheck.guest import oracle
 from samcheck.guest.models import inference, precisions, scenes
 from samcheck.guest.pictures import of_masks
 
-#: Heights and widths: portrait, odd, very wide, the very input size, larger than it, smaller than a patch.
+#: Heights and widths: portrait, odd, very wide, exactly the input size, larger, smaller than a patch.
 SIZES = ((320, 240), (97, 61), (40, 333), (256, 256), (301, 400), (13, 11))
 
 
@@ -30,7 +30,7 @@ def test_prediction_matches_reference(
 ) -> None:
     """Logits, scores and masks agree with the oracle within what rounding explains.
 
-    https://github.com/facebookresearch/segment-anything/issues/540 is what this must never miss.
+    https://github.com/facebookresearch/segment-anything/issues/540 must never go undetected here.
     """
     tolerance = oracle.TOLERANCES[precision]
     prompt = inference.prompt(scene, kind, ready.model.image_encoder.img_size)
@@ -52,7 +52,7 @@ def test_prediction_matches_reference(
 
 @pytest.mark.parametrize("kind", inference.PROMPT_KINDS)
 def test_reference_decides_something(variant: str, reference: Callable[[str], Any], kind: str) -> None:
-    """The oracle's masks hold both foreground and background, so that comparing them means something.
+    """The oracle's masks have both foreground and background, so comparing them is meaningful.
 
     A bare IoU gate on degenerate masks is why PyTorch's own CI calls SAM flaky:
     https://github.com/pytorch/benchmark/pull/1764
@@ -62,7 +62,7 @@ def test_reference_decides_something(variant: str, reference: Callable[[str], An
 
 
 def test_repeat_is_identical(model: Any, new_predictor: Any, precision: str, scene: Any) -> None:
-    """The same image and prompt give the same bits twice, also after another image in between.
+    """The same image and prompt give bit-identical results twice, even with another image in between.
 
     https://github.com/facebookresearch/segment-anything/issues/751
     """
@@ -82,7 +82,7 @@ def test_repeat_is_identical(model: Any, new_predictor: Any, precision: str, sce
 @pytest.mark.variants("tiny")
 @pytest.mark.precisions("fp32")
 def test_every_corner_counts(model: Any, new_predictor: Any, scene: Any) -> None:
-    """An image that differs from the one before in one place only is encoded anew.
+    """An image that differs from the previous one in a single place is encoded again.
 
     https://github.com/facebookresearch/segment-anything/issues/357
     """
@@ -101,7 +101,7 @@ def test_every_corner_counts(model: Any, new_predictor: Any, scene: Any) -> None
 @pytest.mark.precisions("fp32")
 @pytest.mark.parametrize("size", SIZES, ids="{0[0]}x{0[1]}".format)
 def test_image_sizes(model: Any, new_predictor: Any, oracle_model: Any, size: Any) -> None:
-    """Images of any shape are resized, padded, and their masks cropped and resized back, as they should.
+    """Images of any shape are resized and padded, and their masks cropped and resized back, correctly.
 
     https://github.com/facebookresearch/segment-anything/issues/294
     """
@@ -117,7 +117,7 @@ def test_image_sizes(model: Any, new_predictor: Any, oracle_model: Any, size: An
 
 @pytest.mark.precisions("fp32")
 def test_thresholded_masks(ready: Any, scene: Any, reference: Callable[[str], Any]) -> None:
-    """Without ``return_logits`` the masks are bool, and exactly the pixels whose logit is positive.
+    """Without ``return_logits`` the masks are bool and contain exactly the pixels with positive logits.
 
     https://github.com/facebookresearch/segment-anything/issues/552
     """
@@ -129,7 +129,7 @@ def test_thresholded_masks(ready: Any, scene: Any, reference: Callable[[str], An
 
 @pytest.mark.precisions("fp32")
 def test_batch_matches_singles(ready: Any, scene: Any, measured: Dict[str, float]) -> None:
-    """64 prompts in one call of `predict_torch` give what 64 calls give.
+    """64 prompts in one call of `predict_torch` give the same results as 64 calls.
 
     https://github.com/facebookresearch/segment-anything/issues/223
     """
@@ -148,13 +148,13 @@ def test_batch_matches_singles(ready: Any, scene: Any, measured: Dict[str, float
         assert together.shape == one_by_one.shape
         worst = oracle.relative_error(together.cpu().numpy(), one_by_one.cpu().numpy())
         measured["{}_relative_l2".format(name)] = worst
-        # Products are cut differently for other batch sizes: rounding, but no more.
+        # Matrix products are tiled differently at other batch sizes, so only rounding may differ.
         assert worst <= oracle.TOLERANCES["fp32"].logits
 
 
 @pytest.mark.precisions("fp32")
 def test_several_boxes(ready: Any, scene: Any, oracle_model: Any) -> None:
-    """Several boxes in one call of `predict_torch`, each answered as if it were alone.
+    """Several boxes in one call of `predict_torch` are each answered as if passed alone.
 
     https://github.com/facebookresearch/segment-anything/issues/223
     """
@@ -174,7 +174,7 @@ def test_several_boxes(ready: Any, scene: Any, oracle_model: Any) -> None:
 @pytest.mark.variants("tiny")
 @pytest.mark.precisions("fp32")
 def test_model_called_with_a_list(model: Any, oracle_model: Any) -> None:
-    """`Sam.forward` on two images of different sizes, with its own padding and cropping.
+    """`Sam.forward` on two images of different sizes pads and crops each correctly.
 
     https://github.com/facebookresearch/segment-anything/issues/223
     """
@@ -193,7 +193,7 @@ def test_model_called_with_a_list(model: Any, oracle_model: Any) -> None:
 
 @pytest.mark.precisions("fp32")
 def test_channel_order(model: Any, new_predictor: Any, scene: Any, ready: Any) -> None:
-    """A BGR picture that is said to be one gives the same bits as its RGB; channels are not ignored.
+    """A BGR image passed as BGR gives bit-identical features to its RGB form; passed as RGB, it does not.
 
     https://github.com/facebookresearch/segment-anything/issues/477
     """
@@ -206,7 +206,7 @@ def test_channel_order(model: Any, new_predictor: Any, scene: Any, ready: Any) -
 
 @pytest.mark.variants("tiny")
 def test_resized_pixels(oracle_model: Any, scene: Any) -> None:
-    """`ResizeLongestSide` gives the pixels of Pillow's bilinear filter, with which SAM was trained.
+    """`ResizeLongestSide` gives the pixels of Pillow's bilinear filter, which SAM was trained with.
 
     https://github.com/facebookresearch/segment-anything/issues/751
     """
@@ -219,7 +219,7 @@ def test_resized_pixels(oracle_model: Any, scene: Any) -> None:
 
 @pytest.mark.variants("tiny")
 def test_resized_tensors(oracle_model: Any, scene: Any, defect: Any) -> None:
-    """`ResizeLongestSide.apply_image_torch` gives the same shape as `apply_image`, and nearly its values.
+    """`ResizeLongestSide.apply_image_torch` gives the same shape and nearly the same values as `apply_image`.
 
     https://github.com/facebookresearch/segment-anything/issues/218
     """
@@ -236,13 +236,13 @@ def test_resized_tensors(oracle_model: Any, scene: Any, defect: Any) -> None:
 
 
 def grid(size: Any, side: int) -> np.ndarray:
-    """(side * side, 2) points (x, y) spread evenly over an image of (H, W)."""
+    """Spread (side * side, 2) points (x, y) evenly over an image of (H, W)."""
     ys, xs = ((np.arange(side) + 0.5) / side * length for length in size)
     return np.stack(np.meshgrid(xs, ys), axis=-1).reshape(-1, 2)
 
 
 def as_input(model: Any, scene: Any, prompt: inference.Prompt) -> Dict[str, Any]:
-    """An element of the list that `Sam.forward` takes."""
+    """Build an element of the list that `Sam.forward` takes."""
     from segment_anything.utils.transforms import ResizeLongestSide
 
     resize = ResizeLongestSide(model.image_encoder.img_size)

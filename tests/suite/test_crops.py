@@ -1,4 +1,4 @@
-"""Does the automatic mask generator put what it finds in crops back into the whole image?"""
+"""Does the automatic mask generator map masks found in crops back to the whole image correctly?"""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ pytestmark = [pytest.mark.variants("tiny"), pytest.mark.precisions("fp32")]
 
 @pytest.fixture(scope="module")
 def records(model: Any, scene: Any) -> List[Dict[str, Any]]:
-    """What is found in the whole image and in four crops of it."""
+    """Records from the whole image and from four crops of it."""
     from segment_anything import SamAutomaticMaskGenerator
 
     generator = SamAutomaticMaskGenerator(
@@ -27,7 +27,7 @@ def records(model: Any, scene: Any) -> List[Dict[str, Any]]:
 
 
 def of_crops(records: List[Dict[str, Any]], scene: Any) -> List[Dict[str, Any]]:
-    """The records that were not found in the whole image."""
+    """Select the records that come from crops, not from the whole image."""
     height, width = scene.image.shape[:2]
     return [record for record in records if record["crop_box"] != [0, 0, width, height]]
 
@@ -35,7 +35,7 @@ def of_crops(records: List[Dict[str, Any]], scene: Any) -> List[Dict[str, Any]]:
 def test_boxes_and_points_lie_in_their_crop(
     records: List[Dict[str, Any]], scene: Any, measured: Dict[str, float]
 ) -> None:
-    """Masks, boxes and points come back in the frame of the whole image, inside of their crop.
+    """Masks, boxes and points are in the coordinates of the whole image and lie inside their crop.
 
     https://github.com/facebookresearch/segment-anything/issues/554
     """
@@ -57,7 +57,7 @@ def test_boxes_and_points_lie_in_their_crop(
 
 
 def test_masks_are_the_oracles(records: List[Dict[str, Any]], scene: Any, oracle_model: Any) -> None:
-    """Each mask from a crop is one that the oracle gives for that crop and point, put in its place.
+    """Each mask from a crop is one of the oracle's for that crop and point, at the right position.
 
     https://github.com/facebookresearch/segment-anything/issues/752
     """

@@ -1,4 +1,4 @@
-"""What happens when precisions are mixed: the ways the guides say, and the ways that work."""
+"""What happens when precisions are mixed, as guides recommend and in ways that work?"""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ DTYPES = {"half": torch.float16, "bfloat16": torch.bfloat16, "double": torch.flo
 
 
 class SilentlyWrong(Exception):
-    """A step gave finite numbers that are wrong; the message begins with its id."""
+    """A step returned finite but wrong numbers; the message says which."""
 
 
 @pytest.fixture
 def cast(loaded: Any, device: str) -> Callable[[str], Any]:
-    """Makes a copy of the model, cast as a whole."""
+    """Return a function that copies the model and casts the copy as a whole."""
 
     def make(name: str) -> Any:
         return copy.deepcopy(loaded).to(device=device, dtype=DTYPES[name])
@@ -31,7 +31,7 @@ def cast(loaded: Any, device: str) -> Callable[[str], Any]:
 
 
 def agrees(actual: inference.Prediction, expected: inference.Prediction, precision: str) -> bool:
-    """Whether an answer that came is also right, by the wider tolerance of half precisions."""
+    """Whether a prediction is right within the tolerance of `precision`."""
     tolerance = oracle.TOLERANCES[precision]
     return not oracle.deviation(actual, expected, tolerance).problems(tolerance)
 
@@ -48,7 +48,7 @@ def test_naive_cast(
     reference: Callable[[str], Any],
     defect: Any,
 ) -> None:
-    """`model.half()` (or another dtype), then `set_image` and `predict`, as deployment guides say.
+    """`model.half()` (or another dtype), `set_image` and `predict`, as guides recommend, give right masks.
 
     https://github.com/pytorch/benchmark/pull/1764
     """
@@ -58,7 +58,7 @@ def test_naive_cast(
         ready = new_predictor(model)
         ready.set_image(scene.image)
         prediction = inference.predict(ready, prompt)
-        # Gone only if the masks are right: a silent failure is worse than a loud one.
+        # Fixed only if the masks are right: a silent failure is worse than a loud one.
         assert agrees(prediction, reference(kind), "bf16")
 
 
@@ -67,7 +67,7 @@ def test_naive_cast(
 def test_encoder_only_cast(
     loaded: Any, name: str, device: str, new_predictor: Any, scene: Any, defect: Any
 ) -> None:
-    """`model.image_encoder.half()` alone: its input is not cast with it.
+    """`model.image_encoder.half()` alone works, although SAM does not cast the encoder's input.
 
     https://github.com/htcr/sam_road/issues/28
     """
@@ -80,7 +80,7 @@ def test_encoder_only_cast(
 @pytest.mark.variants("tiny")
 @pytest.mark.parametrize("name", ["half", "bfloat16"])
 def test_cast_rounds_normalisation(cast: Callable[[str], Any], name: str, defect: Any) -> None:
-    """The mean and deviation of the pixels are buffers, which a cast rounds, by up to 0.4 grey levels.
+    """Casting the model rounds the pixel mean and deviation, which are buffers, by up to 0.4 grey levels.
 
     https://github.com/facebookresearch/segment-anything/issues/540
     """
@@ -92,7 +92,7 @@ def test_cast_rounds_normalisation(cast: Callable[[str], Any], name: str, defect
 
 
 def require_autocast(name: str, device: str) -> None:
-    """Skips where this build does not apply autocast to the dtype."""
+    """Skip the check if this build does not apply autocast to the dtype."""
     precision = precisions.PRECISIONS["autocast-fp16" if name == "half" else "autocast-bf16"]
     reason = precision_support.unavailable(precision, device)
     if reason:
@@ -104,7 +104,7 @@ def require_autocast(name: str, device: str) -> None:
 def test_autocast_everything(
     loaded: Any, name: str, device: str, new_predictor: Any, scene: Any, reference: Any, defect: Any
 ) -> None:
-    """Autocast around `set_image` and `predict`: scores in bfloat16 cannot become NumPy arrays.
+    """Autocast around `set_image` and `predict` gives right masks; bfloat16 scores cannot convert to NumPy.
 
     https://github.com/facebookresearch/segment-anything/pull/787
     """
@@ -124,7 +124,7 @@ def test_autocast_everything(
 def test_autocast_features(
     loaded: Any, name: str, device: str, new_predictor: Any, scene: Any, oracle_model: Any, defect: Any
 ) -> None:
-    """Autocast around `set_image` alone, the pattern that guides give as safe: are the features right?
+    """With autocast around `set_image` alone, the pattern that guides call safe, the features are right.
 
     https://github.com/facebookresearch/segment-anything/issues/540
     """
@@ -146,7 +146,7 @@ def test_autocast_features(
 
 @pytest.mark.variants("tiny")
 def test_bfloat16_to_numpy(device: str, defect: Any) -> None:
-    """A bfloat16 tensor cannot become a NumPy array; with ``.float()`` it can.
+    """A bfloat16 tensor cannot be converted to a NumPy array; after ``.float()`` it can.
 
     https://github.com/opengeos/segment-geospatial/issues/327
     """
@@ -157,7 +157,7 @@ def test_bfloat16_to_numpy(device: str, defect: Any) -> None:
 
 
 def scaled(loaded: Any, scene: Any, largest: float) -> Any:
-    """The model with a neck whose activations reach `largest`; the features stay, but for rounding."""
+    """Copy the model and scale its neck's activations up to `largest`; features change by rounding only."""
     model = copy.deepcopy(loaded)
     seen = []
     handle = model.image_encoder.neck[0].register_forward_hook(lambda *call: seen.append(call[2]))
@@ -170,12 +170,12 @@ def scaled(loaded: Any, scene: Any, largest: float) -> Any:
 
 @pytest.fixture
 def loud(loaded: Any, scene: Any) -> Any:
-    """Far beyond 256, and far from float16's largest number, 65504."""
+    """A model with activations far above 256 and far below float16's largest number, 65504."""
     return scaled(loaded, scene, 8000.0)
 
 
 def half_features(model: Any, scene: Any) -> np.ndarray:
-    """Features (h, w, C) of the encoder cast to float16 as it is, `LayerNorm2d` and all."""
+    """Compute features (h, w, C) with the whole encoder cast to float16, including `LayerNorm2d`."""
     encoder = copy.deepcopy(model.image_encoder).half()
     resized = inference.resized_tensor(model, scene.image)
     features = encoder(model.preprocess(resized).half())[0]
@@ -187,7 +187,7 @@ def half_features(model: Any, scene: Any) -> np.ndarray:
 def test_half_collapse_is_seen(
     loaded: Any, loud: Any, device: str, scene: Any, defect: Any, measured: Dict[str, float]
 ) -> None:
-    """`LayerNorm2d` in float16 squares activations: beyond 256 it gives finite nonsense, and is caught.
+    """`LayerNorm2d` squares activations: in float16, above 256, features are finite but wrong, and detected.
 
     https://github.com/facebookresearch/segment-anything/issues/540
     """
@@ -216,7 +216,7 @@ def test_half_collapse_is_seen(
 def test_safe_path_survives_large_activations(
     model: Any, loud: Any, precision: str, device: str, scene: Any
 ) -> None:
-    """With `LayerNorm2d` kept in float32 the same activations do no harm.
+    """With `LayerNorm2d` kept in float32, the same activations give correct features.
 
     https://github.com/facebookresearch/segment-anything/issues/696
     """
@@ -230,7 +230,7 @@ def test_safe_path_survives_large_activations(
 
 
 def test_types_that_come_back(ready: Any, scene: Any, settings: Dict[str, str]) -> None:
-    """At every precision the features, logits and scores are finite float32.
+    """At every precision, features, logits and scores are finite and float32.
 
     https://github.com/facebookresearch/segment-anything/issues/540
     """
@@ -247,14 +247,14 @@ def test_types_that_come_back(ready: Any, scene: Any, settings: Dict[str, str]) 
 def test_float64_when_helped(
     loaded: Any, new_predictor: Any, scene: Any, reference: Any, kind: str, measured: Dict[str, float]
 ) -> None:
-    """In float64, with the coordinates cast by hand, SAM's own code is the oracle's to many digits.
+    """In float64, with coordinates cast explicitly, SAM's own code matches the oracle to many digits.
 
-    The formula, not its rounding: https://arxiv.org/abs/2304.02643
+    This compares the formulas without rounding: https://arxiv.org/abs/2304.02643
     """
     ready = new_predictor(in_float64(loaded))
     ready.set_image(scene.image)
     prompt = inference.prompt(scene, kind, loaded.image_encoder.img_size)
     prediction = inference.predict(ready, prompt)
     measured["relative_l2"] = oracle.relative_error(prediction.low_resolution, reference(kind).low_resolution)
-    # SAM rounds coordinates, mean and deviation to float32; nothing else.
+    # SAM rounds coordinates, mean and deviation to float32, and nothing else.
     assert measured["relative_l2"] <= 5e-7

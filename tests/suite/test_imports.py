@@ -1,6 +1,6 @@
-"""Can SAM be imported here, do its neighbours fit together, and does the device compute?
+"""Can SAM be imported, do the packages it needs work together, and does the device compute?
 
-Nothing here imports torch at the top: this module must tell why torch cannot be imported.
+This module does not import torch at the top level: it must be able to report why torch cannot be imported.
 """
 
 from __future__ import annotations
@@ -21,20 +21,20 @@ PACKAGES = {
 
 @pytest.mark.parametrize("module", sorted(PACKAGES))
 def test_package_imports(module: str, settings: Dict[str, str]) -> None:
-    """Each package imports, and its code is of the version that its metadata says.
+    """Each package imports, and its version is the one in its metadata.
 
-    A torchvision that does not fit torch dies here:
+    A torchvision build that does not match torch fails here:
     https://github.com/facebookresearch/sam2/issues/220
     """
     imported = importlib.import_module(module)
     installed = metadata.version(PACKAGES[module])
     settings["version"] = str(getattr(imported, "__version__", installed))
-    # PyTorch's own builds say 2.4.1+cu121 where the default index has 2.4.1.
+    # PyTorch's own builds report 2.4.1+cu121 where the default index has 2.4.1.
     assert settings["version"].split("+")[0] == installed.split("+")[0]
 
 
 def test_numpy_bridge() -> None:
-    """Arrays cross between torch and NumPy, which a NumPy 1 build under NumPy 2 cannot do.
+    """Arrays convert between torch and NumPy, which a torch built for NumPy 1 cannot do under NumPy 2.
 
     https://github.com/facebookresearch/segment-anything/issues/477
     """
@@ -48,7 +48,7 @@ def test_numpy_bridge() -> None:
 
 
 def test_torchvision_operator(device: str) -> None:
-    """torchvision's compiled `nms`, which the automatic mask generator needs, runs on the device.
+    """torchvision's compiled `nms`, which the automatic mask generator needs, works on the device.
 
     https://github.com/facebookresearch/sam2/issues/220
     """
@@ -61,7 +61,7 @@ def test_torchvision_operator(device: str) -> None:
 
 
 def test_device_computes(device: str, settings: Dict[str, str]) -> None:
-    """The build of PyTorch carries machine code for this device and gets a product right on it.
+    """The PyTorch build has machine code for this device and computes a correct matrix product on it.
 
     https://github.com/facebookresearch/sam3/issues/374
     """
@@ -73,7 +73,7 @@ def test_device_computes(device: str, settings: Dict[str, str]) -> None:
 
 
 def test_encoder_kernels(precision: str, device: str, defect: Any) -> None:
-    """Every type of layer of the image encoder has a kernel for the precision on the device.
+    """Every layer type of the image encoder has a kernel for the precision on the device.
 
     https://github.com/yatengLG/ISAT_with_segment_anything/issues/126
     """

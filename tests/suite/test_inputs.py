@@ -1,6 +1,6 @@
-"""What does SAM do with wrong inputs: does it refuse them, or answer with something?
+"""Does SAM refuse wrong inputs, or does it silently return something?
 
-An input check does not depend on the size of the model, so only the small one is asked.
+Input handling does not depend on model size, so only the small model is checked.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ def harness(plain: Any, scene: Any) -> wrong_inputs.InputHarness:
 def test_wrong_input(
     harness: wrong_inputs.InputHarness, case: wrong_inputs.WrongInput, defect: Any, settings: Dict[str, str]
 ) -> None:
-    """A wrong input is refused before there is an answer, and the next right one is answered as before.
+    """A wrong input is refused without an answer, and the next right one is answered as before.
 
-    https://github.com/facebookresearch/segment-anything/issues/268 shows what people hand over.
+    https://github.com/facebookresearch/segment-anything/issues/268 shows what people pass in.
     """
     happened = wrong_inputs.hand_over(harness, case)
     settings["happened"] = happened.text
@@ -37,7 +37,7 @@ def test_wrong_input(
     assert all(map(np.array_equal, harness.answer, harness.prompt(**harness.right_prompt)))
 
 
-#: Unusual objects that the documentation allows.
+#: Unusual inputs that the documentation allows.
 RIGHT_INPUTS: Dict[str, Callable[[wrong_inputs.InputHarness], Any]] = {
     "the-usual": lambda b: b.image(b.scene.image),
     "bgr-marked": lambda b: b.image(b.scene.image[..., ::-1], "BGR"),
@@ -54,7 +54,7 @@ RIGHT_INPUTS: Dict[str, Callable[[wrong_inputs.InputHarness], Any]] = {
 
 @pytest.mark.parametrize("name", sorted(RIGHT_INPUTS))
 def test_right_input(harness: wrong_inputs.InputHarness, name: str) -> None:
-    """A right input in an unusual form gives the same bits as in its usual form.
+    """A valid input in an unusual form gives bit-identical results to its usual form.
 
     https://github.com/facebookresearch/segment-anything/pull/780
     """
@@ -62,7 +62,7 @@ def test_right_input(harness: wrong_inputs.InputHarness, name: str) -> None:
 
 
 def test_arrays_of_any_strides(harness: wrong_inputs.InputHarness) -> None:
-    """Points, labels, box and mask may be views of other arrays: their values count, not their memory.
+    """Points, labels, box and mask may be views with any strides: only their values matter.
 
     https://github.com/facebookresearch/segment-anything/issues/477
     """
@@ -87,7 +87,7 @@ def test_arrays_of_any_strides(harness: wrong_inputs.InputHarness) -> None:
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 200), (200, 1)], ids=str)
 def test_smallest_images(harness: wrong_inputs.InputHarness, shape: Any) -> None:
-    """Images one pixel high or wide give masks of their own size and finite scores.
+    """Images one pixel high or wide give masks of the same size and finite scores.
 
     https://github.com/facebookresearch/segment-anything/issues/294
     """
@@ -97,7 +97,7 @@ def test_smallest_images(harness: wrong_inputs.InputHarness, shape: Any) -> None
 
 
 def test_arguments_are_left_alone(harness: wrong_inputs.InputHarness) -> None:
-    """Neither the image nor the prompt that the caller holds is changed."""
+    """The caller's image and prompt arrays are not modified."""
     image, point, label = harness.scene.image.copy(), harness.point.copy(), np.array([1])
     low = harness.prompt(**harness.right_prompt)[2][:1].copy()
     kept = [array.copy() for array in (image, point, label, low, harness.box)]

@@ -1,4 +1,4 @@
-"""Does using SAM keep anything: tensors, or arrays, of calls that are over?"""
+"""Does SAM keep tensors or arrays alive after a call?"""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ pytestmark = pytest.mark.usefixtures("quick_collections")
 
 
 def tensors() -> int:
-    """Bytes of all tensors that anything in this process still holds; views count for their part."""
+    """Count the bytes of all live tensors in this process; a view counts its own elements."""
     gc.collect()
     kinds = (torch.Tensor, torch.nn.Parameter)
     return sum(size(item) for item in gc.get_objects() if type(item) in kinds)
 
 
 def size(tensor: Any) -> int:
-    """In bytes; PyTorch 2.0 holds some tensors that have no type yet, and so no size."""
+    """Return the size in bytes; PyTorch 2.0 holds some tensors that have no type yet, and so no size."""
     try:
         return int(tensor.numel() * tensor.element_size())
     except RuntimeError:
@@ -34,13 +34,13 @@ def size(tensor: Any) -> int:
 
 
 def arrays() -> int:
-    """Bytes that Python and NumPy have allocated since `tracemalloc` began and still hold."""
+    """Count the bytes that Python and NumPy have allocated since `tracemalloc` started and still hold."""
     gc.collect()
     return tracemalloc.get_traced_memory()[0]
 
 
 def growth(use: Callable[[], Any]) -> Tuple[int, int]:
-    """By how many bytes tensors and arrays grow over `REPEATS` uses, after some that may fill caches."""
+    """Measure how many bytes tensors and arrays grow over `REPEATS` uses, once caches have warmed up."""
     tracemalloc.start()
     try:
         for _ in range(WARM_UP):
@@ -55,7 +55,7 @@ def growth(use: Callable[[], Any]) -> Tuple[int, int]:
 
 @pytest.mark.parametrize("use", ["image", "prompt", "automatic"])
 def test_use_keeps_nothing(use: str, plain: Any, measured: Dict[str, float]) -> None:
-    """Images that follow each other, prompts on one image, and automatic masks leave nothing behind.
+    """Successive images, prompts on one image, and automatic masks leave no tensors or arrays behind.
 
     https://github.com/facebookresearch/segment-anything/issues/743
     """
@@ -70,6 +70,6 @@ def test_use_keeps_nothing(use: str, plain: Any, measured: Dict[str, float]) -> 
     kept_tensors, kept_arrays = growth(uses[use])
     measured.update(tensors_bytes=kept_tensors, arrays_bytes=kept_arrays)
     assert kept_tensors == 0
-    # Tables of the interpreter grow by some kilobytes; one answer in each use would be far more.
+    # The interpreter's tables grow by a few kilobytes; one answer kept per use would be far more.
     logits_bytes = np.asarray(predictor_states.ask(ready)[0]).nbytes
     assert kept_arrays < min(logits_bytes, 2**16)

@@ -1,4 +1,4 @@
-"""How long do the parts of SAM take here?"""
+"""How long do the parts of SAM take?"""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ only_float32 = pytest.mark.precisions("fp32")
 
 @pytest.fixture(scope="session")
 def timer(device: str) -> float:
-    """What the timer adds to each round, in ms."""
+    """The timer's overhead in each round, in ms."""
     return latency.timer_ms(device)
 
 
@@ -43,7 +43,7 @@ def timed(
     series: List[Series],
     settings: Dict[str, str],
 ) -> Callable[[Callable[[], Any]], Any]:
-    """Times a step with pytest-benchmark, stores the numbers and what really ran; gives its result.
+    """Time a step with pytest-benchmark, store the numbers and what really ran, and return its result.
 
     https://github.com/facebookresearch/segment-anything/issues/344
     """
@@ -53,7 +53,7 @@ def timed(
             benchmark, step, device, pytestconfig.getoption("--samcheck-benchmark-seconds"), turns
         )
         if timing.series is None:
-            pytest.skip("pytest-benchmark was switched off on the command line")
+            pytest.skip("pytest-benchmark was disabled on the command line")
         series.append(timing.series)
         measured.update(timing.metrics)
         measured["timer_share"] = timer / measured["median_ms"]
@@ -73,7 +73,7 @@ def per_second(measured: Dict[str, float]) -> None:
 
 
 def test_encoder(timed: Callable[..., Any], model: Any, device: str, measured: Dict[str, float]) -> None:
-    """The image encoder alone, one image."""
+    """The image encoder alone, for one image."""
     size = model.image_encoder.img_size
     pixels = torch.rand(1, 3, size, size, device=device)
     features = timed(lambda: model.image_encoder(pixels))
@@ -83,7 +83,7 @@ def test_encoder(timed: Callable[..., Any], model: Any, device: str, measured: D
 
 
 def test_decoder(timed: Callable[..., Any], ready: Any, scene: Any) -> None:
-    """One prompt on an image that is already encoded, until the masks are in host memory."""
+    """One prompt on an already encoded image, until the masks are in host memory."""
     prompt = inference.prompt(scene, "point")
     assert len(timed(lambda: inference.predict(ready, prompt)).masks) == 3
 
@@ -93,7 +93,7 @@ def test_decoder(timed: Callable[..., Any], ready: Any, scene: Any) -> None:
 def test_encoder_share_of_peak(
     model: Any, precision: str, device: str, measured: Dict[str, float], settings: Dict[str, str]
 ) -> None:
-    """The encoder's arithmetic in its time, over what plain matrix products of its precision reach here."""
+    """The encoder's arithmetic rate, relative to that of plain matrix products in its precision here."""
     try:
         from samcheck.guest.benchmark import roofline
 
@@ -101,7 +101,7 @@ def test_encoder_share_of_peak(
         pixels = torch.rand(1, 3, size, size, device=device)
         work = roofline.operations(lambda: model.image_encoder(pixels))
     except ImportError:
-        pytest.skip("PyTorch {} has no counter of operations; 2.1 has".format(torch.__version__))
+        pytest.skip("PyTorch {} cannot count operations; 2.1 can".format(torch.__version__))
     seconds = latency.plain_ms(lambda: model.image_encoder(pixels), device) / 1e3
     with precisions.tf32(precision == "tf32"):
         peak = roofline.matrix_rate(device, precisions.PRECISIONS[precision].dtype)
@@ -113,19 +113,19 @@ def test_encoder_share_of_peak(
     assert work >= 2.0 * tokens * sum(
         weight.numel() for weight in model.image_encoder.parameters() if weight.dim() == 2
     )
-    if device == "cuda":  # a CPU is shared with whoever else computes between the two measurements
-        # More than products of just this kind can reach: then the work, the time or the rate is wrong.
+    if device == "cuda":  # on a CPU, other processes may disturb either of the two measurements
+        # A higher share than such products can reach means that the work, the time or the rate is wrong.
         assert measured["share_of_matrix_rate"] < 1.5
 
 
 @pytest.mark.full
 @only_float32
 def test_agrees_with_triton(model: Any, variant: str, device: str, measured: Dict[str, float]) -> None:
-    """samcheck's time of the encoder and that of `triton.testing.do_bench` are within 2 %."""
+    """samcheck's and `triton.testing.do_bench`'s times for the encoder agree within 2 %."""
     if device != "cuda":
         pytest.skip("triton.testing.do_bench measures GPUs only")
     if VARIANTS[variant].tier == "fast":
-        pytest.skip("a small model's kernels take less time than starting them, in which do_bench runs ahead")
+        pytest.skip("a small model's kernels take less time than launching them, and do_bench launches ahead")
     with or_skip():
         compiled.require_triton()
     from triton import testing
@@ -141,7 +141,7 @@ def test_agrees_with_triton(model: Any, variant: str, device: str, measured: Dic
 
 @only_float32
 def test_decoder_many(timed: Callable[..., Any], ready: Any, scene: Any, device: str) -> None:
-    """64 prompts at once, as the automatic generator asks them, until the masks are on the device."""
+    """64 prompts at once, as in the automatic generator, until the masks are on the device."""
     height, width = scene.image.shape[:2]
     generator = torch.Generator().manual_seed(0)
     points = torch.rand(MANY, 1, 2, generator=generator) * torch.tensor([width - 1, height - 1])
@@ -154,7 +154,7 @@ def test_decoder_many(timed: Callable[..., Any], ready: Any, scene: Any, device:
 def test_end_to_end(
     timed: Callable[..., Any], model: Any, new_predictor: Any, scene: Any, measured: Dict[str, float]
 ) -> None:
-    """From a picture in host memory to masks in host memory, nothing cached."""
+    """From an image in host memory to masks in host memory, with nothing cached."""
     prompt = inference.prompt(scene, "point")
     assert len(timed(lambda: inference.segment(new_predictor(model), scene, prompt)).masks) == 3
     per_second(measured)
@@ -162,7 +162,7 @@ def test_end_to_end(
 
 @only_float32
 def test_cached(timed: Callable[..., Any], model: Any, ready: Any, new_predictor: Any, scene: Any) -> None:
-    """The same with the embedding kept in host memory from an earlier visit to the picture."""
+    """The same as `end_to_end`, with the image's embedding cached in host memory."""
     prompt, features = inference.prompt(scene, "point"), ready.features.cpu()
 
     def step() -> Any:
@@ -178,7 +178,7 @@ def test_cached(timed: Callable[..., Any], model: Any, ready: Any, new_predictor
 def test_automatic(
     timed: Callable[..., Any], model: Any, scene: Any, variant: str, measured: Dict[str, float]
 ) -> None:
-    """The automatic mask generator, 8 x 8 points, one image."""
+    """The automatic mask generator with 8 x 8 points, for one image."""
     from segment_anything import SamAutomaticMaskGenerator
 
     generator = SamAutomaticMaskGenerator(model, points_per_side=8)
@@ -193,7 +193,7 @@ def test_automatic(
 def test_fresh_process(
     fresh: Dict[str, float], phase: str, precision: str, measured: Dict[str, float], series: List[Series]
 ) -> None:
-    """Loading the model, and the first picture, in a process that has done neither."""
+    """Loading the model, and segmenting the first image, in a fresh process."""
     name = "{}_ms".format(phase)
     measured["median_ms"] = fresh[name]
     measured["of_the_second_call"] = fresh["first_call_ms"] / fresh["second_call_ms"]
@@ -203,9 +203,9 @@ def test_fresh_process(
 
 @pytest.fixture(scope="session")
 def fresh(variant: str, device: str) -> Dict[str, float]:
-    """What a fresh process says of its start (`samcheck.guest.benchmark.cold_start`)."""
+    """Start-up times that a fresh process reports (`samcheck.guest.benchmark.cold_start`)."""
     if variant not in KNOWN_EVERYWHERE:
-        pytest.skip("{} was registered in this process only, and this needs another one".format(variant))
+        pytest.skip("{} is registered in this process only, and this check starts another".format(variant))
     command = launch.command("samcheck.guest.benchmark.cold_start", "--device", device, "--variant", variant)
     environment = dict(os.environ, PYTHONPATH=os.pathsep.join(sys.path))
     said = subprocess.run(command, stdout=subprocess.PIPE, check=True, text=True, env=environment)

@@ -1,4 +1,4 @@
-"""Does PyTorch load a checkpoint as it promises: every parameter or an error, and data only where asked?"""
+"""Does PyTorch load a checkpoint as documented: every parameter or an error, and only data on request?"""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def state() -> Dict[str, Any]:
 
 
 def test_every_parameter_is_wanted(state: Dict[str, Any]) -> None:
-    """A file without one of SAM's parameters is refused: it would stay at its random start.
+    """A file that lacks one of SAM's parameters is refused, since the parameter would stay random.
 
     https://github.com/SysCV/sam-hq/issues/6
     """
@@ -34,7 +34,7 @@ def test_every_parameter_is_wanted(state: Dict[str, Any]) -> None:
 
 
 def test_no_foreign_parameter_is_taken(state: Dict[str, Any]) -> None:
-    """A file with a parameter that SAM does not have is refused: it is of another model.
+    """A file with a parameter that SAM does not have is refused, since it belongs to another model.
 
     https://github.com/SysCV/sam-hq/issues/6
     """
@@ -43,7 +43,7 @@ def test_no_foreign_parameter_is_taken(state: Dict[str, Any]) -> None:
 
 
 def test_weights_only_runs_no_code(tmp_path: Any) -> None:
-    """`torch.load(file, weights_only=True)` refuses a file with code in it, and does not run that.
+    """`torch.load(file, weights_only=True)` refuses a file that contains code, and does not run it.
 
     https://github.com/pytorch/pytorch/security/advisories/GHSA-53q9-r3pm-6pq6
     """

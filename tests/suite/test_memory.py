@@ -1,4 +1,4 @@
-"""Does SAM survive a failed allocation, wherever it happens?"""
+"""Does SAM recover from a failed allocation, wherever it happens?"""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import torch
 from samcheck.guest import memory_model
 from samcheck.guest.models.variants import VARIANTS
 
-#: A CPU's allocator keeps a few pages of its own: at most 0.5 MiB was measured for the small variant over
-#: torch 2.0.1 to 2.15.0, where the masks that did not fit had 384. A GPU's allocator counts exactly.
+#: A CPU's allocator keeps a few pages for itself: at most 0.5 MiB was measured for the small variant over
+#: torch 2.0.1 to 2.15.0, where the masks that did not fit took 384. A GPU's allocator counts exactly.
 GROWTH_MIB = {"cpu": 4.0, "cuda": 1.0}
 
 
@@ -23,7 +23,7 @@ def test_recovers_from_out_of_memory(
     measured: Dict[str, float],
     settings: Dict[str, str],
 ) -> None:
-    """A batch of prompts that does not fit fails cleanly: memory comes back, the next mask is right.
+    """A batch of prompts that does not fit fails cleanly: memory is freed and the next mask is right.
 
     https://github.com/pytorch/pytorch/issues/27600
     """
@@ -34,7 +34,7 @@ def test_recovers_from_out_of_memory(
         limit_mib=seen.limit_mib, wanted_mib=seen.wanted_mib, growth_mib=round(seen.growth_mib, 3)
     )
     settings["error"] = seen.error
-    assert seen.error, "nothing failed: {} MiB fitted under a limit of {} MiB".format(
+    assert seen.error, "nothing failed: {} MiB fit under a limit of {} MiB".format(
         seen.wanted_mib, seen.limit_mib
     )
     assert seen.leaked_tensors == 0
@@ -42,7 +42,7 @@ def test_recovers_from_out_of_memory(
     assert seen.same_prediction
 
 
-#: Where SAM dies of it, and in which of its functions; the measured need of each is stored.
+#: The places where SAM runs out of memory, and the functions they are in; each place's need is stored.
 PLACES = {
     "encoder": r"image_encoder\.(Attention\.forward|add_decomposed_rel_pos)$",
     "prompts": r"(mask_decoder|transformer|common)\.\w+",
@@ -61,26 +61,26 @@ def place(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def provoked(isolated: Callable[..., Any], place: str, variant: str) -> Any:
-    """What was seen at the place; the small model's loading stands for that of all."""
+    """What happened at the place; loading the small model stands for loading any size."""
     from samcheck.guest.memory.failure_points import Provoked
 
     if place == "loading" and VARIANTS[variant].tier != "fast":
-        pytest.skip("SAM loads every size with the same lines, which the small variant tries")
+        pytest.skip("SAM loads every size with the same code, which the small variant covers")
     provoked = Provoked(**isolated("place", place=place))
     if provoked.unsupported:
         pytest.skip(provoked.unsupported)
-    # Else what is said of the time after a failure would hold without one.
+    # Without a failure, the checks of what happens after one would pass trivially.
     assert provoked.error, "nothing failed at {}: {} of {} MiB were enough".format(
         place, provoked.limit_mib, provoked.need_mib
     )
     return provoked
 
 
-@pytest.mark.variants(*memory_model.SHAPES)  # a model of one's own may need its memory elsewhere
+@pytest.mark.variants(*memory_model.SHAPES)  # a custom model may need its memory elsewhere
 def test_fails_where_it_was_made_to(
     provoked: Any, place: str, variant: str, measured: Dict[str, float], settings: Dict[str, str]
 ) -> None:
-    """The allocation that fails is SAM's own, at the place whose need was measured.
+    """The allocation that fails is SAM's own, at the place whose memory need was measured.
 
     https://github.com/facebookresearch/segment-anything/issues/351
     """
@@ -97,7 +97,7 @@ def test_fails_where_it_was_made_to(
 
 
 def test_failure_leaves_nothing(provoked: Any, place: str, device: str, measured: Dict[str, float]) -> None:
-    """After the recovery memory is back, and no tensor of the failed call is alive.
+    """After recovery, memory is freed and no tensor of the failed call is alive.
 
     https://github.com/pytorch/pytorch/issues/18853
     """
@@ -107,26 +107,26 @@ def test_failure_leaves_nothing(provoked: Any, place: str, device: str, measured
         provoked.leaked_tensors
     )
     bound = GROWTH_MIB["cpu" if place == "loading" else device]  # a checkpoint is loaded by the host
-    assert provoked.growth_mib <= bound, "{} MiB of {} did not come back".format(
+    assert provoked.growth_mib <= bound, "{} of {} MiB were not freed".format(
         provoked.growth_mib, provoked.need_mib
     )
 
 
 def test_next_answer_is_right(provoked: Any) -> None:
-    """The same call, with room again, gives bit by bit what it gave first in a fresh process.
+    """The same call, with enough memory again, is bit-identical to its first result in a fresh process.
 
     https://github.com/facebookresearch/segment-anything/issues/743
     """
-    assert provoked.same_answer, "another answer than in a process in which nothing had failed"
+    assert provoked.same_answer, "the answer differs from that of a process in which nothing failed"
 
 
 class StaleState(Exception):
-    """A predictor holds something of the image of a call that failed."""
+    """A predictor still holds state from the image of a failed call."""
 
 
 @pytest.mark.parametrize("place", ["encoder"])
 def test_no_image_after_the_encoder_failed(provoked: Any, place: str, defect: Any) -> None:
-    """`set_image` that runs out of memory leaves no image, and not the size of one.
+    """When `set_image` runs out of memory, neither an image nor its size stays set.
 
     https://github.com/bingogome/samm/issues/55
     """
@@ -139,7 +139,7 @@ def test_no_image_after_the_encoder_failed(provoked: Any, place: str, defect: An
 
 @pytest.mark.parametrize("place", ["prompts"])
 def test_image_stays_after_prompts_failed(provoked: Any, place: str) -> None:
-    """Prompts that do not fit cost the image nothing: fewer of them can be asked at once.
+    """When prompts do not fit, the image stays set, so that fewer can be tried at once.
 
     https://github.com/facebookresearch/segment-anything/issues/223
     """
@@ -150,7 +150,7 @@ def test_image_stays_after_prompts_failed(provoked: Any, place: str) -> None:
 
 @pytest.mark.parametrize("place", GENERATOR)
 def test_no_image_after_the_generator_failed(provoked: Any, place: str, defect: Any) -> None:
-    """The automatic generator that runs out of memory half way does not keep the features of its crop.
+    """When the automatic generator runs out of memory midway, it does not keep the features of its crop.
 
     https://github.com/facebookresearch/segment-anything/issues/357
     """
@@ -160,21 +160,21 @@ def test_no_image_after_the_generator_failed(provoked: Any, place: str, defect: 
             raise StaleState("is_image_set is True, with the features of the crop that failed")
 
 
-#: Masks of 1024 x 1024 of which there are more elements than an int32 counts.
+#: Number of 1024 x 1024 masks that together have more elements than an int32 can count.
 BEYOND_INT32 = 2**31 // 1024**2 + 1
-#: The masks and two copies of them in `mask_to_rle_pytorch`, with room for what it finds.
+#: The masks and two copies of them in `mask_to_rle_pytorch`, with room for its result.
 ROOM_BYTES = 4 * BEYOND_INT32 * 1024**2
 
 
 def test_more_elements_than_int32(device: str, defect: Any) -> None:
-    """Run lengths of more than 2**31 elements: on CUDA a limit of `nonzero`, and not of the memory.
+    """Masks with more than 2**31 elements can be run-length encoded; on CUDA `nonzero` limits it, not memory.
 
     https://github.com/facebookresearch/segment-anything/issues/427
     """
     from segment_anything.utils.amg import mask_to_rle_pytorch
 
     if device != "cuda":
-        pytest.skip("nonzero counts in int64 on the CPU; its limit is CUDA's")
+        pytest.skip("nonzero counts in int64 on the CPU; only CUDA has the limit")
     if torch.cuda.mem_get_info()[0] < ROOM_BYTES:
         pytest.skip("needs {} GiB of free GPU memory".format(ROOM_BYTES // 2**30))
     masks = torch.zeros((BEYOND_INT32, 1024, 1024), dtype=torch.bool, device=device)

@@ -1,4 +1,4 @@
-"""How much memory does each step take, and does the count from SAM's shapes say so?"""
+"""How much memory does each step take, and does the estimate from SAM's tensor shapes agree?"""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ import pytest
 
 from samcheck.guest import memory_model
 
-#: What `samcheck memory` promises: a prediction is so near to what is measured.
+#: The accuracy that `samcheck memory` promises, relative to the measurement.
 TOLERANCE = 0.10
-#: A process grows by threads, code and tables too; a tenth is asked for where those cannot matter.
+#: A process also grows by threads, code and tables; the tolerance applies where those cannot matter.
 LARGE_MIB = 256.0
 
-#: What rounding in another order explains of the features (relative L2); 7.0e-7 was measured.
+#: Feature error (relative L2) that rounding in another order explains; 7.0e-7 was measured.
 FEATURES = 1e-4
-#: Of plain PyTorch's peak: ONNX Runtime took 2.1 of it for the small variant and torch.compile 0.6, PyTorch
-#: 2.15.0; less than the least would mean that nothing was measured.
+#: Relative to plain PyTorch's peak: for the small variant, ONNX Runtime took 2.1 and torch.compile 0.6
+#: (PyTorch 2.15.0); less than the lower bound would mean that nothing was measured.
 LEAST_SHARE, MOST_SHARE = 0.25, 3.0
 
 pytestmark = pytest.mark.variants(*memory_model.SHAPES)
 
 
 class Scratchpad(Exception):
-    """A library takes more memory to work with than SAM's own tensors take."""
+    """A library's workspace takes more memory than SAM's own tensors."""
 
 
 def test_peaks_are_as_counted(
@@ -37,7 +37,8 @@ def test_peaks_are_as_counted(
     settings: Dict[str, str],
     defect: Any,
 ) -> None:
-    """Encoding; in fp32 also a batch of prompts and one of the automatic generator, which are in it always.
+    """The peak of encoding is as estimated; in fp32 also those of a batch of prompts and of the automatic
+    generator, which always run in fp32.
 
     https://github.com/facebookresearch/segment-anything/issues/174
     """
@@ -51,7 +52,7 @@ def test_peaks_are_as_counted(
             measured["{}_{}".format(step, name)] = round(row[name], 2)
         settings[step] = "{} at once, highest in {}".format(row["at_once"], row["at"])
         scratch = row["scratch_mib"]
-        if scratch > counted:  # as much as SAM's tensors at least: those must still be as counted
+        if scratch > counted:  # SAM's own tensors must still be as counted
             measured["{}_scratch_mib".format(step)] = round(scratch, 2)
             assert row["allocated_mib"] - scratch <= (1 + TOLERANCE) * counted
             with defect("onednn-amx-scratchpad"):
@@ -71,7 +72,7 @@ def test_peaks_are_as_counted(
 def test_largest_batch_is_as_counted(
     isolated: Callable[..., Any], measured: Dict[str, float], settings: Dict[str, str]
 ) -> None:
-    """The most points per batch on a small card, found by trying until nothing fits any more.
+    """The largest number of points per batch on a small card, found by trying, is as estimated.
 
     https://github.com/facebookresearch/segment-anything/issues/351
     """
@@ -83,19 +84,19 @@ def test_largest_batch_is_as_counted(
 
 
 def test_parameters_are_as_counted(loaded: Any, variant: str) -> None:
-    """`samcheck memory` knows the weights without having them."""
+    """`samcheck memory` counts the model's parameters correctly without loading it."""
     shape = memory_model.SHAPES[variant]
     assert sum(tensor.numel() for tensor in loaded.parameters()) == shape.parameters
     assert sum(tensor.numel() for tensor in loaded.image_encoder.parameters()) == shape.encoder_parameters
 
 
 @pytest.mark.full
-@pytest.mark.variants("tiny", "vit_b")  # compiling and exporting the others takes long, and tells no more
+@pytest.mark.variants("tiny", "vit_b")  # compiling and exporting the others takes long, and adds nothing
 @pytest.mark.parametrize("backend", ["onnxruntime", "compile", "tensorrt"])
 def test_encoding_elsewhere(
     backend: str, isolated: Callable[..., Any], defect: Any, measured: Dict[str, float]
 ) -> None:
-    """Encoding by another backend gives the same features, and takes memory like plain PyTorch's.
+    """Encoding with another backend gives the same features and takes memory comparable to plain PyTorch.
 
     https://github.com/microsoft/onnxruntime/issues/11627
     """

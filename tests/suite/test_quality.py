@@ -1,4 +1,4 @@
-"""Are the masks right? Judged by the scenes themselves, with weights that were trained on their like."""
+"""Are the masks right? Compared with the drawn scenes, with weights trained on similar scenes."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ import pytest
 from samcheck.guest import oracle
 from samcheck.guest.models import inference, scenes
 
-#: Unseen in training (`samcheck.guest.training`) and of three shapes.
+#: Scenes not seen in training (`samcheck.guest.training`), in three sizes.
 SEEDS, SIZES = range(5_000_000, 5_000_006), ((256, 256), (240, 320), (320, 240))
-#: About 0.05 below what was measured over many scenes; int8 costs more.
+#: About 0.05 below the values measured over many scenes; int8 loses more.
 LEAST_BOX_IOU, LEAST_POINT_IOU = 0.80, 0.72
 
 
 class Asked:
-    """A scene with its image encoded."""
+    """A scene and a predictor with its image set."""
 
     def __init__(self, predictor: Any, seed: int) -> None:
         self.scene = scenes.draw(seed, *SIZES[seed % len(SIZES)])
@@ -25,7 +25,7 @@ class Asked:
         self.ready.set_image(self.scene.image)
 
     def best(self, shape: Any, prompt: inference.Prompt) -> Tuple[float, float]:
-        """IoU with `shape` of the best mask, and what SAM itself thinks of that mask."""
+        """Return the best mask's IoU with `shape`, and SAM's own score for that mask."""
         prediction = inference.predict(self.ready, prompt)
         ious = [oracle.iou(mask, shape.mask) for mask in prediction.masks]
         index = int(np.argmax(ious))
@@ -34,14 +34,14 @@ class Asked:
 
 @pytest.fixture(scope="module")
 def asked(model: Any, new_predictor: Any) -> Sequence[Asked]:
-    """The scenes, each with a predictor of its own."""
+    """The scenes, each with its own predictor."""
     if model.carried.kind != "trained":
-        pytest.skip("{} weights say nothing about the quality of masks".format(model.carried.kind))
+        pytest.skip("{} weights say nothing about mask quality".format(model.carried.kind))
     return [Asked(new_predictor(model), seed) for seed in SEEDS]
 
 
 def test_box_finds_the_shape(asked: Sequence[Asked], measured: Any) -> None:
-    """A box around a shape gives its mask: what a half-precision collapse destroys without a NaN.
+    """A box around a shape gives its mask, which a half-precision collapse destroys without a NaN.
 
     https://github.com/facebookresearch/segment-anything/issues/696
     """
@@ -57,7 +57,7 @@ def test_box_finds_the_shape(asked: Sequence[Asked], measured: Any) -> None:
 
 
 def test_point_finds_the_shape(asked: Sequence[Asked], measured: Any) -> None:
-    """One point inside a shape gives its mask, as the best of three.
+    """A point inside a shape gives its mask, as the best of three.
 
     https://github.com/facebookresearch/segment-anything/issues/540
     """
@@ -71,7 +71,7 @@ def test_point_finds_the_shape(asked: Sequence[Asked], measured: Any) -> None:
 
 
 def test_negative_point_excludes(asked: Sequence[Asked], measured: Any) -> None:
-    """Pixels under a point that is labelled as outside get less likely, and rarely stay in the mask.
+    """A point labelled as outside lowers the logit of its pixel, on average.
 
     https://github.com/facebookresearch/segment-anything/issues/751
     """

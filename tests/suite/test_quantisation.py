@@ -1,4 +1,4 @@
-"""Dynamic int8: what it keeps of the weights, and what breaks it."""
+"""How accurate are weights after dynamic int8 quantisation, and what breaks such a model?"""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def quantised(loaded: Any) -> Any:
 
 
 def test_weights_are_rounded_not_cut(loaded: Any, quantised: Any, measured: Dict[str, float]) -> None:
-    """Every weight of every quantised layer is off by at most half of a 255th of the layer's range.
+    """Every quantised weight is off by at most half a step, a step being a 255th of the layer's range.
 
     https://github.com/pytorch/executorch/issues/22431
     """

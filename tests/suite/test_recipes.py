@@ -1,8 +1,8 @@
-"""Does what a popular deployment guide recommends work here, as it is written or when it is put right?
+"""Do the recommendations of a popular deployment guide work here, as written or when corrected?
 
-Each check stores a verdict, the exact error where there is one, and what was claimed beside what was
-measured. On the small model a step takes about 10 ms and ratios of time are good to a tenth or so; on a CPU
-they say nothing of GPUs.
+Each check stores a verdict, the exact error if there is one, and the guide's claim next to the measurement.
+On the small model a step takes about 10 ms and time ratios are accurate to about a tenth; on a CPU they say
+nothing about GPUs.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from samcheck.guest.recipes.recipe import Context
 from samcheck.guest.recipes.trial import RecipeTrial
 from samcheck.guest.record import VARIANT_TIERS
 
-#: Sizes that a CPU encodes an image with in seconds; the others are for GPUs.
+#: Model sizes that encode an image in seconds on a CPU; the others need a GPU.
 FOR_CPUS = ("tiny", "vit_b")
 
 STEPS = [id for id, recipe in RECIPES.items() if recipe.says == "recipe"]
@@ -43,7 +43,7 @@ def context(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Context:
     if device == "cpu" and variant not in FOR_CPUS:
-        pytest.skip("{} takes too long on a CPU, and its figures would say nothing of GPUs".format(variant))
+        pytest.skip("{} takes too long on a CPU, and its figures say nothing about GPUs".format(variant))
     exports = Exports(loaded, str(tmp_path_factory.mktemp("recipes-" + variant)))
     model = copy.deepcopy(loaded).to(device)
     return Context(model, new_predictor, scene, device, exports, variant, VARIANTS[variant].tier == "fast")
@@ -54,7 +54,7 @@ def context(
 def test_as_written(
     id: str, context: Context, defect: Any, measured: Dict[str, float], settings: Dict[str, str]
 ) -> None:
-    """The literal recipe works, and what comes of it is right.
+    """The recipe works as written, and its result is right.
 
     http://www.maplevalley.com.cn/news/2064736/
     """
@@ -65,7 +65,7 @@ def test_as_written(
 @of_sam
 @pytest.mark.parametrize("id", CORRECTED)
 def test_corrected(id: str, context: Context, measured: Dict[str, float], settings: Dict[str, str]) -> None:
-    """The recipe put right works.
+    """The corrected recipe works.
 
     http://www.maplevalley.com.cn/news/2064736/
     """
@@ -78,7 +78,7 @@ def test_corrected(id: str, context: Context, measured: Dict[str, float], settin
 def test_first_request(
     context: Context, defect: Any, measured: Dict[str, float], settings: Dict[str, str]
 ) -> None:
-    """In a new process a warm-up makes the next request as fast as any.
+    """In a new process, a warm-up makes the next request as fast as later ones.
 
     https://github.com/ChaoningZhang/MobileSAM/issues/61
     """
@@ -96,7 +96,7 @@ def test_claim(
     measured: Dict[str, float],
     settings: Dict[str, str],
 ) -> None:
-    """What the guide says of Python, CUDA and PyTorch is so in this environment.
+    """The guide's claim about Python, CUDA or PyTorch holds in this environment.
 
     http://www.maplevalley.com.cn/news/2064736/
     """
@@ -110,7 +110,7 @@ def test_claim(
 def test_loading_as_written(
     variant: str, context: Context, defect: Any, measured: Dict[str, float], settings: Dict[str, str]
 ) -> None:
-    """SAM's sizes load under the names that the guide has for their files.
+    """The model sizes load under the file names that the guide uses.
 
     http://www.maplevalley.com.cn/news/2064736/
     """
@@ -123,7 +123,7 @@ def test_loading_as_written(
 def test_loading_corrected(
     variant: str, context: Context, measured: Dict[str, float], settings: Dict[str, str]
 ) -> None:
-    """SAM's sizes load from their official files, give the same masks, and take so much memory and time.
+    """The model sizes load from their official files and give the same masks; memory and time are stored.
 
     http://www.maplevalley.com.cn/news/2064736/
     """

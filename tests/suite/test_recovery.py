@@ -1,7 +1,7 @@
-"""What helps when the automatic generator does not fit into memory, and what does it cost?
+"""What helps when the automatic generator does not fit in memory, and what does it cost?
 
-The strategies are compared in the full tier, with the small model: with the large ones the image encoder
-needs as much as a batch of points, so that no limit stops the one and lets the other pass.
+The strategies are compared in the full tier, with the small model: in large models the image encoder needs
+as much memory as a batch of points, so no limit stops one and allows the other.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from samcheck.guest.models import predictor_states
 
 pytestmark = [pytest.mark.variants("tiny"), pytest.mark.usefixtures("quick_collections")]
 
-#: Of the encoder's own need in float32, what a narrower one may have at most; 0.64 was measured.
+#: Most memory a narrower encoder may need, relative to float32; 0.64 was measured.
 NARROWER = 0.8
-#: A GPU cuts the products of another number of points differently; how far that goes was not measured.
+#: A GPU tiles matrix products differently for another number of points; the effect was not measured.
 SAME_MASKS = {"cpu": 1.0, "cuda": oracle.MASK_IOU}
 #: 0.978 and 0.894 were measured.
 LEAST_MEDIAN_IOU = {"downscaled": 0.9, "tiled": 0.75}
@@ -30,7 +30,7 @@ LEAST_MEDIAN_IOU = {"downscaled": 0.9, "tiled": 0.75}
 
 @pytest.fixture
 def comparison(isolated: Callable[..., Any]) -> Dict[str, Any]:
-    """All strategies under one limit: the fields of a `strategy_comparison.StrategyComparison`."""
+    """All strategies under one limit, as the fields of a `strategy_comparison.StrategyComparison`."""
     comparison: Dict[str, Any] = isolated("strategies")
     assert comparison["masks"] > 0
     return comparison
@@ -40,7 +40,7 @@ def comparison(isolated: Callable[..., Any]) -> Dict[str, Any]:
 def tried(
     comparison: Dict[str, Any], strategy: str, measured: Dict[str, float], settings: Dict[str, str]
 ) -> Any:
-    """What came of one strategy; its numbers are stored."""
+    """The result of one strategy, with its numbers stored."""
     from samcheck.guest.memory.strategy_comparison import StrategyResult
 
     result = StrategyResult(**comparison["tried"][strategy])
@@ -62,8 +62,8 @@ def tried(
 def test_recovers_with_the_same_masks(
     tried: Any, strategy: str, comparison: Dict[str, Any], device: str
 ) -> None:
-    """Fewer points at a time, masks that leave the device as run lengths, an encoder that goes when its
-    image is encoded: none of them changes a mask.
+    """Smaller batches, masks moved off the device as run lengths, and an encoder freed after encoding make
+    the generator fit without changing a mask.
 
     https://github.com/opengeos/segment-geospatial/issues/299
     """
@@ -76,26 +76,26 @@ def test_recovers_with_the_same_masks(
 @pytest.mark.full
 @pytest.mark.parametrize("strategy", ["downscaled", "tiled"])
 def test_recovers_with_other_masks(tried: Any, strategy: str) -> None:
-    """A smaller image and tiles fit, and change what is found: a price to know about.
+    """A downscaled image and tiles make the generator fit, but change the masks found.
 
     https://github.com/opengeos/segment-geospatial/issues/74
     """
     assert tried.recovers, "it does not help: {}".format(tried.error)
-    assert tried.least_iou < 1, "it changes nothing: then it belongs among those that keep the masks"
+    assert tried.least_iou < 1, "it changes nothing: list it with the strategies that keep the masks"
     assert tried.median_iou >= LEAST_MEDIAN_IOU[strategy]
 
 
 @pytest.mark.full
 @pytest.mark.parametrize("strategy", ["narrow-encoder", "kept-on-device", "cache-emptied"])
 def test_does_not_help(tried: Any, strategy: str) -> None:
-    """What is often tried and leaves the batch as large as it is.
+    """These popular measures do not help, because they do not reduce the memory of a batch.
 
-    A narrower encoder makes the encoder smaller; the masks of a batch are float32 all the same. Small
-    batches whose masks stay on the device add up to what one large batch needs. Collecting garbage and
-    emptying the cache frees what nobody uses, and a batch uses all of its own:
+    A narrower encoder is smaller, but a batch's masks are still float32. Small batches whose masks stay on
+    the device add up to the memory of one large batch. Collecting garbage and emptying the cache frees
+    unused memory only, and a batch uses all of its memory:
     https://github.com/facebookresearch/segment-anything/issues/384
     """
-    assert not tried.recovers, "it helps: then it belongs among those that do"
+    assert not tried.recovers, "it helps: list it with the strategies that do"
     assert is_out_of_memory(RuntimeError(tried.error)), tried.error
     assert tried.metrics.get("encoder_need_ratio", 0) <= NARROWER, "the encoder is not narrower"
 
@@ -103,7 +103,7 @@ def test_does_not_help(tried: Any, strategy: str) -> None:
 @pytest.mark.full
 @pytest.mark.parametrize("strategy", ["encoder-dropped"])
 def test_encoder_dropped_frees_its_weights(tried: Any, strategy: str, comparison: Dict[str, Any]) -> None:
-    """An encoder that goes when its image is encoded helps if its weights make up for what is lacking.
+    """Freeing the encoder after encoding helps if its weights are at least as large as the missing memory.
 
     https://github.com/facebookresearch/segment-anything/issues/174
     """
@@ -121,7 +121,7 @@ def test_narrower_encoder_fits(
     measured: Dict[str, float],
     settings: Dict[str, str],
 ) -> None:
-    """What helps with a large model, whose encoder needs more than a batch of points: half the width.
+    """With a large model, whose encoder needs more than a batch of points, a half-precision encoder fits.
 
     https://github.com/facebookresearch/segment-anything/issues/174
     """
@@ -132,19 +132,19 @@ def test_narrower_encoder_fits(
         need_mib=narrowed["need_mib"], limit_mib=narrowed["limit_mib"], seconds=narrowed["narrow_seconds"]
     )
     settings["recovers"] = "no" if narrowed["narrow_error"] else "yes"
-    assert is_out_of_memory(RuntimeError(narrowed["wide_error"])), "it fits in float32: the limit is none"
+    assert is_out_of_memory(RuntimeError(narrowed["wide_error"])), "it fits in float32: no limit applied"
     assert not narrowed["narrow_error"]
-    assert narrowed["finite"], "the features are no numbers"
+    assert narrowed["finite"], "the features are not finite"
 
 
 def test_retry_frees_before_it_tries_again(isolated: Callable[..., Any], settings: Dict[str, str]) -> None:
-    """The way to retry: nothing of a failed attempt is alive in the next, and the masks are right.
+    """With the right way to retry, no tensor of a failed attempt survives, and the masks are right.
 
     https://github.com/pytorch/pytorch/issues/27600
     """
     attempts = isolated("retry")["ways"]["reference"]
     settings["points_per_batch"] = " ".join(map(str, attempts["settings"]))
-    assert len(attempts["settings"]) > 1, "the first attempt fitted"
+    assert len(attempts["settings"]) > 1, "the first attempt fit"
     assert attempts["settings"][:2] == [16, 8]
     assert attempts["leftovers"] == [0] * len(attempts["settings"])
     assert not attempts["gave_up"]
@@ -154,7 +154,7 @@ def test_retry_frees_before_it_tries_again(isolated: Callable[..., Any], setting
 
 @pytest.mark.parametrize("way", ["inside-except", "exception-kept"])
 def test_careless_retry_is_seen(way: str, isolated: Callable[..., Any], measured: Dict[str, float]) -> None:
-    """The control: retrying inside of ``except``, or keeping the exception, keeps the failed call's tensors.
+    """Control: retrying inside ``except``, or keeping the exception, keeps the failed call's tensors alive.
 
     https://github.com/pytorch/pytorch/issues/18853
     """
@@ -164,7 +164,7 @@ def test_careless_retry_is_seen(way: str, isolated: Callable[..., Any], measured
     assert min(attempts["leftovers"][1:]) > 0, "it leaves nothing, so the method would miss a leak"
 
 
-#: What else a failed allocation says, which no CPU can be made to say.
+#: Other errors of a failed allocation, which cannot be provoked on a CPU.
 COUSINS: Dict[str, Callable[[], Exception]] = {
     "allocator": lambda: torch.cuda.OutOfMemoryError("CUDA out of memory. Tried to allocate 768.00 MiB"),
     "driver": lambda: _accelerator_error("CUDA error: out of memory"),
@@ -185,14 +185,14 @@ COUSINS: Dict[str, Callable[[], Exception]] = {
 
 
 def _accelerator_error(text: str) -> Exception:
-    """As PyTorch raises it from 2.8 on, and before."""
+    """Create the error as this PyTorch would raise it: 2.8 and newer have their own type."""
     error: Exception = getattr(torch, "AcceleratorError", RuntimeError)(text)
     return error
 
 
 @contextmanager
 def raising(module: Any, errors: Dict[int, Exception]) -> Iterator[List[int]]:
-    """Inside, `module` raises an error at the calls that `errors` has one for, counted from 1."""
+    """Inside, `module` raises the errors in `errors` at their call numbers, counted from 1."""
     calls: List[int] = []
 
     def hook(*_: Any) -> None:
@@ -208,7 +208,7 @@ def raising(module: Any, errors: Dict[int, Exception]) -> Iterator[List[int]]:
 
 
 def records(model: Any, batch: int) -> List[Dict[str, Any]]:
-    """Of a generator with four points, `batch` at a time, that keeps every mask."""
+    """Generate records from four points, `batch` at a time, keeping every mask."""
     from segment_anything import SamAutomaticMaskGenerator
 
     keeping = {"pred_iou_thresh": 0.0, "stability_score_thresh": 0.0}
@@ -219,14 +219,14 @@ def records(model: Any, batch: int) -> List[Dict[str, Any]]:
 
 @pytest.fixture(scope="module")
 def one_by_one(plain: Any) -> str:
-    """A digest of the masks of a run that began with single points."""
+    """A digest of the masks of a run that starts with single points."""
     return digest_of_records(records(plain, 1))
 
 
 @pytest.mark.parametrize("cousin", sorted(COUSINS))
 def test_retry_knows_every_spelling(cousin: str, plain: Any, device: str, one_by_one: str) -> None:
-    """However a failed allocation is spelt, it is retried with half of the points, and the masks are those
-    of a run that began with them.
+    """Every form of out-of-memory error is retried with half the points, and the masks equal those of a run
+    that starts with that batch size.
 
     https://github.com/pytorch/pytorch/issues/128601
     """
@@ -236,7 +236,7 @@ def test_retry_knows_every_spelling(cousin: str, plain: Any, device: str, one_by
         tried.append(batch)
         return records(plain, batch)
 
-    # The first batch of the first attempt, the second one of the second.
+    # Fail the first batch of the first attempt and the second batch of the second.
     with raising(plain.mask_decoder, {1: COUSINS[cousin](), 3: COUSINS[cousin]()}):
         done = retry(step, halved(4), device)
     assert tried == [4, 2, 1]
@@ -253,7 +253,7 @@ OTHERS = {
 
 @pytest.mark.parametrize("other", sorted(OTHERS))
 def test_retry_swallows_no_other_error(other: str, plain: Any, device: str) -> None:
-    """What is not a failed allocation comes out at once, as it was: retrying would only hide it.
+    """An error that is not out-of-memory propagates at once, unchanged: a retry would only hide it.
 
     https://github.com/pytorch/pytorch/issues/48365
     """
@@ -265,7 +265,7 @@ def test_retry_swallows_no_other_error(other: str, plain: Any, device: str) -> N
 
 
 def test_retry_ends(plain: Any, device: str) -> None:
-    """Where nothing fits, each setting is tried once, and the last failure is told in the error.
+    """If nothing fits, each setting is tried once, and the error reports the last failure.
 
     https://github.com/pytorch/pytorch/issues/82218
     """
@@ -273,4 +273,4 @@ def test_retry_ends(plain: Any, device: str) -> None:
     with raising(plain.mask_decoder, always) as calls, pytest.raises(GaveUp, match="805306368") as seen:
         retry(lambda batch: records(plain, batch), halved(4), device)
     assert calls == [1, 2, 3]
-    assert seen.value.__context__ is None, "the failed call's frames are kept by the error"
+    assert seen.value.__context__ is None, "the error keeps the failed call's frames alive"

@@ -1,4 +1,4 @@
-"""Does SAM leave the settings of the process alone, and bear what others set?
+"""Does SAM leave process-wide settings unchanged, and does it work when others change them?
 
 One process imports, builds and uses SAM (`samcheck.guest.process_settings`); the checks read its report.
 """
@@ -19,13 +19,14 @@ import pytest
 from samcheck.guest import launch, process_settings
 from samcheck.guest.plugin import ENVIRONMENT
 
-#: Other sums in another order. 3e-7 of the largest logit was measured between one thread and two.
+#: Allowed rounding from summing in another order; 3e-7 of the largest logit was measured between one thread
+#: and two.
 ROUNDING = 1e-5
 
-#: What PyTorch itself sets when it starts CUDA, in the releases that do.
+#: The variable that some PyTorch releases set when they start CUDA.
 CUDA_STARTS = re.compile(r"added CUDA_MODULE_LOADING=\w+$")
 
-#: Changes that neighbours of SAM are known for, by setting.
+#: Known defects of other packages that change a setting, by setting.
 KNOWN = {
     "environment": "import-sets-environment",
     "warnings_filters": "import-filters-warnings",
@@ -34,9 +35,9 @@ KNOWN = {
 
 @pytest.fixture(scope="module")
 def report(device: str) -> Dict[str, Any]:
-    """What `samcheck.guest.process_settings` saw in a fresh process."""
+    """The report of `samcheck.guest.process_settings`, run in a fresh process."""
     environment = dict(ENVIRONMENT, PYTHONPATH=os.pathsep.join(sys.path))
-    environment["CUBLAS_WORKSPACE_CONFIG"] = ":4096:8"  # cuBLAS has to be told before deterministic mode
+    environment["CUBLAS_WORKSPACE_CONFIG"] = ":4096:8"  # cuBLAS must have it before deterministic mode
     done = subprocess.run(
         launch.command("samcheck.guest.process_settings", "--device", device),
         capture_output=True,
@@ -46,7 +47,7 @@ def report(device: str) -> Dict[str, Any]:
     )
     if done.returncode != 0:
         last = (done.stderr.strip().splitlines() or ["it printed nothing"])[-1]
-        pytest.fail("the process ended with status {}: {}".format(done.returncode, last), pytrace=False)
+        pytest.fail("the process exited with status {}: {}".format(done.returncode, last), pytrace=False)
     seen: Dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return seen
 
@@ -56,14 +57,14 @@ class ChangedSetting(Exception):
 
 
 def change(before: str, after: str) -> str:
-    """What is new and what is gone, word by word, so that long settings can be read."""
+    """Describe what was added and removed, word by word, so that long settings stay readable."""
     old, new = Counter(before.split(" ")), Counter(after.split(" "))
     gone, come = " ".join((old - new).elements()), " ".join((new - old).elements())
     return "{} instead of {}".format(come or "nothing", gone or "nothing") if gone else "added " + come
 
 
 def brief(value: str) -> str:
-    """What is stored of a setting: long ones, such as the environment, by their digest."""
+    """Shorten a setting for storage: long ones, such as the environment, become a digest."""
     return value if len(value) <= 80 else "digest {:08x}".format(zlib.crc32(value.encode()))
 
 
@@ -71,7 +72,7 @@ def brief(value: str) -> str:
 def test_setting_is_left_alone(
     name: str, report: Dict[str, Any], defect: Any, settings: Dict[str, str]
 ) -> None:
-    """Importing torchvision and segment_anything, building SAM and using it leave this setting as it was.
+    """Importing torchvision and segment_anything, building SAM and using it leave this setting unchanged.
 
     https://github.com/MouseLand/cellpose/issues/1253
     """
@@ -98,7 +99,7 @@ def test_setting_is_left_alone(
 
 
 def test_forked_child_uses_the_device(report: Dict[str, Any], settings: Dict[str, str]) -> None:
-    """A child that is forked after SAM was imported can use the device: the import did not spoil it.
+    """A child forked after importing SAM can use the device: importing does not break forking.
 
     https://github.com/pytorch/pytorch/issues/40403
     """
@@ -110,7 +111,7 @@ def test_forked_child_uses_the_device(report: Dict[str, Any], settings: Dict[str
 def test_condition_changes_nothing(
     condition: str, report: Dict[str, Any], measured: Dict[str, float], settings: Dict[str, str]
 ) -> None:
-    """SAM answers the same under the condition, bit by bit; with one thread up to rounding.
+    """Under this condition SAM gives bit-identical answers; with one thread, equal up to rounding.
 
     https://github.com/facebookresearch/segment-anything/issues/751
     """
@@ -123,7 +124,7 @@ def test_condition_changes_nothing(
 
 
 def test_deterministic_algorithms(report: Dict[str, Any], device: str, defect: Any) -> None:
-    """SAM runs under `torch.use_deterministic_algorithms(True)`, with the same answer.
+    """SAM runs under `torch.use_deterministic_algorithms(True)` and gives the same answer.
 
     https://github.com/pytorch/pytorch/issues/89492
     """
@@ -139,7 +140,7 @@ def test_deterministic_algorithms(report: Dict[str, Any], device: str, defect: A
 
 
 def test_default_float64(report: Dict[str, Any], defect: Any) -> None:
-    """A float32 model answers as before when `torch.set_default_dtype(torch.float64)` was called later.
+    """A float32 model gives the same answer after `torch.set_default_dtype(torch.float64)`.
 
     https://github.com/pytorch/pytorch/issues/144673
     """

@@ -1,6 +1,6 @@
-"""What does SAM keep between calls, after a failure, after a reset, and for whom?
+"""What state does SAM keep between calls, after a failure and after a reset?
 
-This does not depend on the size of the model, so only the small one is asked.
+This does not depend on model size, so only the small model is checked.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def serial(plain: Any, images: List[np.ndarray]) -> List[Answer]:
 
 
 def test_no_graph_is_kept(plain: Any, images: List[np.ndarray]) -> None:
-    """Also where gradients are on, no answer keeps what it was computed with, which would fill the memory.
+    """Even with gradients enabled, no answer keeps its autograd graph, which would fill memory.
 
     https://github.com/facebookresearch/segment-anything/issues/384
     """
@@ -61,7 +61,7 @@ FAILURES: Dict[str, Callable[[Any], None]] = {
 
 
 def fail_to_set(ready: Any, stage: str) -> None:
-    """Make `set_image` fail at a stage; only the encoder is made to."""
+    """Make `set_image` fail at a stage; only the encoder's failure is injected."""
     expected = (ProvokedError, AssertionError, TypeError)
     if stage == "encoder":
         with failing(ready.model.image_encoder), pytest.raises(expected):
@@ -75,9 +75,9 @@ def fail_to_set(ready: Any, stage: str) -> None:
 def test_failed_set_image_mixes_nothing(
     stage: str, plain: Any, images: Any, serial: List[Answer], settings: Dict[str, str]
 ) -> None:
-    """After a failed `set_image`, SAM answers for the image before as before, or refuses to.
+    """After a failed `set_image`, SAM still answers for the previous image, or refuses to.
 
-    Never for the features of one image with the size of another:
+    It never combines the features of one image with the size of another:
     https://github.com/bingogome/samm/issues/55
     """
     ready = with_image(plain, images[0])
@@ -94,11 +94,11 @@ def test_failed_set_image_mixes_nothing(
 
 
 class StaleState(Exception):
-    """A predictor without an image still holds something of one."""
+    """A predictor without an image still holds state from one."""
 
 
 def test_size_after_failed_set_image(plain: Any, images: Any, defect: Any) -> None:
-    """A `set_image` that fails in the encoder does not leave the size of its image behind.
+    """After `set_image` fails in the encoder, the size of its image is not kept.
 
     https://github.com/bingogome/samm/issues/55
     """
@@ -112,7 +112,7 @@ def test_size_after_failed_set_image(plain: Any, images: Any, defect: Any) -> No
 
 
 def test_reset_clears_everything(plain: Any, images: Any, defect: Any) -> None:
-    """`reset_image` forgets the image, with its sizes.
+    """`reset_image` forgets the image and its sizes.
 
     https://github.com/bingogome/samm/issues/55
     """
@@ -127,7 +127,7 @@ def test_reset_clears_everything(plain: Any, images: Any, defect: Any) -> None:
 
 
 def test_nothing_is_answered_after_reset(plain: Any, images: Any) -> None:
-    """Without an image there is no mask and no embedding.
+    """Without an image, `predict`, `predict_torch` and `get_image_embedding` are refused.
 
     https://github.com/IDEA-Research/Grounded-SAM-2/issues/113
     """
@@ -143,7 +143,7 @@ def test_nothing_is_answered_after_reset(plain: Any, images: Any) -> None:
 
 
 def test_features_are_not_overwritten(plain: Any, images: Any, serial: List[Answer]) -> None:
-    """Features that a caller keeps, and those of another predictor, outlive the next image.
+    """Features kept by a caller or held by another predictor survive the next image unchanged.
 
     https://github.com/facebookresearch/sam2/issues/460
     """
@@ -157,7 +157,7 @@ def test_features_are_not_overwritten(plain: Any, images: Any, serial: List[Answ
 
 
 def test_answers_are_the_callers_own(plain: Any, images: Any, serial: List[Answer]) -> None:
-    """Writing into returned arrays changes no later answer.
+    """Writing to returned arrays does not change later answers.
 
     https://github.com/facebookresearch/sam2/issues/501
     """
@@ -168,21 +168,21 @@ def test_answers_are_the_callers_own(plain: Any, images: Any, serial: List[Answe
 
 
 def test_model_moved_after_set_image(plain: Any, device: str, images: Any, settings: Dict[str, str]) -> None:
-    """Moving the model to another device makes the features stale, and `predict` says so.
+    """After the model moves to another device, `predict` refuses the stale features with an error.
 
     https://github.com/storyicon/comfyui_segment_anything/issues/10
     """
     model = copy.deepcopy(plain)
     ready = with_image(model, images[0])
     model.to("meta" if device == "cpu" else "cpu")
-    # A box: points would fail for want of a `nonzero` on the meta device, whatever the features are.
+    # Use a box: points would fail because the meta device has no `nonzero`, whatever the features are.
     with pytest.raises(RuntimeError, match="device") as refused:
         ready.predict(box=np.array([40.0, 30.0, 120.0, 90.0]))
     settings["refusal"] = str(refused.value).splitlines()[0][:200]
 
 
 def test_generator_after_a_failure(plain: Any, images: Any, defect: Any) -> None:
-    """`generate` that fails half way leaves no image behind, and its next result is right.
+    """When `generate` fails midway, it leaves no image set, and its next result is right.
 
     https://github.com/facebookresearch/segment-anything/issues/357
     """
@@ -204,7 +204,7 @@ class DoublePrecision(Exception):
 
 
 def test_generator_coordinates(plain: Any, images: Any, defect: Any, settings: Dict[str, str]) -> None:
-    """The generator hands float32 coordinates to the model: MPS has no float64.
+    """The generator passes float32 coordinates to the model, because MPS has no float64.
 
     https://github.com/facebookresearch/segment-anything/issues/94
     """
@@ -224,7 +224,7 @@ def test_generator_coordinates(plain: Any, images: Any, defect: Any, settings: D
 
 @pytest.mark.parametrize("word", ["cuda", "non_blocking", "pin_memory"])
 def test_source_names_no_device(word: str) -> None:
-    """SAM's source names no CUDA device and no asynchronous copy, which break other devices.
+    """SAM's source hard-codes no CUDA device and no asynchronous copy, which break on other devices.
 
     https://github.com/computational-cell-analytics/micro-sam/issues/163
     """

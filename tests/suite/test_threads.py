@@ -1,6 +1,6 @@
-"""What do threads see of each other that use one SAM?
+"""Do threads that use one SAM affect each other?
 
-This does not depend on the size of the model, so only the small one is asked.
+This does not depend on model size, so only the small model is checked.
 """
 
 from __future__ import annotations
@@ -26,16 +26,16 @@ def images() -> List[np.ndarray]:
 
 @pytest.fixture(scope="module")
 def serial(plain: Any, images: List[np.ndarray]) -> List[Answer]:
-    """The right answer for each image, one after the other."""
+    """The right answer for each image, computed one after the other."""
     return [ask(with_image(plain, image)) for image in images]
 
 
 class WrongImage(Exception):
-    """A caller got the masks of an image that it did not set."""
+    """A caller got masks of an image that it did not set."""
 
 
 def test_images_differ(serial: List[Answer]) -> None:
-    """The control of all checks below: the three images have three different answers."""
+    """Control for the checks below: the three images have three different answers."""
     assert not any(same(serial[left], serial[right]) for left, right in ((0, 1), (0, 2), (1, 2)))
 
 
@@ -68,7 +68,7 @@ def test_shared_predictor(plain: Any, images: Any, serial: List[Answer], defect:
 
 
 def test_predictor_per_thread(plain: Any, images: Any, serial: List[Answer]) -> None:
-    """Threads that share a model, each with its own predictor, get the serial answers bit by bit.
+    """Threads that share a model but not a predictor get answers bit-identical to serial ones.
 
     https://github.com/facebookresearch/sam2/pull/643
     """
@@ -90,7 +90,7 @@ def test_predictor_per_thread(plain: Any, images: Any, serial: List[Answer]) -> 
 
 
 def test_lock_around_both_calls(plain: Any, images: Any, serial: List[Answer]) -> None:
-    """A shared predictor with a lock around `set_image` and `predict` together gives the serial answers.
+    """A shared predictor gives the serial answers if one lock is held over `set_image` and `predict`.
 
     https://github.com/roboflow/inference/pull/2124
     """
@@ -108,9 +108,9 @@ def test_lock_around_both_calls(plain: Any, images: Any, serial: List[Answer]) -
 def test_mode_stays_in_its_thread(
     mode: str, plain: Any, device: str, images: Any, serial: List[Answer], settings: Dict[str, str]
 ) -> None:
-    """Autocast and inference mode of one thread do not reach into another: it answers as without them.
+    """Autocast and inference mode in one thread do not affect the answers of another.
 
-    Who wants them in a worker must enter them there: https://github.com/facebookresearch/sam2/issues/577
+    A worker thread must enter them itself: https://github.com/facebookresearch/sam2/issues/577
     """
 
     def worker() -> Answer:
@@ -128,7 +128,7 @@ def test_mode_stays_in_its_thread(
 def test_autocast_never_left(
     plain: Any, device: str, images: Any, serial: List[Answer], settings: Dict[str, str]
 ) -> None:
-    """Autocast that a thread enters and never leaves, as notebooks do, ends with that thread.
+    """Autocast that a thread enters and never exits, as notebooks do, ends with that thread.
 
     https://github.com/facebookresearch/segment-anything/pull/787
     """
@@ -137,7 +137,7 @@ def test_autocast_never_left(
         torch.autocast(device, torch.bfloat16).__enter__()
         try:
             outcome = "masks of dtype {}".format(ask(with_image(plain, images[0]))[0].dtype)
-        except (TypeError, RuntimeError) as error:  # bfloat16 meets NumPy, or float32 in older releases
+        except (TypeError, RuntimeError) as error:  # bfloat16 to NumPy; mixed with float32 in older releases
             outcome = "{}: {}".format(type(error).__name__, error)
         settings["in_that_thread"] = outcome
 
@@ -147,11 +147,11 @@ def test_autocast_never_left(
 
 
 class LeakedDefault(Exception):
-    """A thread sees the default dtype that another one set for itself."""
+    """A thread sees the default dtype that another thread set."""
 
 
 def test_default_dtype_of_another_thread(defect: Any) -> None:
-    """`torch.set_default_dtype` in one thread leaves the others alone.
+    """`torch.set_default_dtype` in one thread does not affect other threads.
 
     https://github.com/pytorch/pytorch/issues/144673
     """

@@ -99,12 +99,12 @@ def test_checks_for_other_variants_are_not_there(suite: pytest.Pytester) -> None
 
 @pytest.mark.parametrize("name", ["", "My_Sam", "a b", "../x", "1st", "a-b"])
 def test_names_that_cannot_be_are_refused(name: str) -> None:
-    with pytest.raises(ValueError, match="needs a name of"):
+    with pytest.raises(ValueError, match="invalid variant name"):
         variants.register(Variant(name, 64, object))
 
 
 def test_a_name_is_taken_once() -> None:
-    with pytest.raises(ValueError, match="there is a variant 'tiny' already"):
+    with pytest.raises(ValueError, match="the variant 'tiny' already exists"):
         variants.register(Variant("tiny", 64, object))
 
 

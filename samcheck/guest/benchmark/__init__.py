@@ -1,1 +1,1 @@
-"""Measuring times, and what disturbs them."""
+"""Time measurements, and detection of what disturbs them."""

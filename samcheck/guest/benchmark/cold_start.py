@@ -1,9 +1,9 @@
-"""How long do loading a variant and its first picture take in this process, which has done neither?
+"""Time to load a variant and segment the first image in a fresh process.
 
     python -m samcheck.guest.benchmark.cold_start --device cpu --variant tiny
 
 Prints one line of JSON, in ms: ``import_ms`` (PyTorch and segment-anything), ``load_ms`` (until the model is
-on the device), ``first_call_ms`` and ``second_call_ms`` (picture to masks, both in host memory).
+on the device), ``first_call_ms`` and ``second_call_ms`` (image to masks, both in host memory).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any, Callable, Dict
 
 
 def course(variant_name: str, device: str) -> Dict[str, float]:
-    """Import, load and ask twice."""
+    """Time importing, loading and two predictions."""
     measured: Dict[str, float] = {}
 
     def timed(name: str, step: Callable[[], Any]) -> Any:

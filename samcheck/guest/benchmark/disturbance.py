@@ -1,4 +1,4 @@
-"""What else bears on a measurement: the GPU's clocks, heat and throttling, and who else computes.
+"""What may disturb a measurement: the GPU's clocks, heat and throttling, and other processes.
 
 A measurement that was throttled or shared is marked (`Series.disturbed`) and never averaged in. NVML's
 names: https://docs.nvidia.com/deploy/nvml-api/group__nvmlClocksEventReasons.html
@@ -11,28 +11,28 @@ from contextlib import suppress
 from time import perf_counter
 from typing import Any, Callable, Dict, List, Optional
 
-#: Bits of NVML's reasons for lower clocks that mean that the hardware could not do what it should.
+#: Bits of NVML's reasons for lower clocks that mean that the hardware was throttled.
 THROTTLED = {
     0x08: "hardware slowdown",
     0x20: "software thermal slowdown",
     0x40: "hardware thermal slowdown",
     0x80: "power brake",
 }
-#: Usual on a busy GPU: told, not marked.
+#: Usual on a busy GPU: reported, not marked.
 POWER_CAP = 0x04
-#: Others may take this share of the machine's CPU time before a measurement on the CPU is marked.
+#: Share of the machine's CPU time that other processes may use before a measurement on the CPU is marked.
 OTHERS_SHARE = 0.1
 POLL_SECONDS = 0.1
 
 
 class DisturbanceMonitor:
-    """Reads before, during and after a benchmark.
+    """Readings before, during and after a benchmark.
 
     Use: `before()`, then `during()` between rounds as often as wanted, then `after()`. What is computed
-    between `away()` and `back()` is not looked at.
+    between `away()` and `back()` is ignored.
 
     Args:
-        expected: processes that have a right to be on the GPU.
+        expected: number of processes that are expected on the GPU.
     """
 
     def __init__(self, device: str, expected: int = 1) -> None:
@@ -56,7 +56,7 @@ class DisturbanceMonitor:
         self._times = cpu_seconds()
 
     def during(self) -> None:
-        """To be called between rounds, outside of what is timed; looks ten times a second at most."""
+        """Take readings, at most ten times a second; call this between rounds, outside the timing."""
         if self.gpu is not None and perf_counter() - self._polled > POLL_SECONDS:
             self._look("during")
 
@@ -89,9 +89,9 @@ class DisturbanceMonitor:
 
 
 def cpu_seconds() -> tuple[float, float]:
-    """CPU time so far of the whole machine, idle not counted, and of this process, in seconds.
+    """Return the CPU seconds used so far by the whole machine, without idle time, and by this process.
 
-    Steal, what a virtual machine's host gave to others, counts as used by others.
+    Steal time, which a virtual machine's host gave to others, counts as used by others.
     """
     own = os.times()
     try:
@@ -104,7 +104,7 @@ def cpu_seconds() -> tuple[float, float]:
 
 
 def others_share(before: tuple[float, float], after: tuple[float, float]) -> Optional[float]:
-    """The CPU time that other processes used, over what this one used and they together; None if unknown."""
+    """Return other processes' share of all CPU time used between two readings; None if unknown."""
     used, own = after[0] - before[0], after[1] - before[1]
     if used <= 0.2:  # the kernel counts in hundredths of a second
         return None
@@ -112,7 +112,7 @@ def others_share(before: tuple[float, float], after: tuple[float, float]) -> Opt
 
 
 class NvmlDevice:
-    """The first GPU that this process sees, through NVML; what a driver does not tell is left out."""
+    """The first GPU visible to this process, read through NVML; what a driver does not report is left out."""
 
     def __init__(self, nvml: Any, handle: Any) -> None:
         self._nvml, self._handle = nvml, handle
@@ -160,14 +160,14 @@ class NvmlDevice:
         return ["{} of the GPU".format(name) for bit, name in THROTTLED.items() if reasons & bit]
 
     def processes(self) -> int:
-        """How many compute on it; 0 where the driver does not tell, as inside some containers."""
+        """Count the processes computing on it; 0 if the driver does not report it, as in some containers."""
         try:
             return len(self._nvml.nvmlDeviceGetComputeRunningProcesses(self._handle))
         except self._nvml.NVMLError:
             return 0
 
     def _reasons(self) -> int:
-        """Why the clocks are lower than they could be, as bits; 0 where the driver does not tell."""
+        """Return the reasons for reduced clocks, as bits; 0 if the driver does not report them."""
         try:
             return int(self._nvml.nvmlDeviceGetCurrentClocksThrottleReasons(self._handle))
         except self._nvml.NVMLError:
@@ -175,7 +175,7 @@ class NvmlDevice:
 
 
 def _handle(nvml: Any) -> Any:
-    """NVML's handle of the first device that CUDA shows to this process, by its number or its UUID."""
+    """Get NVML's handle of the first device visible to CUDA in this process, by number or UUID."""
     first = os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",")[0].strip()
     if first and not first.isdigit():
         return nvml.nvmlDeviceGetHandleByUUID(first)

@@ -1,6 +1,6 @@
-"""Timing a step so that the clock sees all of it: the device is waited for before it is read.
+"""Timing of a step, synchronised with the device before the clock is read.
 
-Without that a GPU's encoder looks free and whatever copies first to the host looks slow
+Without that, a GPU's encoder looks free, and the first copy to the host looks slow
 (https://github.com/facebookresearch/segment-anything/issues/344).
 """
 
@@ -17,19 +17,19 @@ from . import heap, sampling
 from .disturbance import DisturbanceMonitor
 from .turns import Paced
 
-#: Makes what paces the rounds of a benchmark that another process takes part in.
+#: Creates the pacer for the rounds of a benchmark that alternates with another process.
 TakesTurns = Callable[[DisturbanceMonitor], Paced]
 
-#: The timer may take this share of the shortest step that is measured. On a GPU it waits for the device and
-#: records two events, and a small model's step is hardly longer than starting its kernels; not measured yet.
+#: Largest share of the shortest measured step that the timer may take. On a GPU it waits for the device and
+#: records two events, and a small model's step is hardly longer than launching its kernels; not measured yet.
 TIMER_SHARE = {"cpu": 0.01, "cuda": 0.05}
 
 
 class Synchronised:
-    """A step that returns only when the device has finished it, and what the device's own clock says of it.
+    """A step that returns only when the device has finished it, with its times by the device's own clock.
 
     Attributes:
-        device_ms: of each call on a GPU, by CUDA events; empty on the CPU.
+        device_ms: time of each call on a GPU, by CUDA events; empty on the CPU.
     """
 
     def __init__(self, step: Callable[[], Any], device: str) -> None:
@@ -41,7 +41,7 @@ class Synchronised:
         return [begin.elapsed_time(end) for begin, end in self._events]
 
     def forget(self) -> None:
-        """Of the calls so far, as of a warm-up."""
+        """Discard the times so far, as after a warm-up."""
         self._events.clear()
 
     def __call__(self) -> Any:
@@ -52,20 +52,20 @@ class Synchronised:
         result = self._step()
         end.record()
         torch.cuda.synchronize()
-        self._events.append((begin, end))  # asked for their time later, so that this is not timed
+        self._events.append((begin, end))  # read later, so that reading is not timed
         return result
 
 
 class Timing:
-    """Times a step with the pytest-benchmark fixture.
+    """A step timed with the pytest-benchmark fixture.
 
     Attributes:
-        result: what the step gave last.
-        series: the samples of this process; None where pytest-benchmark was switched off.
+        result: the last result of the step.
+        series: the samples of this process; None if pytest-benchmark was disabled.
 
     Args:
-        seconds: at most so long for warming up, and again for the samples.
-        turns: where another process takes turns with this one.
+        seconds: time limit for the warm-up, and again for the samples.
+        turns: creates the pacer if another process takes turns with this one.
     """
 
     def __init__(
@@ -83,7 +83,7 @@ class Timing:
         pilot = warm[-sampling.PILOT :] if len(warm) > 2 else warm[-1:]
         rounds = paced.plan(pilot, seconds) if paced else sampling.rounds_for(pilot, seconds)
         timed.forget()
-        again = Synchronised(step, device)  # what it does must be over before the clock starts
+        again = Synchronised(step, device)  # must have finished before the clock starts
 
         def between() -> None:
             monitor.during()
@@ -119,17 +119,17 @@ class Timing:
 
     @property
     def metrics(self) -> Dict[str, float]:
-        """In milliseconds, over all rounds."""
+        """Statistics over all rounds, in milliseconds."""
         return sampling.summary(self.wall_ms)
 
 
 def _stored(samples: List[float]) -> List[float]:
-    """Thinned out, with the six digits that a clock of nanoseconds and its noise can give."""
+    """Thin out samples, keeping the six significant digits that a nanosecond clock and its noise allow."""
     return [float("{:.6g}".format(sample)) for sample in sampling.thinned(samples)]
 
 
 def plain_ms(step: Callable[[], Any], device: str, seconds: float = 1.0) -> float:
-    """The median time of a step without pytest-benchmark: by the GPU's own clock where there is one."""
+    """Measure the median time of a step without pytest-benchmark, with the GPU's own clock if available."""
     timed = Synchronised(step, device)
     pilot = sampling.warm_up(timed, seconds)[-sampling.PILOT :]
     timed.forget()
@@ -142,7 +142,7 @@ def plain_ms(step: Callable[[], Any], device: str, seconds: float = 1.0) -> floa
 
 
 def timer_ms(device: str, rounds: int = 200) -> float:
-    """What `Synchronised` and the clock add to a step: the median time of a step that does nothing."""
+    """Measure the overhead of `Synchronised` and the clock: the median time of an empty step."""
     nothing = Synchronised(lambda: None, device)
     times = []
     for _ in range(rounds):

@@ -1,4 +1,4 @@
-"""How near does a model come to what the machine can do? Its arithmetic over the rate of matrix products."""
+"""A model's arithmetic rate, relative to the machine's rate for plain matrix products."""
 
 from __future__ import annotations
 
@@ -14,11 +14,12 @@ SECONDS = 0.3
 
 
 def operations(step: Callable[[], Any]) -> float:
-    """Floating-point operations of matrix products and convolutions in `step`, a multiplication and an
-    addition each counted, by PyTorch's own counter (2.1 and newer).
+    """Count the floating-point operations of matrix products and convolutions in `step`.
+
+    A multiplication and an addition count as two; PyTorch's own counter is used (2.1 and newer).
 
     Raises:
-        ImportError: this PyTorch has none.
+        ImportError: this PyTorch has no counter.
     """
     from torch.utils.flop_counter import FlopCounterMode
 
@@ -28,7 +29,7 @@ def operations(step: Callable[[], Any]) -> float:
 
 
 def matrix_rate(device: str, dtype: torch.dtype) -> float:
-    """Operations per second of a square matrix product in `dtype`: the median over `SECONDS`."""
+    """Measure the operations per second of a square matrix product in `dtype`: the median over `SECONDS`."""
     side = SIDE[device]
     left, right = (torch.randn(side, side, device=device).to(dtype) for _ in range(2))
 

@@ -1,8 +1,8 @@
-"""How often must a step run until its time is known? Warm-up until stable, then what its noise asks for.
+"""How many rounds a benchmark takes: warm-up until stable, then as many as its noise requires.
 
 Two stages, after C. Stein, "A two-sample test for a linear hypothesis whose power is independent of the
-variance", Annals of Mathematical Statistics 16 (1945): a pilot says how noisy the step is here, and that says
-how many rounds the wanted standard error takes.
+variance", Annals of Mathematical Statistics 16 (1945): a pilot measures how noisy the step is here, which
+determines how many rounds the target standard error takes.
 """
 
 from __future__ import annotations
@@ -12,22 +12,22 @@ from statistics import mean, median, pstdev, stdev
 from time import perf_counter
 from typing import Any, Callable, Dict, List, Sequence
 
-#: Relative standard error of the mean under which no more rounds are taken.
+#: Relative standard error of the mean below which no more rounds are taken.
 TARGET = 0.01
-#: Rounds of the pilot, and the fewest that are taken; a step that takes long has fewer.
+#: Rounds of the pilot, and the minimum number of rounds; a slow step has fewer.
 PILOT = 5
 FEWEST = 3
 MOST = 2000
-#: So far may the last rounds of a warm-up be apart, as a share of their median.
+#: Largest spread of the last rounds of a warm-up, as a share of their median.
 STABLE = 0.1
-#: Samples that are stored for one process: 64 numbers give any quantile that a verdict uses, in half a KiB.
+#: Number of samples stored per process: 64 give any quantile that a verdict uses, in half a KiB.
 KEPT = 64
 
 
 def warm_up(step: Callable[[], Any], seconds: float) -> List[float]:
-    """Run `step` until its last rounds take equally long, or the time is over; gives all times in seconds.
+    """Run `step` until its last rounds take equally long or the time is up; return all times in seconds.
 
-    The last `PILOT` of them, less where a round takes longer than the time, are the pilot.
+    The last `PILOT` of them, fewer if a round takes longer than the time limit, are the pilot.
     """
     times: List[float] = []
     begin = perf_counter()
@@ -41,7 +41,7 @@ def warm_up(step: Callable[[], Any], seconds: float) -> List[float]:
 
 
 def stable(times: Sequence[float]) -> bool:
-    """Whether the last rounds scatter around one value: no trend that is larger than `STABLE`."""
+    """Whether the last rounds scatter around one value, with no trend larger than `STABLE`."""
     last = times[-PILOT:]
     if len(times) <= PILOT:  # the first ones are never among the last
         return False
@@ -50,7 +50,7 @@ def stable(times: Sequence[float]) -> bool:
 
 
 def rounds_for(pilot: Sequence[float], seconds: float, target: float = TARGET) -> int:
-    """So many rounds bring the mean's relative standard error under `target`, if the time allows them."""
+    """Number of rounds to bring the mean's relative standard error below `target`, within the time limit."""
     typical = median(pilot)
     wanted = (pstdev(pilot) / typical / target) ** 2 if len(pilot) > 1 else math.inf
     affordable = seconds / typical
@@ -58,21 +58,21 @@ def rounds_for(pilot: Sequence[float], seconds: float, target: float = TARGET) -
 
 
 def relative_error(samples: Sequence[float]) -> float:
-    """Standard error of the mean over the mean; infinite for a single sample."""
+    """Standard error of the mean divided by the mean; infinite for a single sample."""
     if len(samples) < 2:
         return math.inf
     return stdev(samples) / mean(samples) / math.sqrt(len(samples))
 
 
 def thinned(samples: Sequence[float], kept: int = KEPT) -> List[float]:
-    """At most `kept` of them, evenly over time: a drift or a slow phase stays to be seen."""
+    """Keep at most `kept` samples, evenly over time, so that a drift or a slow phase stays visible."""
     if len(samples) <= kept:
         return list(samples)
     return [samples[number * len(samples) // kept] for number in range(kept)]
 
 
 def quantile(ordered: Sequence[float], share: float) -> float:
-    """Of samples in rising order, interpolated between neighbours."""
+    """Quantile of sorted samples, interpolated between neighbours."""
     place = share * (len(ordered) - 1)
     below = int(place)
     above = min(below + 1, len(ordered) - 1)
@@ -80,7 +80,7 @@ def quantile(ordered: Sequence[float], share: float) -> float:
 
 
 def summary(samples: Sequence[float]) -> Dict[str, float]:
-    """The numbers of a benchmark from its rounds in ms; a quantile only where rounds lie beyond it."""
+    """Summarise a benchmark's rounds in ms; a quantile is included only if rounds lie beyond it."""
     ordered = sorted(samples)
     metrics = {
         "median_ms": quantile(ordered, 0.5),

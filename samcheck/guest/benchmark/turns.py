@@ -1,7 +1,7 @@
-"""Rounds of a benchmark taken in turns with another process, one of the two always waiting.
+"""Rounds of a benchmark alternating with another process, so that one of the two is always waiting.
 
-What a shared machine does to the one it does, a moment later, to the other as well. The host's side is
-`samcheck.analysis.interleave`; the two talk through a pair of FIFOs, a line each time.
+Whatever a shared machine does to one process, it does to the other a moment later. The host's side is
+`samcheck.analysis.interleave`; the two exchange lines through a pair of FIFOs.
 """
 
 from __future__ import annotations
@@ -15,26 +15,26 @@ import pytest
 from ..record import TURN_FIFOS
 from .disturbance import DisturbanceMonitor
 
-#: Of one benchmark in one process, and the fewest where a round takes long.
+#: Maximum number of turns of one benchmark in one process, and the minimum if a round takes long.
 MOST, FEWEST = 12, 3
-#: A turn of fewer rounds than this has no time for one that only brings the caches back.
+#: A turn with fewer rounds than this has no time for an extra round that only warms the caches.
 WORTH_A_WARM_UP = 4
-#: Before the first benchmark: importing and loading, too, are done while the other process waits.
+#: Position before the first benchmark: importing and loading also happen while the other process waits.
 START = (-1, 0)
 
 
-DESERTED = "nobody gives turns any more: samcheck has ended"
+DESERTED = "the turn server has exited: samcheck has ended"
 
 
 class Deserted(RuntimeError):
-    """Nobody gives turns any more: the host has ended."""
+    """The turn server has exited: the host has ended."""
 
 
 class Turns:
     """This process's end of the FIFOs in `folder`."""
 
     def __init__(self, folder: str) -> None:
-        # Each waits until the other end is opened, too.
+        # Each open() blocks until the other end is opened.
         said, heard = (os.path.join(folder, name) for name in TURN_FIFOS)
         self._said = open(said, "wb", buffering=0)  # noqa: SIM115
         self._heard = open(heard, "rb")  # noqa: SIM115
@@ -44,10 +44,10 @@ class Turns:
         self._heard.close()
 
     def wait(self, check: int, turn: int) -> None:
-        """Say where this process has got to, and let the other one on until that is not ahead of it.
+        """Report this process's position, and wait while it is ahead of the other process.
 
         Raises:
-            Deserted: there is nobody to wait for.
+            Deserted: the host has exited.
         """
         try:
             self._said.write("{} {}\n".format(check, turn).encode("ascii"))
@@ -57,16 +57,16 @@ class Turns:
             raise Deserted(DESERTED)
 
 
-#: In pytest's configuration: who takes turns with this process, and whether its heap keeps what is freed.
+#: In pytest's stash: the process that alternates with this one, and whether the heap keeps freed memory.
 PARTNER = pytest.StashKey["Turns"]()
 HEAP_KEPT = pytest.StashKey[bool]()
 
 
 def divided(pilot: Sequence[float], seconds: float) -> Tuple[int, int]:
-    """Number of turns, and rounds in each: together as long as `seconds`, if a round does not take too long.
+    """Return the number of turns and of rounds in each, to take `seconds` in all unless a round is too long.
 
     Args:
-        pilot: seconds of some rounds.
+        pilot: durations of some rounds, in seconds.
     """
     typical = median(pilot)
     turns = max(FEWEST, min(MOST, int(seconds / typical)))
@@ -74,10 +74,10 @@ def divided(pilot: Sequence[float], seconds: float) -> Tuple[int, int]:
 
 
 class Paced:
-    """Called before each round of a benchmark, the `check`-th of this process: waits where a turn begins.
+    """Pacer for the rounds of a benchmark, the `check`-th of this process: waits at the start of each turn.
 
     Attributes:
-        turns, per_turn: how many, and rounds in each.
+        turns, per_turn: number of turns, and of rounds in each.
     """
 
     def __init__(self, partner: Turns, check: int, monitor: DisturbanceMonitor) -> None:
@@ -85,12 +85,12 @@ class Paced:
         self.turns = self.per_turn = self._round = 0
 
     def plan(self, pilot: Sequence[float], seconds: float) -> int:
-        """How many rounds to take; `pilot`: seconds of some."""
+        """Return how many rounds to take; `pilot` has the durations of some, in seconds."""
         self.turns, self.per_turn = divided(pilot, seconds)
         return self.turns * self.per_turn
 
     def before(self, step: Callable[[], Any]) -> None:
-        """To be called before each round."""
+        """Wait if a turn begins; call this before each round."""
         turn, begun = divmod(self._round, self.per_turn)
         self._round += 1
         if begun:
@@ -99,7 +99,7 @@ class Paced:
         self._partner.wait(self._check, turn)
         self._monitor.back()
         if self.per_turn >= WORTH_A_WARM_UP:
-            step()  # the caches are the other's
+            step()  # the caches hold the other process's data
 
     def medians(self, wall_ms: Sequence[float]) -> List[float]:
         """Of each turn."""

@@ -1,1 +1,1 @@
-"""Upstream defects that the suite knows, and watching for them."""
+"""The catalogue of known upstream defects, and the fixture that watches for them."""

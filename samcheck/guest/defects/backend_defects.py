@@ -1,4 +1,4 @@
-"""The part of the catalogue on exporting SAM, compiling it, and running it elsewhere than in PyTorch."""
+"""Known defects in exporting SAM, compiling it, and running it outside PyTorch."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from .defect import Defect
 BACKEND_DEFECTS = (
     Defect(
         "onnx-official-recipe",
-        "SAM's export script fails: from PyTorch 2.9 on it gets the dynamo exporter, which cannot follow a "
-        "crop whose size depends on a value",
+        "SAM's export script fails: since PyTorch 2.9 it uses the dynamo exporter, which cannot trace a "
+        "crop whose size is data-dependent",
         (
             r"ExportFailed: TorchExportError .*GuardOnDataDependentSymNode: Could not (extract|guard)",
             r"ExportFailed: TorchExportError .*ValueError: Received user-specified dim hint",
@@ -17,68 +17,69 @@ BACKEND_DEFECTS = (
     ),
     Defect(
         "onnx-value-dependent-crop",
-        "the dynamo exporter cannot follow a crop whose size depends on a value",
+        "the dynamo exporter cannot trace a crop whose size is data-dependent",
         (r"ExportFailed: UserError.*: Could not guard on data-dependent expression",),
         "https://github.com/pytorch/pytorch/issues/136083",
     ),
     Defect(
         "onnx-opset-raised",
-        "the dynamo exporter gives opset 18 when 17 is asked for, with a line in the log",
+        "the dynamo exporter writes opset 18 when 17 is requested, and only logs it",
         (r"^SilentlyWrong: asked for opset 17, got 18",),
         "https://github.com/pytorch/pytorch/pull/161056",
     ),
     Defect(
         "onnx-proportions",
-        "a decoder that the released segment-anything exports cuts every mask to the proportions of the "
-        "image that it was traced with",
+        "a decoder exported by the released segment-anything crops every mask to the aspect ratio of the "
+        "image it was traced with",
         (r"^SilentlyWrong: in other proportions logits are off",),
         "https://github.com/facebookresearch/segment-anything/issues/56",
     ),
     Defect(
         "onnx-image-size",
-        "an exported decoder takes any size of the image, also (W, H): the masks have a wrong shape",
+        "an exported decoder accepts any image size, even (W, H): the masks have the wrong shape",
         (r"^SilentlyWrong: told a size of",),
         "https://github.com/facebookresearch/segment-anything/issues/294",
     ),
     Defect(
         "onnx-optimize-model",
-        "SAM's export script cannot quantise: it passes an argument that ONNX Runtime has dropped",
+        "SAM's export script cannot quantise: it passes an argument that ONNX Runtime has removed",
         (r"TypeError: quantize_dynamic\(\) got an unexpected keyword argument 'optimize_model'",),
         "https://github.com/facebookresearch/segment-anything/issues/611",
     ),
     Defect(
         "onnxruntime-silent-fallback",
-        "ONNX Runtime runs on the CPU when the execution provider that was asked for is missing",
+        "ONNX Runtime falls back to the CPU when the requested execution provider is missing",
         (r"^SilentlyWrong: \w+ was asked for, CPUExecutionProvider runs",),
         "https://github.com/microsoft/onnxruntime/issues/17801",
     ),
     Defect(
         "tensorrt-onehot",
-        "the exported decoder repeats the image by operators that TensorRT cannot compute a shape with",
+        "the exported decoder repeats the image with operators that TensorRT cannot infer shapes for",
         (r"^NotForTensorRT: the graph has OneHot and Tile",),
         "https://github.com/NVIDIA-AI-IOT/nanosam/issues/16",
     ),
     Defect(
         "compile-point-prompts",
-        "torch.compile cuts the prompt encoder up at every kind of point: SAM picks them by boolean masks",
+        "torch.compile breaks the prompt encoder's graph at every kind of point: SAM selects them with "
+        "boolean masks",
         (r"^GraphBroken: \d+ breaks, the first: ([Dd]ynamic shape operator|dynamic Tensor\.__getitem__)",),
         "https://github.com/pytorch/pytorch/issues/114220",
     ),
     Defect(
         "compile-every-size",
-        "the first torch.compile compiles anew for every size of an image",
+        "the first release of torch.compile recompiles for every image size",
         (r"^CompiledAgain: ",),
         "https://github.com/pytorch/pytorch/issues/105279",
     ),
     Defect(
         "inductor-setuptools",
-        "torch.compile needs setuptools on the CPU, which PyTorch does not bring before Python 3.12",
+        "torch.compile on the CPU needs setuptools, which PyTorch does not install before Python 3.12",
         (r"ModuleNotFoundError: No module named '(setuptools|pkg_resources)'",),
         "https://github.com/pytorch/pytorch/issues/173823",
     ),
     Defect(
         "cuda-graph-overwrites",
-        "SamPredictor keeps the encoder's own tensor: a CUDA graph overwrites it with the next image",
+        "SamPredictor keeps the encoder's output tensor, which a CUDA graph overwrites with the next image",
         (
             r"^SilentlyWrong: the features of the first image became those of the second",
             r"RuntimeError: .*accessing tensor output of CUDAGraphs that has been overwritten",

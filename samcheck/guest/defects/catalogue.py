@@ -1,4 +1,4 @@
-"""The catalogue of upstream defects that the suite knows by name, each with its symptom and its report."""
+"""The catalogue of known upstream defects, each with its symptoms and a link to its report."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _ALL = (
     Defect(
         "prompt-encoder-float32",
         "a model cast as a whole cannot predict: SAM's prompt encoder builds float32 coordinates "
-        "and multiplies them with a buffer that the cast converted",
+        "and multiplies them by a buffer that the cast converted",
         (
             r"RuntimeError: expected m1 and m2 to have the same dtype",
             r"RuntimeError: mat1 and mat2 must have the same dtype",
@@ -22,13 +22,13 @@ _ALL = (
     ),
     Defect(
         "mask-prompt-float32",
-        "a model cast as a whole does not take a mask as prompt: SAM does not cast it",
+        "a model cast as a whole does not accept a mask prompt: SAM does not cast the mask",
         (r"RuntimeError: Input type \(.*\) and (bias|weight) type \(.*\) should be the same",),
         "https://github.com/pytorch/benchmark/pull/1764",
     ),
     Defect(
         "encoder-input-float32",
-        "an image encoder that is cast alone gets float32 pixels, which it does not cast",
+        "an image encoder that is cast alone receives float32 pixels, which it does not cast",
         (
             r"RuntimeError: Input type \(.*\) and (bias|weight) type \(.*\) should be the same",
             r"RuntimeError: expected scalar type \w+ but found \w+",
@@ -37,45 +37,45 @@ _ALL = (
     ),
     Defect(
         "normalisation-rounded",
-        "casting a model rounds the mean and deviation that its pixels are normalised with",
+        "casting a model rounds the mean and standard deviation that normalise its pixels",
         (r"SilentlyWrong: pixel_mean is off",),
         "https://github.com/facebookresearch/segment-anything/issues/540",
     ),
     Defect(
         "autocast-numpy",
-        "under bfloat16 autocast the scores cannot become a NumPy array",
+        "under bfloat16 autocast the scores cannot be converted to a NumPy array",
         (r"TypeError: Got unsupported ScalarType BFloat16",),
         "https://github.com/facebookresearch/segment-anything/pull/787",
     ),
     Defect(
         "autocast-layer-norm",
-        "PyTorch before 2.0 has no layer norm on the CPU for what autocast hands to it: bfloat16 with "
+        "PyTorch before 2.0 has no CPU layer norm for what autocast passes to it: bfloat16 input with "
         "float32 weights",
         (r"RuntimeError: expected scalar type BFloat16 but found Float",),
         "https://github.com/pytorch/pytorch/pull/81851",
     ),
     Defect(
         "onednn-amx-scratchpad",
-        "on CPUs with AMX, oneDNN takes a scratchpad for the patch embedding in bfloat16 that is larger than "
+        "on CPUs with AMX, oneDNN's scratchpad for the bfloat16 patch embedding is larger than "
         "everything else: about 190 MiB per thread for 256 pixels a side, 770 MiB for 1024",
         (r"Scratchpad: \d+ MiB beside \d+ of SAM's tensors",),
         "https://github.com/openvinotoolkit/openvino/pull/35801",
     ),
     Defect(
         "autocast-narrow-scores",
-        "under float16 autocast scores and logits come back in float16",
+        "under float16 autocast, scores and logits come back as float16",
         (r"SilentlyWrong: scores come back as float16",),
         "https://github.com/facebookresearch/segment-anything/pull/787",
     ),
     Defect(
         "bfloat16-numpy",
-        "NumPy has no bfloat16, so such a tensor cannot become an array",
+        "NumPy has no bfloat16, so a bfloat16 tensor cannot be converted to an array",
         (r"TypeError: Got unsupported ScalarType BFloat16",),
         "https://github.com/opengeos/segment-geospatial/issues/327",
     ),
     Defect(
         "quantised-half",
-        "an int8 model cannot be cast further: its quantised layers take float32 only",
+        "an int8 model cannot be cast further: its quantised layers accept float32 only",
         (
             r"RuntimeError: expected scalar type Float but found Half",
             r"RuntimeError: .*quantized::linear_dynamic",
@@ -84,137 +84,136 @@ _ALL = (
     ),
     Defect(
         "quantised-state",
-        "the state dict of an int8 model has other names than that of a plain one",
+        "the state dict of an int8 model has different keys from that of a plain model",
         (r"RuntimeError: Error\(s\) in loading state_dict",),
         "https://github.com/facebookresearch/segment-anything/issues/585",
     ),
     Defect(
         "layernorm2d-overflow",
-        "SAM's LayerNorm2d overflows in float16 when activations pass 256: the features are finite and wrong",
+        "SAM's LayerNorm2d overflows in float16 when activations exceed 256: features are finite but wrong",
         (r"SilentlyWrong: features are finite and off by",),
         "https://github.com/facebookresearch/segment-anything/issues/540",
     ),
     Defect(
         "empty-mask-stability",
-        "the stability of an empty mask is NaN, which a threshold of 0 lets through",
+        "the stability score of an empty mask is NaN, which passes a threshold of 0",
         (r"ValueError: the stability of an empty mask is NaN",),
         "https://github.com/facebookresearch/segment-anything/issues/552",
     ),
     Defect(
         "stability-int16",
-        "the stability of masks wider than 32767 pixels is counted in int16, which wraps",
+        "the stability score of masks wider than 32767 pixels is counted in int16, which overflows",
         (r"ValueError: the stability of a wide mask is",),
         "https://github.com/facebookresearch/segment-anything/issues/554",
     ),
     Defect(
         "integer-mask-boxes",
-        "the boxes of masks that are integers instead of bool are wrong, without an error",
+        "the boxes of integer (not bool) masks are silently wrong",
         (r"ValueError: the box of a uint8 mask is",),
         "https://github.com/facebookresearch/segment-anything/issues/552",
     ),
     Defect(
         "opencv-not-required",
-        "removing small regions needs OpenCV, which installing segment-anything does not bring",
+        "removing small regions needs OpenCV, which segment-anything does not install as a dependency",
         (r"(ModuleNotFound|Import)Error: .*cv2",),
         "https://github.com/opencv/opencv-python/issues/370",
     ),
     Defect(
         "resize-tensor-axes",
-        "ResizeLongestSide.apply_image_torch takes the batch and the channels for height and width",
+        "ResizeLongestSide.apply_image_torch mistakes the batch and channel axes for height and width",
         (r"ValueError: resized to",),
         "https://github.com/facebookresearch/segment-anything/issues/218",
     ),
     Defect(
         "cpu-half-kernels",
-        "this PyTorch has no float16 kernel on the CPU for a layer of the image encoder",
+        "this PyTorch has no float16 CPU kernel for a layer of the image encoder",
         (r"RuntimeError: \"\w+\" not implemented for 'Half'",),
         "https://github.com/yatengLG/ISAT_with_segment_anything/issues/126",
     ),
     Defect(
         "input-not-finite",
-        "SAM computes with NaN or infinite input, and gives empty masks without a word",
+        "SAM accepts NaN or infinite input and silently returns empty masks",
         (r"^SilentlyAccepted: (nan|infinite)-",),
         "https://github.com/Project-MONAI/VISTA/issues/67",
     ),
     Defect(
         "input-outside-image",
-        "SAM answers prompts that lie outside the image",
+        "SAM accepts prompts that lie outside the image",
         (r"^SilentlyAccepted: (point-outside|point-negative|box-outside):",),
         "https://github.com/opengeos/segment-geospatial/issues/401",
     ),
     Defect(
         "input-label",
-        "SAM takes point labels other than -1, 0 and 1: it truncates fractions, and leaves a point with "
-        "an unknown label without a meaning",
+        "SAM accepts point labels other than -1, 0 and 1: it truncates fractions and ignores unknown labels",
         (r"^SilentlyAccepted: label-",),
         "https://github.com/LibreYOLO/libreyolo/pull/395",
     ),
     Defect(
         "input-no-prompt",
-        "SAM answers when there is no prompt, also when labels were given without points",
+        "SAM accepts a call without a prompt, even when labels are given without points",
         (r"^SilentlyAccepted: (no-prompt|points-empty|labels-without-points):",),
         "https://github.com/LibreYOLO/libreyolo/pull/395",
     ),
     Defect(
         "input-box",
-        "SAM answers boxes whose corners are swapped or coincide",
+        "SAM accepts boxes whose corners are swapped or coincide",
         (r"^SilentlyAccepted: box-(corners-swapped|without-area):",),
         "https://github.com/invoke-ai/InvokeAI/pull/6701",
     ),
     Defect(
         "input-colour-order",
-        "nothing tells SAM that an image is BGR, as OpenCV reads it; the masks differ",
+        "SAM cannot detect that an image is BGR, as OpenCV reads it; the masks differ",
         (r"^SilentlyAccepted: bgr-as-rgb:",),
         "https://github.com/facebookresearch/segment-anything/pull/780",
     ),
     Defect(
         "input-range",
-        "SAM does not notice that pixels lie between 0 and 1 instead of 0 and 255: it sees black",
+        "SAM does not notice that pixel values are between 0 and 1 instead of 0 and 255: it sees black",
         (r"^SilentlyAccepted: (black-by-cast|tensor-to-1):",),
         "https://github.com/pytorch/vision/issues/8782",
     ),
     Defect(
         "input-float-image",
-        "torchvision from 0.17 on multiplies floating-point images by 255, so that those between 0 and 255 "
-        "overflow: SAM sees other colours",
+        "torchvision since 0.17 multiplies floating-point images by 255, so values between 0 and 255 "
+        "overflow: SAM sees the wrong colours",
         (r"^SilentlyAccepted: float-image-to-255:",),
         "https://github.com/pytorch/vision/issues/8782",
     ),
     Defect(
         "input-tensor",
-        "set_image takes a CHW tensor, which it does not document, for an image of 3 rows: the masks have "
-        "a wrong shape",
+        "set_image mistakes a CHW tensor, an undocumented input, for an image of 3 rows: the masks have "
+        "the wrong shape",
         (r"^SilentlyAccepted: tensor-chw:",),
         "https://github.com/facebookresearch/segment-anything/issues/810",
     ),
     Defect(
         "input-second-image",
-        "set_torch_image takes several images, of which one prompt is answered on the first only",
+        "set_torch_image accepts several images, but a single prompt is applied to the first only",
         (r"^SilentlyAccepted: two-images:",),
         "https://github.com/facebookresearch/segment-anything/issues/840",
     ),
     Defect(
         "input-size",
-        "set_torch_image takes any original size, also (W, H): the masks have a wrong shape",
+        "set_torch_image accepts any original size, even (W, H): the masks have the wrong shape",
         (r"^SilentlyAccepted: size-as-width-height:",),
         "https://github.com/facebookresearch/segment-anything/issues/294",
     ),
     Defect(
         "torch-load-ignores-damage",
-        "torch.load does not compare the checksums that torch.save wrote: a flipped bit goes unnoticed",
+        "torch.load does not verify the checksums that torch.save wrote: a flipped bit goes unnoticed",
         (r"^SilentlyDamaged: ",),
         "https://github.com/pytorch/pytorch/issues/126952",
     ),
     Defect(
         "torch-load-runs-code",
-        "segment_anything loads checkpoints with torch.load's default, which before PyTorch 2.6 runs code "
-        "that is in them",
+        "segment_anything loads checkpoints with torch.load's defaults, which before PyTorch 2.6 run code "
+        "embedded in them",
         (r"^CodeRan: ",),
         "https://github.com/pytorch/pytorch/security/advisories/GHSA-53q9-r3pm-6pq6",
     ),
     Defect(
         "shared-predictor",
-        "threads that share a SamPredictor get the masks of each other's images: it holds one image",
+        "threads that share a SamPredictor get masks of each other's images: it holds only one image",
         (r"^WrongImage: one thread got the masks of the other thread's image",),
         "https://github.com/facebookresearch/segment-anything/issues/357",
     ),
@@ -226,45 +225,45 @@ _ALL = (
     ),
     Defect(
         "failed-set-image-size",
-        "SamPredictor takes over the size of an image before it has encoded it, also when that fails",
+        "SamPredictor stores an image's size before encoding the image, and keeps it when encoding fails",
         (r"^StaleState: original_size is ",),
         "https://github.com/bingogome/samm/issues/55",
     ),
     Defect(
         "reset-image-keeps-size",
-        "SamPredictor.reset_image clears four attributes that nothing uses, and not the sizes in use",
+        "SamPredictor.reset_image clears four unused attributes instead of the sizes in use",
         (r"^StaleState: reset_image kept ",),
         "https://github.com/bingogome/samm/issues/55",
     ),
     Defect(
         "generator-keeps-image",
-        "SamAutomaticMaskGenerator keeps the features of a crop when it fails half way",
+        "SamAutomaticMaskGenerator keeps the features of a crop when it fails midway",
         (r"^StaleState: is_image_set is True",),
         "https://github.com/facebookresearch/segment-anything/issues/357",
     ),
     Defect(
         "nonzero-int32",
-        "CUDA's nonzero takes at most 2**31 - 1 elements, which run lengths of large masks exceed",
+        "CUDA's nonzero supports at most 2**31 - 1 elements, which run-length encoding large masks exceeds",
         (r"^RuntimeError: nonzero is not supported for tensors with more than INT_MAX elements",),
         "https://github.com/facebookresearch/segment-anything/issues/427",
     ),
     Defect(
         "generator-float64",
-        "SamAutomaticMaskGenerator hands float64 coordinates to the model, which MPS cannot take",
+        "SamAutomaticMaskGenerator passes float64 coordinates to the model, which MPS does not support",
         (r"^DoublePrecision: torch\.float64",),
         "https://github.com/facebookresearch/segment-anything/issues/94",
     ),
     Defect(
         "import-sets-environment",
-        "importing torchvision sets TORCHINDUCTOR_CACHE_DIR in the environment, which children inherit and "
-        "who wants to set a default finds taken",
+        "importing torchvision sets TORCHINDUCTOR_CACHE_DIR in the environment, which child processes "
+        "inherit, and which keeps others from setting a default",
         (r"^ChangedSetting: environment by importing: added TORCHINDUCTOR_CACHE_DIR=\w+$",),
         "https://github.com/vllm-project/vllm/pull/39718",
     ),
     Defect(
         "import-filters-warnings",
-        "importing torchvision puts filters for warnings before those of the user: SymPy's or those of "
-        "Requests, and in PyTorch 2.2 one of its own",
+        "importing torchvision puts warning filters ahead of the user's: SymPy's or "
+        "Requests', and in PyTorch 2.2 one of its own",
         (
             r"^ChangedSetting: warnings_filters by importing: added "
             r"(\w+:(SymPyDeprecation|Dependency|Security|InsecurePlatform|FileMode|SNIMissing|User)"
@@ -280,7 +279,7 @@ _ALL = (
     ),
     Defect(
         "default-dtype-float64",
-        "SAM's prompt encoder makes tensors of the default dtype: with float64 as the default a float32 "
+        "SAM's prompt encoder creates tensors of the default dtype: with float64 as the default, a float32 "
         "model cannot predict",
         (
             r"^RuntimeError: mat1 and mat2 must have the same dtype",

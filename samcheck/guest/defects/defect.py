@@ -1,4 +1,4 @@
-"""What the catalogue holds of one upstream defect."""
+"""The record of one upstream defect in the catalogue."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from typing import Tuple
 
 @dataclass(frozen=True)
 class Defect:
-    """One defect of SAM, PyTorch or a neighbour.
+    """A defect of SAM, PyTorch or a package used with them.
 
     Attributes:
-        id: stable name, used in results.
+        id: stable name, stored in results.
         title: one sentence for a footnote.
-        symptoms: regular expressions; one must match ``TypeName: message`` of the exception.
-        link: where it is reported.
+        symptoms: regular expressions; at least one must match the exception's ``TypeName: message``.
+        link: the upstream report.
     """
 
     id: str

@@ -1,10 +1,10 @@
-"""The part of the catalogue on what deployment guides recommend, and on what they say of the world."""
+"""Known defects in what deployment guides recommend, and errors in what they claim."""
 
 from __future__ import annotations
 
 from .defect import Defect
 
-#: What a model cast as a whole fails with, by release and device.
+#: The errors of a model cast as a whole; they vary by release and device.
 _MIXED_DTYPES = (
     r"RuntimeError: expected m1 and m2 to have the same dtype",
     r"RuntimeError: mat1 and mat2 must have the same dtype",
@@ -14,7 +14,7 @@ _MIXED_DTYPES = (
 RECIPE_DEFECTS = (
     Defect(
         "recipe-half-tensor",
-        "set_image takes the picture as an array of NumPy, not as a tensor",
+        "set_image takes the image as a NumPy array, not as a tensor",
         (
             r"ValueError: pic should not have > 4 channels",
             r"^SilentlyWrong: masks are \(",
@@ -23,14 +23,14 @@ RECIPE_DEFECTS = (
     ),
     Defect(
         "recipe-half-model",
-        "a model that is halved as a whole cannot predict, whatever its input is: the prompt encoder has "
-        "float32 written into it",
+        "a model cast to half as a whole cannot predict, whatever its input: the prompt encoder "
+        "hard-codes float32",
         _MIXED_DTYPES,
         "https://github.com/pytorch/benchmark/pull/1764",
     ),
     Defect(
         "recipe-autocast",
-        "under autocast around everything the scores do not come back as float32",
+        "with autocast around everything, the scores do not come back as float32",
         (r"TypeError: Got unsupported ScalarType BFloat16", r"^SilentlyWrong: scores come back as float16"),
         "https://github.com/facebookresearch/segment-anything/pull/787",
     ),
@@ -42,32 +42,32 @@ RECIPE_DEFECTS = (
     ),
     Defect(
         "recipe-onnx-whole-model",
-        "SAM cannot be exported as one model: it takes a list of dictionaries, and what guides pass is not "
-        "what its forward takes",
+        "SAM cannot be exported as one model: it takes a list of dictionaries, and guides pass it arguments "
+        "that its forward does not accept",
         (r"^ExportFailed: ",),
         "https://github.com/facebookresearch/segment-anything/issues/323",
     ),
     Defect(
         "recipe-trtexec",
-        "TensorRT does not take the exported decoder: it repeats the image by OneHot and Tile",
+        "TensorRT rejects the exported decoder, which repeats the image with OneHot and Tile",
         (r"EngineFailed: .*(OneHot|Tile)",),
         "https://github.com/NVIDIA-AI-IOT/nanosam/issues/16",
     ),
     Defect(
         "recipe-shards-incomplete",
-        "a model whose encoder and decoder are loaded still has random weights in its prompt encoder",
+        "a model with only its encoder and decoder loaded still has random weights in its prompt encoder",
         (r"^SilentlyWrong: low-resolution logits are off by",),
         "https://github.com/SysCV/sam-hq/issues/6",
     ),
     Defect(
         "recipe-checkpointing-inference",
-        "gradient checkpointing saves nothing where no gradients are computed",
+        "gradient checkpointing saves nothing when no gradients are computed",
         (r"^NoGain: SamPredictor computes without gradients",),
         "https://github.com/huggingface/trl/pull/4636",
     ),
     Defect(
         "recipe-empty-cache",
-        "emptying PyTorch's cache of memory after every image costs time and does not lower the peak",
+        "emptying PyTorch's memory cache after every image costs time and does not lower the peak",
         (r"^NoGain: the next image takes again what was given back",),
         "https://github.com/facebookresearch/segment-anything/issues/743",
     ),
@@ -79,13 +79,13 @@ RECIPE_DEFECTS = (
     ),
     Defect(
         "recipe-warm-up",
-        "predict takes coordinates of points, not an image, and needs an image to be set",
+        "predict takes point coordinates, not an image, and needs an image to be set first",
         (r"RuntimeError: An image must be set", r"AssertionError: point_labels must be supplied"),
         "https://github.com/facebookresearch/segment-anything/issues/344",
     ),
     Defect(
         "recipe-shared-predictor",
-        "threads that share a predictor get the masks of each other's images: it holds one image",
+        "threads that share a predictor get masks of each other's images: it holds only one image",
         (r"^SilentlyWrong: \d+ of \d+ images got the masks of another one",),
         "https://github.com/facebookresearch/segment-anything/issues/357",
     ),
@@ -97,7 +97,7 @@ RECIPE_DEFECTS = (
     ),
     Defect(
         "recipe-python-range",
-        "SAM works on Pythons that the guide advises against",
+        "SAM works on Python versions that the guide advises against",
         (r"^Contradicted: SAM works here on Python 3\.1[1-9]",),
         "https://github.com/facebookresearch/segment-anything#installation",
     ),
@@ -109,13 +109,13 @@ RECIPE_DEFECTS = (
     ),
     Defect(
         "recipe-cudatoolkit",
-        "PyTorch's wheels bring the CUDA that they use: a toolkit beside them is not used",
+        "PyTorch's wheels bundle the CUDA they use: a separately installed toolkit is not used",
         (r"^Contradicted: PyTorch \S+ brings its own CUDA runtime",),
         "https://github.com/pytorch/pytorch/issues/96595",
     ),
     Defect(
         "recipe-torch-bool",
-        "torch.bool has been there since PyTorch 1.2",
+        "torch.bool has existed since PyTorch 1.2",
         (r"^Contradicted: PyTorch \S+ has torch\.bool",),
         "https://github.com/facebookresearch/maskrcnn-benchmark/issues/1157",
     ),

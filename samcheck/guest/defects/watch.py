@@ -1,7 +1,7 @@
-"""Watching for catalogued upstream defects while a check runs.
+"""The `defect` fixture, which watches for catalogued upstream defects while a check runs.
 
-A check that meets one, recognised by its own text, is ``known``, not ``failed``; when the defect no
-longer shows itself the check is ``fixed``; any other failure of the same step is ``failed``.
+A check that hits one, recognised by its error text, is ``known``, not ``failed``; if the defect no
+longer occurs, the check is ``fixed``; any other failure of the same step is ``failed``.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from .defect import Defect
 
 
 class DefectWatch:
-    """The `defect` fixture: notes which catalogued defects a check met.
+    """The `defect` fixture: records which catalogued defects a check hit.
 
     Attributes:
         outcome: ``known`` or ``fixed`` once a step was watched, else None.
         defect: id of the defect that decided the outcome.
         reason: what the defect is, one line for the footnote.
-        evidence: how it showed itself, one line.
+        evidence: the error it caused, one line.
     """
 
     def __init__(self) -> None:
@@ -34,8 +34,8 @@ class DefectWatch:
     def __call__(self, *ids: str) -> Iterator[None]:
         """Run a step that is expected to fail with one of the defects `ids`.
 
-        The first id is the one reported as gone when the step succeeds. An exception that none of
-        them describes goes through and fails the check.
+        If the step succeeds, the first id is reported as fixed. An exception that matches none of
+        them propagates and fails the check.
         """
         candidates = [DEFECTS[id] for id in ids]
         try:
@@ -50,7 +50,7 @@ class DefectWatch:
             self._note(CheckOutcome.FIXED, gone, "no longer happens: " + gone.title)
 
     def _note(self, outcome: CheckOutcome, defect: Defect, reason: str, evidence: str = "") -> None:
-        # A check that meets one defect and finds another gone is still one with a defect.
+        # A check that hits one defect and finds another fixed still counts as `known`.
         if self.outcome is CheckOutcome.KNOWN:
             return
         self.outcome, self.defect, self.reason, self.evidence = outcome, defect.id, reason, evidence

@@ -1,1 +1,1 @@
-"""Real allocation failures: provoking them, what is left afterwards, what helps, and what leaks."""
+"""Real allocation failures: how to provoke them, what they leave behind, what helps, and what leaks."""

@@ -1,12 +1,12 @@
-"""Provoking real allocation failures, and finding out what is left of them afterwards.
+"""Provokes real allocation failures and measures what they leave behind.
 
     python -m samcheck.guest.memory --device cpu --variant tiny --precision fp32
     python -m samcheck.guest.memory --device cpu --variant tiny --task place '{"place": "encoder"}'
     python -m samcheck.guest.memory --device cpu --variant tiny --serve
 
-The first prints a list of `Recovery` as JSON, one per precision, the second what one of `tasks` gives.
-The last reads tasks from its input (`fork_server.serve`). It runs in a process of its own, since an
-address-space limit holds for a whole process; on the CPU set MALLOC_ARENA_MAX=1 as the fixtures do.
+The first prints a list of `Recovery` as JSON, one per precision; the second prints the result of one of
+`tasks`. The last reads tasks from its input (`fork_server.serve`). It needs its own process, since an
+address-space limit applies to a whole process; on the CPU, set MALLOC_ARENA_MAX=1 as the fixtures do.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import sys
 from dataclasses import asdict
 from typing import Any, Callable, Dict, List, Optional
 
-import segment_anything  # noqa: F401  # before the process is copied, so that no copy has to
+import segment_anything  # noqa: F401  # before forking, so that no copy has to import it
 import torch
 
 from ..models import precisions, variants, weights
@@ -37,7 +37,7 @@ from .process_memory import steady_allocator
 
 
 def tasks(variant: Variant, device: str) -> Dict[str, Callable[..., Any]]:
-    """What can be asked for; every answer is made of dictionaries, lists, words and numbers."""
+    """The available tasks; each returns dictionaries, lists, strings and numbers."""
 
     def steady(work: Callable[..., Any]) -> Callable[..., Any]:
         def task(**arguments: Any) -> Any:
@@ -78,7 +78,7 @@ def main(arguments: Optional[List[str]] = None) -> None:
             steady_allocator()
             weights.keep(variants.VARIANTS[options.variant])
         answers = os.fdopen(os.dup(1), "w")
-        os.dup2(2, 1)  # nothing that anybody prints gets between the answers
+        os.dup2(2, 1)  # other output must not mix with the answers
         fork_server.serve(known, sys.stdin, answers)
         return
     name, text = options.task

@@ -16,18 +16,18 @@ from .process_memory import LIMITS, MIB, in_use, recover
 
 @dataclass(frozen=True)
 class Recovery:
-    """What was seen around one provoked allocation failure.
+    """Observations around one provoked allocation failure.
 
     Attributes:
         precision: the precision that ran.
         unsupported: why this precision cannot run here; the other fields are then empty.
         error: ``TypeName: message`` of the failure; empty when nothing failed.
         limit_mib: how much could still be allocated when the limit was set.
-        wanted_mib: the size of the masks that were asked for.
+        wanted_mib: size of the requested masks.
         growth_mib: memory in use after the recovery minus before: allocated by tensors on a GPU,
             resident and anonymous in the process on the CPU.
-        leaked_tensors: tensors that exist after the recovery and did not before.
-        same_prediction: the prediction after the recovery is the one before, bit by bit.
+        leaked_tensors: tensors that exist after the recovery but did not before.
+        same_prediction: the prediction after the recovery is bit-identical to the one before.
     """
 
     precision: str
@@ -41,7 +41,7 @@ class Recovery:
 
 
 def many_masks(ready: Any, count: int) -> Tuple[Any, Any, Any]:
-    """Ask for `count` prompts in one batch, as the automatic mask generator does.
+    """Predict `count` prompts in one batch, as the automatic mask generator does.
 
     Returns logits (count, 3, H, W), scores (count, 3) and low-resolution logits (count, 3, S/4, S/4).
     """
@@ -59,10 +59,10 @@ def many_masks(ready: Any, count: int) -> Tuple[Any, Any, Any]:
 
 
 def provoke(ready: Any, precision: str, device: str) -> Recovery:
-    """Make one batch of prompts fail for want of memory, recover, and look around.
+    """Make one batch of prompts run out of memory, recover, and record the state.
 
-    The limit leaves a quarter of what the masks of the batch alone need, so the failure does not
-    depend on how full the machine is.
+    The limit allows a quarter of what the batch's masks alone need, so the failure does not depend on
+    how much memory the machine has free.
     """
     scene = scenes.draw(7, 240, 320)
     prompt = inference.prompt(scene, "point")
@@ -96,7 +96,7 @@ def provoke(ready: Any, precision: str, device: str) -> Recovery:
 
 
 def recoveries(variant: Variant, device: str, names: Sequence[str]) -> List[Recovery]:
-    """One for each of the precisions `names`."""
+    """Provoke a failure in each of the precisions `names`."""
     model: Any = weights.load(variant)[0]
     rows = []
     for index, name in enumerate(names):

@@ -1,7 +1,7 @@
-"""Where SAM runs out of memory, each place provoked by a limit that is set as SAM arrives there.
+"""The places where SAM runs out of memory, each provoked by a limit set when SAM reaches it.
 
-What the place needs is measured first, in the same process; the limit leaves a share of it. A limit on
-the whole call would hit its largest step only, and on which that is, sizes and batches decide.
+The memory that a place needs is measured first, in the same process; the limit allows a share of it. A limit
+on the whole call would only hit its largest step, which depends on sizes and batches.
 """
 
 from __future__ import annotations
@@ -23,20 +23,20 @@ from .failures import Failure, attempt, live_tensors, new_tensors
 from .process_memory import MIB, PatchTarget, gauged, in_use, limited, recover
 
 PROMPTS, POINTS_PER_SIDE = 32, 4
-#: How much of what a step needs it gets.
+#: Share of a step's need that the limit allows.
 SHARE = 0.4
 
 
 @dataclass(frozen=True)
 class FailurePoint:
-    """A call that fails at one place.
+    """A call that is made to fail at one place.
 
     Attributes:
-        call: the whole call, as a user makes it; gives a digest of its answer.
+        call: the whole call, as a user makes it; returns a digest of its answer.
         step: the part of it in which the memory runs out.
-        predictor: whose state is looked at afterwards, None where there is none.
-        size: (H, W) of the image that the call is about.
-        sets_image: the call sets the image itself; else it needs the one that is set.
+        predictor: the predictor whose state is recorded afterwards, None if there is none.
+        size: (H, W) of the call's image.
+        sets_image: the call sets the image itself; otherwise it needs one that is already set.
     """
 
     call: Callable[[], str]
@@ -48,23 +48,23 @@ class FailurePoint:
 
 @dataclass(frozen=True)
 class Provoked:
-    """What was seen around a failure at one place.
+    """Observations around a failure at one place.
 
     Attributes:
         place: one of `PLACES`.
-        unsupported: why it does not exist in this model; the other fields are then empty.
+        unsupported: why the place does not exist in this model; the other fields are then empty.
         error: ``TypeName: message``; empty when nothing failed.
-        failed_in: the innermost function of SAM's that was running.
-        resizing_to: (H, W) that was being interpolated to, None if nothing was.
-        need_mib: what the step needs beyond what was in use when it began, measured.
-        limit_mib: what it got.
+        failed_in: the innermost SAM function that was running.
+        resizing_to: target (H, W) of the interpolation that failed, None if there was none.
+        need_mib: measured need of the step, beyond what was in use when it began.
+        limit_mib: what the limit allowed.
         growth_mib: memory in use after the recovery minus before.
-        leaked_tensors: tensors that exist after the recovery and did not before.
-        same_answer: the call's next answer is the one that it gave first in this process.
-        is_image_set: of the predictor after the failure; None where there is no predictor.
+        leaked_tensors: tensors that exist after the recovery but did not before.
+        same_answer: the call's next answer equals its first one in this process.
+        is_image_set: of the predictor after the failure; None if there is no predictor.
         has_features: likewise.
         original_size: likewise.
-        image_size: (H, W) of the image that the call was about.
+        image_size: (H, W) of the call's image.
     """
 
     place: str
@@ -88,7 +88,7 @@ class NoSuchPlace(LookupError):
 
 
 def digest(arrays: Iterable[Any]) -> str:
-    """SHA-256 over the bytes of arrays and tensors."""
+    """Compute SHA-256 over the bytes of arrays and tensors."""
     summary = hashlib.sha256()
     for array in arrays:
         host = array.cpu().numpy() if isinstance(array, torch.Tensor) else np.asarray(array)
@@ -97,7 +97,7 @@ def digest(arrays: Iterable[Any]) -> str:
 
 
 def digest_of_records(records: List[Dict[str, Any]]) -> str:
-    """SHA-256 over masks, scores and boxes of the automatic generator."""
+    """Compute SHA-256 over the automatic generator's masks, scores and boxes."""
     fields = ("segmentation", "predicted_iou", "stability_score", "bbox")
     return digest(record[field] for record in records for field in fields)
 
@@ -139,7 +139,7 @@ def _generator(model: Any, image: np.ndarray, step: PatchTarget, side: int = POI
 
 
 def _first_upsample(variant: Variant, model: Any) -> FailurePoint:
-    """To the size of the encoder's input: 768 MiB for 64 points where that is 1024.
+    """Resizing to the size of the encoder's input: 768 MiB for 64 points at size 1024.
 
     https://github.com/facebookresearch/segment-anything/issues/351
     """
@@ -147,10 +147,10 @@ def _first_upsample(variant: Variant, model: Any) -> FailurePoint:
 
 
 def _second_upsample(variant: Variant, model: Any) -> FailurePoint:
-    """To the size of the original image, which counts and not the model's:
+    """Resizing to the size of the original image, which matters instead of the model's:
     https://github.com/opengeos/segment-geospatial/issues/74
     """
-    image = scenes.draw(7, 200, 300).image.repeat(8, 0).repeat(8, 1)  # so large that the first one fits
+    image = scenes.draw(7, 200, 300).image.repeat(8, 0).repeat(8, 1)  # large, so that the first one fits
     return _generator(model, image, PatchTarget(model, "postprocess_masks"), side=1)
 
 
@@ -194,10 +194,10 @@ LOADING = "loading"
 
 
 def provoke_at(variant: Variant, device: str, place: str) -> Provoked:
-    """Let the memory run out at `place`, recover, and look around. Reads and writes no other place."""
+    """Make memory run out at `place`, recover, and record the state; no other place is affected."""
     if place == LOADING:
         with tempfile.TemporaryDirectory() as folder:
-            return _provoke(place, _loading(folder), "cpu")  # into the host's memory, whatever the device
+            return _provoke(place, _loading(folder), "cpu")  # into host memory, whatever the device
     model = weights.load(variant)[0].to(device)
     try:
         point = PLACES[place](variant, model)
@@ -210,7 +210,7 @@ def _provoke(place: str, point: FailurePoint, device: str) -> Provoked:
     with gauged(point.step, device) as gauge:
         first = point.call()
     headroom = int(gauge.needed * SHARE)
-    if place == "encoder":  # an image whose size must not be mixed up with that of the one that fails
+    if place == "encoder":  # an image whose size must not be confused with that of the failing one
         point.predictor.set_image(scenes.draw(1, 120, 160).image)
     recover(device)
     tensors, used = live_tensors(), in_use(device)
@@ -218,7 +218,7 @@ def _provoke(place: str, point: FailurePoint, device: str) -> Provoked:
         failure = attempt(point.call)[1] or Failure("", "")
     state = _state(point.predictor)
     if point.sets_image and point.predictor is not None:
-        point.predictor.reset_image()  # that a generator keeps its crop is a defect with a check of its own
+        point.predictor.reset_image()  # a generator that keeps its crop is a defect with its own check
     recover(device)
     leaked, growth = new_tensors(tensors), in_use(device) - used
     return Provoked(
@@ -237,7 +237,7 @@ def _provoke(place: str, point: FailurePoint, device: str) -> Provoked:
 
 
 def _state(predictor: Any) -> Dict[str, Any]:
-    """What a predictor holds of an image."""
+    """Read what a predictor holds for its image."""
     if predictor is None:
         return {}
     size = getattr(predictor, "original_size", None)

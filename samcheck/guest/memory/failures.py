@@ -1,4 +1,4 @@
-"""Allocation failures: telling them from other errors, where they happened, what they keep alive."""
+"""Allocation failures: how to recognise them, where they happened, and what they keep alive."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any, Callable, List, Optional, Tuple
 
 import torch
 
-#: What a failed allocation says, by device and layer. CUBLAS and the driver do not raise
+#: Messages of a failed allocation, by device and layer. CUBLAS and the driver do not raise
 #: `torch.cuda.OutOfMemoryError`: https://github.com/pytorch/pytorch/issues/128601
 OUT_OF_MEMORY = (
     "CUDA out of memory",
@@ -25,13 +25,13 @@ OUT_OF_MEMORY = (
 
 @dataclass(frozen=True)
 class Failure:
-    """An allocation that failed, in words only.
+    """A failed allocation, described as text only.
 
     Attributes:
         error: ``TypeName: message``.
-        place: the innermost function of SAM's, ``module.function`` or ``module.Class.method``; of whom
-            called it where there is none.
-        resizing_to: (H, W) that `torch.nn.functional.interpolate` was asked for if it failed there.
+        place: the innermost SAM function, ``module.function`` or ``module.Class.method``, or
+            ``nowhere in SAM``.
+        resizing_to: (H, W) requested of `torch.nn.functional.interpolate` if it failed there.
     """
 
     error: str
@@ -40,7 +40,7 @@ class Failure:
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether an exception is a failed allocation, on any device, in any of its spellings."""
+    """Whether an exception is a failed allocation, on any device and in any of its forms."""
     if isinstance(error, MemoryError):
         return True
     text = "{}: {}".format(type(error).__name__, error)
@@ -48,7 +48,7 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 
 def describe(error: BaseException) -> Failure:
-    """What is worth keeping of an exception."""
+    """Describe an exception as text."""
     place, size = "nowhere in SAM", None
     for frame, _ in traceback.walk_tb(error.__traceback__):
         module = frame.f_globals.get("__name__", "")
@@ -63,7 +63,7 @@ def describe(error: BaseException) -> Failure:
 
 
 def attempt(step: Callable[[], Any]) -> Tuple[Any, Optional[Failure]]:
-    """Run `step`: what it gave, or how it failed for want of memory.
+    """Run `step`; return its result, or how it ran out of memory.
 
     Only text leaves this function: keeping the exception would keep the frames, and with them every
     tensor of the failed call (https://github.com/pytorch/pytorch/issues/27600).
@@ -80,12 +80,12 @@ def attempt(step: Callable[[], Any]) -> Tuple[Any, Optional[Failure]]:
 
 
 def live_tensors() -> List[Any]:
-    """A weak reference to every tensor that Python can reach."""
+    """Return a weak reference to every tensor that Python can reach."""
     return [weakref.ref(item) for item in gc.get_objects() if isinstance(item, torch.Tensor)]
 
 
 def new_tensors(before: List[Any]) -> int:
-    """How many tensors there are now that were not among `before`."""
+    """Count the tensors that exist now but are not in `before`."""
     known = {id(tensor) for tensor in (reference() for reference in before) if tensor is not None}
     now = (reference() for reference in live_tensors())
     return sum(tensor is not None and id(tensor) not in known for tensor in now)

@@ -1,7 +1,7 @@
-"""Fresh processes without starting Python: copies of one that has imported PyTorch and done nothing with it.
+"""Fresh processes without starting Python: forks of one that has only imported PyTorch.
 
-A task on memory needs a process of its own, for its limit and for what other tasks would leave in its
-allocator. Importing PyTorch takes seconds, copying a process milliseconds.
+A memory task needs its own process, for its limit and because other tasks would leave memory in its
+allocator. Importing PyTorch takes seconds, forking a process milliseconds.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ TASK_SECONDS = 3600
 
 
 def serve(tasks: Dict[str, Callable[..., Any]], requests: TextIO, answers: TextIO) -> None:
-    """Do one task per line, ``{"task": NAME, "arguments": {...}}``, each in a copy of this process.
+    """Run one task per line, ``{"task": NAME, "arguments": {...}}``, each in a fork of this process.
 
-    Answers with a line each, ``{"result": ...}`` or ``{"error": TEXT}``. Nothing of PyTorch may have run
-    in this process with more than one thread: a copy has none of the threads of its original.
+    Each answer is one line, ``{"result": ...}`` or ``{"error": TEXT}``. PyTorch must not have used more than
+    one thread in this process: a fork has none of the original's other threads.
     """
     gc.collect()
-    gc.freeze()  # a copy need not look through what was there before it
+    gc.freeze()  # spare forks from scanning it
     for line in requests:
         request = json.loads(line)
         task = tasks[request["task"]]
@@ -33,7 +33,7 @@ def serve(tasks: Dict[str, Callable[..., Any]], requests: TextIO, answers: TextI
 
 
 def in_a_copy(work: Callable[[], Any]) -> str:
-    """A line with what `work` gave in a copy of this process, or why there is nothing."""
+    """Run `work` in a fork of this process; return a line with its result, or with the reason for none."""
     reading, writing = os.pipe()
     copy = os.fork()
     if copy == 0:
@@ -44,14 +44,14 @@ def in_a_copy(work: Callable[[], Any]) -> str:
         line = stream.read()
     status = os.waitpid(copy, 0)[1]
     if os.WIFSIGNALED(status):
-        return json.dumps({"error": "the copy was ended by signal {}".format(os.WTERMSIG(status))})
-    return line or json.dumps({"error": "the copy ended without a word, with status {}".format(status)})
+        return json.dumps({"error": "the fork was killed by signal {}".format(os.WTERMSIG(status))})
+    return line or json.dumps({"error": "the fork exited without output, with status {}".format(status)})
 
 
 def _work_and_leave(work: Callable[[], Any], writing: int) -> None:
-    """Never returns, so that nothing of the original is done twice."""
+    """Do the work and exit; never return, so that nothing of the original runs twice."""
     try:
-        signal.alarm(TASK_SECONDS)  # its original may be gone by then
+        signal.alarm(TASK_SECONDS)  # the original process may be gone by then
         with os.fdopen(writing, "w") as answer:
             try:
                 line = json.dumps({"result": work()})

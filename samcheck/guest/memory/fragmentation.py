@@ -1,22 +1,22 @@
-"""What is free inside of the memory that PyTorch's CUDA allocator keeps (pure).
+"""Free memory inside the segments that PyTorch's CUDA allocator holds (pure functions).
 
-A limit on a process counts whole segments, of which the allocator gives out parts. What is free in them is
-given out however low the limit is, so that a step of a few MiB would not fail at all.
+A limit on a process counts whole segments, of which the allocator gives out parts. Free parts are given out
+however low the limit is, so a step of a few MiB would not fail.
 """
 
 from __future__ import annotations
 
 from typing import Any, Iterable, List
 
-#: Up to this size requests are served from segments for small ones, and above it from others
+#: Requests up to this size are served from segments for small blocks, larger ones from other segments
 #: (`kSmallSize` in c10/cuda/CUDACachingAllocator.cpp).
 SMALL_BYTES = 2**20
 
 
 def pieces(segments: Iterable[Any]) -> List[int]:
-    """Sizes in bytes of requests that take up all that is free in `segments`, the largest first.
+    """Return sizes in bytes, largest first, of requests that use up all free memory in `segments`.
 
-    `segments` as `torch.cuda.memory_snapshot` describes them.
+    `segments` are as `torch.cuda.memory_snapshot` describes them.
     """
     sizes: List[int] = []
     for segment in segments:
@@ -28,7 +28,7 @@ def pieces(segments: Iterable[Any]) -> List[int]:
 
 
 def _requests(size: int, small: bool) -> List[int]:
-    """Those for one free block; none for the rest of a large segment that is too small for any."""
+    """Requests that fill one free block; none for a rest of a large segment that is too small for any."""
     if not small:
         return [size] if size > SMALL_BYTES else []
     whole, rest = divmod(size, SMALL_BYTES)

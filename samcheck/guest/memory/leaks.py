@@ -1,4 +1,4 @@
-"""Memory in use over many repetitions: flat, or growing by so much for each."""
+"""Memory in use over many repetitions: whether it is flat, or how much it grows in each."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ PROMPTS = 8
 
 @dataclass(frozen=True)
 class Course:
-    """What memory did over the iterations of a loop.
+    """Memory use over the iterations of a loop.
 
     Attributes:
         loop: one of `LOOPS`.
-        iterations: how many were measured, behind those that warm up.
-        failures: in how many of them an allocation failed.
-        slope_kib: growth for each iteration: least squares through memory in use after each of them.
+        iterations: number of measured iterations, after the warm-up.
+        failures: number of iterations in which an allocation failed.
+        slope_kib: growth per iteration: least-squares fit through the memory in use after each.
         noise_kib: standard deviation of the memory in use around that line.
-        growth_kib: the last iteration against the first one.
-        new_tensors: tensors alive after the last iteration that were not after the first.
+        growth_kib: memory after the last iteration minus after the first.
+        new_tensors: tensors alive after the last iteration but not after the first.
         kept_kib: what a control kept in each iteration, 0 for a loop that keeps nothing.
     """
 
@@ -47,11 +47,11 @@ class Course:
 
 @dataclass
 class Loop:
-    """One iteration, with what it counts.
+    """The step of a loop, with its failure count.
 
     Attributes:
-        step: does the iteration; gives what of it a leak could keep.
-        failures: allocations that failed so far.
+        step: runs one iteration; returns what a leak could keep of it.
+        failures: number of failed allocations so far.
     """
 
     step: Callable[[Loop], Any]
@@ -59,7 +59,7 @@ class Loop:
 
 
 def _images(variant: Variant, device: str) -> Loop:
-    """A new image, and a prompt on it."""
+    """Loop over new images, with a prompt on each."""
     ready = variant.predictor(weights.load(variant)[0].to(device))
     drawn = [scenes.draw(seed, 120, 160) for seed in (1, 2)]
     turn: List[None] = []
@@ -74,7 +74,7 @@ def _images(variant: Variant, device: str) -> Loop:
 
 
 def _failures(variant: Variant, device: str) -> Loop:
-    """A batch that does not fit, the recovery, and a prompt that does."""
+    """Loop over a batch that does not fit, the recovery, and a prompt that fits."""
     ready = variant.predictor(weights.load(variant)[0].to(device))
     scene = scenes.draw(1, 120, 160)
     ready.set_image(scene.image)
@@ -92,7 +92,7 @@ def _failures(variant: Variant, device: str) -> Loop:
 
 
 def _loads(variant: Variant, device: str) -> Loop:
-    """A model that is built, filled with weights and dropped."""
+    """Loop over models that are built, filled with weights and dropped."""
     state = weights.load(variant)[0].state_dict()
 
     def step(_: Loop) -> Any:
@@ -108,7 +108,7 @@ LOOPS: Dict[str, Callable[[Variant, str], Loop]] = {"images": _images, "failures
 
 
 def course(variant: Variant, device: str, loop: str, iterations: int, leaking: bool = False) -> Course:
-    """Memory over the iterations of a loop; a `leaking` one keeps a tensor of each."""
+    """Measure memory over the iterations of a loop; a `leaking` one keeps a tensor of each."""
     running = LOOPS[loop](variant, device)
     kept: List[Any] = []
 
@@ -122,7 +122,7 @@ def course(variant: Variant, device: str, loop: str, iterations: int, leaking: b
     kept.clear()
     running.failures = 0
     gc.collect()
-    gc.freeze()  # what is there now need not be looked at again after every iteration
+    gc.freeze()  # objects that exist now need not be scanned after every iteration
     used, tensors = np.zeros(iterations), np.zeros(iterations, int)
     for at in range(iterations):
         iterate()
@@ -142,5 +142,5 @@ def course(variant: Variant, device: str, loop: str, iterations: int, leaking: b
 
 
 def _tensors() -> int:
-    """How many tensors there are that Python can reach and that were made since `gc.freeze`."""
+    """Count the tensors that Python can reach and that were created since `gc.freeze`."""
     return sum(isinstance(item, torch.Tensor) for item in gc.get_objects())

@@ -1,7 +1,7 @@
-"""Whether a large image encoder fits in a narrower precision where it does not in float32.
+"""Whether a large image encoder that does not fit in float32 fits in a narrower precision.
 
-With a large model the encoder needs more than a batch of points of an image of usual size, so that smaller
-batches are no help: https://github.com/facebookresearch/segment-anything/issues/174
+With a large model the encoder needs more than a batch of points on an image of usual size, so smaller
+batches do not help: https://github.com/facebookresearch/segment-anything/issues/174
 """
 
 from __future__ import annotations
@@ -17,21 +17,21 @@ from .failures import attempt
 from .peaks import Steps
 from .process_memory import LIMITS, MIB, recover
 
-#: Of what the encoder needs in float32; in bfloat16 it needs 0.5.
+#: The limit, as a share of what the encoder needs in float32; in bfloat16 it needs 0.5.
 SHARE = 0.65
 
 
 @dataclass(frozen=True)
 class Narrowed:
-    """One image encoded under one limit, in float32 and in a narrower precision.
+    """The result of encoding one image under one limit, in float32 and in a narrower precision.
 
     Attributes:
         unsupported: why the precision cannot run here; the other fields are then empty.
-        need_mib: what the encoder needs in float32, counted.
-        limit_mib: what it got.
-        wide_error, narrow_error: what it failed with in each; empty where it did not.
+        need_mib: what the encoder needs in float32, as estimated.
+        limit_mib: what the limit allowed.
+        wide_error, narrow_error: the error in each; empty if it did not fail.
         narrow_seconds: how long the narrower one took.
-        finite: the narrower one gave numbers.
+        finite: the narrower one's features are finite.
     """
 
     unsupported: Optional[str] = None
@@ -44,7 +44,7 @@ class Narrowed:
 
 
 def encoding(variant: Variant, device: str, precision: str) -> Narrowed:
-    """In float32, which is to fail, then in `precision`."""
+    """Encode in float32, which should fail, then in `precision`."""
     wanted = precisions.PRECISIONS[precision]
     missing = precision_support.unavailable(wanted, device)
     if missing:

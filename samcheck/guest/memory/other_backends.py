@@ -1,6 +1,6 @@
-"""The peak of encoding an image where something else than plain PyTorch computes the encoder.
+"""The memory peak of encoding an image with a backend other than plain PyTorch.
 
-What another library takes no allocator of PyTorch sees, so that only the process as a whole can be measured:
+PyTorch's allocators do not see what another library takes, so only the process as a whole can be measured:
 its resident memory on a CPU. That includes what the library keeps for later images.
 """
 
@@ -29,16 +29,16 @@ Encode = Callable[[torch.Tensor], Any]
 
 @dataclass(frozen=True)
 class Elsewhere:
-    """Encoding one image by one backend, beside plain PyTorch in the same process.
+    """The result of encoding one image with a backend and, in the same process, with plain PyTorch.
 
     Attributes:
         backend: one of `BACKENDS`.
         unavailable: why it cannot be measured here; the other fields are then empty.
-        error: what the backend failed with, ``TypeName: message``; likewise.
+        error: the backend's error, ``TypeName: message``; likewise.
         held_mib: by how much the process grew at the peak.
         plain_mib: the same for the encoder in plain PyTorch.
-        weights_mib: of the encoder, which a backend may hold once more.
-        off: of the features (relative L2), against those of plain PyTorch.
+        weights_mib: size of the encoder's weights, which a backend may hold a second time.
+        off: relative L2 error of the features against plain PyTorch's.
     """
 
     backend: str
@@ -51,10 +51,10 @@ class Elsewhere:
 
 
 def _onnxruntime(model: Any, device: str, pixels: torch.Tensor, folder: str) -> Encode:
-    """Its first run: an arena keeps what that took, and later ones take nothing more."""
+    """Prepare ONNX Runtime's first run, whose memory its arena keeps; later runs take no more."""
     onnx_runtime.load()
     if device == "cuda":
-        raise Unavailable("ONNX Runtime takes GPU memory beside PyTorch, whose figures do not show it")
+        raise Unavailable("ONNX Runtime allocates its own GPU memory, which PyTorch's figures do not show")
     path = os.path.join(folder, "encoder.onnx")
     onnx_export.encoder(model, path)
     session = onnx_runtime.plain_session(path, onnx_runtime.CPU)
@@ -62,11 +62,11 @@ def _onnxruntime(model: Any, device: str, pixels: torch.Tensor, folder: str) -> 
 
 
 def _compile(model: Any, device: str, pixels: torch.Tensor, folder: str) -> Encode:
-    """torch.compile with its default compiler, which has compiled by then."""
+    """Prepare torch.compile with its default compiler; compilation is finished before the measurement."""
     compiled.check_available("inductor")
     from torch._inductor import config
 
-    config.compile_threads = 1  # in this process, which is a copy and has no workers
+    config.compile_threads = 1  # in this process, a fork without workers
     encoder = compiled.compiled(model.image_encoder)
     encoder(pixels)
     return encoder  # type: ignore[no-any-return]
@@ -74,7 +74,7 @@ def _compile(model: Any, device: str, pixels: torch.Tensor, folder: str) -> Enco
 
 def _tensorrt(model: Any, device: str, pixels: torch.Tensor, folder: str) -> Encode:
     tensor_rt.load(device)
-    raise Unavailable("TensorRT takes GPU memory beside PyTorch, whose figures do not show it")
+    raise Unavailable("TensorRT allocates its own GPU memory, which PyTorch's figures do not show")
 
 
 BACKENDS: Dict[str, Callable[[Any, str, torch.Tensor, str], Encode]] = {
@@ -85,7 +85,7 @@ BACKENDS: Dict[str, Callable[[Any, str, torch.Tensor, str], Encode]] = {
 
 
 def encoding(variant: Variant, device: str, backend: str) -> Elsewhere:
-    """Measure plain PyTorch, then `backend`, both in float32 as it is."""
+    """Measure plain PyTorch, then `backend`, both in plain float32."""
     with precisions.tf32(False):
         return _encoding(variant, device, backend)
 
@@ -100,7 +100,7 @@ def _encoding(variant: Variant, device: str, backend: str) -> Elsewhere:
             encode = BACKENDS[backend](require_sam(model), device, pixels, folder)
         except Unavailable as reason:
             return Elsewhere(backend, unavailable=str(reason))
-        except Exception as error:  # a compiler's own, for the check to judge
+        except Exception as error:  # the compiler's own, for the check to judge
             return Elsewhere(backend, error=one_line(error))
         answers = []
         held = peak_meter.process(lambda: answers.append(encode(pixels)), device)

@@ -1,4 +1,4 @@
-"""The most memory that a step takes beyond what was in use before: by tensors, and by the process."""
+"""The peak memory of a step beyond what was in use before: of tensors, and of the process."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from .process_memory import MIB, recover, status_kib
 
 
 def together(step: Callable[[], Any], device: str) -> Tuple[float, float]:
-    """Both of the below from one run of `step`, which is for steps that take a minute and gigabytes.
+    """Measure both peaks below in one run of `step`, for steps that take a minute and gigabytes.
 
-    The process then holds the profiler's notes too: some MiB.
+    The process then also holds the profiler's records: a few MiB.
     """
     taken = []
     held = process(lambda: taken.append(tensors(step, device)), device)
@@ -22,10 +22,10 @@ def together(step: Callable[[], Any], device: str) -> Tuple[float, float]:
 
 
 def tensors(step: Callable[[], Any], device: str) -> float:
-    """MiB that PyTorch's allocator for the device had been asked for at the peak of `step`.
+    """Measure the MiB requested from PyTorch's allocator for the device at the peak of `step`.
 
-    Asked for: what it gives out on a GPU is up to 1 MiB more each time. On a CPU, which keeps no such mark,
-    the profiler sees what is taken and given back by the calling thread.
+    On a GPU, the allocator gives out up to 1 MiB more per request. On a CPU, which keeps no such mark, the
+    profiler sees what the calling thread takes and gives back.
     """
     if device == "cuda":
         return _on_gpu(step, _requested("current"), _requested("peak"))
@@ -35,7 +35,7 @@ def tensors(step: Callable[[], Any], device: str) -> float:
 
 
 def largest_in(step: Callable[[], Any], operator: str) -> float:
-    """MiB of the largest block that was taken at once inside `operator`, on a CPU; 0 if it never ran."""
+    """Measure the MiB of the largest block allocated inside `operator`, on a CPU; 0 if it never ran."""
     events = _profiled(step)
     spans = [(_start(event), _start(event) + _length(event)) for event in events if event.name() == operator]
     blocks = [
@@ -54,7 +54,7 @@ def _profiled(step: Callable[[], Any]) -> List[Any]:
 
 
 def _start(event: Any) -> int:
-    """In nanoseconds, or in microseconds before PyTorch 2.4."""
+    """Start time in nanoseconds, or in microseconds before PyTorch 2.4."""
     return int(event.start_ns() if hasattr(event, "start_ns") else event.start_us())
 
 
@@ -63,7 +63,7 @@ def _length(event: Any) -> int:
 
 
 def _requested(statistic: str) -> Callable[[], int]:
-    """Reads the bytes that tensors asked for; where PyTorch does not count them, those that they got."""
+    """Return a reader of the bytes that tensors requested, or received if PyTorch does not count requests."""
 
     def read() -> int:
         stats = torch.cuda.memory_stats()
@@ -74,10 +74,10 @@ def _requested(statistic: str) -> Callable[[], int]:
 
 
 def process(step: Callable[[], Any], device: str) -> float:
-    """MiB that the process held at the peak of `step`: reserved on a GPU, resident on a CPU.
+    """Measure the MiB that the process held at the peak of `step`: reserved on a GPU, resident on a CPU.
 
     Raises:
-        OSError: this kernel does not let a process reset the mark of its highest resident memory.
+        OSError: this kernel does not let a process reset the mark of its peak resident memory.
     """
     if device == "cuda":
         return _on_gpu(step, torch.cuda.memory_reserved, torch.cuda.max_memory_reserved)

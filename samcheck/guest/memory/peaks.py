@@ -1,7 +1,7 @@
-"""How much memory each step of SAM takes here, measured, beside what `samcheck.guest.memory_model` counts.
+"""Measured memory of each step of SAM, next to the estimate of `samcheck.guest.memory_model`.
 
-On the CPU what tensors take is what PyTorch's profiler sees its allocator give out, and what the process
-takes is the kernel's mark of its highest resident memory; on a GPU both are the caching allocator's figures.
+On the CPU, tensor memory is what PyTorch's profiler sees its allocator give out, and process memory is the
+kernel's mark of peak resident memory; on a GPU both are the caching allocator's figures.
 """
 
 from __future__ import annotations
@@ -19,31 +19,31 @@ from . import peak_meter
 from .failures import attempt
 from .process_memory import LIMITS, MIB, recover
 
-#: Of an image that is neither square nor small: the masks are not the smallest part.
+#: Size of an image that is neither square nor small: the masks are not the smallest part.
 SIZE = (480, 640)
-#: For the small variant so many that its steps take more than libraries and threads do.
+#: Batch sizes; for the small variant large enough that its steps take more than libraries and threads do.
 AT_ONCE = {"fast": {"encode": 2, "predict": 32, "automatic": 16}}
 AT_ONCE["full"] = {"encode": 1, "predict": 16, "automatic": 16}
-#: oneDNN's, as the profiler names it.
+#: oneDNN's convolution, as the profiler names it.
 CONVOLUTION = "aten::mkldnn_convolution"
-#: What the card holds on which the largest batch is looked for.
+#: Number of points that the card for the search of the largest batch can hold.
 CARD_POINTS = {"fast": 20, "full": 20}
 
 
 @dataclass(frozen=True)
 class Peak:
-    """One step of one precision.
+    """Peak memory of one step at one precision.
 
     Attributes:
-        precision, step: what ran.
+        precision, step: what was measured.
         unsupported: why this precision cannot run here; the other fields are then empty.
-        allocated_mib: by tensors at the peak, above what was there before.
-        held_mib: by the process at the peak, above what was there before: resident on the CPU, reserved by
+        allocated_mib: by tensors at the peak, above the level before.
+        held_mib: by the process at the peak, above the level before: resident on the CPU, reserved by
             the caching allocator on a GPU.
-        counted_mib: what `memory_model.needs` says of `allocated_mib`.
-        scratch_mib: of `allocated_mib`, what oneDNN took for one convolution to work with, where that is
-            more than SAM's own tensors are.
-        at: the part of SAM that has the counted peak.
+        counted_mib: the estimate of `allocated_mib` by `memory_model.needs`.
+        scratch_mib: the part of `allocated_mib` that oneDNN took as workspace for one convolution, if that
+            is more than SAM's own tensors.
+        at: the part of SAM with the estimated peak.
         at_once: images, prompts or points in the batch.
     """
 
@@ -63,10 +63,10 @@ class Largest:
     """The largest batch of points that fits a card of a certain size.
 
     Attributes:
-        card_mib: what could be allocated beyond what was there.
+        card_mib: what could be allocated beyond what was in use.
         counted, found: points per batch: by `memory_model.needs`, and by trying, with real failures.
-        tries: how many batches were tried.
-        error: of the smallest batch that did not fit.
+        tries: number of batches tried.
+        error: error of the smallest batch that did not fit.
     """
 
     card_mib: float
@@ -77,7 +77,7 @@ class Largest:
 
 
 class Steps:
-    """The steps of `memory_model.STEPS` behind loading, on one picture."""
+    """The steps of `memory_model.STEPS` after loading, on one image."""
 
     def __init__(self, variant: Variant, model: Any, precision: str, device: str) -> None:
         self.model, self.precision, self.device = model, precision, device
@@ -87,9 +87,9 @@ class Steps:
 
     @cached_property
     def predictor(self) -> Any:
-        """With the image set; of a large variant with noise for features, which saves a minute and more.
+        """Create a predictor with the image set; for a large variant, random features save over a minute.
 
-        What is in them changes no size: these steps are measured without thresholds.
+        Their values do not affect sizes: these steps are measured without thresholds.
         """
         if not self.large:
             self.plain.set_image(self.image)
@@ -102,20 +102,20 @@ class Steps:
         return self.plain
 
     def encode(self, images: int) -> bool:
-        """As `SamPredictor.set_torch_image` does, but several at once; whether all features are numbers."""
+        """Encode several images like `SamPredictor.set_torch_image`; return if all features are finite."""
         resized = self.plain.transform.apply_image(self.image)
         pixels = torch.as_tensor(resized, device=self.device).permute(2, 0, 1).contiguous()
         features = self.model.image_encoder(self.model.preprocess(pixels.repeat(images, 1, 1, 1)))
         return bool(torch.isfinite(features).all())
 
     def predict(self, prompts: int) -> None:
-        """One point each, three masks each, as logits."""
+        """Predict with one point and three masks each, as logits."""
         points = torch.rand(prompts, 1, 2, device=self.device) * self.shape.side
         labels = torch.ones(prompts, 1, dtype=torch.int, device=self.device)
         self.predictor.predict_torch(points, labels, multimask_output=True, return_logits=True)
 
     def automatic(self, points: int) -> None:
-        """One batch of the automatic generator, without thresholds, so that every mask is kept."""
+        """Run one batch of the automatic generator, without thresholds, so that every mask is kept."""
         from segment_anything import SamAutomaticMaskGenerator
 
         generator = SamAutomaticMaskGenerator(self.model, pred_iou_thresh=0.0, stability_score_thresh=0.0)
@@ -125,7 +125,7 @@ class Steps:
         generator._process_batch(where, SIZE, [0, 0, width, height], SIZE)
 
     def counted(self, step: str, at_once: int) -> memory_model.MemoryRequirement:
-        """What the shapes say."""
+        """Estimate the step's memory from the shapes."""
         work = memory_model.Work(
             SIZE,
             prompts=at_once,
@@ -143,7 +143,7 @@ class Steps:
         if self.large and step == "encode":
             allocated, held = peak_meter.together(work, self.device)
         else:
-            run(1)  # threads, libraries and their tables, which are not small beside a small step
+            run(1)  # threads, libraries and their tables, which are not small compared with a small step
             allocated, held = peak_meter.tensors(work, self.device), peak_meter.process(work, self.device)
         counted, scratch = need.growth / MIB, 0.0
         if self.device == "cpu" and step == "encode" and allocated > 2 * counted:
@@ -166,7 +166,7 @@ def _resize_copies() -> bool:
 
 
 def peaks(variant: Variant, device: str, wanted: Sequence[str]) -> List[Peak]:
-    """The encoder in every wanted precision; in fp32 the other steps too, which no precision changes."""
+    """Measure the encoder in every wanted precision; in fp32 also the other steps, which always use fp32."""
     rows = [
         Peak(name, unsupported=precision_support.unavailable(precisions.PRECISIONS[name], device))
         for name in wanted
@@ -189,9 +189,9 @@ def peaks(variant: Variant, device: str, wanted: Sequence[str]) -> List[Peak]:
 
 
 def largest(variant: Variant, device: str) -> Largest:
-    """The most points per batch on a card that, counted, holds those of `CARD_POINTS`.
+    """Find the largest batch of points on a card that holds `CARD_POINTS` points by the estimate.
 
-    By bisection up to a quarter below and above: whoever is farther off comes out at these ends.
+    It bisects between a quarter below and a quarter above; a result outside that range ends at its bounds.
     """
     model = precisions.apply(weights.load(variant)[0], precisions.PRECISIONS["fp32"], device)
     steps = Steps(variant, model, "fp32", device)

@@ -1,4 +1,4 @@
-"""Fixtures for what needs a process of its own, since a limit on memory holds for a whole process.
+"""Fixtures for tasks that need their own process, since a memory limit applies to a whole process.
 
 PyTorch is not imported here: see `samcheck.guest.plugin.session_fixtures`.
 """
@@ -23,7 +23,7 @@ Ask = Callable[..., Any]
 
 
 class Tasks:
-    """Another process that does tasks on memory, each in a fresh copy of it; started when first asked."""
+    """Another process that runs memory tasks, each in a fresh fork; started on first use."""
 
     def __init__(self, device: str, variant: str) -> None:
         arguments = ("--serve", "--device", device, "--variant", variant)
@@ -33,7 +33,7 @@ class Tasks:
         self.known: Dict[str, Any] = {}
 
     def ask(self, task: str, **arguments: Any) -> Any:
-        """What the task gives; it is done once only."""
+        """Return the result of a task, which runs only once."""
         line = json.dumps({"task": task, "arguments": arguments}, sort_keys=True)
         if line not in self.known:
             self.known[line] = self._answer(line)
@@ -58,10 +58,10 @@ class Tasks:
     def _start(self) -> subprocess.Popen[str]:
         pipe = subprocess.PIPE
         environment = dict(os.environ, PYTHONPATH=os.pathsep.join(sys.path))
-        # Where a thread once had an arena of its own, glibc turns to its 64 MiB of reserved addresses when
-        # the limit is reached, and up to that size nothing fails.
+        # If a thread once had its own arena, glibc falls back to its 64 MiB of reserved addresses when the
+        # limit is reached, and up to that size nothing fails.
         environment["MALLOC_ARENA_MAX"] = "1"
-        # Else releases differ in whether products with a bias take 32 MiB each time on a GPU of Hopper.
+        # Otherwise releases differ in whether products with a bias take 32 MiB each time on a Hopper GPU.
         environment["TORCH_CUBLASLT_UNIFIED_WORKSPACE"] = "1"
         return subprocess.Popen(
             self.command, stdin=pipe, stdout=pipe, stderr=self.log, text=True, env=environment
@@ -73,23 +73,23 @@ class Tasks:
         self.log.seek(0)
         said = self.log.read().strip() or "it printed nothing"
         last = said.splitlines()[-1]
-        return "the process that provokes failures ended with status {}: {}\n{}".format(
+        return "the process that provokes failures exited with status {}: {}\n{}".format(
             status, last, said[-2000:]
         )
 
     def close(self) -> None:
         if self.process is not None:
-            self.process.kill()  # it is idle, and taking PyTorch down takes longer than a task
+            self.process.kill()  # it is idle, and shutting PyTorch down takes longer than a task
             self.process.communicate()
         self.log.close()
 
 
 @pytest.fixture(scope="session")
 def isolated(device: str, variant: str) -> Iterator[Ask]:
-    """Asks for a task of `samcheck.guest.memory` on the variant, by its name and its arguments."""
+    """Return a function that runs a task of `samcheck.guest.memory` on the variant, by name and arguments."""
     if variant not in KNOWN_EVERYWHERE:
         pytest.skip(
-            "{} was registered in this process only, and this needs another one: offer it as an entry point "
+            "{} is registered in this process only, and this check starts another: add an entry point "
             "in the group {}".format(variant, ENTRY_POINTS)
         )
     tasks = Tasks(device, variant)
@@ -99,9 +99,9 @@ def isolated(device: str, variant: str) -> Iterator[Ask]:
 
 @pytest.fixture(scope="session")
 def asked_with(variant: str, device: str) -> Callable[[str], Sequence[str]]:
-    """The precisions that are tried in one process with one: all, where loading the model takes longest.
+    """Return the precisions to run in one process with a given one: all, if loading the model takes longest.
 
-    On a CPU that is so for the small variant, on a GPU for every one.
+    On a CPU that is the case for the small variant, on a GPU for every one.
     """
     together = VARIANTS[variant].tier == "fast" or device == "cuda"
     return lambda precision: PRECISION_NAMES if together else (precision,)
@@ -109,7 +109,7 @@ def asked_with(variant: str, device: str) -> Callable[[str], Sequence[str]]:
 
 @pytest.fixture(scope="session")
 def recovery(isolated: Ask, asked_with: Callable[[str], Sequence[str]]) -> Callable[[str], Any]:
-    """What became of a batch that did not fit, a `samcheck.guest.memory.batch.Recovery` by precision."""
+    """Return the `samcheck.guest.memory.batch.Recovery` of a batch that did not fit, by precision."""
     from .batch import Recovery
 
     def get(precision: str) -> Any:
@@ -121,8 +121,9 @@ def recovery(isolated: Ask, asked_with: Callable[[str], Sequence[str]]) -> Calla
 
 @pytest.fixture(scope="module")
 def quick_collections() -> Iterator[None]:
-    """Garbage is looked for only among what is made from now on: behind exporters and compilers that takes
-    milliseconds instead of half a second each time.
+    """Limit garbage collection to objects created from now on.
+
+    After exporters and compilers have run, a collection then takes milliseconds instead of half a second.
     """
     gc.collect()
     gc.freeze()

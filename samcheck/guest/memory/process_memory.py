@@ -1,4 +1,4 @@
-"""Memory of this process: how much is in use, how much a step needs, and limits on it."""
+"""This process's memory: how much is in use, how much a step needs, and limits on it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ MIB = 2**20
 
 
 def status_kib(field: str) -> int:
-    """A field of /proc/self/status in KiB (``VmSize``, ``VmPeak``, ``RssAnon``)."""
+    """Read a field of /proc/self/status in KiB (``VmSize``, ``VmPeak``, ``RssAnon``)."""
     with open("/proc/self/status", encoding="ascii") as stream:
         for line in stream:
             if line.startswith(field + ":"):
@@ -26,19 +26,19 @@ def status_kib(field: str) -> int:
 
 
 def steady_allocator(least: int = 2**19) -> None:
-    """Have the C library map every block of `least` bytes by itself, and give it back when it is freed.
+    """Make the C library map every block of at least `least` bytes separately, and unmap it when freed.
 
-    By its own rule glibc keeps freed blocks of up to 32 MiB for later, the more the longer a process
-    runs: then what a step maps depends on what ran before (``man mallopt``, M_MMAP_THRESHOLD). With
-    64 KiB an image took twice as long. One thread, since others have stacks of their own, and on a busy
-    machine wait for each other longer than they work.
+    By default glibc keeps freed blocks of up to 32 MiB for later, and more so the longer a process runs:
+    what a step maps then depends on what ran before (``man mallopt``, M_MMAP_THRESHOLD). With 64 KiB an
+    image took twice as long. One thread is used, since others have their own stacks, and on a busy machine
+    they wait for each other longer than they work.
     """
     torch.set_num_threads(1)
     heap.map_blocks(least)
 
 
 def recover(device: str) -> None:
-    """Give back what a failed call left: call it outside of the ``except`` block."""
+    """Free what a failed call left; call this outside the ``except`` block."""
     gc.collect()
     if device == "cuda":
         torch.cuda.empty_cache()
@@ -47,9 +47,9 @@ def recover(device: str) -> None:
 
 
 def in_use(device: str) -> float:
-    """MiB in use: allocated by tensors on a GPU, resident and not of a file on the CPU.
+    """Return the MiB in use: allocated by tensors on a GPU, resident and anonymous on the CPU.
 
-    Pages of libraries are left out: how many of them are resident depends on what ran before.
+    Library pages are excluded: how many of them are resident depends on what ran before.
     """
     if device == "cuda":
         return float(torch.cuda.memory_allocated() - sum(_FILLED)) / MIB
@@ -58,7 +58,7 @@ def in_use(device: str) -> float:
 
 @contextmanager
 def address_space(headroom: int) -> Iterator[None]:
-    """Let this process map `headroom` bytes more than now; the old limit comes back afterwards."""
+    """Let this process map `headroom` bytes more than now; restore the old limit afterwards."""
     before = resource.getrlimit(resource.RLIMIT_AS)
     limit = status_kib("VmSize") * 1024 + headroom
     resource.setrlimit(resource.RLIMIT_AS, (limit, before[1]))
@@ -68,16 +68,16 @@ def address_space(headroom: int) -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_AS, before)
 
 
-#: Bytes that `filled` holds at the moment, which no tensor uses.
+#: Bytes that `filled` currently holds, which no tensor uses.
 _FILLED: List[int] = []
 
 
 @contextmanager
 def filled() -> Iterator[None]:
-    """Inside, nothing is free in the segments that the CUDA allocator keeps: what is wanted is new."""
+    """Inside, the CUDA allocator's segments have no free memory, so every request needs new memory."""
     torch.cuda.empty_cache()
     before = torch.cuda.memory_allocated()
-    with ExitStack() as taken:  # no tensors: those of the process are counted
+    with ExitStack() as taken:  # not tensors: the process's tensors are counted
         for size in fragmentation.pieces(torch.cuda.memory_snapshot()):
             taken.callback(torch.cuda.caching_allocator_delete, torch.cuda.caching_allocator_alloc(size))
         _FILLED.append(torch.cuda.memory_allocated() - before)
@@ -87,7 +87,7 @@ def filled() -> Iterator[None]:
 
 @contextmanager
 def gpu_fraction(headroom: int) -> Iterator[None]:
-    """Let this process hold `headroom` bytes of GPU memory more than now, without using the card up."""
+    """Let this process hold `headroom` bytes of GPU memory more than now, without filling the card."""
     total = torch.cuda.get_device_properties(0).total_memory
     with filled():
         torch.cuda.set_per_process_memory_fraction((torch.cuda.memory_reserved() + headroom) / total)
@@ -102,7 +102,7 @@ LIMITS: Dict[str, Callable[[int], Any]] = {"cpu": address_space, "cuda": gpu_fra
 
 
 class MemoryGauge:
-    """The most memory that a step needs beyond what was in use when it began.
+    """Gauge of the peak memory of a step beyond what was in use when it began.
 
     Attributes:
         device: ``cpu`` or ``cuda``.
@@ -120,8 +120,8 @@ class MemoryGauge:
             torch.cuda.reset_peak_memory_stats()
             self._before = torch.cuda.memory_allocated()
             return
-        # The kernel keeps one peak for the whole life of a process. Addresses without memory behind them
-        # bring the process up to that peak, so that whatever comes on top shows.
+        # The kernel keeps one peak for the whole life of a process. Reserving addresses without memory
+        # brings the process up to that peak, so that anything beyond it shows.
         below = (status_kib("VmPeak") - status_kib("VmSize")) * 1024
         if below:
             self._filler = mmap.mmap(-1, below, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS, prot=0)
@@ -137,7 +137,7 @@ class MemoryGauge:
 
 
 def need(step: Callable[[], Any], device: str) -> int:
-    """Bytes that `step` needs at its most beyond what is in use now."""
+    """Measure the peak bytes that `step` needs beyond what is in use now."""
     gauge = MemoryGauge(device)
     gauge.start()
     step()
@@ -146,7 +146,7 @@ def need(step: Callable[[], Any], device: str) -> int:
 
 
 class PatchTarget(NamedTuple):
-    """A part of a longer call: the attribute `name` of `owner`, which the call calls."""
+    """A part of a longer call: the attribute `name` of `owner`, which the call invokes."""
 
     owner: Any
     name: str
@@ -154,7 +154,7 @@ class PatchTarget(NamedTuple):
 
 @contextmanager
 def _watched(step: PatchTarget, begin: Callable[[], Any], end: Callable[[], Any]) -> Iterator[None]:
-    """Inside, the first call of `step` does `begin` before it and `end` after it."""
+    """Inside, run `begin` before the first call of `step` and `end` after it."""
     original, own = getattr(step.owner, step.name), step.name in vars(step.owner)
     first = [True]
 
@@ -179,7 +179,7 @@ def _watched(step: PatchTarget, begin: Callable[[], Any], end: Callable[[], Any]
 
 @contextmanager
 def gauged(step: PatchTarget, device: str) -> Iterator[MemoryGauge]:
-    """Inside, the memory that `step` needs is measured."""
+    """Inside, measure the memory that `step` needs."""
     gauge = MemoryGauge(device)
     with _watched(step, gauge.start, gauge.stop):
         yield gauge
@@ -187,7 +187,7 @@ def gauged(step: PatchTarget, device: str) -> Iterator[MemoryGauge]:
 
 @contextmanager
 def limited(step: PatchTarget, device: str, headroom: int) -> Iterator[None]:
-    """Inside, `headroom` bytes may still be allocated from the moment on that `step` begins."""
+    """Inside, allow `headroom` more bytes from the moment `step` begins."""
     with ExitStack() as stack:
         limit = LIMITS[device](headroom)
         with _watched(step, lambda: stack.enter_context(limit), lambda: None):

@@ -1,4 +1,4 @@
-"""Trying again with less after an allocation failed: how to do it, and how not to.
+"""Retrying with less after an allocation failed: how to do it, and how not to.
 
 https://github.com/pytorch/pytorch/issues/27600
 """
@@ -13,17 +13,17 @@ from .process_memory import recover
 
 
 class GaveUp(RuntimeError):
-    """Every setting failed for want of memory."""
+    """Every setting ran out of memory."""
 
 
 @dataclass(frozen=True)
 class Retried:
-    """What came of it.
+    """The result of a retried step.
 
     Attributes:
-        result: what the step gave.
-        setting: with which setting.
-        failures: what each attempt before it said.
+        result: the step's result.
+        setting: the setting that worked.
+        failures: the error of each attempt before it.
     """
 
     result: Any
@@ -32,21 +32,21 @@ class Retried:
 
 
 def halved(first: int, least: int = 1) -> Iterator[int]:
-    """`first`, half of it, and so on: 64, 32, 16, ... down to `least`."""
+    """Yield `first`, half of it, and so on: 64, 32, 16, ... down to `least`."""
     while first >= least:
         yield first
         first //= 2
 
 
 def retry(step: Callable[[Any], Any], settings: Iterable[Any], device: str) -> Retried:
-    """Run `step` with each of the settings in turn until one fits into memory.
+    """Run `step` with each setting in turn until one fits in memory.
 
-    The ``except`` block is left and the exception is gone before anything is tried again: as long as one
-    of them is there, so are the frames of the failed call, with all their tensors.
+    The ``except`` block has ended and the exception is gone before the next attempt: while either exists,
+    so do the frames of the failed call, with all their tensors.
 
     Raises:
-        GaveUp: none of the settings did.
-        Exception: whatever `step` raised that is not a failed allocation, at once.
+        GaveUp: no setting fits.
+        Exception: any other error that `step` raised, at once.
     """
     failures: List[str] = []
     for setting in settings:
@@ -55,11 +55,11 @@ def retry(step: Callable[[Any], Any], settings: Iterable[Any], device: str) -> R
             return Retried(result, setting, tuple(failures))
         failures.append(failure.error)
         recover(device)
-    raise GaveUp("nothing of {} attempts fitted; the last: {}".format(len(failures), failures[-1:]))
+    raise GaveUp("none of {} attempts fit in memory; the last: {}".format(len(failures), failures[-1:]))
 
 
 def retry_inside(step: Callable[[Any], Any], settings: Iterable[Any], device: str) -> Any:
-    """How not to: this tries again inside of the ``except`` block. A control that has to leave tensors."""
+    """Retry inside the ``except`` block: how not to do it. A control that must leak tensors."""
     left = iter(settings)
     for setting in left:
         try:
@@ -73,7 +73,7 @@ def retry_inside(step: Callable[[Any], Any], settings: Iterable[Any], device: st
 
 
 def retry_keeping(step: Callable[[Any], Any], settings: Iterable[Any], device: str) -> Any:
-    """How not to: this keeps the last exception, for a log. A control that has to leave tensors."""
+    """Keep the last exception, for a log: how not to do it. A control that must leak tensors."""
     kept: Optional[Exception] = None
     for setting in settings:
         try:
@@ -86,7 +86,7 @@ def retry_keeping(step: Callable[[Any], Any], settings: Iterable[Any], device: s
     raise GaveUp("nothing fitted") from kept
 
 
-#: The reference, and the controls that show that what is wrong with others would be seen.
+#: The reference, and the controls that show that the faults of other ways would be detected.
 WAYS: Dict[str, Callable[[Callable[[Any], Any], Iterable[Any], str], Any]] = {
     "reference": retry,
     "inside-except": retry_inside,

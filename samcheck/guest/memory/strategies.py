@@ -1,4 +1,4 @@
-"""What one can do when the automatic generator does not fit.
+"""Strategies for when the automatic generator does not fit in memory.
 
 https://github.com/opengeos/segment-geospatial/issues/299
 """
@@ -17,7 +17,7 @@ from .failures import attempt
 from .process_memory import LIMITS, MIB, need, recover
 from .retry import Retried, halved, retry
 
-#: Points in a row, points in a batch, thresholds: some candidates are kept and others dropped.
+#: Points per row, points per batch, and thresholds that keep some candidates and drop others.
 GRID, BATCH, SCORE, STABILITY = 8, 64, 0.75, 0.8
 FEW = 8  # a batch that fits
 
@@ -28,13 +28,13 @@ class Unsupported(Exception):
 
 @dataclass
 class StrategyContext:
-    """What the strategies are tried on.
+    """The inputs that strategies are tried with.
 
     Attributes:
         model: on the device, in float32.
         image: (H, W, 3) uint8.
         headroom: bytes that a strategy may allocate.
-        metrics: what the present strategy measured.
+        metrics: measurements of the current strategy.
     """
 
     variant: Variant
@@ -52,7 +52,7 @@ class StrategyContext:
         return SamAutomaticMaskGenerator(self.model if model is None else model, **arguments)
 
     def masks(self, image: Optional[np.ndarray] = None, model: Any = None, **options: Any) -> List[Any]:
-        """Masks of the generator, each bool (H, W) or as run lengths."""
+        """Generate masks, each bool (H, W) or as run lengths."""
         picture = self.image if image is None else image
         return [record["segmentation"] for record in self.generator(model, **options).generate(picture)]
 
@@ -61,7 +61,7 @@ Prepared = Callable[[], List[Any]]
 
 
 def _smaller_batches(context: StrategyContext) -> Prepared:
-    """Half as many points at a time until they fit: the memory of a batch grows with them."""
+    """Halve the points per batch until they fit: a batch's memory grows with their number."""
 
     def run() -> List[Any]:
         done: Retried = retry(
@@ -76,7 +76,7 @@ def _smaller_batches(context: StrategyContext) -> Prepared:
 
 
 def _downscaled(context: StrategyContext) -> Prepared:
-    """Every second pixel, with the masks enlarged: memory goes with the size of the original image."""
+    """Use every second pixel and enlarge the masks: memory depends on the size of the original image."""
     height, width = context.image.shape[:2]
 
     def run() -> List[Any]:
@@ -87,14 +87,14 @@ def _downscaled(context: StrategyContext) -> Prepared:
 
 
 def _tiles(size: int, count: int = 2, overlap: float = 0.25) -> List[Tuple[int, int]]:
-    """Begin and end of `count` pieces of a line; neighbours share `overlap` of a piece."""
+    """Return start and end of `count` pieces of a line; neighbours share `overlap` of a piece."""
     piece = size / (count - (count - 1) * overlap)
     starts = [piece * (1 - overlap) * index for index in range(count)]
     return [(int(start), min(size, int(np.ceil(start + piece)))) for start in starts]
 
 
 def _tiled(context: StrategyContext) -> Prepared:
-    """A quarter of the points in each of four tiles, one after the other: other pixels, other masks."""
+    """Use a quarter of the points in each of four tiles, one after the other: other pixels, other masks."""
 
     def run() -> List[Any]:
         masks = []
@@ -111,9 +111,9 @@ def _tiled(context: StrategyContext) -> Prepared:
 
 
 def _narrow_encoder(context: StrategyContext) -> Prepared:
-    """The image encoder in bfloat16 or float16, where the device has it.
+    """Run the image encoder in bfloat16 or float16, if the device supports it.
 
-    It makes the encoder smaller, not the batch of float32 masks that does not fit.
+    This shrinks the encoder, not the batch of float32 masks that does not fit.
     """
     for name in ("bf16", "fp16"):
         precision = precisions.PRECISIONS[name]
@@ -122,7 +122,7 @@ def _narrow_encoder(context: StrategyContext) -> Prepared:
     else:
         raise Unsupported("neither bf16 nor fp16 on {}".format(context.device))
     narrow = precisions.apply(context.model, precision, context.device)
-    for model in (narrow, context.model):  # what is made on first use is not counted
+    for model in (narrow, context.model):  # allocations on first use are not counted
         context.variant.predictor(model).set_image(context.image)
     wide, needed = (_encoder_need(context, model) for model in (context.model, narrow))
     context.metrics["encoder_need_ratio"] = needed / wide
@@ -136,7 +136,7 @@ def _encoder_need(context: StrategyContext, model: Any) -> int:
 
 
 def _remembering(encoder: Any, pixels: Any) -> Any:
-    """What stands where an encoder was: its features (1, C, S/16, S/16) of the one image, and no weights."""
+    """Create a stand-in for an encoder: its features (1, C, S/16, S/16) of one image, without weights."""
     features = encoder(pixels)
     stub = torch.nn.Identity()
     stub.img_size = encoder.img_size  # SamPredictor reads it
@@ -145,7 +145,7 @@ def _remembering(encoder: Any, pixels: Any) -> Any:
 
 
 def _encoder_dropped(context: StrategyContext) -> Prepared:
-    """The encoder first, and the decoder once it is gone: its weights are what that frees, no more."""
+    """Encode, free the encoder, then decode: this frees its weights, and nothing more."""
     seen: List[Any] = []
     lean = precisions.apply(context.model, precisions.PRECISIONS["fp32"], context.device)
     hook = lean.image_encoder.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
@@ -163,10 +163,10 @@ def _encoder_dropped(context: StrategyContext) -> Prepared:
 
 
 def _little_lacking(context: StrategyContext) -> Prepared:
-    """The same where half of the encoder's weights is all that is lacking."""
+    """Do the same when only half of the encoder's weights is missing."""
     run = _encoder_dropped(context)
     recover(context.device)
-    needed = need(context.masks, context.device)  # once more: the first run makes what later ones use
+    needed = need(context.masks, context.device)  # again: the first run allocates what later ones reuse
     recover(context.device)
     context.headroom = needed - int(context.metrics["freed_mib"] * MIB / 2)
     with LIMITS[context.device](context.headroom):
@@ -176,12 +176,12 @@ def _little_lacking(context: StrategyContext) -> Prepared:
 
 
 def _run_lengths(context: StrategyContext) -> Prepared:
-    """Small batches whose masks go to the host as run lengths at once: no mask is kept on the device."""
+    """Move the masks of small batches to the host as run lengths at once: none stays on the device."""
     return lambda: context.masks(points_per_batch=FEW, output_mode="uncompressed_rle")
 
 
 def _kept_on_device(context: StrategyContext) -> Prepared:
-    """Small batches whose logits stay on the device until all of them are there: a control, no cure."""
+    """Keep the logits of small batches on the device until all are done: a control, not a solution."""
 
     def run() -> List[Any]:
         generator = context.generator()
@@ -198,8 +198,8 @@ def _kept_on_device(context: StrategyContext) -> Prepared:
 
 
 def _cache_emptied(context: StrategyContext) -> Prepared:
-    """Collecting garbage and emptying the cache before each image: that frees what nobody uses, and the
-    batch needs as much as before."""
+    """Collect garbage and empty the cache before each image: this frees unused memory only, and the batch
+    needs as much as before."""
 
     def run() -> List[Any]:
         recover(context.device)

@@ -1,7 +1,7 @@
-"""The strategies side by side under one limit, and ways to retry with what each leaves alive.
+"""Comparison of the strategies under one limit, and of ways to retry by what each leaves alive.
 
-The limit leaves a share of what the generator needs with all points in one batch, measured in the same
-process, so that nothing has to be known about the machine.
+The limit allows a share of what the generator needs with all points in one batch, measured in the same
+process, so it does not depend on the machine.
 """
 
 from __future__ import annotations
@@ -23,27 +23,27 @@ from .retry import WAYS, GaveUp, halved
 from .strategies import STRATEGIES, StrategyContext, Unsupported
 
 HEIGHT, WIDTH = 360, 480
-#: Half of the points fit into it, and all of them do not by far.
+#: The limit's share: half of the points fit, and all of them exceed it by far.
 SHARE = 0.65
-#: Ways to retry are compared with fewer points: a side of the grid, the first batch and the last.
+#: Ways to retry are compared with fewer points: side of the grid, first batch and last batch.
 RETRY_GRID, RETRY_BATCH, LEAST_BATCH = 4, 16, 2
 
 
 @dataclass(frozen=True)
 class StrategyResult:
-    """What came of one strategy.
+    """The result of one strategy.
 
     Attributes:
         name: one of `STRATEGIES`.
         unsupported: why it cannot be tried here; the other fields are then empty.
-        recovers: it gave masks under the limit.
-        error: what it failed with otherwise.
-        seconds_ratio: how long it took, until it was done or failed, against the run without a limit.
+        recovers: it returned masks under the limit.
+        error: its error otherwise.
+        seconds_ratio: its time until it finished or failed, relative to the run without a limit.
         limit_mib: how much could be allocated.
-        masks: how many it gave.
-        least_iou: of the masks of the run without a limit, the least that is matched by one of them.
+        masks: number of masks it returned.
+        least_iou: over the masks of the run without a limit, the smallest IoU with the best match.
         median_iou: likewise, the median.
-        metrics: what else it measured.
+        metrics: its other measurements.
     """
 
     name: str
@@ -60,13 +60,13 @@ class StrategyResult:
 
 @dataclass(frozen=True)
 class StrategyComparison:
-    """All strategies, and the run without a limit that they are compared with.
+    """The results of all strategies, and the run without a limit they are compared with.
 
     Attributes:
         need_mib: what the generator needs with all points in one batch.
-        limit_mib: what a strategy may allocate, if it does not say otherwise.
-        masks: how many it gives.
-        tried: one for each strategy, by its name.
+        limit_mib: what a strategy may allocate, unless it sets another limit.
+        masks: number of masks the generator returns.
+        tried: the result of each strategy, by its name.
     """
 
     need_mib: float
@@ -77,15 +77,15 @@ class StrategyComparison:
 
 @dataclass(frozen=True)
 class Attempts:
-    """What one of the `WAYS` did under the limit.
+    """The result of one of the `WAYS` under the limit.
 
     Attributes:
         way: its name.
-        settings: points in a batch, for each attempt.
+        settings: points per batch, for each attempt.
         leftovers: tensors of failed attempts that were alive when each attempt began.
-        gave_up: nothing fitted.
-        masks: how many came out.
-        same_masks: they are those of a run without a limit that started with the last setting.
+        gave_up: nothing fit.
+        masks: number of masks.
+        same_masks: they equal those of a run without a limit that started with the last setting.
     """
 
     way: str
@@ -98,7 +98,7 @@ class Attempts:
 
 @dataclass(frozen=True)
 class Retries:
-    """What became of each of the `WAYS`."""
+    """The results of all `WAYS`."""
 
     ways: Dict[str, Attempts]
 
@@ -106,15 +106,15 @@ class Retries:
 def _context(variant: Variant, device: str, height: int, width: int) -> StrategyContext:
     model = weights.load(variant)[0].to(device)
     context = StrategyContext(variant, device, model, scenes.draw(7, height, width).image)
-    context.masks(points_per_side=1)  # what is made on first use is not counted
+    context.masks(points_per_side=1)  # allocations on first use are not counted
     recover(device)
     return context
 
 
 def compare(variant: Variant, device: str) -> StrategyComparison:
-    """Every strategy under the limit."""
+    """Try every strategy under the limit."""
     if device == "cpu":
-        steady_allocator(2**16)  # the weights of an encoder that goes are such blocks
+        steady_allocator(2**16)  # the weights of a freed encoder are such blocks
     context = _context(variant, device, HEIGHT, WIDTH)
     gauge, begin = MemoryGauge(device), perf_counter()
     gauge.start()
@@ -154,7 +154,7 @@ def _try(
 
 
 def _decoded(mask: Any) -> np.ndarray:
-    """Bool (H, W) of a mask or its run lengths."""
+    """Decode a mask or its run lengths to bool (H, W)."""
     from segment_anything.utils.amg import rle_to_mask
 
     decoded: np.ndarray = rle_to_mask(mask) if isinstance(mask, dict) else mask
@@ -164,7 +164,7 @@ def _decoded(mask: Any) -> np.ndarray:
 def _matched(
     tried: StrategyResult, expected: Sequence[np.ndarray], masks: Sequence[np.ndarray]
 ) -> StrategyResult:
-    """`tried` with how well each expected mask is matched by the best of those that were found."""
+    """Return `tried` with how well each expected mask is matched by the best mask found."""
     rows, columns = (np.array([mask.ravel() for mask in group], np.float32) for group in (expected, masks))
     common = rows @ columns.T
     either = rows.sum(1)[:, None] + columns.sum(1) - common
@@ -173,7 +173,7 @@ def _matched(
 
 
 def retried(variant: Variant, device: str) -> Retries:
-    """The generator with fewer and fewer points in a batch under the limit until it fits, in each way."""
+    """Run the generator under the limit with ever smaller batches until it fits, in each way."""
     context = _context(variant, device, 120, 160)
     masks = partial(context.masks, points_per_side=RETRY_GRID)
     headroom = int(need(partial(masks, points_per_batch=RETRY_BATCH), device) * SHARE)

@@ -1,7 +1,7 @@
-"""How much memory SAM takes, counted from the shapes of its tensors: no PyTorch, no GPU.
+"""Estimate of SAM's memory, computed from the shapes of its tensors without PyTorch or a GPU.
 
-Goes through segment-anything 1.0 the way its code does, taking and giving back what its variables hold; so
-the peak is exact for what PyTorch's allocator is asked for, and the part of SAM that has it is known.
+It follows the code of segment-anything 1.0, taking and giving back what its variables hold, so the peak is
+exact for what is requested from PyTorch's allocator, and the part of SAM that has it is known.
 `samcheck.guest.memory.peaks` measures the same steps, and the suite compares the two.
 """
 

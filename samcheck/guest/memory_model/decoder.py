@@ -1,7 +1,7 @@
-"""What a batch of prompts holds, as `predict_torch` makes it: mask decoder, then masks of full size.
+"""Memory that a batch of prompts holds in `predict_torch`: mask decoder, then full-size masks.
 
-The decoder copies the features of the image for each prompt: with 64 prompts and 1024 pixels that is 256 MiB,
-and seven of them are alive at once.
+The decoder copies the image's features for each prompt: with 64 prompts and 1024 pixels a copy is 256 MiB,
+and seven are alive at once.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ class Prompts:
     """A batch of prompts on one image.
 
     Attributes:
-        count: prompts in the batch.
-        points: of each; one more is added to them in any case.
+        count: number of prompts in the batch.
+        points: number of points per prompt; one more is always added.
         size: height and width of the original image in pixels.
-        masks: how many of each come back: 3, or 1.
-        copied: whether resizing copies its input and its output, as PyTorch's kernel for one thread of a CPU
-            does from 2.0 on (measured on 2.0.1, 2.4.1 and 2.15.0, and not on 1.13.1).
+        masks: number of masks per prompt: 3, or 1.
+        copied: whether resizing copies its input and its output, as PyTorch's single-threaded CPU kernel
+            does since 2.0 (measured on 2.0.1, 2.4.1 and 2.15.0, and not on 1.13.1).
     """
 
     count: int
@@ -35,7 +35,7 @@ class Prompts:
 
 
 def input_size(shape: ModelShape, size: Tuple[int, int]) -> Tuple[int, int]:
-    """Height and width once the longer side is the encoder's, as `ResizeLongestSide` rounds them."""
+    """Height and width after resizing the longer side to the encoder's, as `ResizeLongestSide` rounds."""
     scale = shape.side / max(size)
     return int(size[0] * scale + 0.5), int(size[1] * scale + 0.5)
 
@@ -46,12 +46,12 @@ def logits(prompts: Prompts) -> int:
 
 
 def low_resolution(shape: ModelShape, prompts: Prompts) -> int:
-    """Bytes of the masks as the decoder gives them, the one for unambiguous prompts among them."""
+    """Bytes of the masks that the decoder returns, including the one for unambiguous prompts."""
     return prompts.count * MASKS * (shape.side // 4) ** 2 * FLOAT
 
 
 def predict(ledger: Ledger, shape: ModelShape, prompts: Prompts) -> None:
-    """Go through `SamPredictor.predict_torch(return_logits=True)`; the masks are left with the caller."""
+    """Follow `SamPredictor.predict_torch(return_logits=True)`; the masks are left to the caller."""
     low = low_resolution(shape, prompts)
     with ledger.part("predict"):
         ledger.take("dense positions", shape.tokens * shape.out * FLOAT)
@@ -82,10 +82,10 @@ def _decode(ledger: Ledger, shape: ModelShape, prompts: Prompts, low: int) -> No
 
 
 def _layer(ledger: Ledger, shape: ModelShape, prompts: Prompts, image: int, strided: bool) -> None:
-    """`TwoWayAttentionBlock.forward`; `strided` inputs are copied before each product."""
+    """Follow `TwoWayAttentionBlock.forward`; `strided` inputs are copied before each product."""
     copied = image if strided else 0
     with ledger.part("layer of the decoder"):
-        for _ in range(2):  # tokens ask the image, then the image asks the tokens
+        for _ in range(2):  # tokens attend to the image, then the image to the tokens
             ledger.take("k", image)
             ledger.take("copy", copied)
             ledger.take("projected k", image // 2)
@@ -102,14 +102,14 @@ def _layer(ledger: Ledger, shape: ModelShape, prompts: Prompts, image: int, stri
 
 
 def _scores(ledger: Ledger, shape: ModelShape, prompts: Prompts) -> None:
-    """Attention between tokens and image: the scores, divided, and their softmax."""
+    """Follow the attention between tokens and image: the scaled scores, and their softmax."""
     tokens = OUTPUT_TOKENS + prompts.points + 1
     size = prompts.count * shape.decoder_heads * tokens * shape.tokens * FLOAT
     ledger.pass_by(2 * size)
 
 
 def _upscale(ledger: Ledger, image: int) -> None:
-    """`output_upscaling`: twice as wide, then again, with a quarter and an eighth of the channels."""
+    """Follow `output_upscaling`: twice as wide, then again, with a quarter and an eighth of the channels."""
     with ledger.part("upscaling of the decoder"):
         ledger.take("first", image)
         norm_2d(ledger, image)
@@ -123,7 +123,7 @@ def _upscale(ledger: Ledger, image: int) -> None:
 
 
 def _enlarge(ledger: Ledger, shape: ModelShape, prompts: Prompts) -> None:
-    """`Sam.postprocess_masks`: to the encoder's size, then, from a view without padding, to the original."""
+    """Follow `Sam.postprocess_masks`: to the encoder's size, then, from an unpadded view, to the original."""
     planes = prompts.count * prompts.masks * FLOAT
     height, width = input_size(shape, prompts.size)
     with ledger.part("first enlargement of the masks"):

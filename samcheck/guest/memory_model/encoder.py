@@ -1,4 +1,4 @@
-"""What the image encoder holds while it runs, tensor by tensor, as `modeling/image_encoder.py` makes them."""
+"""Memory that the image encoder holds while it runs, tensor by tensor, as in `modeling/image_encoder.py`."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ FLOAT = 4
 
 @dataclass(frozen=True)
 class Computing:
-    """How the encoder computes.
+    """Data types of the encoder's computation.
 
     Attributes:
-        width: bytes of an activation: of matrix products, attention scores included.
-        stream: bytes of an element of the residual stream, which autocast leaves in float32.
+        width: bytes per element of matrix products, including attention scores.
+        stream: bytes per element of the residual stream, which autocast leaves in float32.
         cast: whether each product casts its operands first, as autocast does.
-        wide_softmax: whether softmax takes and gives float32 whatever it is given: CUDA's autocast has it
-            so (https://docs.pytorch.org/docs/stable/amp.html), the CPU's does not.
+        wide_softmax: whether softmax computes and returns float32 for any input: CUDA's autocast does
+            (https://docs.pytorch.org/docs/stable/amp.html), the CPU's does not.
     """
 
     width: int
@@ -29,10 +29,10 @@ class Computing:
 
 
 def encode(ledger: Ledger, shape: ModelShape, how: Computing, batch: int) -> None:
-    """Go through `ImageEncoderViT.forward`; the input is held by the caller."""
+    """Follow `ImageEncoderViT.forward`; the caller holds the input."""
     stream = batch * shape.tokens * shape.width * how.stream
     with ledger.part("image encoder"):
-        if how.width != FLOAT and not how.cast:  # the pixels, cast by whoever calls the encoder
+        if how.width != FLOAT and not how.cast:  # the pixels, cast by the caller
             ledger.take("pixels", batch * 3 * shape.side**2 * how.width)
         ledger.take("x", batch * shape.tokens * shape.width * how.width)
         ledger.take("x", stream)  # with positions
@@ -45,7 +45,7 @@ def encode(ledger: Ledger, shape: ModelShape, how: Computing, batch: int) -> Non
 
 
 def _block(ledger: Ledger, shape: ModelShape, how: Computing, batch: int, number: int) -> None:
-    """`Block.forward`: its input is held by the encoder for as long as it runs."""
+    """Follow `Block.forward`; the encoder holds its input while it runs."""
     everywhere = number in shape.global_blocks
     side = shape.grid if everywhere else shape.window
     windows = 1 if everywhere else (-(-shape.grid // side)) ** 2
@@ -78,10 +78,10 @@ def _block(ledger: Ledger, shape: ModelShape, how: Computing, batch: int, number
 
 
 def _attention(ledger: Ledger, shape: ModelShape, how: Computing, batch: int, side: int) -> None:
-    """`Attention.forward` with decomposed relative positions; `batch` counts windows too.
+    """Follow `Attention.forward` with decomposed relative positions; `batch` includes windows.
 
-    The largest tensors are the scores, tokens x tokens for each head. The sum with the positions is made
-    in two steps, so that three of them are alive at once.
+    The largest tensors are the scores, tokens x tokens for each head. The positions are added in two
+    steps, so three such tensors are alive at once.
     """
     tokens = side**2
     activation = batch * tokens * shape.width * how.width
@@ -90,7 +90,7 @@ def _attention(ledger: Ledger, shape: ModelShape, how: Computing, batch: int, si
     if how.cast:
         ledger.pass_by(activation)
     ledger.take("qkv", 3 * activation)
-    if batch > 1:  # the merged dimensions are not neighbours in memory any more
+    if batch > 1:  # the merged dimensions are no longer adjacent in memory
         ledger.take("q, k, v", 3 * activation)
     ledger.take("scaled q", activation)
     ledger.take("scores", scores)
@@ -124,7 +124,7 @@ def _softmax(ledger: Ledger, how: Computing, scores: int) -> None:
 
 
 def _neck(ledger: Ledger, shape: ModelShape, how: Computing, batch: int) -> None:
-    """Two convolutions, each with a `LayerNorm2d` in float32 behind it."""
+    """Follow two convolutions, each with a `LayerNorm2d` in float32 after it."""
     narrow = batch * shape.tokens * shape.out * how.width
     wide = batch * shape.tokens * shape.out * FLOAT
     with ledger.part("neck"):
@@ -135,7 +135,7 @@ def _neck(ledger: Ledger, shape: ModelShape, how: Computing, batch: int) -> None
 
 
 def norm_2d(ledger: Ledger, size: int) -> None:
-    """`LayerNorm2d.forward`, whose caller holds its input: the difference to the mean is made twice."""
+    """Follow `LayerNorm2d.forward`; the caller holds its input. The difference to the mean is made twice."""
     with ledger.part("LayerNorm2d"):
         ledger.take("difference", size)
         ledger.pass_by(size)  # its square

@@ -1,4 +1,4 @@
-"""Variant, precision and size of the work → what each step needs, and in which part of SAM its peak is."""
+"""Estimate of each step's memory, and of where its peak is, from variant, precision and workload."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _AUTOCAST = {
     "cpu": Computing(2, FLOAT, cast=True),
     "cuda": Computing(2, FLOAT, cast=True, wide_softmax=True),
 }
-#: How the encoder computes, and how wide its weights are, on the safe path of a precision.
+#: The encoder's data types and bytes per weight, on the safe path of a precision.
 _ENCODERS: Dict[str, Tuple[Computing, int]] = {
     "fp32": (_FULL, FLOAT),
     "tf32": (_FULL, FLOAT),
@@ -30,16 +30,16 @@ _ENCODERS: Dict[str, Tuple[Computing, int]] = {
 
 @dataclass(frozen=True)
 class Work:
-    """What is asked of SAM.
+    """The workload.
 
     Attributes:
         size: height and width of the original image in pixels.
-        prompts: in one batch of `predict_torch`.
-        points_per_batch: of the automatic mask generator.
-        images: encoded at once.
-        kept: the share of the automatic generator's masks that its thresholds leave; 1 is the worst.
+        prompts: number of prompts in one batch of `predict_torch`.
+        points_per_batch: option of the automatic mask generator.
+        images: number of images encoded at once.
+        kept: the share of the automatic generator's masks that pass its thresholds; 1 is the worst case.
         filtered: whether it has thresholds.
-        copying_resize: whether resizing copies what it gets and gives (`Prompts.copied`).
+        copying_resize: whether resizing copies its input and output (`Prompts.copied`).
     """
 
     size: Tuple[int, int]
@@ -53,13 +53,13 @@ class Work:
 
 @dataclass(frozen=True)
 class MemoryRequirement:
-    """What one step needs.
+    """The memory that one step needs.
 
     Attributes:
         step: one of `STEPS`.
-        weights: bytes of the model, which are there all the time.
-        growth: bytes more at the peak of the step.
-        at: the part of SAM in which that is.
+        weights: bytes of the model, which are always held.
+        growth: additional bytes at the peak of the step.
+        at: the part of SAM where the peak is.
     """
 
     step: str
@@ -79,16 +79,16 @@ def weights(shape: ModelShape, precision: str) -> int:
 
 
 def needs(shape: ModelShape, precision: str, device: str, work: Work) -> List[MemoryRequirement]:
-    """What each step takes on `device`, ``cpu`` or ``cuda``; loading takes place on the CPU in any case.
+    """Estimate each step's memory on `device`, ``cpu`` or ``cuda``; loading always happens on the CPU.
 
-    Only tensors are counted, not what a backend keeps for itself: the CUDA context, workspaces of cuBLAS
-    and cuDNN, and what the caching allocator reserves beyond what it was asked for.
+    Only tensors are counted, not what a backend reserves for itself: the CUDA context, workspaces of cuBLAS
+    and cuDNN, and what the caching allocator reserves beyond the requests.
     """
     model = weights(shape, precision)
-    held = shape.tokens * shape.out * FLOAT  # the features, while prompts are answered
+    held = shape.tokens * shape.out * FLOAT  # the features, during prediction
     ledgers = {step: Ledger() for step in STEPS}
     with ledgers["load"].part("loading the checkpoint"):
-        # The state dict is read beside a model that has been built already.
+        # The state dict is read while the built model is already in memory.
         ledgers["load"].take("state dict", shape.parameters * FLOAT)
     _encode(ledgers["encode"], shape, precision, device, work)
     for step in ("predict", "automatic"):
@@ -105,7 +105,7 @@ def needs(shape: ModelShape, precision: str, device: str, work: Work) -> List[Me
 
 
 def _encode(ledger: Ledger, shape: ModelShape, precision: str, device: str, work: Work) -> None:
-    """`set_torch_image`, or the same on several images at once."""
+    """Follow `set_torch_image`, or the same for several images at once."""
     how = _AUTOCAST[device] if precision.startswith("autocast") else _ENCODERS[precision][0]
     height, width = input_size(shape, work.size)
     with ledger.part("preparing the pixels"):

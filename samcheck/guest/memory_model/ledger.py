@@ -1,4 +1,4 @@
-"""A ledger of the memory that a piece of code holds: what is taken and given back, and the highest sum."""
+"""A ledger of the memory that code holds: what it takes and gives back, and the peak."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from typing import Dict, Iterator, List
 
 
 class Ledger:
-    """Bytes held by name, the highest sum so far, and in which part of the code that was.
+    """Bytes held by name, the peak so far, and the part of the code where it occurred.
 
     Attributes:
         peak: the highest sum, in bytes.
-        at: the innermost part that was being gone through then.
+        at: the innermost part of the code at that time.
     """
 
     def __init__(self) -> None:
@@ -22,9 +22,9 @@ class Ledger:
         self._held: List[Dict[str, int]] = [{}]
 
     def take(self, name: str, size: int) -> None:
-        """Hold `size` bytes more; what had the same name in this part is given back behind that.
+        """Hold `size` more bytes; then give back what had the same name in this part.
 
-        That is what an assignment does: the new tensor is made while the variable still has the old one.
+        This models an assignment: the new tensor is created while the variable still holds the old one.
         """
         held = self._held[-1]
         self._sum += size
@@ -33,19 +33,19 @@ class Ledger:
         held[name] = size
 
     def pass_by(self, size: int) -> None:
-        """Hold `size` bytes for a moment only."""
+        """Hold `size` bytes only briefly."""
         self._sum += size
         self._note()
         self._sum -= size
 
     def give_back(self, *names: str) -> None:
-        """Hold these no longer."""
+        """Stop holding these."""
         for name in names:
             self._sum -= self._held[-1].pop(name)
 
     @contextmanager
     def part(self, where: str) -> Iterator[None]:
-        """A function: what is taken in it is given back at its end, behind its result was taken outside."""
+        """Enter a function; at its end, after its result is taken outside, give back what it took."""
         self._parts.append(where)
         self._held.append({})
         try:

@@ -1,4 +1,4 @@
-"""The numbers that SAM's variants are built from, and how many parameters follow from them.
+"""The dimensions of SAM's variants, and the number of parameters that follows from them.
 
 From `segment_anything/build_sam.py`; a check in the suite compares them with the real models.
 """
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Dict, Tuple
 
 PATCH = 16
-#: What the decoder adds to a prompt's tokens: one for the score, one per mask.
+#: Tokens that the decoder adds to a prompt's: one for the score, one per mask.
 OUTPUT_TOKENS = 5
 MASKS = 4
 DECODER_HEADS = 8
@@ -19,16 +19,16 @@ MASK_CHANNELS = 16
 
 @dataclass(frozen=True)
 class ModelShape:
-    """One variant.
+    """The dimensions of one variant.
 
     Attributes:
-        side: of the square encoder input in pixels.
-        width: channels of the encoder.
-        depth: its blocks; those in `global_blocks` attend to the whole image.
-        heads: of its attention.
-        window: side of the windows of the other blocks, in tokens.
-        out: channels of the features and of the decoder.
-        decoder_heads, decoder_mlp, score_hidden: of the mask decoder.
+        side: side of the square encoder input in pixels.
+        width: number of channels of the encoder.
+        depth: number of its blocks; those in `global_blocks` attend to the whole image.
+        heads: number of its attention heads.
+        window: side of the other blocks' windows, in tokens.
+        out: number of channels of the features and of the decoder.
+        decoder_heads, decoder_mlp, score_hidden: the mask decoder's dimensions.
     """
 
     side: int
@@ -44,7 +44,7 @@ class ModelShape:
 
     @property
     def grid(self) -> int:
-        """Tokens along one side of the image."""
+        """Number of tokens along one side of the image."""
         return self.side // PATCH
 
     @property
@@ -53,7 +53,7 @@ class ModelShape:
 
     @property
     def head(self) -> int:
-        """Channels of one head."""
+        """Number of channels per head."""
         return self.width // self.heads
 
     @property
@@ -68,7 +68,7 @@ class ModelShape:
 
     @property
     def parameters(self) -> int:
-        """Of the whole model."""
+        """Number of parameters of the whole model."""
         return self.encoder_parameters + self._prompt_parameters + self._decoder_parameters
 
     @property

@@ -1,1 +1,1 @@
-"""Segment Anything as the suite sees it: variants, weights, precisions, scenes, pipelines."""
+"""Segment Anything as the suite uses it: variants, weights, precisions, scenes, pipelines."""

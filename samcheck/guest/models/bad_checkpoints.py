@@ -1,4 +1,4 @@
-"""Checkpoint files that must not be loaded, and how to make each from the small model's parameters."""
+"""Checkpoint files that must not be loaded, each made from the small model's parameters."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ LEGACY: Dict[str, Any] = {"_use_new_zipfile_serialization": False}
 
 
 def flipped(content: bytes) -> bytes:
-    """One bit in the middle of the file, which is in the middle of a tensor, is the other way round."""
+    """Flip one bit in the middle of the file, which is in the middle of a tensor."""
     middle = len(content) // 2
     return content[:middle] + bytes([content[middle] ^ 0x40]) + content[middle + 1 :]
 
 
 def other_variant(state: State) -> State:
-    """Names and shapes of an image encoder as in `vit_b`, 12 blocks 768 wide; the values take no room."""
+    """Create names and shapes of `vit_b`'s image encoder, 12 blocks 768 wide; the values take no memory."""
     width = state["image_encoder.pos_embed"].shape[-1]
     wide: State = {}
     for name, value in state.items():
@@ -66,7 +66,7 @@ def _legacy_without_end(path: Path, good: Path, state: State) -> None:
     path.write_bytes(path.read_bytes()[:-2000])
 
 
-#: What the file is, the code of its refusal, and how to make it.
+#: The kind of file, the code of its refusal, and how to make it.
 BAD: Dict[str, Tuple[str, Maker]] = {
     "no-file": ("missing", lambda path, good, state: None),
     "folder": ("unreadable", lambda path, good, state: path.mkdir()),
@@ -97,7 +97,7 @@ BAD: Dict[str, Tuple[str, Maker]] = {
 
 
 class MakesFolder:
-    """Unpickling this makes a folder: harmless, and seen afterwards."""
+    """An object whose unpickling makes a folder: harmless, and detectable afterwards."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = str(folder)
@@ -106,7 +106,7 @@ class MakesFolder:
         return os.mkdir, (self.folder,)
 
 
-#: Pickles that import `os.mkdir`, by the way they do it.
+#: Pickles that import `os.mkdir`, by how they do it.
 IMPORTING = {
     "global": b"cos\nmkdir\n.",
     "inst": b"(S'folder'\nios\nmkdir\n.",
@@ -118,7 +118,7 @@ IMPORTING = {
 
 
 def on_gpu(path: Path, good: Path) -> None:
-    """A copy of the file in which every tensor is said to have been on a GPU."""
+    """Copy the file, marking every tensor as saved on a GPU."""
     with zipfile.ZipFile(good) as source, zipfile.ZipFile(path, "w") as target:
         for record in source.infolist():
             content = source.read(record)

@@ -1,4 +1,4 @@
-"""Checkpoint files: what is wrong with one is found out before anything unpickles it or a model sees it."""
+"""Checkpoint files: problems are found before anything is unpickled or reaches a model."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ CODES: Dict[str, str] = {
     "wrong-size": "download it again",
     "wrong-digest": "do not load it; download it again",
     "pickled-code": "do not load it: it would run code; get it from its author again",
-    "foreign-objects": "where it was made, save the tensors alone: torch.save(model.state_dict(), path)",
+    "foreign-objects": "where it was made, save only the tensors: torch.save(model.state_dict(), path)",
     "no-state-dict": "save it with torch.save(model.state_dict(), path)",
     "wrong-variant": "use the file of this variant, or the variant of this file",
     "hq-file": "use SAM-HQ's own code for it, or the file of the base model",
@@ -39,7 +39,7 @@ CODES: Dict[str, str] = {
 
 _BEGINNINGS = {b"<": "html-page", b"{": "json-error", b"version https://git-lfs": "git-lfs-pointer"}
 
-#: Entries under which training scripts keep the state dict.
+#: Keys under which training scripts store the state dict.
 WRAPPERS = ("model", "state_dict", "model_state_dict")
 
 #: The head that SAM-HQ adds to the mask decoder.
@@ -47,7 +47,7 @@ _HQ_HEAD = re.compile(r"mask_decoder\.(hf_|compress_vit_feat|embedding_encoder|e
 
 _OFFICIAL = {(768, 12): "vit_b", (1024, 24): "vit_l", (1280, 32): "vit_h"}
 
-#: How files in the format before PyTorch 1.6 begin: with a pickle of this number.
+#: The start of files in the format before PyTorch 1.6: a pickle of this number.
 _LEGACY = tuple(pickle.dumps(0x1950A86A20F9469CFC6C, protocol) for protocol in (2, 3, 4))
 
 Shapes = Mapping[str, Tuple[int, ...]]
@@ -68,12 +68,12 @@ class CheckpointRefused(ValueError):
 
 @dataclass(frozen=True)
 class Contents:
-    """What a checkpoint file holds.
+    """The contents of a checkpoint file.
 
     Attributes:
         parameters: the state dict, on the CPU.
-        wrapper: the entry that it was found under, "" where it is the whole file.
-        others: other entries of the file, which are left alone.
+        wrapper: the key that it was found under, "" if it is the whole file.
+        others: the other keys of the file, which are ignored.
     """
 
     parameters: Dict[str, Any]
@@ -82,21 +82,21 @@ class Contents:
 
 
 def checkpoint_path(variant: Variant) -> Optional[str]:
-    """Path of the variant's official checkpoint in ``$SAMCHECK_CHECKPOINTS``, None if not there."""
+    """Return the path of the variant's official checkpoint in ``$SAMCHECK_CHECKPOINTS``, None if missing."""
     folder = os.environ.get(CHECKPOINTS_VARIABLE)
     if not folder or variant.checkpoint is None:
         return None
     if not os.path.isdir(folder):
-        raise CheckpointRefused("missing", folder, "{} names what is no folder".format(CHECKPOINTS_VARIABLE))
+        raise CheckpointRefused("missing", folder, "{} is not a folder".format(CHECKPOINTS_VARIABLE))
     path = os.path.join(folder, variant.checkpoint.file)
     return path if os.path.exists(path) else None
 
 
 def read(path: str, shapes: Shapes, expected: Optional[Checkpoint] = None) -> Contents:
-    """The state dict in a file, for a model with parameters of these names and shapes.
+    """Read the state dict in a file, for a model with parameters of these names and shapes.
 
     Raises:
-        CheckpointRefused: it is not the `expected` file, holds more than tensors, or fits another model.
+        CheckpointRefused: it is not the `expected` file, contains more than tensors, or is for another model.
     """
     import torch
 
@@ -113,11 +113,11 @@ def read(path: str, shapes: Shapes, expected: Optional[Checkpoint] = None) -> Co
 
 
 def diagnose(path: str, expected: Optional[Checkpoint] = None) -> None:
-    """Look at a file from outside: nothing in it is unpickled.
+    """Inspect a file without unpickling anything.
 
     Raises:
-        CheckpointRefused: it is no file written by `torch.save`, or holds more than tensors, or is not
-            the `expected` one.
+        CheckpointRefused: it was not written by `torch.save`, contains more than tensors, or is not the
+            `expected` file.
     """
     head = _head(path)
     if expected is not None:
@@ -132,7 +132,7 @@ def diagnose(path: str, expected: Optional[Checkpoint] = None) -> None:
 
 
 def _head(path: str) -> bytes:
-    """The first bytes, unless they already tell that this is something else."""
+    """Read the first bytes; refuse the file if they show that it is something else."""
     if not os.path.exists(path):
         raise CheckpointRefused("missing", path, "there is no such file")
     try:
@@ -150,7 +150,7 @@ def _head(path: str) -> bytes:
 
 
 def _verify(path: str, expected: Checkpoint, head: bytes) -> None:
-    """Size and SHA-256 are those of the official file."""
+    """Verify that size and SHA-256 are those of the official file."""
     size = os.path.getsize(path)
     if size != expected.size:
         code = "truncated" if size < expected.size and head.startswith(b"PK") else "wrong-size"
@@ -167,7 +167,7 @@ def _verify(path: str, expected: Checkpoint, head: bytes) -> None:
 
 
 def _names_in_zip(path: str, check: bool) -> Set[str]:
-    """What the pickles of the format since PyTorch 1.6 import; `check` reads and sums every record."""
+    """Return what pickles in the format since PyTorch 1.6 import; `check` verifies every checksum."""
     try:
         archive = zipfile.ZipFile(path)
     except zipfile.BadZipFile as error:
@@ -177,10 +177,10 @@ def _names_in_zip(path: str, check: bool) -> Set[str]:
         records = {os.path.basename(info.filename): info for info in archive.infolist()}
         if "data.pkl" not in records:
             raise CheckpointRefused("unreadable", path, "a ZIP archive without data.pkl")
-        if "constants.pkl" in records:  # torch.load would run it, even with weights_only
+        if "constants.pkl" in records:  # torch.load would run it even with weights_only
             raise CheckpointRefused("unreadable", path, "a TorchScript archive")
         for info in archive.infolist():
-            if info.CRC == 0:  # not computed, as torch.save can be told to; zipfile checks what is there
+            if info.CRC == 0:  # torch.save can omit it; zipfile checks those present
                 del info.CRC
             try:
                 if info.filename.endswith(".pkl"):
@@ -201,12 +201,12 @@ def _read_through(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> None:
 
 
 def _names_in_legacy(path: str, head: bytes) -> Set[str]:
-    """What the five pickles at the beginning of the format before PyTorch 1.6 import."""
+    """Return what the five pickles at the start of the format before PyTorch 1.6 import."""
     with open(path, "rb") as stream:
         names = _names_in(path, stream)
         _refuse_foreign(path, names)
         if not head.startswith(_LEGACY):
-            raise CheckpointRefused("unreadable", path, "a pickle, but not of torch.save")
+            raise CheckpointRefused("unreadable", path, "a pickle that torch.save did not write")
         for _ in range(4):
             names |= _names_in(path, stream)
     return names
@@ -245,7 +245,7 @@ def _unwrap(path: str, loaded: Any) -> Contents:
 
 
 def _encoder(shapes: Shapes) -> str:
-    """The size of the image encoder in words."""
+    """Describe the size of the image encoder."""
     width = shapes.get("image_encoder.pos_embed", (0,))[-1]
     blocks = {name.split(".")[2] for name in shapes if name.startswith("image_encoder.blocks.")}
     name = _OFFICIAL.get((width, len(blocks)), "no official variant")
@@ -257,7 +257,7 @@ def _compare(path: str, shapes: Shapes, wanted: Shapes) -> None:
     if any(_HQ_HEAD.match(name) for name in extra):
         raise CheckpointRefused("hq-file", path, "it has the head of SAM-HQ: {}".format(_listed(extra)))
     if _encoder(shapes) != _encoder(wanted) and any(name.startswith("image_encoder.") for name in shapes):
-        text = "it has {}, the model {}".format(_encoder(shapes), _encoder(wanted))
+        text = "it has {}, the model has {}".format(_encoder(shapes), _encoder(wanted))
         raise CheckpointRefused("wrong-variant", path, text)
     if extra or missing:
         text = "it lacks {}, and has {} that the model lacks".format(_listed(missing), _listed(extra))

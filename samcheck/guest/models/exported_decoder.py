@@ -1,8 +1,8 @@
-"""The contract of SAM's exported mask decoder: what it takes and what it gives.
+"""The contract of SAM's exported mask decoder: its inputs and outputs.
 
 `segment_anything.utils.onnx.SamOnnxModel` differs from `SamPredictor`: it does not resize coordinates,
 does not append the padding point that every prompt without a box needs, takes a box as two points with
-the labels 2 and 3, gives all four masks, and believes whatever size of the image it is told.
+the labels 2 and 3, returns all four masks, and accepts any image size without checking it.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ INPUTS = (
     "orig_im_size",
 )
 OUTPUTS = ("masks", "iou_predictions", "low_res_masks")
-#: Of a point that is none, and of the corners of a box.
+#: Labels of the padding point, and of the corners of a box.
 PADDING, BOX_LABELS = -1, (2, 3)
 
 
 def feed(ready: Any, prompt: Prompt, padded: bool = True) -> Dict[str, np.ndarray]:
-    """What the exported decoder takes where `ready`, a predictor with an image, would take `prompt`.
+    """Build the exported decoder's inputs for `prompt` on `ready`, a predictor with an image.
 
-    `padded` False leaves out the padding point.
+    With `padded` False, the padding point is left out.
     """
     points, labels = _points(ready, prompt, padded)
     mask = prompt.mask
@@ -48,7 +48,7 @@ def feed(ready: Any, prompt: Prompt, padded: bool = True) -> Dict[str, np.ndarra
 
 
 def _points(ready: Any, prompt: Prompt, padded: bool) -> tuple[List[np.ndarray], List[np.ndarray]]:
-    """Coordinates (N, 2) and labels (N,) in parts: the points, the box, the padding."""
+    """Return coordinates (N, 2) and labels (N,) in parts: the points, the box, the padding."""
     points: List[np.ndarray] = []
     labels: List[np.ndarray] = []
     if prompt.points is not None and prompt.labels is not None:
@@ -64,7 +64,7 @@ def _points(ready: Any, prompt: Prompt, padded: bool) -> tuple[List[np.ndarray],
 
 
 def all_masks(ready: Any, prompt: Prompt) -> Prediction:
-    """The predictor's own answer, with all four masks as the exported decoder gives them."""
+    """Return the predictor's own answer with all four masks, as the exported decoder returns them."""
     single, several = (predict(ready, replace(prompt, multimask=multimask)) for multimask in (False, True))
     return Prediction(
         np.concatenate((single.logits, several.logits)),
@@ -73,16 +73,16 @@ def all_masks(ready: Any, prompt: Prompt) -> Prediction:
     )
 
 
-#: By how much rounding may move logits, as a share of the largest one, at low resolution and at the size
-#: of the image, and scores. Measured with PyTorch 1.13 to 2.15 and ONNX Runtime 1.19 to 1.32 on a CPU:
-#: 1.2e-6, 1.9e-5 (the noisy logits of an untrained vit_b; else 1.3e-6) and 8.3e-7.
+#: Largest rounding error of logits, as a share of the largest one, at low resolution and at image size, and
+#: of scores. Measured with PyTorch 1.13 to 2.15 and ONNX Runtime 1.19 to 1.32 on a CPU:
+#: 1.2e-6, 1.9e-5 (for the noisy logits of an untrained vit_b; otherwise 1.3e-6) and 8.3e-7.
 LOGITS, FULL, SCORES = 1e-5, 1e-4, 1e-5
 
 
 def problems(actual: Prediction, expected: Prediction, full: bool = True) -> str:
-    """How an answer differs from the predictor's beyond rounding, in words; empty when it does not.
+    """Describe how an answer differs from the predictor's beyond rounding; empty if it does not.
 
-    `full` False leaves out the masks at the size of the image.
+    With `full` False, masks at image size are ignored.
     """
     largest = float(np.abs(expected.low_resolution).max())
     compared = [
@@ -98,5 +98,5 @@ def _problem(name: str, actual: np.ndarray, expected: np.ndarray, limit: float) 
     if actual.shape != expected.shape:
         return "{} have the shape {}, not {}".format(name, actual.shape, expected.shape)
     off = float(np.abs(actual - expected).max())
-    # not (off <= limit), so that NaN is a problem
+    # `not (off <= limit)`, so that NaN is a problem
     return "{} are off by {:.2g}, {:.2g} allowed".format(name, off, limit) if not off <= limit else None

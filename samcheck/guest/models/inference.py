@@ -1,4 +1,4 @@
-"""Using SAM the way its guide says: an image, a prompt, masks."""
+"""Use of SAM as its guide describes: an image, a prompt, masks."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ class Prompt:
     """Arguments of `SamPredictor.predict`.
 
     Attributes:
-        points: (N, 2), pixels (x, y); `labels` (N,) is 1 inside, 0 outside of what is wanted.
+        points: (N, 2), pixels (x, y); `labels` (N,) is 1 inside and 0 outside the object.
         box: (4,), pixels (x0, y0, x1, y1).
-        mask: (1, S/4, S/4), logits of an earlier answer.
-        multimask: ask for three masks rather than for the one for unambiguous prompts.
+        mask: (1, S/4, S/4), logits of an earlier prediction.
+        multimask: request three masks instead of the one for unambiguous prompts.
     """
 
     points: Optional[np.ndarray] = None
@@ -39,11 +39,11 @@ class Prompt:
 
 @dataclass(frozen=True)
 class Prediction:
-    """What SAM answered.
+    """SAM's prediction.
 
     Attributes:
-        logits: (M, H, W) at the size of the image; a pixel belongs to a mask where it is > 0.
-        low_resolution: (M, S/4, S/4), what the decoder gave before any resizing.
+        logits: (M, H, W) at image size; a pixel belongs to a mask if its logit is > 0.
+        low_resolution: (M, S/4, S/4), the decoder's output before any resizing.
         scores: (M,), SAM's own estimate of the IoU of each mask.
     """
 
@@ -57,7 +57,7 @@ class Prediction:
         return masks
 
 
-#: The kinds of prompt that correctness is checked for.
+#: The kinds of prompt that correctness checks cover.
 PROMPT_KINDS = (
     "point",
     "points",
@@ -71,11 +71,11 @@ PROMPT_KINDS = (
 
 
 def prompt(scene: Scene, kind: str, side: int = 0) -> Prompt:
-    """The prompt of `kind` for the front shape of `scene`; `side` of the input is needed for masks."""
+    """Create a prompt of `kind` for the front shape of `scene`; masks need `side`, that of the input."""
     shape = scene.shapes[-1]
     box = np.array(shape.box, dtype=float)
     inside = np.array([shape.point], dtype=float)
-    # Halfway to the edge of the box: still inside of every shape that is drawn.
+    # A quarter of the way to the corner of the box: still inside every shape that is drawn.
     also_inside = inside + (box[:2] - inside) / 4
     outside = np.array([scene.shapes[0].point], dtype=float)
     one_point = {"points": inside, "labels": np.array([1])}
@@ -94,7 +94,7 @@ def prompt(scene: Scene, kind: str, side: int = 0) -> Prompt:
 
 
 def mask_input(mask: np.ndarray, side: int, logit: float = 6.0) -> np.ndarray:
-    """Logits (1, S/4, S/4) as of an earlier answer that had found exactly `mask`, bool (H, W)."""
+    """Create logits (1, S/4, S/4) like those of an earlier prediction of exactly `mask`, bool (H, W)."""
     height, width = mask.shape
     centres = (np.arange(side // 4) + 0.5) * 4 * max(height, width) / side  # in pixels of the image
     rows, columns = (np.minimum(centres.astype(int), size - 1) for size in (height, width))
@@ -103,7 +103,7 @@ def mask_input(mask: np.ndarray, side: int, logit: float = 6.0) -> np.ndarray:
 
 
 def resized_tensor(model: Any, image: np.ndarray) -> Any:
-    """What `SamPredictor.set_image` hands to `Sam.preprocess`: (1, 3, h, w), on the model's device."""
+    """Create the tensor that `SamPredictor.set_image` preprocesses: (1, 3, h, w), on the model's device."""
     import torch
     from segment_anything.utils.transforms import ResizeLongestSide
 
@@ -112,12 +112,12 @@ def resized_tensor(model: Any, image: np.ndarray) -> Any:
 
 
 def predict(ready: Any, prompt: Prompt) -> Prediction:
-    """Ask a predictor that has its image set."""
+    """Predict with a predictor that has its image set."""
     logits, scores, low = ready.predict(return_logits=True, **prompt.arguments())
     return Prediction(logits, low, scores)
 
 
 def segment(ready: Any, scene: Scene, prompt: Prompt) -> Prediction:
-    """From an image to masks."""
+    """Predict from an image to masks."""
     ready.set_image(scene.image)
     return predict(ready, prompt)

@@ -1,4 +1,4 @@
-"""SAM's mask decoder to an ONNX file: by the official recipe, and by both of PyTorch's exporters."""
+"""Export of SAM's mask decoder to ONNX: by the official recipe, and with both of PyTorch's exporters."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ import torch
 from .backends import Unavailable, module
 from .exported_decoder import INPUTS, OUTPUTS
 
-#: What SAM's script asks for.
+#: The values that SAM's script uses.
 OPSET, TRACED_POINTS, TRACED_SIZE = 17, 5, (1500, 2250)
 MOST_POINTS = 64
 EXPORTERS = ("legacy", "dynamo")
 
 
 class ExportFailed(RuntimeError):
-    """An exporter gave up; the message has its exception and the innermost cause of that."""
+    """An exporter failed; the message has its exception and the innermost cause."""
 
 
 def _decoder(model: Any) -> Any:
@@ -35,7 +35,7 @@ def _decoder(model: Any) -> Any:
 
 
 def example(model: Any) -> Dict[str, torch.Tensor]:
-    """Inputs to trace the decoder with, of the sizes that SAM's script has."""
+    """Create inputs to trace the decoder with, of the sizes in SAM's script."""
     prompts = model.prompt_encoder
     values = (
         torch.zeros(1, prompts.embed_dim, *prompts.image_embedding_size),
@@ -53,16 +53,16 @@ def _takes(argument: str) -> bool:
 
 
 def official_exporter() -> str:
-    """Which of the exporters runs when none is asked for, as in SAM's script."""
+    """Return the exporter that runs by default, as in SAM's script."""
     default = inspect.signature(torch.onnx.export).parameters.get("dynamo")
     return "dynamo" if default is not None and default.default is True else "legacy"
 
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Exporters print their progress, and log whole tracebacks of what they then do without.
+    """Silence exporters, which print their progress and log tracebacks of errors they then work around.
 
-    They make millions of objects that live until they are done: looking for garbage meanwhile takes a second.
+    Disable garbage collection meanwhile: they create millions of objects, and a collection takes a second.
     """
     logging.disable(logging.ERROR)
     collecting = gc.isenabled()
@@ -79,7 +79,7 @@ def _quiet() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _failures() -> Iterator[None]:
-    """Say in one line why an exporter failed, which its own pages of advice do not."""
+    """Report in one line why an exporter failed, instead of its own long advice."""
     try:
         yield
     except Unavailable:
@@ -98,7 +98,7 @@ def _require_onnx() -> None:
 
 
 def official(model: Any, path: str) -> None:
-    """As in SAM's ``scripts/export_onnx_model.py``, which opens the file first."""
+    """Export as SAM's ``scripts/export_onnx_model.py`` does, which opens the file first."""
     _require_onnx()
     inputs = example(model)
     with open(path, "wb") as stream, _quiet(), _failures():
@@ -117,7 +117,7 @@ def official(model: Any, path: str) -> None:
 
 
 def guides(model: Any, path: str) -> None:
-    """As deployment guides have it: the whole model, its inputs as one dictionary, the points dynamic."""
+    """Export as guides recommend: the whole model, its inputs as one dictionary, the points dynamic."""
     _require_onnx()
     side = model.image_encoder.img_size
     inputs = {
@@ -138,13 +138,13 @@ def guides(model: Any, path: str) -> None:
 
 
 def encoder(model: Any, path: str) -> None:
-    """The image encoder, by the legacy exporter: normalised pixels to features."""
+    """Export the image encoder with the legacy exporter: normalised pixels to features."""
     side = model.image_encoder.img_size
     _trace(model.image_encoder, {"pixels": torch.zeros(1, 3, side, side)}, INPUTS[:1], path)
 
 
 def legacy(model: Any, path: str) -> None:
-    """By the exporter that traces with TorchScript."""
+    """Export with the exporter that traces with TorchScript."""
     _trace(_decoder(model), example(model), OUTPUTS, path)
 
 
@@ -165,7 +165,7 @@ def _trace(decoder: Any, inputs: Dict[str, Any], outputs: Any, path: str) -> Non
 
 
 def dynamo(model: Any, path: str) -> None:
-    """By the exporter that goes through `torch.export`, in the mode that can follow SAM's code."""
+    """Export with the exporter based on `torch.export`, in the mode that can trace SAM's code."""
     if not _takes("dynamic_shapes"):
         raise Unavailable("the dynamo exporter of PyTorch {} has no dynamic_shapes".format(torch.__version__))
     module("onnxscript", "the dynamo exporter needs it")
@@ -190,7 +190,7 @@ def dynamo(model: Any, path: str) -> None:
 
 
 class _LowResolution(torch.nn.Module):  # type: ignore[misc]
-    """The decoder without its last step, in which a shape depends on a value."""
+    """The decoder without its last step, in which a shape is data-dependent."""
 
     def __init__(self, decoder: Any) -> None:
         super().__init__()
@@ -203,10 +203,10 @@ class _LowResolution(torch.nn.Module):  # type: ignore[misc]
 
 
 def for_tensorrt(model: Any, path: str) -> None:
-    """By the legacy exporter, in a form that TensorRT takes: for one prompt, at low resolution.
+    """Export with the legacy exporter in a form that TensorRT accepts: for one prompt, at low resolution.
 
-    SAM repeats the image once for each prompt, with `torch.repeat_interleave`; that becomes operators
-    which TensorRT cannot compute a shape with (https://github.com/NVIDIA-AI-IOT/nanosam/issues/16).
+    SAM repeats the image once per prompt with `torch.repeat_interleave`, which becomes operators that
+    TensorRT cannot infer shapes for (https://github.com/NVIDIA-AI-IOT/nanosam/issues/16).
     """
     inputs = example(model)
     del inputs["orig_im_size"]
@@ -224,18 +224,18 @@ HOW: Dict[str, Callable[[Any, str], None]] = {
 
 
 class Exports:
-    """Files of one model; each is made once, and one that cannot be made fails the same way again."""
+    """The exported files of one model; each is made once, and a failed export fails the same way again."""
 
     def __init__(self, model: Any, folder: str) -> None:
         self.model, self.folder = model, folder
         self.failures: Dict[str, Exception] = {}
 
     def get(self, how: str) -> str:
-        """The path of the file that `HOW` says.
+        """Return the path of the file that `HOW` makes.
 
         Raises:
             Unavailable: this PyTorch does not have the exporter.
-            ExportFailed: the exporter could not do it.
+            ExportFailed: the exporter failed.
         """
         path = os.path.join(self.folder, "{}.onnx".format(how))
         if how in self.failures:

@@ -1,4 +1,4 @@
-"""What is in an ONNX file: read back, not taken from what the exporter was asked for."""
+"""The contents of an ONNX file, read back rather than taken from the export's options."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ class Graph:
 
     Attributes:
         opset: version of the standard operators.
-        inputs: name to sizes; a dynamic one is a name.
-        operators: type to how many nodes have it, in subgraphs and functions too.
-        external: files beside it that hold its weights.
+        inputs: name to sizes; a dynamic size is a name.
+        operators: type to number of nodes, including subgraphs and functions.
+        external: files next to it that hold its weights.
         size: bytes of the file and of those.
     """
 
@@ -30,7 +30,7 @@ class Graph:
 
 
 def read(path: str) -> Graph:
-    """Read a file, after ONNX's own checker has found nothing wrong with it."""
+    """Read a file after ONNX's own checker has accepted it."""
     onnx = module("onnx", "it reads and checks ONNX files")
     onnx.checker.check_model(path)
     model = onnx.load(path, load_external_data=False)

@@ -1,7 +1,7 @@
-"""Which names a pickle would import, found without running it.
+"""The names that a pickle would import, found without running it.
 
 A pickle is a program: loading it may call anything that it can name. `torch.load(weights_only=True)`
-refuses names, but not safely before PyTorch 2.6
+refuses names, but is not safe before PyTorch 2.6
 (https://github.com/pytorch/pytorch/security/advisories/GHSA-53q9-r3pm-6pq6).
 """
 
@@ -19,7 +19,7 @@ _TENSORS = re.compile(
     r"|torch\.(Size|device|float\d+|bfloat16|u?int\d+|bool)"
 )
 
-#: Data that people save beside their tensors: refused all the same, but no attack.
+#: Data that people save along with tensors: refused as well, but not an attack.
 _DATA = re.compile(
     r"argparse\.Namespace"
     r"|numpy\.(_core|core)\.multiarray\.(scalar|_reconstruct)|numpy\.(dtype|ndarray)|_codecs\.encode"
@@ -38,17 +38,16 @@ _STRINGS = {
 
 
 def imported(stream: BinaryIO) -> Set[str]:
-    """Names ``module.attribute`` that the pickle at the stream's position would import.
+    """Return the names ``module.attribute`` that the pickle at the stream's position would import.
 
-    Leaves the stream behind the pickle. A name that is put together while the pickle runs counts as
-    ``(computed)``.
+    Leave the stream after the pickle. A name that is built while the pickle runs counts as ``(computed)``.
 
     Raises:
-        ValueError: this is no pickle, or its end is missing.
+        ValueError: this is not a pickle, or its end is missing.
     """
     names: Set[str] = set()
     memo: Dict[int, Optional[str]] = {}
-    strings: List[Optional[str]] = []  # on top of the stack, as far as nothing else has touched it
+    strings: List[Optional[str]] = []  # top of the stack, as long as nothing else touches it
     for opcode, argument, _ in pickletools.genops(stream):
         if opcode.name in _STRINGS:
             strings.append(str(argument))
@@ -71,10 +70,10 @@ def imported(stream: BinaryIO) -> Set[str]:
 
 
 def foreign(names: Set[str]) -> List[str]:
-    """The names that tensors do not need, sorted."""
+    """Return the names that tensors do not need, sorted."""
     return sorted(name for name in names if not _TENSORS.fullmatch(name))
 
 
 def only_data(names: List[str]) -> bool:
-    """Whether all of these foreign names are data that people save beside their tensors."""
+    """Whether all of these foreign names are data that people save along with tensors."""
     return all(_DATA.fullmatch(name) for name in names)

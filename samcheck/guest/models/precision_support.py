@@ -1,4 +1,4 @@
-"""Which precisions this build and device can compute at all, tried rather than looked up."""
+"""The precisions that this build and device support, determined by trying them."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from .precisions import Precision
 
 
 def unavailable(precision: Precision, device: str, encoder: Optional[nn.Module] = None) -> Optional[str]:
-    """Why `precision` cannot run on `device` here, or not with this encoder; None if it can.
+    """Return why `precision` cannot run on `device`, or with this encoder; None if it can.
 
     Raises:
-        RuntimeError: a layer failed, but not for want of a kernel.
+        RuntimeError: a layer failed for a reason other than a missing kernel.
     """
     if precision.name == "tf32":
         if device == "cuda" and torch.cuda.get_device_capability() >= (8, 0):
             return None
-        return "TF32 is a format of CUDA GPUs from compute capability 8.0 on"
+        return "TF32 needs a CUDA GPU with compute capability 8.0 or newer"
     if precision.name == "int8-dynamic":
         if encoder is not None and not any(isinstance(layer, nn.Linear) for layer in encoder.modules()):
-            return "the encoder has no linear layers, which are what is quantised dynamically"
+            return "the encoder has no linear layers, the only ones quantised dynamically"
         return _no_int8(device)
     if precision.name.startswith("autocast"):
         return _no_autocast(precision.dtype, device)
@@ -44,9 +44,9 @@ def _no_int8(device: str) -> Optional[str]:
 
 
 def _no_autocast(dtype: torch.dtype, device: str) -> Optional[str]:
-    """Older releases warn that they cannot and go on in float32.
+    """Return why autocast cannot run in `dtype`: older releases warn and continue in float32.
 
-    One that goes on in float32 without a word is taken at its word: that is for the checks to find.
+    A release that silently continues in float32 is trusted here: the checks detect it.
     """
     place: Dict[str, Any] = {"device": device}
     with warnings.catch_warnings(record=True) as told, torch.no_grad():
@@ -62,9 +62,9 @@ def _no_autocast(dtype: torch.dtype, device: str) -> Optional[str]:
 
 
 def missing_kernel(dtype: torch.dtype, device: str) -> Optional[str]:
-    """The error of the first layer type of the encoder that this build cannot compute, else None.
+    """Return the error of the first layer type of the encoder that this build cannot compute, else None.
 
-    Float16 convolutions came to the CPU in PyTorch 2.1 or so, and other builds differ.
+    Float16 convolutions came to the CPU around PyTorch 2.1, and other builds differ.
 
     Raises:
         RuntimeError: a layer failed, but not for want of a kernel.
@@ -89,9 +89,9 @@ def missing_kernel(dtype: torch.dtype, device: str) -> Optional[str]:
 
 
 def slowdown(dtype: torch.dtype, size: int = 512, rounds: int = 10, seconds: float = 1.5) -> float:
-    """How many times longer than in float32 a matrix product takes in `dtype` on this CPU.
+    """Measure how many times longer a matrix product takes in `dtype` than in float32 on this CPU.
 
-    Both in turn, and the best of each: other processes, too, want the processor, and one that had it for
+    The two alternate, and the best of each counts: other processes also use the CPU, and one that ran during
     all products of one kind made float32 eight times slower than itself.
     """
     operands = {kind: torch.ones((size, size), dtype=kind) for kind in (dtype, torch.float32)}

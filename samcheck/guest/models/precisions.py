@@ -1,9 +1,9 @@
 """Precisions: how to run SAM at each of them so that the result can be trusted.
 
-The safe path computes the image encoder, more than 95 % of the arithmetic, in the wanted way and
-everything around it in float32: normalisation of the pixels, prompt encoder and mask decoder (the
-prompt encoder has float32 written into it: https://github.com/pytorch/benchmark/pull/1764), and SAM's
-own `LayerNorm2d`. That squares activations in the input dtype, which overflows in float16 from 256 on
+The safe path computes the image encoder, more than 95 % of the arithmetic, in the wanted precision and
+everything else in float32: pixel normalisation, prompt encoder and mask decoder (the prompt encoder
+hard-codes float32: https://github.com/pytorch/benchmark/pull/1764), and SAM's own `LayerNorm2d`. The
+latter squares activations in the input dtype, which overflows in float16 above 256
 (https://github.com/facebookresearch/segment-anything/issues/540); CUDA's autocast squares in float32,
 the CPU's does not, and the trained small model's masks were off by a sixth under it.
 """
@@ -28,9 +28,9 @@ class Precision:
 
     Attributes:
         name: one of `PRECISION_NAMES`.
-        dtype: of its matrix products; float32 for TF32 and int8, whose operands only are narrower.
-        wrap: makes, from a float32 encoder that it leaves alone, one that takes and gives float32.
-        reads_back: what `computing` must see in it.
+        dtype: of its matrix products; float32 for TF32 and int8, where only the operands are narrower.
+        wrap: makes an encoder with float32 input and output from a float32 encoder, which it does not change.
+        reads_back: what `computing` must return for it.
     """
 
     name: str
@@ -40,7 +40,7 @@ class Precision:
 
 
 def _keep_norms_in_float32(encoder: nn.Module, dtype: torch.dtype) -> None:
-    """Have every `LayerNorm2d` compute in float32, and hand on `dtype`."""
+    """Make every `LayerNorm2d` compute in float32 and return `dtype`."""
     for module in encoder.modules():
         if type(module).__name__ == "LayerNorm2d":
             module.float()
@@ -65,9 +65,9 @@ class CastEncoder(nn.Module):
 
 
 class AutocastEncoder(nn.Module):
-    """An image encoder in float32 that runs under autocast, and nothing else does.
+    """An image encoder in float32 that alone runs under autocast.
 
-    With autocast around `predict` too, its scores cannot become NumPy arrays
+    With autocast around `predict` too, its scores cannot be converted to NumPy arrays
     (https://github.com/facebookresearch/segment-anything/pull/787).
     """
 
@@ -101,7 +101,7 @@ class Tf32Encoder(nn.Module):
 
 
 class Int8Encoder(nn.Module):
-    """An image encoder whose linear layers have int8 weights; their inputs are quantised as they come."""
+    """An image encoder whose linear layers have int8 weights; inputs are quantised dynamically."""
 
     def __init__(self, encoder: nn.Module) -> None:
         super().__init__()
@@ -115,7 +115,7 @@ class Int8Encoder(nn.Module):
 
 
 def _quantise(module: nn.Module) -> nn.Module:
-    """A copy of `module` with dynamically quantised linear layers.
+    """Copy `module` with dynamically quantised linear layers.
 
     Raises:
         ImportError: this PyTorch has no eager quantisation.
@@ -130,7 +130,7 @@ def _quantise(module: nn.Module) -> nn.Module:
 
 @contextmanager
 def tf32(allowed: bool) -> Iterator[None]:
-    """TF32 in CUDA's products and convolutions switched on or off, and put back afterwards."""
+    """Switch TF32 in CUDA's products and convolutions on or off, and restore it afterwards."""
     matmul, cudnn = torch.backends.cuda.matmul, torch.backends.cudnn
     before = matmul.allow_tf32, cudnn.allow_tf32
     matmul.allow_tf32 = cudnn.allow_tf32 = allowed
@@ -140,7 +140,7 @@ def tf32(allowed: bool) -> Iterator[None]:
         matmul.allow_tf32, cudnn.allow_tf32 = before
 
 
-#: What is asked what it computed in; linear layers first, since dynamic quantisation changes only them.
+#: Layer types whose precision is read back; linear first, since dynamic quantisation changes only them.
 LAYERS = ("Linear", "Conv2d")
 
 _HALF, _BRAIN = torch.float16, torch.bfloat16
@@ -158,7 +158,7 @@ assert tuple(PRECISIONS) == PRECISION_NAMES
 
 
 def apply(model: Any, precision: Precision, device: str) -> Any:
-    """A copy of `model` on `device` that runs the safe path of `precision`; `model` is untouched."""
+    """Copy `model` to `device` to run the safe path of `precision`; `model` is not changed."""
     encoder = model.image_encoder
     try:
         model.image_encoder = nn.Identity()  # do not copy the encoder twice
@@ -170,14 +170,14 @@ def apply(model: Any, precision: Precision, device: str) -> Any:
 
 
 def computing(model: Any, run: Callable[[], Any]) -> str:
-    """What the first linear layer of the encoder, or its first convolution, really computed in.
+    """Return what the encoder's first linear layer, or else its first convolution, really computed in.
 
     Raises:
         LookupError: there is no such layer, or `run` never reached it.
     """
     layers = [module for module in model.image_encoder.modules() if type(module).__name__ in LAYERS]
     if not layers:
-        raise LookupError("the encoder has none of {}".format(", ".join(LAYERS)))
+        raise LookupError("the encoder has no layer of {}".format(", ".join(LAYERS)))
     layer = min(layers, key=lambda layer: LAYERS.index(type(layer).__name__))
     seen = []
     handle = layer.register_forward_hook(lambda module, _, output: seen.append(_read_back(module, output)))
@@ -186,7 +186,7 @@ def computing(model: Any, run: Callable[[], Any]) -> str:
     finally:
         handle.remove()
     if not seen:
-        raise LookupError("the encoder was not run")
+        raise LookupError("the encoder did not run")
     return str(seen[0])
 
 

@@ -1,4 +1,4 @@
-"""Bringing a `SamPredictor` into a state: with an image, in several threads, after a failure half way."""
+"""Helpers that put a `SamPredictor` into a state: with an image, in threads, after a failure midway."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from . import scenes
 from .variant import sam_predictor
 
 Answer = Tuple[np.ndarray, np.ndarray, np.ndarray]
-WAIT = 60.0  # seconds until a thread that waits for another gives up
+WAIT = 60.0  # seconds that a thread waits for another
 
 
 class ProvokedError(RuntimeError):
-    """What `failing` makes a module raise, as running out of memory would."""
+    """The error that `failing` makes a module raise, as if out of memory."""
 
 
 def images() -> List[np.ndarray]:
-    """Three pictures of the same size: mixing them up gives no error."""
+    """Return three images of the same size, so that mixing them up raises no error."""
     return [scenes.draw(seed=seed, height=120, width=160).image for seed in (1, 2, 3)]
 
 
@@ -31,7 +31,7 @@ def with_image(model: Any, image: np.ndarray) -> Any:
 
 
 def generator(model: Any) -> Any:
-    """An automatic generator with sixteen points in two batches that keeps every mask."""
+    """Create an automatic generator with sixteen points in two batches that keeps every mask."""
     from segment_anything import SamAutomaticMaskGenerator
 
     return SamAutomaticMaskGenerator(
@@ -40,7 +40,7 @@ def generator(model: Any) -> Any:
 
 
 def ask(ready: Any) -> Answer:
-    """Logits, scores and low-resolution logits for a point in the middle of the image."""
+    """Predict logits, scores and low-resolution logits for a point in the middle of the image."""
     answer: Answer = ready.predict(
         point_coords=np.array([[80.0, 60.0]]), point_labels=np.array([1]), return_logits=True
     )
@@ -48,19 +48,19 @@ def ask(ready: Any) -> Answer:
 
 
 def same(left: Answer, right: Answer) -> bool:
-    """Whether two answers are the same bit by bit."""
+    """Whether two answers are bit-identical."""
     return all(map(np.array_equal, left, right))
 
 
 def together(*steps: Callable[[], Any]) -> List[Any]:
-    """Run each step in a thread of its own, at the same time; gives their results in order."""
+    """Run each step in its own thread, at the same time; return their results in order."""
     with ThreadPoolExecutor(len(steps)) as pool:
         return [future.result(WAIT) for future in [pool.submit(step) for step in steps]]
 
 
 @contextmanager
 def failing(module: Any, after: int = 0) -> Iterator[None]:
-    """Inside, `module` works `after` times and then fails."""
+    """Inside, let `module` work `after` times and then fail."""
     calls: List[None] = []
 
     def fail(*_: Any) -> None:

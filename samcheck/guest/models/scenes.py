@@ -7,10 +7,10 @@ from typing import List, Tuple
 
 import numpy as np
 
-#: Two surfaces that meet differ by at least this much in RGB (0 to 255 each): what nobody can see, no
-#: segmentation can find.
+#: Adjacent surfaces differ by at least this much in RGB (0 to 255 each): no segmentation can find an
+#: invisible edge.
 CONTRAST = 60.0
-#: A shape counts if this share of the image, and of its own outline, is visible.
+#: A shape counts if it visibly covers this share of the image, and if this share of its outline is visible.
 VISIBLE_OF_IMAGE, VISIBLE_OF_OUTLINE = 0.02, 0.4
 NOISE = 5.0
 
@@ -19,7 +19,7 @@ NOISE = 5.0
 class SceneShape:
     """One shape of a scene.
 
-    `mask` is bool (H, W), what of the shape is visible; `point` is a pixel (x, y) well inside it;
+    `mask` is bool (H, W), the visible part of the shape; `point` is a pixel (x, y) well inside it;
     `box` is (x0, y0, x1, y1) in pixels.
     """
 
@@ -37,7 +37,7 @@ class Scene:
 
 
 def _colour(random: np.random.Generator, others: List[np.ndarray]) -> np.ndarray:
-    """Float (3,): a colour that differs from all `others`."""
+    """Draw a colour, float (3,), that differs from all `others`."""
     for _ in range(100):
         colour: np.ndarray = random.uniform(30, 225, 3)
         if all(np.linalg.norm(colour - other) >= CONTRAST for other in others):
@@ -46,7 +46,7 @@ def _colour(random: np.random.Generator, others: List[np.ndarray]) -> np.ndarray
 
 
 def _texture(random: np.random.Generator, colour: np.ndarray, height: int, width: int) -> np.ndarray:
-    """Float32 (H, W, 3): `colour` with a sinusoidal grating of random angle, pitch and strength."""
+    """Draw float32 (H, W, 3): `colour` with a sinusoidal grating of random angle, pitch and strength."""
     rows, columns = np.ogrid[0:height, 0:width]
     angle, pitch, phase = random.uniform((0, 6, 0), (np.pi, 40, 6.28))
     along = columns.astype(np.float32) * np.float32(np.cos(angle) * 6.28 / pitch)
@@ -56,7 +56,7 @@ def _texture(random: np.random.Generator, colour: np.ndarray, height: int, width
 
 
 def _outline(random: np.random.Generator, height: int, width: int) -> np.ndarray:
-    """Bool (H, W): an ellipse or a rectangle of random place, size and tilt."""
+    """Draw bool (H, W): an ellipse or a rectangle of random position, size and tilt."""
     rows, columns = np.ogrid[0:height, 0:width]
     y, x = random.uniform(0.2, 0.8, 2) * (height, width)
     half = random.uniform(0.12, 0.3, 2) * min(height, width)
@@ -69,7 +69,7 @@ def _outline(random: np.random.Generator, height: int, width: int) -> np.ndarray
 
 
 def _inner_point(mask: np.ndarray) -> Tuple[int, int]:
-    """The pixel (x, y) that survives the most erosions: far from every edge of the mask."""
+    """Find the pixel (x, y) that survives the most erosions: far from every edge of the mask."""
     eroded = np.pad(mask, 1)
     while True:
         core = eroded.copy()
@@ -89,9 +89,9 @@ def _shape(mask: np.ndarray) -> SceneShape:
 
 
 def draw(seed: int, height: int, width: int, count: int = 4) -> Scene:
-    """Draw `count` overlapping shapes on a textured ground, with noise over everything.
+    """Draw `count` overlapping shapes on a textured background, with noise over everything.
 
-    Shapes of which too little stays visible are left out of `Scene.shapes`; the front one never is.
+    Shapes with too little visible are left out of `Scene.shapes`; the front one never is.
     """
     random = np.random.Generator(np.random.PCG64(seed))
     colours = [_colour(random, [])]

@@ -1,4 +1,4 @@
-"""What the suite has to know of one variant: how to build it, its weights, its predictor and its oracle."""
+"""What the suite needs of a variant: how to build it, its weights, its predictor and its oracle."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ class Checkpoint:
 
 
 def sam_predictor(model: Any) -> Any:
-    """A fresh `SamPredictor`; it holds one image, so it must not be shared."""
+    """Create a `SamPredictor`; it holds one image, so it must not be shared."""
     from segment_anything import SamPredictor
 
     return SamPredictor(model)
 
 
 def own_code_oracle(model: Any) -> Any:
-    """The model's own code in float64, for models that are not built like SAM and use its predictor."""
+    """Create an oracle from the model's own code in float64, for models not built like SAM."""
     from ..oracle.own_code import OwnCode
 
     return OwnCode(model, sam_predictor)
 
 
 def numpy_oracle(model: Any) -> Any:
-    """The independent oracle, for every model that is built like SAM."""
+    """Create the independent oracle, for models that are built like SAM."""
     from ..oracle.sam import Oracle
 
     carried = getattr(model, "carried", None)
@@ -39,18 +39,18 @@ def numpy_oracle(model: Any) -> Any:
 
 @dataclass(frozen=True)
 class Variant:
-    """One size of SAM.
+    """A variant of SAM.
 
     Attributes:
         name: ``tiny``, ``vit_b``, ``vit_l`` or ``vit_h``.
         image_size: side of the square encoder input in pixels.
         build: returns the model in float32 on the CPU, in eval mode, with arbitrary weights.
-        checkpoint: the official weights, None where there are none.
-        predictor: makes a `SamPredictor`, or what has the same methods, from a model.
-        oracle: makes what its answers are compared with from a loaded model in float32 on the CPU.
-        tier: ``fast`` if it runs in seconds on any processor, else ``full``.
-        weights: loads weights into a built model in place and says what they are; for variants that come
-            with their own. Without it: the official checkpoint where there is one, else seeded weights.
+        checkpoint: the official weights, None if there are none.
+        predictor: makes a `SamPredictor`, or an object with the same methods, from a model.
+        oracle: makes the reference for its answers from a loaded model in float32 on the CPU.
+        tier: ``fast`` if it runs in seconds on any CPU, otherwise ``full``.
+        weights: loads weights into a built model in place and describes them; for variants with their own
+            weights. Without it, the official checkpoint is used if there is one, otherwise seeded weights.
     """
 
     name: str

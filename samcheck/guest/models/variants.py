@@ -1,6 +1,6 @@
-"""Which SAM: the shapes of every variant, built from the real `segment_anything` classes.
+"""The variants of SAM, built from the real `segment_anything` classes.
 
-Your own: an entry point in the group ``samcheck.variants`` that names a `Variant`, or a call of
+To add your own, provide an entry point in the group ``samcheck.variants`` that names a `Variant`, or call
 `register` in a module that pytest loads (``pytest -p my_module``, or a `conftest.py`).
 """
 
@@ -20,7 +20,7 @@ __all__ = ["VARIANTS", "Variant", "discover", "fine_tuned", "own_code_oracle", "
 ENTRY_POINTS = "samcheck.variants"
 
 
-# SAM's own classes at a size that every laptop runs: 256 px, 16 x 16 tokens, width 128. Windowed and
+# SAM's own classes at a size that runs on any laptop: 256 px, 16 x 16 tokens, width 128. Windowed and
 # global blocks, relative positions and all three prompt kinds are present, so that every line of the
 # official image and prompt path is exercised.
 _TINY_SIZE, _TINY_TOKENS, _TINY_WIDTH = 256, 16, 128
@@ -87,8 +87,8 @@ def _official(name: str, file: str, size: int, sha256: str) -> Variant:
     return Variant(name, 1024, build, Checkpoint(file, size, sha256))
 
 
-# Digests and sizes: see the README of the official repository for the files; the SHA-256 values were
-# cross-checked between independent copies, since several digest tables in the wild are wrong.
+# For the files, see the README of the official repository; the SHA-256 values were cross-checked between
+# independent copies, since several published digest tables are wrong.
 _ALL: Tuple[Variant, ...] = (
     Variant("tiny", _TINY_SIZE, _build_tiny, tier="fast", weights=_trained),
     _official(
@@ -112,7 +112,7 @@ _ALL: Tuple[Variant, ...] = (
 )
 
 VARIANTS: Dict[str, Variant] = {}
-#: Those that every process of this environment knows, not only one whose conftest registered them.
+#: Variants known to every process in this environment, not only to one whose conftest registered them.
 KNOWN_EVERYWHERE: Set[str] = set()
 
 
@@ -120,23 +120,21 @@ def register(variant: Variant) -> None:
     """Make a variant known to the suite.
 
     Raises:
-        ValueError: the name is taken, or holds what cannot be part of a check's id or a file's name.
+        ValueError: the name is taken, or contains characters not allowed in check ids or file names.
     """
     if not re.match(r"[a-z][a-z0-9_.]*$", variant.name):
         raise ValueError(
-            "the variant {!r} needs a name of a-z, 0-9, _ and . that begins with a letter".format(
-                variant.name
-            )
+            "invalid variant name {!r}: use a-z, 0-9, _ and ., and begin with a letter".format(variant.name)
         )
     if VARIANTS.get(variant.name, variant) is not variant:
-        raise ValueError("there is a variant {!r} already: choose another name".format(variant.name))
+        raise ValueError("the variant {!r} already exists: choose another name".format(variant.name))
     VARIANTS[variant.name] = variant
 
 
 def fine_tuned(name: str, base: str, checkpoint: str) -> Variant:
-    """A variant with the classes of `base` and the weights in a file of one's own.
+    """Create a variant with the classes of `base` and the weights in your own file.
 
-    The file is looked at before it is unpickled, and must hold tensors only
+    The file is inspected before it is unpickled, and must contain only tensors
     (`samcheck.guest.models.checkpoints`).
     """
 
@@ -151,7 +149,7 @@ def fine_tuned(name: str, base: str, checkpoint: str) -> Variant:
 
 
 def discover() -> None:
-    """Register every variant that an installed package offers as an entry point.
+    """Register every variant that an installed package provides as an entry point.
 
     Raises:
         ValueError: an entry point does not lead to a `Variant`, or its name is taken.

@@ -1,4 +1,4 @@
-"""Weights: trained here, seeded at random and the same everywhere, or from a verified checkpoint."""
+"""Weights: trained by this project, random but seeded and identical everywhere, or a verified checkpoint."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from . import checkpoints
 from .variant import Variant
 
 SEED = 20230405
-#: What the recipe in `samcheck.guest.training` gave, in NumPy's format: no pickle.
+#: Weights trained with `samcheck.guest.training`, in NumPy's format, without pickles.
 TRAINED = Path(__file__).with_name("tiny.npz")
 TRAINED_SHA256 = "e460fe9c54f7c68bf442cd34b964cff63be1cf36fec5eca8ea8635cd6b36b561"
 
 
 @dataclass(frozen=True)
 class Weights:
-    """What a model carries.
+    """The weights of a model.
 
     Attributes:
         kind: ``trained`` (by this project, for its own small model), ``official``, ``random``, or a word
             of your own.
-        sha256: over the parameters, or of the file of an official checkpoint.
+        sha256: of the parameters, or of the file of an official checkpoint.
     """
 
     kind: str
@@ -38,7 +38,7 @@ class Weights:
 
 
 def digest(model: Any) -> str:
-    """SHA-256 over names, shapes and float32 bytes of everything in the state dict."""
+    """Compute SHA-256 over names, shapes and float32 bytes of everything in the state dict."""
     summary = hashlib.sha256()
     for name, tensor in sorted(model.state_dict().items()):
         summary.update("{}{}".format(name, tuple(tensor.shape)).encode())
@@ -47,9 +47,9 @@ def digest(model: Any) -> str:
 
 
 def _values(name: str, shape: Tuple[int, ...]) -> np.ndarray:
-    """Float32 values for one tensor, from its name alone.
+    """Generate float32 values for one tensor, from its name alone.
 
-    Uniform bits of PCG64 scaled to the wanted spread: the same on every NumPy from 1.17 on, which
+    Uniform bits of PCG64, scaled to the wanted spread, are the same on every NumPy since 1.17, which
     torch's own initialisers do not promise across releases.
     """
     seed = np.random.SeedSequence([SEED, zlib.crc32(name.encode())])
@@ -64,8 +64,8 @@ def _values(name: str, shape: Tuple[int, ...]) -> np.ndarray:
         return unit * np.float32(0.2)
     if ("embed" in name and len(shape) == 2) or name.endswith("_token.weight"):
         return unit
-    # A transposed convolution with stride 2 and kernel 2 sums over its input channels only, and its
-    # weight is laid out (in, out, 2, 2).
+    # A transposed convolution with stride 2 and kernel 2 sums over its input channels only, and the layout
+    # of its weight is (in, out, 2, 2).
     fan_in = shape[0] if "output_upscaling" in name else int(np.prod(shape[1:]))
     return unit * np.float32(1 / math.sqrt(fan_in))
 
@@ -82,10 +82,10 @@ def fill_random(model: Any) -> Weights:
 
 
 def load_trained(model: Any) -> Weights:
-    """Fill the small model with the weights that `samcheck.guest.training` made.
+    """Load the weights trained with `samcheck.guest.training` into the small model.
 
     Raises:
-        CheckpointRefused: the file beside this module is not the one that was measured.
+        CheckpointRefused: the file next to this module is not the one that was measured.
     """
     import torch
 
@@ -101,25 +101,25 @@ def load_trained(model: Any) -> Weights:
     return Weights("trained", sha256)
 
 
-#: What `keep` has loaded, by variant.
+#: Models loaded by `keep`, by variant.
 _KEPT: Dict[str, Tuple[Any, Weights]] = {}
 
 
 def keep(variant: Variant) -> None:
-    """Load `variant` for this process and all its copies: the largest takes 10 s of a processor each time."""
+    """Load `variant` for this process and all its forks: loading the largest takes 10 s of CPU time."""
     _KEPT[variant.name] = load(variant)
 
 
 def load(variant: Variant) -> Tuple[Any, Weights]:
     """Build `variant` with its own weights or its official checkpoint, else with seeded weights.
 
-    Returns the model (float32, CPU, eval mode) and what it carries.
+    Return the model (float32, CPU, eval mode) and a description of its weights.
 
     Raises:
         CheckpointRefused: the checkpoint in ``$SAMCHECK_CHECKPOINTS`` is not the official file.
     """
     if variant.name in _KEPT:
-        return _KEPT.pop(variant.name)  # whoever gets it may move and change it
+        return _KEPT.pop(variant.name)  # the caller may move and change it
     model = variant.build()
     if variant.weights is not None:
         return model, variant.weights(model)

@@ -1,7 +1,7 @@
-"""The wrong objects that people hand to `SamPredictor`, and what SAM may do with each.
+"""Wrong inputs that people pass to `SamPredictor`, and what SAM may do with each.
 
-Wrong means that `SamPredictor`'s documentation rules it out, or that nothing could be found with it. SAM
-should refuse it with an exception before it gives any answer.
+Wrong means that `SamPredictor`'s documentation rules the input out, or that nothing could be found with it.
+SAM should refuse it with an exception before returning any answer.
 """
 
 from __future__ import annotations
@@ -17,22 +17,22 @@ from .variant import sam_predictor
 
 SAME_IOU = 0.98
 
-#: What an input check that does not exist yet would raise.
+#: Exceptions that a future input check would raise.
 REFUSING = (AssertionError, TypeError, ValueError)
 
 
 class SilentlyAccepted(Exception):
-    """SAM answered although the input was wrong; the message begins with the id of the input."""
+    """SAM answered although the input was wrong; the message begins with the input's id."""
 
 
 class InputHarness:
-    """A model with one scene: hands it inputs, right or wrong, and returns SAM's answer.
+    """A model with one scene: passes right or wrong inputs to it and returns SAM's answers.
 
     Attributes:
-        right_prompt: `point` (1, 2) and `box` (4,) are right too.
-        size: of the image, (H, W).
-        step: the method that was called last, so that a refusal can be placed.
-        answer: to the right prompt on the right image.
+        right_prompt: the right prompt; `point` (1, 2) and `box` (4,) are right too.
+        size: (H, W) of the image.
+        step: the last method called, to locate a refusal.
+        answer: answer to the right prompt on the right image.
     """
 
     def __init__(self, model: Any, scene: Scene) -> None:
@@ -47,32 +47,32 @@ class InputHarness:
         self.answer = self.prompt(**self.right_prompt)
 
     def fresh(self) -> Any:
-        """A predictor without an image."""
+        """Create a predictor without an image."""
         return sam_predictor(self.model)
 
     def image(self, image: Any, image_format: str = "RGB") -> Any:
-        """A fresh predictor with this image, asked for the scene's front shape."""
+        """Set this image in a fresh predictor and predict the scene's front shape."""
         predictor = self.fresh()
         self.step = "set_image"
         predictor.set_image(image, image_format)
         return self._predict(predictor, self.right_prompt)
 
     def tensor(self, tensor: torch.Tensor, size: Optional[Tuple[int, ...]] = None) -> Any:
-        """The same, past the resizing: with `set_torch_image`."""
+        """Do the same with `set_torch_image`, which skips resizing."""
         predictor = self.fresh()
         self.step = "set_torch_image"
         predictor.set_torch_image(tensor.to(self.model.device), size or self.size)
         return self._predict(predictor, self.right_prompt)
 
     def prompt(self, **arguments: Any) -> Any:
-        """The right image, with this prompt."""
+        """Predict with this prompt on the right image."""
         return self._predict(self.ready, arguments)
 
     def points(self, points: Any, labels: Any = (1,)) -> Any:
         return self.prompt(point_coords=points, point_labels=np.array(labels))
 
     def resized(self) -> torch.Tensor:
-        """(1, 3, h, w) uint8, what `set_torch_image` expects."""
+        """Return the image as `set_torch_image` expects it: (1, 3, h, w) uint8."""
         pixels = torch.as_tensor(self.ready.transform.apply_image(self.scene.image))
         return pixels.permute(2, 0, 1).contiguous()[None]
 
@@ -83,7 +83,7 @@ class InputHarness:
 
 @dataclass(frozen=True)
 class Happened:
-    """What SAM did with an input: `refused` it, or answered `as_right`, as for the right input."""
+    """What SAM did with an input: it `refused` it, or answered `as_right`, as for the right input."""
 
     refused: bool
     as_right: bool
@@ -96,9 +96,9 @@ class WrongInput:
 
     Attributes:
         id: a readable name.
-        ask: hands it to SAM and returns the answer, if there is one.
-        refusals: the exceptions that releases of SAM's neighbours refuse it with.
-        accepted: id of the catalogued defect that SAM takes it without a word, in some release.
+        ask: passes it to SAM and returns the answer, if there is one.
+        refusals: the exceptions that releases of other packages refuse it with.
+        accepted: id of the catalogued defect that SAM silently accepts it, in some release.
     """
 
     id: str
@@ -108,7 +108,7 @@ class WrongInput:
 
 
 def hand_over(harness: InputHarness, case: WrongInput) -> Happened:
-    """Try one input; an exception that no release is known to raise for it goes through."""
+    """Try one input; an exception that no release is known to raise for it propagates."""
     try:
         masks, scores, _ = case.ask(harness)
     except Exception as error:
@@ -125,7 +125,7 @@ def hand_over(harness: InputHarness, case: WrongInput) -> Happened:
 
 
 def _same_masks(masks: np.ndarray, right: np.ndarray) -> bool:
-    """Whether every mask is the right one, but for a few pixels: a grey level may be lost on the way."""
+    """Whether every mask is right except for a few pixels: conversion may lose a grey level."""
     if masks.shape != right.shape:
         return False
     both, either = (masks & right).sum((1, 2)), (masks | right).sum((1, 2))
@@ -176,7 +176,7 @@ _IMAGES = (
     WrongInput("tensor-chw", lambda b: b.image(_chw(b)), (), "input-tensor"),
     WrongInput("tensor-hwc", lambda b: b.image(torch.as_tensor(b.scene.image)), _VALUE),
     WrongInput("tensor-bgr", lambda b: b.image(_chw(b), "BGR"), _VALUE),
-    # torchvision 0.17 began to take floating point images, multiplied by 255.
+    # torchvision since 0.17 accepts floating-point images and multiplies them by 255.
     WrongInput("float-image-to-1", lambda b: b.image(b.scene.image / 255), _TYPE),
     WrongInput("float32-image-to-1", lambda b: b.image((b.scene.image / 255).astype("f4")), _TYPE),
     WrongInput("float-image-to-255", lambda b: b.image(b.scene.image * 1.0), _TYPE, "input-float-image"),

@@ -1,6 +1,6 @@
-"""The oracle: what SAM's answer should be, computed without SAM's code and without torch.
+"""The oracle: SAM's expected answers, computed without SAM's code and without torch.
 
-Nothing is compared with stored floats: those rot with every release of every library below. Nothing is
+Nothing is compared with stored floats, which go stale with every release of every library below. Nothing is
 compared with the package under test either: a wrong normalisation would be wrong on both sides.
 """
 

@@ -1,8 +1,8 @@
-"""Computes the oracle's answers that take long, so that another machine need not.
+"""Computes the oracle's slow answers, so that another machine need not.
 
     python -m samcheck.guest.oracle vit_l vit_h
 
-Prints the files that hold them, as a list in JSON; they are named by their content (`store`).
+Prints the files that hold them, as a JSON list; they are named by their content (`store`).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from .sam import Oracle
 def main(arguments: Optional[List[str]] = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m samcheck.guest.oracle")
     parser.add_argument("variant", nargs="+", choices=sorted(memory_model.SHAPES))
-    image = scenes.draw(7, 240, 320).image  # the one that every prediction of the suite is about
+    image = scenes.draw(7, 240, 320).image  # the image of every prediction in the suite
     files = []
     for name in parser.parse_args(arguments).variant:
         model, carried = weights.load(VARIANTS[name])

@@ -1,8 +1,8 @@
-"""The layers that SAM is made of, in NumPy and float64.
+"""SAM's layers in NumPy and float64.
 
-Written from their definitions, with nothing of torch: a wrong kernel in the build under test must not
-be able to hide in what it is compared with. Weights come in as float32 arrays in torch's layouts and
-are widened where they are used, so that a model is never held twice.
+They are written from their definitions, without torch: a wrong kernel in the build under test must not
+affect the reference. Weights are float32 arrays in torch's layouts and are widened where they are used, so
+that a model is never held twice.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ _ERF = np.array([math.erf(knot) for knot in _KNOTS])
 _SLOPE = 2 / math.sqrt(math.pi) * np.exp(-(_KNOTS**2)) / _STEPS
 
 
-#: As many elements at a time as a processor's cache holds with all that is made of them.
+#: Elements processed at a time: as many as fit in a CPU's cache with all intermediate results.
 _PART = 1 << 14
 
 
 def erf(x: np.ndarray) -> np.ndarray:
-    """The error function, to 3e-14; same shape as `x`."""
+    """Compute the error function, to 3e-14; same shape as `x`."""
     flat = x.reshape(-1)
     result = np.empty_like(flat)
     for start in range(0, len(flat), _PART):
@@ -47,7 +47,7 @@ def _erf_part(x: np.ndarray) -> np.ndarray:
 
 
 def gelu(x: np.ndarray) -> np.ndarray:
-    """GELU by its definition, not by the tanh approximation."""
+    """Compute GELU by its definition, not by the tanh approximation."""
     return 0.5 * x * (1 + erf(x / math.sqrt(2)))
 
 
@@ -56,37 +56,37 @@ def relu(x: np.ndarray) -> np.ndarray:
 
 
 def softmax(x: np.ndarray) -> np.ndarray:
-    """Over the last axis."""
+    """Compute softmax over the last axis."""
     power = np.exp(x - x.max(-1, keepdims=True))
     return power / power.sum(-1, keepdims=True)
 
 
 def wide(weights: Weights, name: str) -> np.ndarray:
-    """A weight in float64."""
+    """Return a weight in float64."""
     return weights[name].astype(np.float64)
 
 
 def linear(weights: Weights, name: str, x: np.ndarray) -> np.ndarray:
-    """(..., in) to (..., out)."""
+    """Map (..., in) to (..., out)."""
     return x @ wide(weights, name + ".weight").T + wide(weights, name + ".bias")
 
 
 def layer_norm(weights: Weights, name: str, x: np.ndarray, epsilon: float) -> np.ndarray:
-    """Over the last axis; `LayerNorm2d` too, since images have their channels last here."""
+    """Normalise over the last axis; also `LayerNorm2d`, since images here are channels-last."""
     centred = x - x.mean(-1, keepdims=True)
     scale = np.sqrt((centred**2).mean(-1, keepdims=True) + epsilon)
     return centred / scale * wide(weights, name + ".weight") + wide(weights, name + ".bias")
 
 
 def patches(image: np.ndarray, size: int) -> np.ndarray:
-    """(H, W, C) to (H/size, W/size, C * size * size), ordered as torch flattens a kernel (C, k, k)."""
+    """Map (H, W, C) to (H/size, W/size, C * size * size), ordered as torch flattens a kernel (C, k, k)."""
     height, width, channels = image.shape
     cut = image.reshape(height // size, size, width // size, size, channels)
     return cut.transpose(0, 2, 4, 1, 3).reshape(height // size, width // size, -1)
 
 
 def strided_convolution(weights: Weights, name: str, image: np.ndarray) -> np.ndarray:
-    """A convolution whose stride is its kernel's size: (H, W, in) to (H/k, W/k, out)."""
+    """Convolve with a stride of the kernel's size: (H, W, in) to (H/k, W/k, out)."""
     kernel = wide(weights, name + ".weight")
     flat = patches(image, kernel.shape[-1]) @ kernel.reshape(len(kernel), -1).T
     bias = weights.get(name + ".bias")
@@ -94,7 +94,7 @@ def strided_convolution(weights: Weights, name: str, image: np.ndarray) -> np.nd
 
 
 def convolution_3x3(weights: Weights, name: str, image: np.ndarray) -> np.ndarray:
-    """3 x 3, padded by one pixel of zeros, no bias: (H, W, in) to (H, W, out)."""
+    """Convolve 3 x 3, padded by one pixel of zeros, without bias: (H, W, in) to (H, W, out)."""
     kernel = wide(weights, name + ".weight")
     height, width, _ = image.shape
     padded = np.pad(image, ((1, 1), (1, 1), (0, 0)))
@@ -106,7 +106,7 @@ def convolution_3x3(weights: Weights, name: str, image: np.ndarray) -> np.ndarra
 
 
 def doubled(weights: Weights, name: str, image: np.ndarray) -> np.ndarray:
-    """A transposed 2 x 2 convolution with stride 2: (H, W, in) to (2H, 2W, out)."""
+    """Apply a transposed 2 x 2 convolution with stride 2: (H, W, in) to (2H, 2W, out)."""
     kernel = wide(weights, name + ".weight")  # (in, out, 2, 2)
     height, width, _ = image.shape
     spread = np.tensordot(image, kernel, axes=(2, 0))  # (H, W, out, 2, 2)
@@ -115,7 +115,7 @@ def doubled(weights: Weights, name: str, image: np.ndarray) -> np.ndarray:
 
 
 def attention(query: np.ndarray, key: np.ndarray, value: np.ndarray, heads: int) -> np.ndarray:
-    """(Q, C), (K, C), (K, C) to (Q, C): scaled dot products, head by head."""
+    """Map (Q, C), (K, C), (K, C) to (Q, C) by scaled dot products, head by head."""
     parts = [tokens.reshape(len(tokens), heads, -1).transpose(1, 0, 2) for tokens in (query, key, value)]
     weight = softmax(parts[0] @ parts[1].transpose(0, 2, 1) / math.sqrt(parts[0].shape[-1]))
     result: np.ndarray = (weight @ parts[2]).transpose(1, 0, 2).reshape(len(query), -1)
@@ -123,7 +123,7 @@ def attention(query: np.ndarray, key: np.ndarray, value: np.ndarray, heads: int)
 
 
 def resampling(old: int, new: int) -> np.ndarray:
-    """The matrix (new, old) of bilinear resampling along one axis, pixel centres at one half."""
+    """Return the matrix (new, old) of bilinear resampling along one axis, with pixel centres at one half."""
     at = np.maximum((np.arange(new) + 0.5) * old / new - 0.5, 0)
     left = np.minimum(at.astype(int), old - 1)
     right = np.minimum(left + 1, old - 1)
@@ -135,7 +135,7 @@ def resampling(old: int, new: int) -> np.ndarray:
 
 
 def resized(image: np.ndarray, size: Tuple[int, int]) -> np.ndarray:
-    """(..., H, W) to (..., *size), bilinear."""
+    """Resize (..., H, W) to (..., *size), bilinear."""
     rows, columns = resampling(image.shape[-2], size[0]), resampling(image.shape[-1], size[1])
     result: np.ndarray = rows @ image @ columns.T
     return result

@@ -1,6 +1,6 @@
 """An oracle for models that are not built like SAM: their own code in float64 on the CPU.
 
-Weaker than `samcheck.guest.oracle.sam`: what the model's own code gets wrong, this gets wrong too.
+It is weaker than `samcheck.guest.oracle.sam`: it repeats any error in the model's own code.
 """
 
 from __future__ import annotations
@@ -14,20 +14,20 @@ from ..models.inference import Prediction, Prompt, predict
 
 
 class OwnCode:
-    """The model's own predictor over a float64 copy of it; the interface of `oracle.sam.Oracle`."""
+    """The model's own predictor on a float64 copy of it, with the interface of `oracle.sam.Oracle`."""
 
     def __init__(self, model: Any, predictor: Any) -> None:
         self._predictor = predictor
         self._model = in_float64(model)
 
     def encode(self, image: np.ndarray) -> Any:
-        """A predictor that holds the image, RGB, uint8 (H, W, 3)."""
+        """Return a predictor with the image set, RGB, uint8 (H, W, 3)."""
         ready = self._predictor(self._model)
         ready.set_image(image)
         return ready
 
     def predict(self, encoded: Any, prompt: Prompt) -> Prediction:
-        """Masks for one prompt.
+        """Predict masks for one prompt.
 
         Raises:
             TypeError: the model computed in something narrower than float64.
@@ -39,11 +39,11 @@ class OwnCode:
 
 
 def in_float64(model: Any) -> Any:
-    """A float64 CPU copy of `model`.
+    """Make a float64 CPU copy of `model`.
 
-    SAM's prompt encoder makes float32 coordinates and multiplies them with a buffer that
-    ``.double()`` converted, and does not cast masks; the copy casts both first. The model under test
-    rounds its coordinates to float32 too, so both see the same input.
+    SAM's prompt encoder makes float32 coordinates and multiplies them by a buffer that ``.double()``
+    converted, and does not cast masks; the copy casts both first. The model under test also rounds its
+    coordinates to float32, so both see the same input.
     """
     double = copy.deepcopy(model).double()
     prompts = getattr(double, "prompt_encoder", None)

@@ -1,8 +1,8 @@
 """Segment Anything in NumPy and float64, written from the paper and the shapes of its weights.
 
-It shares no line with the `segment_anything` package and no kernel with torch, so that neither can be
-wrong in the same way as what it judges (https://arxiv.org/abs/2304.02643, section A). Images have their
-channels last here: (H, W, C).
+It shares no code with the `segment_anything` package and no kernel with torch, so it cannot be wrong in the
+same way as what it judges (https://arxiv.org/abs/2304.02643, section A). Images here are channels-last:
+(H, W, C).
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ DECODER_LAYERS = 2
 
 @dataclass(frozen=True)
 class Encoded:
-    """An encoded image: `features` (h, w, C); sizes are (H, W) before and after the resizing."""
+    """An encoded image: `features` (h, w, C); sizes are (H, W) before and after resizing."""
 
     features: np.ndarray
     original: Tuple[int, int]
@@ -36,12 +36,12 @@ class Oracle:
     """SAM with given weights.
 
     Attributes:
-        side: of the square input in pixels.
+        side: side of the square input in pixels.
         tokens: side of the feature map.
     """
 
     def __init__(self, weights: Weights, decoder_heads: int, digest: str = "") -> None:
-        """`digest` of the weights; with it, encoded images are kept on disk."""
+        """Take the weights; with their `digest`, encoded images are kept on disk."""
         self._weights = weights
         self._digest = digest
         self._heads = decoder_heads
@@ -51,12 +51,12 @@ class Oracle:
 
     @classmethod
     def of(cls, model: Any, digest: str = "") -> Oracle:
-        """The oracle for a `Sam` in float32 on the CPU; its memory is shared, not copied."""
+        """Create the oracle for a `Sam` in float32 on the CPU; its memory is shared, not copied."""
         weights = {name: tensor.numpy() for name, tensor in model.state_dict().items()}
         return cls(weights, model.mask_decoder.transformer.num_heads, digest)
 
     def pixels(self, image: np.ndarray) -> np.ndarray:
-        """uint8 (H, W, 3) to uint8 with the longest side resized to `side`, as SAM was trained with."""
+        """Resize uint8 (H, W, 3) to uint8 with the longest side `side`, as SAM was trained with."""
         from PIL import Image
 
         height, width = resized_shape(image.shape[:2], self.side)
@@ -73,7 +73,7 @@ class Oracle:
         return Encoded(features, image.shape[:2], small.shape[:2])
 
     def features(self, small: np.ndarray) -> np.ndarray:
-        """The image encoder, from resized pixels to (tokens, tokens, C)."""
+        """Run the image encoder, from resized pixels to (tokens, tokens, C)."""
         normal = (small - np.array(MEAN)) / np.array(DEVIATION)
         height, width, _ = normal.shape
         padded = np.pad(normal, ((0, self.side - height), (0, self.side - width), (0, 0)))
@@ -89,7 +89,7 @@ class Oracle:
         return layer_norm(self._weights, "image_encoder.neck.3", x, ENCODER_EPSILON)
 
     def _block(self, name: str, x: np.ndarray) -> np.ndarray:
-        """A transformer block; its relative positions tell the size of its windows."""
+        """Run a transformer block, whose relative positions give its window size."""
         window = (len(self._weights[name + "attn.rel_pos_h"]) + 1) // 2
         normal = layer_norm(self._weights, name + "norm1", x, ENCODER_EPSILON)
         count = -(-self.tokens // window)
@@ -107,7 +107,7 @@ class Oracle:
         return x + linear(self._weights, name + "mlp.lin2", layers.gelu(hidden))
 
     def _window_attention(self, name: str, x: np.ndarray) -> np.ndarray:
-        """Self-attention with decomposed relative positions inside one window (S, S, C)."""
+        """Run self-attention with decomposed relative positions inside one window (S, S, C)."""
         side, _, channels = x.shape
         along = [layers.wide(self._weights, name + "rel_pos_" + axis) for axis in "hw"]
         distance = np.arange(side)[:, None] - np.arange(side)[None, :] + side - 1
@@ -115,7 +115,7 @@ class Oracle:
         width = rows.shape[-1]
         qkv = linear(self._weights, name + "qkv", x.reshape(side * side, channels))
         result = np.empty((side * side, channels))
-        for head in range(channels // width):  # one at a time: the products of all do not fit for vit_h
+        for head in range(channels // width):  # one at a time: for vit_h, the products of all do not fit
             part = slice(head * width, (head + 1) * width)
             query, key, value = (qkv[:, third * channels :][:, part] for third in range(3))
             score = (query @ key.T / math.sqrt(width)).reshape(side, side, side, side)
@@ -126,7 +126,7 @@ class Oracle:
         return linear(self._weights, name + "proj", result).reshape(side, side, channels)
 
     def predict(self, encoded: Encoded, prompt: Prompt) -> Prediction:
-        """Masks for one prompt, as `SamPredictor.predict` orders them."""
+        """Predict masks for one prompt, in the order of `SamPredictor.predict`."""
         sparse, dense = self._sparse(encoded, prompt), self._dense(prompt)
         low, scores = self._decode(encoded.features, sparse, dense)
         chosen = slice(1, None) if prompt.multimask else slice(0, 1)
@@ -135,7 +135,7 @@ class Oracle:
         return Prediction(layers.resized(full, encoded.original), low[chosen], scores[chosen])
 
     def _position(self, coordinates: np.ndarray) -> np.ndarray:
-        """Random Fourier features of (N, 2) coordinates (x, y) in units of the input's side."""
+        """Compute random Fourier features of (N, 2) coordinates (x, y) in units of the input's side."""
         matrix = layers.wide(self._weights, "prompt_encoder.pe_layer.positional_encoding_gaussian_matrix")
         phase = 2 * math.pi * ((2 * coordinates - 1) @ matrix)
         return np.concatenate((np.sin(phase), np.cos(phase)), axis=-1)
@@ -144,7 +144,7 @@ class Oracle:
         return layers.wide(self._weights, "prompt_encoder.point_embeddings.{}.weight".format(index))[0]
 
     def _sparse(self, encoded: Encoded, prompt: Prompt) -> np.ndarray:
-        """(N, C): points, then either the corners of the box or the one that stands for no box."""
+        """Embed (N, C): points, then either the corners of the box or the padding point for no box."""
         scale = np.array(encoded.resized[::-1]) / np.array(encoded.original[::-1])
         tokens: List[np.ndarray] = []
         nothing = layers.wide(self._weights, "prompt_encoder.not_a_point_embed.weight")[0]
@@ -160,7 +160,7 @@ class Oracle:
         return np.array(tokens)
 
     def _dense(self, prompt: Prompt) -> np.ndarray:
-        """(tokens, tokens, C), from the mask of the prompt, or the vector that stands for none."""
+        """Embed (tokens, tokens, C) from the prompt's mask, or from the vector for no mask."""
         name = "prompt_encoder.mask_downscaling."
         if prompt.mask is None:
             return layers.wide(self._weights, "prompt_encoder.no_mask_embed.weight")[0]
@@ -173,7 +173,7 @@ class Oracle:
     def _decode(
         self, features: np.ndarray, sparse: np.ndarray, dense: np.ndarray
     ) -> Tuple[np.ndarray, np.ndarray]:
-        """All masks (M, 4 * tokens, 4 * tokens) and their scores (M,), the unambiguous one first."""
+        """Decode all masks (M, 4 * tokens, 4 * tokens) and their scores (M,), the unambiguous one first."""
         name = "mask_decoder."
         own = [layers.wide(self._weights, name + token + ".weight") for token in ("iou_token", "mask_tokens")]
         queries = np.concatenate((*own, sparse))
@@ -191,7 +191,7 @@ class Oracle:
         return np.array(masks), self._perceptron(name + "iou_prediction_head", queries[0])
 
     def _perceptron(self, name: str, x: np.ndarray) -> np.ndarray:
-        """Linear layers with a ReLU between them."""
+        """Run linear layers with a ReLU between them."""
         index = 0
         while "{}.layers.{}.weight".format(name, index) in self._weights:
             x = linear(self._weights, "{}.layers.{}".format(name, index), layers.relu(x) if index else x)
@@ -201,7 +201,7 @@ class Oracle:
     def _cross(
         self, name: str, query: np.ndarray, key: np.ndarray, value: Optional[np.ndarray] = None
     ) -> np.ndarray:
-        """Attention with projections; the values are the keys unless given."""
+        """Run attention with projections; the values are the keys unless given."""
         value = key if value is None else value
         query, key, value = (
             linear(self._weights, name + projection, x)
@@ -211,7 +211,7 @@ class Oracle:
         return linear(self._weights, name + ".out_proj", mixed)
 
     def _two_way(self, queries: np.ndarray, keys: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
-        """The two-way transformer over tokens (N, C) and the image (tokens * tokens, C)."""
+        """Run the two-way transformer over tokens (N, C) and the image (tokens * tokens, C)."""
         centres = (np.arange(self.tokens) + 0.5) / self.tokens
         grid = np.stack(np.meshgrid(centres, centres), axis=-1).reshape(-1, 2)
         place, prompt = self._position(grid), queries
@@ -231,7 +231,7 @@ class Oracle:
         place: np.ndarray,
         first: bool,
     ) -> Tuple[np.ndarray, np.ndarray]:
-        """Tokens look at each other and at the image, then the image looks at the tokens."""
+        """Let tokens attend to each other and to the image, then the image to the tokens."""
 
         def normal(index: int, x: np.ndarray) -> np.ndarray:
             return layer_norm(self._weights, name + "norm{}".format(index), x, DECODER_EPSILON)
@@ -250,6 +250,6 @@ class Oracle:
 
 
 def resized_shape(size: Tuple[int, ...], longest: int) -> Tuple[int, int]:
-    """(H, W) scaled so that the longer one is `longest`, rounded half up."""
+    """Scale (H, W) so that the longer one is `longest`, rounding half up."""
     scale = longest / max(size)
     return int(size[0] * scale + 0.5), int(size[1] * scale + 0.5)

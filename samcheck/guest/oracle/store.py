@@ -1,4 +1,4 @@
-"""Encoded images on disk, by content: a large variant takes the oracle a minute or more per image."""
+"""Encoded images on disk, by content: for a large variant, the oracle takes a minute or more per image."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from zipfile import BadZipFile
 import numpy as np
 
 CACHE_VARIABLE = "SAMCHECK_CACHE"
-#: The newest files are kept: 8 MiB each for the large variants.
+#: Number of newest files to keep: 8 MiB each for the large variants.
 KEPT = 32
 
-# What was computed by other code is not found.
+# Part of each key, so that answers computed by other code are not found.
 _CODE = hashlib.sha256(
     b"".join((Path(__file__).parent / name).read_bytes() for name in ("layers.py", "sam.py"))
 ).digest()
@@ -24,7 +24,7 @@ _CODE = hashlib.sha256(
 
 @lru_cache(maxsize=1)
 def folder() -> Path:
-    """``$SAMCHECK_CACHE``, else one in the user's cache, else, where that cannot be written, a new one."""
+    """Return ``$SAMCHECK_CACHE``, else one in the user's cache, else, if that is not writable, a new one."""
     chosen = os.environ.get(CACHE_VARIABLE)
     home = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
     path = Path(chosen or os.path.join(home, "samcheck", "oracle"))
@@ -38,15 +38,15 @@ def folder() -> Path:
 
 
 def place(weights_digest: str, pixels: np.ndarray) -> Path:
-    """The file for these weights and resized pixels."""
+    """Return the path of the file for these weights and resized pixels."""
     key = hashlib.sha256(_CODE + weights_digest.encode() + str(pixels.shape).encode() + pixels.tobytes())
     return folder() / (key.hexdigest() + ".npz")
 
 
 def features(weights_digest: str, pixels: np.ndarray, compute: Callable[[], np.ndarray]) -> np.ndarray:
-    """What `compute` gives for these weights and resized pixels, from disk where it is there.
+    """Return the result of `compute` for these weights and resized pixels, from disk if stored.
 
-    A file that is damaged (the archive carries a CRC) is computed again.
+    A damaged file (the archive has a CRC) is computed again.
     """
     path = place(weights_digest, pixels)
     stored = _read(path)
@@ -58,7 +58,7 @@ def features(weights_digest: str, pixels: np.ndarray, compute: Callable[[], np.n
 
 def _read(path: Path) -> Optional[np.ndarray]:
     try:
-        # Opened here: of a file that is no archive, NumPy leaves its own handle open.
+        # Open it here: if the file is not an archive, NumPy leaks its own handle.
         with path.open("rb") as stream, np.load(stream, allow_pickle=False) as archive:
             array: np.ndarray = archive["features"]
             os.utime(path)
@@ -68,7 +68,7 @@ def _read(path: Path) -> Optional[np.ndarray]:
 
 
 def _write(path: Path, array: np.ndarray) -> None:
-    """Atomically, so that cells that run side by side never see half a file; then the oldest go."""
+    """Write atomically, so that parallel cells never see a partial file; then remove the oldest files."""
     handle, draft = tempfile.mkstemp(dir=str(path.parent), suffix=".draft")
     with os.fdopen(handle, "wb") as stream:
         np.savez(stream, features=array)

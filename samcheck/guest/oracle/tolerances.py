@@ -1,4 +1,4 @@
-"""How far an answer may be from the oracle's, and how far it is."""
+"""Tolerances for answers relative to the oracle's, and measured deviations."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ import numpy as np
 
 from ..models.inference import Prediction
 
-#: A mask may differ from the oracle's, off the decision boundary, in one pixel of a thousand.
+#: Away from the decision boundary, a mask may differ from the oracle's in one pixel of a thousand.
 MASK_IOU = 0.999
-#: At most this share of the pixels may be too near to the boundary to be compared.
+#: At most this share of the pixels may be too close to the boundary to be compared.
 BAND = 0.4
 
 
 @dataclass(frozen=True)
 class Tolerance:
-    """The largest deviations from the oracle that rounding explains at a precision.
+    """The largest deviations from the oracle that rounding explains at one precision.
 
     Attributes:
         logits: relative L2 error of the logits at low resolution.
-        full: the same at the size of the image. PyTorch resamples with float32 coordinates, which costs
-            noisy logits more than what they were computed with.
+        full: the same at image size. PyTorch resamples with float32 coordinates, which affects noisy
+            logits more than the precision they were computed in.
         score: absolute error of the predicted IoU.
     """
 
@@ -33,8 +33,8 @@ class Tolerance:
 
 # Four to seven times the largest deviation that tests/bench/oracle_spread.py measured: `tiny`, 64 to 96
 # predictions each on torch 1.13.1, 2.0.1, 2.4.1, 2.8.0 and 2.15.0, CPU; vit_b in the suite on torch 2.4.1.
-# vit_b's fp16 takes minutes a prediction on a CPU: its scores are allowed what those of bf16 measured, over
-# 8 for the bits that float16 has more. TF32 has float16's mantissa, so its limits; no GPU was at hand.
+# vit_b's fp16 takes minutes per prediction on a CPU: its scores are allowed what was measured for bf16,
+# divided by 8 for float16's extra bits. TF32 has float16's mantissa, so its limits; no GPU was available.
 TOLERANCES: Dict[str, Tolerance] = {
     "fp32": Tolerance(logits=4e-6, full=3e-5, score=4e-6),  # measured 7.4e-7, 6.5e-6 and 7.0e-7
     "tf32": Tolerance(logits=3e-3, full=3e-3, score=2e-3),
@@ -52,12 +52,12 @@ class Deviation:
 
     Attributes:
         logits: relative L2 error of the low-resolution logits.
-        full: relative L2 error of the logits at the size of the image.
+        full: relative L2 error of the logits at image size.
         score: largest absolute error of the predicted IoUs.
-        mask_iou: smallest IoU of a mask with the oracle's, off the decision boundary.
-        band: share of the pixels that were left out, because the oracle itself is near zero there.
+        mask_iou: smallest IoU of a mask with the oracle's, away from the decision boundary.
+        band: share of the pixels left out because the oracle itself is near zero there.
         same_best: the mask with the highest score is the oracle's, or the oracle's best are too close to
-            tell apart.
+            distinguish.
     """
 
     logits: float
@@ -68,7 +68,7 @@ class Deviation:
     same_best: bool
 
     def problems(self, tolerance: Tolerance) -> str:
-        """What is beyond the tolerance, in words; empty when nothing is."""
+        """Describe what exceeds the tolerance; empty if nothing does."""
         limits = (
             (
                 "low-resolution logits are off by {:.2g} (relative L2), {:.2g} allowed",
@@ -80,7 +80,7 @@ class Deviation:
             ("masks disagree by {:.2g} (1 - IoU), {:.2g} allowed", 1 - self.mask_iou, 1 - MASK_IOU),
             ("{:.2g} of the pixels are undecided, {:.2g} allowed", self.band, BAND),
         )
-        # not (seen <= limit), so that NaN is a problem
+        # `not seen <= limit`, so that NaN is a problem
         problems = [text.format(seen, limit) for text, seen, limit in limits if not seen <= limit]
         if not self.same_best:
             problems.append("another mask has the highest score")
@@ -88,12 +88,12 @@ class Deviation:
 
 
 def relative_error(actual: np.ndarray, expected: np.ndarray) -> float:
-    """L2 norm of the difference over that of `expected`."""
+    """Compute the L2 norm of the difference over that of `expected`."""
     return float(np.linalg.norm(actual - expected) / np.linalg.norm(expected))
 
 
 def iou(left: np.ndarray, right: np.ndarray) -> float:
-    """Of two masks, bool; 1 if both are empty."""
+    """Compute the IoU of two bool masks; 1 if both are empty."""
     union = np.logical_or(left, right).sum()
     return 1.0 if union == 0 else float(np.logical_and(left, right).sum() / union)
 
@@ -101,8 +101,8 @@ def iou(left: np.ndarray, right: np.ndarray) -> float:
 def deviation(actual: Prediction, expected: Prediction, tolerance: Tolerance) -> Deviation:
     """Measure `actual` against the oracle.
 
-    Masks are compared only where the oracle's logit is larger than what the tolerance allows logits
-    to move by: a pixel at +0.001 may honestly flip, one at +3 may not.
+    Masks are compared only where the oracle's logit is larger than the tolerance for logits: a pixel at
+    +0.001 may legitimately flip, one at +3 may not.
     """
     spread = np.sqrt(np.mean(expected.logits**2))
     decided = np.abs(expected.logits) > 4 * tolerance.logits * spread
@@ -120,5 +120,5 @@ def deviation(actual: Prediction, expected: Prediction, tolerance: Tolerance) ->
 
 
 def _same_best(actual: np.ndarray, expected: np.ndarray, tolerance: float) -> bool:
-    """Whether picking the mask with the highest score picks one that is the best to within rounding."""
+    """Whether the mask with the highest score is the best one to within rounding."""
     return bool(expected[int(np.argmax(actual))] >= expected.max() - 2 * tolerance)

@@ -26,9 +26,9 @@ from .journal_writer import JournalWriter
 from .outcome import REPORTS, RESULT, describe, parameters, verdict
 from .recording import WATCH, defect, measured, noted, pictures, series, settings  # noqa: F401  # fixtures
 
-#: Loaded with this one: options and markers.
+#: Plugin loaded with this one: options and markers.
 pytest_plugins = ["samcheck.guest.pytest_options"]
-#: Of this process, before anything under test was imported and could change it.
+#: This process's environment before anything under test is imported and can change it.
 ENVIRONMENT = dict(os.environ)
 
 
@@ -44,7 +44,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(JournalWriter(journal, timeout, str(config.rootpath)), "samcheck-journal")
     folder = config.getoption("--samcheck-turns")
     if folder is not None:
-        # How much memory a process fetches again is chance, and would be taken for a difference.
+        # How often a process fetches memory again is random, and would look like a difference.
         config.stash[HEAP_KEPT] = heap.keep_freed_memory()
         config.stash[PARTNER] = Turns(folder)
         config.add_cleanup(config.stash[PARTNER].close)
@@ -54,7 +54,7 @@ def pytest_configure(config: pytest.Config) -> None:
 def _check_variants(config: pytest.Config) -> None:
     try:
         discover()
-    except Exception as error:  # somebody's package, which may raise anything
+    except Exception as error:  # a third-party package may raise anything
         raise pytest.UsageError(
             "a variant cannot be loaded: {}: {}".format(type(error).__name__, error)
         ) from error
@@ -66,7 +66,7 @@ def _check_variants(config: pytest.Config) -> None:
 
 
 def _require_torch() -> None:
-    """One sentence instead of a traceback per module where the suite cannot run at all."""
+    """Exit with one sentence, instead of a traceback per module, if the suite cannot run."""
     from importlib.util import find_spec
 
     wanted = {
@@ -81,7 +81,7 @@ def _require_torch() -> None:
         pytest.exit(  # not a usage error: with --pyargs this is called while pytest collects
             "samcheck's suite needs {}, which this Python ({}) does not have. Install with: "
             "{} -m pip install torch torchvision segment-anything numpy pytest-benchmark; "
-            "or let `nox -s fast` make such an environment.".format(
+            "or let `nox -s fast` create such an environment.".format(
                 ", ".join(missing), sys.executable, sys.executable
             ),
             returncode=pytest.ExitCode.USAGE_ERROR,
@@ -90,7 +90,7 @@ def _require_torch() -> None:
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> Optional[bool]:
     path = str(collection_path)
-    return of_other_groups(config, path) or is_skipped(config, path) or None  # None: others may say
+    return of_other_groups(config, path) or is_skipped(config, path) or None  # None: let other plugins decide
 
 
 def _variants(config: pytest.Config) -> List[str]:
@@ -106,11 +106,11 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
             metafunc.parametrize(name, chosen, scope="session")
 
 
-@pytest.hookimpl(hookwrapper=True)  # around pytest, which applies -m and keeps those of one model together
+@pytest.hookimpl(hookwrapper=True)  # wraps pytest's own, which applies -m and groups checks by model
 def pytest_collection_modifyitems(
     config: pytest.Config, items: List[pytest.Item]
 ) -> Generator[None, Any, None]:
-    # What is not for any of the chosen variants is left with a placeholder for its parameter.
+    # A check for none of the chosen variants has a placeholder as its parameter.
     items[:] = [item for item in items if isinstance(parameters(item).get("variant", ""), str)]
     for item in items:
         variant = parameters(item).get("variant")
@@ -119,7 +119,7 @@ def pytest_collection_modifyitems(
             item.add_marker("fast" if fast else "full")
     choose(config, items)
     yield
-    # Where the time is short, what runs in seconds is what there is.
+    # Fast checks come first: if time is short, they are all that runs.
     items.sort(key=_rank)
 
 
@@ -129,7 +129,7 @@ def _rank(item: pytest.Item) -> Tuple[bool, bool]:
 
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Generator[None, Any, None]:
-    """Collect the three phases of a check; the last one settles its outcome."""
+    """Collect the three phases of a check; the last one decides its outcome."""
     report = (yield).get_result()
     reports = item.stash.setdefault(REPORTS, [])
     reports.append(report)
@@ -161,14 +161,14 @@ def pytest_report_teststatus(report: Any) -> Optional[Tuple[str, str, str]]:
 
 @pytest.hookimpl(trylast=True)
 def pytest_runtest_call(item: pytest.Item) -> None:
-    """Tell `pytest_report_teststatus` what the check met, once it has run."""
+    """Tell `pytest_report_teststatus` which defect the check hit, once it has run."""
     watch = item.stash.get(WATCH, None)
     if watch is not None and watch.outcome is not None:
         item.user_properties.append(("samcheck-outcome", watch.outcome))
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
-    """Name the defects that were met, which pytest would pass over as green."""
+    """List the defects that were hit, which pytest would show as green."""
     for outcome in ("known", "fixed"):
         reports = terminalreporter.stats.get(outcome, [])
         if reports:

@@ -1,4 +1,4 @@
-"""Which group the checks of a module belong to, without importing it: what is under test may be broken."""
+"""The group of a module's checks, found without importing it: the packages under test may be broken."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _GROUP = re.compile(r'^GROUP = "([\w-]+)"$', re.MULTILINE)
 
 @lru_cache(maxsize=100)
 def group_of(path: str) -> str:
-    """The group of a module's checks: its `GROUP`, or its name without ``test_``."""
+    """Return the group of a module's checks: its `GROUP`, or its name without ``test_``."""
     match = None
     if os.path.isfile(path):  # a folder cannot be collected either
         with open(path, encoding="utf-8", errors="replace") as stream:

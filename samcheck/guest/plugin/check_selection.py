@@ -1,4 +1,4 @@
-"""Which checks a start of the suite runs: by their groups, and by lists of their names."""
+"""Selection of the checks that a start of the suite runs, by groups and by lists of names."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .check_groups import group_of
 
 
 def require_groups(config: pytest.Config) -> None:
-    """Refuse groups that there are not, of which no check would run."""
+    """Refuse unknown groups, which would run no check."""
     unknown = sorted(_groups(config) - set(GROUP_NAMES))
     if unknown:
         raise pytest.UsageError(
@@ -27,14 +27,14 @@ def _groups(config: pytest.Config) -> Set[str]:
 
 
 def of_other_groups(config: pytest.Config, path: str) -> bool:
-    """Whether a file holds checks that were not asked for; it is then not even imported."""
+    """Whether a file contains only checks that were not requested; it is then not even imported."""
     name = os.path.basename(path)
     wanted = _groups(config)
     return bool(wanted) and name.startswith("test_") and name.endswith(".py") and group_of(path) not in wanted
 
 
 def choose(config: pytest.Config, items: List[pytest.Item]) -> None:
-    """Leave out what one list names, and what another does not."""
+    """Deselect what one list names, and what another does not name."""
     skipped = _listed(config, "--samcheck-skip-listed") or set()
     only = _listed(config, "--samcheck-only")
 
@@ -49,12 +49,12 @@ def choose(config: pytest.Config, items: List[pytest.Item]) -> None:
 
 
 def is_skipped(config: pytest.Config, path: str) -> bool:
-    """Whether a whole module is to be left out, because the interpreter died while it was imported."""
+    """Whether to leave out a whole module because the interpreter died while importing it."""
     return os.path.basename(path) in (_listed(config, "--samcheck-skip-listed") or ())
 
 
 def _listed(config: pytest.Config, option: str) -> Optional[Set[str]]:
-    """The lines of the file that an option names; None without one."""
+    """Read the lines of the file that an option names; None without the option."""
     path = config.getoption(option)
     if path is None:
         return None
@@ -63,9 +63,9 @@ def _listed(config: pytest.Config, option: str) -> Optional[Set[str]]:
 
 
 def check_id(nodeid: str) -> str:
-    """A node id without the folders in front of the module: the same wherever the suite is mounted.
+    """Return a node id without the folders before the module: the same wherever the suite is mounted.
 
-    It is as the host has it, and takes one line in a list, also where pytest leaves ids as they are.
+    It is in the host's form and takes one line in a list, even if pytest does not escape ids.
     """
     path, separator, rest = nodeid.partition("::")
     name: str = storable(os.path.basename(path) + separator + rest)

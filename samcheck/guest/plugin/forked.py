@@ -1,4 +1,4 @@
-"""Copies of this process that a check forked and left, as a fork bomb does."""
+"""Forks of this process that a check left behind, as a fork bomb does."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ ROOM_SECONDS = 20.0
 
 
 def make_room(start: Callable[[], object]) -> None:
-    """Do what starts a thread; where there can be no more processes, end copies until it can be done."""
+    """Call `start`, which starts a thread; if no more processes are allowed, kill forks until it can."""
     limit = time.monotonic() + ROOM_SECONDS
     while True:
         try:
@@ -26,11 +26,11 @@ def make_room(start: Callable[[], object]) -> None:
 
 
 def end() -> None:
-    """End them all, and take in those that have ended, which also count as processes."""
+    """Kill all forks, and reap those that have ended, which also count as processes."""
     own = _read("self", "cmdline")
     for pid, parent, state in _processes():
         if state == b"Z" and parent == os.getpid():
-            with suppress(OSError):  # somebody else was faster
+            with suppress(OSError):  # someone else was faster
                 os.waitpid(pid, os.WNOHANG)
         elif pid != os.getpid() and own and _read(str(pid), "cmdline") == own:
             with suppress(OSError):  # it has just ended
@@ -38,7 +38,7 @@ def end() -> None:
 
 
 def _processes() -> Iterator[Tuple[int, int, bytes]]:
-    """Number, parent and state of every process; none on a system that has no /proc."""
+    """Yield pid, parent and state of every process; none on a system without /proc."""
     for name in os.listdir("/proc") if os.path.isdir("/proc") else ():
         words = _read(name, "stat").rpartition(b")")[2].split() if name.isdigit() else []
         if words:

@@ -1,4 +1,4 @@
-"""The journal of a session: what pytest does, told to the host as it happens."""
+"""The journal of a session: pytest's events, reported to the host as they happen."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from .outcome import RESULT, describe, first_line
 
 
 class JournalWriter:
-    """Writes the journal and stops a check at its time limit."""
+    """The plugin that writes the journal and stops a check at its time limit."""
 
     def __init__(self, journal: EventWriter, timeout: float, root: str) -> None:
         self.journal = journal
@@ -52,7 +52,7 @@ class JournalWriter:
         self.all_imported = True
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
-        if self.all_imported:  # else a module has ended pytest
+        if self.all_imported:  # otherwise a module has ended pytest
             self.journal.collected([describe(item, CheckOutcome.NOT_RUN) for item in session.items])
 
     @pytest.hookimpl(tryfirst=True)
@@ -61,15 +61,15 @@ class JournalWriter:
 
     @pytest.hookimpl(hookwrapper=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, Any, None]:
-        # The limit is kept by a thread, which an exhausted container cannot start.
+        # A thread enforces the limit, and an exhausted container cannot start one.
         forked.make_room(
             partial(faulthandler.dump_traceback_later, self.timeout, exit=True, file=self.stderr)
         )
         yield
-        self.journal.require_original()  # first: a copy waits for ever for the thread that it does not have
+        self.journal.require_original()  # first: a fork would wait forever for a thread it lacks
         faulthandler.cancel_dump_traceback_later()
         result = item.stash.get(RESULT, None)
-        if result is None:  # pytest itself came to grief in it: the host blames the check
+        if result is None:  # pytest itself failed in it: the host blames the check
             return
         damage = self.fitness.damage()
         if damage and result.outcome is not CheckOutcome.FAILED:
@@ -77,7 +77,7 @@ class JournalWriter:
             result = replace(result, outcome=CheckOutcome.FAILED, reason=reason, defect=None, evidence="")
         self.journal.finished(result)
         if damage:
-            os._exit(UNFIT)  # the host starts the suite again, behind this check
+            os._exit(UNFIT)  # the host restarts the suite after this check
 
     def pytest_sessionfinish(self, exitstatus: int) -> None:
         self.journal.ended(int(exitstatus))

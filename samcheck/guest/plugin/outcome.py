@@ -1,4 +1,4 @@
-"""What became of a check, from the phases that pytest ran of it."""
+"""The outcome of a check, from the phases that pytest ran."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ RESULT = pytest.StashKey["Optional[CheckResult]"]()
 
 
 def parameters(item: pytest.Item) -> Dict[str, Any]:
-    """What a check was parametrised with, by name."""
+    """Return the parameters of a check, by name."""
     callspec = getattr(item, "callspec", None)
     return dict(callspec.params) if callspec else {}
 
 
 def describe(item: pytest.Item, outcome: CheckOutcome, **fields: Any) -> CheckResult:
-    """A result for `item` with everything filled in that its name and parameters tell."""
+    """Create a result for `item` with everything that its name and parameters determine."""
     given = parameters(item)
     return CheckResult(
         check=check_id(item.nodeid),
@@ -37,7 +37,7 @@ def describe(item: pytest.Item, outcome: CheckOutcome, **fields: Any) -> CheckRe
 
 
 def verdict(item: pytest.Item, reports: List[pytest.TestReport]) -> Tuple[CheckOutcome, str, str]:
-    """Outcome, one-line reason and details of a check, from its set-up, call and tear-down."""
+    """Return outcome, one-line reason and details of a check, from its set-up, call and tear-down."""
     for report in reports:
         if report.failed:
             crash = getattr(report.longrepr, "reprcrash", None)
@@ -55,6 +55,6 @@ def verdict(item: pytest.Item, reports: List[pytest.TestReport]) -> Tuple[CheckO
 
 
 def first_line(text: str) -> str:
-    """The first line with something on it, at most 500 characters."""
+    """Return the first non-empty line, at most 500 characters of it."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     return lines[0][:500] if lines else "no message"

@@ -1,4 +1,4 @@
-"""Fixtures by which a check says more than whether it held; `plugin` stores what they collected."""
+"""Fixtures with which a check reports more than its outcome; `plugin` stores what they collect."""
 
 from __future__ import annotations
 
@@ -35,14 +35,14 @@ def measured(request: pytest.FixtureRequest) -> Dict[str, float]:
 
 @pytest.fixture
 def settings(request: pytest.FixtureRequest) -> Dict[str, str]:
-    """What really ran, read back from live objects, to store with this check."""
+    """Settings that really applied, read back from live objects, to store with this check."""
     settings: Dict[str, str] = request.node.stash.setdefault(SETTINGS, {})
     return settings
 
 
 @pytest.fixture
 def series(request: pytest.FixtureRequest) -> List[Series]:
-    """The raw samples to store with this check: what this process measured."""
+    """Raw samples measured by this process, to store with this check."""
     series: List[Series] = request.node.stash.setdefault(SERIES, [])
     return series
 
@@ -55,9 +55,9 @@ def pictures(request: pytest.FixtureRequest) -> Dict[str, str]:
 
 
 def noted(item: pytest.Item, failed: bool) -> Dict[str, Any]:
-    """What a check has collected, as fields of its result."""
+    """Return what a check has collected, as fields of its result."""
     settings = item.stash.get(SETTINGS, {})
-    if PLAIN in getattr(item, "fixturenames", ()):  # it runs SAM, whatever variants were asked for
+    if PLAIN in getattr(item, "fixturenames", ()):  # it runs SAM, whichever variants were requested
         settings = dict(settings, model="tiny")
     return {
         "metrics": item.stash.get(METRICS, {}),

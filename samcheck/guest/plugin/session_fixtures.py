@@ -1,7 +1,7 @@
-"""Fixtures of the suite: the device, and models and references that are made once per session.
+"""Fixtures of the suite: the device, and models and references created once per session.
 
-torch is imported inside the functions, so that an environment in which it cannot be imported still
-runs the checks that say so.
+torch is imported inside the functions, so that an environment in which it cannot be imported still runs
+the checks that report it.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ import pytest
 
 from ..models.variants import VARIANTS
 
-#: The slow-down of a matrix product against fp32 above which a CPU is taken to emulate a precision. It was
-#: 8 for fp16 where the whole encoder of vit_b took 177 s an image; 0.1 to 0.4 for bf16.
+#: Slowdown of a matrix product relative to fp32 above which a CPU is assumed to emulate a precision. It was
+#: 8 for fp16, when the whole encoder of vit_b took 177 s per image, and 0.1 to 0.4 for bf16.
 SLOWEST = 5.0
 
 
 @pytest.fixture(scope="session")
 def device(request: pytest.FixtureRequest) -> str:
-    """``cuda`` where this build of PyTorch reaches a GPU, else ``cpu``; --samcheck-device decides."""
+    """``cuda`` if this PyTorch build can access a GPU, else ``cpu``; --samcheck-device overrides it."""
     import torch
 
     torch.set_grad_enabled(False)
@@ -43,7 +43,7 @@ def exact_float32(device: str) -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def scene() -> Any:
-    """One landscape picture, 320 x 240, whose front shape is prompted for."""
+    """One landscape image, 320 x 240, whose front shape is prompted for."""
     from ..models import scenes
 
     return scenes.draw(seed=7, height=240, width=320)
@@ -95,14 +95,14 @@ def reference(oracle_model: Any, loaded: Any, scene: Any) -> Callable[[str], Any
 
 @pytest.fixture(scope="session")
 def affordable(variant: str, precision: str, device: str) -> None:
-    """Skips a large variant in a precision that this CPU only emulates: it would take hours."""
+    """Skip a large variant in a precision that this CPU only emulates: it would take hours."""
     from ..models import precision_support, precisions
 
     if VARIANTS[variant].tier == "fast" or device != "cpu":
         return
     wanted = precisions.PRECISIONS[precision]
     if precision_support.unavailable(wanted, device):
-        return  # for others to tell
+        return  # other fixtures report it
     slower = precision_support.slowdown(wanted.dtype)
     if slower > SLOWEST:
         pytest.skip(
@@ -125,7 +125,7 @@ def model(loaded: Any, affordable: None, precision: str, device: str, exact_floa
 
 @pytest.fixture(scope="session")
 def new_predictor(variant: str) -> Callable[[Any], Any]:
-    """Makes a predictor from a model of this variant."""
+    """Return a function that makes a predictor from a model of this variant."""
     return VARIANTS[variant].predictor
 
 
@@ -146,7 +146,7 @@ def ready(encoded: Tuple[Any, str]) -> Any:
 
 @pytest.fixture
 def turns(request: pytest.FixtureRequest, settings: Dict[str, str]) -> Any:
-    """Paces a benchmark in which another process takes part (`samcheck.analysis.interleave`); else None."""
+    """Pacer of a benchmark that alternates with another process (`samcheck.analysis.interleave`), or None."""
     from ..benchmark.turns import HEAP_KEPT, PARTNER, Paced
 
     partner = request.config.stash.get(PARTNER, None)

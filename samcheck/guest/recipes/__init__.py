@@ -1,7 +1,7 @@
-"""Recipes of a popular deployment guide, each tried as it is written and, where that fails, put right.
+"""Recipes of a popular deployment guide, each tried as written and, if that fails, corrected.
 
-What the guide shows as code is done as it stands; what it says in words is done by the shortest code that
-does it.
+Code in the guide runs unchanged; instructions in words are implemented with the shortest code that follows
+them.
 """
 
 from __future__ import annotations
@@ -26,5 +26,5 @@ RECIPES: Dict[str, Recipe] = {
         *claims.RECIPES,
     )
 }
-#: The same for SAM's sizes, by variant.
+#: Recipes for loading SAM's sizes, by variant.
 LOADING: Dict[str, Recipe] = {recipe.id[len("load-") :]: recipe for recipe in loading.recipes()}

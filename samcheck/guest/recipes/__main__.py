@@ -1,4 +1,4 @@
-"""`first_call` in a process of its own."""
+"""Runs `first_call` in its own process."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""The guide with every step put right: warmed up, cached, in the right precision, in threads.
+"""The guide with every step corrected: warmed up, cached, in the right precision, in threads.
 
-Measured against the naive way in the same run: every prompt encodes its image anew, in float32.
+Measured against the naive way in the same run, in which every prompt encodes its image again, in float32.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ from .recipe import Context, Measured, Recipe, SilentlyWrong, mean_iou
 from .serving import THREADS, encoder_share
 
 KINDS = ("point", "points", "box", "point+box")
-#: Precisions worth trying, the fastest on most GPUs first.
+#: Precisions to try, the fastest on most GPUs first.
 CANDIDATES = ("bf16", "autocast-bf16")
 
 Request = Tuple[np.ndarray, Prompt]
 
 
 def precision_for(context: Context) -> str:
-    """The narrow precision that this device computes at least as fast as float32, else ``fp32``."""
+    """Return a narrow precision that this device computes at least as fast as float32, else ``fp32``."""
     for name in CANDIDATES:
         precision = precisions.PRECISIONS[name]
         if precision_support.unavailable(precision, context.device, context.model.image_encoder):
@@ -39,14 +39,14 @@ def precision_for(context: Context) -> str:
 
 
 def requests(context: Context) -> List[Request]:
-    """Four prompts on each of two pictures: the scene, and its mirror image."""
+    """Create four prompts on each of two images: the scene and its mirror image."""
     prompts = [inference.prompt(context.scene, kind) for kind in KINDS]
     images = (context.scene.image, np.ascontiguousarray(context.scene.image[::-1]))
     return [(image, prompt) for image in images for prompt in prompts]
 
 
 def naively(context: Context, asked: List[Request]) -> List[Prediction]:
-    """Every request with a predictor of its own."""
+    """Answer every request with its own predictor."""
     predictions = []
     for image, prompt in asked:
         ready = context.predictor(context.model)
@@ -61,24 +61,24 @@ def _answer(predictors: Predictors, request: Request) -> Prediction:
 
 
 def in_threads(context: Context, model: Any, asked: List[Request]) -> List[Prediction]:
-    """A cache that begins empty, asked by threads."""
+    """Answer requests in threads, with an initially empty cache."""
     predictors = Predictors(partial(context.predictor, model))
     with ThreadPoolExecutor(THREADS) as pool:
         return list(pool.map(partial(_answer, predictors), asked))
 
 
 def in_order(context: Context, model: Any, asked: List[Request]) -> List[Prediction]:
-    """The same in this thread, which is the one whose memory can be followed on a CPU."""
+    """Answer requests in this thread, the only one whose memory can be tracked on a CPU."""
     predictors = Predictors(partial(context.predictor, model))
     return [_answer(predictors, request) for request in asked]
 
 
 def everything(context: Context) -> Measured:
-    """All of it, on eight requests for two images."""
+    """Measure all steps together, on eight requests for two images."""
     name, asked = precision_for(context), requests(context)
     model = precisions.apply(context.model, precisions.PRECISIONS[name], context.device)
     best, naive = partial(in_threads, context, model, asked), partial(naively, context, asked)
-    expected, actual = naive(), best()  # warmed up by this
+    expected, actual = naive(), best()  # also the warm-up
     pairs = list(zip(actual, expected))
     for prediction, truth in pairs:
         wrong = deviation(prediction, truth, TOLERANCES[name]).problems(TOLERANCES[name])

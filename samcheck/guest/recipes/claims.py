@@ -1,7 +1,7 @@
-"""What the guide says of Python, CUDA and PyTorch, asked of the environment that runs.
+"""The guide's claims about Python, CUDA and PyTorch, tested in the running environment.
 
-A claim that this environment cannot speak to is not tried. One environment can contradict a claim; that it
-does not is no proof of it.
+A claim that this environment cannot test is not tried. One environment can contradict a claim, but cannot
+prove it.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ from ..models import inference
 from ..models.backends import Unavailable
 from .recipe import Context, Contradicted, Measured, Recipe, SilentlyWrong, mean_iou
 
-#: IoU with the true mask of what the small model finds for a point inside of the front shape.
+#: Minimum IoU of the small model's mask for a point inside the front shape with the true mask.
 LEAST_QUALITY = 0.8
 PYTHONS = ((3, 8), (3, 10))
-#: Machine code for Hopper and for Blackwell, of which CUDA 11.7 knows nothing.
+#: Machine code for Hopper and Blackwell, which CUDA 11.7 does not support.
 NEWER_THAN_11_7 = ("sm_90", "sm_100", "sm_120")
 
 
 def _works(context: Context) -> float:
-    """The IoU of SAM's best mask with the true one.
+    """Return the IoU of SAM's best mask with the true one.
 
     Raises:
         SilentlyWrong: it is too low for SAM to work here.
@@ -39,7 +39,7 @@ def _works(context: Context) -> float:
 
 
 def python(context: Context) -> Measured:
-    """Python 3.8 to 3.10 only."""
+    """Test the claim "Python 3.8 to 3.10 only"."""
     quality = _works(context)
     if _advised_against(context):
         raise Contradicted("SAM works here on Python {}.{}".format(*sys.version_info))
@@ -51,13 +51,13 @@ def _advised_against(_: Context) -> bool:
 
 
 def cuda(context: Context) -> Measured:
-    """CUDA 11.7 is the most stable choice: asked of what this build has machine code for."""
+    """Test the claim that CUDA 11.7 is the most stable choice, by what this build has machine code for."""
     build = torch.version.cuda
     if build is None:
         raise Unavailable("this is a CPU build of PyTorch")
     if build != "11.7":
         if context.device != "cuda":
-            raise Unavailable("this build is for CUDA {}, and no GPU is here to run it".format(build))
+            raise Unavailable("this build is for CUDA {}, and there is no GPU to run it".format(build))
         _works(context)
         raise Contradicted("SAM works on this GPU with CUDA {}".format(build))
     known = _architectures()
@@ -73,7 +73,7 @@ def _architectures() -> List[str]:
 
 
 def toolkit(context: Context) -> Measured:
-    """``conda install cudatoolkit=11.7``: does PyTorch use a CUDA runtime that is installed beside it?"""
+    """Test ``conda install cudatoolkit=11.7``: does PyTorch use a separately installed CUDA runtime?"""
     if torch.version.cuda is None:
         raise Unavailable("this is a CPU build of PyTorch")
     loaded = _runtimes()
@@ -87,15 +87,15 @@ def toolkit(context: Context) -> Measured:
 
 
 def _runtimes() -> List[str]:
-    """The files of the CUDA runtime that this process has mapped."""
+    """List the CUDA runtime files that this process has mapped."""
     with open("/proc/self/maps", encoding="utf-8") as stream:
         return sorted({line.split()[-1] for line in stream if "/libcudart" in line})
 
 
 def image(context: Context) -> Measured:
-    """``FROM nvidia/cuda:11.7.1-base``, Python 3.9, torch 2.0.1+cu117: do they go together?
+    """Test ``FROM nvidia/cuda:11.7.1-base``, Python 3.9, torch 2.0.1+cu117: do they work together?
 
-    The tag itself is for a registry to tell.
+    Whether the tag exists is not tested here.
     """
     wanted = {"Python": "3.9", "PyTorch": "2.0.1", "CUDA": "11.7"}
     here = {
@@ -110,7 +110,7 @@ def image(context: Context) -> Measured:
 
 
 def torch_bool(context: Context) -> Measured:
-    """``module 'torch' has no attribute 'bool'``: does SAM's use of it raise that here?"""
+    """Test ``module 'torch' has no attribute 'bool'``: does SAM's use of it raise that here?"""
     from segment_anything.utils.amg import MaskData
 
     kept = MaskData(scores=torch.arange(3))

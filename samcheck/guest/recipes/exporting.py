@@ -1,4 +1,4 @@
-"""Recipes that take SAM out of PyTorch: an ONNX file, ONNX Runtime, TensorRT."""
+"""Recipes that move SAM out of PyTorch: ONNX files, ONNX Runtime, TensorRT."""
 
 from __future__ import annotations
 
@@ -16,31 +16,31 @@ from ..models.onnx_export import ExportFailed
 from .measuring import times, weights_mib
 from .recipe import Context, Measured, Recipe, SilentlyWrong, mean_iou
 
-#: The most that one ONNX file holds, since it is one message of protobuf.
+#: Size limit of one ONNX file, which is a single protobuf message.
 ONNX_MIB = 2**11
-#: Of relative L2 and scores, what half precision explains in TensorRT; not measured.
+#: Error (relative L2, and of scores) that half precision explains in TensorRT; not measured.
 TENSORRT_FP16 = 3e-2
 TRTEXEC_SECONDS = 600
 
 
 class EngineFailed(RuntimeError):
-    """trtexec made no engine; the message has its last error."""
+    """trtexec built no engine; the message has its last error."""
 
 
 def whole_model(context: Context) -> Measured:
-    """``torch.onnx.export(predictor.model, {"image": ..., "point_coords": ...}, opset_version=17)``."""
+    """Run ``torch.onnx.export(predictor.model, {"image": ..., "point_coords": ...}, opset_version=17)``."""
     graph = onnx_graph.read(context.exports.get("guides"))
     if "num_points" not in graph.inputs.get("point_coords", ()):
-        raise SilentlyWrong("the number of points is not free: {}".format(graph.inputs))
+        raise SilentlyWrong("the number of points is not dynamic: {}".format(graph.inputs))
     return {"file_mib": graph.size / 2**20}
 
 
 def both_parts(context: Context) -> Measured:
-    """The encoder and the decoder to a file each; ONNX's checker accepts both."""
+    """Export the encoder and the decoder to a file each, both accepted by ONNX's checker."""
     _require_small(context)
     graphs = [onnx_graph.read(context.exports.get(how)) for how in ("encoder", "legacy")]
     if not isinstance(graphs[1].inputs["point_coords"][1], str):
-        raise SilentlyWrong("the number of points is not free: {}".format(graphs[1].inputs))
+        raise SilentlyWrong("the number of points is not dynamic: {}".format(graphs[1].inputs))
     return {"file_mib": sum(graph.size for graph in graphs) / 2**20}
 
 
@@ -50,7 +50,7 @@ def _require_small(context: Context) -> None:
 
 
 def runtime_as_written(context: Context) -> Measured:
-    """A session on the file of `whole_model`, which has to be there."""
+    """Run a session on the file of `whole_model`, which must exist."""
     try:
         path = context.exports.get("guides")
     except ExportFailed as error:
@@ -63,7 +63,7 @@ def runtime_as_written(context: Context) -> Measured:
 
 
 class RuntimeEncoder(torch.nn.Module):  # type: ignore[misc]
-    """SAM's image encoder in ONNX Runtime, in the place of the one in PyTorch."""
+    """SAM's image encoder in ONNX Runtime, as a replacement for the PyTorch one."""
 
     def __init__(self, path: str, device: str, side: int) -> None:
         super().__init__()
@@ -77,7 +77,7 @@ class RuntimeEncoder(torch.nn.Module):  # type: ignore[misc]
 
 
 def runtime(context: Context) -> Measured:
-    """Encoder and decoder in ONNX Runtime, SAM's own code between them."""
+    """Run encoder and decoder in ONNX Runtime, with SAM's own code between them."""
     _require_small(context)
     path, side = context.exports.get("encoder"), context.model.image_encoder.img_size
     decoder = onnx_runtime.DecoderSession(
@@ -95,9 +95,9 @@ def runtime(context: Context) -> Measured:
 
 
 def _compared(context: Context, use: Any) -> Measured:
-    """Time, and IoU at low resolution: the decoder's last step is right for some proportions only.
+    """Measure time, and IoU at low resolution: the decoder's last step is right for some aspect ratios only.
 
-    Memory is not compared: what ONNX Runtime takes PyTorch does not see.
+    Memory is not compared: PyTorch does not see what ONNX Runtime takes.
     """
     ready = context.predictor(context.model)
 
@@ -115,12 +115,12 @@ def _compared(context: Context, use: Any) -> Measured:
 
 
 def trtexec(context: Context) -> Measured:
-    """``trtexec --fp16`` with the fewest, usual and most points, on the exported decoder.
+    """Run ``trtexec --fp16`` with the fewest, usual and most points, on the exported decoder.
 
     Not tried on a GPU yet.
     """
     if context.device != "cuda":
-        raise Unavailable("TensorRT runs on GPUs by NVIDIA only, and this is the {}".format(context.device))
+        raise Unavailable("TensorRT runs on NVIDIA GPUs only, and this is the {}".format(context.device))
     program = shutil.which("trtexec")
     if program is None:
         raise Unavailable("there is no trtexec, which comes with TensorRT's archive and images, not with pip")
@@ -143,11 +143,11 @@ def _shapes(points: int) -> str:
 
 def _errors(output: str) -> List[str]:
     marked = [line.strip() for line in output.splitlines() if "[E]" in line]
-    return marked[:1] or output.strip().splitlines()[-1:] or ["it said nothing"]
+    return marked[:1] or output.strip().splitlines()[-1:] or ["it printed nothing"]
 
 
 def engine(context: Context) -> Measured:
-    """An engine in fp16 from a decoder without what TensorRT refuses. Not tried on a GPU yet."""
+    """Build an fp16 engine from a decoder without what TensorRT rejects. Not tried on a GPU yet."""
     tensor_rt.load(context.device)
     built = tensor_rt.Engine(context.exports.get("for-tensorrt"), "fp16")
     ready = context.predictor(context.model)

@@ -1,8 +1,8 @@
-"""How long the first request of a process takes, and one after a warm-up.
+"""Times of the first request of a process, and of one after a warm-up.
 
     python -m samcheck.guest.recipes --device cpu --variant tiny
 
-Prints both as JSON. What the first one pays for, a process pays for once.
+Prints both as JSON. A process pays the cost of the first request only once.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ WARM_UPS = 3
 
 
 def measured(variant: str, device: str) -> Dict[str, float]:
-    """Milliseconds of a request after a warm-up, of the first one of a new process, and their ratio.
+    """Measure the ms of a request after a warm-up, of the first one of a new process, and their ratio.
 
     Raises:
         RuntimeError: the process failed.
@@ -35,13 +35,13 @@ def measured(variant: str, device: str) -> Dict[str, float]:
     done = subprocess.run(new, capture_output=True, text=True, env=environment, check=False)
     if done.returncode != 0:
         last = (done.stderr.strip().splitlines() or ["it printed nothing"])[-1]
-        raise RuntimeError("the new process ended with status {}: {}".format(done.returncode, last))
+        raise RuntimeError("the new process exited with status {}: {}".format(done.returncode, last))
     times: Dict[str, float] = json.loads(done.stdout)
     return dict(times, time_ratio=times["time_ms"] / times["plain_ms"])
 
 
 def warm_up(ready: Any, shape: Any) -> None:
-    """Use a predictor as it will be used: the picture is of no matter, its size is."""
+    """Use a predictor as it will be used: the image's content does not matter, its size does."""
     for _ in range(WARM_UPS):
         ready.set_image(np.zeros(shape, np.uint8))
         ready.predict(point_coords=np.array([[10.0, 10.0]]), point_labels=np.array([1]))

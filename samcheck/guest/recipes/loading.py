@@ -1,4 +1,4 @@
-"""What the guide says of loading SAM's sizes, and of how much memory and time they take."""
+"""The guide's advice on loading SAM's sizes, and its claims on their memory and time."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ..models.variants import VARIANTS
 from .measuring import MIB, once, weights_mib
 from .recipe import Context, Measured, Recipe, require_right
 
-#: GB of GPU memory, and milliseconds an image on an RTX 3090.
+#: GB of GPU memory, and milliseconds per image on an RTX 3090.
 CLAIMED: Dict[str, Measured] = {
     "vit_b": {"memory_gb": 2.1, "time_ms": 45.0},
     "vit_l": {"memory_gb": 4.3, "time_ms": 120.0},
@@ -28,12 +28,12 @@ def _load(variant: str, path: str, device: str) -> Any:
 
 
 def as_written(variant: str, context: Context) -> Measured:
-    """``sam_model_registry["vit_b"](checkpoint="sam_vit_b.pth")``, in the folder that the suite runs in."""
+    """Run ``sam_model_registry["vit_b"](checkpoint="sam_vit_b.pth")`` in the suite's working directory."""
     return _loaded(variant, "sam_{}.pth".format(variant), context)
 
 
 def corrected(variant: str, context: Context) -> Measured:
-    """The same with the name that the official file has, the device waited for before the clock is read."""
+    """Do the same with the official file's name, synchronising the device before the clock is read."""
     return _loaded(variant, _official(variant, context), context)
 
 
@@ -57,7 +57,7 @@ def _loaded(variant: str, path: str, context: Context) -> Measured:
 
 
 def recipes() -> tuple[Recipe, ...]:
-    """One for each size that the guide has figures of."""
+    """Create one recipe for each size that the guide has figures for."""
     return tuple(
         Recipe(
             "load-" + variant,

@@ -1,8 +1,8 @@
-"""What a recipe gains: time and memory, against the plain way in the same process.
+"""The gain of a recipe in time and memory, relative to the plain way in the same process.
 
-Both ways take turns, so that what slows the machine down slows both. On the small model a step takes about
-10 ms, and on two busy cores ratios of the same step against itself came out between 0.9 and 1.1: only what
-is well outside of that is a gain or a loss. On a CPU none of it says anything of GPUs.
+Both ways alternate, so that whatever slows the machine down slows both. On the small model a step takes about
+10 ms, and on two busy cores, ratios of a step to itself were between 0.9 and 1.1: only what is well outside
+that range is a gain or a loss. Figures from a CPU say nothing about GPUs.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from .recipe import Context, Measured, mean_iou, require_right
 
 Step = Callable[[], Any]
 MIB = 2**20
-#: Rounds of a comparison: as many as fit into the seconds, within bounds, and for steps of seconds only one.
+#: Rounds of a comparison: as many as fit in the seconds, within bounds; only one if a step takes seconds.
 SECONDS, FEWEST, MOST = 0.2, 3, 15
 LONG_SECONDS = 1.0
 
 
 def once(step: Step, device: str) -> float:
-    """Seconds that one run takes, the device waited for."""
+    """Measure the seconds of one run, synchronised with the device."""
     finished = Synchronised(step, device)
     begin = perf_counter()
     finished()
@@ -34,7 +34,7 @@ def once(step: Step, device: str) -> float:
 
 
 def in_turn(step: Step, other: Step, device: str) -> List[Tuple[float, float]]:
-    """Seconds of two steps that take turns; the first turn warms up, but for steps that take seconds."""
+    """Measure the seconds of two alternating steps; the first turn is a warm-up unless they take seconds."""
     first = once(step, device), once(other, device)
     if sum(first) > 2 * LONG_SECONDS:
         return [first]
@@ -43,7 +43,7 @@ def in_turn(step: Step, other: Step, device: str) -> List[Tuple[float, float]]:
 
 
 def times(step: Step, plain: Step, device: str) -> Measured:
-    """Median milliseconds of both ways, and the median of their ratios: below 1 the recipe is faster."""
+    """Measure median milliseconds of both ways, and the median ratio: below 1 the recipe is faster."""
     pairs = in_turn(step, plain, device)
     return {
         "time_ms": median(seconds for seconds, _ in pairs) * 1e3,
@@ -53,19 +53,19 @@ def times(step: Step, plain: Step, device: str) -> Measured:
 
 
 def weights_mib(model: Any) -> float:
-    """What the parameters and buffers of a model take, quantised ones too, as `torch.save` writes them."""
+    """Return the size of a model's parameters and buffers, quantised or not, as `torch.save` writes them."""
     stream = io.BytesIO()
     torch.save(model.state_dict(), stream)
     return stream.tell() / MIB
 
 
 def sizes(most: float, without: float) -> Measured:
-    """Two sizes in MiB as metrics: below 1 the recipe takes less."""
+    """Return two sizes in MiB as metrics: with a ratio below 1 the recipe takes less."""
     return {"memory_mib": most, "plain_mib": without, "memory_ratio": most / without}
 
 
 def of_steps(step: Step, plain: Step, device: str) -> Measured:
-    """Time and memory of two steps that use the same weights, which are left out."""
+    """Compare time and memory of two steps that use the same weights, which are left out."""
     return {
         **times(step, plain, device),
         **sizes(*(tensors(way, device) for way in (step, plain))),
@@ -73,12 +73,12 @@ def of_steps(step: Step, plain: Step, device: str) -> Measured:
 
 
 def compared(context: Context, model: Any, precision: str, step: Optional[Step] = None) -> Measured:
-    """What `model` gains over the plain one from an image to masks, once its answer is known to be right.
+    """Measure the gain of `model` over the plain one from image to masks, once its answer is verified.
 
-    `step` is how it is used, where that is not as usual.
+    `step` overrides how it is used.
 
     Raises:
-        SilentlyWrong: it gives another answer than float32, beyond rounding at `precision`.
+        SilentlyWrong: its answer differs from float32's by more than rounding at `precision`.
     """
     use = step or (lambda: context.segment(model))
     prediction = use()

@@ -17,14 +17,14 @@ from ..oracle.tolerances import relative_error
 from .measuring import compared, of_steps
 from .recipe import Context, Measured, NoGain, Recipe, SilentlyWrong, mean_iou, require_right
 
-#: A cure for memory saves at least a twentieth of it, or it is none.
+#: Largest memory ratio that counts as a gain: a recipe must save at least a twentieth.
 LEAST_GAIN = 0.95
-#: Prompts in one batch, and in each of several.
+#: Prompts in one large batch, and in each of several small ones.
 BATCH, SMALL_BATCH = 32, 8
 
 
 def _blank(context: Context) -> Any:
-    """The model as it is built without a checkpoint: with random weights, and on the CPU."""
+    """Build the model without a checkpoint: with random weights, on the CPU."""
     model = context.copy().cpu()
     generator = torch.Generator().manual_seed(0)
     for tensor in model.state_dict().values():
@@ -33,16 +33,16 @@ def _blank(context: Context) -> Any:
 
 
 def _load(model: Any, files: Dict[str, str]) -> None:
-    """Into each part what its file has, one file in memory at a time."""
+    """Load each part from its file, with one file in memory at a time."""
     for part, path in files.items():
         model.get_submodule(part).load_state_dict(torch.load(path, map_location="cpu"))
 
 
 def _shard(context: Context, parts: Tuple[str, ...]) -> Measured:
-    """Time and memory of loading the parts one after the other, against loading everything at once.
+    """Compare time and memory of loading the parts one after the other with loading everything at once.
 
     Raises:
-        SilentlyWrong: the model that comes of it gives other masks.
+        SilentlyWrong: the resulting model gives different masks.
     """
     files = {part: os.path.join(context.exports.folder, (part or "whole") + ".pth") for part in ("", *parts)}
     for part, path in files.items():
@@ -55,22 +55,22 @@ def _shard(context: Context, parts: Tuple[str, ...]) -> Measured:
 
 
 def sharded(context: Context) -> Measured:
-    """Encoder and decoder loaded one after the other, each from a file of its own.
+    """Load encoder and decoder one after the other, each from its own file.
 
-    The guide says so in words; this is the shortest code that does it.
+    The guide describes it in words; this is the shortest code for it.
     """
     return _shard(context, ("image_encoder", "mask_decoder"))
 
 
 def all_shards(context: Context) -> Measured:
-    """The same with the prompt encoder, which has weights too."""
+    """Do the same with the prompt encoder, which also has weights."""
     return _shard(context, ("image_encoder", "prompt_encoder", "mask_decoder"))
 
 
 def emptied(context: Context) -> Measured:
-    """``torch.cuda.empty_cache()`` and ``gc.collect()`` after every image.
+    """Call ``torch.cuda.empty_cache()`` and ``gc.collect()`` after every image.
 
-    That gives back what no tensor uses, to other processes; what an image needs at once stays the same.
+    This returns unused memory to other processes; the memory that an image needs at once stays the same.
     """
 
     def use() -> Any:
@@ -85,7 +85,7 @@ def emptied(context: Context) -> Measured:
 
 
 def _checkpointed(context: Context) -> Any:
-    """A copy whose encoder recomputes the inside of each block when gradients need it."""
+    """Copy the model with an encoder that recomputes each block's inside when gradients need it."""
     model = context.copy()
     for block in model.image_encoder.blocks:
         block.forward = partial(checkpoint, block.forward, use_reentrant=False)
@@ -93,7 +93,7 @@ def _checkpointed(context: Context) -> Any:
 
 
 def checkpointing(context: Context) -> Measured:
-    """Gradient checkpointing of the encoder's blocks, and `set_image` as usual."""
+    """Use gradient checkpointing of the encoder's blocks, with `set_image` as usual."""
     measured = compared(context, _checkpointed(context), "fp32")
     _require_gain(
         measured, "SamPredictor computes without gradients, so nothing is kept that could be dropped"
@@ -108,7 +108,7 @@ def _require_gain(measured: Measured, why: str) -> None:
 
 
 def checkpointed_training(context: Context) -> Measured:
-    """The same where gradients are computed: as in fine-tuning, by one step backwards through the encoder."""
+    """Do the same with gradients, as in fine-tuning: one backward pass through the encoder."""
     plain, saving = context.copy(), _checkpointed(context)
     pixels = plain.preprocess(inference.resized_tensor(plain, context.scene.image))
 
@@ -128,7 +128,7 @@ def checkpointed_training(context: Context) -> Measured:
 
 
 def pinned(context: Context) -> Measured:
-    """``DataLoader(..., pin_memory=False)`` before `set_image`."""
+    """Use ``DataLoader(..., pin_memory=False)`` before `set_image`."""
 
     def use(**options: Any) -> Any:
         loader = DataLoader(
@@ -146,7 +146,7 @@ def pinned(context: Context) -> Measured:
 
 
 def _prompts(context: Context, ready: Any) -> Tuple[Any, Any]:
-    """`BATCH` prompts of one point each, in the model's pixels."""
+    """Create `BATCH` prompts of one point each, in the model's pixels."""
     height, width = context.scene.image.shape[:2]
     points = np.random.Generator(np.random.PCG64(0)).random((BATCH, 1, 2)) * (width, height)
     transformed = ready.transform.apply_coords(points, (height, width))
@@ -155,7 +155,7 @@ def _prompts(context: Context, ready: Any) -> Tuple[Any, Any]:
 
 
 def smaller_batches(context: Context) -> Measured:
-    """What does save memory where there are many prompts: fewer of them at once."""
+    """Use smaller batches, which do save memory when there are many prompts."""
     ready = context.predictor(context.model)
     ready.set_image(context.scene.image)
     coordinates, labels = _prompts(context, ready)

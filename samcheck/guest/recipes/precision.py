@@ -1,4 +1,4 @@
-"""Recipes for narrower numbers: half precision, autocast, dynamic int8."""
+"""Recipes for lower precision: half precision, autocast, dynamic int8."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def _half(context: Context) -> Any:
 
 
 def half_tensor(context: Context) -> Measured:
-    """``model.half()``, and the picture as a tensor of halves, (H, W, 3) as it was read, for `set_image`."""
+    """Call ``model.half()``, and pass the image to `set_image` as a half tensor, (H, W, 3) as it was read."""
     model = _half(context)
     ready = context.predictor(model)
     image = torch.from_numpy(context.scene.image).half().to(context.device)
@@ -33,7 +33,7 @@ def half_tensor(context: Context) -> Measured:
 
 
 def half_input(context: Context) -> Measured:
-    """What is advised against ``expected scalar type Half but found Float``: halve the input as well."""
+    """Apply the advice on ``expected scalar type Half but found Float``: cast the input to half as well."""
     model = _half(context)
     ready = context.predictor(model)
     pixels = inference.resized_tensor(model, context.scene.image).half()
@@ -46,7 +46,7 @@ def half_input(context: Context) -> Measured:
 
 
 def autocast(context: Context) -> Measured:
-    """Autocast, in the dtype that it has by itself on the device, around `set_image` and `predict`."""
+    """Use autocast, in its default dtype on the device, around `set_image` and `predict`."""
 
     def use() -> Any:
         with torch.autocast(context.device):
@@ -60,15 +60,15 @@ def _autocast(context: Context) -> str:
 
 
 def int8(context: Context) -> Measured:
-    """``torch.quantization.quantize_dynamic`` of the whole model."""
+    """Use ``torch.quantization.quantize_dynamic`` on the whole model."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of its end, which is announced
+        warnings.simplefilter("ignore")  # about its announced removal
         model = torch.quantization.quantize_dynamic(context.copy(), {torch.nn.Linear}, dtype=torch.qint8)
     return compared(context, model, "int8-dynamic")
 
 
 def safely(name: str, context: Context) -> Measured:
-    """The image encoder alone at a precision, its layer norms in float32, the rest in float32.
+    """Run the image encoder alone at a precision, with its layer norms and the rest in float32.
 
     Raises:
         Unavailable: this build cannot compute it on the device.

@@ -10,10 +10,10 @@ import numpy as np
 
 
 class Predictors:
-    """A predictor for each image, ready to be asked; they share their model.
+    """A predictor for each image, ready to predict; they share their model.
 
-    A `SamPredictor` holds the features of one image, 4 MiB for SAM's own sizes, and the sizes that belong
-    to them: keeping the whole predictor keeps them together. An image whose encoding fails is not kept.
+    A `SamPredictor` holds the features of one image, 4 MiB at SAM's own sizes, and the matching image sizes:
+    keeping the whole predictor keeps them together. An image whose encoding fails is not kept.
     """
 
     def __init__(self, make: Callable[[], Any]) -> None:
@@ -23,9 +23,9 @@ class Predictors:
         self.encoded = 0
 
     def of(self, image: np.ndarray) -> Any:
-        """A predictor that has `image`, uint8 (H, W, 3), set."""
+        """Return a predictor with `image`, uint8 (H, W, 3), set."""
         key = "{}:{}".format(image.shape, hashlib.sha256(np.ascontiguousarray(image)).hexdigest())
-        with self._lock:  # one image is encoded at a time: the encoder uses every core by itself
+        with self._lock:  # encode one image at a time: the encoder uses every core itself
             if key not in self._ready:
                 ready = self._make()
                 ready.set_image(image)

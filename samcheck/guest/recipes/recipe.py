@@ -1,4 +1,4 @@
-"""What a recipe of a deployment guide is, and what it is tried with."""
+"""Definition of a deployment guide's recipe, and of the context it is tried in."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ from ..models.scenes import Scene
 from ..oracle.tolerances import TOLERANCES, deviation, iou
 from ..plugin.session_fixtures import SLOWEST
 
-#: The guide, of 24 April 2026, that most of the recipes are from.
+#: The guide, of 24 April 2026, that most recipes come from.
 GUIDE = "http://www.maplevalley.com.cn/news/2064736/"
 
 Measured = Dict[str, float]
 
 
 class SilentlyWrong(Exception):
-    """A recipe gave an answer without an error, and the answer is wrong."""
+    """A recipe gave a wrong answer without an error."""
 
 
 class NoGain(Exception):
-    """A recipe gives the right answer, and does not do what it is recommended for.
+    """A recipe gives the right answer, but not the gain that it is recommended for.
 
     Attributes:
-        measured: what it does instead.
+        measured: what was measured instead.
     """
 
     def __init__(self, message: str, measured: Measured) -> None:
@@ -39,21 +39,21 @@ class NoGain(Exception):
 
 
 class Contradicted(Exception):
-    """What a guide says of the world is not so in this environment."""
+    """A guide's claim does not hold in this environment."""
 
 
 @dataclass(frozen=True)
 class Context:
-    """What a recipe is tried with.
+    """The inputs that a recipe is tried with.
 
     Attributes:
         model: float32, on `device`, in eval mode; never changed, only copied.
         predictor: makes a predictor from a model.
-        scene: the image, and what to prompt for.
+        scene: the image, and the shapes to prompt for.
         device: ``cpu`` or ``cuda``.
         exports: `samcheck.guest.models.onnx_export.Exports` of the model on the CPU.
-        variant: its name.
-        fast: whether the model is a small one, that even emulated precisions are affordable for.
+        variant: name of the model's variant.
+        fast: whether the model is so small that even emulated precisions are affordable.
     """
 
     model: Any
@@ -70,11 +70,11 @@ class Context:
 
     @cached_property
     def plain(self) -> Prediction:
-        """What the model answers in float32, without any recipe."""
+        """The model's float32 prediction without any recipe."""
         return self.segment(self.model)
 
     def require_time(self, real_sizes: bool) -> None:
-        """Make sure that the small model is tried, or a GPU there, or a large model worth minutes of a CPU.
+        """Require the small model, or a GPU, or a recipe that is worth minutes on a CPU with a large model.
 
         Raises:
             Unavailable: it is not.
@@ -85,10 +85,10 @@ class Context:
             )
 
     def require_plain(self) -> None:
-        """Take down what the model answers before any recipe can change it.
+        """Record the model's answer before any recipe can change it.
 
         Raises:
-            SilentlyWrong: that is not finite, and nothing can be compared with it.
+            SilentlyWrong: it is not finite, so nothing can be compared with it.
         """
         if not np.isfinite(self.plain.logits).all():
             raise SilentlyWrong("the model gives logits that are not finite without any recipe")
@@ -97,11 +97,11 @@ class Context:
         return copy.deepcopy(self.model)
 
     def segment(self, model: Any) -> Prediction:
-        """From the image to masks, nothing cached."""
+        """Predict from the image to masks, with nothing cached."""
         return inference.segment(self.predictor(model), self.scene, self.prompt)
 
     def require_affordable(self, dtype: Any) -> None:
-        """Make sure that a large model in `dtype` takes seconds, not minutes, an image.
+        """Require that a large model in `dtype` takes seconds, not minutes, per image.
 
         Raises:
             Unavailable: this CPU only emulates the precision.
@@ -118,21 +118,20 @@ class Context:
 
 @dataclass(frozen=True)
 class Recipe:
-    """A step that a guide recommends, or something that it says of the world.
+    """A step that a guide recommends, or a claim that it makes.
 
     Attributes:
         id: stable name, used in results.
         title: the step in a few words.
-        claim: what is said to come of it, in one sentence; empty when nothing is.
-        as_written: does it literally and measures what came of it.
-        claimed: figures of the claim, under the names of what is measured here.
-        corrected: does it so that it works; None where there is nothing to correct, or nothing helps.
+        claim: the promised result, in one sentence; empty if there is none.
+        as_written: follows it literally and measures the result.
+        claimed: figures of the claim, under the names of the measurements here.
+        corrected: does it in a way that works; None if there is nothing to correct, or nothing helps.
         correction: what `corrected` does differently, in a few words.
-        defects: ids in the catalogue of what is known to go wrong with the literal recipe.
-        expected: whether they can show themselves here; where they cannot, anything that goes wrong is a
-            failure.
-        real_sizes: large models are worth minutes on a CPU, whose figures do not depend on GPUs alone.
-        says: ``recipe``, or ``claim`` for what is said of the world and cannot be carried out.
+        defects: ids in the catalogue of the known defects of the literal recipe.
+        expected: whether they can occur here; if they cannot, any error is a failure.
+        real_sizes: large models are worth minutes on a CPU, since the figures do not depend on GPUs alone.
+        says: ``recipe``, or ``claim`` for a statement that cannot be carried out.
         source: where it is recommended.
     """
 
@@ -151,13 +150,13 @@ class Recipe:
 
 
 def require_right(actual: Prediction, expected: Prediction, precision: str = "fp32") -> None:
-    """Make sure that an answer is the float32 one, to within what rounding at `precision` explains.
+    """Require that an answer matches the float32 one, to within rounding at `precision`.
 
-    Off the decision boundary masks must agree to an IoU of 0.999, and logits and scores to within
+    Away from the decision boundary, masks must agree to an IoU of 0.999, and logits and scores to within
     `TOLERANCES`; NaN never agrees.
 
     Raises:
-        SilentlyWrong: it is not.
+        SilentlyWrong: it does not.
     """
     if actual.logits.shape != expected.logits.shape:
         raise SilentlyWrong("masks are {}, not {}".format(actual.logits.shape, expected.logits.shape))
@@ -170,5 +169,5 @@ def require_right(actual: Prediction, expected: Prediction, precision: str = "fp
 
 
 def mean_iou(actual: np.ndarray, expected: np.ndarray) -> float:
-    """Of masks, bool (M, H, W), each with the one in its place."""
+    """Compute the mean IoU of bool masks (M, H, W), pairwise by position."""
     return float(np.mean([iou(mask, truth) for mask, truth in zip(actual, expected)]))

@@ -20,7 +20,7 @@ THREADS = 2
 
 
 def warm_up_as_written(context: Context) -> Measured:
-    """Three times `predict` with a random image, which lands where the coordinates of points belong."""
+    """Call `predict` three times with a random image, which is taken for the point coordinates."""
     ready = context.predictor(context.model)
     side = context.model.image_encoder.img_size
     image = torch.randn(1, 3, side, side, device=context.device)
@@ -30,7 +30,7 @@ def warm_up_as_written(context: Context) -> Measured:
 
 
 def warm_up(context: Context) -> Measured:
-    """Three times `set_image` and `predict`, with a black picture and a point; what follows is right."""
+    """Call `set_image` and `predict` three times, with a black image and a point; later answers are right."""
     ready = context.predictor(context.model)
     first_call.warm_up(ready, context.scene.image.shape)
     require_right(inference.segment(ready, context.scene, context.prompt), context.plain)
@@ -38,7 +38,7 @@ def warm_up(context: Context) -> Measured:
 
 
 def after_warm_up(context: Context) -> Measured:
-    """In a new process: a request after the warm-up, against the first one of all."""
+    """Compare a request after the warm-up with the very first one, in a new process."""
     return first_call.measured(context.variant, context.device)
 
 
@@ -52,10 +52,10 @@ def _set(ready: Any, image: np.ndarray) -> Any:
 
 
 def shared_predictor(context: Context) -> Measured:
-    """``ThreadPoolExecutor().map(process, images)``, where `process` uses one predictor for all.
+    """Run ``ThreadPoolExecutor().map(process, images)``, where `process` uses one predictor for all.
 
-    The threads meet between `set_image` and `predict`, as they do now and then by themselves: so that
-    the outcome does not depend on luck.
+    The threads are made to meet between `set_image` and `predict`, as they sometimes do by chance, so that
+    the outcome is deterministic.
     """
     images = predictor_states.images()[:THREADS]
     expected = _serially(context, images)
@@ -72,7 +72,7 @@ def shared_predictor(context: Context) -> Measured:
 
 
 def predictor_each(context: Context) -> Measured:
-    """The same with a predictor for each image; they share the model."""
+    """Do the same with a predictor for each image; they share the model."""
     images = predictor_states.images()
     expected = _serially(context, images)
 
@@ -91,7 +91,7 @@ def _in_threads(
     expected: List[Answer],
     process: Callable[[np.ndarray], Answer],
 ) -> Measured:
-    """All images in threads against one after the other, once the answers are known to be right."""
+    """Compare all images in threads with one after the other, once the answers are verified."""
     wrong = sum(not same(answer, right) for answer, right in zip(actual, expected))
     if wrong:
         raise SilentlyWrong("{} of {} images got the masks of another one".format(wrong, len(images)))
@@ -104,20 +104,20 @@ def _in_threads(
 
 
 def cached(context: Context) -> Measured:
-    """Several prompts for one image, which is encoded once; time and memory of another prompt.
+    """Measure time and memory of another prompt for an image that is encoded once.
 
-    The encoder's share is that of its time in a request without the cache.
+    The encoder's share is its share of the time of a request without the cache.
     """
     ready = _set(context.predictor(context.model), context.scene.image)
     return _another_prompt(context, lambda: ready)
 
 
 def cached_images(context: Context) -> Measured:
-    """The same for images of several sizes that take turns: each keeps its features and its sizes."""
+    """Do the same for alternating images of several sizes: each keeps its features and its sizes."""
     predictors = Predictors(lambda: context.predictor(context.model))
     images = [context.scene.image, predictor_states.images()[0]]
     expected = _serially(context, images)
-    for _ in range(2):  # the second time all of them come from the cache
+    for _ in range(2):  # the second time, all come from the cache
         if not all(same(ask(predictors.of(image)), answer) for image, answer in zip(images, expected)):
             raise SilentlyWrong("an image got other masks from the cache than without it")
     if predictors.encoded != len(images):
@@ -126,7 +126,7 @@ def cached_images(context: Context) -> Measured:
 
 
 def _another_prompt(context: Context, ready: Callable[[], Any]) -> Measured:
-    """A prompt on an image that is there already, against one on a new image."""
+    """Compare a prompt on an already encoded image with one on a new image."""
 
     def anew() -> Any:
         return context.segment(context.model)
@@ -140,7 +140,7 @@ def _another_prompt(context: Context, ready: Callable[[], Any]) -> Measured:
 
 
 def encoder_share(context: Context) -> float:
-    """Of the time from an image to masks, what `set_image` takes."""
+    """Measure the share of `set_image` in the time from an image to masks."""
     ready = context.predictor(context.model)
     return times(
         lambda: ready.set_image(context.scene.image),
@@ -179,7 +179,7 @@ RECIPES = (
         real_sizes=True,
     ),
 )
-#: Takes a new process, which takes long to import PyTorch: for the full tier.
+#: Needs a new process, which takes long to import PyTorch: for the full tier.
 FIRST_REQUEST = Recipe(
     "first-request",
     "a request after the warm-up, against the first one of a new process",

@@ -1,4 +1,4 @@
-"""Trying a recipe, and writing down how it went."""
+"""Trial of a recipe, with a record of the result."""
 
 from __future__ import annotations
 
@@ -10,26 +10,26 @@ from ..models.backends import Unavailable
 from .recipe import Context, Measured, NoGain, Recipe
 
 AS_WRITTEN, CORRECTED = "as written", "corrected"
-#: What each kind of recipe is called that holds as it is written, and that does not.
+#: By kind of recipe, the verdicts for one that works as written and one that does not.
 WORDS = {"recipe": ("works as written", "broken"), "claim": ("holds", "contradicted")}
 WHEN_CORRECTED = "works when corrected"
 NOT_TRIED = "not tried"
 
 
 class RecipeTrial:
-    """One form of a recipe in this environment; the verdict is in `settings` whatever happens.
+    """The trial of one recipe in this environment; the verdict is always stored in `settings`.
 
     Attributes:
-        recipe: which one.
-        settings: gets ``verdict``, ``error`` (what went wrong, exactly), and what the table shows.
-        measured: gets what was measured, and under ``claimed_`` what was promised.
+        recipe: the recipe.
+        settings: receives ``verdict``, ``error`` (the exact error), and what the table shows.
+        measured: receives the measurements, and the claims under ``claimed_``.
     """
 
     def __init__(self, recipe: Recipe, settings: Dict[str, str], measured: Measured) -> None:
         self.recipe, self.settings, self.measured = recipe, settings, measured
 
     def as_written(self, context: Context, defect: Any) -> None:
-        """The literal recipe, which one of its catalogued defects may break.
+        """Try the literal recipe, which one of its catalogued defects may break.
 
         Raises:
             Unavailable: it cannot be tried here.
@@ -41,7 +41,7 @@ class RecipeTrial:
             self._run(self.recipe.as_written, context, works)
 
     def corrected(self, context: Context) -> None:
-        """The recipe put right, which has to work.
+        """Try the corrected recipe, which must work.
 
         Raises:
             Unavailable: it cannot be tried here.
@@ -82,7 +82,7 @@ class RecipeTrial:
 
 
 def device_class(device: str) -> str:
-    """``CPU``, or the name of the GPU."""
+    """Return ``CPU``, or the name of the GPU."""
     if device != "cuda":
         return "CPU"
     import torch

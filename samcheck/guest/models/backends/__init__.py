@@ -1,4 +1,4 @@
-"""What else than plain PyTorch runs SAM: torch.compile, ONNX Runtime, TensorRT."""
+"""Backends other than plain PyTorch that run SAM: torch.compile, ONNX Runtime, TensorRT."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from typing import Any, Iterator
 
 
 class Unavailable(Exception):
-    """A backend cannot do something in this environment at all; the message says why."""
+    """A backend does not support something in this environment; the message says why."""
 
 
 def module(name: str, why: str) -> Any:
-    """Import a package that a backend needs; one that is there and broken raises its own error.
+    """Import a package that a backend needs; one that is installed but broken raises its own error.
 
     Raises:
         Unavailable: it is not installed.
@@ -24,7 +24,7 @@ def module(name: str, why: str) -> Any:
 
 
 def require_sam(model: Any) -> Any:
-    """`model`, if it is built like SAM: the exporters, and what is compiled, are SAM's own parts.
+    """Return `model` if it is built like SAM: exporting and compiling need SAM's own parts.
 
     Raises:
         Unavailable: it is something else.
@@ -32,13 +32,13 @@ def require_sam(model: Any) -> Any:
     from segment_anything.modeling import Sam
 
     if not isinstance(model, Sam):
-        raise Unavailable("a {} has not the parts of SAM".format(type(model).__name__))
+        raise Unavailable("a {} does not have SAM's parts".format(type(model).__name__))
     return model
 
 
 @contextmanager
 def or_skip() -> Iterator[None]:
-    """Skip the check with the reason that a step is unavailable for."""
+    """Skip the check with the reason why a step is unavailable."""
     import pytest
 
     try:

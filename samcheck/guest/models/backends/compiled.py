@@ -1,4 +1,4 @@
-"""torch.compile: can it run here, into how many graphs does it cut a step, how often does it compile."""
+"""torch.compile: whether it can run here, its graph breaks, and how often it compiles."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ def check_available(backend: str) -> None:
         Unavailable: it cannot.
     """
     if not hasattr(torch, "compile"):
-        raise Unavailable("torch.compile came with PyTorch 2.0, this is {}".format(torch.__version__))
+        raise Unavailable("torch.compile needs PyTorch 2.0 or newer, this is {}".format(torch.__version__))
     from torch._dynamo.eval_frame import check_if_dynamo_supported
 
     try:
         check_if_dynamo_supported()
-    except RuntimeError as error:  # no Python of the release's time is new enough
-        raise Unavailable("PyTorch {} says: {}".format(torch.__version__, error)) from None
+    except RuntimeError as error:  # this Python is too new for the release
+        raise Unavailable("PyTorch {} reports: {}".format(torch.__version__, error)) from None
     if backend == "inductor":
         _check_compiler()
         if torch.cuda.is_initialized():
@@ -39,31 +39,31 @@ def _check_compiler() -> None:
     wanted = os.environ.get("CXX") or config.cpp.cxx
     names = [wanted] if isinstance(wanted, str) else [name for name in wanted if name]
     if not any(shutil.which(name) for name in names):
-        raise Unavailable("inductor needs a C++ compiler, and there is no {}".format(" or ".join(names)))
+        raise Unavailable("inductor needs a C++ compiler, but there is no {}".format(" or ".join(names)))
 
 
 def require_triton() -> None:
-    """Make sure that Triton can start on a GPU: it compiles a module of C for this Python first.
+    """Make sure that Triton can start on a GPU: it first compiles a C module for this Python.
 
     Raises:
-        Unavailable: it is not there, or has not what it needs for that.
+        Unavailable: it is not installed, or lacks what it needs for that.
     """
-    module("triton", "it makes the kernels for GPUs")
+    module("triton", "it compiles the GPU kernels")
     if not (os.environ.get("CC") or shutil.which("gcc") or shutil.which("clang")):
-        raise Unavailable("Triton needs a C compiler, and there is no gcc or clang")
+        raise Unavailable("Triton needs a C compiler, but there is no gcc or clang")
     header = os.path.join(_headers(), "Python.h")
     if not os.path.exists(header):
-        raise Unavailable("Triton needs Python's headers (python3-dev), and there is no {}".format(header))
+        raise Unavailable("Triton needs Python's headers (python3-dev), but there is no {}".format(header))
 
 
 def _headers() -> str:
-    """Where Triton looks for them: Debian's Python 3.10 and newer names another folder by itself."""
+    """Return the folder where Triton looks for headers: Debian's Python 3.10 and newer reports another."""
     scheme = getattr(sysconfig, "get_default_scheme", lambda: "posix_prefix")()
     return sysconfig.get_paths("posix_prefix" if scheme == "posix_local" else scheme)["include"]
 
 
 def compiled(step: Any, **options: Any) -> Any:
-    """`step`, a function or a module, compiled; nothing that was compiled before is reused."""
+    """Compile `step`, a function or a module, without reusing anything compiled before."""
     check_available(str(options.get("backend", "inductor")))
     torch._dynamo.reset()
     return torch.compile(step, **options)
@@ -71,7 +71,7 @@ def compiled(step: Any, **options: Any) -> Any:
 
 @dataclass(frozen=True)
 class Cut:
-    """How torch.compile cuts a step: one graph without `breaks` is what it should be."""
+    """The graphs that torch.compile makes of a step: ideally one, without `breaks`."""
 
     graphs: int
     breaks: int
@@ -83,7 +83,7 @@ def cut(step: Callable[..., Any], *inputs: Any) -> Cut:
     check_available("eager")
     torch._dynamo.reset()
     explain: Any = torch._dynamo.explain
-    if torch.__version__.startswith("2.0."):  # returns a tuple, whose reasons count the end as a break
+    if torch.__version__.startswith("2.0."):  # returns a tuple whose reasons count the end as a break
         _, _, graphs, _, reasons, _ = explain(step, *inputs)
         return Cut(len(graphs), len(graphs) - 1, _first_line(reasons[: len(graphs) - 1]))
     explained = explain(step)(*inputs)
@@ -95,7 +95,7 @@ def _first_line(reasons: List[Any]) -> str:
 
 
 def graphs_compiled(step: Callable[..., Any], calls: List[Tuple[Any, ...]]) -> List[int]:
-    """How many graphs have been compiled in all, after each of `calls`."""
+    """Return the total number of compiled graphs after each of `calls`."""
     made: List[Any] = []
 
     def backend(graph: Any, _: List[Any]) -> Any:
@@ -111,7 +111,7 @@ def graphs_compiled(step: Callable[..., Any], calls: List[Tuple[Any, ...]]) -> L
 
 
 class StaticOutput(torch.nn.Module):  # type: ignore[misc]
-    """An encoder that gives every answer in the same memory, as a CUDA graph that is replayed does."""
+    """An encoder that returns every answer in the same memory, like a replayed CUDA graph."""
 
     def __init__(self, encoder: Any) -> None:
         super().__init__()
@@ -127,7 +127,7 @@ class StaticOutput(torch.nn.Module):  # type: ignore[misc]
 
 
 class ClonedOutput(torch.nn.Module):  # type: ignore[misc]
-    """An encoder whose answers are safe to keep: what one needs around one that reuses its memory."""
+    """An encoder whose answers are safe to keep: a wrapper for one that reuses its memory."""
 
     def __init__(self, encoder: Any) -> None:
         super().__init__()

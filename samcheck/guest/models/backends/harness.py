@@ -1,4 +1,4 @@
-"""One model by all backends: its exported files, each made once, and what they answer to a prompt."""
+"""One model on all backends: its exported files, each made once, and their answers to prompts."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Size = Tuple[int, int]  # (H, W)
 
 
 def prompt(kind: str, size: Size, side: int = 0) -> Prompt:
-    """A prompt by its number of points, or by its kind, for the scene of `size`."""
+    """Create a prompt by its number of points, or by its kind, for the scene of `size`."""
     scene = scenes.draw(7, *size)
     if not kind.isdigit():
         return inference.prompt(scene, kind, side)
@@ -42,7 +42,7 @@ class BackendHarness:
         self._sessions: Dict[str, onnx_runtime.DecoderSession] = {}
 
     def input_sizes(self, points: str) -> Dict[str, Tuple[Any, ...]]:
-        """What the inputs of an exported decoder must be, where the number of points is called `points`."""
+        """Return the expected input sizes of an exported decoder whose point axis is named `points`."""
         sizes: Dict[str, Tuple[Any, ...]] = {
             name: tuple(tensor.shape) for name, tensor in example(self.model).items()
         }
@@ -50,28 +50,28 @@ class BackendHarness:
         return sizes
 
     def ready(self, size: Size) -> Any:
-        """A predictor in plain PyTorch, on the device, that has the scene of `size` as its image."""
+        """Return a predictor in plain PyTorch, on the device, with the scene of `size` as its image."""
         if size not in self._ready:
             self._ready[size] = self.predictor(self.on_device)
             self._ready[size].set_image(scenes.draw(7, *size).image)
         return self._ready[size]
 
     def feed(self, kind: str, size: Size, padded: bool = True) -> Dict[str, np.ndarray]:
-        """What an exported decoder takes for a prompt."""
+        """Build an exported decoder's inputs for a prompt."""
         return exported_decoder.feed(self.ready(size), self.prompt(kind, size), padded)
 
     def prompt(self, kind: str, size: Size) -> Prompt:
         return prompt(kind, size, self.model.image_encoder.img_size)
 
     def eager(self, kind: str, size: Size) -> Prediction:
-        """What plain PyTorch answers, all four masks."""
+        """Predict all four masks with plain PyTorch."""
         return exported_decoder.all_masks(self.ready(size), self.prompt(kind, size))
 
     def session(self, how: str) -> onnx_runtime.DecoderSession:
-        """The decoder in ONNX Runtime on the device.
+        """Return the decoder in ONNX Runtime on the device.
 
         Raises:
-            Unavailable: there is no such file; why not is for the check of the export to judge.
+            Unavailable: there is no such file; the check of the export judges why.
         """
         if how not in self._sessions:
             try:

@@ -1,4 +1,4 @@
-"""ONNX Runtime: sessions on the execution provider that was asked for, and int8 by its own tool."""
+"""ONNX Runtime: sessions on the requested execution provider, and int8 with its own tool."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ NO_MESSAGES = 4  # of its severities: fatal errors only
 
 
 class ProviderMissing(RuntimeError):
-    """ONNX Runtime runs on another execution provider than was asked for."""
+    """ONNX Runtime runs on another execution provider than requested."""
 
 
 def load() -> Any:
@@ -24,18 +24,18 @@ def load() -> Any:
 
 
 def provider_for(device: str) -> str:
-    """The provider to ask for on `device`: the GPU's where the installed build says that it has it."""
+    """Return the provider to request on `device`: the GPU's if the installed build reports it."""
     return CUDA if device == "cuda" and CUDA in load().get_available_providers() else CPU
 
 
 def unobtainable() -> str:
-    """A provider that this build does not have, to ask for in vain."""
+    """Return a provider that this build does not have."""
     return "ROCMExecutionProvider" if CUDA in load().get_available_providers() else CUDA
 
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Without the warning of a missing provider: what ran is read back instead."""
+    """Suppress the warning about a missing provider: the provider that ran is read back instead."""
     logging.disable(logging.ERROR)
     try:
         with warnings.catch_warnings():
@@ -50,7 +50,7 @@ def _version(runtime: Any) -> Tuple[int, ...]:
 
 
 def plain_session(path: str, provider: str) -> Any:
-    """A session as most guides make it: falls back to another provider without an error."""
+    """Create a session as most guides do: it silently falls back to another provider."""
     runtime = load()
     options = runtime.SessionOptions()
     options.log_severity_level = NO_MESSAGES
@@ -64,7 +64,7 @@ def plain_session(path: str, provider: str) -> Any:
 
 
 class DecoderSession:
-    """An exported decoder that runs on `provider`, or not at all.
+    """An exported decoder that runs on `provider` only.
 
     Raises:
         ProviderMissing: ONNX Runtime would run it on another one.
@@ -75,12 +75,12 @@ class DecoderSession:
         self.provider = str(self._session.get_providers()[0])
         if self.provider != provider:
             raise ProviderMissing(
-                "{} was asked for, and ONNX Runtime {} would run on {}: install the build for this "
+                "{} was requested, but ONNX Runtime {} would run on {}: install the build for this "
                 "GPU's CUDA and cuDNN".format(provider, load().__version__, self.provider)
             )
 
     def predict(self, feed: Dict[str, Any]) -> Prediction:
-        """All four masks for one prompt; those of a decoder without resizing at low resolution only."""
+        """Predict all four masks for one prompt; without resizing in the decoder, at low resolution only."""
         taken = {node.name: feed[node.name] for node in self._session.get_inputs()}
         names = [node.name for node in self._session.get_outputs()]
         outputs = {name: value[0] for name, value in zip(names, self._session.run(names, taken))}
@@ -91,11 +91,11 @@ class DecoderSession:
 
 def _quantisation() -> Any:
     load()
-    return module("onnxruntime.quantization", "it makes int8 of ONNX files")
+    return module("onnxruntime.quantization", "it quantises ONNX files to int8")
 
 
 def quantise_officially(source: str, target: str) -> None:
-    """As SAM's export script calls it."""
+    """Quantise as SAM's export script does."""
     tool = _quantisation()
     with _quiet():
         tool.quantize_dynamic(
@@ -109,9 +109,9 @@ def quantise_officially(source: str, target: str) -> None:
 
 
 def quantise(source: str, target: str) -> None:
-    """The products to int8, their other operands when they are run.
+    """Quantise the weights of matrix products to int8, and their other operands at run time.
 
-    Only they: with its own list of operators ONNX Runtime 1.19 fails on files by PyTorch 1.13 and 2.0.
+    Only these: with its default operators, ONNX Runtime 1.19 fails on files from PyTorch 1.13 and 2.0.
     """
     tool = _quantisation()
     with _quiet():

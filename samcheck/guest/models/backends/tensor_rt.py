@@ -1,4 +1,4 @@
-"""TensorRT 8.6 to 11: an engine from an ONNX file, run on tensors of PyTorch."""
+"""TensorRT 8.6 to 11: an engine from an ONNX file, run on PyTorch tensors."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ POINTS = (1, 2, 8)
 
 
 class EngineNotBuilt(RuntimeError):
-    """TensorRT would not make an engine; the message has its own words."""
+    """TensorRT could not build an engine; the message is TensorRT's own."""
 
 
 def load(device: str) -> Any:
-    """The package, where it can be used.
+    """Import the package if it can be used.
 
     Raises:
         Unavailable: there is no GPU, or no TensorRT, or one before 8.6.
     """
     if device != "cuda":
-        raise Unavailable("TensorRT runs on GPUs by NVIDIA only, and this is the {}".format(device))
-    tensorrt = module("tensorrt", "it makes and runs the engine")
+        raise Unavailable("TensorRT runs on NVIDIA GPUs only, and this is the {}".format(device))
+    tensorrt = module("tensorrt", "it builds and runs the engine")
     version = [int(part) for part in tensorrt.__version__.split(".")[:2]]
     if version < [8, 6]:
         raise Unavailable("TensorRT {} is older than 8.6".format(tensorrt.__version__))
@@ -35,7 +35,7 @@ def load(device: str) -> Any:
 
 
 def _network_flags(tensorrt: Any) -> int:
-    """Explicit batch, which TensorRT 8 has to be told of."""
+    """Return the flag for explicit batch, which TensorRT 8 needs."""
     flag = getattr(tensorrt.NetworkDefinitionCreationFlag, "EXPLICIT_BATCH", None)
     return 0 if flag is None else 1 << int(flag)
 
@@ -56,7 +56,7 @@ def _configure(tensorrt: Any, builder: Any, precision: str) -> Any:
         flag = getattr(tensorrt.BuilderFlag, "FP16", None)
         if flag is None:
             raise Unavailable(
-                "TensorRT {} takes its precisions from the ONNX file, and this one is float32".format(
+                "TensorRT {} takes its precision from the ONNX file, and this one is float32".format(
                     tensorrt.__version__
                 )
             )
@@ -65,7 +65,7 @@ def _configure(tensorrt: Any, builder: Any, precision: str) -> Any:
 
 
 def _profile(builder: Any, network: Any) -> Any:
-    """The ranges of the axes that are dynamic: only the number of points is."""
+    """Set the ranges of the dynamic axes: only the number of points is dynamic."""
     profile = builder.create_optimization_profile()
     for index in range(network.num_inputs):
         tensor = network.get_input(index)
@@ -81,7 +81,7 @@ class Engine:
 
     Raises:
         Unavailable: this TensorRT does not have the precision.
-        EngineNotBuilt: it does not take the file.
+        EngineNotBuilt: it rejects the file.
     """
 
     def __init__(self, path: str, precision: str) -> None:
@@ -94,7 +94,7 @@ class Engine:
         config.add_optimization_profile(_profile(builder, network))
         plan = builder.build_serialized_network(network, config)
         if plan is None:
-            raise EngineNotBuilt("no engine came out of {} in {}".format(path, precision))
+            raise EngineNotBuilt("TensorRT built no engine from {} in {}".format(path, precision))
         self.runtime = tensorrt.Runtime(logger)  # must live as long as the engine
         self.engine = self.runtime.deserialize_cuda_engine(plan)
         if self.engine is None:
@@ -103,7 +103,7 @@ class Engine:
 
     @property
     def half_layers(self) -> int:
-        """How many mentions of half precision are in the engine's own description of its layers."""
+        """Count the mentions of half precision in the engine's own description of its layers."""
         inspector = self.engine.create_engine_inspector()
         text = inspector.get_engine_information(self.tensorrt.LayerInformationFormat.JSON)
         return len(re.findall(r"\b(?:Half|FP16)\b", text))
@@ -113,7 +113,7 @@ class Engine:
         return [name for name in names if self.engine.get_tensor_mode(name) == mode]
 
     def run(self, feed: Dict[str, Any]) -> Dict[str, torch.Tensor]:
-        """Outputs by name, for inputs by name: arrays of NumPy, float32."""
+        """Return outputs by name, for float32 NumPy inputs by name."""
         modes, stream = self.tensorrt.TensorIOMode, torch.cuda.Stream()
         with torch.cuda.stream(stream):
             inputs = {name: torch.from_numpy(feed[name]).cuda() for name in self._names(modes.INPUT)}
@@ -129,14 +129,14 @@ class Engine:
         return outputs
 
     def _room(self, name: str) -> torch.Tensor:
-        """Memory for an output, whose shape follows from those of the inputs."""
+        """Allocate memory for an output, whose shape follows from those of the inputs."""
         if self.engine.get_tensor_dtype(name) != self.tensorrt.float32:
             raise TypeError("the output {} is not float32".format(name))
         shape = tuple(self.context.get_tensor_shape(name))
         return torch.empty(shape, dtype=torch.float32, device="cuda")
 
     def predict(self, feed: Dict[str, Any]) -> Prediction:
-        """All four masks for one prompt, at low resolution only."""
+        """Predict all four masks for one prompt, at low resolution only."""
         outputs = {name: tensor.cpu().numpy()[0] for name, tensor in self.run(feed).items()}
         low = outputs["low_res_masks"]
         return Prediction(low, low, outputs["iou_predictions"])
