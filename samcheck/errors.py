@@ -7,7 +7,7 @@ Each class has its own exit code, so that a CI job can tell them apart:
     2    bad input: a matrix file, an option, a result file
     3    the selection contains no cell
     4    the requested environment is not available on this machine
-    5    nothing is known about the question (`samcheck advise`)
+    5    nothing is known about the question (`samcheck advise`), or there is nothing to compare
     6    not everything could be printed: standard output or standard error is closed or full, or its reader
          went away during a run. The run continues and stores everything anyway: this replaces 0, never 1
     130  interrupted: by Ctrl-C, or by another signal that asks a program to end (`samcheck.signals`)

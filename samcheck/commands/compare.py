@@ -12,7 +12,7 @@ import click
 from samcheck import files
 from samcheck.analysis.compare import Comparison, compare, comparison_text, noise, sources, verdicts
 from samcheck.commands.options import Number, results_option
-from samcheck.errors import CELLS_FAILED, BadInput
+from samcheck.errors import CELLS_FAILED, NOTHING_KNOWN, BadInput
 from samcheck.guest.record import CellResult
 
 
@@ -41,20 +41,22 @@ def compare_command(
     as_json: bool,
     output: Path | None,
 ) -> None:
-    """Show what changed between BASE and NEW: folders, files, or git revisions of results/.
+    """Show what changed between BASE and NEW: folders, files, ids of cells, or git revisions of results/.
 
-    Exits with 1 if anything is known to be worse.
+    Exits with 1 if anything is known to be worse, with 5 if the two have nothing in common.
     """
-
     known = noise.known_in(results)
     before, after = sources.read(base, results), sources.read(new, results)
     comparison = compare(before, after, known, (base, new), across, alpha)
-    content = _json(comparison) if as_json else comparison_text.markdown(comparison, everything)
+    whole = everything or output is not None
+    content = _json(comparison) if as_json else comparison_text.markdown(comparison, whole)
     if output is None:
         click.echo(content, nl=False)
     else:
         files.write_atomically(output, content.encode())
         click.echo(comparison_text.headline(comparison))
+    if comparison.nothing_in_common:
+        sys.exit(NOTHING_KNOWN)
     if comparison.worse:
         sys.exit(CELLS_FAILED)
 

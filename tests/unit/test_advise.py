@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -83,7 +84,7 @@ def answered(
 
 
 def said(answer: UpgradeAnswer) -> str:
-    return "\n".join(advice_text.lines(answer, FACTS, tuple(commands.command_lines(answer, ()))))
+    return "\n".join(advice_text.lines(answer, FACTS, tuple(commands.command_lines(answer, ())), True))
 
 
 def section(shown: str, head: str) -> str:
@@ -117,7 +118,7 @@ def test_measured_says_which_file_when_and_by_what() -> None:
     assert not answer.to_run
     shown = section(said(answer), "MEASURED")
     assert f"{NEW.id}-21.json" in shown
-    assert "2026-11-21, samcheck 0.1.0" in shown
+    assert re.search(r"2026-11-21, .+, samcheck 0\.1\.0", shown)
     assert "PREDICTED" not in said(answer).replace("ALSO CHANGES (predicted from facts)", "")
 
 
@@ -179,7 +180,7 @@ def test_of_conflicting_results_the_newest_counts_and_says_so(newest: str) -> No
     for order in (rows, rows[::-1]):
         answer = answered(asked(), order)
         assert answer.exit_code == (newest == "failed")
-        assert f"older, overruled: {other}, cpu-amd-epyc, 2026-11-21" in said(answer)
+        assert f"older, overruled: {other}, 2026-11-21, " in said(answer)
 
 
 @pytest.mark.parametrize(

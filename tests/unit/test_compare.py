@@ -29,6 +29,7 @@ from samcheck.analysis.compare.statistics import (
 from samcheck.analysis.compare.verdicts import MeasurePair, NumberVerdict, decide
 from samcheck.cells import Cell
 from samcheck.commands.compare import compare_command, noise_command
+from samcheck.errors import BadInput
 from samcheck.guest.outcomes import CheckOutcome
 from samcheck.guest.record import CellResult, CheckResult, Series
 from samcheck.storage import results
@@ -191,7 +192,7 @@ def test_cells_of_one_side_only_and_their_own_outcomes_are_told() -> None:
     text = markdown(compare(base, new, lambda _: {}))
     assert "torch2.15.0-cu132-py3.13: only in the base" in text
     assert "torch2.9.0-cu128-py3.13: only in the new results" in text
-    assert "- broken: the cell on torch2.4.1-cu121-py3.11: passed → failed: boom" in text
+    assert "- broken on torch2.4.1-cu121-py3.11: the cell: passed → failed: boom" in text
 
 
 def test_another_samcheck_is_told() -> None:
@@ -209,7 +210,7 @@ def test_many_alike_are_one_line() -> None:
     comparison = compare([base], [new], lambda _: _Everywhere(QUIET))
     lines = grouping.lines(comparison.verdicts, NumberVerdict.REGRESSED)
     assert [(line.what, line.effect) for line in lines] == [
-        ("all 3 fp16 latency numbers", "+6.0% (+6.0% to +6.0%)")
+        ("all 3 fp16 latency numbers", "median +6.0% (range +6.0% to +6.0%)")
     ]
 
 
@@ -309,6 +310,28 @@ def test_command_says_it_and_exits_for_ci(tmp_path: Path) -> None:
     document = json.loads(call(compare_command, base, new, "--json", "--results", tmp_path / "none").output)
     assert document["numbers"][0]["verdict"] == "regressed"
     assert document["numbers"][0]["change"] == pytest.approx(math.log(1.5))
+
+
+def test_results_with_nothing_in_common_are_not_called_equal(tmp_path: Path) -> None:
+    base = stored(tmp_path / "base", result(bench("encoder", *STEADY)))
+    other = replace(
+        bench("encoder", *STEADY), check="test_latency.py::test_encoder[vit_b-fp32]", variant="vit_b"
+    )
+    new = stored(tmp_path / "new", result(other, variants=["vit_b"]))
+    done = call(compare_command, base, new, "--results", tmp_path / "none")
+    assert done.exit_code == 5
+    assert "nothing in common: the two sides share no check and no number" in done.output
+
+
+def test_a_cell_is_found_by_its_id(tmp_path: Path) -> None:
+    store = stored(tmp_path / "store", result(bench("encoder", *STEADY)))
+    cell = made.RESULT.cell.id
+    assert call(compare_command, cell, cell, "--results", store).exit_code == 0
+    other = replace(made.SEEN, cpu="another CPU")
+    stored(store, result(bench("encoder", *STEADY), observed=other))
+    twice = call(compare_command, cell, cell, "--results", store)
+    assert isinstance(twice.exception, BadInput)
+    assert "2 machines have results of this cell" in str(twice.exception)
 
 
 def test_noise_is_kept_and_used(tmp_path: Path) -> None:

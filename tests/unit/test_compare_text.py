@@ -94,7 +94,7 @@ def test_what_nobody_can_act_on_is_a_line_for_each_kind() -> None:
     (line,) = grouping.lines(comparison.verdicts, NumberVerdict.AMBIGUOUS, grouping.MOST)
     where = "on torch2.4.1-cu121-py3.11, such as test_x.py::test_n1 encode_held_mib:"
     assert line.what == f"11 resident memory numbers {where}"
-    assert line.effect == "+12.0% (+2.0% to +22.0%)"
+    assert line.effect == "median +12.0% (range +2.0% to +22.0%)"
     assert "the noise is unknown" in line.reason
     assert len(grouping.lines(comparison.verdicts, NumberVerdict.AMBIGUOUS)) == 11
     few, whole = markdown(comparison), markdown(comparison, everything=True)
@@ -143,7 +143,7 @@ def test_old_reason_is_called_old() -> None:
     base = result(check("a", "skipped"), check("b", "known"))
     checks = [replace(check, reason="no wheel") for check in base.checks]
     new = result(check("a"), replace(check("b", "fixed"), reason="gone"))
-    text = markdown(compare([replace(base, checks=checks)], [new], nothing_known))
+    text = markdown(compare([replace(base, checks=checks)], [new], nothing_known), everything=True)
     assert "skipped → passed: before: no wheel" in text
     assert "known → fixed: gone" in text
 

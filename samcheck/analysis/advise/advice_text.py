@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from samcheck import paths
+from samcheck.analysis import screen
 from samcheck.analysis.advise import result_comparison
 from samcheck.analysis.advise.evidence import Evidence
 from samcheck.analysis.advise.outline import OutlineLine, indented
@@ -32,11 +33,25 @@ HEADS = {
 def lines(
     answer: UpgradeAnswer, facts: Facts, commands: Sequence[OutlineLine], everything: bool = False
 ) -> Iterator[str]:
-    """Yield the answer in one line, the question, and the evidence."""
-    yield answer.headline
-    yield f"  {answer.question}"
-    for line in _body(answer, facts, commands, everything):
-        yield f"{'  ' * line.depth}{line.text}"
+    """Yield the answer, the question, and the evidence; as much as fits a screen, or `everything`."""
+    evidence = list(_evidence_lines(answer, everything))
+    rest = list(_consequences(answer, facts, commands, everything))
+    if everything:
+        yield from (answer.headline, f"  {answer.question}")
+        yield from (_text(line) for line in (*evidence, *rest))
+        return
+    head = [*screen.wrapped(answer.headline, "  "), *screen.wrapped(f"  {answer.question}", "  ")]
+    yield from head
+    yield from screen.fitted(map(_on_screen, evidence), len(head) + len(rest))
+    yield from map(_on_screen, rest)
+
+
+def _text(line: OutlineLine) -> str:
+    return f"{'  ' * line.depth}{line.text}"
+
+
+def _on_screen(line: OutlineLine) -> str:
+    return _text(line) if line.is_command else screen.cut(_text(line))
 
 
 def markdown(
@@ -46,31 +61,41 @@ def markdown(
     yield f"**{escape(answer.headline)}**"
     yield ""
     yield escape(str(answer.question))
-    for line in _body(answer, facts, commands, everything):
+    body = (*_evidence_lines(answer, everything), *_consequences(answer, facts, commands, everything))
+    for line in body:
         if line.depth:
             yield f"{'  ' * (line.depth - 1)}- {f'`{line.text}`' if line.is_command else escape(line.text)}"
         else:
             yield from ("", f"### {escape(line.text)}", "")
 
 
-def _body(
-    answer: UpgradeAnswer, facts: Facts, commands: Sequence[OutlineLine], everything: bool
-) -> Iterator[OutlineLine]:
-    """Yield the evidence: headings at depth 0, their items below."""
-    most = 10**9 if everything else SHOWN
+def _evidence_lines(answer: UpgradeAnswer, everything: bool) -> Iterator[OutlineLine]:
+    """Yield what the answer rests on: headings at depth 0, their items below."""
+    most = _most(everything)
     for basis, head in HEADS.items():
         groups = _groups(advice for advice in answer.advices if advice.basis == basis)
         if groups:
             yield OutlineLine(head)
         for group in groups:
             yield from indented(_group(group, most))
-    yield from _implied_changes(answer, most)
+
+
+def _consequences(
+    answer: UpgradeAnswer, facts: Facts, commands: Sequence[OutlineLine], everything: bool
+) -> Iterator[OutlineLine]:
+    """Yield what else changes, and what to run."""
+    yield from _implied_changes(answer, _most(everything))
     if answer.question.subject == "driver":
         yield OutlineLine("DRIVER BRANCHES (facts)")
         yield from indented(_driver_branches(answer.question, facts))
     if commands:
         yield OutlineLine("RUN TO BE SURE, riskiest first")
         yield from indented(commands)
+
+
+def _most(everything: bool) -> int:
+    """Return how many items of one kind are listed."""
+    return 10**9 if everything else SHOWN
 
 
 def _groups(advices: Iterable[Advice]) -> list[list[Advice]]:
@@ -172,9 +197,8 @@ COUNTED = tuple(outcome for outcome in CheckOutcome if outcome is not CheckOutco
 
 
 def _origin(stored: Stored) -> str:
-    """Return where and when a result was measured."""
-    day = stored.result.finished[:10]
-    return f"{stored.device}, {day}, samcheck {stored.result.samcheck}, {place(stored.path)}"
+    """Return when a result was measured, its file, which names the machine, and by which samcheck."""
+    return f"{stored.result.finished[:10]}, {place(stored.path)}, samcheck {stored.result.samcheck}"
 
 
 def place(path: Path) -> str:

@@ -29,6 +29,16 @@ class Comparison:
     notes: tuple[str, ...] = ()
 
     @property
+    def nothing_in_common(self) -> bool:
+        """Whether the two sides share no check and no number, so that nothing was compared."""
+        one_sided = {NumberVerdict.NEW, NumberVerdict.MISSING}
+        return (
+            not self.changes
+            and all(verdict.verdict in one_sided for verdict in self.verdicts)
+            and not any(pair.shares_checks for pair in self.pairs)
+        )
+
+    @property
     def worse(self) -> bool:
         """Whether anything got worse for certain."""
         return any(change.bad for change in self.changes) or any(

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
+from samcheck.analysis import screen
 from samcheck.analysis.compare.comparison import Comparison
-from samcheck.analysis.compare.grouping import MOST, alike, lines
-from samcheck.analysis.compare.outcome_changes import ChangeKind
+from samcheck.analysis.compare.grouping import MOST, alike, by_cause, lines
+from samcheck.analysis.compare.outcome_changes import ChangeKind, OutcomeChange
 from samcheck.analysis.compare.verdicts import NumberVerdict
 from samcheck.report.escaping import escape
 
@@ -24,22 +25,31 @@ MARKS = {
 
 
 def markdown(comparison: Comparison, everything: bool = False) -> str:
-    """Return the whole document: the verdict first, then the changes, most important first."""
+    """Return the document: the verdict first, then the changes, most important first.
+
+    Args:
+        everything: do not shorten it to what fits a screen.
+    """
     parts = (
-        _head(comparison),
-        _outcomes(comparison),
+        _outcomes(comparison) if everything else _causes(comparison),
         _numbers(comparison, math.inf if everything else MOST),
         _pairs(comparison),
         _notes(comparison),
     )
-    return "\n".join(line for part in parts for line in part) + "\n"
+    body = [line for part in parts for line in part]
+    if everything:
+        return "\n".join([*_head(comparison), *body]) + "\n"
+    head = [line for text in _head(comparison) for line in screen.wrapped(text) or [""]]
+    return "\n".join(screen.fitted([*head, *map(screen.cut, body)])) + "\n"
 
 
 def headline(comparison: Comparison) -> str:
     """Return the comparison in one sentence."""
+    if comparison.nothing_in_common:
+        return "nothing in common: the two sides share no check and no number"
     counts = Counter(verdict.verdict for verdict in comparison.verdicts)
     kinds = Counter(change.kind for change in comparison.changes)
-    worse = [f"{kinds[ChangeKind.BROKEN]} broken"] if kinds[ChangeKind.BROKEN] else []
+    worse = list(_broken(comparison))
     worse += [f"upstream defects met: {kinds[ChangeKind.DEFECT_MET]}"] if kinds[ChangeKind.DEFECT_MET] else []
     worse += (
         [f"numbers regressed: {counts[NumberVerdict.REGRESSED]}"] if counts[NumberVerdict.REGRESSED] else []
@@ -51,6 +61,16 @@ def headline(comparison: Comparison) -> str:
         if counts[verdict] and verdict is not NumberVerdict.REGRESSED
     ]
     return f"{verdict_text}; {', '.join(rest) or 'no numbers to compare'}"
+
+
+def _broken(comparison: Comparison) -> Iterator[str]:
+    """Yield how much broke, and by how many causes."""
+    broken = [change for change in comparison.changes if change.kind is ChangeKind.BROKEN]
+    if broken:
+        checks = sum(bool(change.check) for change in broken)
+        count, word = (checks, "check") if checks else (len(broken), "cell")
+        causes = len(by_cause([change for change in broken if change.check]) if checks else by_cause(broken))
+        yield f"broken: {count} {word if count == 1 else word + 's'} by {'one cause' if causes == 1 else f'{causes} causes'}"
 
 
 def _head(comparison: Comparison) -> Iterator[str]:
@@ -74,6 +94,31 @@ def _outcomes(comparison: Comparison) -> Iterator[str]:
             text = f"{which} on {first.row}: {first.base} → {first.new}{because}"
             yield f"- {kind}: {escape(text)}"
     yield ""
+
+
+def _causes(comparison: Comparison) -> Iterator[str]:
+    """Yield a line for each cause of changed outcomes: what it is, how many checks, and where."""
+    several = len(comparison.pairs) > 1
+    for kind in ChangeKind:
+        for members in by_cause([change for change in comparison.changes if change.kind == kind]):
+            first = members[0]
+            where = f" on {escape(first.row)}" if several else ""
+            yield f"- {kind}{where}: {escape(_cause(members))}"
+    yield ""
+
+
+def _cause(members: Sequence[OutcomeChange]) -> str:
+    checks = [change for change in members if change.check]
+    first = checks[0] if checks else members[0]
+    if not checks:
+        return f"the cell: {first.base} → {first.new}{f': {first.reason}' if first.reason else ''}"
+    count = f"{len(checks)} checks" if len(checks) > 1 else "1 check"
+    if first.defect:
+        return f"{first.defect} ({count}): {first.reason}"
+    if first.kind is ChangeKind.BROKEN:
+        return f"{first.reason} ({count})"
+    groups = ", ".join(dict.fromkeys(change.group for change in checks))
+    return f"{count if len(checks) > 1 else first.check} of {groups}: {first.base} → {first.new}"
 
 
 def _numbers(comparison: Comparison, most: float) -> Iterator[str]:

@@ -26,7 +26,7 @@ class SummaryLine:
 
     Attributes:
         what: e.g. ``all 6 fp16 benchmarks on torch2.13.0-cu130-py3.12``.
-        effect: ``+6.1% (+4.9% to +8.0%)``; empty if there is none.
+        effect: ``+6.1% (interval +4.9% to +8.0%)``; empty if there is none.
     """
 
     what: str
@@ -131,9 +131,9 @@ def effect(group: Sequence[Verdict]) -> str:
     shown = group[0].family.shown
     middle = shown(median(changes))
     if len(changes) > 1:
-        return f"{middle} ({shown(changes[0])} to {shown(changes[-1])})"
+        return f"median {middle} (range {shown(changes[0])} to {shown(changes[-1])})"
     interval = group[0].interval
-    return f"{middle} ({shown(interval[0])} to {shown(interval[1])})" if interval else middle
+    return f"{middle} (interval {shown(interval[0])} to {shown(interval[1])})" if interval else middle
 
 
 def alike(changes: Sequence[OutcomeChange]) -> list[tuple[OutcomeChange, list[OutcomeChange]]]:
@@ -145,3 +145,22 @@ def alike(changes: Sequence[OutcomeChange]) -> list[tuple[OutcomeChange, list[Ou
         key = (change.row, change.kind, change.group, change.base, change.new, reason)
         groups.setdefault(key, []).append(change)
     return [(members[0], members) for members in groups.values()]
+
+
+def by_cause(changes: Sequence[OutcomeChange]) -> list[list[OutcomeChange]]:
+    """Changes of one kind and row that have one cause: a known defect, a reason, or a package that is broken.
+
+    What breaks in a row where a check of the imports breaks has that cause.
+    """
+    broken_imports = {
+        change.row: change.reason
+        for change in reversed(changes)
+        if change.kind is ChangeKind.BROKEN and change.group == "imports"
+    }
+    groups: dict[tuple[str, str, str], list[OutcomeChange]] = {}
+    for change in changes:
+        cause = change.defect
+        if change.kind is ChangeKind.BROKEN:
+            cause = broken_imports.get(change.row, change.reason.removesuffix(" (in setup)"))
+        groups.setdefault((change.row, change.kind, cause), []).append(change)
+    return list(groups.values())

@@ -28,6 +28,7 @@ class OutcomeChange:
 
     Attributes:
         check: empty if it is the cell's own outcome.
+        defect: the known defect that the check meets now, or met before.
         reason: of the new outcome; if it has none, that of the base, with ``before:``.
     """
 
@@ -38,6 +39,7 @@ class OutcomeChange:
     base: str
     new: str
     reason: str
+    defect: str = ""
 
     @property
     def bad(self) -> bool:
@@ -69,7 +71,8 @@ def outcome_changes(pair: ResultPair) -> list[OutcomeChange]:
 
 def _change(row: str, old: CheckResult, new: CheckResult) -> OutcomeChange:
     kind = _kind(old.outcome, new.outcome)
-    return OutcomeChange(row, new.check, new.group, kind, old.outcome, new.outcome, _reason(old, new))
+    defect = new.defect or old.defect or ""
+    return OutcomeChange(row, new.check, new.group, kind, old.outcome, new.outcome, _reason(old, new), defect)
 
 
 def _reason(old: CheckResult | CellResult, new: CheckResult | CellResult) -> str:

@@ -62,6 +62,15 @@ class ResultPair:
     incomparable_because: str = ""
 
     @property
+    def shares_checks(self) -> bool:
+        """Whether both have some check, or both have none and are compared by their outcomes alone."""
+        if self.base is None or self.new is None:
+            return False
+        before = {check.check for check in self.base.checks}
+        neither = not (self.base.checks or self.new.checks)
+        return neither or any(check.check in before for check in self.new.checks)
+
+    @property
     def in_turns(self) -> bool:
         """Whether the processes of the two took turns."""
         if self.base is None or self.new is None:

@@ -1,4 +1,4 @@
-"""Sources of results to compare: a folder, a file, or a git revision of either."""
+"""Sources of results to compare: a folder, a file, a cell's id, or a git revision of a folder or file."""
 
 from __future__ import annotations
 
@@ -13,16 +13,25 @@ from samcheck.storage import results
 
 
 def read(text: str, default: Path) -> list[CellResult]:
-    """Return every result at `text`: a path, ``REVISION`` (of `default`) or ``REVISION:PATH``.
+    """Return every result at `text`: a path, a cell's id in `default`, ``REVISION`` or ``REVISION:PATH``.
+
+    Args:
+        default: the folder of results; a revision without a path is one of this.
 
     Raises:
-        BadInput: nothing is there, or something in it is not a result.
+        BadInput: nothing is there, several machines have the cell, or something is not a result.
     """
     if not text.strip():
         raise BadInput("empty source of results: give a folder, a file or a git revision")
     path = Path(text)
     if os.path.lexists(path):
         return _at(path)
+    of_cell = [file for file in results.result_files(default) if file.stem == text]
+    if len(of_cell) > 1:
+        named = ", ".join(map(str, of_cell))
+        raise BadInput(f"{text}: {len(of_cell)} machines have results of this cell: name one of {named}")
+    if of_cell:
+        return _at(of_cell[0])
     revision, _, inside = text.partition(":")
     return _of_revision(revision, inside or default.name, default.parent, text)
 
