@@ -44,7 +44,7 @@ def test_advise_fits_a_screen_and_keeps_what_to_run() -> None:
     lines = answer(*question)
     assert len(lines) <= 25
     assert all(len(line) <= 100 or "nox -s" in line for line in lines)
-    assert any(line.startswith("RUN TO BE SURE") for line in lines[-4:])
+    assert any(line.startswith("RUN TO BE SURE") for line in lines)
     assert len(answer(*question, "--all")) > len(lines)
 
 

@@ -70,7 +70,8 @@ def _broken(comparison: Comparison) -> Iterator[str]:
         checks = sum(bool(change.check) for change in broken)
         count, word = (checks, "check") if checks else (len(broken), "cell")
         causes = len(by_cause([change for change in broken if change.check]) if checks else by_cause(broken))
-        yield f"broken: {count} {word if count == 1 else word + 's'} by {'one cause' if causes == 1 else f'{causes} causes'}"
+        by = "one cause" if causes == 1 else f"{causes} causes"
+        yield f"broken: {count} {word if count == 1 else word + 's'} by {by}"
 
 
 def _head(comparison: Comparison) -> Iterator[str]:
