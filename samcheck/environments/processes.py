@@ -50,6 +50,8 @@ def run(python: str, job: GuestJob, packages: Sequence[str] = ()) -> Ended:
     environment["PYTHONPATH"] = os.pathsep.join((source, *packages))
     environment |= dict.fromkeys(SWITCHED_ON, "1")
     environment[MARK] = str(uuid.uuid4())
+    # In the shared folder, pytest removes what other sessions left when it exits, which can take minutes.
+    environment["PYTEST_DEBUG_TEMPROOT"] = str(job.work)
     if not os.access(environment.get("HOME", ""), os.W_OK):  # compilers cache their output there
         environment["HOME"] = str(job.work)
     if job.gpu:  # CUDA may order the GPUs differently from the driver
