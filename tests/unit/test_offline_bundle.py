@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from samcheck import facts, paths
+from samcheck import facts, owned, paths
 from samcheck.environments import here, offline
-from samcheck.errors import BadInput
+from samcheck.environments.offline import at_hand
+from samcheck.errors import BadInput, BuildFailed, EnvironmentUnavailable
+from samcheck.guest.outcomes import FailureCause
+from samcheck.storage import disk_usage
+from tests.unit import made
 
 FROZEN = """# a comment
 numpy==2.5.2
@@ -53,3 +59,100 @@ def test_the_guest_gets_what_was_found_lacking(monkeypatch: pytest.MonkeyPatch) 
     assert here.carried_packages() == ["/carried/guest/segment-anything", "/carried/guest/pytest"]
     monkeypatch.delenv("SAMCHECK_PACKAGES")
     assert here.carried_packages() == []
+
+
+SEEN = replace(
+    made.SEEN,
+    torchvision="0.19.1",
+    numpy="1.26.4",
+    packages={"torch": "2.4.1", "torchvision": "0.19.1", "numpy": "1.26.4", "pytest": "8.3.3"},
+)
+
+
+@pytest.fixture
+def unpacked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What was asked for instead of being downloaded."""
+    asked: list[str] = []
+
+    def unpack(spec: offline.BundleSpec, requirements: list[str], folder: Path) -> list[str]:
+        assert spec.python == "3.11"
+        asked.extend(requirements)
+        for name in requirements:
+            (folder / name.partition("=")[0]).mkdir()
+        return requirements
+
+    monkeypatch.setattr(offline, "unpack", unpack)
+    return asked
+
+
+def test_what_the_interpreter_at_hand_lacks_is_there_for_one_run(unpacked: list[str]) -> None:
+    with at_hand.packages("py", SEEN) as folders:
+        assert "segment-anything==1.0" in unpacked
+        assert "pytest" not in unpacked
+        assert {Path(folder).name for folder in folders} >= {"segment-anything", "pytest-benchmark"}
+        place = Path(folders[0]).parent
+        assert owned.is_own(place)
+        assert any(place.match(pattern) for _, pattern in disk_usage.TEMPORARY)
+    assert not place.exists()
+
+
+def test_an_interpreter_that_has_everything_gets_nothing(unpacked: list[str]) -> None:
+    spec = offline.bundle_spec("3.11", [], facts.load())
+    packages = {**SEEN.packages, **{name.partition("==")[0]: "1" for name in spec.guest}}
+    with at_hand.packages("py", replace(SEEN, packages=packages)) as folders:
+        assert folders == ()
+    assert not unpacked
+
+
+@pytest.mark.parametrize("name", ["torchvision", "numpy"])
+def test_what_is_tested_is_not_brought(name: str, unpacked: list[str]) -> None:
+    lacking = replace(SEEN, torchvision=None) if name == "torchvision" else replace(SEEN, numpy=None)
+    wanted = pytest.raises(EnvironmentUnavailable, match=f"py has no {name}.*py -m pip install {name}")
+    with wanted, at_hand.packages("py", lacking):
+        pass
+    assert not unpacked
+
+
+def test_what_cannot_be_had_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    def unpack(*_: object) -> list[str]:
+        raise BuildFailed(FailureCause.NETWORK, "no route to the index")
+
+    monkeypatch.setattr(offline, "unpack", unpack)
+    wanted = pytest.raises(EnvironmentUnavailable, match=r"py lacks .*no route to the index.*samcheck carry")
+    with wanted, at_hand.packages("py", SEEN):
+        pass
+
+
+def interpreter(folder: Path, name: str = "python3") -> str:
+    path = folder / "bin" / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("#!/bin/sh\n")
+    path.chmod(0o755)
+    return str(path)
+
+
+@pytest.fixture
+def with_torch(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> set[str]:
+    """The interpreters that have PyTorch; no other folder than one of this test is searched."""
+    have: set[str] = set()
+    monkeypatch.setattr(here, "_has_torch", lambda python: python in have)
+    for name in ("SAMCHECK_PYTHON", "VIRTUAL_ENV", "CONDA_PREFIX"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("PATH", str(tmp_path / "first" / "bin"))
+    return have
+
+
+def test_the_python_at_hand_is_the_first_that_has_pytorch(
+    with_torch: set[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    on_path, active = interpreter(tmp_path / "first"), interpreter(tmp_path / "venv", "python")
+    assert here.default_python() == sys.executable  # none has it: what is wrong with this one is told
+    with_torch.add(on_path)
+    assert here.default_python() == on_path
+    with_torch.add(active)
+    monkeypatch.setenv("VIRTUAL_ENV", str(tmp_path / "venv"))
+    assert here.default_python() == active
+    with_torch.add(sys.executable)
+    assert here.default_python() == sys.executable
+    monkeypatch.setenv("SAMCHECK_PYTHON", "/mine")
+    assert here.default_python() == "/mine"

@@ -17,7 +17,6 @@ from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
-import uv
 from packaging.requirements import InvalidRequirement, Requirement
 
 from samcheck import certificates, files, owned, paths, version
@@ -170,6 +169,8 @@ def _uv(*arguments: str) -> str:
     Raises:
         BuildFailed: it failed.
     """
+    import uv  # carried to no other machine
+
     environment = dict(os.environ, UV_NO_PROGRESS="1")
     if certificates.ca_bundle():
         environment["SSL_CERT_FILE"] = certificates.ca_bundle()
