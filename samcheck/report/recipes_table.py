@@ -25,7 +25,11 @@ GROUP = "recipes"
 #: Newer than every GPU that CUDA 11.7 has machine code for: Hopper.
 HOPPER = Version("9.0")
 
-INTRODUCTION = """\
+#: Of the ends of an interval; a wider one says that this machine could not measure it.
+MOST_SPREAD = 1.5
+UNMEASURABLE = "not measurable"
+
+INTRODUCTION = f"""\
 # Does what a deployment guide recommends work here?
 
 One row per recipe and size of SAM, one column per environment that was really run. A recipe is tried
@@ -33,6 +37,10 @@ literally, and where that fails as it has to be done; an answer counts as right 
 float32. Gains are ratios against the plain way in the same run: below 1 is faster, or smaller. They are
 measured with samcheck's own small model unless a row names another one. Memory is what tensors take at the
 peak, with the weights where a recipe is about the whole model.
+
+Times are measured in turns. What is shown is the interval in which a time should lie when it is measured
+again; results without an interval show none. Where it spans more than a factor of {MOST_SPREAD}, the machine
+was too busy, and the time is "not measurable".
 
 | sign | verdict | meaning |
 | --- | --- | --- |
@@ -58,15 +66,25 @@ SIGNS = {
 ORDER = tuple(SIGNS)
 #: How a number is written, in this order; the names are those that the checks measure under.
 FORMATS = {
-    "time_ratio": "time {:.2f} ×",
-    "memory_ratio": "memory {:.2f} ×",
-    "miou_change": "mIoU {:+.2f}",
-    "iou": "IoU {:.3f}",
-    "encoder_share": "encoder {:.0%} of the time",
-    "memory_gb": "{:.1f} GB",
-    "time_ms": "{:.0f} ms",
-    "load_s": "loaded in {:.1f} s",
+    "time_ratio": "time {} ×",
+    "memory_ratio": "memory {} ×",
+    "miou_change": "mIoU {}",
+    "iou": "IoU {}",
+    "encoder_share": "encoder {} of the time",
+    "memory_gb": "{} GB",
+    "time_ms": "{} ms",
+    "load_s": "loaded in {} s",
 }
+DIGITS = {
+    "miou_change": "+.2f",
+    "iou": ".3f",
+    "encoder_share": ".0%",
+    "memory_gb": ".1f",
+    "time_ms": ".0f",
+    "load_s": ".1f",
+}
+#: Numbers that depend on how busy the machine was: shown as intervals only.
+TIMES = ("time_ratio", "encoder_share", "time_ms", "load_s")
 CLAIMED = "claimed_"
 
 #: Variants of a row without a name: of none, and samcheck's own.
@@ -229,7 +247,7 @@ def _row(key: Key, outcomes: list[RecipeOutcome | None], notes: Footnotes) -> li
 def _claimed(metrics: Mapping[str, float]) -> Iterator[str]:
     for name, text in FORMATS.items():
         if CLAIMED + name in metrics:
-            yield text.format(metrics[CLAIMED + name])
+            yield text.format(_number(name, metrics[CLAIMED + name]))
 
 
 def _field(outcome: RecipeOutcome | None, notes: Footnotes) -> str:
@@ -240,13 +258,31 @@ def _field(outcome: RecipeOutcome | None, notes: Footnotes) -> str:
     )
 
 
+def _number(name: str, value: float) -> str:
+    return format(value, DIGITS.get(name, ".2f"))
+
+
 def _gains(check: CheckResult | None) -> Iterator[str]:
-    """Of a check that works; milliseconds only where there is a claim of them."""
+    """Of a check that works; times as intervals, and only those that this machine could measure."""
     if check is None or not check.outcome.is_expected:  # known: right, and no gain
         return
     for name, text in FORMATS.items():
-        if name in check.metrics and (name != "time_ms" or CLAIMED + name in check.metrics):
-            yield text.format(check.metrics[name])
+        if name in TIMES:
+            limits = _limits(check.metrics, name)
+            if limits:
+                yield text.format(limits) if limits != UNMEASURABLE else f"{text.split()[0]} {limits}"
+        elif name in check.metrics:
+            yield text.format(_number(name, check.metrics[name]))
+
+
+def _limits(metrics: Mapping[str, float], name: str) -> str:
+    """The interval of a number, if it has one."""
+    low, high = metrics.get(f"{name}_low"), metrics.get(f"{name}_high")
+    if low is None or high is None:
+        return ""
+    if not 0 < low <= high <= MOST_SPREAD * low:
+        return UNMEASURABLE
+    return f"{_number(name, low)} to {_number(name, high)}"
 
 
 def by_facts(facts: Facts) -> Iterator[str]:

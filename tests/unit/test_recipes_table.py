@@ -47,7 +47,15 @@ CORRECTED = check(
     "corrected",
     "half",
     "passed",
-    metrics={**CLAIMED, "time_ratio": 1.234, "memory_ratio": 0.555, "iou": 0.9987, "time_ms": 9.0},
+    metrics={
+        **CLAIMED,
+        "time_ratio": 1.234,
+        "time_ratio_low": 1.1,
+        "time_ratio_high": 1.4,
+        "time_ms": 9.0,
+        "memory_ratio": 0.555,
+        "iou": 0.9987,
+    },
     settings={**HALF, "verdict": "works when corrected", "correction": "the encoder alone"},
 )
 WORKS = replace(
@@ -82,8 +90,26 @@ def test_claimed_and_measured_stand_side_by_side() -> None:
     line = row(text, "model.half")
     assert "time 0.71 ×, memory 0.63 ×, mIoU -0.01" in line
     assert "≈ works when corrected" in line
-    assert "time 1.23 ×<br>memory 0.56 ×<br>IoU 0.999" in line.replace("0.555", "0.56")
-    assert "9 ms" not in line, "milliseconds are shown where they are claimed"
+    assert "time 1.10 to 1.40 ×<br>memory 0.56 ×<br>IoU 0.999" in line.replace("0.555", "0.56")
+    assert "9 ms" not in line
+
+
+@pytest.mark.parametrize(
+    ("limits", "shown"),
+    [
+        ({}, "corrected</sup><br>memory"),
+        ({"time_ratio_low": 1.0, "time_ratio_high": 1.5}, "time 1.00 to 1.50 ×"),
+        ({"time_ratio_low": 1.0, "time_ratio_high": 1.51}, "<br>time not measurable<br>memory"),
+        ({"time_ratio_low": 0.0, "time_ratio_high": 1.0}, "time not measurable"),
+        ({"encoder_share_low": 0.7, "encoder_share_high": 0.8}, "encoder 70% to 80% of the time"),
+    ],
+)
+def test_a_time_is_shown_with_its_interval_or_not_at_all(limits: dict[str, float], shown: str) -> None:
+    metrics = {"time_ratio": 1.2, "encoder_share": 2.29, "memory_ratio": 0.5, **limits}
+    line = row(document(BROKEN, replace(CORRECTED, metrics=metrics)), "model.half")
+    assert "1.20" not in line
+    assert "229%" not in line
+    assert shown in line or not limits
 
 
 def test_the_exact_error_is_a_footnote() -> None:
@@ -127,9 +153,9 @@ def test_what_is_not_green_says_why() -> None:
 
 
 def test_what_gains_nothing_shows_what_it_costs() -> None:
-    useless = replace(BROKEN, metrics={"time_ratio": 4.9, "memory_ratio": 1.0})
+    useless = replace(BROKEN, metrics={"time_ratio_low": 4.5, "time_ratio_high": 5.0, "memory_ratio": 1.0})
     written = row(document(useless), "model.half")
-    assert re.search(r"✗ broken <sup>a\w+</sup><br>time 4\.90 ×<br>memory 1\.00 ×", written)
+    assert re.search(r"✗ broken <sup>a\w+</sup><br>time 4\.50 to 5\.00 ×<br>memory 1\.00 ×", written)
 
 
 def test_a_cpu_claims_nothing_about_gpus() -> None:

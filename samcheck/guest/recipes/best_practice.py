@@ -90,7 +90,7 @@ def everything(context: Context) -> Measured:
         **times(best, naive, context.device),
         **sizes(most, without),
         "iou": float(np.mean([mean_iou(prediction.masks, truth.masks) for prediction, truth in pairs])),
-        "encoder_share": encoder_share(context),
+        **encoder_share(context),
     }
 
 

@@ -1,8 +1,7 @@
 """The gain of a recipe in time and memory, relative to the plain way in the same process.
 
-Both ways alternate, so that whatever slows the machine down slows both. On the small model a step takes about
-10 ms, and on two busy cores, ratios of a step to itself were between 0.9 and 1.1: only what is well outside
-that range is a gain or a loss. Figures from a CPU say nothing about GPUs.
+Both ways alternate, so that whatever slows the machine down slows both, and each ratio has an interval.
+Figures from a CPU say nothing about GPUs.
 """
 
 from __future__ import annotations
@@ -14,6 +13,7 @@ from typing import Any, Callable, List, Optional, Tuple
 
 import torch
 
+from ..benchmark.intervals import interval
 from ..benchmark.latency import Synchronised
 from ..memory.peak_meter import tensors
 from .recipe import Context, Measured, mean_iou, require_right
@@ -21,7 +21,7 @@ from .recipe import Context, Measured, mean_iou, require_right
 Step = Callable[[], Any]
 MIB = 2**20
 #: Rounds of a comparison: as many as fit in the seconds, within bounds; only one if a step takes seconds.
-SECONDS, FEWEST, MOST = 0.2, 3, 15
+SECONDS, FEWEST, MOST = 0.3, 6, 15
 LONG_SECONDS = 1.0
 
 
@@ -43,13 +43,29 @@ def in_turn(step: Step, other: Step, device: str) -> List[Tuple[float, float]]:
 
 
 def times(step: Step, plain: Step, device: str) -> Measured:
-    """Measure median milliseconds of both ways, and the median ratio: below 1 the recipe is faster."""
+    """Measure median milliseconds of both ways, and their ratio with its interval: below 1 is faster."""
     pairs = in_turn(step, plain, device)
+    ratios = [seconds / without for seconds, without in pairs]
     return {
         "time_ms": median(seconds for seconds, _ in pairs) * 1e3,
         "plain_ms": median(without for _, without in pairs) * 1e3,
-        "time_ratio": median(seconds / without for seconds, without in pairs),
+        "time_ratio": median(ratios),
+        **bounds("time_ratio", interval(ratios)),
     }
+
+
+def share(part: Step, rest: Step, device: str, name: str) -> Measured:
+    """Measure the share of `part` in the time of itself and of `rest`, which follows it: between 0 and 1."""
+    odds = [seconds / remaining for seconds, remaining in in_turn(part, rest, device)]
+    found = interval(odds)
+    limits = None if found is None else (found[0] / (1 + found[0]), found[1] / (1 + found[1]))
+    middle = median(odds)
+    return {name: middle / (1 + middle), **bounds(name, limits)}
+
+
+def bounds(name: str, limits: Optional[Tuple[float, float]]) -> Measured:
+    """Return the metrics that hold the interval of another one; none if it is unknown."""
+    return {} if limits is None else {name + "_low": limits[0], name + "_high": limits[1]}
 
 
 def weights_mib(model: Any) -> float:

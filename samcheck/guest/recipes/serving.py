@@ -12,7 +12,7 @@ import torch
 from ..models import inference, predictor_states
 from ..models.predictor_states import WAIT, Answer, ask, same
 from . import first_call
-from .measuring import of_steps, times
+from .measuring import of_steps, share, times
 from .predictors import Predictors
 from .recipe import Context, Measured, Recipe, SilentlyWrong, require_right
 
@@ -136,17 +136,18 @@ def _another_prompt(context: Context, ready: Callable[[], Any]) -> Measured:
 
     if not np.array_equal(again().logits, anew().logits):
         raise SilentlyWrong("another prompt on the same image gave other masks than a new image")
-    return {**of_steps(again, anew, context.device), "encoder_share": encoder_share(context)}
+    return {**of_steps(again, anew, context.device), **encoder_share(context)}
 
 
-def encoder_share(context: Context) -> float:
+def encoder_share(context: Context) -> Measured:
     """Measure the share of `set_image` in the time from an image to masks."""
     ready = context.predictor(context.model)
-    return times(
+    return share(
         lambda: ready.set_image(context.scene.image),
-        lambda: inference.segment(ready, context.scene, context.prompt),
+        lambda: inference.predict(ready, context.prompt),
         context.device,
-    )["time_ratio"]
+        "encoder_share",
+    )
 
 
 RECIPES = (
