@@ -186,6 +186,18 @@ def test_a_break_is_found_between_environments_that_differ_in_one_thing() -> Non
     ]
 
 
+def test_another_failure_does_not_mean_that_the_first_is_gone() -> None:
+    one = environment("2.2.2", check("failed", reason="no NumPy"))
+    other = environment("2.4.1", check("failed", reason="out of memory"))
+    assert changes(one, other) == []
+
+
+def test_what_a_guide_gets_wrong_is_in_a_table_of_its_own() -> None:
+    known = check("known", "recipes", defect="recipe-half-model")
+    text = lines(environment("2.4.1", check("passed"), known))
+    assert not any("recipe-half-model" in line for line in text)
+
+
 def test_precisions_that_begin_to_run() -> None:
     old = environment("2.2.2", check("passed"), check("skipped", precision="fp16"))
     new = environment("2.4.1", check("passed"), check("passed", precision="fp16"))
