@@ -131,7 +131,7 @@ def cell_of(python: str, seen: Fingerprint) -> Cell:
 
 
 def look(python: str) -> Fingerprint:
-    """Probe an interpreter, including the packages carried to it.
+    """See what is installed in an interpreter, and carried to it; nothing of it is imported.
 
     Raises:
         EnvironmentUnavailable: it does not run.
@@ -141,7 +141,7 @@ def look(python: str) -> Fingerprint:
         path = Path(folder) / "fingerprint.json"
         source = paths.source()
         launch = str(source / "samcheck" / "guest" / "launch.py")
-        command = [python, launch, "samcheck.guest.fingerprint", str(path)]
+        command = [python, launch, "samcheck.guest.fingerprint", "--installed", str(path)]
         search_path = os.pathsep.join((str(source), *carried_packages()))
         environment = dict(os.environ, PYTHONPATH=search_path)
         try:

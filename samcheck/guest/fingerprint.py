@@ -1,6 +1,8 @@
 """Reads what is really installed here from live objects, and writes a `Fingerprint` as JSON.
 
-python -m samcheck.guest.fingerprint FILE
+python -m samcheck.guest.fingerprint [--installed] FILE
+
+--installed imports nothing, since PyTorch takes long, and leaves out what only live objects know.
 """
 
 from __future__ import annotations
@@ -113,8 +115,6 @@ def _try(read: Callable[[], Any], default: Any = None) -> Any:
 def take() -> Fingerprint:
     """Take the fingerprint of the running interpreter."""
     modules, errors = import_all()
-    packages = installed_packages()
-    by_key = {name.lower().replace("_", "-"): version for name, version in packages.items()}
     torch = modules.get("torch")
     facts: Dict[str, Any] = dict(driver_facts())
     if torch is not None:
@@ -123,6 +123,32 @@ def take() -> Fingerprint:
         cudnn = _try(torch.backends.cudnn.version)
         facts["cudnn"] = None if cudnn is None else str(cudnn)
         facts["arch_list"] = _try(lambda: list(torch._C._cuda_getArchFlags().split()), [])
+        facts["torch"] = str(torch.__version__)
+    return _described(import_errors=errors, **facts)
+
+
+def installed() -> Fingerprint:
+    """Take what the running interpreter holds by its metadata, without importing it."""
+    told = _try(_torch_version, {})
+    return _described(**{name: told[name] for name in ("torch", "torch_cuda") if told.get(name)})
+
+
+def _torch_version() -> Dict[str, Any]:
+    """Read the release and the CUDA build from PyTorch's own file."""
+    from importlib.util import find_spec
+    from runpy import run_path
+
+    spec = find_spec("torch")
+    if spec is None or spec.origin is None:
+        return {}
+    told = run_path(os.path.join(os.path.dirname(spec.origin), "version.py"))
+    return {"torch": told.get("__version__"), "torch_cuda": told.get("cuda")}
+
+
+def _described(**facts: Any) -> Fingerprint:
+    """Add the machine and the installed packages."""
+    packages = installed_packages()
+    by_key = {name.lower().replace("_", "-"): version for name, version in packages.items()}
     return Fingerprint(
         python=platform.python_version(),
         implementation=platform.python_implementation(),
@@ -131,16 +157,14 @@ def take() -> Fingerprint:
         cpu=cpu_model(),
         cpu_count=len(os.sched_getaffinity(0)),
         memory_mib=memory_mib(),
-        torch=str(torch.__version__) if torch is not None else by_key.get("torch"),
         torchvision=by_key.get("torchvision"),
         numpy=by_key.get("numpy"),
         segment_anything=by_key.get("segment-anything"),
-        import_errors=errors,
         packages=packages,
-        **facts,
+        **{"torch": by_key.get("torch"), **facts},
     )
 
 
 if __name__ == "__main__":
-    with open(sys.argv[1], "w", encoding="utf-8") as stream:
-        stream.write(json.dumps(asdict(take())) + "\n")
+    with open(sys.argv[-1], "w", encoding="utf-8") as stream:
+        stream.write(json.dumps(asdict(installed() if "--installed" in sys.argv[1:-1] else take())) + "\n")

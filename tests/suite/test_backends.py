@@ -77,7 +77,8 @@ def test_official_recipe(
         try:
             onnx_export.official(harness.model, str(path))
         finally:  # the script opens the file before exporting
-            measured["file_bytes"] = path.stat().st_size
+            if path.exists():  # not where the packages for exporting are missing
+                measured["file_bytes"] = path.stat().st_size
         assert onnx_graph.read(str(path)).inputs["point_coords"] == (1, "num_points", 2)
 
 

@@ -6,6 +6,7 @@ import json
 import subprocess
 from collections.abc import Callable
 from dataclasses import asdict, replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from samcheck.cells import Cell
 from samcheck.commands.run import variants_of
 from samcheck.environments import here
 from samcheck.errors import BadInput, EnvironmentUnavailable
+from samcheck.guest import fingerprint
 from samcheck.guest.record import Fingerprint
 from tests.unit import made
 
@@ -89,3 +91,27 @@ def test_variants_of_ones_own_must_be_names(name: str) -> None:
 
 def test_variants_of_ones_own_stand_behind_samchecks() -> None:
     assert variants_of("mine, tiny,my-sam_2.1", "fast", own=True) == ("tiny", "mine", "my-sam_2.1")
+
+
+@pytest.mark.parametrize(
+    ("version_file", "release", "build"),
+    [
+        ("__version__ = '1.13.1+cu117'\ncuda = '11.7'\n", "1.13.1+cu117", "11.7"),
+        (
+            "from typing import Optional\n__version__ = '2.15.0+cpu'\ncuda: Optional[str] = None\n",
+            "2.15.0+cpu",
+            None,
+        ),
+        ("raise RuntimeError\n", None, None),
+    ],
+)
+def test_pytorch_is_seen_without_being_imported(
+    version_file: str, release: str | None, build: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "torch").mkdir()
+    (tmp_path / "torch" / "__init__.py").write_text("raise AssertionError('it was imported')\n")
+    (tmp_path / "torch" / "version.py").write_text(version_file)
+    monkeypatch.syspath_prepend(tmp_path)
+    seen = fingerprint.installed()
+    assert (seen.torch, seen.torch_cuda, seen.import_errors) == (release, build, {})
+    assert seen.packages["pytest"] == pytest.__version__
