@@ -67,7 +67,7 @@ COMMANDS = {
     ),
     "compare": Entry(
         "compare",
-        "Show what changed between BASE and NEW: folders, files, or git revisions of results/.",
+        "Show what changed between BASE and NEW: folders, files, ids of cells, or git revisions of results/.",
     ),
     "interleave": Entry("interleave", "Measure two cells in alternation and report which benchmarks differ."),
     "noise": Entry(
