@@ -141,7 +141,7 @@ def look(python: str) -> Fingerprint:
         path = Path(folder) / "fingerprint.json"
         source = paths.source()
         launch = str(source / "samcheck" / "guest" / "launch.py")
-        command = [python, launch, "samcheck.guest.fingerprint", "--installed", str(path)]
+        command = [python, launch, "samcheck.guest.fingerprint", "installed", str(path)]
         search_path = os.pathsep.join((str(source), *carried_packages()))
         environment = dict(os.environ, PYTHONPATH=search_path)
         try:

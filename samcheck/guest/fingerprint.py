@@ -1,8 +1,8 @@
 """Reads what is really installed here from live objects, and writes a `Fingerprint` as JSON.
 
-python -m samcheck.guest.fingerprint [--installed] FILE
+python -m samcheck.guest.fingerprint [installed] FILE
 
---installed imports nothing, since PyTorch takes long, and leaves out what only live objects know.
+With "installed", nothing is imported, since PyTorch takes long; what only live objects know is left out.
 """
 
 from __future__ import annotations
@@ -167,4 +167,4 @@ def _described(**facts: Any) -> Fingerprint:
 
 if __name__ == "__main__":
     with open(sys.argv[-1], "w", encoding="utf-8") as stream:
-        stream.write(json.dumps(asdict(installed() if "--installed" in sys.argv[1:-1] else take())) + "\n")
+        stream.write(json.dumps(asdict(installed() if "installed" in sys.argv[1:-1] else take())) + "\n")

@@ -136,7 +136,9 @@ INJECTIONS = {
     ),
     "leaves pytest": Injection("pytest.exit('enough')", "crashed", "pytest status 2"),
     "asks pytest to stop": Injection("request.session.shouldstop = 'enough'", "crashed", "ended after it"),
-    "asks pytest to stop as -x does": Injection("request.session.shouldfail = 'x'", "crashed", "ended after it"),
+    "asks pytest to stop as -x does": Injection(
+        "request.session.shouldfail = 'x'", "crashed", "ended after it"
+    ),
     "removes the other checks": Injection("del request.session.items[2:]", "crashed", "ended after it"),
     "exits with success": Injection("os._exit(0)", "crashed", "exit status 0"),
     "raises SystemExit": Injection("sys.exit(0)", "failed", "SystemExit"),
