@@ -110,4 +110,4 @@ def test_pytest_runs_the_suite_where_pytorch_is(built: Path, interpreter: str, t
         text=True,
         check=True,
     )
-    assert "@pytest.mark.fast: the tier for everybody" in markers.stdout
+    assert "@pytest.mark.fast: the tier for everyday use" in markers.stdout
