@@ -20,9 +20,10 @@ from .recipe import Context, Measured, mean_iou, require_right
 
 Step = Callable[[], Any]
 MIB = 2**20
-#: Rounds of a comparison: as many as fit in the seconds, within bounds; only one if a step takes seconds.
+#: Rounds of a comparison: as many as fit in the seconds, within bounds. With fewer there is no interval.
 SECONDS, FEWEST, MOST = 0.3, 6, 15
-LONG_SECONDS = 1.0
+#: Seconds that the fewest rounds may take; slower steps are measured once.
+AFFORDABLE_SECONDS = 2.0
 
 
 def once(step: Step, device: str) -> float:
@@ -34,9 +35,9 @@ def once(step: Step, device: str) -> float:
 
 
 def in_turn(step: Step, other: Step, device: str) -> List[Tuple[float, float]]:
-    """Measure the seconds of two alternating steps; the first turn is a warm-up unless they take seconds."""
+    """Measure the seconds of two alternating steps; the first turn is a warm-up unless it is the only one."""
     first = once(step, device), once(other, device)
-    if sum(first) > 2 * LONG_SECONDS:
+    if FEWEST * sum(first) > AFFORDABLE_SECONDS:
         return [first]
     rounds = max(FEWEST, min(MOST, int(SECONDS / sum(first))))
     return [(once(step, device), once(other, device)) for _ in range(rounds)]
