@@ -12,6 +12,8 @@ from typing import NamedTuple
 from samcheck.guest.outcomes import CheckOutcome
 from samcheck.guest.record import GROUP_NAMES, PRECISION_NAMES, VARIANT_TIERS, CheckResult
 
+#: The backend that is PyTorch itself.
+PLAIN = "eager"
 #: From what matters most in a field to what matters least.
 SEVERITY = (
     CheckOutcome.FAILED,
@@ -127,7 +129,7 @@ def by_precision(check: CheckResult | Kind) -> Column | None:
 
 def by_backend(check: CheckResult | Kind) -> Column | None:
     """Of what runs SAM in place of plain PyTorch."""
-    return _column(check.backend, "", "") if check.backend and check.backend != "eager" else None
+    return _column(check.backend, "", "") if check.backend and check.backend != PLAIN else None
 
 
 #: Thousands of checks have some dozens of columns.

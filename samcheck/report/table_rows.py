@@ -16,7 +16,7 @@ from samcheck.facts import version_of
 from samcheck.guest.outcomes import CheckOutcome
 from samcheck.guest.record import CellResult, CheckResult
 from samcheck.report import check_codes
-from samcheck.report.fields import Column, Field, by_backend, by_group, by_precision, of_kinds, tally
+from samcheck.report.fields import PLAIN, Column, Field, by_backend, by_group, by_precision, of_kinds, tally
 from samcheck.report.root_causes import RootCause, root_causes
 from samcheck.storage.results import Stored
 
@@ -100,6 +100,8 @@ def row(stored: Stored) -> TableRow:
 
 def _is_of_backend(check: CheckResult) -> bool:
     """Whether a check speaks for its backend: only an answer that was compared shows that one works."""
+    if check.backend is None or check.backend == PLAIN:
+        return False
     bad = check.outcome.is_failure or check.outcome is CheckOutcome.KNOWN
     return bad or check.function.endswith("_matches")
 
