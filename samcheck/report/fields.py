@@ -47,10 +47,6 @@ class Column(NamedTuple):
     precision: str
 
     @property
-    def title(self) -> str:
-        return " ".join(part for part in (self.group, self.variant, self.precision) if part)
-
-    @property
     def order(self) -> tuple[int, str, int, str, int, str]:
         return (
             *_rank(self.group, GROUP_NAMES),
@@ -152,13 +148,6 @@ class Field:
     worst: int
     reasons: tuple[Reason, ...]
     held: int = 0
-
-    @property
-    def text(self) -> str:
-        """Symbol and word; a share where only some of the checks are not green."""
-        if self.outcome is CheckOutcome.PASSED or self.worst == self.count:
-            return f"{SYMBOLS[self.outcome]} {self.outcome}"
-        return f"{SYMBOLS[self.outcome]} {self.outcome} {self.worst}/{self.count}"
 
 
 def fields(checks: Iterable[CheckResult], column: Callable[[Kind], Column | None]) -> dict[Column, Field]:
