@@ -102,8 +102,8 @@ def _told(error: click.ClickException | SamcheckError | OSError) -> int:
             _end_like_others()
         case OSError():
             where = f" at {error.filename}" if error.filename else ""
-            mend = f"; {KEPT}: fix that, then re-run with --resume" if streams.outlived() else ""
-            streams.say_error(f"{error.strerror or error}{where}{mend}")
+            advice = f"; {KEPT}: fix that, then re-run with --resume" if streams.outlived() else ""
+            streams.say_error(f"{error.strerror or error}{where}{advice}")
             return CELLS_FAILED
     streams.say_error(str(error))
     return error.exit_code

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import click
@@ -128,24 +128,31 @@ def bisect_command(
     asked = BisectionRequest(
         axis, good, bad, values, any_python=any_python, stored=with_verdict, present=present, **held
     )
-    candidates, left_out = candidate_values.candidates(asked, facts.load())
-    away = _away(candidates, chosen.environment, with_verdict)
     settings = _settings(chosen, check, check_timeout)
-    question = BisectionQuestion(
-        check,
-        axis,
-        tuple(candidates),
-        tuple(left_out),
-        bad_outcomes,
-        repeat,
-        chosen.environment.kind,
-        settings.version,
-    )
+    question = _question(asked, check, bad_outcomes, repeat, settings)
+    away = _away(question.candidates, chosen.environment, with_verdict)
     known = {**away, **stored_observations(question, past)}
     done = _search(question, known, settings, resume, display.terminal(stderr=as_json))
     if as_json:
         click.echo(json.dumps(bisection_text.as_json(done), indent=1))
     sys.exit(0 if isinstance(done.end, Boundary) and done.end.exact else CELLS_FAILED)
+
+
+def _question(
+    asked: BisectionRequest, check: str, bad_outcomes: tuple[str, ...], repeat: int, settings: Settings
+) -> BisectionQuestion:
+    """Return the question with the values to search, which the facts know."""
+    candidates, left_out = candidate_values.candidates(asked, facts.load())
+    return BisectionQuestion(
+        check,
+        asked.axis,
+        tuple(candidates),
+        tuple(left_out),
+        bad_outcomes,
+        repeat,
+        settings.environment.kind,
+        settings.version,
+    )
 
 
 def _settings(chosen: choice.Chosen, check: str, timeout: float) -> Settings:
@@ -169,7 +176,7 @@ def _present(environment: Environment) -> tuple[str, ...]:
 
 
 def _away(
-    candidates: list[Candidate], environment: Environment, with_verdict: Collection[Cell]
+    candidates: Sequence[Candidate], environment: Environment, with_verdict: Collection[Cell]
 ) -> dict[int, list[Observation]]:
     """Find values whose build cannot be installed from here, unless they are ready or need not run."""
     known = facts.load()

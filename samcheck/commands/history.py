@@ -40,14 +40,14 @@ def history_command(
         raise EmptySelection(
             f"no matching number has {trend.FEWEST} results in the last {commits} commits to {results}"
         )
-    told = [number for number in fitting if len(number.levels) > 1 or not changed]
-    for number in told:
+    shown_numbers = [number for number in fitting if len(number.levels) > 1 or not changed]
+    for number in shown_numbers:
         for line in lines(number):
             click.echo(line)
-    if not told:
+    if not shown_numbers:
         click.echo(f"none of {len(fitting)} numbers changed level")
     if plots is not None:
-        _plot(told, plots)
+        _plot(shown_numbers, plots)
 
 
 def lines(number: Trend) -> Iterator[str]:

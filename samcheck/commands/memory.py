@@ -69,7 +69,7 @@ def memory_command(
         card.size if card else None,
         units.size(context),
         card.name if card else "",
-        card.told if card else "",
+        card.size_source if card else "",
         card.capability if card else "",
     )
     if as_json:

@@ -73,11 +73,11 @@ class Supervisor:
         """Wait until the guest has ended, by itself or on request; return its status."""
         end = float("inf")
         while self.status is None:
-            told = self._step(0.05 if end < float("inf") else 60.0)
-            if signal.SIGTERM in told:
+            received = self._step(0.05 if end < float("inf") else 60.0)
+            if signal.SIGTERM in received:
                 end = min(end, time.monotonic() + GRACE_SECONDS)
                 _send(signal.SIGTERM, self._family())
-            if signal.SIGHUP in told or time.monotonic() > end:
+            if signal.SIGHUP in received or time.monotonic() > end:
                 _send(signal.SIGKILL, [self.guest])
                 end = float("inf")
                 self._settle(UNKILLABLE_SECONDS, lambda: self.status is not None)
@@ -89,12 +89,12 @@ class Supervisor:
     def _step(self, seconds: float) -> set[int]:
         """Wait for output or a signal, handle both; return the signals."""
         select.select([self._printed, self._told] if self._printed >= 0 else [self._told], [], [], seconds)
-        told = set()
+        received = set()
         with suppress(BlockingIOError):
-            told = set(os.read(self._told, 4096))
+            received = set(os.read(self._told, 4096))
         self._read()
         self._reap()
-        return told
+        return received
 
     def _read(self) -> None:
         while self._printed >= 0:

@@ -28,13 +28,13 @@ class Card:
     Attributes:
         size: bytes that a program can use, including CUDA's own.
         name: of the GPU, with its labelled size; empty if only a size was given.
-        told: where its size comes from.
+        size_source: where its size comes from.
         capability: of the GPU; empty if only a size was given.
     """
 
     size: int
     name: str = ""
-    told: str = ""
+    size_source: str = ""
     capability: str = ""
 
 
@@ -53,10 +53,10 @@ def card(text: str, facts: Facts) -> Card:
     row = _row(text, gpu, facts.sizes_of(gpu))
     label = next((label for label in _labels(text) if label in row.labels), row.labels[0])
     if row.mib:
-        told = f"{row.mib} MiB, the smallest size that {row.by} was seen to report for it"
-        return Card(row.mib * MIB, f"{gpu.name} {label}GB", told, gpu.capability)
-    told = f"{label} GB minus {HELD_BACK:.0%}, because its reported size is not known"
-    return Card(int(label * GIB * (1 - HELD_BACK)), f"{gpu.name} {label}GB", told, gpu.capability)
+        size_source = f"{row.mib} MiB, the smallest size that {row.by} was seen to report for it"
+        return Card(row.mib * MIB, f"{gpu.name} {label}GB", size_source, gpu.capability)
+    size_source = f"{label} GB minus {HELD_BACK:.0%}, because its reported size is not known"
+    return Card(int(label * GIB * (1 - HELD_BACK)), f"{gpu.name} {label}GB", size_source, gpu.capability)
 
 
 def _unknown(text: str, facts: Facts) -> str:

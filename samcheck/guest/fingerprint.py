@@ -129,8 +129,8 @@ def take() -> Fingerprint:
 
 def installed() -> Fingerprint:
     """Take what the running interpreter holds by its metadata, without importing it."""
-    told = _try(_torch_version, {})
-    return _described(**{name: told[name] for name in ("torch", "torch_cuda") if told.get(name)})
+    release = _try(_torch_version, {})
+    return _described(**{name: value for name, value in release.items() if value})
 
 
 def _torch_version() -> Dict[str, Any]:
@@ -141,8 +141,8 @@ def _torch_version() -> Dict[str, Any]:
     spec = find_spec("torch")
     if spec is None or spec.origin is None:
         return {}
-    told = run_path(os.path.join(os.path.dirname(spec.origin), "version.py"))
-    return {"torch": told.get("__version__"), "torch_cuda": told.get("cuda")}
+    declared = run_path(os.path.join(os.path.dirname(spec.origin), "version.py"))
+    return {"torch": declared.get("__version__"), "torch_cuda": declared.get("cuda")}
 
 
 def _described(**facts: Any) -> Fingerprint:

@@ -40,7 +40,7 @@ SYMBOLS: dict[str, str] = {
 
 
 class Column(NamedTuple):
-    """What a field is about; what it is not told apart by is empty."""
+    """What a field is about; parts that do not apply are empty."""
 
     group: str
     variant: str
@@ -171,7 +171,7 @@ def _field(members: list[tuple[Kind, int]]) -> Field:
     for kind, repeated in members:
         count += repeated
         times[_SEVERITY[kind.outcome]] += repeated
-        if kind.outcome is not CheckOutcome.PASSED:  # "fixed" is good news, but the reader is told
+        if kind.outcome is not CheckOutcome.PASSED:  # "fixed" is good news, and still shown
             reasons[_reason(kind.outcome, kind.defect, kind.reason or UNRECORDED, kind.evidence)] = None
     worst = next(rank for rank, repeated in enumerate(times) if repeated)
     held = times[_SEVERITY[CheckOutcome.PASSED]] + times[_SEVERITY[CheckOutcome.FIXED]]

@@ -12,7 +12,7 @@ from samcheck.report.fields import SEVERITY, Reason
 
 #: Characters of a mark, after the first letter of its reason; more where two marks would be alike.
 LENGTH = 4
-#: What is told of one defect beside its description.
+#: Maximum number of pieces of evidence shown for one defect.
 EVIDENCE = 3
 
 

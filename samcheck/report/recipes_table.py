@@ -10,11 +10,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 
-from packaging.version import Version
-
-from samcheck.facts import Facts, version_of
+from samcheck.facts import Facts
 from samcheck.guest.outcomes import CheckOutcome
 from samcheck.guest.record import CellResult, CheckResult
+from samcheck.report import version_claims
 from samcheck.report.escaping import escape, grid, row_name
 from samcheck.report.fields import UNRECORDED, Reason
 from samcheck.report.footnotes import Footnotes
@@ -22,8 +21,6 @@ from samcheck.report.table_rows import ResultEntry, by_machine, without_checks
 from samcheck.storage.results import Stored
 
 GROUP = "recipes"
-#: Newer than every GPU that CUDA 11.7 has machine code for: Hopper.
-HOPPER = Version("9.0")
 
 #: Of the ends of an interval; a wider one says that this machine could not measure it.
 MOST_SPREAD = 1.5
@@ -177,7 +174,7 @@ def recipes(stored: Stored) -> list[RecipeResults]:
 def document(every: Iterable[RecipeResults], facts: Facts) -> str:
     """The whole document; empty where no recipe was tried."""
     sections = [_section(*machine) for machine in by_machine(every)]
-    return "\n".join([INTRODUCTION, *sections, *by_facts(facts)]) if sections else ""
+    return "\n".join([INTRODUCTION, *sections, *version_claims.lines(facts)]) if sections else ""
 
 
 def _checks(result: CellResult) -> list[CheckResult]:
@@ -283,28 +280,3 @@ def _limits(metrics: Mapping[str, float], name: str) -> str:
     if not 0 < low <= high <= MOST_SPREAD * low:
         return UNMEASURABLE
     return f"{_number(name, low)} to {_number(name, high)}"
-
-
-def by_facts(facts: Facts) -> Iterator[str]:
-    """What samcheck's facts say of the guide's claims about versions."""
-    newest = facts.releases[-1]
-    of_11_7 = [row for row in facts.releases if row.build("cu117")]
-    yield "## What samcheck's facts say of the guide's claims\n"
-    yield (
-        f"- Python 3.8 to 3.10 only: PyTorch {newest.version} has wheels for Python "
-        f"{', '.join(newest.pythons)}; the last release for Python 3.8 is {_last_release(facts, '3.8')}."
-    )
-    yield (
-        f"- CUDA 11.7: the releases with such a build are {', '.join(row.version for row in of_11_7)}, "
-        f"and {_hopper_builds(facts)} of these builds has machine code for Hopper or newer GPUs."
-    )
-
-
-def _last_release(facts: Facts, python: str) -> str:
-    return [row.version for row in facts.releases if python in row.pythons][-1]
-
-
-def _hopper_builds(facts: Facts) -> str:
-    builds = filter(None, (release.build("cu117") for release in facts.releases))
-    with_hopper = sum(any(version_of(arch) >= HOPPER for arch in build.archs) for build in builds)
-    return str(with_hopper) if with_hopper else "none"

@@ -129,8 +129,8 @@ def _require_consistent(where: str, result: CellResult) -> None:
     if result.outcome is not CellOutcome.PASSED or _BAD.isdisjoint(map(_outcome, result.checks)):
         return
     bad = next(check for check in result.checks if check.outcome.is_bad)
-    told = f"outcome: 'passed', but its check {bad.check[:80]!r} is '{bad.outcome}'"
-    raise BadInput(f"{where}: not a samcheck result: {told}")
+    contradiction = f"outcome: 'passed', but its check {bad.check[:80]!r} is '{bad.outcome}'"
+    raise BadInput(f"{where}: not a samcheck result: {contradiction}")
 
 
 def _schema_of(content: bytes) -> int | None:

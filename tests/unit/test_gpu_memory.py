@@ -46,13 +46,13 @@ def test_what_is_reported_is_near_the_label(row: facts.Memory) -> None:
 def test_names_that_people_and_drivers_write(text: str, name: str, mib: int) -> None:
     card = gpu_memory.card(text, FACTS)
     assert (card.name, card.size) == (name, mib * MIB)
-    assert f"{mib} MiB, the smallest size that " in card.told
+    assert f"{mib} MiB, the smallest size that " in card.size_source
 
 
 def test_what_nobody_has_looked_at_is_taken_for_less() -> None:
     card = gpu_memory.card("GTX 1080", FACTS)
     assert card.size == int(7.2 * GIB)
-    assert card.told == "8 GB minus 10%, because its reported size is not known"
+    assert card.size_source == "8 GB minus 10%, because its reported size is not known"
 
 
 def test_a_size_is_a_card_without_a_name() -> None:

@@ -100,22 +100,15 @@ def advise(
     after = evidence.find(change.after, question.after, stored, facts)
     obstacles = _obstacles(change.after, question.after, facts)
     obstacles_before = _obstacles(change.before, question.before, facts)
-    pairs = tuple(
-        compare_results(base, new, noise_of) for new in after for base in before if _comparable(base, new)
-    )
+    pairs = _pairs(before, after, noise_of)
     if after:
         basis, verdict, nearest = Basis.MEASURED, _measured_verdict(after, pairs), None
     else:
         verdict = _predicted_verdict(obstacles_before, obstacles)
         basis = Basis.UNKNOWN if verdict is UpgradeVerdict.UNKNOWN else Basis.PREDICTED
         nearest = evidence.nearby(change.after, question, stored, facts)
-        pairs = tuple(
-            compare_results(base, nearest, noise_of, nearby=True)
-            for base in before
-            if nearest and _comparable(base, nearest)
-        )
-    wrong = verdict.is_failure
-    remedies = tuple(_remedies(change, question, stored, facts)) if wrong else ()
+        pairs = _pairs(before, (nearest,) if nearest else (), noise_of, nearby=True)
+    remedies, alternatives = _ways_out(change, question, stored, facts) if verdict.is_failure else ((), ())
     return Advice(
         change,
         basis,
@@ -130,8 +123,28 @@ def advise(
         tuple(combinations.implied_changes(change, question, facts)),
         combinations.required_driver(change, question, facts),
         remedies,
-        tuple(combinations.alternatives(change, question, facts)) if wrong and not remedies else (),
+        alternatives,
     )
+
+
+def _pairs(
+    before: Sequence[Evidence], after: Sequence[Evidence], noise_of: NoiseLookup, nearby: bool = False
+) -> tuple[EvidencePair, ...]:
+    """Return a comparison of each current result with each new one that it can be compared with."""
+    return tuple(
+        compare_results(base, new, noise_of, nearby)
+        for new in after
+        for base in before
+        if _comparable(base, new)
+    )
+
+
+def _ways_out(
+    change: CellChange, question: UpgradeQuestion, stored: Sequence[Stored], facts: Facts
+) -> tuple[tuple[Remedy, ...], tuple[str, ...]]:
+    """Return what fixes a cell that fails, and what could be used instead if nothing does."""
+    remedies = tuple(_remedies(change, question, stored, facts))
+    return remedies, () if remedies else tuple(combinations.alternatives(change, question, facts))
 
 
 def _remedies(

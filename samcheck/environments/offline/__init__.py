@@ -93,8 +93,8 @@ def collect(spec: BundleSpec, folder: Path) -> list[str]:
         taken += unpack(spec, requirements, folder / half)
     shutil.copy(Path(bundle_main.__file__), folder / "__main__.py")
     (folder / "oracle").mkdir()
-    told = f"{version.version()} {bundle_main.code(paths.ROOT)}\n"
-    (folder / "version").write_text(told, encoding="utf-8")
+    identity = f"{version.version()} {bundle_main.code(paths.ROOT)}\n"
+    (folder / "version").write_text(identity, encoding="utf-8")
     (folder / ".gitignore").write_text("*\n", encoding="utf-8")
     return sorted(set(taken))
 

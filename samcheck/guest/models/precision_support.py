@@ -49,15 +49,15 @@ def _no_autocast(dtype: torch.dtype, device: str) -> Optional[str]:
     A release that silently continues in float32 is trusted here: the checks detect it.
     """
     place: Dict[str, Any] = {"device": device}
-    with warnings.catch_warnings(record=True) as told, torch.no_grad():
+    with warnings.catch_warnings(record=True) as caught, torch.no_grad():
         warnings.simplefilter("always")
         try:
             with torch.autocast(device, dtype=dtype):
                 seen = nn.Linear(4, 4, **place)(torch.ones((1, 4), **place)).dtype
         except RuntimeError as error:
             return str(error)
-    if seen is not dtype and told:
-        return "autocast is not applied: {}".format(" ".join(str(told[-1].message).split()))
+    if seen is not dtype and caught:
+        return "autocast is not applied: {}".format(" ".join(str(caught[-1].message).split()))
     return missing_kernel(dtype, device)
 
 

@@ -104,8 +104,8 @@ def image(context: Context) -> Measured:
         "CUDA": str(torch.version.cuda),
     }
     if here != wanted:
-        told = ", ".join("{} {}".format(name, value) for name, value in here.items())
-        raise Unavailable("this is another environment: " + told)
+        observed = ", ".join("{} {}".format(name, value) for name, value in here.items())
+        raise Unavailable("this is another environment: " + observed)
     return {"iou_with_truth": _works(context)}
 
 
