@@ -53,9 +53,9 @@ def readable(count: int) -> str:
     return f"{amount:.1f} GiB"
 
 
-def counted(number: int, noun: str) -> str:
+def counted(number: int, noun: str, plural: str = "") -> str:
     """Return e.g. ``1 check`` or ``3 checks``."""
-    return f"{number} {noun}{'' if number == 1 else 's'}"
+    return f"{number} {noun if number == 1 else plural or f'{noun}s'}"
 
 
 def ago(passed: float) -> str:

@@ -8,8 +8,10 @@ from pathlib import Path
 
 import click
 
-from samcheck.analysis.compare import git_history, noise, trend
-from samcheck.analysis.compare.trend import Level, Trend
+from samcheck import units
+from samcheck.analysis.compare import git_history, grouping, noise, trend, verdicts
+from samcheck.analysis.compare.trend import Excluded, Trend
+from samcheck.analysis.compare.verdicts import Verdict
 from samcheck.commands.options import Count, results_option
 from samcheck.errors import BadInput, EmptySelection
 
@@ -38,36 +40,50 @@ def history_command(
     ]
     if not fitting:
         raise EmptySelection(
-            f"no matching number has {trend.FEWEST} results in the last {commits} commits to {results}"
+            f"no matching number has {trend.FEWEST} comparable results in the last {commits} commits to "
+            f"{results}"
         )
-    shown_numbers = [number for number in fitting if len(number.levels) > 1 or not changed]
+    shown_numbers = [number for number in fitting if number.changed or not changed]
     for number in shown_numbers:
         for line in lines(number):
             click.echo(line)
     if not shown_numbers:
-        click.echo(f"none of {len(fitting)} numbers changed level")
+        click.echo(f"no level of {units.counted(len(fitting), 'number')} regressed or improved")
+    if any(verdict.assumed for number in shown_numbers for verdict in number.verdicts):
+        click.echo(f"note: {verdicts.NOISE_ASSUMED}")
     if plots is not None:
         _plot(shown_numbers, plots)
 
 
 def lines(number: Trend) -> Iterator[str]:
     """Yield a number's levels, one line each."""
-    levels = "1 level" if len(number.levels) == 1 else f"{len(number.levels)} levels"
+    levels = units.counted(len(number.levels), "level")
     yield f"{number.cell}: {number.key}: {len(number.points)} results, {levels}"
+    yield from _left_out(number.left_out)
     for level in number.levels:
         since, until = number.points[level.first].when[:10], number.points[level.last].when[:10]
         count = level.last - level.first + 1
-        what = (
-            f"{since} to {until}, {count} {'result' if count == 1 else 'results'}: {number.shown(level.mean)}"
-        )
-        yield f"  {what}{_change(number, level)}"
+        what = f"{since} to {until}, {units.counted(count, 'result')}: {number.shown(level)}"
+        yield f"  {what}{_change(level.verdict)}"
 
 
-def _change(number: Trend, level: Level) -> str:
-    if not level.first:
+def _left_out(left_out: Excluded) -> Iterator[str]:
+    parts = []
+    if left_out.disturbed:
+        parts.append(units.counted(left_out.disturbed, "disturbed process", "disturbed processes"))
+    if left_out.incomparable:
+        count = units.counted(left_out.incomparable, "result")
+        parts.append(f"{count} under other conditions ({' or '.join(left_out.because)})")
+    if parts:
+        yield f"  left out: {'; '.join(parts)}"
+
+
+def _change(verdict: Verdict | None) -> str:
+    if verdict is None:
         return ""
-    word = "worse" if level.change * number.family.worse > 0 else "better"
-    return f", {number.family.shown(level.change)}, {word}"
+    effect = grouping.effect([verdict])
+    reason = f": {verdict.reason}" if verdict.interval is None and verdict.reason else ""
+    return f"; {f'{verdict.verdict} {effect}'.strip()}{reason}"
 
 
 def _plot(numbers: list[Trend], folder: Path) -> None:

@@ -131,6 +131,11 @@ class CheckResult:
         return "{} ({})".format(self.reason, self.evidence) if self.evidence else self.reason
 
     @property
+    def disturbed(self) -> int:
+        """How many of its processes were disturbed, see `Series`."""
+        return sum(bool(series.disturbed) for series in self.series)
+
+    @property
     def module(self) -> str:
         """The file of the check, ``test_dtype.py``; see `module_of`."""
         return module_of(self.check)

@@ -62,9 +62,9 @@ def test_levels_are_told_and_drawn(store: Path, tmp_path: Path) -> None:
     done = call(history_command, "--results", store, "--changed")
     assert done.exit_code == 0
     assert "7 results, 2 levels" in done.output
-    assert "2026-11-01 to 2026-11-04, 4 results: 10.0" in done.output
-    assert "2026-11-05 to 2026-11-07, 3 results: 13.0" in done.output
-    assert "%, worse" in done.output
+    assert "2026-11-01 to 2026-11-04, 4 results: 9." in done.output
+    assert "2026-11-05 to 2026-11-07, 3 results: 12." in done.output
+    assert "ms; regressed +29.8% (interval +" in done.output
     drawn = call(history_command, "--results", store, "--plots", tmp_path / "plots")
     (plot,) = (tmp_path / "plots").glob("*.svg")
     assert str(plot) in drawn.output
@@ -90,4 +90,4 @@ def test_no_repository_and_no_history_are_said(tmp_path: Path) -> None:
     assert "not a git repository" in str(call(history_command, "--results", tmp_path).exception)
     git(tmp_path, "init", "-q", str(tmp_path))
     git(tmp_path, "commit", "-qm", "nothing", "--allow-empty")
-    assert "has 3 results" in str(call(history_command, "--results", tmp_path).exception)
+    assert "has 3 comparable results" in str(call(history_command, "--results", tmp_path).exception)

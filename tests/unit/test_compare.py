@@ -210,7 +210,7 @@ def test_many_alike_are_one_line() -> None:
     comparison = compare([base], [new], lambda _: _Everywhere(QUIET))
     lines = grouping.lines(comparison.verdicts, NumberVerdict.REGRESSED)
     assert [(line.what, line.effect) for line in lines] == [
-        ("all 3 fp16 latency numbers", "median +6.0% (range +6.0% to +6.0%)")
+        ("all 3 fp16 latency numbers", "median +6.0% (intervals within +2.7% to +9.4%)")
     ]
 
 
@@ -280,10 +280,10 @@ def test_slowdown_of_all_is_seen() -> None:
 
 
 def test_nothing_known_needs_several_processes() -> None:
-    assert difference([0.0], [1.0], NOTHING_KNOWN) is None
-    assert difference([0.0, 0.01], [1.0], NOTHING_KNOWN) is not None
+    assert difference([[0.0]], [[1.0]], NOTHING_KNOWN) is None
+    assert difference([[0.0, 0.01]], [[1.0]], NOTHING_KNOWN) is not None
     only_runs = Noise(Variance(0.0, 0.0), Variance(0.01**2, 5.0))
-    assert difference([0.0], [1.0], only_runs) is not None
+    assert difference([[0.0]], [[1.0]], only_runs) is not None
 
 
 # The commands

@@ -29,8 +29,9 @@ LAYERS = (
     ("samcheck.facts",),
     (
         *("samcheck.cells", "samcheck.certificates", "samcheck.codec", "samcheck.errors", "samcheck.files"),
-        *("samcheck.git", "samcheck.owned", "samcheck.paths", "samcheck.sanitize", "samcheck.signals"),
-        *("samcheck.streams", "samcheck.suggestions", "samcheck.units", "samcheck.version"),
+        *("samcheck.git", "samcheck.measurable", "samcheck.owned", "samcheck.paths"),
+        *("samcheck.sanitize", "samcheck.signals", "samcheck.streams", "samcheck.suggestions"),
+        *("samcheck.units", "samcheck.version"),
     ),
     ("samcheck.guest.record", "samcheck.guest.outcomes", "samcheck.guest.memory_model"),
 )

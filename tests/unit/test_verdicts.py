@@ -115,7 +115,7 @@ def test_what_is_no_certain_change_and_may_be_one_that_matters_is_ambiguous() ->
 
 
 def interval_of(base: Measure, new: Measure, confidence: float) -> tuple[float, float]:
-    weighed = difference(base.values, new.values, QUIET)
+    weighed = difference(base.by_run, new.by_run, QUIET)
     assert weighed is not None
     return weighed.interval(confidence)
 

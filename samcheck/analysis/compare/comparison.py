@@ -106,7 +106,4 @@ def _notes(pairs: Sequence[ResultPair], decided: Sequence[Verdict]) -> Iterator[
     if any(difference.trait is Trait.SAMCHECK for pair in pairs for difference in pair.differences):
         yield "the two sides were made by different versions of samcheck, whose checks may differ"
     if any(verdict.assumed for verdict in decided):
-        yield (
-            "no A/A runs are stored for some of these: their noise was assumed conservatively or is unknown, "
-            "so changes stay ambiguous; run the base three times and see `samcheck noise`"
-        )
+        yield verdicts.NOISE_ASSUMED

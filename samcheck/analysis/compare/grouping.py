@@ -12,6 +12,7 @@ from statistics import median
 from samcheck.analysis.compare.outcome_changes import ChangeKind, OutcomeChange
 from samcheck.analysis.compare.verdicts import NumberVerdict, Verdict
 from samcheck.guest.record import function_of
+from samcheck.measurable import UNMEASURABLE
 
 #: Smaller groups are listed one by one.
 FEWEST = 3
@@ -124,16 +125,21 @@ def _reason(verdict: Verdict) -> str:
 
 
 def effect(group: Sequence[Verdict]) -> str:
-    """Return the median change and the range."""
-    changes = sorted(verdict.change for verdict in group if verdict.change is not None)
-    if not changes:
-        return ""
-    shown = group[0].family.shown
-    middle = shown(median(changes))
-    if len(changes) > 1:
-        return f"median {middle} (range {shown(changes[0])} to {shown(changes[-1])})"
-    interval = group[0].interval
-    return f"{middle} (interval {shown(interval[0])} to {shown(interval[1])})" if interval else middle
+    """Return the median change with the interval that holds those of all; of exact numbers, the range.
+
+    What varies and has no interval, or too wide a one, has no number.
+    """
+    family, every = group[0].family, [verdict for verdict in group if verdict.change is not None]
+    measured = [verdict for verdict in every if verdict.is_measured]
+    if not measured:
+        return f"(how much is {UNMEASURABLE})" if any(verdict.interval for verdict in every) else ""
+    middle = family.shown(median(verdict.change or 0.0 for verdict in measured))
+    ends = sorted(end for verdict in measured for end in verdict.interval or (verdict.change or 0.0,))
+    what = "range" if family.exact else "interval" if len(measured) == 1 else "intervals within"
+    if len(ends) == 1:
+        return middle
+    text = f"{middle} ({what} {family.shown(ends[0])} to {family.shown(ends[-1])})"
+    return text if len(measured) == 1 else f"median {text}"
 
 
 def alike(changes: Sequence[OutcomeChange]) -> list[tuple[OutcomeChange, list[OutcomeChange]]]:

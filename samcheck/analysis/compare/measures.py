@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from statistics import median
 
-from samcheck.guest.record import CellResult, CheckResult, Series
+from samcheck.guest.record import CellResult, CheckResult
+from samcheck.measurable import UNMEASURABLE, is_measurable, process_medians
 
 
 @dataclass(frozen=True)
@@ -38,6 +38,12 @@ class Family:
     def shown(self, change: float) -> str:
         """Return a change on that scale as text."""
         return f"{math.expm1(change):+.1%}" if self.ratio else f"{change:+.4f}"
+
+    def between(self, low: float, high: float) -> str:
+        """Return the interval of a change on that scale as text."""
+        if self.ratio and not self.exact and not is_measurable(math.exp(low), math.exp(high)):
+            return UNMEASURABLE
+        return f"between {self.shown(low)} and {self.shown(high)}"
 
     @property
     def scaled_margin(self) -> float:
@@ -99,6 +105,7 @@ class Measure:
     Attributes:
         values: on the family's scale, one for each undisturbed process.
         disturbed: why processes were left out, each reason once.
+        runs: the values of each run, where they are of several.
         turns: for each process, disturbed or not, the values of its turns, if it took turns with another.
         conditions: what must match on both sides for the numbers to be comparable.
     """
@@ -110,6 +117,15 @@ class Measure:
     disturbed: tuple[str, ...] = ()
     check: CheckResult | None = None
     turns: tuple[tuple[float, ...], ...] = ()
+    runs: tuple[tuple[float, ...], ...] = ()
+
+    @property
+    def disturbed_processes(self) -> int:
+        return max(len(self.turns) - len(self.values), 0)
+
+    @property
+    def by_run(self) -> tuple[tuple[float, ...], ...]:
+        return self.runs or (self.values,)
 
 
 #: Settings of a check that affect its numbers but are not compared; the last three are the batch sizes with
@@ -144,13 +160,8 @@ def family_of(metric: str, precision: str | None) -> Family | None:
 
 def _timed(check: CheckResult, conditions: tuple[tuple[str, str], ...]) -> Measure:
     """Return a benchmark's process medians; before schema 2 only one process's median was stored."""
-    undisturbed = [_typical(series) for series in check.series if not series.disturbed]
     reasons = dict.fromkeys(reason for series in check.series for reason in series.disturbed)
-    times = undisturbed if check.series else [check.metrics["median_ms"]]
+    times = process_medians(check) if check.series else [check.metrics["median_ms"]]
     values = tuple(map(LATENCY.scale, times))
     turns = tuple(tuple(map(LATENCY.scale, series.samples.get("turn_ms", ()))) for series in check.series)
     return Measure(Key(check.check, "wall_ms"), LATENCY, values, conditions, tuple(reasons), check, turns)
-
-
-def _typical(series: Series) -> float:
-    return median(series.samples["wall_ms"])

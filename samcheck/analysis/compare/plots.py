@@ -16,16 +16,21 @@ mpl.rcParams["svg.hashsalt"] = "samcheck"  # makes plot files reproducible
 
 
 def history(trend: Trend, folder: Path) -> Path:
-    """Plot a number's results over time, with its levels, as SVG."""
+    """Plot the intervals of a number's results over time, and those of its levels, as SVG.
+
+    Results without an interval are left out.
+    """
     figure = Figure(figsize=(8, 3.2), layout="constrained")
     axes = figure.subplots()
     when = [datetime.fromisoformat(point.when) for point in trend.points]
-    axes.plot(
-        when, [trend.plain(point.value) for point in trend.points], "o", color="#3366aa", label="result"
-    )
+    for moment, point in zip(when, trend.points, strict=True):
+        if point.interval is not None:
+            ends = [*map(trend.plain, point.interval)]
+            axes.plot([moment, moment], ends, "-o", color="#3366aa", markersize=3)
     for level in trend.levels:
-        ends = [when[level.first], when[level.last]]
-        axes.plot(ends, [trend.plain(level.mean)] * 2, "-", color="#bb4400", linewidth=2)
+        if level.interval is not None:
+            low, high = map(trend.plain, level.interval)
+            axes.fill_between([when[level.first], when[level.last]], low, high, color="#bb4400", alpha=0.3)
     axes.set_title(f"{trend.key.check}\n{trend.cell}", fontsize=9)
     axes.set_ylabel(trend.key.metric)
     axes.xaxis.set_major_formatter(dates.ConciseDateFormatter(axes.xaxis.get_major_locator()))

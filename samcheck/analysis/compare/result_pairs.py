@@ -118,13 +118,15 @@ def _pairs_by_device(
 def _pair(name: str, base: CellResult | None, new: CellResult | None, across: bool) -> ResultPair:
     if base is None or new is None:
         return ResultPair(name, base, new)
-    different = differences(base, new)
-    incomparable_because = (
-        ""
-        if across
-        else "; ".join(str(difference) for difference in different if difference.trait.is_of_machine)
+    apart = "" if across else incomparable_because(base, new)
+    return ResultPair(name, base, new, tuple(differences(base, new)), apart)
+
+
+def incomparable_because(base: CellResult, new: CellResult) -> str:
+    """Return the differences that make times of two results incomparable, else empty."""
+    return "; ".join(
+        str(difference) for difference in differences(base, new) if difference.trait.is_of_machine
     )
-    return ResultPair(name, base, new, tuple(different), incomparable_because)
 
 
 def differences(base: CellResult, new: CellResult) -> list[EnvironmentDifference]:

@@ -10,19 +10,19 @@ Statistical Applications in Genetics and Molecular Biology 3 (2004).
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from scipy import special
 
-#: Between runs, if no A/A run of the machine is stored: a conservative guess, since shared machines vary by
-#: 3 to 10 % from one hour to the next.
-ASSUMED_RUN_SD = 0.04
+from samcheck.measurable import ASSUMED_DEGREES, ASSUMED_RUN_SD
+
+#: For each run of the same, the value of each of its processes.
+Runs = Sequence[Sequence[float]]
+
 #: No clock or machine is more repeatable than this between two runs.
 LEAST_SD = 0.002
-#: Degrees of freedom attributed to an assumed variance.
-ASSUMED_DEGREES = 8.0
 
 
 @dataclass(frozen=True)
@@ -144,15 +144,41 @@ class Difference:
         return self.change - half, self.change + half
 
 
-def difference(base: Sequence[float], new: Sequence[float], noise: Noise) -> Difference | None:
-    """Return the difference of two runs; None if the noise is unknown."""
-    process = within([base, new]).pooled(noise.process)
+def difference(base: Runs, new: Runs, noise: Noise) -> Difference | None:
+    """Return the difference of the means of two groups of runs; None if the noise is unknown."""
+    variance = _of_one_run([base, new], noise)
+    if variance is None:
+        return None
+    error = math.sqrt(_of_group(base, variance) + _of_group(new, variance))
+    return Difference(_mean(new) - _mean(base), error, max(noise.run.degrees, 1.0))
+
+
+def level(runs: Runs, noise: Noise) -> Difference | None:
+    """Return the mean of a group of runs, as its difference from 0; None if the noise is unknown."""
+    variance = _of_one_run([runs], noise)
+    if variance is None:
+        return None
+    return Difference(_mean(runs), math.sqrt(_of_group(runs, variance)), max(noise.run.degrees, 1.0))
+
+
+def _of_one_run(groups: Sequence[Runs], noise: Noise) -> Callable[[int], float] | None:
+    """Return what gives the variance of a run's mean from its number of processes; None if unknown."""
+    process = within([run for group in groups for run in group]).pooled(noise.process)
     if not process.degrees and noise.assumed:
         return None  # otherwise, A/A runs of one process each show how much such runs differ
-    # If processes vary more than in the A/A runs, so do the means of these runs.
-    parts = [of_mean(len(group), max(process.value, noise.process.value), noise) for group in (base, new)]
-    change = float(np.mean(new) - np.mean(base))
-    return Difference(change, math.sqrt(sum(parts)), max(noise.run.degrees, 1.0))
+    # If processes vary more than in the A/A runs, so do the means of these runs; and so may runs.
+    apart = within([[float(np.mean(run)) for run in group] for group in groups])
+    wide = max(process.value, noise.process.value)
+    return lambda count: max(of_mean(count, wide, noise), apart.value)
+
+
+def _of_group(runs: Runs, variance: Callable[[int], float]) -> float:
+    """Return the variance of the mean of the means of runs."""
+    return sum(variance(len(run)) for run in runs) / len(runs) ** 2
+
+
+def _mean(runs: Runs) -> float:
+    return float(np.mean([np.mean(run) for run in runs]))
 
 
 def ratios(base: Sequence[Sequence[float]], new: Sequence[Sequence[float]]) -> tuple[float, ...]:

@@ -5,13 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from statistics import fmean
 
 from samcheck.analysis.compare import statistics
 from samcheck.analysis.compare.measures import Family, Key, Measure
 from samcheck.analysis.compare.statistics import Difference, Noise, difference, significant
+from samcheck.measurable import UNMEASURABLE
 
 #: Maximum fraction of unchanged tables in which any number may be called changed.
 ALPHA = 0.01
+NOISE_ASSUMED = (
+    "no A/A runs are stored for some of these: their noise was assumed conservatively or is unknown, "
+    "so changes stay ambiguous; run the base three times and see `samcheck noise`"
+)
+NOISE_UNKNOWN = "one process on each side and no A/A runs: the noise is unknown"
 
 
 class NumberVerdict(StrEnum):
@@ -54,6 +61,13 @@ class Verdict:
     variant: str = ""
     precision: str = ""
     backend: str = ""
+
+    @property
+    def is_measured(self) -> bool:
+        """Whether the change may be shown: exact, or with an interval that is narrow enough."""
+        if self.interval is None:
+            return self.family.exact and self.change is not None
+        return self.family.between(*self.interval) != UNMEASURABLE
 
 
 @dataclass(frozen=True)
@@ -129,12 +143,11 @@ def _comparable(pair: MeasurePair, in_turns: Difference | None) -> Difference | 
             marks = "; ".join(measure.disturbed)
             reason = f"every process of the {side} was disturbed: {marks}"
             return _verdict(pair, NumberVerdict.AMBIGUOUS, reason)
-    change = new.values[0] - base.values[0]
+    change = fmean(new.values) - fmean(base.values)
     if base.family.exact or base.values == new.values:
         return _exact(pair, change)
-    unknown = "one process on each side and no A/A runs: the noise is unknown"
-    return difference(base.values, new.values, pair.noise) or replace(
-        _verdict(pair, NumberVerdict.AMBIGUOUS, unknown, change), assumed=True
+    return difference(base.by_run, new.by_run, pair.noise) or replace(
+        _verdict(pair, NumberVerdict.AMBIGUOUS, NOISE_UNKNOWN, change), assumed=True
     )
 
 
@@ -142,6 +155,11 @@ def _incomparable_because(pair: MeasurePair, base: Measure, new: Measure) -> str
     """Return why the two numbers are incomparable, else empty."""
     if pair.incomparable_because and not base.family.exact:
         return pair.incomparable_because
+    return other_conditions(base, new)
+
+
+def other_conditions(base: Measure, new: Measure) -> str:
+    """Return the conditions in which the measurements of a number differ, else empty."""
     before, after = dict(base.conditions), dict(new.conditions)
     names = dict.fromkeys([*before, *after])
     return "; ".join(
@@ -178,7 +196,7 @@ def _judged(pair: MeasurePair, weighed: Difference, confidence: float, real: flo
         verdict, reason = NumberVerdict.UNCHANGED, ""
     else:
         verdict = NumberVerdict.AMBIGUOUS
-        reason = f"between {family.shown(low)} and {family.shown(high)}"
+        reason = family.between(low, high)
     judged = _verdict(pair, verdict, reason, change=weighed.change)
     return replace(judged, interval=(low, high), assumed=pair.noise.assumed and not pair.in_turns)
 

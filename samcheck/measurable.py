@@ -1,0 +1,83 @@
+"""How long a step takes, as it is shown: an interval from several undisturbed processes, or no number."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from statistics import fmean, median, variance
+
+from samcheck.guest.record import CheckResult
+
+#: Of the ends of an interval; a wider one says that this machine could not measure it.
+MOST_SPREAD = 1.5
+UNMEASURABLE = "not measurable on this machine"
+
+#: Standard deviation between runs, of logarithms, if no A/A run of the machine is stored: a conservative
+#: guess, since shared machines vary by 3 to 10 % from one hour to the next.
+ASSUMED_RUN_SD = 0.04
+#: Degrees of freedom attributed to an assumed variance.
+ASSUMED_DEGREES = 8.0
+#: The 97.5 % quantile of Student's t with `ASSUMED_DEGREES`.
+_QUANTILE = 2.306
+
+
+def is_measurable(low: float, high: float) -> bool:
+    """Whether the interval of a time or ratio is narrow enough to be shown."""
+    return 0 < low <= high <= MOST_SPREAD * low
+
+
+def process_medians(check: CheckResult) -> list[float]:
+    """The median of each undisturbed process, in ms."""
+    samples = (series.samples.get("wall_ms") for series in check.series if not series.disturbed)
+    return [median(wall_ms) for wall_ms in samples if wall_ms]
+
+
+@dataclass(frozen=True)
+class StepTime:
+    """How long the step of a benchmark takes.
+
+    Attributes:
+        limits: its 95 % interval in ms, over processes and runs; None where `because` says why.
+        processes: undisturbed ones.
+        disturbed: those that were left out.
+    """
+
+    limits: tuple[float, float] | None
+    processes: int
+    disturbed: int
+    because: str = ""
+
+    def __str__(self) -> str:
+        if self.limits is None:
+            return self.because
+        low, high = self.limits
+        left_out = f", {self.disturbed} disturbed left out" if self.disturbed else ""
+        return f"{low:.4g} to {high:.4g} ms ({self.processes} processes{left_out})"
+
+
+def step_time(check: CheckResult) -> StepTime | None:
+    """How long the step of a check takes; None if it times none."""
+    if not check.series and (check.group != "latency" or "median_ms" not in check.metrics):
+        return None
+    times, disturbed = process_medians(check), check.disturbed
+    if len(times) < 2:
+        return StepTime(None, len(times), disturbed, _too_few(len(times), disturbed))
+    low, high = _limits(times)
+    if not is_measurable(low, high):
+        return StepTime(None, len(times), disturbed, UNMEASURABLE)
+    return StepTime((low, high), len(times), disturbed)
+
+
+def _too_few(processes: int, disturbed: int) -> str:
+    if not disturbed:
+        return "no interval: one process only (--processes 5 measures it in five)"
+    left = "one" if processes else "none"
+    return f"no interval: {left} of {processes + disturbed} processes was undisturbed"
+
+
+def _limits(times: list[float]) -> tuple[float, float]:
+    """The 95 % interval of the mean, as `samcheck.analysis.compare.statistics` has it without A/A runs."""
+    logarithms = [math.log(max(time, 1e-6)) for time in times]
+    middle = fmean(logarithms)
+    half = _QUANTILE * math.sqrt(ASSUMED_RUN_SD**2 + variance(logarithms) / len(times))
+    return math.exp(middle - half), math.exp(middle + half)
