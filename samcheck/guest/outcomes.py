@@ -22,22 +22,23 @@ class CheckOutcome(Word):
     FAILED = "failed"  # the check did not hold, for a reason not in the catalogue
     CRASHED = "crashed"  # the interpreter died in this check
     TIMED_OUT = "timed-out"  # the check was stopped at its time limit
+    INTERMITTENT = "intermittent"  # one of the three above, but not when it was run again
     NOT_RUN = "not-run"  # never started
 
     @property
     def is_bad(self) -> bool:
         """Whether it makes its cell fail."""
-        return self.is_failure or self is CheckOutcome.NOT_RUN
+        return self.is_failure or self in (CheckOutcome.INTERMITTENT, CheckOutcome.NOT_RUN)
 
     @property
     def is_failure(self) -> bool:
-        """Whether the check ran and did not hold."""
+        """Whether the check ran and did not hold, as often as it was tried."""
         return self in (CheckOutcome.FAILED, CheckOutcome.CRASHED, CheckOutcome.TIMED_OUT)
 
     @property
     def is_inconclusive(self) -> bool:
         """Whether it says nothing about the check's subject."""
-        return self in (CheckOutcome.SKIPPED, CheckOutcome.NOT_RUN)
+        return self in (CheckOutcome.SKIPPED, CheckOutcome.INTERMITTENT, CheckOutcome.NOT_RUN)
 
     @property
     def is_expected(self) -> bool:

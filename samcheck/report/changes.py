@@ -98,7 +98,8 @@ def _failures(environments: Sequence[EnvironmentRow]) -> Iterator[Symptom]:
 def _causes(environment: EnvironmentRow) -> list[str]:
     """Why its checks failed; where none could run, why not."""
     causes = [cause.text for row in environment.rows for cause in row.causes]
-    if not causes and environment.latest.reason and not environment.works:
+    intermittent = any(row.counts.get(CheckOutcome.INTERMITTENT) for row in environment.rows)
+    if not causes and environment.latest.reason and not environment.works and not intermittent:
         causes = [environment.latest.reason]
     return list(dict.fromkeys(causes))
 

@@ -80,8 +80,10 @@ class EnvironmentRow:
 def _mark(row: TableRow, column: Column, everywhere: Collection[str]) -> Mark:
     found = mark(row.precisions.get(column), everywhere)
     # Memory that is as counted, say, is no answer to whether the masks are right.
-    if found in (Mark.FAILS, Mark.UNTRIED) or column not in row.answered:
-        return found if found is Mark.FAILS else Mark.UNTRIED
+    if found in (Mark.FAILS, Mark.INTERMITTENT):
+        return found
+    if found is Mark.UNTRIED or column not in row.answered:
+        return Mark.UNTRIED
     return found if row.answered[column] else Mark.CANNOT_RUN
 
 

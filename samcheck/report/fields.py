@@ -19,6 +19,7 @@ SEVERITY = (
     CheckOutcome.FAILED,
     CheckOutcome.CRASHED,
     CheckOutcome.TIMED_OUT,
+    CheckOutcome.INTERMITTENT,
     CheckOutcome.NOT_RUN,
     CheckOutcome.KNOWN,
     CheckOutcome.SKIPPED,
@@ -35,6 +36,7 @@ SYMBOLS: dict[str, str] = {
     CheckOutcome.FAILED: "✗",
     CheckOutcome.CRASHED: "✗",
     CheckOutcome.TIMED_OUT: "✗",
+    CheckOutcome.INTERMITTENT: "~",
     CheckOutcome.NOT_RUN: "–",
 }
 

@@ -13,6 +13,7 @@ class Mark(StrEnum):
     """The sign of a field."""
 
     FAILS = "✗"  # a check failed, crashed or timed out
+    INTERMITTENT = "~"  # a check failed, but not when it was run again
     DIFFERS = "≈"  # a known defect of SAM or PyTorch shows here, and not in every environment
     WORKS = "✓"  # checks passed, and none failed
     CANNOT_RUN = "○"  # every check was skipped
@@ -25,6 +26,7 @@ class Mark(StrEnum):
 
 _WORDS = {
     Mark.FAILS: "fails",
+    Mark.INTERMITTENT: "intermittent",
     Mark.UNTRIED: "not tried",
     Mark.CANNOT_RUN: "cannot run",
     Mark.DIFFERS: "differs",
@@ -49,6 +51,8 @@ def mark(field: Field | None, everywhere: Collection[str] | None = None) -> Mark
         return Mark.UNTRIED
     if field.outcome.is_failure:
         return Mark.FAILS
+    if field.outcome is CheckOutcome.INTERMITTENT:
+        return Mark.INTERMITTENT
     if not field.held:
         return Mark.CANNOT_RUN
     met = {reason.defect for reason in field.reasons if reason.outcome == CheckOutcome.KNOWN}

@@ -15,8 +15,7 @@ from samcheck.environments import (
     Place,
     channel,
     fingerprint_reader,
-    gpu_errors,
-    gpu_processes,
+    gpu_health,
     machine,
     scratch,
 )
@@ -26,7 +25,7 @@ from samcheck.facts.requirements import Requirements
 from samcheck.guest.outcomes import CellOutcome, FailureCause
 from samcheck.guest.record import CellResult, Fingerprint
 from samcheck.matrix import PlannedCell
-from samcheck.run import judge, records, suite_runner, unexpected
+from samcheck.run import gpu_check, judge, records, suite_runner, unexpected
 from samcheck.run.context import CellRun, Settings, Watcher
 from samcheck.sanitize import printable
 
@@ -57,7 +56,7 @@ def _run_cell(cell_run: CellRun) -> CellResult:
         with gates.run(cell_run.planned.cell.needs_gpu_build) as cell_run.slot:
             return _run_in_place(cell_run, pins, place)
     except Refused as error:  # possibly in the middle of its checks: finished ones are kept
-        attempts = suite_runner.attempts_in(cell_run.folder)
+        attempts = records.attempts_in(cell_run.folder)
         return cell_run.result(error.outcome, str(error), attempts, error.cause)
     except CellError as error:
         return cell_run.result(error.outcome, str(error), cause=error.cause)
@@ -70,7 +69,7 @@ def unexpected_result(cell_run: CellRun, error: BaseException) -> CellResult:
     """
     reason = unexpected.describe(error, cell_run.folder, _current_step(cell_run))
     try:
-        attempts = suite_runner.attempts_in(cell_run.folder)
+        attempts = records.attempts_in(cell_run.folder)
         return cell_run.result(CellOutcome.NOT_RUN, reason, attempts, FailureCause.UNEXPECTED)
     except unexpected.ANY:
         return cell_run.result(CellOutcome.NOT_RUN, reason, cause=FailureCause.UNEXPECTED)
@@ -104,11 +103,21 @@ def _run_in_place(cell_run: CellRun, pins: Requirements, place: Place) -> CellRe
     Raises:
         CellError: as `look` does.
     """
-    gates = cell_run.settings.gates
     look(cell_run, pins, place)
+    with gpu_health.watched(cell_run.slot.gpu) as health:
+        result = run_checks(cell_run, place)
+    if health.damage:
+        gpu_check.set_aside(cell_run.folder)
+    return gpu_health.judged(result, health)
+
+
+def run_checks(cell_run: CellRun, place: Place) -> CellResult:
+    """Run the suite in a place, its benchmarks in further processes, and what failed once more."""
+    gates = cell_run.settings.gates
     builds = gates.builds
     with cell_run.phase("run"):
         attempts = suite_runner.run_with_benchmarks(cell_run, place)
+    suite_runner.run_failed_again(cell_run, place, attempts)
     if gates.builds != builds:  # this matters to latency comparisons
         cell_run.details["beside"] = "other cells were built meanwhile"
     unfinished = not attempts[-1].complete or bool(cell_run.unmeasured)
@@ -125,35 +134,17 @@ def look(cell_run: CellRun, pins: Requirements, place: Place) -> None:
         Misbuilt: the environment is not what the cell declares.
         Refused: the engine would not start it, or the GPU is missing or in use.
     """
-    _look_at_gpu(cell_run)
+    gpu_check.look(cell_run)
     with cell_run.phase("probe"):
-        cell_run.observed = _probe(cell_run, place)
-    differences = "; ".join(judge.compare(cell_run.planned.cell, pins, cell_run.observed))
+        observed = _probe(cell_run, place)
+    differences = "; ".join(judge.compare(cell_run.planned.cell, pins, observed))
+    if not differences:  # a cell without its GPU is not the CPU's: nothing was observed of what it declares
+        gpu_check.require_seen(cell_run, observed)
+    cell_run.observed = observed
+    differences = differences or gpu_check.difference(cell_run, observed)
     if differences:
         raise Misbuilt(differences)
-    if cell_run.slot.gpu and cell_run.observed.device != "cuda":
-        loss = gpu_errors.lost(cell_run.observed.cuda_unavailable or "")
-        raise Refused(loss.cause, loss.sentence)
-
-
-def _look_at_gpu(cell_run: CellRun) -> None:
-    """Record which other processes use the cell's GPU.
-
-    Raises:
-        Refused: there are some, and --exclusive was given.
-    """
-    if not cell_run.slot.gpu:
-        return
-    cell_run.details["gpu"] = cell_run.slot.gpu
-    foreign = gpu_processes.on_gpu(cell_run.slot.gpu)
-    if foreign:
-        cell_run.details["foreign_processes"] = ", ".join(foreign)
-        if cell_run.settings.gates.exclusive:
-            raise Refused(
-                FailureCause.GPU,
-                f"GPU {cell_run.slot.gpu} is used by {', '.join(foreign)}: end them, choose another with "
-                "--gpus, or leave out --exclusive",
-            )
+    gpu_check.note_device(cell_run.folder, observed)
 
 
 def requirements_of(cell: Cell, environment: Environment) -> Requirements:

@@ -23,7 +23,7 @@ from samcheck.guest.record import (
     Fingerprint,
 )
 from samcheck.matrix import PlannedCell
-from samcheck.run import pytest_arguments, records, repetitions
+from samcheck.run import pytest_arguments, records, repetitions, reruns
 from samcheck.run.records import Attempt
 from samcheck.run.scheduler import ON_CPU, Gates, Slot
 
@@ -155,5 +155,7 @@ class CellRun:
 
     def checks(self, attempts: Sequence[Attempt]) -> list[CheckResult]:
         """Return the result of each check, with the measurements of all processes."""
-        results = records.verdicts(attempts, self.settings.check_timeout)
-        return repetitions.joined(results, self.folder, self.settings.passes)
+        timeout = self.settings.check_timeout
+        results = records.verdicts(attempts, timeout)
+        results = repetitions.joined(results, self.folder, self.settings.passes)
+        return reruns.judged(results, self.folder, timeout)

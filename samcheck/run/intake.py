@@ -26,8 +26,8 @@ from samcheck.guest.outcomes import CheckOutcome
 from samcheck.guest.record import GROUP_NAMES, CheckResult, Series
 from samcheck.run.records import Journal, group_of_check
 
-#: Outcomes that a check can end with.
-ENDS = frozenset(CheckOutcome) - {CheckOutcome.NOT_RUN}
+#: Outcomes that a check can end with; whether it is intermittent is for the host to say.
+ENDS = frozenset(CheckOutcome) - {CheckOutcome.NOT_RUN, CheckOutcome.INTERMITTENT}
 #: pytest's: https://docs.pytest.org/en/stable/reference/exit-codes.html
 EXIT_STATUSES = range(6)
 #: Maximum characters kept of a name.

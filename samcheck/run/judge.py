@@ -49,14 +49,21 @@ def judge(
     """Return outcome and reason of a cell from its checks and from how the suite ended, or was `stopped`."""
     bad = [check for check in checks if check.outcome.is_bad]
     if stopped and not attempts[-1].complete and not any(check.outcome.is_failure for check in bad):
-        ran = len(checks) - len(bad)
+        ran = sum(check.outcome is not CheckOutcome.NOT_RUN for check in checks)
         reason = f"stopped by --stop-after: {ran} of {len(checks)} checks ran; --resume continues"
         return CellOutcome.TIMED_OUT, reason
     if bad:
-        # A failed import explains everything after it; a check that did not run explains nothing.
-        first = min(bad, key=lambda check: (check.outcome.is_inconclusive, check.group != "imports"))
+        first = min(bad, key=_explanatory_rank)
         return _worst(bad), f"{len(bad)} of {len(checks)} checks: {first.check}: {first.reason}"
     return _whole_run_verdict(attempts[-1], checks) or (CellOutcome.PASSED, "")
+
+
+def _explanatory_rank(check: CheckResult) -> tuple[bool, bool, bool]:
+    """Return where a bad check stands among those that may explain a cell, the best first.
+
+    A failed import explains everything after it; a check that did not run explains nothing.
+    """
+    return check.outcome is CheckOutcome.NOT_RUN, check.outcome.is_inconclusive, check.group != "imports"
 
 
 def _worst(bad: list[CheckResult]) -> CellOutcome:

@@ -216,6 +216,20 @@ def read_attempt(record: Path, end: Path, output: Path) -> Attempt:
     return Attempt(journal, ended, at, tail(output))
 
 
+def attempts_in(folder: Path) -> list[Attempt]:
+    """Read the attempts of an earlier samcheck from their files."""
+    numbers = range(1, len(list(folder.glob("output-*.log"))) + 1)
+    return [
+        read_attempt(journal_path(folder, n), folder / f"ended-{n}.json", folder / f"output-{n}.log")
+        for n in numbers
+    ]
+
+
+def journal_path(folder: Path, number: int) -> Path:
+    """Return the path of what the guest reported in its start with this number."""
+    return folder / f"journal-{number}.jsonl"
+
+
 def _read_end(path: Path) -> tuple[Ended | None, float]:
     """Read how the guest ended, and when; None if that was not recorded, or the record is damaged."""
     try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
+from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import asdict, replace
 from functools import partial
@@ -12,12 +13,13 @@ from pathlib import Path
 from typing import IO
 
 from samcheck import files
-from samcheck.environments import GIVEN, EndCause, Ended, GuestJob, Place, channel, scratch
+from samcheck.environments import GIVEN, EndCause, Ended, GuestJob, Place, channel, gpu_errors, scratch
 from samcheck.errors import Refused
+from samcheck.guest import device
 from samcheck.guest.outcomes import FailureCause
 from samcheck.guest.record import FIRST_GROUPS, CheckResult
 from samcheck.report.first_verdict import first_verdict
-from samcheck.run import pytest_arguments, records, repetitions
+from samcheck.run import pytest_arguments, records, repetitions, reruns
 from samcheck.run.context import CellRun, Settings
 from samcheck.run.intake import Intake
 from samcheck.run.records import Attempt, Journal
@@ -43,10 +45,22 @@ def run_with_benchmarks(cell_run: CellRun, place: Place) -> list[Attempt]:
     return attempts
 
 
+def run_failed_again(cell_run: CellRun, place: Place, attempts: Sequence[Attempt]) -> None:
+    """Run the checks that failed in `attempts` once more; an interrupted rerun continues."""
+    failed = reruns.wanted(cell_run.checks(attempts))
+    if not failed or cell_run.settings.is_late:
+        return
+    folder = reruns.make_folder(cell_run.folder)
+    scratch.sweep(folder)
+    settings = replace(cell_run.settings, only=failed)
+    with cell_run.phase("run again"):
+        run_suite(replace(cell_run, folder=folder, settings=settings), place)
+
+
 def run_suite(cell_run: CellRun, place: Place) -> list[Attempt]:
     """Start the suite until every check is settled, the guest dies too often, or time runs out."""
     timeout = cell_run.settings.check_timeout
-    attempts = attempts_in(cell_run.folder)
+    attempts = records.attempts_in(cell_run.folder)
     while not (attempts and (attempts[-1].complete or _given_up(attempts, timeout))):
         attempts.append(
             _start_attempt(cell_run, place, len(attempts) + 1, records.settled(attempts, timeout))
@@ -64,20 +78,6 @@ def _given_up(attempts: list[Attempt], check_timeout: float) -> bool:
     return deaths[-1].blamed(check_timeout) is None or len(deaths) > MAXIMUM_DEATHS
 
 
-def attempts_in(folder: Path) -> list[Attempt]:
-    """Read the attempts of an earlier samcheck from their files."""
-    numbers = range(1, len(list(folder.glob("output-*.log"))) + 1)
-    return [
-        records.read_attempt(journal_path(folder, n), folder / f"ended-{n}.json", folder / f"output-{n}.log")
-        for n in numbers
-    ]
-
-
-def journal_path(folder: Path, number: int) -> Path:
-    """Return the path of what the guest reported in its start with this number."""
-    return folder / f"journal-{number}.jsonl"
-
-
 def _start_attempt(cell_run: CellRun, place: Place, number: int, done: dict[str, CheckResult]) -> Attempt:
     """Start the suite once; its end is recorded only if samcheck survives it and did not stop it."""
     output = cell_run.folder / f"output-{number}.log"
@@ -90,7 +90,7 @@ def _start_attempt(cell_run: CellRun, place: Place, number: int, done: dict[str,
         for name, checks in lists.items():
             (given / name).write_text("".join(f"{check}\n" for check in checks), encoding="utf-8")
         guest = Guest(cell_run, place, given, output, settled=len(done))
-        ended = guest.run(arguments, journal_path(cell_run.folder, number))
+        ended = guest.run(arguments, records.journal_path(cell_run.folder, number))
     if cell_run.settings.is_late:
         return Attempt(guest.journal, None, 0.0, records.tail(output))
     note_end(cell_run.folder / f"ended-{number}.json", ended, guest.seconds)
@@ -142,14 +142,20 @@ class Guest:
     def journal(self) -> Journal:
         return self._intake.journal
 
+    @property
+    def _device(self) -> tuple[str, ...]:
+        """Options for the device that the probe saw: no other one, and no silent fallback to the CPU."""
+        seen = self._cell_run.observed
+        return () if seen is None else device.options(seen.device, seen.gpu or "")
+
     def run(self, arguments: tuple[str, ...], journal_path: Path) -> Ended:
         """Run pytest with these arguments, and write what it reports to `journal_path`.
 
         Raises:
-            Refused: the report cannot be written.
+            Refused: the report cannot be written, or the device is no longer the one that the probe saw.
             Stopped: the run ends; a guest ended with it has not died of a check.
         """
-        arguments = (*arguments, f"--samcheck-journal={GIVEN}/{channel.NAME}")
+        arguments = (*arguments, *self._device, f"--samcheck-journal={GIVEN}/{channel.NAME}")
         files.clear_way(journal_path)
         files.clear_way(self._output)
         job = partial(GuestJob, arguments, self._given, output=self._output, gpu=self._cell_run.slot.gpu)
@@ -162,6 +168,9 @@ class Guest:
             self.seconds = self._intake.seconds
         heard.check()
         self._cell_run.settings.gates.check()
+        if ended.exit_code == device.GONE and not self.journal.lines:  # else a check's own exit status
+            gone = gpu_errors.gone(records.tail(self._output))
+            raise Refused(gone.cause, gone.sentence)
         return replace(ended, cause=EndCause.TOO_MUCH) if heard.flooded else ended
 
     def _keep(self, stream: IO[bytes], line: bytes) -> None:
@@ -203,7 +212,8 @@ class Guest:
     def _give_first_verdict(self, journal: Journal) -> None:
         """Report once, as soon as another check has ended, what the checks that run first have shown."""
         finished = list(journal.finished.values())
-        if self._first_verdict_given or self._settled or all(is_first(check) for check in finished):
+        partial_start = bool(self._settled or self._cell_run.settings.only)
+        if self._first_verdict_given or partial_start or all(is_first(check) for check in finished):
             return
         self._first_verdict_given = True
         first = [check for check in finished if is_first(check)]

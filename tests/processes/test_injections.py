@@ -30,8 +30,8 @@ def injected(trial: Trial, injection: Injection) -> CellResult:
 @pytest.mark.parametrize("name", INJECTIONS)
 def test_an_injection_costs_its_check_only(trial: Trial, name: str) -> None:
     injected(trial, INJECTIONS[name])
-    left = {path.name.partition("-")[0] for path in (trial.folder / "cell").iterdir()}
-    assert left <= {"journal", "output", "ended"}
+    left = {path.name.partition("-")[0] for path in (trial.folder / "cell").rglob("*")}
+    assert left <= {"journal", "output", "ended", "again"}
 
 
 def test_links_are_not_followed(trial: Trial) -> None:
@@ -41,7 +41,7 @@ def test_links_are_not_followed(trial: Trial) -> None:
     body = (
         "given = os.path.dirname(channel(request)); "
         f"[(os.path.lexists(path) and os.remove(path), os.symlink({str(precious)!r}, path)) "
-        "for path in ('skip.txt', given + '/skip.txt', '../ended-1.json')]; os._exit(1)"
+        "for path in ('skip.txt', given + '/skip.txt', '../ended-1.json', '../again')]; os._exit(1)"
     )
     injected(trial, Injection(body, "crashed"))
     assert precious.read_text() == "precious"

@@ -11,7 +11,7 @@ from samcheck.cells import Cell
 from samcheck.environments import Place, here
 from samcheck.guest.record import CellResult
 from samcheck.matrix import PlannedCell
-from samcheck.run import judge, records, suite_runner
+from samcheck.run import cell_runner
 from samcheck.run.context import CellRun, Settings
 from samcheck.storage import results
 from tests.processes.rig import write_suite
@@ -48,9 +48,7 @@ class Trial:
         planned = PlannedCell(Cell("0.0.0", "cpu", "3.11"))
         cell_run = CellRun(planned, settings, self.folder / "cell", Silent())
         cell_run.folder.mkdir(exist_ok=True)
-        attempts = suite_runner.run_suite(cell_run, self.place)
-        checks = records.verdicts(attempts, self.check_timeout)
-        return cell_run.result(*judge.judge(attempts, checks), attempts)
+        return cell_runner.run_checks(cell_run, self.place)
 
     def table(self, result: CellResult) -> str:
         """What people read of a result."""

@@ -30,7 +30,7 @@ from samcheck.analysis.compare.verdicts import MeasurePair, NumberVerdict, decid
 from samcheck.cells import Cell
 from samcheck.commands.compare import compare_command, noise_command
 from samcheck.errors import BadInput
-from samcheck.guest.outcomes import CheckOutcome
+from samcheck.guest.outcomes import CellOutcome, CheckOutcome
 from samcheck.guest.record import CellResult, CheckResult, Series
 from samcheck.storage import results
 from tests.unit import made
@@ -169,6 +169,8 @@ OUTCOMES = [
     ("known", "passed", "defect gone"),
     ("passed", "skipped", "no longer tried"),
     ("skipped", "passed", "now tried"),
+    ("passed", "intermittent", "intermittent"),
+    ("failed", "intermittent", "intermittent"),
     ("fixed", "passed", "other"),
 ]
 
@@ -183,6 +185,15 @@ def test_outcomes_that_changed_come_first(old: str, new: str, kind: str) -> None
     assert [(change.kind, change.reason) for change in comparison.changes] == [(kind, f"why {new}")]
     assert comparison.worse == (kind in ("broken", "defect met"))
     assert f"- {kind}: " in markdown(comparison)
+
+
+def test_a_cell_whose_only_failures_are_intermittent_is_not_broken() -> None:
+    shaky = replace(quality(), outcome=CheckOutcome.INTERMITTENT, reason="why")
+    rows = [result(quality()), result(shaky, outcome=CellOutcome.FAILED, reason="why")]
+    comparison = compare(rows[:1], rows[1:], lambda _: {})
+    assert {change.kind for change in comparison.changes} == {"intermittent"}
+    assert not comparison.worse
+    assert "intermittent: 1" in headline(comparison)
 
 
 def test_cells_of_one_side_only_and_their_own_outcomes_are_told() -> None:

@@ -95,6 +95,7 @@ def test_csv_has_a_row_for_each_check_and_one_for_a_cell_without(store: Path) ->
     assert [(row["cell_outcome"], row["outcome"]) for row in unbuilt] == [("build-failed", "")]
     timed = next(row for row in rows if row["group"] == "latency")
     assert json.loads(timed["metrics"]) == {"median_ms": 12.34}
+    assert timed["disturbed"] == "1"
 
 
 def test_parquet_has_the_same_rows_with_types(store: Path) -> None:
@@ -139,14 +140,14 @@ def test_junit_is_green_only_where_a_check_held(store: Path) -> None:
     assert kinds["known"] == [("Skipped", "known")]
     assert kinds["skipped"] == [("Skipped", "skipped")]
     assert kinds["failed"] == [("Failure", "failed")]
-    for outcome in ("crashed", "timed-out", "not-run"):
+    for outcome in ("crashed", "timed-out", "intermittent", "not-run"):
         assert kinds[outcome] == [("Error", outcome)]
     assert kinds["(cell)"] == [("Error", "build-failed")]
     assert kinds["passed"] == kinds["fixed"] == []
     assert "[some-defect]" in words["known"].result[0].message
     assert "because of fixed" in (words["fixed"].system_out or "")
-    bad = [check.outcome in ("failed", "crashed", "timed-out", "not-run") for check in hostile.RESULT.checks]
-    assert whole.failures + whole.errors == sum(bad) + 1
+    bad = [check for check in hostile.RESULT.checks if check.outcome.is_bad]
+    assert whole.failures + whole.errors == len(bad) + 1
     assert whole.tests == len(hostile.RESULT.checks) + len(PASSED.checks) + 1
 
 

@@ -255,3 +255,17 @@ def test_names_of_defects_lead_to_their_page(page: str) -> None:
     rows = [table_rows.row(results.Stored("cpu", "none", known))]
     wanted = f"[`old-defect`]({page}#old-defect)" if page else "`old-defect`"
     assert f"In every environment: {wanted}." in list(machine_section.section("cpu", "none", rows, page))
+
+
+def test_an_intermittent_failure_has_a_sign_of_its_own_and_is_no_change() -> None:
+    good = environment("2.4.1", check("passed"))
+    shaky = environment("2.5.1", check("passed"), check("intermittent", name="other"))
+    text = lines(good, shaky)
+    assert row(text, "torch2.5.1-cu121-py3.11")[1] == "~ intermittent"
+    assert not changes(good, shaky)
+
+
+def test_a_failure_that_comes_back_outweighs_an_intermittent_one() -> None:
+    broken = environment("2.5.1", check("failed"), check("intermittent", name="other"))
+    assert row(lines(broken), "torch2.5.1-cu121-py3.11")[1] == "✗ fails"
+    assert root_causes(broken.checks) == (RootCause("why", 1),)

@@ -22,10 +22,10 @@ from tests.unit import made
 
 
 def test_outcomes_of_a_check_are_parted() -> None:
-    """Each is expected, a failure, or says nothing; what was never run is bad all the same."""
+    """Each is expected, a failure, or says nothing; only a skipped check says nothing and is not bad."""
     for outcome in CheckOutcome:
         assert outcome.is_expected + outcome.is_failure + outcome.is_inconclusive == 1
-        assert outcome.is_bad == (outcome.is_failure or outcome is CheckOutcome.NOT_RUN)
+        assert outcome.is_bad == (not outcome.is_expected and outcome is not CheckOutcome.SKIPPED)
 
 
 def test_outcomes_of_a_cell_are_parted() -> None:

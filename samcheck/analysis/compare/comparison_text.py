@@ -48,14 +48,15 @@ def headline(comparison: Comparison) -> str:
     if comparison.nothing_in_common:
         return "nothing in common: the two sides share no check and no number"
     counts = Counter(verdict.verdict for verdict in comparison.verdicts)
-    kinds = Counter(change.kind for change in comparison.changes)
+    kinds = Counter(change.kind for change in comparison.changes if change.check)
     worse = list(_broken(comparison))
     worse += [f"upstream defects met: {kinds[ChangeKind.DEFECT_MET]}"] if kinds[ChangeKind.DEFECT_MET] else []
     worse += (
         [f"numbers regressed: {counts[NumberVerdict.REGRESSED]}"] if counts[NumberVerdict.REGRESSED] else []
     )
     verdict_text = "worse: " + ", ".join(worse) if worse else "nothing got worse"
-    rest = [
+    unsure = [f"intermittent: {kinds[ChangeKind.INTERMITTENT]}"] if kinds[ChangeKind.INTERMITTENT] else []
+    rest = unsure + [
         f"{counts[verdict]} {verdict}"
         for verdict in NumberVerdict
         if counts[verdict] and verdict is not NumberVerdict.REGRESSED

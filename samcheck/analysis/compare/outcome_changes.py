@@ -14,6 +14,7 @@ class ChangeKind(StrEnum):
     """How an outcome changed, most important first."""
 
     BROKEN = "broken"
+    INTERMITTENT = "intermittent"
     DEFECT_MET = "defect met"
     NO_LONGER_TRIED = "no longer tried"
     MENDED = "mended"
@@ -52,13 +53,7 @@ def outcome_changes(pair: ResultPair) -> list[OutcomeChange]:
         return []
     changes = []
     if pair.base.outcome != pair.new.outcome and pair.base.only == pair.new.only:
-        kind = (
-            ChangeKind.BROKEN
-            if pair.base.outcome is CellOutcome.PASSED
-            else ChangeKind.MENDED
-            if pair.new.outcome is CellOutcome.PASSED
-            else ChangeKind.OTHER
-        )
+        kind = _kind_of_cell(pair.base, pair.new)
         reason = _reason(pair.base, pair.new)
         changes.append(OutcomeChange(pair.name, "", "", kind, pair.base.outcome, pair.new.outcome, reason))
     before = {check.check: check for check in pair.base.checks}
@@ -67,6 +62,15 @@ def outcome_changes(pair: ResultPair) -> list[OutcomeChange]:
         if old is not None and old.outcome != check.outcome:
             changes.append(_change(pair.name, old, check))
     return changes
+
+
+def _kind_of_cell(base: CellResult, new: CellResult) -> ChangeKind:
+    bad = {check.outcome for check in new.checks if check.outcome.is_bad}
+    if bad == {CheckOutcome.INTERMITTENT}:
+        return ChangeKind.INTERMITTENT
+    if base.outcome is CellOutcome.PASSED:
+        return ChangeKind.BROKEN
+    return ChangeKind.MENDED if new.outcome is CellOutcome.PASSED else ChangeKind.OTHER
 
 
 def _change(row: str, old: CheckResult, new: CheckResult) -> OutcomeChange:
@@ -80,14 +84,14 @@ def _reason(old: CheckResult | CellResult, new: CheckResult | CellResult) -> str
 
 
 def _kind(old: CheckOutcome, new: CheckOutcome) -> ChangeKind:
+    if new is CheckOutcome.INTERMITTENT:
+        return ChangeKind.INTERMITTENT
     if new.is_bad:
         return ChangeKind.OTHER if old.is_bad else ChangeKind.BROKEN
     if old.is_bad:
         return ChangeKind.MENDED
-    if new is CheckOutcome.SKIPPED:
-        return ChangeKind.NO_LONGER_TRIED
-    if old is CheckOutcome.SKIPPED:
-        return ChangeKind.NOW_TRIED
+    if CheckOutcome.SKIPPED in (old, new):
+        return ChangeKind.NO_LONGER_TRIED if new is CheckOutcome.SKIPPED else ChangeKind.NOW_TRIED
     if new is CheckOutcome.KNOWN:
         return ChangeKind.DEFECT_MET
     return ChangeKind.DEFECT_GONE if old is CheckOutcome.KNOWN else ChangeKind.OTHER

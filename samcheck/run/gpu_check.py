@@ -1,0 +1,108 @@
+"""The GPU of a cell: usable, exactly the one that was given, and the same for everything in one result."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from samcheck import files
+from samcheck.environments import gpu_errors, gpu_health, gpu_processes
+from samcheck.errors import BadInput, Refused
+from samcheck.guest.outcomes import FailureCause
+from samcheck.guest.record import Fingerprint
+from samcheck.run.context import CellRun
+from samcheck.run.scheduler import Slot
+from samcheck.sanitize import printable
+
+#: In a cell's folder: the device on which its records were made.
+DEVICE = "device.json"
+#: What one device's processes left in a cell's folder, and where that goes once another device takes over.
+RECORDS = ("output-*.log", "journal-*.jsonl", "ended-*.json", "pass-*", "again")
+SET_ASIDE = "set-aside-{}"
+
+
+def look(cell_run: CellRun) -> None:
+    """Record which GPU the cell has and which other processes use it; from now on it is known by its UUID.
+
+    A number is not enough: when a GPU falls off the bus, the next one gets its number.
+
+    Raises:
+        Refused: it cannot be used, or others use it and --exclusive was given.
+    """
+    name = cell_run.slot.gpu
+    if not name:
+        return
+    cell_run.details["gpu"] = name
+    card = gpu_health.card(name)
+    if card is not None:
+        in_container = cell_run.settings.environment.kind == "docker"
+        obstacle = gpu_health.obstacle(name, card, in_container)
+        if obstacle:
+            raise Refused(FailureCause.GPU, obstacle)
+        cell_run.details |= {"gpu_model": card.name, **({"gpu_shared": "by MPS"} if card.shared else {})}
+        cell_run.slot = Slot(card.uuid)
+    _look_for_others(cell_run, name)
+
+
+def _look_for_others(cell_run: CellRun, name: str) -> None:
+    foreign = gpu_processes.on_gpu(name)
+    if foreign is None:
+        cell_run.details["foreign_processes"] = "unknown: the driver does not report them here"
+    elif foreign:
+        cell_run.details["foreign_processes"] = ", ".join(foreign)
+    if not cell_run.settings.gates.exclusive or foreign == []:
+        return
+    if foreign is None:
+        who = "the driver does not report which processes use it: leave out --exclusive"
+        raise Refused(FailureCause.GPU, f"GPU {name}: {who}")
+    raise Refused(
+        FailureCause.GPU,
+        f"GPU {name} is used by {', '.join(foreign)}: end them, choose another with "
+        "--gpus, or leave out --exclusive",
+    )
+
+
+def require_seen(cell_run: CellRun, observed: Fingerprint) -> None:
+    """Require that PyTorch sees the cell's GPU.
+
+    Raises:
+        Refused: it sees none.
+    """
+    if cell_run.slot.gpu and observed.device != "cuda":
+        loss = gpu_errors.lost(observed.cuda_unavailable or "")
+        raise Refused(loss.cause, loss.sentence)
+
+
+def difference(cell_run: CellRun, observed: Fingerprint) -> str:
+    """Return how the GPU that PyTorch sees differs from the one that was given; empty if it does not."""
+    model = cell_run.details.get("gpu_model", "")
+    if not model or not observed.gpu or gpu_health.same_model(model, observed.gpu):
+        return ""
+    return f"GPU: declared {model}, observed {printable(observed.gpu)}"
+
+
+def note_device(folder: Path, observed: Fingerprint) -> None:
+    """Record the device that a cell runs on; what an earlier start measured on another one is set aside."""
+    seen = {"device": observed.device, "gpu": observed.gpu, "driver": observed.driver}
+    path = folder / DEVICE
+    if _noted(path) not in (None, seen):
+        set_aside(folder)
+    files.write_atomically(path, json.dumps(seen).encode())
+
+
+def _noted(path: Path) -> object:
+    try:
+        return files.parsed_json(files.read(path))
+    except (BadInput, ValueError):
+        return None
+
+
+def set_aside(folder: Path) -> None:
+    """Move a cell's records away, so that --resume measures everything again."""
+    records = [path for pattern in RECORDS for path in folder.glob(pattern)]
+    number = len(list(folder.glob(SET_ASIDE.format("*")))) + 1
+    place = folder / SET_ASIDE.format(number)
+    if records:
+        place.mkdir()
+    for path in records:
+        path.rename(place / path.name)
