@@ -23,7 +23,7 @@ from samcheck.analysis.query import database, saved_queries
 from samcheck.cells import Cell
 from samcheck.errors import BadInput, EmptySelection
 from samcheck.guest.outcomes import CellOutcome, CheckOutcome
-from samcheck.guest.record import CellResult
+from samcheck.guest.record import CellResult, Series
 from samcheck.storage import results
 from samcheck.storage.index import index, parquet, parts, tables
 from samcheck.storage.index.check_rows import rows
@@ -122,7 +122,8 @@ def test_checks_say_what_the_other_exports_say(store: Path) -> None:
     names = {tables.NAMES.get(name, name): name for name in wanted[0]}
     answer = ask(store, "FROM checks")
     assert [*answer[0]] == tables.columns("checks")
-    said = [{names[key]: value for key, value in row.items() if key != "file"} for row in answer]
+    own = ("file", "from_ms", "to_ms", "no_time_because")
+    said = [{names[key]: value for key, value in row.items() if key not in own} for row in answer]
     assert sorted(map(json.dumps, said)) == sorted(map(json.dumps, wanted))
 
 
@@ -567,9 +568,48 @@ def test_environments_count_every_check_once(store: Path) -> None:
 
 
 def test_ready_questions_about_times_and_skips_are_answered(store: Path) -> None:
-    assert [row["median_ms"] for row in ask(store, "slowest")] == [12.34, 12.34]
     assert len(ask(store, "longest")) == len(hostile.CHECKS)
     assert [row["environments"] for row in ask(store, "skipped")] == [2]
+
+
+def timed(cell: str, *times: float, disturbed: int = 0) -> CellResult:
+    """A result with a process for each time, of which the last `disturbed` were disturbed."""
+    processes = [
+        Series({"wall_ms": [ms]}, 1, 1, "steady", ["shared"] * (len(times) - number <= disturbed))
+        for number, ms in enumerate(times)
+    ]
+    check = next(check for check in hostile.CHECKS if check.group == "latency")
+    check = replace(check, series=processes, metrics={"median_ms": max(times)})
+    return replace(PASSED, cell=Cell(cell, "cu128", "3.12").record(()), checks=[check])
+
+
+def test_no_time_without_an_interval_from_undisturbed_processes(tmp_path: Path) -> None:
+    for result in (
+        timed("2.1.0", 10.0, 10.1, 10.2),
+        timed("2.2.0", 20.0, 20.1, 90.0, disturbed=1),
+        timed("2.3.0", 50.0),
+        timed("2.4.0", 50.0, 51.0, disturbed=2),
+        timed("2.5.0", 50.0, 99.0),
+    ):
+        results.store(tmp_path, result, "x")
+    slowest = {row["cell"][:10]: row for row in ask(tmp_path, "slowest")}
+    assert list(slowest) == [f"torch2.{minor}.0" for minor in (2, 1, 3, 4, 5)]
+    limits = {cell: (row["from_ms"], row["to_ms"]) for cell, row in slowest.items()}
+    assert limits["torch2.1.0"] == (pytest.approx(9.2, abs=0.1), pytest.approx(11.1, abs=0.1))
+    assert limits["torch2.2.0"] == (pytest.approx(18.3, abs=0.1), pytest.approx(22.0, abs=0.1))
+    assert [limits[f"torch2.{minor}.0"] for minor in (3, 4, 5)] == [(None, None)] * 3
+    assert [row["no_time_because"] for row in slowest.values()] == [
+        *(None, None),
+        "no interval: one process only (--processes 5 measures it in five)",
+        "no interval: none of 2 processes was undisturbed",
+        "not measurable on this machine",
+    ]
+    assert [row["disturbed"] for row in slowest.values()] == [1, 0, 0, 2, 0]
+
+
+def test_what_ran_once_has_no_range_of_times(store: Path) -> None:
+    ranges = {row["times"]: (row["from_s"], row["to_s"]) for row in ask(store, "longest")}
+    assert ranges == {1: (None, None), 2: (0.0, 0.0)}
 
 
 def test_differing_has_what_holds_here_and_fails_there(store: Path) -> None:

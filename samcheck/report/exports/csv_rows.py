@@ -50,6 +50,7 @@ def _fields(check: CheckResult) -> str:
         _cell(check.reason),
         _cell(check.evidence),
         str(check.seconds),
+        str(check.disturbed),
         _quoted(visible(_DICT.encode(check.metrics), LONGEST)) if check.metrics else "",
         _settings(tuple(check.settings.items())) if check.settings else "",
         _quoted(visible_lines(check.details, LONGEST)) if check.details else "",
@@ -75,9 +76,9 @@ def _quoted(plain: str) -> str:
 
 def field(name: str, value: Value) -> str:
     """`value` as the content of a cell, for those who write CSV by the csv module."""
-    if not value and not isinstance(value, float):
+    if not value and not isinstance(value, int | float):
         return ""
-    if isinstance(value, float):
+    if isinstance(value, int | float):
         return str(value)
     text = _DICT.encode(value) if isinstance(value, dict) else value
     return _no_formula(visible_lines(text, LONGEST) if name == "details" else visible(text, LONGEST))

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 
 from samcheck.storage.results import Stored, numpy_of
 
-#: Columns that are fields of a check: `metrics` and `settings` are dicts, `seconds` is a number, the rest are
-#: text or None.
+#: Columns that are fields of a check: `metrics` and `settings` are dicts, `seconds` is a number, `disturbed`
+#: counts processes, the rest are text or None.
 OF_CHECK = (
     *("check", "group", "variant", "precision", "backend", "outcome", "defect", "reason", "evidence"),
-    *("seconds", "metrics", "settings", "details"),
+    *("seconds", "disturbed", "metrics", "settings", "details"),
 )
 #: Text columns that all checks of a result share.
 SHARED = (
@@ -20,7 +20,7 @@ SHARED = (
 #: All columns, in order.
 COLUMNS = (*SHARED, *OF_CHECK)
 
-Value = str | float | dict[str, float] | dict[str, str] | None
+Value = str | int | float | dict[str, float] | dict[str, str] | None
 
 
 def rows(stored: Stored) -> Iterator[dict[str, Value]]:

@@ -19,7 +19,7 @@ from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import Any
 
-from samcheck import codec, files, owned, paths
+from samcheck import codec, files, measurable, owned, paths
 from samcheck.errors import BadInput
 from samcheck.files import InUse
 from samcheck.guest import record
@@ -31,7 +31,7 @@ LIST, READERS, COMPLETE = "index.json", "readers", ".parquet"
 #: Suffixes of all files in an index folder, except the list, the lock and the mark.
 MADE = (COMPLETE, ".ndjson", files.DRAFT)
 #: Modules that determine an index: if one changes, the index is rebuilt.
-MAKERS = (tables, parquet, check_rows, results, codec, record)
+MAKERS = (tables, parquet, check_rows, results, measurable, codec, record)
 #: Time in which a file may change without a new timestamp: file system clocks are coarse.
 TICK_SECONDS = 0.1
 #: A stamp that no file has.

@@ -24,9 +24,14 @@ from samcheck.storage.results import Stored, UnreadableFile
 
 #: Number of rows to write at once.
 BATCH = 20_000
-TEXT, NUMBER = "VARCHAR", "DOUBLE"
+TEXT, NUMBER, COUNT = "VARCHAR", "DOUBLE", "BIGINT"
 TEXTS, NUMBERS = f"MAP({TEXT}, {TEXT})", f"MAP({TEXT}, {NUMBER})"
-KINDS = dict.fromkeys(COLUMNS, TEXT) | {"seconds": NUMBER, "metrics": NUMBERS, "settings": TEXTS}
+KINDS = dict.fromkeys(COLUMNS, TEXT) | {
+    "seconds": NUMBER,
+    "disturbed": COUNT,
+    "metrics": NUMBERS,
+    "settings": TEXTS,
+}
 #: Prefix of the folders that a killed export leaves.
 TEMPORARY = "samcheck-export-"
 #: DuckDB's default limit for one JSON row; it is raised for longer rows.

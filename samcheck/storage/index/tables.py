@@ -7,7 +7,8 @@ from pathlib import PurePath
 from typing import Any
 
 from samcheck import files
-from samcheck.guest.record import Fingerprint
+from samcheck.guest.record import CheckResult, Fingerprint
+from samcheck.measurable import step_time
 from samcheck.storage.index.check_rows import OF_CHECK, SHARED, head
 from samcheck.storage.index.parquet import KINDS, NUMBER, NUMBERS, TEXT, TEXTS
 from samcheck.storage.results import Stored
@@ -37,17 +38,24 @@ CELLS: Mapping[str, str] = {
 CHECKS: Mapping[str, str] = {
     "file": TEXT,
     **{NAMES.get(name, name): KINDS[name] for name in OF_CHECK},
+    "from_ms": NUMBER,
+    "to_ms": NUMBER,
+    "no_time_because": TEXT,
 }
 
 #: Descriptions of the tables for queries.
 ABOUT = {
     "cells": "a row for each result: what was declared, its outcome, what was found there",
-    "checks": "a row for each check of each result, with the result's own columns",
-    "metrics": "a row for each number that a check measured",
+    "checks": "a row for each check of each result, with the result's own columns; how long a step takes "
+    "is the interval from_ms to to_ms, over undisturbed processes",
+    "metrics": "a row for each number that a check measured, as it was stored: without intervals",
 }
 
 #: Columns of `checks` that `metrics` does not have.
-NOT_OF_NUMBERS = ("cell_outcome", "cell_reason", "metrics", "settings", "details")
+NOT_OF_NUMBERS = (
+    *("cell_outcome", "cell_reason", "metrics", "settings", "details"),
+    *("from_ms", "to_ms", "no_time_because"),
+)
 
 
 def cell(file: PurePath, stored: Stored) -> dict[str, Any]:
@@ -75,7 +83,17 @@ def checks(file: PurePath, stored: Stored) -> Iterator[dict[str, Any]]:
     """Yield the rows of a result in `CHECKS`."""
     name = name_of(file)
     for check in stored.result.checks:
-        yield {"file": name, **{NAMES.get(key, key): getattr(check, key) for key in OF_CHECK}}
+        fields = {NAMES.get(key, key): getattr(check, key) for key in OF_CHECK}
+        yield {"file": name, **fields, **_time(check)}
+
+
+def _time(check: CheckResult) -> dict[str, Any]:
+    time = step_time(check)
+    if time is None:
+        return {}
+    if time.limits is None:
+        return {"no_time_because": time.because}
+    return {"from_ms": time.limits[0], "to_ms": time.limits[1]}
 
 
 def name_of(name: str | PurePath) -> str:

@@ -9,7 +9,7 @@ LEFT JOIN (
         count(*) FILTER (outcome = 'known') AS known,
         count(*) FILTER (outcome = 'fixed') AS fixed,
         count(*) FILTER (outcome = 'skipped') AS skipped,
-        count(*) FILTER (outcome IN ('failed', 'crashed', 'timed-out', 'not-run')) AS bad
+        count(*) FILTER (outcome IN ('failed', 'crashed', 'timed-out', 'intermittent', 'not-run')) AS bad
     FROM checks
     GROUP BY file
 ) USING (file)

@@ -2,7 +2,7 @@
 WITH found AS (
     SELECT device, driver, torch, cell, outcome, reason, check_id, finished
     FROM checks
-    WHERE outcome IN ('failed', 'crashed', 'timed-out', 'not-run')
+    WHERE outcome IN ('failed', 'crashed', 'timed-out', 'intermittent', 'not-run')
     UNION ALL
     SELECT device, driver, torch, cell, outcome, reason, NULL, finished
     FROM cells

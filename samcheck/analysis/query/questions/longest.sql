@@ -1,7 +1,7 @@
--- Which checks take longest to run
-SELECT check_id, count(*) AS times, median(seconds) AS median_s, max(seconds) AS longest_s,
-    sum(seconds) AS together_s
+-- Which checks take longest to run: the shortest and longest run, where there are several, and all together
+SELECT check_id, count(*) AS times, if(times > 1, min(seconds), NULL) AS from_s,
+    if(times > 1, max(seconds), NULL) AS to_s, sum(seconds) AS together_s
 FROM checks
 GROUP BY check_id
-ORDER BY median_s DESC, check_id
+ORDER BY max(seconds) DESC, check_id
 LIMIT 20

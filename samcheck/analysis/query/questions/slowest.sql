@@ -1,6 +1,8 @@
--- The slowest image encoders
-SELECT variant, precision, backend, value AS median_ms, device, driver, cell, finished, check_id
-FROM metrics
-WHERE check_group = 'latency' AND check_id LIKE '%::test_encoder%' AND metric = 'median_ms'
-ORDER BY value DESC, device, driver, cell, check_id
+-- The slowest image encoders, as intervals over undisturbed processes; last, those that could not be measured
+SELECT variant, precision, backend, from_ms, to_ms, no_time_because, disturbed, device, driver, cell, finished,
+    check_id
+FROM checks
+WHERE check_group = 'latency' AND check_id LIKE '%::test_encoder%'
+    AND (from_ms IS NOT NULL OR no_time_because IS NOT NULL)
+ORDER BY to_ms DESC NULLS LAST, device, driver, cell, check_id
 LIMIT 20
