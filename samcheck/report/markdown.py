@@ -16,8 +16,8 @@ INTRODUCTION = """\
 One row for each environment that was built and in which the suite ran. A field says what the checks found for
 SAM in one precision: ✓ works; ≈ differs: a known defect shows that other environments do not have; ✗ fails,
 also when run again; ~ intermittent: failed, but not when run again; ○ cannot run; – not tried. A name behind
-a sign is a variant of SAM; a sign without one holds for all variants that were tried. amp is autocast, int8 is
-int8-dynamic. `samcheck show` prints everything about one environment: its numbers, and every reason.
+a sign is a variant of SAM; a sign without one holds for all variants that were tried. amp is autocast, int8
+is int8-dynamic. `samcheck show` prints everything about one environment: its numbers, and every reason.
 Written by `samcheck table`; do not edit.
 """
 
