@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from statistics import fmean, median, variance
 
 from samcheck.guest.record import CheckResult
+from samcheck.units import counted
 
 #: Of the ends of an interval; a wider one says that this machine could not measure it.
 MOST_SPREAD = 1.5
 UNMEASURABLE = "not measurable on this machine"
+
+#: Ends of the names of numbers that depend on how busy the machine was, and of those of their interval.
+TIMES = (
+    *("_ms", "_s", "seconds", "time_ratio", "seconds_ratio", "encoder_share", "timer_share", "_matrix_rate"),
+    "of_the_second_call",
+)
+LOW, HIGH = "_low", "_high"
+#: Begins the name of a number that somebody else states.
+CLAIMED = "claimed_"
 
 #: Standard deviation between runs, of logarithms, if no A/A run of the machine is stored: a conservative
 #: guess, since shared machines vary by 3 to 10 % from one hour to the next.
@@ -24,6 +35,17 @@ _QUANTILE = 2.306
 def is_measurable(low: float, high: float) -> bool:
     """Whether the interval of a time or ratio is narrow enough to be shown."""
     return 0 < low <= high <= MOST_SPREAD * low
+
+
+def limits(metrics: Mapping[str, float], name: str) -> tuple[float, float] | None:
+    """The interval that was stored with a number; None if there is none."""
+    low, high = metrics.get(f"{name}{LOW}"), metrics.get(f"{name}{HIGH}")
+    return None if low is None or high is None else (low, high)
+
+
+def is_time(metric: str) -> bool:
+    """Whether a number depends on how busy the machine was."""
+    return metric.endswith(TIMES) and not metric.startswith(CLAIMED)
 
 
 def process_medians(check: CheckResult) -> list[float]:
@@ -72,7 +94,8 @@ def _too_few(processes: int, disturbed: int) -> str:
     if not disturbed:
         return "no interval: one process only (--processes 5 measures it in five)"
     left = "one" if processes else "none"
-    return f"no interval: {left} of {processes + disturbed} processes was undisturbed"
+    total = counted(processes + disturbed, "process", "processes")
+    return f"no interval: {left} of {total} was undisturbed"
 
 
 def _limits(times: list[float]) -> tuple[float, float]:

@@ -9,6 +9,7 @@ import click
 from samcheck import version
 from samcheck.commands.options import results_option
 from samcheck.report import lookup, terminal
+from samcheck.report.shared_findings import NOTHING_SHARED, shared_findings
 from samcheck.run import progress as display
 from samcheck.run import reproduce
 
@@ -16,16 +17,20 @@ from samcheck.run import reproduce
 @click.command("show")
 @click.argument("cell")
 @click.option("--check", metavar="GLOB", help="Show full details of the checks whose id matches.")
+@click.option("--all", "everything", is_flag=True, help="Also what other environments of the machine share.")
 @results_option
-def show_command(cell: str, check: str | None, results: Path) -> None:
+def show_command(cell: str, check: str | None, everything: bool, results: Path) -> None:
     """Show a result: outcome, environment, groups of checks, reasons with their evidence.
+
+    Known defects and skips that all other environments of the machine have too are only counted.
 
     CELL is a cell's id, or `<device>/<driver>/<id>` to pick one of several results.
     """
     console = display.terminal()
     for stored in lookup.cells(results, cell):
         if check is None:
-            terminal.show(console, terminal.cell(stored))
+            shared = NOTHING_SHARED if everything else shared_findings(lookup.others(stored))
+            terminal.show(console, terminal.cell(stored, shared))
             continue
         for result in lookup.checks(stored, check):
             terminal.show(console, terminal.check(result))

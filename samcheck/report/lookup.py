@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from fnmatch import fnmatchcase
+from itertools import islice
 from pathlib import Path
 
 from samcheck.errors import BadInput
-from samcheck.guest.record import CheckResult
+from samcheck.guest.record import CellResult, CheckResult
 from samcheck.storage import results
 from samcheck.storage.results import Stored
 from samcheck.suggestions import did_you_mean
+
+#: Results that are read to find out what environments have in common: some seconds.
+MOST_OTHERS = 200
 
 
 def cells(root: Path, name: str) -> list[Stored]:
@@ -31,6 +35,13 @@ def cells(root: Path, name: str) -> list[Stored]:
         known = {path.stem for path in paths.values()}
         raise BadInput(f"{root} holds no result of a cell {name!r}{_known_names(name, known, 'cells')}")
     return [results.stored(path, results.read(path)) for path in sorted(named)]
+
+
+def others(stored: Stored) -> Iterator[CellResult]:
+    """Results of other environments of the same machine, at most `MOST_OTHERS`."""
+    entries = results.read_all(sorted(stored.path.parent.glob("*.json")), [])
+    every = (entry.result for entry in entries if entry.result.cell.id != stored.result.cell.id)
+    yield from islice((result for result in every if result.checks), MOST_OTHERS)
 
 
 def checks(stored: Stored, pattern: str) -> list[CheckResult]:

@@ -13,6 +13,7 @@ from functools import cache
 from samcheck.facts import Facts
 from samcheck.guest.outcomes import CheckOutcome
 from samcheck.guest.record import CellResult, CheckResult
+from samcheck.measurable import CLAIMED, MOST_SPREAD, UNMEASURABLE, is_measurable, is_time, limits
 from samcheck.report import version_claims
 from samcheck.report.escaping import escape, grid, row_name
 from samcheck.report.fields import UNRECORDED, Reason
@@ -21,10 +22,6 @@ from samcheck.report.table_rows import ResultEntry, by_machine, without_checks
 from samcheck.storage.results import Stored
 
 GROUP = "recipes"
-
-#: Of the ends of an interval; a wider one says that this machine could not measure it.
-MOST_SPREAD = 1.5
-UNMEASURABLE = "not measurable"
 
 INTRODUCTION = f"""\
 # Does what a deployment guide recommends work here?
@@ -37,7 +34,7 @@ peak, with the weights where a recipe is about the whole model.
 
 Times are measured in turns. What is shown is the interval in which a time should lie when it is measured
 again; results without an interval show none. Where it spans more than a factor of {MOST_SPREAD}, the machine
-was too busy, and the time is "not measurable".
+was too busy, and the time is "{UNMEASURABLE}".
 
 | sign | verdict | meaning |
 | --- | --- | --- |
@@ -80,9 +77,6 @@ DIGITS = {
     "time_ms": ".0f",
     "load_s": ".1f",
 }
-#: Numbers that depend on how busy the machine was: shown as intervals only.
-TIMES = ("time_ratio", "encoder_share", "time_ms", "load_s")
-CLAIMED = "claimed_"
 
 #: Variants of a row without a name: of none, and samcheck's own.
 SMALL = ("", "tiny")
@@ -264,19 +258,11 @@ def _gains(check: CheckResult | None) -> Iterator[str]:
     if check is None or not check.outcome.is_expected:  # known: right, and no gain
         return
     for name, text in FORMATS.items():
-        if name in TIMES:
-            limits = _limits(check.metrics, name)
-            if limits:
-                yield text.format(limits) if limits != UNMEASURABLE else f"{text.split()[0]} {limits}"
+        if is_time(name):
+            ends = limits(check.metrics, name)
+            if ends and is_measurable(*ends):
+                yield text.format(" to ".join(_number(name, end) for end in ends))
+            elif ends:
+                yield f"{text.split()[0]} {UNMEASURABLE}"
         elif name in check.metrics:
             yield text.format(_number(name, check.metrics[name]))
-
-
-def _limits(metrics: Mapping[str, float], name: str) -> str:
-    """The interval of a number, if it has one."""
-    low, high = metrics.get(f"{name}_low"), metrics.get(f"{name}_high")
-    if low is None or high is None:
-        return ""
-    if not 0 < low <= high <= MOST_SPREAD * low:
-        return UNMEASURABLE
-    return f"{_number(name, low)} to {_number(name, high)}"

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterator, Sequence
 
 from rich.console import Console, Group, RenderableType
 from rich.table import Table
@@ -10,10 +11,13 @@ from rich.text import Text
 
 from samcheck.guest.outcomes import CheckOutcome
 from samcheck.guest.record import CellResult, CheckResult, Series
+from samcheck.measurable import HIGH, LOW, UNMEASURABLE, is_measurable, is_time, limits, step_time
 from samcheck.report.fields import SEVERITY, SYMBOLS, by_group, fields, reason_of
 from samcheck.report.lookup import place
+from samcheck.report.shared_findings import NOTHING_SHARED, SharedFindings
 from samcheck.sanitize import visible, visible_lines
 from samcheck.storage.results import Stored
+from samcheck.units import counted
 
 #: Lines of a traceback that stand below a reason; `show --check` has all of them.
 EVIDENCE_LINES = 8
@@ -30,18 +34,34 @@ def show(console: Console, renderable: RenderableType) -> None:
     console.print(renderable, soft_wrap=True, highlight=False)
 
 
-def cell(stored: Stored) -> Group:
-    """Outcome, environment, groups of checks, reasons with their evidence."""
+def cell(stored: Stored, shared: SharedFindings = NOTHING_SHARED) -> Group:
+    """Outcome, environment, groups of checks, reasons with their evidence.
+
+    Args:
+        shared: what other environments find too is only counted.
+    """
     result = stored.result
+    apart = [check for check in result.checks if check.outcome is not CheckOutcome.PASSED]
+    alike = [check for check in apart if shared.has(check)]
+    groups = {check.group for check in apart if not shared.has(check)} if shared.environments else None
     return Group(
         Text(visible(place(stored)), style="bold"),
         _outcome(result.outcome, f"{result.outcome}: {result.reason}" if result.reason else result.outcome),
         Text(),
         _pairs(_facts(result)),
         Text(),
-        *_groups(result.checks),
-        *_reasons(result.checks),
+        *_groups(result.checks, groups),
+        *_reasons([check for check in apart if not shared.has(check)]),
+        *_counted(alike, shared),
     )
+
+
+def _counted(alike: Sequence[CheckResult], shared: SharedFindings) -> Iterator[RenderableType]:
+    if alike:
+        counts = Counter(check.outcome for check in alike)
+        outcomes = ", ".join(f"{counts[outcome]} {outcome}" for outcome in SEVERITY if outcome in counts)
+        others = counted(shared.environments, "other environment")
+        yield Text(f"as in every one of {others} of this machine: {outcomes} (--all shows them)")
 
 
 def check(result: CheckResult) -> Group:
@@ -51,13 +71,32 @@ def check(result: CheckResult) -> Group:
         *((name, value) for name in names if (value := getattr(result, name))),
         ("seconds", f"{result.seconds:.2f}"),
         *((f"setting {name}", value) for name, value in sorted(result.settings.items())),
-        *((f"measured {name}", f"{value:g}") for name, value in sorted(result.metrics.items())),
+        *_numbers(result),
         *(("process", _process(series)) for series in result.series),
     ]
     details = [Text(visible_lines(result.details)), Text()] if result.details else []
     text = result.outcome if result.outcome is CheckOutcome.PASSED else reason_of(result)
     title = Text(visible(result.check), style="bold")
     return Group(title, _outcome(result.outcome, text), _pairs(rows), Text(), *details)
+
+
+def _numbers(result: CheckResult) -> Iterator[tuple[str, str]]:
+    """Yield what was measured; times with their intervals, or why they have none."""
+    time = step_time(result)
+    if time is not None:
+        yield "measured time", str(time)
+    bare = []
+    for name, value in sorted(result.metrics.items()):
+        ends = limits(result.metrics, name)
+        if ends is not None:
+            text = f"{ends[0]:.4g} to {ends[1]:.4g}" if is_measurable(*ends) else UNMEASURABLE
+            yield f"measured {name}", text
+        elif is_time(name):
+            bare.append(name)
+        elif not name.endswith((LOW, HIGH)):
+            yield f"measured {name}", f"{value:g}"
+    if bare:
+        yield "not shown", f"{', '.join(bare)}: times without an interval (samcheck export json has them)"
 
 
 def _process(series: Series) -> str:
@@ -91,24 +130,30 @@ def _facts(result: CellResult) -> list[tuple[str, str]]:
     return rows + [(f"weights of {name}", text) for name, text in sorted(result.weights.items())]
 
 
-def _groups(checks: Sequence[CheckResult]) -> Iterator[RenderableType]:
+def _groups(checks: Sequence[CheckResult], wanted: Collection[str] | None) -> Iterator[RenderableType]:
+    """Yield a line for each group of checks, or for those that are `wanted` and a sentence of the others."""
     table = Table.grid(padding=(0, 2))
     fields_by_column = fields(checks, by_group)
-    for column in sorted(fields_by_column, key=lambda column: column.order):
+    columns = sorted(fields_by_column, key=lambda column: column.order)
+    rest = [column.group for column in columns if wanted is not None and column.group not in wanted]
+    for column in columns:
+        if column.group in rest:
+            continue
         members = [check.outcome for check in checks if check.group == column.group]
         counts = ", ".join(f"{members.count(name)} {name}" for name in SEVERITY if name in members)
         outcome = fields_by_column[column].outcome
         table.add_row(Text(visible(column.group)), _outcome(outcome, outcome), Text(counts, style="dim"))
-    if fields_by_column:
+    if table.rows:
         yield from (table, Text())
+    if rest:
+        yield from (Text(visible(f"passed, or as in the others: {', '.join(rest)}")), Text())
 
 
 def _reasons(checks: Sequence[CheckResult]) -> Iterator[RenderableType]:
     """Each reason once, the worst first, with the number of its checks and the end of one's output."""
     reasons: dict[str, list[CheckResult]] = {}
     for check in sorted(checks, key=lambda check: SEVERITY.index(check.outcome)):
-        if check.outcome is not CheckOutcome.PASSED:
-            reasons.setdefault(reason_of(check), []).append(check)
+        reasons.setdefault(reason_of(check), []).append(check)
     for reason, members in reasons.items():
         first = members[0]
         others = f" and {len(members) - 1} more" if len(members) > 1 else ""

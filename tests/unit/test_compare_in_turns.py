@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -11,6 +12,7 @@ import pytest
 from samcheck.analysis.compare import compare, verdicts
 from samcheck.analysis.compare.measures import Family, Key, Measure
 from samcheck.analysis.compare.statistics import NOTHING_KNOWN
+from samcheck.analysis.interleave.turns_table import times
 from samcheck.guest.outcomes import CheckOutcome
 from samcheck.guest.record import CellResult, CheckResult, EnvironmentRecord, Series
 from tests.unit import made
@@ -108,3 +110,14 @@ def _measures(ratios: list[float]) -> tuple[Measure, Measure]:
     new = tuple((1.0 + ratio,) for ratio in ratios)
     family = Family("latency", ratio=True, worse=1, margin=0.03)
     return Measure(key, family, (1.0,), turns=base), Measure(key, family, (1.0,), turns=new)
+
+
+def test_a_ratio_in_the_table_has_an_interval_or_no_number() -> None:
+    """Seven pairs of a quiet machine, and two that nothing can be said from."""
+    measured, noisy = (
+        times(compare([base], [new], lambda _: {}))[2]
+        for base, new in (sides([1.2]), sides([1.2], pairs=2, noise=0.3))
+    )
+    limits = r"\| \+\d+\.\d% \| \+\d+\.\d% to \+\d+\.\d% \| regressed \|$"
+    assert re.search(limits, measured)
+    assert noisy.endswith("| not measurable on this machine | – | ambiguous |")

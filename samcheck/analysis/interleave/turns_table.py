@@ -5,6 +5,7 @@ from __future__ import annotations
 from samcheck.analysis.compare import Comparison
 from samcheck.analysis.compare.verdicts import Verdict
 from samcheck.guest.record import short_name
+from samcheck.measurable import UNMEASURABLE
 from samcheck.report.escaping import escape, grid
 
 
@@ -17,6 +18,8 @@ def times(comparison: Comparison) -> list[str]:
 def _row(verdict: Verdict) -> list[str]:
     if verdict.change is None or verdict.interval is None:
         return []
-    low, high = map(verdict.family.shown, verdict.interval)
     name = escape(short_name(verdict.key.check))
+    if not verdict.is_measured:
+        return [name, UNMEASURABLE, "–", verdict.verdict]
+    low, high = map(verdict.family.shown, verdict.interval)
     return [name, verdict.family.shown(verdict.change), f"{low} to {high}", verdict.verdict]

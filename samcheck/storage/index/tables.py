@@ -46,9 +46,8 @@ CHECKS: Mapping[str, str] = {
 #: Descriptions of the tables for queries.
 ABOUT = {
     "cells": "a row for each result: what was declared, its outcome, what was found there",
-    "checks": "a row for each check of each result, with the result's own columns; how long a step takes "
-    "is the interval from_ms to to_ms, over undisturbed processes",
-    "metrics": "a row for each number that a check measured, as it was stored: without intervals",
+    "checks": "a row for each check of each result; how long a step takes: from_ms to to_ms, an interval",
+    "metrics": "a row for each number that a check measured, without intervals",
 }
 
 #: Columns of `checks` that `metrics` does not have.

@@ -1,4 +1,4 @@
--- Which checks take longest to run: the shortest and longest run, where there are several, and all together
+-- Which checks take longest: the shortest and longest of several runs, and all together
 SELECT check_id, count(*) AS times, if(times > 1, min(seconds), NULL) AS from_s,
     if(times > 1, max(seconds), NULL) AS to_s, sum(seconds) AS together_s
 FROM checks

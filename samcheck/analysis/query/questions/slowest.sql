@@ -1,4 +1,4 @@
--- The slowest image encoders, as intervals over undisturbed processes; last, those that could not be measured
+-- The slowest image encoders, by intervals; last, those that could not be measured
 SELECT variant, precision, backend, from_ms, to_ms, no_time_because, disturbed, device, driver, cell, finished,
     check_id
 FROM checks
