@@ -73,6 +73,17 @@ def refusal(words: str) -> Diagnosis:
     return Diagnosis(known.cause, f"{known.sentence} ({short})")
 
 
+def gone(output: str) -> Diagnosis:
+    """Return why a guest does not find the GPU that the probe saw; its words are its output's last line."""
+    words = " ".join((output.strip().splitlines() or ["no reason given"])[-1].split())[:300]
+    known = explain(_PATTERNS, words)
+    remedy = known.sentence if known else "`nvidia-smi` and `sudo dmesg | grep -i xid` say more"
+    cause = known.cause if known else FailureCause.GPU
+    return Diagnosis(
+        cause, f"the GPU that the probe saw is gone: {remedy}; then re-run with --resume ({words})"
+    )
+
+
 def lost(words: str) -> Diagnosis:
     """Return why a guest does not see the GPU it was given, with PyTorch's error at the end."""
     short = " ".join(words.split())[:300] or "no reason given"

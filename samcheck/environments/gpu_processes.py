@@ -3,22 +3,32 @@
 from __future__ import annotations
 
 import psutil
-import pynvml
+
+from samcheck.errors import Refused
+from samcheck.guest import nvml
+from samcheck.guest.gpu import Gpu
+from samcheck.guest.outcomes import FailureCause
 
 
-def on_gpu(name: str) -> list[str]:
-    """Return the visible processes on a GPU, given by number or UUID: ``4711 python``."""
+def on_gpu(name: str) -> list[str] | None:
+    """Return the visible processes on a GPU, given by number or UUID: ``4711 python``.
+
+    MPS's server is none: it computes for others. None if the driver does not report processes here.
+
+    Raises:
+        Refused: the GPU does not answer.
+    """
     try:
-        pynvml.nvmlInit()
-    except pynvml.NVMLError:
-        return []
+        with nvml.started() as library:
+            pids = None if library is None else Gpu(library, name).processes()
+    except nvml.NvmlFailure as failure:
+        raise Refused(FailureCause.GPU, str(failure)) from None
+    return None if pids is None else [f"{pid} {_name(pid)}" for pid in pids]
+
+
+def _name(pid: int) -> str:
+    """Return the name of a process, which may have ended meanwhile."""
     try:
-        by_index, by_uuid = pynvml.nvmlDeviceGetHandleByIndex, pynvml.nvmlDeviceGetHandleByUUID
-        handle = by_index(int(name)) if name.isdigit() else by_uuid(name)
-        pids = [int(process.pid) for process in pynvml.nvmlDeviceGetComputeRunningProcesses(handle)]
-    except pynvml.NVMLError:
-        return []
-    finally:
-        pynvml.nvmlShutdown()
-    names = {process.pid: process.name() for process in psutil.process_iter(["name"])}
-    return [f"{pid} {names.get(pid, '(not visible here)')}" for pid in pids]
+        return psutil.Process(pid).name()
+    except psutil.Error:
+        return "(not visible here)"

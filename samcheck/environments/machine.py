@@ -15,10 +15,13 @@ import urllib.request
 from functools import cache
 from itertools import takewhile
 from pathlib import Path
+from typing import Any
 
 from samcheck.certificates import ca_bundle
+from samcheck.errors import EnvironmentUnavailable
 from samcheck.facts.gpu_support import GpuDevice, Machine
 from samcheck.facts.requirements import PYTORCH_INDEX
+from samcheck.guest import nvml
 
 #: Timeout for PyTorch's index.
 INDEX_SECONDS = 3.0
@@ -27,29 +30,37 @@ PYTHONS = ("3.8", "3.9", "3.10", "3.11", "3.12", "3.13", "3.14", "3.15")
 
 @cache
 def look() -> Machine:
-    """Return this machine. PyTorch's index is only tried if no GPU determines the build."""
-    gpus, driver = _nvidia()
+    """Return this machine. PyTorch's index is only tried if no GPU determines the build.
+
+    A user who hides every GPU with CUDA_VISIBLE_DEVICES has none.
+
+    Raises:
+        EnvironmentUnavailable: there is an NVIDIA driver, and it does not answer.
+    """
+    try:
+        gpus, driver = ((), "") if allotted_gpus() == () else _nvidia()
+    except nvml.NvmlFailure as failure:
+        hint = "or set CUDA_VISIBLE_DEVICES=-1 to use the CPU"
+        raise EnvironmentUnavailable(failure.what, f"{failure.remedy}, {hint}") from None
     return Machine(gpus=gpus, driver=driver, pytorch_index=not gpus and pytorch_index_answers())
 
 
 def _nvidia() -> tuple[tuple[GpuDevice, ...], str]:
-    import pynvml
-
-    try:
-        pynvml.nvmlInit()
-    except pynvml.NVMLError:
-        return (), ""
-    try:
-        driver = str(pynvml.nvmlSystemGetDriverVersion())
-        return tuple(_gpu(pynvml, index) for index in range(pynvml.nvmlDeviceGetCount())), driver
-    finally:
-        pynvml.nvmlShutdown()
+    with nvml.started() as library:
+        if library is None:
+            return (), ""
+        driver = str(nvml.required(library, "for its version", library.nvmlSystemGetDriverVersion))
+        count = nvml.required(library, "for the number of GPUs", library.nvmlDeviceGetCount)
+        return tuple(_gpu(library, index) for index in range(count)), driver
 
 
-def _gpu(pynvml: object, index: int) -> GpuDevice:
-    handle = pynvml.nvmlDeviceGetHandleByIndex(index)  # type: ignore[attr-defined]
-    major, minor = pynvml.nvmlDeviceGetCudaComputeCapability(handle)  # type: ignore[attr-defined]
-    return GpuDevice(str(pynvml.nvmlDeviceGetName(handle)), f"{major}.{minor}")  # type: ignore[attr-defined]
+def _gpu(library: Any, index: int) -> GpuDevice:
+    def ask() -> GpuDevice:
+        handle = library.nvmlDeviceGetHandleByIndex(index)
+        major, minor = library.nvmlDeviceGetCudaComputeCapability(handle)
+        return GpuDevice(str(library.nvmlDeviceGetName(handle)), f"{major}.{minor}")
+
+    return nvml.required(library, f"for GPU {index}", ask)
 
 
 def allotted_gpus() -> tuple[str, ...] | None:

@@ -14,6 +14,7 @@ import sys
 from dataclasses import asdict
 from typing import Any, Callable, Dict, Optional
 
+from . import nvml
 from .record import Fingerprint
 
 IMPORTED = ("numpy", "torch", "torchvision", "segment_anything")
@@ -70,20 +71,16 @@ def import_all() -> tuple[Dict[str, Any], Dict[str, str]]:
 
 
 def driver_facts() -> Dict[str, Optional[str]]:
-    """Driver version and the newest CUDA it supports, from NVML; empty if there is no driver."""
-    try:
-        import pynvml
-    except ImportError:
-        return {}
-    try:
-        pynvml.nvmlInit()
-    except pynvml.NVMLError:
-        return {}
-    try:
-        version = pynvml.nvmlSystemGetDriverVersion()
-        cuda = pynvml.nvmlSystemGetCudaDriverVersion_v2()
-    finally:
-        pynvml.nvmlShutdown()
+    """Driver version and the newest CUDA it supports, from NVML; empty if there is no driver.
+
+    Raises:
+        NvmlFailure: there is one, and it does not answer.
+    """
+    with nvml.started() as library:
+        if library is None:
+            return {}
+        version = nvml.required(library, "for its version", library.nvmlSystemGetDriverVersion)
+        cuda = nvml.required(library, "for its CUDA", library.nvmlSystemGetCudaDriverVersion_v2)
     text = version.decode() if isinstance(version, bytes) else str(version)
     return {"driver": text, "driver_cuda": "{}.{}".format(cuda // 1000, cuda % 1000 // 10)}
 
@@ -116,7 +113,11 @@ def take() -> Fingerprint:
     """Take the fingerprint of the running interpreter."""
     modules, errors = import_all()
     torch = modules.get("torch")
-    facts: Dict[str, Any] = dict(driver_facts())
+    facts: Dict[str, Any] = {}
+    try:
+        facts.update(driver_facts())
+    except nvml.NvmlFailure as failure:  # PyTorch may have its own words for it
+        errors["nvml"] = str(failure)
     if torch is not None:
         facts.update(gpu_facts(torch))
         facts["torch_cuda"] = torch.version.cuda

@@ -26,6 +26,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
     group.addoption("--samcheck-only", metavar="FILE", help="run only the checks listed, one per line")
     group.addoption("--samcheck-device", choices=("auto", "cpu", "cuda"), default="auto")
+    group.addoption("--samcheck-gpu", metavar="NAME", default="", help="what the device cuda must be")
     group.addoption("--samcheck-variants", metavar="NAMES", help="comma-separated; default: all")
     group.addoption("--samcheck-groups", metavar="NAMES", help="comma-separated; default: all")
     group.addoption(

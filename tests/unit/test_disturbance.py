@@ -1,16 +1,22 @@
-"""What disturbs a measurement is seen; NVML, which is not to be had without a GPU, is a stand-in."""
+"""What disturbs a measurement is seen; NVML, which is not to be had without a GPU, is a stand-in.
+
+tests/rehearsal plays more of it.
+"""
 
 from __future__ import annotations
 
 import sys
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from samcheck.guest.benchmark import disturbance
+from samcheck.guest.gpu import Gpu
 
 
-class NVMLError(Exception): ...
+class NVMLError(Exception):
+    value = 3  # NOT_SUPPORTED
 
 
 class Nvml:
@@ -18,7 +24,7 @@ class Nvml:
 
     NVML_CLOCK_SM, NVML_CLOCK_MEM, NVML_TEMPERATURE_GPU = 1, 2, 0
     NVML_MEMORY_ERROR_TYPE_UNCORRECTED, NVML_VOLATILE_ECC = 1, 0
-    NVMLError = NVMLError
+    NVMLError, NVMLLibraryMismatchError = NVMLError, None
 
     def __init__(self, **answers: Any) -> None:
         self.asked: list[tuple[Any, ...]] = []
@@ -26,6 +32,7 @@ class Nvml:
             "nvmlInit": None,
             "nvmlDeviceGetHandleByIndex": "handle",
             "nvmlShutdown": None,
+            "nvmlDeviceIsMigDeviceHandle": 0,
             **answers,
         }
 
@@ -65,7 +72,8 @@ def test_throttling_is_marked(monkeypatch: pytest.MonkeyPatch, bits: int, marks:
 
 @pytest.mark.parametrize(("count", "marked"), [(0, False), (1, False), (2, True)])
 def test_other_processes_are_marked(monkeypatch: pytest.MonkeyPatch, count: int, marked: bool) -> None:
-    monitor = measured(monkeypatch, nvmlDeviceGetComputeRunningProcesses=["process"] * count)
+    processes = [SimpleNamespace(pid=-number) for number in range(1, count + 1)]
+    monitor = measured(monkeypatch, nvmlDeviceGetComputeRunningProcesses=processes)
     assert (monitor.disturbed == ["other processes computed on the GPU"]) == marked
 
 
@@ -79,6 +87,7 @@ def test_readings_have_units_and_leave_out_what_is_not_told(monkeypatch: pytest.
 def test_without_a_driver_nothing_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
     nvml = Nvml()
     del nvml.answers["nvmlInit"]
+    monkeypatch.setattr(NVMLError, "value", 9)  # DRIVER_NOT_LOADED
     monkeypatch.setitem(sys.modules, "pynvml", nvml)
     monitor = disturbance.DisturbanceMonitor("cuda")
     assert monitor.gpu is None
@@ -97,8 +106,8 @@ def test_the_gpu_that_cuda_shows_first_is_read(
 ) -> None:
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", seen)
     nvml = Nvml(nvmlDeviceGetHandleByUUID="handle")
-    disturbance._handle(nvml)
-    assert nvml.asked == [asked]
+    Gpu(nvml, disturbance.first_visible())
+    assert nvml.asked[0] == asked
 
 
 def test_the_share_of_others_is_what_this_process_did_not_use() -> None:

@@ -33,7 +33,10 @@ LAYERS = (
         *("samcheck.sanitize", "samcheck.signals", "samcheck.streams", "samcheck.suggestions"),
         *("samcheck.units", "samcheck.version"),
     ),
-    ("samcheck.guest.record", "samcheck.guest.outcomes", "samcheck.guest.memory_model"),
+    (
+        *("samcheck.guest.record", "samcheck.guest.outcomes", "samcheck.guest.memory_model"),
+        *("samcheck.guest.device", "samcheck.guest.gpu", "samcheck.guest.nvml"),
+    ),
 )
 
 

@@ -1,15 +1,19 @@
 """What may disturb a measurement: the GPU's clocks, heat and throttling, and other processes.
 
-A measurement that was throttled or shared is marked (`Series.disturbed`) and never averaged in. NVML's
+A measurement that was throttled or shared is marked (`Series.disturbed`) and never averaged in. Between
+rounds the GPU idles, so that counters over the whole measurement say more than a look at one moment. NVML's
 names: https://docs.nvidia.com/deploy/nvml-api/group__nvmlClocksEventReasons.html
 """
 
 from __future__ import annotations
 
 import os
-from contextlib import suppress
+from contextlib import ExitStack
 from time import perf_counter
-from typing import Any, Callable, Dict, List, Optional
+from typing import Callable, Dict, List, Optional
+
+from .. import gpu, nvml
+from ..gpu import Gpu, Sign, Snapshot
 
 #: Bits of NVML's reasons for lower clocks that mean that the hardware was throttled.
 THROTTLED = {
@@ -18,8 +22,6 @@ THROTTLED = {
     0x40: "hardware thermal slowdown",
     0x80: "power brake",
 }
-#: Usual on a busy GPU: reported, not marked.
-POWER_CAP = 0x04
 #: Share of the machine's CPU time that other processes may use before a measurement on the CPU is marked.
 OTHERS_SHARE = 0.1
 POLL_SECONDS = 0.1
@@ -31,21 +33,29 @@ class DisturbanceMonitor:
     Use: `before()`, then `during()` between rounds as often as wanted, then `after()`. What is computed
     between `away()` and `back()` is ignored.
 
+    Attributes:
+        gpu: the first GPU visible to this process; None on the CPU, or if NVML cannot be had here.
+
     Args:
         expected: number of processes that are expected on the GPU.
     """
 
     def __init__(self, device: str, expected: int = 1) -> None:
-        self.gpu: Optional[NvmlDevice] = NvmlDevice.open() if device == "cuda" else None
+        self.gpu: Optional[Gpu] = None
         self.readings: Dict[str, float] = {}
         self.disturbed: List[str] = []
-        self._expected = expected
+        self._on_gpu, self._expected = device == "cuda", expected
         self._times = self._spent = (0.0, 0.0)
         self._polled = 0.0
+        self._start: Optional[Snapshot] = None
+        self._session = ExitStack()
+        if self._on_gpu:
+            self._asked(self._open)
 
     def before(self) -> None:
         self._times = cpu_seconds()
         self._look("before")
+        self._asked(self._begin)
 
     def away(self) -> None:
         now = cpu_seconds()
@@ -61,9 +71,10 @@ class DisturbanceMonitor:
             self._look("during")
 
     def after(self) -> None:
+        self._asked(self._compare)
         self._look("after")
-        if self.gpu is not None:
-            self.gpu.close()
+        self._session.close()
+        if self._on_gpu:
             return
         self.away()
         share = others_share((0.0, 0.0), self._spent)
@@ -72,20 +83,58 @@ class DisturbanceMonitor:
             if share > OTHERS_SHARE:
                 self._mark("other processes had over {:.0%} of the CPU".format(OTHERS_SHARE))
 
+    def _asked(self, step: Callable[[], None]) -> None:
+        """Do a step; a GPU that does not answer is not asked again, and that is noted."""
+        try:
+            step()
+        except nvml.NvmlFailure as failure:
+            self._mark(str(failure))
+            self.gpu = None
+
+    def _open(self) -> None:
+        library = self._session.enter_context(nvml.started())
+        self.gpu = None if library is None else Gpu(library, first_visible())
+
+    def _begin(self) -> None:
+        if self.gpu is not None:
+            self._start = self.gpu.snapshot(perf_counter())
+
+    def _compare(self) -> None:
+        """Note what the driver's counters and settings say about the time since `before`."""
+        if self.gpu is None or self._start is None:
+            return
+        end = self.gpu.snapshot(perf_counter())
+        self.readings.update({"after_" + name: value for name, value in end.settings.items()})
+        for name, value in end.counters.items():
+            self.readings["grown_" + name] = value - self._start.counters.get(name, value)
+        for change in gpu.changes(self._start, end):
+            if change.sign not in (Sign.USUAL, Sign.CORRECTED):
+                self._mark(change.text)
+
     def _look(self, when: str) -> None:
         self._polled = perf_counter()
+        self._asked(lambda: self._read(when))
+
+    def _read(self, when: str) -> None:
         if self.gpu is None:
             return
-        for name, value in self.gpu.read().items():
+        for name, value in self.gpu.readings().items():
             self.readings["{}_{}".format(when, name)] = value
-        for reason in self.gpu.throttled():
-            self._mark(reason)
-        if self.gpu.processes() > self._expected:
+        reasons = self.gpu.slowdown_reasons()
+        for bit, name in THROTTLED.items():
+            if reasons & bit:
+                self._mark("{} of the GPU".format(name))
+        if len(self.gpu.processes() or ()) > self._expected:
             self._mark("other processes computed on the GPU")
 
     def _mark(self, reason: str) -> None:
         if reason not in self.disturbed:
             self.disturbed.append(reason)
+
+
+def first_visible() -> str:
+    """Return the number or UUID of the first device that CUDA shows to this process."""
+    return os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",")[0].strip() or "0"
 
 
 def cpu_seconds() -> tuple[float, float]:
@@ -109,74 +158,3 @@ def others_share(before: tuple[float, float], after: tuple[float, float]) -> Opt
     if used <= 0.2:  # the kernel counts in hundredths of a second
         return None
     return max(0.0, used - own) / used
-
-
-class NvmlDevice:
-    """The first GPU visible to this process, read through NVML; what a driver does not report is left out."""
-
-    def __init__(self, nvml: Any, handle: Any) -> None:
-        self._nvml, self._handle = nvml, handle
-
-    @staticmethod
-    def open() -> Optional[NvmlDevice]:
-        try:
-            import pynvml
-        except ImportError:
-            return None
-        try:
-            pynvml.nvmlInit()
-            return NvmlDevice(pynvml, _handle(pynvml))
-        except pynvml.NVMLError:
-            return None
-
-    def close(self) -> None:
-        with suppress(self._nvml.NVMLError):
-            self._nvml.nvmlShutdown()
-
-    def read(self) -> Dict[str, float]:
-        """Clocks in MHz, temperature in degrees Celsius, power in W, ECC errors and modes as 0 or 1."""
-        nvml, handle = self._nvml, self._handle
-        asked: Dict[str, Callable[[], float]] = {
-            "sm_mhz": lambda: nvml.nvmlDeviceGetClockInfo(handle, nvml.NVML_CLOCK_SM),
-            "memory_mhz": lambda: nvml.nvmlDeviceGetClockInfo(handle, nvml.NVML_CLOCK_MEM),
-            "celsius": lambda: nvml.nvmlDeviceGetTemperature(handle, nvml.NVML_TEMPERATURE_GPU),
-            "watts": lambda: nvml.nvmlDeviceGetPowerUsage(handle) / 1000,
-            "power_capped": lambda: float(bool(self._reasons() & POWER_CAP)),
-            "ecc_mode": lambda: nvml.nvmlDeviceGetEccMode(handle)[0],
-            "ecc_uncorrected": lambda: nvml.nvmlDeviceGetTotalEccErrors(
-                handle, nvml.NVML_MEMORY_ERROR_TYPE_UNCORRECTED, nvml.NVML_VOLATILE_ECC
-            ),
-            "mig_mode": lambda: nvml.nvmlDeviceGetMigMode(handle)[0],
-            "persistence_mode": lambda: nvml.nvmlDeviceGetPersistenceMode(handle),
-        }
-        readings = {}
-        for name, ask in asked.items():
-            with suppress(nvml.NVMLError):
-                readings[name] = float(ask())
-        return readings
-
-    def throttled(self) -> List[str]:
-        reasons = self._reasons()
-        return ["{} of the GPU".format(name) for bit, name in THROTTLED.items() if reasons & bit]
-
-    def processes(self) -> int:
-        """Count the processes computing on it; 0 if the driver does not report it, as in some containers."""
-        try:
-            return len(self._nvml.nvmlDeviceGetComputeRunningProcesses(self._handle))
-        except self._nvml.NVMLError:
-            return 0
-
-    def _reasons(self) -> int:
-        """Return the reasons for reduced clocks, as bits; 0 if the driver does not report them."""
-        try:
-            return int(self._nvml.nvmlDeviceGetCurrentClocksThrottleReasons(self._handle))
-        except self._nvml.NVMLError:
-            return 0
-
-
-def _handle(nvml: Any) -> Any:
-    """Get NVML's handle of the first device visible to CUDA in this process, by number or UUID."""
-    first = os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",")[0].strip()
-    if first and not first.isdigit():
-        return nvml.nvmlDeviceGetHandleByUUID(first)
-    return nvml.nvmlDeviceGetHandleByIndex(int(first or 0))

@@ -10,6 +10,7 @@ from typing import Any, Generator
 
 import pytest
 
+from .. import device
 from ..fitness import UNFIT, Fitness
 from ..journal import EventWriter
 from ..outcomes import CheckOutcome
@@ -31,6 +32,14 @@ class JournalWriter:
         self.stderr = os.dup(2)
         self.fitness = Fitness()
         self.all_imported = False
+
+    def pytest_sessionstart(self, session: pytest.Session) -> None:
+        """Exit before anything is reported if the device is not the one that the host was shown."""
+        option = session.config.getoption
+        different = device.difference(option("--samcheck-device"), option("--samcheck-gpu"))
+        if different:
+            os.write(self.stderr, "\n{}\n".format(different).encode("utf-8", "replace"))
+            os._exit(device.GONE)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_make_collect_report(self, collector: pytest.Collector) -> None:

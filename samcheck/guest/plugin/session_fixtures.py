@@ -11,6 +11,7 @@ from typing import Any, Callable, Dict, Iterator, Tuple
 
 import pytest
 
+from ..device import difference
 from ..models.variants import VARIANTS
 
 #: Slowdown of a matrix product relative to fp32 above which a CPU is assumed to emulate a precision. It was
@@ -20,15 +21,18 @@ SLOWEST = 5.0
 
 @pytest.fixture(scope="session")
 def device(request: pytest.FixtureRequest) -> str:
-    """``cuda`` if this PyTorch build can access a GPU, else ``cpu``; --samcheck-device overrides it."""
+    """``cuda`` if this PyTorch build can access a GPU, else ``cpu``; --samcheck-device overrides it.
+
+    The host always gives it: what the probe saw.
+    """
     import torch
 
     torch.set_grad_enabled(False)
     wanted = request.config.getoption("--samcheck-device")
     if wanted == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
-    if wanted == "cuda":
-        torch.cuda.init()  # raises PyTorch's own reason: no silent fallback
+    different = difference(wanted, request.config.getoption("--samcheck-gpu"))
+    assert not different, different  # no silent fallback
     return str(wanted)
 
 

@@ -1,0 +1,44 @@
+"""The device that the suite computes on, held to what was seen before it started.
+
+The probe sees the GPU once; a GPU can go away between two starts of the suite, which would then pass on the
+CPU in the GPU's name.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Tuple
+
+#: Exit status of a guest whose device is not the one that it was told (EX_UNAVAILABLE of sysexits.h).
+GONE = 69
+
+
+def options(device: str, gpu: str = "") -> Tuple[str, ...]:
+    """Return the suite's options for a device, and for the GPU that it must be."""
+    return ("--samcheck-device=" + device, *(("--samcheck-gpu=" + gpu,) if gpu else ()))
+
+
+def difference(wanted: str, gpu: str) -> str:
+    """Return how this process's device differs from the wanted one; empty if it does not.
+
+    Args:
+        wanted: ``cuda``; ``cpu`` and ``auto`` need no GPU.
+        gpu: the name that the GPU must have; empty for any.
+    """
+    if wanted != "cuda":
+        return ""
+    try:
+        import torch
+
+        torch.cuda.init()
+        name = _name(torch)
+    except Exception as error:  # RuntimeError, AssertionError, AcceleratorError, by version
+        return "no GPU can be used, but {} was told: {}: {}".format(
+            gpu or "one", type(error).__name__, " ".join(str(error).split())
+        )
+    return "the GPU is {}, but {} was told".format(name, gpu) if gpu and name != gpu else ""
+
+
+def _name(torch: Any) -> str:
+    """Return the GPU's name, once it has really computed: a GPU in a fault still has one."""
+    assert float(torch.ones(1, device="cuda").sum()) == 1.0
+    return str(torch.cuda.get_device_properties(0).name)
