@@ -23,7 +23,7 @@ def section(results: Sequence[CellResult], facts: Facts | None) -> list[str]:
     ]
     axes = {axis: tuple(sorted({values[axis] for values in cells})) for axis in compatibility.AXES}
     axes = {axis: values for axis, values in axes.items() if len(values) > 1}
-    if len(axes) < 2:
+    if len(axes) < 2 or not done:
         return []
     covered = pair_coverage.measure(Space(axes, compatibility.constraints(facts) if facts else ()), done)
     pairs = ", ".join(_pairs(axes, covered))

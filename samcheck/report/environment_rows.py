@@ -44,8 +44,8 @@ class EnvironmentRow:
 
     @property
     def is_whole(self) -> bool:
-        """Whether some run was not restricted to groups: only such a run answers for the environment."""
-        return any(not row.result.groups for row in self.rows)
+        """Whether a run answers for the environment: not restricted to groups, and not kept from running."""
+        return any(not row.result.groups and row.result.is_conclusive for row in self.rows)
 
     @property
     def works(self) -> bool:

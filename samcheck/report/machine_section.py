@@ -19,6 +19,7 @@ from samcheck.report.escaping import escape, grid, row_name
 from samcheck.report.fields import Column
 from samcheck.report.marks import Mark
 from samcheck.report.table_rows import TableRow
+from samcheck.units import counted
 
 #: Causes that are named of an environment that does not work.
 CAUSES = 10
@@ -84,18 +85,30 @@ def _titles(rows: Iterable[TableRow]) -> dict[str, str]:
 
 
 def _headline(environments: Sequence[EnvironmentRow], columns: Sequence[Column]) -> str:
-    whole = [environment for environment in environments if environment.is_whole]
-    good = sum(environment.works for environment in whole)
-    verdict = f"{good} of {len(whole)} environments work." if whole else "None was run whole."
     age = escape(age_of(environments))
+    verdict = _verdict(environments)
     return f"{verdict} Results of {age}. {_untried(environments, columns)}{_machine(environments)}"
 
 
+def _verdict(environments: Sequence[EnvironmentRow]) -> str:
+    """How many work of those that were run whole, and how many were not."""
+    whole = sum(environment.is_whole for environment in environments)
+    if not whole:
+        return f"Of {counted(len(environments), 'environment')}, none was run whole."
+    verb = "works" if whole == 1 else "work"
+    rest = len(environments) - whole
+    others = f"; {rest} more {'was' if rest == 1 else 'were'} not run whole" if rest else ""
+    good = sum(environment.works for environment in environments)
+    return f"{good} of {counted(whole, 'environment')} {verb}{others}."
+
+
 def _untried(environments: Sequence[EnvironmentRow], columns: Sequence[Column]) -> str:
+    share = untried_share(environments, columns)
+    if share == 1:
+        return "No variant was tried in any precision. "
     variants = ", ".join(map(escape, variants_of(columns)))
-    share = 100 * untried_share(environments, columns)
-    count = len({column.precision for column in columns})
-    return f"Of all fields ({variants}; each in {count} precisions), {share:.0f} % were never tried. "
+    precisions = counted(len({column.precision for column in columns}), "precision")
+    return f"Of all fields ({variants}; each in {precisions}), {100 * share:.0f} % were never tried. "
 
 
 def _machine(environments: Sequence[EnvironmentRow]) -> str:
@@ -116,10 +129,23 @@ def _broken(environments: Sequence[EnvironmentRow]) -> Iterator[str]:
     for environment in broken[:NAMED]:
         for row in environment.rows:
             if _reason(row):
-                yield f"- ✗ {row_name(row.result)} {escape(row.result.outcome)}: {escape(_reason(row))}"
+                sign = Mark.FAILS if row.result.is_conclusive else Mark.UNTRIED
+                yield f"- {sign} {row_name(row.result)} {escape(row.result.outcome)}: {escape(_reason(row))}"
     if len(broken) > NAMED:
         yield f"- and {len(broken) - NAMED} more"
     if broken:
+        yield ""
+
+
+def _without_fields(environments: Sequence[EnvironmentRow]) -> Iterator[str]:
+    """A line for each run that passed, where none tried SAM in a precision."""
+    passed = [row for environment in environments for row in environment.rows if not _reason(row)]
+    for row in passed[:NAMED]:
+        checks = counted(sum(row.counts.values()), "check")
+        yield f"- {row_name(row.result)} {escape(row.result.outcome)}: {checks}"
+    if len(passed) > NAMED:
+        yield f"- and {len(passed) - NAMED} more"
+    if passed:
         yield ""
 
 
@@ -163,6 +189,10 @@ def _precisions(
             for precision in shown
         ]
         body.append([row_name(environment.latest), *fields, escape(", ".join(tried)) or "–"])
+    nothing_tried = set(marks.values()) <= {Mark.UNTRIED}
+    if not columns or (nothing_tried and not any(environment.is_whole for environment in environments)):
+        yield from _without_fields(environments)
+        return
     heads = ["environment", *(escape(HEADS.get(name, name)) for name in shown), "variants"]
     yield from (*grid(heads, body), "")
     if never:

@@ -20,8 +20,9 @@ from samcheck.__main__ import cli
 from samcheck.cells import Cell
 from samcheck.errors import EmptySelection
 from samcheck.guest.outcomes import CellOutcome
+from samcheck.guest.record import CellResult
 from samcheck.report import exports
-from samcheck.report.exports import badge, json_document
+from samcheck.report.exports import badge, github_workflow, json_document
 from samcheck.storage import results
 from samcheck.storage.index import parquet
 from samcheck.storage.index.check_rows import COLUMNS, rows
@@ -168,6 +169,31 @@ def test_some_groups_that_held_are_no_cell_on_the_badge() -> None:
     written = io.BytesIO()
     badge.write((results.Stored("cpu", "none", result) for result in parts), [], written)
     assert b"1/2 cells passed" in written.getvalue()
+
+
+def summary(*parts: CellResult) -> tuple[str, str]:
+    """The headline and the badge's text."""
+    written = []
+    for write in (github_workflow.write_summary, badge.write):
+        stream = io.BytesIO()
+        write((results.Stored("cpu", "none", result) for result in parts), [], stream)
+        written.append(stream.getvalue().decode())
+    return written[0].splitlines()[0], ElementTree.fromstring(written[1]).attrib["aria-label"]
+
+
+def test_nothing_that_was_run_whole_is_no_count_of_nothing() -> None:
+    part = replace(PASSED, groups=["peaks"])
+    start = "## Segment Anything: "
+    assert summary() == (f"{start}no results", "SAM: no results")
+    assert summary(part) == (
+        f"{start}no cell was run whole, 1 run of some groups passed",
+        "SAM: no cell was run whole",
+    )
+    assert summary(part, PASSED) == (
+        f"{start}1 of 1 cell passed, 1 run of some groups passed",
+        "SAM: 1/1 cells passed",
+    )
+    assert badge.PASSED not in badge.svg(0, 0).decode()
 
 
 def test_summary_and_badge_count(store: Path) -> None:

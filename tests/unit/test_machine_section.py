@@ -97,7 +97,7 @@ def test_parts_of_an_environment_are_in_its_row() -> None:
     text = lines(whole, part)
     assert row(text, "torch2.4.1-cu121-py3.11")[1:] == ["✓", "tiny, vit_h"]
     assert sum(line.startswith("| `torch") for line in text) == 1
-    assert text[2].startswith("1 of 1 environments work.")
+    assert text[2].startswith("1 of 1 environment works.")
 
 
 def test_a_backend_works_only_where_its_answers_were_compared() -> None:
@@ -269,3 +269,46 @@ def test_a_failure_that_comes_back_outweighs_an_intermittent_one() -> None:
     broken = environment("2.5.1", check("failed"), check("intermittent", name="other"))
     assert row(lines(broken), "torch2.5.1-cu121-py3.11")[1] == "✗ fails"
     assert root_causes(broken.checks) == (RootCause("why", 1),)
+
+
+PEAKS = check("passed", group="peaks")
+
+
+@pytest.mark.parametrize(
+    ("of", "headline", "listed"),
+    [
+        (
+            [replace(environment(torch, PEAKS), groups=["peaks"]) for torch in ("2.1.0", "2.4.1")],
+            "Of 2 environments, none was run whole. Results of 2026-11-22. No variant was tried in any",
+            "- `torch2.4.1-cu121-py3.11` (only group peaks) passed: 1 check",
+        ),
+        (
+            [replace(environment("2.4.1"), outcome=CellOutcome.NOT_RUN, reason="stopped", observed=None)],
+            "Of 1 environment, none was run whole. Results of 2026-11-22. No variant was tried in any",
+            "- – `torch2.4.1-cu121-py3.11` not-run: stopped",
+        ),
+        (
+            [
+                replace(environment("2.4.1"), outcome=CellOutcome.REFUSED, reason="no GPU", observed=None),
+                replace(environment("2.1.0"), outcome=CellOutcome.BUILD_FAILED, reason="no wheel"),
+            ],
+            "0 of 1 environment works; 1 more was not run whole. Results of 2026-11-22. No variant was tried",
+            "- ✗ `torch2.1.0-cu121-py3.11` build-failed: no wheel",
+        ),
+        (
+            [replace(environment("2.4.1", check("passed", variant="vit_b")), variants=["vit_b"])],
+            "1 of 1 environment works. Results of 2026-11-22. Of all fields (tiny, vit_b, vit_l, vit_h; "
+            "each in 1 precision), 75 % were never tried.",
+            "| `torch2.4.1-cu121-py3.11` (only vit_b) | ✓ | vit_b |",
+        ),
+    ],
+    ids=["some groups", "not run", "refused", "some variants"],
+)
+def test_what_was_not_run_whole_is_said_in_whole_sentences(
+    of: list[CellResult], headline: str, listed: str
+) -> None:
+    text = lines(*of)
+    assert text[2].startswith(headline)
+    assert listed in text
+    assert "| environment | variants |" not in text
+    assert "0 of 0" not in "\n".join(text)

@@ -94,10 +94,10 @@ def test_some_groups_that_held_are_no_environment_that_works() -> None:
         result("2.4.1", "cu121", "3.11", failed("dtype", "a")), outcome=CellOutcome.PASSED, reason=""
     )
     part = replace(whole, groups=["latency"])
-    assert "1 of 1 environments work." in table(whole, part)
-    assert "None was run whole." in table(part)
+    assert "1 of 1 environment works." in table(whole, part)
+    assert "Of 1 environment, none was run whole." in table(part)
     bad = replace(part, outcome=CellOutcome.FAILED)
-    assert "0 of 1 environments work." in table(whole, bad)
+    assert "0 of 1 environment works." in table(whole, bad)
     assert "- ✗ `torch2.4.1-cu121-py3.11` (only group latency) failed: a (1 of 1 checks)" in table(whole, bad)
 
 

@@ -12,6 +12,7 @@ from samcheck.storage.results import Stored, UnreadableFile
 LABEL = "SAM"
 #: Dark enough for white text (contrast 4.5 and more).
 LABEL_COLOUR, PASSED, MIXED, FAILED = "#444d56", "#1a7f37", "#9a6700", "#b42318"
+UNKNOWN = "#57606a"
 HEIGHT, PADDING = 20, 6
 #: Of a character in the font below, on average; `textLength` makes it so.
 CHARACTER = 6.6
@@ -22,18 +23,24 @@ def write(results: Iterable[Stored], unreadable: Sequence[UnreadableFile], strea
 
     Some groups of checks that held are no cell that passed.
     """
-    outcomes = [
-        stored.result.outcome
-        for stored in results
-        if stored.result.outcome is not CellOutcome.PASSED or not stored.result.groups
-    ]
-    stream.write(svg(outcomes.count(CellOutcome.PASSED), len(outcomes) + len(unreadable)))
+    some = False
+    outcomes = []
+    for stored in results:
+        some = True
+        if stored.result.outcome is not CellOutcome.PASSED or not stored.result.groups:
+            outcomes.append(stored.result.outcome)
+    nothing = "no cell was run whole" if some else "no results"
+    stream.write(svg(outcomes.count(CellOutcome.PASSED), len(outcomes) + len(unreadable), nothing))
 
 
-def svg(passed: int, total: int) -> bytes:
-    """The badge, which a screen reader reads out as its text."""
-    message = f"{passed}/{total} cells passed"
-    colour = PASSED if passed == total else MIXED if passed else FAILED
+def svg(passed: int, total: int, nothing: str = "no results") -> bytes:
+    """The badge, which a screen reader reads out as its text.
+
+    Args:
+        nothing: the text if there is no cell to count.
+    """
+    message = f"{passed}/{total} cells passed" if total else nothing
+    colour = UNKNOWN if not total else PASSED if passed == total else MIXED if passed else FAILED
     left, right = _width(LABEL), _width(message)
     root = ElementTree.Element(
         "svg",

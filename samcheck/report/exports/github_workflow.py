@@ -10,10 +10,11 @@ from typing import IO
 
 from samcheck.guest.outcomes import CellOutcome
 from samcheck.guest.record import CellResult
-from samcheck.report.escaping import escape, grid
+from samcheck.report.escaping import escape, grid, row_name
 from samcheck.report.fields import SEVERITY, reason_of
 from samcheck.sanitize import visible
 from samcheck.storage.results import Stored, UnreadableFile
+from samcheck.units import counted
 
 #: GitHub drops a whole summary that is larger than 1 MiB.
 SUMMARY_LIMIT = 1024 * 1024
@@ -45,7 +46,7 @@ def _escaped(text: str) -> str:
 
 def _findings(stored: Stored) -> Iterator[tuple[str, str]]:
     result = stored.result
-    title = f"{result.cell.id} on {stored.device}, driver {stored.driver}"
+    title = f"{result.name} on {stored.device}, driver {stored.driver}"
     yield title, f"{result.outcome}: {result.reason}"
     for reason, checks in bad_checks(result).items():
         others = f" and {len(checks) - 1} more" if len(checks) > 1 else ""
@@ -63,18 +64,27 @@ def bad_checks(result: CellResult) -> dict[str, list[str]]:
 
 def write_summary(results: Iterable[Stored], unreadable: Sequence[UnreadableFile], stream: IO[bytes]) -> None:
     """Markdown for ``$GITHUB_STEP_SUMMARY``: how many passed, what did not, a row for each cell."""
-    rows, reasons, passed = [], [], 0
+    rows, reasons, passed, partial = [], [], 0, 0
     for stored in results:
         rows.append(_row(stored))
         if stored.result.outcome is CellOutcome.PASSED:
-            passed += 1
+            partial += bool(stored.result.groups)
+            passed += not stored.result.groups
         else:
             reasons += [f"- {escape(title)}: {escape(message)}" for title, message in _findings(stored)]
     reasons += [f"- not a result: {escape(file.problem)}" for file in unreadable]
-    head = [f"## Segment Anything: {passed} of {len(rows)} cells passed", ""]
+    head = [f"## Segment Anything: {_headline(passed, len(rows) - partial, partial)}", ""]
     failed = ["### What did not pass", "", *reasons, ""] if reasons else []
-    table = grid(["cell", "device", "driver", "outcome", "checks"], rows)
+    table = grid(["cell", "device", "driver", "outcome", "checks"], rows) if rows else []
     stream.write(_limited([*head, *failed, *table], SUMMARY_LIMIT - SPARE))
+
+
+def _headline(passed: int, whole: int, partial: int) -> str:
+    """How many cells passed; some groups of checks that held are no cell that passed."""
+    if not whole and not partial:
+        return "no results"
+    of_whole = f"{passed} of {counted(whole, 'cell')} passed" if whole else "no cell was run whole"
+    return f"{of_whole}, {counted(partial, 'run')} of some groups passed" if partial else of_whole
 
 
 def _row(stored: Stored) -> list[str]:
@@ -82,8 +92,8 @@ def _row(stored: Stored) -> list[str]:
     outcomes = [check.outcome for check in result.checks]
     counts = [f"{outcomes.count(name)} {name}" for name in SEVERITY if name in outcomes]
     sign = "✓" if result.outcome is CellOutcome.PASSED else "✗"
-    names = (result.cell.id, stored.device, stored.driver)
-    return [*map(escape, names), f"{sign} {result.outcome}", ", ".join(counts) or "none"]
+    names = map(escape, (stored.device, stored.driver))
+    return [row_name(result), *names, f"{sign} {result.outcome}", ", ".join(counts) or "none"]
 
 
 def _limited(lines: list[str], limit: int) -> bytes:

@@ -1,8 +1,9 @@
--- How many environments passed with each driver and PyTorch; runs limited to some groups do not count
+-- How many environments passed with each driver and PyTorch; runs of some groups only are counted apart
 SELECT device, driver, torch,
     count(*) FILTER (groups = '') AS environments,
     count(*) FILTER (groups = '' AND outcome = 'passed') AS passed,
     count(*) FILTER (outcome <> 'passed') AS others,
+    count(*) FILTER (groups <> '') AS of_some_groups,
     max(finished) AS newest
 FROM cells
 GROUP BY device, driver, torch
