@@ -32,14 +32,20 @@ def unavailable(precision: Precision, device: str, encoder: Optional[nn.Module] 
 
 
 def _no_int8(device: str) -> Optional[str]:
-    if device != "cpu":
-        return "dynamically quantised layers exist on the CPU only"
+    """Return why a dynamically quantised layer does not run: so far, they exist on the CPU only."""
     try:
-        from torch.ao.quantization import quantize_dynamic  # noqa: F401
+        from torch.ao.quantization import quantize_dynamic
     except ImportError as error:
         return "this PyTorch has no eager quantisation: {}".format(error)
     if torch.backends.quantized.engine == "none":
         return "this PyTorch has no engine for quantised layers on this processor"
+    try:
+        with torch.no_grad(), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # as in `precisions`
+            layer = quantize_dynamic(nn.Sequential(nn.Linear(4, 4)), {nn.Linear}, dtype=torch.qint8)
+            layer.to(device)(torch.ones((1, 4), device=device))
+    except RuntimeError as error:
+        return "no dynamically quantised layers: {}".format(str(error).partition(". ")[0])
     return None
 
 
