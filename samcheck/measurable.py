@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from statistics import fmean, median, variance
 
 from samcheck.guest.record import CheckResult
-from samcheck.units import counted
 
 #: Of the ends of an interval; a wider one says that this machine could not measure it.
 MOST_SPREAD = 1.5
@@ -93,9 +92,10 @@ def step_time(check: CheckResult) -> StepTime | None:
 def _too_few(processes: int, disturbed: int) -> str:
     if not disturbed:
         return "no interval: one process only (--processes 5 measures it in five)"
+    if processes + disturbed == 1:
+        return "no interval: the only process was disturbed"
     left = "one" if processes else "none"
-    total = counted(processes + disturbed, "process", "processes")
-    return f"no interval: {left} of {total} was undisturbed"
+    return f"no interval: {left} of {processes + disturbed} processes was undisturbed"
 
 
 def _limits(times: list[float]) -> tuple[float, float]:

@@ -36,7 +36,7 @@ def timed(*times: float, disturbed: int = 0) -> CheckResult:
         (timed(10.0, 20.0), "not measurable on this machine"),
         (timed(10.0), "no interval: one process only (--processes 5 measures it in five)"),
         (timed(10.0, 10.0, disturbed=1), "no interval: one of 2 processes was undisturbed"),
-        (timed(10.0, disturbed=1), "no interval: none of 1 process was undisturbed"),
+        (timed(10.0, disturbed=1), "no interval: the only process was disturbed"),
         (
             replace(CHECK, metrics={"median_ms": 10.0}),
             "no interval: one process only (--processes 5 measures",

@@ -71,7 +71,7 @@ def test_checks_that_fit_are_shown_with_everything(store: Path) -> None:
     shown = run("show", f"{ID}+vit_b", "--check", "*[tiny-fp32]", "--results", str(store)).stdout
     assert "test_latency.py::test_encoder[tiny-fp32]\n✓ passed" in shown
     assert "test_peaks.py::test_peak[tiny-fp32]" in shown
-    assert "no interval: none of 1 process was undisturbed" in shown
+    assert "no interval: the only process was disturbed" in shown
     assert "12.34" not in shown
     assert "2 rounds, steady, shared" in shown
     assert "fp16" not in shown
