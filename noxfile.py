@@ -16,6 +16,7 @@ here                run the suite in your current interpreter
 carry               collect what a machine without a network lacks for `here`, in one folder
 fast                run the fast tier of the suite in an environment made for it
 tests               run all tests of samcheck itself
+rehearse            rehearse CUDA without a GPU: the driver's library is a stand-in
 faults              does the suite catch seeded faults?
 fuzz                do the readers of foreign files withstand a fuzzer?
 mutants             does a test fail for each mutation of the modules that decide?
@@ -48,7 +49,11 @@ nox.options.default_venv_backend = "uv|virtualenv"
 nox.options.reuse_venv = "yes"
 nox.options.sessions = ["matrix"]
 
-TESTS = ("tests/unit", "tests/docs", "tests/processes", "tests/container", "tests/cells", "tests/browser")
+REHEARSAL = "tests/rehearsal"
+TESTS = (
+    *("tests/unit", REHEARSAL, "tests/docs", "tests/processes"),
+    *("tests/container", "tests/cells", "tests/browser"),
+)
 
 #: Cell id → its tags in all shipped matrices.
 CELLS: dict[str, set[str]] = {}
@@ -112,6 +117,13 @@ def tests(session: nox.Session) -> None:
         session.run("dockerfiles/engine-up", external=True)
         session.run("tests/browser/browser-up", external=True, success_codes=[0, 1])  # it says why it failed
     session.run("pytest", *(session.posargs or TESTS))
+
+
+@nox.session(default=False)
+def rehearse(session: nox.Session) -> None:
+    """Rehearse CUDA without a GPU, which `tests` does as well; options for pytest go after --."""
+    session.install("-e", ".", "--group", "test")
+    session.run("pytest", REHEARSAL, *session.posargs)
 
 
 @nox.session(default=False)

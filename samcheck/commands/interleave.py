@@ -15,7 +15,7 @@ from samcheck.analysis.interleave import PairedRun, run_in_turns
 from samcheck.analysis.interleave.turns_table import times
 from samcheck.commands.options import Count, Number, build_options, timeout_option, variants_option
 from samcheck.commands.run import variants_of
-from samcheck.environments import KINDS, choice, machine
+from samcheck.environments import KINDS, choice, gpu_health, machine
 from samcheck.errors import CELLS_FAILED, BadInput
 from samcheck.guest.outcomes import CellOutcome
 from samcheck.guest.record import CellResult
@@ -96,7 +96,8 @@ def _settings(
             f"--environment here: that is one cell only; use {' or '.join(KINDS[:2])}, which build two"
         )
     chosen = choice.choose_environment(environment)
-    numbers = scheduler.gpus(gpus, len(machine.look().gpus))
+    numbers = scheduler.gpus(gpus, len(machine.look().gpus), machine.allotted_gpus())
+    gpu_health.require_usable(numbers[:1], chosen.environment.kind == "docker")
     return Settings(
         tier,
         chosen.environment,

@@ -24,7 +24,7 @@ from samcheck.commands.options import (
     stop_option,
     tier_option,
 )
-from samcheck.environments import choice, here, machine
+from samcheck.environments import choice, gpu_health, here, machine
 from samcheck.environments.choice import Chosen
 from samcheck.environments.offline import at_hand
 from samcheck.errors import BadInput
@@ -89,6 +89,9 @@ def _run(plan: Plan, options: RunOptions) -> None:
     variants = variants_of(options.variants, tier, own=options.environment == "here")
     groups = _groups(options.groups)
     with _environment(plan, options) as (planned, chosen):
+        gates = _gates(options)
+        if any(cell.cell.needs_gpu_build for cell in planned.cells):
+            gpu_health.require_usable(gates.gpus, chosen.environment.kind == "docker")
         settings = Settings(
             tier=tier,
             environment=chosen.environment,
@@ -96,7 +99,7 @@ def _run(plan: Plan, options: RunOptions) -> None:
             check_timeout=options.check_timeout,
             variants=variants,
             version=version.version(),
-            gates=_gates(options),
+            gates=gates,
             processes=options.processes or 0,
             groups=groups,
             deadline=math.inf if options.stop_after is None else begin + 60 * options.stop_after,

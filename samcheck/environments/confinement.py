@@ -6,8 +6,12 @@ import os
 
 from samcheck import paths
 from samcheck.environments import processes
+from samcheck.guest import memory_model
 
-PIDS_LIMIT = 512
+#: Processes and threads: some for whatever a check starts, such as the 32 workers of PyTorch's compiler, and
+#: for each core those of OpenMP, OpenBLAS and PyTorch, in the suite, its server of memory tasks, a fork of
+#: that, and a compiler.
+PIDS, PIDS_PER_CORE = 512, 3 * 4
 #: Inside a container.
 SOURCE_MOUNT, GIVEN_MOUNT, CHECKPOINTS_MOUNT = "/samcheck", "/given", "/checkpoints"
 #: Working folder: a tmpfs that is removed with the container.
@@ -15,7 +19,12 @@ WORK_MOUNT = "/scratch"
 #: In the order of `substitute`.
 MOUNTS = (SOURCE_MOUNT, GIVEN_MOUNT, WORK_MOUNT)
 SCRATCH_MOUNT = "/tmp"  # noqa: S108  the container's own tmpfs
-SCRATCH_OPTIONS = "size=1g,mode=1777,exec,nosuid,nodev"
+TMPFS_OPTIONS = "mode=1777,exec,nosuid,nodev"
+#: Room for small files in each folder in memory.
+SMALL_BYTES = 2**30
+#: Files of the size of a variant's weights that stay in /tmp until the suite ends: a recipe's checkpoint, its
+#: parts, and an exported model.
+COPIES = 3
 #: An unprivileged user for containers if samcheck runs as root.
 UNPRIVILEGED = "65534:65534"
 
@@ -55,7 +64,21 @@ def user() -> str:
 def memory_folders() -> dict[str, str]:
     """Return the folders a guest can write to, with their mount options."""
     uid, gid = user().split(":")  # the engine gives a working folder mode 755 regardless
-    return {SCRATCH_MOUNT: SCRATCH_OPTIONS, WORK_MOUNT: f"{SCRATCH_OPTIONS},uid={uid},gid={gid}"}
+    return {
+        SCRATCH_MOUNT: f"size={scratch_bytes()},{TMPFS_OPTIONS}",
+        WORK_MOUNT: f"size={SMALL_BYTES},{TMPFS_OPTIONS},uid={uid},gid={gid}",
+    }
+
+
+def scratch_bytes() -> int:
+    """Return the most that /tmp may hold: what all variants write there, but no more than half the memory."""
+    weights = sum(memory_model.weights(shape, "fp32") for shape in memory_model.SHAPES.values())
+    return max(SMALL_BYTES, min(COPIES * weights + SMALL_BYTES, memory_limit() // 2))
+
+
+def pids_limit() -> int:
+    """Return how many processes and threads a guest may have at once."""
+    return PIDS + PIDS_PER_CORE * (os.cpu_count() or 1)
 
 
 def memory_limit() -> int:

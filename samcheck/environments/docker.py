@@ -215,7 +215,7 @@ class DockerPlace:
             security_opt=["no-new-privileges"],
             mem_limit=confinement.memory_limit(),
             memswap_limit=confinement.memory_limit(),  # memory plus swap: a guest must not fill the swap
-            pids_limit=confinement.PIDS_LIMIT,
+            pids_limit=confinement.pids_limit(),
             ulimits=[Ulimit(name="core", soft=0, hard=0)],  # a crash must not leave hundreds of MB
             use_config_proxy=False,  # a proxy's address may contain a password, and results are published
             init=True,  # otherwise PID 1 ignores signals and a segfault has no distinct exit code

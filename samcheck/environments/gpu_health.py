@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from samcheck.errors import Refused
+from samcheck.errors import EnvironmentUnavailable, Refused
 from samcheck.guest import gpu, nvml
 from samcheck.guest.gpu import Gpu, Sign
 from samcheck.guest.outcomes import CellOutcome, FailureCause
@@ -57,7 +57,7 @@ def _refused() -> Iterator[None]:
         raise Refused(FailureCause.GPU, str(failure)) from None
 
 
-def card(name: str) -> GpuState | None:
+def state(name: str) -> GpuState | None:
     """Return the GPU with this number or UUID; None if NVML cannot be had here.
 
     Raises:
@@ -75,23 +75,36 @@ def card(name: str) -> GpuState | None:
         )
 
 
-def obstacle(name: str, seen: GpuState, in_container: bool) -> str:
-    """Return why checks, which start further processes, cannot use a GPU, and what to do; else nothing."""
+def obstacle(name: str, seen: GpuState, in_container: bool) -> tuple[str, str] | None:
+    """Return why checks, which start further processes, cannot use a GPU, and what to do; else None."""
     cure = f"`sudo nvidia-smi -i {name} -c DEFAULT` allows it"
     if seen.compute_mode == gpu.PROHIBITED:
-        return f"GPU {name} is in compute mode PROHIBITED, in which no process can use it: {cure}"
+        return f"GPU {name} is in compute mode PROHIBITED, in which no process can use it", cure
     if seen.compute_mode != gpu.EXCLUSIVE:
-        return ""
+        return None
     if not seen.shared:
         mode = "compute mode EXCLUSIVE_PROCESS, which allows it one process, but checks start others"
-        return f"GPU {name} is in {mode}: {cure}"
+        return f"GPU {name} is in {mode}", cure
     if in_container:
         return (
-            f"GPU {name} is shared by MPS in compute mode EXCLUSIVE_PROCESS, and a container cannot reach "
-            "its server: use --environment venv, or end MPS with `echo quit | nvidia-cuda-mps-control`, then "
-            f"{cure}"
+            f"GPU {name} is shared by MPS in compute mode EXCLUSIVE_PROCESS, and containers cannot reach MPS",
+            "use --environment venv, or end MPS with `echo quit | nvidia-cuda-mps-control`, then " + cure,
         )
-    return ""
+    return None
+
+
+def require_usable(names: Sequence[str], in_container: bool) -> None:
+    """Require, before anything is built, that checks can use these GPUs.
+
+    Raises:
+        EnvironmentUnavailable: they cannot use one of them.
+    """
+    for name in names:
+        with suppress(Refused):  # the cell that gets it says so
+            seen = state(name)
+            found = seen and obstacle(name, seen, in_container)
+            if found:
+                raise EnvironmentUnavailable(found[0], f"{found[1]}; or leave it out with --gpus")
 
 
 def same_model(driver_says: str, torch_says: str) -> bool:

@@ -25,7 +25,7 @@ def docker(image: str, arguments: Sequence[str], on_gpu: bool = False) -> list[s
     return [
         *("docker", "run", "--rm", "--init", "--pull=never", "--network=none", "--ipc=private"),
         *("--read-only", "--cap-drop=ALL", "--security-opt=no-new-privileges"),
-        *(f"--memory={limit}", f"--memory-swap={limit}", f"--pids-limit={confinement.PIDS_LIMIT}"),
+        *(f"--memory={limit}", f"--memory-swap={limit}", f"--pids-limit={confinement.pids_limit()}"),
         *("--ulimit=core=0", *mounts),
         *(f"--user={confinement.user()}", f"--workdir={confinement.WORK_MOUNT}"),
         *(f"--env={name}={value}" for name, value in confinement.guest_environment().items()),

@@ -106,9 +106,7 @@ def _run_in_place(cell_run: CellRun, pins: Requirements, place: Place) -> CellRe
     look(cell_run, pins, place)
     with gpu_health.watched(cell_run.slot.gpu) as health:
         result = run_checks(cell_run, place)
-    if health.damage:
-        gpu_check.set_aside(cell_run.folder)
-    return gpu_health.judged(result, health)
+    return gpu_check.judged(cell_run, result, health)
 
 
 def run_checks(cell_run: CellRun, place: Place) -> CellResult:

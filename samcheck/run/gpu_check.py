@@ -7,9 +7,10 @@ from pathlib import Path
 
 from samcheck import files
 from samcheck.environments import gpu_errors, gpu_health, gpu_processes
+from samcheck.environments.gpu_health import Health
 from samcheck.errors import BadInput, Refused
 from samcheck.guest.outcomes import FailureCause
-from samcheck.guest.record import Fingerprint
+from samcheck.guest.record import CellResult, Fingerprint
 from samcheck.run.context import CellRun
 from samcheck.run.scheduler import Slot
 from samcheck.sanitize import printable
@@ -33,14 +34,14 @@ def look(cell_run: CellRun) -> None:
     if not name:
         return
     cell_run.details["gpu"] = name
-    card = gpu_health.card(name)
-    if card is not None:
+    state = gpu_health.state(name)
+    if state is not None:
         in_container = cell_run.settings.environment.kind == "docker"
-        obstacle = gpu_health.obstacle(name, card, in_container)
+        obstacle = gpu_health.obstacle(name, state, in_container)
         if obstacle:
-            raise Refused(FailureCause.GPU, obstacle)
-        cell_run.details |= {"gpu_model": card.name, **({"gpu_shared": "by MPS"} if card.shared else {})}
-        cell_run.slot = Slot(card.uuid)
+            raise Refused(FailureCause.GPU, ": ".join(obstacle))
+        cell_run.details |= {"gpu_model": state.name, **({"gpu_shared": "by MPS"} if state.shared else {})}
+        cell_run.slot = Slot(state.uuid)
     _look_for_others(cell_run, name)
 
 
@@ -95,6 +96,15 @@ def _noted(path: Path) -> object:
         return files.parsed_json(files.read(path))
     except (BadInput, ValueError):
         return None
+
+
+def judged(cell_run: CellRun, result: CellResult, health: Health) -> CellResult:
+    """Return a cell's result in the light of what happened to its GPU; after damage nothing of it is kept."""
+    if not cell_run.slot.gpu:
+        return result
+    if health.damage:
+        set_aside(cell_run.folder)
+    return gpu_health.judged(result, health)
 
 
 def set_aside(folder: Path) -> None:

@@ -12,6 +12,7 @@ from samcheck.cells import Cell
 from samcheck.environments import confinement, shell_command, substitute, venv
 from samcheck.errors import BadInput
 from samcheck.facts import requirements
+from samcheck.guest import device
 from samcheck.guest.record import CellResult, CheckResult, module_of
 from samcheck.run import pytest_arguments
 
@@ -29,8 +30,10 @@ def line(result: CellResult, check: CheckResult) -> str:
     words = pytest_arguments.arguments(
         pytest_arguments.SUITE, result.tier, tuple(result.variants), f"{pytest_arguments.SUITE}/{check.check}"
     )
+    on_gpu = result.observed is not None and result.observed.device == "cuda"
+    if on_gpu:  # without one, it would run on the CPU and may pass
+        words = (*words, *device.options("cuda"))
     if result.environment.kind == "docker":
-        on_gpu = result.observed is not None and result.observed.device == "cuda"
         inside = substitute(words, *confinement.MOUNTS)
         command = shell_command.quoted(shell_command.docker(_image(result), inside, on_gpu=on_gpu))
     else:

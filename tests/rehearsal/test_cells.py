@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pynvml
 import pytest
 
+from samcheck.analysis.interleave import PairedRun, paired_run
 from samcheck.cells import Cell
 from samcheck.environments import DiskNeed, Ended, GuestJob, Place, channel, gpu_health
+from samcheck.errors import EnvironmentUnavailable
 from samcheck.facts.requirements import Requirements
 from samcheck.guest import nvml
 from samcheck.guest.outcomes import CheckOutcome, FailureCause
 from samcheck.guest.record import CellResult, CheckResult, Series
 from samcheck.matrix import PlannedCell
-from samcheck.run import cell_runner
+from samcheck.run import cell_runner, reproduce
 from samcheck.run.context import Settings
 from samcheck.run.scheduler import Gates
 from samcheck.storage import results
@@ -342,3 +344,42 @@ def test_unknown_processes_are_not_none(driver: Driver, tmp_path: Path) -> None:
     assert result.environment.details["foreign_processes"].startswith("unknown")
     refused = run(tmp_path / "exclusive", Played(), exclusive=True)
     assert "does not report which processes use it" in refused.reason
+
+
+@pytest.mark.parametrize(("mode", "said"), [("3", "EXCLUSIVE_PROCESS"), ("2", "PROHIBITED")])
+def test_a_gpu_that_checks_cannot_use_is_said_before_anything_is_built(
+    driver: Driver, mode: str, said: str
+) -> None:
+    driver.install().h200().h200()
+    driver.says("nvmlDeviceGetComputeMode", mode, 1)
+    gpu_health.require_usable(("0",), in_container=True)
+    with pytest.raises(EnvironmentUnavailable, match=f"GPU 1 is in compute mode {said}") as raised:
+        gpu_health.require_usable(("0", "1"), in_container=False)
+    assert str(raised.value).endswith("-c DEFAULT` allows it; or leave it out with --gpus")
+    driver.fails("nvmlDeviceGetName", LOST)
+    gpu_health.require_usable(("0", "1"), in_container=False)  # the cell that gets it is refused
+
+
+def test_two_cells_in_turns_share_the_health_of_their_gpu(
+    driver: Driver, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    driver.install().h200()
+    passed = run(tmp_path / "before", Played())
+    settings = Settings("fast", Played(), "", 60.0, gates=Gates(gpus=("0",)), processes=2)
+    paired = PairedRun(settings, tmp_path, (PlannedCell(CELL), PlannedCell(CELL)))
+    monkeypatch.setattr(paired_run.Side, "result", lambda side: passed)
+    monkeypatch.setattr(paired_run, "_measure", lambda *_: driver.says("nvmlEventSetWait_v2", "79"))
+    for result in paired_run.run_in_turns(paired, (Silent(), Silent())):
+        assert (result.outcome, result.cause) == ("refused", FailureCause.GPU)
+        assert "Xid error 79" in result.reason
+
+
+def test_a_red_of_a_gpu_is_reproduced_on_a_gpu(
+    driver: Driver, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    driver.install().h200()
+    result = run(tmp_path, Played())
+    monkeypatch.setattr(reproduce, "_python", lambda result: "python")
+    assert "--samcheck-device=cuda" in reproduce.line(
+        result, replace(result.checks[0], check="test_latency.py")
+    )

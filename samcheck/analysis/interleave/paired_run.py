@@ -13,12 +13,12 @@ from functools import partial
 from pathlib import Path
 
 from samcheck.analysis.interleave.turn_server import TurnServer
-from samcheck.environments import GIVEN, Ended, Place, scratch
+from samcheck.environments import GIVEN, Ended, Place, gpu_health, scratch
 from samcheck.errors import CellError
 from samcheck.guest.outcomes import CellOutcome, FailureCause
 from samcheck.guest.record import CellResult
 from samcheck.matrix import PlannedCell
-from samcheck.run import cell_runner, judge, records, repetitions, suite_runner, unexpected
+from samcheck.run import cell_runner, gpu_check, judge, records, repetitions, suite_runner, unexpected
 from samcheck.run.context import CellRun, Settings, Watcher
 from samcheck.run.records import Attempt
 from samcheck.run.scheduler import Slot, side_by_side
@@ -107,13 +107,10 @@ def run_in_turns(paired_run: PairedRun, watchers: tuple[Watcher, Watcher]) -> tu
         reason = "the other side could not be measured"
         for side in sides:
             side.failure = side.failure or SideFailure(CellOutcome.NOT_RUN, reason, FailureCause.OTHER_SIDE)
+        health = gpu_health.Health()
     else:
-        try:
-            _measure(paired_run, sides)
-        except unexpected.ANY as error:  # errors of one side only are recorded there by now
-            for side in sides:
-                side.note_unexpected(error, "measuring both in turns")
-    base, new = (side.result() for side in sides)
+        health = _measure_watched(paired_run, sides)
+    base, new = (gpu_check.judged(side.cell_run, side.result(), health) for side in sides)
     return base, new
 
 
@@ -139,6 +136,18 @@ def _prepare(side: Side) -> None:
         side.failure = SideFailure(error.outcome, str(error), error.cause)
     except unexpected.ANY as error:
         side.note_unexpected(error, "preparing and probing it")
+
+
+def _measure_watched(paired_run: PairedRun, sides: Sequence[Side]) -> gpu_health.Health:
+    """Measure both, and return what happened to their GPU meanwhile."""
+    gpu = next((side.cell_run.slot.gpu for side in sides if side.cell_run.slot.gpu), "")
+    with gpu_health.watched(gpu) as health:
+        try:
+            _measure(paired_run, sides)
+        except unexpected.ANY as error:  # errors of one side only are recorded there by now
+            for side in sides:
+                side.note_unexpected(error, "measuring both in turns")
+    return health
 
 
 def _measure(paired_run: PairedRun, sides: Sequence[Side]) -> None:

@@ -17,11 +17,15 @@ from typing import Any, Callable, Dict, TextIO
 TASK_SECONDS = 3600
 
 
+class Impossible(Exception):
+    """A task cannot be done on this device; the message is why its check is skipped."""
+
+
 def serve(tasks: Dict[str, Callable[..., Any]], requests: TextIO, answers: TextIO) -> None:
     """Run one task per line, ``{"task": NAME, "arguments": {...}}``, each in a fork of this process.
 
-    Each answer is one line, ``{"result": ...}`` or ``{"error": TEXT}``. PyTorch must not have used more than
-    one thread in this process: a fork has none of the original's other threads.
+    Each answer is one line, ``{"result": ...}``, ``{"impossible": TEXT}`` or ``{"error": TEXT}``. PyTorch
+    must not have used more than one thread in this process: a fork has none of the original's other threads.
     """
     gc.collect()
     gc.freeze()  # spare forks from scanning it
@@ -55,6 +59,8 @@ def _work_and_leave(work: Callable[[], Any], writing: int) -> None:
         with os.fdopen(writing, "w") as answer:
             try:
                 line = json.dumps({"result": work()})
+            except Impossible as reason:
+                line = json.dumps({"impossible": str(reason)})
             except Exception:
                 line = json.dumps({"error": traceback.format_exc()})
             answer.write(line)

@@ -12,6 +12,7 @@ import torch
 
 from ..benchmark import heap
 from . import fragmentation
+from .fork_server import Impossible
 
 MIB = 2**20
 
@@ -87,10 +88,19 @@ def filled() -> Iterator[None]:
 
 @contextmanager
 def gpu_fraction(headroom: int) -> Iterator[None]:
-    """Let this process hold `headroom` bytes of GPU memory more than now, without filling the card."""
+    """Let this process hold `headroom` bytes of GPU memory more than now, without filling the card.
+
+    Raises:
+        Impossible: the card does not have them.
+    """
     total = torch.cuda.get_device_properties(0).total_memory
     with filled():
-        torch.cuda.set_per_process_memory_fraction((torch.cuda.memory_reserved() + headroom) / total)
+        allowed = torch.cuda.memory_reserved() + headroom
+        if allowed > total:
+            raise Impossible(
+                "the GPU has {:.0f} MiB, too little for a limit of {:.0f}".format(total / MIB, allowed / MIB)
+            )
+        torch.cuda.set_per_process_memory_fraction(allowed / total)
         try:
             yield
         finally:
