@@ -14,7 +14,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from markupsafe import Markup
 
-from samcheck import __version__, files
+from samcheck import __version__, files, measurable
 from samcheck.errors import BadInput
 from samcheck.guest.outcomes import CheckOutcome
 from samcheck.guest.record import BACKEND_NAMES, GROUP_NAMES, PRECISION_NAMES, VARIANT_TIERS
@@ -27,10 +27,11 @@ ASSETS = Path(__file__).parent / "assets"
 LIBRARIES = ("d3", "plot", "slickgrid")
 #: In the order in which they need each other.
 SCRIPTS = (
-    "dom", "data", "state", "filter", "sort", "grid", "summary", "facets", "environments", "checks", "pairs",
-    "compare", "statistics", "plots", "timings", "memory", "past", "evidence", "details", "main",
+    "dom", "data", "state", "filter", "sort", "grid", "causes", "defects", "alike", "summary", "facets",
+    "fields", "environments", "checks", "pairs", "changes", "compare", "plots", "times", "timings", "memory",
+    "past", "evidence", "details", "main",
 )  # fmt: skip
-STYLES = ("vendor/slickgrid.css", "page/page.css", "page/grid.css")
+STYLES = ("vendor/slickgrid.css", "page/page.css", "page/views.css", "page/grid.css")
 
 
 def write(path: Path, folders: Sequence[Path], older: Iterable[results.Stored] = ()) -> page_data.Packed:
@@ -94,6 +95,11 @@ def _meta(now: datetime, problems: list[str]) -> dict[str, Any]:
             "backend": BACKEND_NAMES,
         },
         "curves": memory_curves.curves(),
+        "unmeasurable": {
+            "spread": measurable.MOST_SPREAD,
+            "word": measurable.UNMEASURABLE,
+            "times": measurable.TIMES,
+        },
         "problems": problems,
     }
 

@@ -3,7 +3,7 @@
 Blocks, a line per result in the same order and a last line with the tables that their numbers mean:
     index       what is filtered, sorted and counted; the only one that is read when the page opens
     evidence    tracebacks, settings, environments
-    numbers     seconds and metrics of every check
+    numbers     seconds and metrics of every check, and the times of those that time something
     samples     raw samples of benchmarks, as quantiles
 """
 
@@ -16,9 +16,10 @@ from itertools import chain
 from operator import attrgetter
 from typing import Any
 
-from samcheck import codec
+from samcheck import codec, measurable
 from samcheck.guest.outcomes import CheckOutcome
 from samcheck.guest.record import CellResult, CheckResult, Series
+from samcheck.measurable import StepTime
 from samcheck.report.page_blocks import Block, Table, number, numbers
 from samcheck.storage.results import Stored, numpy_of
 
@@ -184,6 +185,11 @@ class Packer:
             "seconds": numbers(round(check.seconds, 3) for check in checks),
             "shape": self._shapes.all(tuple(check.metrics) for check in checks),
             "values": numbers(value for check in checks for value in check.metrics.values()),
+            "times": {
+                at: _time(time)
+                for at, check in enumerate(checks)
+                if (time := measurable.step_time(check)) is not None
+            },
         }
 
 
@@ -213,6 +219,11 @@ def _samples(check: CheckResult) -> list[dict[str, Any]]:
         {**codec.as_dict(series), "samples": thinned(series), "readings": _rounded(series.readings)}
         for series in check.series
     ]
+
+
+def _time(time: StepTime) -> list[float | str] | str:
+    """Its interval, how many processes that is from, and how many were left out; or why there is none."""
+    return [*numbers(time.limits), time.processes, time.disturbed] if time.limits else time.because
 
 
 def pictures(check: CheckResult) -> dict[str, str]:

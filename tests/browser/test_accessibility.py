@@ -11,7 +11,8 @@ from tests.browser import sample_results
 from tests.browser.opened_page import SIZES, Open, Opened, Store
 
 VIEWS = (
-    "", "columns=variant", "view=checks", "view=compare", "view=plots", "view=plots&plot=ratio",
+    "", "columns=variant", "same=all", "view=checks", "view=compare", "view=compare&same=all",
+    "view=plots", "view=plots&plot=latency", "view=plots&plot=ratio",
     "view=plots&plot=memory", "view=plots&plot=history", "device=none-such",
 )  # fmt: skip
 GRAVE = ("serious", "critical")
@@ -77,5 +78,5 @@ def test_no_outcome_is_told_by_colour_alone(opened: Open, page: Path) -> None:
     shown = opened(page)
     for text in shown.page.locator(".outcome").all_inner_texts():
         sign, _, word = text.partition(" ")
-        assert sign in "✓≈○✗–", text
+        assert sign in "✓≈○✗~–", text
         assert word, text

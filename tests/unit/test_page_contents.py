@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
+from samcheck import measurable
 from samcheck.__main__ import cli
 from samcheck.errors import BadInput
 from samcheck.guest.outcomes import CheckOutcome
@@ -81,6 +82,22 @@ def test_samples_keep_their_ends() -> None:
     kept = page_data.thinned(series)["wall_ms"]
     assert (kept[0], kept[-1], len(kept)) == (1.0, 1000.0, page_data.QUANTILES)
     assert kept == sorted(kept)
+
+
+def test_times_are_in_the_page_as_intervals_or_reasons() -> None:
+    def timed(name: str, *medians: float) -> CheckResult:
+        series = [Series({"wall_ms": [ms]}, 1, 1, "steady") for ms in medians]
+        return CheckResult(f"test_a.py::{name}", "latency", CheckOutcome.PASSED, series=series)
+
+    checks = [timed("a", 10.0, 10.0), timed("b", 10.0), timed("c", 1.0, 9.0), CHECKS[1]]
+    numbers, _ = unpacked(packed(replace(made.RESULT, checks=checks)).blocks["numbers"])
+    interval = measurable.step_time(checks[0])
+    assert interval is not None
+    assert interval.limits is not None
+    assert numbers["times"]["1"] == [*(float(f"{end:.5g}") for end in interval.limits), 2, 0]
+    assert numbers["times"]["2"].startswith("no interval: one process only")
+    assert numbers["times"]["3"] == measurable.UNMEASURABLE
+    assert [*numbers["times"]] == ["1", "2", "3"]
 
 
 def test_of_results_with_the_same_checks_the_changes_are_there() -> None:

@@ -120,12 +120,14 @@ const Data = (() => {
   const cellOf = (row) => data.cells[data.rowCell[row]];
 
   /**
-   * Seconds and metrics of a check; empty where the page was made without numbers. `having` keeps of some rows
-   * those that have one of some metrics, since reading millions of them takes its time.
+   * Seconds, metrics and time of a check; empty where the page was made without numbers. `having` keeps of some
+   * rows those that have one of some metrics, and `timed` those that were timed, since reading millions of them
+   * takes its time.
    */
   async function numbers() {
     const numbersBlock = await block("numbers");
-    if (!numbersBlock) return Object.assign(() => ({ seconds: null, metrics: {} }), { having: () => [] });
+    if (!numbersBlock)
+      return Object.assign(() => ({ seconds: null, metrics: {} }), { having: () => [], timed: () => [] });
     const { shapes } = numbersBlock.tables;
     const having = (rows, names) => {
       const fits = shapes.map((shape) => names.some((name) => shape.includes(name)));
@@ -146,10 +148,15 @@ const Data = (() => {
         from = offsets[at][index];
       return {
         seconds: cell.seconds[index],
+        time: cell.times[index],
         metrics: Object.fromEntries(names.map((name, number) => [name, cell.values[from + number]])),
       };
     };
-    return Object.assign(read, { having });
+    const timed = (rows) =>
+      numbersBlock.cells
+        .flatMap(({ times }, at) => Object.keys(times).map((index) => data.start[at] + Number(index)))
+        .filter((row) => rows[d3.bisectLeft(rows, row)] === row);
+    return Object.assign(read, { having, timed });
   }
 
   /** The series of a check, one for each process; most checks have none. */

@@ -37,7 +37,7 @@ const Details = (() => {
     const cell = Data.cellOf(row),
       index = row - Data.start[cell.at],
       { defect, reason } = Data.why(row);
-    const { seconds, metrics } = numbers(row);
+    const { seconds, metrics, time } = numbers(row);
     const settings = evidence ? evidence.tables.settings[evidence.cells[cell.at].settings[index]] : {};
     const traceback = evidence ? evidence.tables.details[evidence.cells[cell.at].details[index]] : "";
     const about = [
@@ -48,14 +48,12 @@ const Details = (() => {
       ["variant", definition.variant],
       ["precision", definition.precision],
       ["backend", definition.backend],
-      ["seconds", seconds === null ? "" : String(seconds)],
+      ["ran for", seconds === null ? "" : `${seconds} s, once`],
+      ["time", time === undefined ? "" : Times.explained(Times.of(time))],
     ].filter(([, value]) => value);
     return [
       Dom.pairs(about),
-      section(
-        "Measured",
-        Object.entries(metrics).map(([name, value]) => [name, String(value)]),
-      ),
+      ...measured(metrics),
       section("Settings, read back", Object.entries(settings)),
       ...series(samples(row)),
       ...pictures(evidence ? evidence.cells[cell.at].pictures[index] : null),
@@ -64,6 +62,19 @@ const Details = (() => {
       el("h4", {}, "See it again"),
       repeat(cell, definition.check),
     ].filter(Boolean);
+  }
+
+  /** Times and their ratios stand as intervals; those without one apart, as what they are. */
+  function measured(metrics) {
+    const raw = [],
+      sure = [];
+    const ends = (name) => (Times.LIMITS.test(name) ? name.replace(Times.LIMITS, "") in metrics : false);
+    for (const [name, value] of Object.entries(metrics).filter(([name]) => !ends(name))) {
+      const limits = Times.limits(metrics, name);
+      if (limits) sure.push([name, Times.interval(...limits)]);
+      else (Times.isTime(name) ? raw : sure).push([name, String(value)]);
+    }
+    return [section("Measured", sure), section("Raw, without an interval: not to be compared", raw)];
   }
 
   const section = (title, entries) =>
@@ -101,13 +112,12 @@ const Details = (() => {
   function series(processes) {
     return processes.map((series, number) => {
       const figures = Object.entries(series.samples).map(([name, values]) => {
-        const ordered = Statistics.sorted(values.filter(Number.isFinite));
-        const [low, middle, high] = [0, 0.5, 1].map((share) =>
-          Plots.figures(Statistics.quantile(ordered, share)),
-        );
-        return [name, ordered.length ? `${low} to ${high}, median ${middle}` : "–"];
+        const finite = values.filter(Number.isFinite);
+        const [low, middle, high] = [d3.min, d3.median, d3.max].map((of) => Plots.figures(of(finite)));
+        return [name, finite.length ? `range ${low} to ${high}, median ${middle}` : "–"];
       });
-      return section(`Process ${number + 1} of ${processes.length}`, [
+      const mark = series.disturbed.length ? ": disturbed, left out" : "";
+      return section(`Raw samples of process ${number + 1} of ${processes.length}${mark}`, [
         ...figures,
         ["rounds", `${series.rounds}, behind ${series.warmup} for warming up; stopped: ${series.stopped}`],
         ["disturbed", series.disturbed.join("; ") || "no"],

@@ -2,6 +2,7 @@
 /* A row per environment, a field per group of checks, or per variant and precision. */
 const Environments = (() => {
   const { el, outcome } = Dom;
+  const NARROW = 700;
   const AXIS_COLUMNS = [
     ["device", 170],
     ["driver", 110],
@@ -11,106 +12,64 @@ const Environments = (() => {
     ["numpy", 76],
     ["kind", 76],
     ["tier", 62],
+    ["day", 96],
   ];
-  const WAYS = {
-    group: ({ group }) => [group],
-    variant: ({ variant, precision }) => (variant && precision ? [variant, precision] : null),
-    backend: ({ variant, backend }) => (variant && backend ? [variant, backend] : null),
-  };
   const TITLES = {
     group: "group of checks",
     variant: "variant and precision",
     backend: "variant and backend",
   };
-  const ORDERS = { group: ["group"], variant: ["variant", "precision"], backend: ["variant", "backend"] };
 
-  /** Of a selection: what was made of it for each way. */
-  const known = new WeakMap();
+  const distinct = (cells, axis) => new Set(cells.map((at) => Data.cells[at][axis])).size;
 
-  /** Columns of the way that is chosen, in their order, and the column of every definition (-1: none). */
-  function layout(way) {
-    const keys = Data.definitions.map((definition) => WAYS[way](definition));
-    const distinct = [...new Map(keys.filter(Boolean).map((key) => [key.join("\n"), key])).values()];
-    distinct.sort((a, b) =>
-      ORDERS[way].reduce((sum, axis, at) => sum || Sort.compare(axis)(a[at], b[at]), 0),
-    );
-    const numbers = new Map(distinct.map((key, at) => [key.join("\n"), at]));
-    return { names: distinct, of: Int32Array.from(keys, (key) => (key ? numbers.get(key.join("\n")) : -1)) };
-  }
-
-  /** Per cell and column: the worst outcome's rank, how often that is, and how many checks there are. */
-  function fields({ rows }, { names, of }) {
-    const size = Data.cells.length * names.length;
-    const worst = new Uint8Array(size).fill(255),
-      times = new Uint32Array(size),
-      all = new Uint32Array(size);
-    const { rowCell, rowDefinition, rowWhy, whyRank } = Data;
-    for (let at = 0; at < rows.length; at++) {
-      const row = rows[at],
-        column = of[rowDefinition[row]];
-      if (column < 0) continue;
-      const field = rowCell[row] * names.length + column,
-        rank = whyRank[rowWhy[row]];
-      all[field]++;
-      if (rank < worst[field]) {
-        worst[field] = rank;
-        times[field] = 1;
-      } else if (rank === worst[field]) times[field]++;
-    }
-    return { worst, times, all };
-  }
-
-  function planned(way, selection) {
-    if (!known.has(selection)) known.set(selection, {});
-    const ways = known.get(selection),
-      plan = ways[way]?.plan ?? layout(way);
-    return (ways[way] ??= { plan, values: fields(selection, plan) });
-  }
-
-  function within(way, key) {
-    return Object.fromEntries(ORDERS[way].map((axis, at) => [axis, key[at]]));
-  }
-
-  function columnsOf({ names }, { worst, times, all }, cells) {
-    const vary = AXIS_COLUMNS.filter(([axis]) => new Set(cells.map((at) => Data.cells[at][axis])).size > 1);
-    const axis = ([name, width]) => ({
-      id: name,
-      name: Facets.TITLES[name],
-      width,
-      show: (at) => Data.cells[at][name] || "–",
-    });
-    const field = (key, number) => ({
-      id: `field:${key.join(" ")}`,
-      name: key.join(" "),
-      width: 140,
-      key,
-      show: (at) => {
-        const place = at * names.length + number,
-          word = Data.meta.severity[worst[place]];
-        if (!all[place]) return el("span", { class: "outcome absent" }, "– not there");
-        return outcome(
-          word,
-          word === "passed" || times[place] === all[place] ? "" : `${times[place]}/${all[place]}`,
-        );
-      },
-      rank: (at) => worst[at * names.length + number],
-      most: 255,
-    });
+  function columnsOf(fields, cells) {
+    const { names, same } = fields;
+    const varies = ([axis]) => Alike.everything() || cells.length < 2 || distinct(cells, axis) > 1;
+    const vary = AXIS_COLUMNS.filter(varies);
+    const field = (key, number) => fieldColumn(key, number, fields);
     const inside = ["torch", "cuda", "python", "tier"];
     return [
       {
         id: "name",
         name: "Environment",
-        width: innerWidth < 700 ? 208 : 300,
+        width: innerWidth < NARROW ? 208 : 300,
         show: (at) =>
           el("span", { class: "name", title: Dom.plain(Data.cells[at].name) }, Data.cells[at].name),
       },
-      { id: "result", name: "Outcome", width: 110, show: (at) => outcome(Data.cells[at].outcome) },
-      ...vary.filter(([name]) => !inside.includes(name)).map(axis),
-      { id: "day", name: "Date", width: 96, show: (at) => Data.cells[at].day },
-      ...names.map(field),
-      ...vary.filter(([name]) => inside.includes(name)).map(axis),
+      ...(varies(["outcome"]) ? [RESULT] : []),
+      ...vary.filter(([name]) => !inside.includes(name)).map(axisColumn),
+      ...names.map(field).filter((_, number) => !same.has(number)),
+      ...vary.filter(([name]) => inside.includes(name)).map(axisColumn),
     ];
+  }
+
+  const RESULT = {
+    id: "result",
+    name: "Outcome",
+    width: 126,
+    show: (at) => outcome(Data.cells[at].outcome),
+  };
+
+  const axisColumn = ([name, width]) => ({
+    id: name,
+    name: Facets.TITLES[name],
+    width,
+    show: (at) => Data.cells[at][name] || "–",
+  });
+
+  function fieldColumn(key, number, { rank, text }) {
+    return {
+      id: `field:${key.join(" ")}`,
+      name: key.join(" "),
+      width: 140,
+      key,
+      show: (at) => {
+        const said = text(at, number);
+        return said ? outcome(...said) : el("span", { class: "outcome absent" }, "– not there");
+      },
+      rank: (at) => rank(at, number),
+      most: Fields.NONE,
+    };
   }
 
   function ordered(cells, columns) {
@@ -125,17 +84,45 @@ const Environments = (() => {
 
   /** What all rows have in common, which needs no column. */
   function shared(cells) {
-    const same = AXIS_COLUMNS.map(([axis]) => [
-      axis,
-      [...new Set(cells.map((at) => Data.cells[at][axis]))],
-    ]).filter(([, values]) => values.length === 1);
-    return same.map(([axis, [value]]) => `${Facets.TITLES[axis]} ${value || "–"}`).join(" · ");
+    const same = AXIS_COLUMNS.filter(([axis]) => distinct(cells, axis) === 1);
+    return same.map(([axis]) => `${Facets.TITLES[axis]} ${Data.cells[cells[0]][axis] || "–"}`).join(" · ");
+  }
+
+  /** Columns that would say the same in every row, by what they say. */
+  function saidOnce({ names, same }) {
+    const texts = d3.groups([...same], ([, text]) => text.join(" "));
+    return texts.map(([, members]) => {
+      const columns = members.map(([number]) => names[number].join(" "));
+      return el("li", {}, outcome(...members[0][1]), ` ${columns.join(", ")}`);
+    });
+  }
+
+  /** What is said of all environments together, above the table. */
+  function above(selection, fields) {
+    const { cells } = selection;
+    if (Alike.everything() || cells.length < 2) return null;
+    const common = shared(cells);
+    const items = [
+      ...saidOnce(fields),
+      ...(common ? [el("li", {}, common)] : []),
+      ...[Alike.everywhere(selection)].filter(Boolean).map((defects) => el("li", {}, defects)),
+    ];
+    if (!items.length) return null;
+    const apart = Alike.broken(selection).flatMap((one) => one.cells).length;
+    const but = apart ? ` but ${apart} whose imports are broken` : "";
+    return el(
+      "div",
+      { class: "once" },
+      el("p", {}, `The same in every environment${but}:`),
+      el("ul", {}, items),
+    );
   }
 
   function show(container, selection) {
-    const way = State.columns in WAYS ? State.columns : "group";
-    const { plan, values } = planned(way, selection),
-      columns = columnsOf(plan, values, selection.cells);
+    const way = State.columns in Fields.WAYS ? State.columns : "group";
+    const fields = Fields.of(way, selection),
+      columns = columnsOf(fields, selection.cells),
+      hidden = fields.same.size;
     const cells = ordered(selection.cells, columns);
     const table = el("div", { class: "grid" });
     Dom.fill(
@@ -151,12 +138,10 @@ const Environments = (() => {
           "columns",
         ),
         Sorter.make(columns),
+        Alike.toggle(hidden ? `${Dom.count(hidden, "column")} hidden` : ""),
       ),
-      el(
-        "p",
-        { class: "quiet" },
-        `In all rows: ${shared(selection.cells) || "nothing"}. Click a field, or press Enter in it, for the evidence.`,
-      ),
+      above(selection, fields),
+      el("p", { class: "quiet" }, "Click a field, or press Enter in it, for the evidence."),
       table,
     );
     Grid.make(
@@ -167,13 +152,10 @@ const Environments = (() => {
         label: "Environments",
         sorted: Sort.parse(State.sort),
         sort: (sort) => State.set({ sort }),
-        open: (at, id) =>
-          Evidence.open(
-            at,
-            columns.find((column) => column.id === id)?.key
-              ? within(way, columns.find((column) => column.id === id).key)
-              : {},
-          ),
+        open: (at, id) => {
+          const { key } = columns.find((column) => column.id === id);
+          Evidence.open(at, key ? Fields.within(way, key) : {});
+        },
       },
     );
   }

@@ -3,16 +3,18 @@
 const Memory = (() => {
   const { choice, el } = Dom;
   const STEPS = ["encode", "predict", "automatic"];
+  const NAMES = STEPS.map((step) => `${step}_allocated_mib`);
   /** The longer side of the image that peaks are measured on. */
   const MEASURED_SIDE = 640;
+  /** Sides that have room for their numbers on a narrow screen. */
+  const TICKS = [256, 512, 1024, 2048, 4096];
   /** Names of lines whose ends are nearer than this, as a logarithm, would lie on each other. */
   const CLOSE = 0.1;
 
   async function measured(rows) {
     const numbers = await Data.numbers(),
       points = [];
-    const names = STEPS.map((step) => `${step}_allocated_mib`);
-    for (const row of numbers.having(rows, names)) {
+    for (const row of numbers.having(rows, NAMES)) {
       const { metrics } = numbers(row),
         { variant, precision } = Data.definition(row);
       for (const step of STEPS) {
@@ -51,13 +53,14 @@ const Memory = (() => {
   }
 
   function against(variant, curves, points) {
+    const narrow = innerWidth < 700;
     const lines = curves
       .filter((curve) => curve.variant === variant)
       .flatMap(({ step, copying, sides, mib }) =>
         sides.map((side, at) => ({
           step,
           copying,
-          name: step + (copying ? " with copies" : ""),
+          name: step + (copying && !narrow ? " with copies" : ""),
           side,
           mib: mib[at],
         })),
@@ -76,14 +79,16 @@ const Memory = (() => {
       "in MiB of tensors above the weights, logarithmic, against the longer side of a 4:3 image in pixels. Lines are counted from SAM's shapes, dashed where resizing copies (PyTorch 2 with one thread on a CPU); dots are measured.",
       {
         marginLeft: 60,
-        marginRight: innerWidth < 700 ? 90 : 210,
+        marginRight: narrow ? 124 : 210,
         height: 420,
         marginBottom: 44,
         x: {
           type: "log",
           label: "longer side, pixels",
           labelAnchor: "center",
-          ticks: lines.map(({ side }) => side),
+          ticks: [...new Set(lines.map(({ side }) => side))].filter(
+            (side) => !narrow || TICKS.includes(side),
+          ),
           tickFormat: "d",
         },
         y: { type: "log", label: "MiB", grid: true, tickFormat: "~g" },
@@ -152,7 +157,14 @@ const Memory = (() => {
         marginLeft: Plots.left(kinds),
         height: kinds.length * 28 + 70,
         marginBottom: 44,
-        x: { label: "measured / counted", labelAnchor: "center", grid: true },
+        x: {
+          // What is many times as large would leave no room to tell the others apart.
+          type: made.some(({ ratio }) => ratio > 3) ? "log" : "linear",
+          label: "measured / counted",
+          labelAnchor: "center",
+          grid: true,
+          tickFormat: "~g",
+        },
         y: { label: null, domain: kinds },
         marks: [
           Plot.ruleX([1]),
@@ -172,5 +184,5 @@ const Memory = (() => {
     );
   }
 
-  return { show };
+  return { NAMES, show };
 })();

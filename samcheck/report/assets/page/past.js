@@ -64,32 +64,33 @@ const Past = (() => {
   }
 
   async function times(groups, tools) {
-    const all = await Timings.collect(rowsOf(groups));
+    const all = await Times.collect(rowsOf(groups));
     if (!all.length) return [];
     const { step, timings } = Timings.ofStep(all, tools);
-    const kinds = [...new Set(timings.map(({ what }) => what))];
-    return kinds.map((kind) => {
-      const points = timings
-        .filter(({ what }) => what === kind)
-        .map((timing) => ({
+    return d3
+      .groups(timings, ({ what }) => what)
+      .map(([kind, members]) => {
+        const points = members.map((timing) => ({
+          ...timing,
           date: new Date(timing.cell.finished),
-          when: timing.cell.finished,
           name: Dom.plain(timing.cell.name),
           key: timing.cell.key,
-          ms: Statistics.center(timing),
+          ms: Times.known(timing) ? Times.middle(timing) : null,
         }));
-      return Plots.figure(
-        `Median of ${step}, ${kind}`,
-        "in milliseconds by the date of the run, a line per environment.",
-        {
-          ...frame,
-          y: { label: "ms", grid: true, zero: true },
-          marks: line(points, "ms"),
-        },
-        ["environment", "date", "median, ms"],
-        points.map((point) => [point.name, point.when, Plots.figures(point.ms)]),
-      );
-    });
+        const drawn = points.filter(Times.known);
+        return Plots.figure(
+          `Time of ${step}, ${kind}`,
+          "in milliseconds by the date of the run, a line per environment; bars are 95 % intervals over processes and runs." +
+            Times.leftOut(points),
+          drawn.length && {
+            ...frame,
+            y: { label: "ms", grid: true, zero: true },
+            marks: [Plot.ruleX(drawn, { x: "date", y1: "low", y2: "high" }), ...line(drawn, "ms")],
+          },
+          ["environment", "date", "95 % interval"],
+          points.map((point) => [point.name, point.cell.finished, Times.explained(point)]),
+        );
+      });
   }
 
   const frame = {
@@ -118,5 +119,5 @@ const Past = (() => {
     ];
   }
 
-  return { show };
+  return { repeated, show };
 })();

@@ -12,7 +12,7 @@ const State = (() => {
     a: "",
     b: "",
     same: "",
-    plot: "latency",
+    plot: "",
     subject: "",
     step: "",
     precision: "",

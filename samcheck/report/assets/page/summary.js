@@ -9,37 +9,29 @@ const Summary = (() => {
   const remembered = new WeakMap();
 
   /**
-   * Of the selection, in one go over its checks: how many have each of `Data.whys`, in which cells one failed, and
-   * in how many cells each catalogued defect showed itself.
+   * Of the selection, in one go over its checks: how many have each of `Data.whys`, how many failed in each cell,
+   * and of those that failed, why. Where the imports are broken, that is the cause of all.
    */
   function counted({ rows }) {
     const { rowWhy, rowCell, whyBad } = Data;
-    const names = [...new Set(Data.whys.map(({ defect }) => defect))],
-      numbers = new Map(names.map((name, number) => [name, number]));
-    const ofWhy = Int32Array.from(Data.whys, ({ outcome: word, defect }) =>
-      word === "known" ? numbers.get(defect) : -1,
-    );
     const times = new Int32Array(Data.whys.length),
-      failed = new Uint8Array(Data.cells.length),
-      inCells = new Int32Array(names.length),
-      last = new Int32Array(names.length).fill(-1); // the cells of rows ascend
+      failed = new Int32Array(Data.cells.length),
+      elsewhere = new Int32Array(Data.whys.length);
     for (let at = 0; at < rows.length; at++) {
       const row = rows[at],
-        why = rowWhy[row],
-        defect = ofWhy[why];
+        why = rowWhy[row];
       times[why]++;
-      if (whyBad[why]) failed[rowCell[row]] = 1;
-      if (defect >= 0 && last[defect] !== rowCell[row]) {
-        last[defect] = rowCell[row];
-        inCells[defect]++;
-      }
+      if (!whyBad[why]) continue;
+      failed[rowCell[row]]++;
+      if (!Causes.ofImports(rowCell[row])) elsewhere[why]++;
     }
-    const defects = tally(
-      names,
-      (name) => name,
-      (name) => inCells[numbers.get(name)],
-    );
-    return { times, failed, defects };
+    const causes = [
+      ...Data.whys.filter(({ at }) => elsewhere[at]).map((why) => [Causes.own(why), elsewhere[why.at]]),
+      ...Data.cells
+        .filter(({ at }) => failed[at] && Causes.ofImports(at))
+        .map(({ at }) => [Causes.ofImports(at), failed[at]]),
+    ];
+    return { times, failed, causes };
   }
 
   /** Of the selection, per cell: did all of what was selected hold? */
@@ -115,12 +107,12 @@ const Summary = (() => {
     return card("What does not", headline, bad.length ? "bad" : "good", list(items));
   }
 
-  function reasons({ cells }, bad, { times, defects }) {
+  function reasons(selection, bad, { causes: counts }) {
     const unbuilt = bad.filter((at) => Data.start[at] === Data.start[at + 1]);
     const failed = tally(
-      Data.whys,
-      ({ reason }) => reason,
-      (why) => (Data.whyBad[why.at] ? times[why.at] : 0),
+      counts,
+      ([cause]) => cause,
+      ([, times]) => times,
     );
     const causes = [...failed, ...tally(unbuilt, (at) => Data.cells[at].reason)];
     const items = causes
@@ -131,28 +123,35 @@ const Summary = (() => {
       items.push([link(`${causes.length - items.length} more`, { ...all, view: "checks" })]);
     }
     const headline = causes.length ? `✗ ${count(causes.length, "cause")}` : "✓ no failure";
-    return card("Why", headline, causes.length ? "bad" : "good", list(items), known(defects, cells.length));
+    return card("Why", headline, causes.length ? "bad" : "good", list(items), known(selection));
   }
 
-  /** Catalogued defects are no failures, and stand apart from these. */
-  function known(defects, all) {
+  /** Catalogued defects are no failures, and stand apart from these; those that tell environments apart by name. */
+  function known(selection) {
+    const defects = Defects.of(selection);
     if (!defects.length) return null;
-    const named = defects.slice(0, NAMED).flatMap(([defect, times], at) => [
-      at ? ", " : " ",
-      link(defect || "(not in the catalogue)", {
-        ...State.chosen("defect", new Set([defect])),
+    const some = defects.filter(({ some }) => some),
+      same = defects.length - some.length;
+    const every = { ...State.chosen("outcome", new Set(["known"])), view: "checks" };
+    const named = some.slice(0, NAMED).flatMap(({ name, cells }, at) => [
+      at ? ", " : "",
+      link(name || "(not in the catalogue)", {
+        ...State.chosen("defect", new Set([name])),
         view: "checks",
       }),
-      times === all ? ` in all ${all}` : ` in ${times} of ${all}`,
+      ` in ${count(cells, "environment")}`,
     ]);
-    const every = { ...State.chosen("outcome", new Set(["known"])), view: "checks" };
-    const more = defects.length - NAMED;
+    const more = some.length - NAMED;
     return el(
       "p",
       { class: "apart" },
       outcome("known"),
+      " ",
       named,
-      more > 0 ? [" and ", link(`${more} more`, every)] : null,
+      more > 0 ? [" and ", link(`${more} more`, every), " in some"] : null,
+      some.length && same ? "; " : "",
+      same ? link(count(same, "defect"), every) : null,
+      same ? " wherever tried" : "",
       ": upstream defects, which fail nothing",
     );
   }
@@ -215,7 +214,8 @@ const Summary = (() => {
         ),
       ),
     ];
-    const gpus = new Set(cells.map((at) => Data.cells[at].device).filter((name) => !name.startsWith("cpu")));
+    const ranIn = cells.filter((at) => Data.start[at] < Data.start[at + 1]);
+    const gpus = new Set(ranIn.map((at) => Data.cells[at].device).filter((name) => !name.startsWith("cpu")));
     return card(
       "How sure",
       `${ran.toLocaleString("en")} of ${count(rows.length, "check")} ran`,

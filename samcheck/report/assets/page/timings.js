@@ -2,38 +2,12 @@
 /* How long things take: distributions, and ratios to a baseline. */
 const Timings = (() => {
   const { choice, el } = Dom;
+  const NARROW = 700;
   const MOST_LANES = 16,
     MOST_CELLS = 40;
   const TICKS = [0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 1, 1.5, 2, 3, 5, 10, 20, 50, 100];
   const NOTHING = () => el("p", {}, "Nothing here was timed, or the page was made without numbers.");
-
-  /** Of every timed check in the rows: what was timed, in which cell, its metrics, the samples of each process. */
-  async function collect(rows) {
-    const [numbers, samples] = await Promise.all([Data.numbers(), Data.samples()]);
-    const timings = [];
-    for (const row of numbers.having(rows, ["median_ms"])) {
-      const { metrics } = numbers(row);
-      if (typeof metrics.median_ms !== "number") continue;
-      const { check, variant, precision, backend } = Data.definition(row);
-      const step = check.replace(/^.*::(test_)?/, "").replace(/\[.*$/s, "");
-      const fair = samples(row).filter(
-        (series) => !series.disturbed.length && series.samples.wall_ms?.length,
-      );
-      const what = [variant, precision, backend].filter(Boolean).join(" ");
-      const processes = fair.map((series) => series.samples.wall_ms);
-      timings.push({
-        row,
-        cell: Data.cellOf(row),
-        step,
-        what: Dom.plain(what),
-        precision,
-        metrics,
-        processes,
-        disturbed: samples(row).length - fair.length,
-      });
-    }
-    return timings;
-  }
+  const INTERVAL = "95 % interval over processes and runs";
 
   /** Those of the step that is chosen; a control to choose it is put among `tools`. */
   function ofStep(timings, tools) {
@@ -51,103 +25,76 @@ const Timings = (() => {
     return { step: Dom.plain(step), timings: timings.filter((timing) => timing.step === step) };
   }
 
-  /** Least, quartiles and largest that are known of a timing. */
-  function range({ processes, metrics }) {
-    const all = Statistics.sorted(processes.flat());
-    if (all.length)
-      return {
-        low: Statistics.quantile(all, 0.05),
-        high: Statistics.quantile(all, 0.95),
-        basis: `${processes.length} processes, 5% to 95%`,
-      };
-    const high = metrics.mean_ms + metrics.stddev_ms;
-    return {
-      low: metrics.min_ms ?? metrics.median_ms,
-      high: Number.isFinite(high) ? Math.max(high, metrics.median_ms) : metrics.median_ms,
-      basis: "one process, least to mean + deviation",
-    };
-  }
-
   async function latency({ rows }, tools) {
-    const all = await collect(rows);
+    const all = await Times.collect(rows);
     if (!all.length) return NOTHING();
     const { step, timings } = ofStep(all, tools);
-    const points = timings.map((timing) => ({
-      what: timing.what,
+    const points = timings.filter(Times.known).map((timing) => ({
+      ...timing,
       name: Dom.plain(timing.cell.name),
       lane: Dom.plain(Pairs.label(timing.cell)),
-      median: Statistics.center(timing),
-      ...range(timing),
-      samples: timing.processes.flat(),
-      disturbed: timing.disturbed,
+      middle: Times.middle(timing),
+      time: Times.explained(timing),
     }));
-    const kinds = [...new Set(points.map(({ what }) => what))].sort(Sort.compare(""));
-    const lanes = [...new Set(points.map(({ lane }) => lane))].sort(Sort.compare(""));
-    const heads = ["environment", "of", "median, ms", "from", "to", "basis", "disturbed series"];
-    const table = points.map((point) => [
-      point.lane,
-      point.what,
-      Plots.figures(point.median),
-      Plots.figures(point.low),
-      Plots.figures(point.high),
-      point.basis,
-      point.disturbed,
-    ]);
+    const kinds = distinct(points, "what"),
+      lanes = distinct(points, "lane");
+    const heads = ["environment", "of", INTERVAL];
+    const table = timings.map((timing) => [Pairs.label(timing.cell), timing.what, Times.explained(timing)]);
     const picture = lanes.length > MOST_LANES ? boxes(points, kinds) : strips(points, kinds, lanes);
-    return Plots.figure(`Latency of ${step}`, explained(points, lanes), picture, heads, table);
+    return Plots.figure(
+      `Latency of ${step}`,
+      explained(points, lanes) + Times.leftOut(timings),
+      points.length ? picture : null,
+      heads,
+      table,
+    );
   }
 
+  const distinct = (points, name) => [...new Set(points.map((point) => point[name]))].sort(Sort.compare(""));
+
   function explained(points, lanes) {
+    if (!points.length) return "No time here has an interval, so none is drawn.";
     if (lanes.length > MOST_LANES)
-      return `in milliseconds, logarithmic; the medians of ${lanes.length} environments as boxes.`;
-    const raw = points.some(({ samples }) => samples.length);
-    return `in milliseconds, logarithmic; a line per environment, the dot is the median${raw ? ", small marks are samples" : "; raw samples are not stored in these results"}.`;
+      return `in milliseconds, logarithmic; boxes of ${lanes.length} environments.`;
+    return `in milliseconds, logarithmic; a line per environment, its ${INTERVAL}.`;
   }
 
   function strips(points, kinds, lanes) {
-    const samples = points.flatMap((point) => point.samples.map((value) => ({ ...point, value })));
     const where = { y: "lane", fy: "what" },
-      room = innerWidth >= 700;
+      room = innerWidth >= NARROW;
+    const names = { ...where, x: "high", text: "name", textAnchor: "start", dx: 8, fontSize: 11 };
     return {
-      ...faceted(kinds, lanes.length * 15 + 26),
+      ...faceted(kinds, lanes.length * 15 + 44),
       marginLeft: 14,
-      marginRight: room ? 240 : 20,
+      marginRight: room ? 250 : 20,
       x: { ...LOGARITHMIC, label: "ms" },
       y: { axis: null, domain: lanes },
       marks: [
         ...titles(kinds),
-        Plot.ruleY(points, { ...where, x1: "low", x2: "high", strokeOpacity: 0.6 }),
-        Plot.tickX(samples, { ...where, x: "value", strokeOpacity: 0.3 }),
+        Plot.ruleY(points, { ...where, x1: "low", x2: "high", strokeWidth: 2, strokeOpacity: 0.7 }),
         Plot.dot(points, {
           ...where,
-          x: "median",
+          x: "middle",
           fill: "var(--accent)",
           r: 3.5,
-          channels: { environment: "lane", basis: "basis" },
+          channels: { environment: "lane", time: "time" },
           tip: true,
         }),
-        room
-          ? Plot.text(points, {
-              ...where,
-              x: "high",
-              text: "name",
-              textAnchor: "start",
-              dx: 8,
-              fontSize: 10,
-              fillOpacity: 0.75,
-            })
-          : null,
+        room ? Plot.text(points, names) : null,
       ],
     };
   }
 
   const LOGARITHMIC = { type: "log", grid: true, labelAnchor: "center", labelOffset: 38 };
 
+  /** Pixels for the name of a facet above it. */
+  const TITLE = 24;
+
   const faceted = (kinds, height) => ({
     height: kinds.length * height + 66,
     marginTop: 30,
     marginBottom: 44,
-    fy: { axis: null, domain: kinds, padding: 0.18 },
+    fy: { axis: null, domain: kinds, padding: TITLE / height },
   });
 
   /** Each facet's name above its frame, where narrow screens have room for it. */
@@ -169,80 +116,79 @@ const Timings = (() => {
       marginBottom: 44,
       x: { ...LOGARITHMIC, label: "ms" },
       y: { label: null, domain: kinds },
-      marks: [Plot.boxX(points, { x: "median", y: "what", fill: "var(--tint)", stroke: "currentColor" })],
+      marks: [Plot.boxX(points, { x: "middle", y: "what", fill: "var(--tint)", stroke: "currentColor" })],
     };
   }
 
   /** Of a cell to the chosen baseline, for everything that both timed. */
   async function ratio({ rows }, tools) {
-    const all = await collect(rows);
+    const all = await Times.collect(rows);
     if (!all.length) return NOTHING();
-    const { step, timings } = ofStep(all, tools);
-    const cells = [...new Map(timings.map(({ cell }) => [Pairs.label(cell), cell]))].sort(([a], [b]) =>
-      Sort.compare("")(a, b),
-    );
-    const baseline = cells.some(([label]) => label === State.baseline) ? State.baseline : cells[0][0];
+    const { step, timings } = ofStep(all, tools),
+      fair = timings.filter(Times.known);
+    if (!fair.length) return el("p", {}, `No time of ${step} has an interval.${Times.leftOut(timings)}`);
+    const labels = [...new Set(fair.map(({ cell }) => Pairs.label(cell)))].sort(Sort.compare(""));
+    const baseline = labels.includes(State.baseline) ? State.baseline : labels[0];
     tools.append(
       choice(
         "against",
-        cells.map(([label]) => [label, Dom.plain(label)]),
+        labels.map((label) => [label, Dom.plain(label)]),
         baseline,
         (baseline) => State.set({ baseline }),
         "baseline",
       ),
     );
+    const ratios = against(baseline, timings),
+      points = ratios.filter(Times.known);
+    if (!ratios.length) return el("p", {}, "Nothing else timed the same as this baseline.");
+    const lanes = [...new Set(points.map(({ lane }) => lane))].slice(0, MOST_CELLS);
+    return picture(step, baseline, { ratios, points: points.filter(({ lane }) => lanes.includes(lane)) });
+  }
+
+  function against(baseline, timings) {
+    const isBase = ({ cell }) => Pairs.label(cell) === baseline;
     const base = new Map(
-      timings.filter(({ cell }) => Pairs.label(cell) === baseline).map((timing) => [timing.what, timing]),
+      timings
+        .filter((timing) => isBase(timing) && Times.known(timing))
+        .map((timing) => [timing.what, timing]),
     );
-    const others = timings.filter(({ what, cell }) => base.has(what) && Pairs.label(cell) !== baseline);
-    const shown = new Set(
-      cells
-        .map(([label]) => label)
-        .filter((label) => label !== baseline)
-        .slice(0, MOST_CELLS),
-    );
-    const points = others
-      .filter(({ cell }) => shown.has(Pairs.label(cell)))
+    return timings
+      .filter((timing) => base.has(timing.what) && !isBase(timing))
       .map((timing) => ({
         lane: Dom.plain(Pairs.label(timing.cell)),
         name: Dom.plain(timing.cell.name),
         what: timing.what,
-        ...Statistics.ratio(timing, base.get(timing.what)),
+        ...Times.ratio(timing, base.get(timing.what)),
       }));
-    if (!points.length) return el("p", {}, "Nothing else timed the same as this baseline.");
-    return picture(step, baseline, points, cells.length - 1 - shown.size);
   }
 
-  function picture(step, baseline, points, more) {
-    const kinds = [...new Set(points.map(({ what }) => what))].sort(Sort.compare("")),
+  function picture(step, baseline, { ratios, points }) {
+    const kinds = distinct(points, "what"),
       lanes = [...new Set(points.map(({ lane }) => lane))];
     const names = new Map(points.map(({ lane, name }) => [lane, name]));
     const where = { y: "lane", fy: "what" },
-      most = innerWidth < 700 ? 18 : 44;
+      most = innerWidth < NARROW ? 18 : 44;
     const name = (lane) => Plots.short(names.get(lane).replace(/^torch/, ""), most);
     const ends = d3.extent(points.flatMap(({ low, high }) => [low, high, 1]));
+    const more = new Set(ratios.filter(Times.known).map(({ lane }) => lane)).size - lanes.length;
     const said =
-      `relative to ${Dom.plain(baseline)}; left of 1 is faster. Lines are intervals: ${[...new Set(points.map(({ basis }) => basis))].join("; ")}.` +
-      (more > 0 ? ` ${more} more environments are left out: filter.` : "");
-    const heads = ["environment", "of", "ratio", "from", "to", "interval"];
-    const rows = points.map((point) => [
-      point.lane,
-      point.what,
-      Plots.figures(point.ratio),
-      Plots.figures(point.low),
-      Plots.figures(point.high),
-      point.basis,
-    ]);
+      `relative to ${Dom.plain(baseline)}; left of 1 is faster. Lines are intervals: ${INTERVAL}.` +
+      Times.leftOut(ratios) +
+      (more > 0 ? ` ${more} more environments are not drawn: filter.` : "");
+    const heads = ["environment", "of", "ratio", "from", "to"];
+    const figures = (point) =>
+      Times.known(point) ? [point.ratio, point.low, point.high].map(Plots.figures) : [point.because, "", ""];
+    const rows = ratios.map((point) => [point.lane, point.what, ...figures(point)]);
     return Plots.figure(
       `Ratio of ${step}`,
       said,
-      {
-        ...faceted(kinds, lanes.length * 17 + 30),
+      points.length && {
+        ...faceted(kinds, lanes.length * 17 + 48),
         marginLeft: Plots.left(lanes.map(name)),
         marginRight: 20,
         x: {
           ...LOGARITHMIC,
-          label: "ratio of medians",
+          label: "ratio of times",
           ticks: TICKS.filter((tick) => tick >= ends[0] && tick <= ends[1]),
           tickFormat: "~g",
         },
@@ -256,7 +202,6 @@ const Timings = (() => {
             x: "ratio",
             fill: "var(--accent)",
             r: 4,
-            channels: { interval: "basis" },
             tip: true,
           }),
         ],
@@ -266,5 +211,5 @@ const Timings = (() => {
     );
   }
 
-  return { collect, latency, ofStep, ratio };
+  return { latency, ofStep, ratio };
 })();
