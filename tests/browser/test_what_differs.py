@@ -33,11 +33,12 @@ def columns(shown: Opened) -> list[str]:
 
 
 def everywhere() -> list[CellResult]:
-    """Twenty environments that share a known defect, and of which one fails in another group."""
+    """Twenty environments that share two known defects; one of them fails in the group of the second."""
     return [
         environment(
             torch,
             check("threads", "known", defect="shared-predictor"),
+            check("autocast", "known", "dtype", defect="autocast-numpy"),
             check("cast", "failed" if torch == "2.7.0" else "passed", "dtype"),
             check("leak", "skipped", "leaks"),
         )
@@ -53,10 +54,11 @@ def test_what_all_environments_share_is_said_once(opened: Open, written: Store) 
     assert "≈ known state" in once
     assert "○ skipped leaks" in once
     assert "Driver none" in once
-    assert "1 known defect wherever it can be tried" in once
+    assert "2 known defects wherever they can be tried" in once
     shown.page.locator(".once summary").click()
     assert "shared-predictor" in shown.text(".once")
-    assert "1 defect wherever tried" in shown.text("#summary")
+    assert "autocast-numpy" in shown.text(".once")
+    assert "2 defects wherever tried" in shown.text("#summary")
     assert "≈ known" not in shown.text(".grid")
 
 
@@ -77,10 +79,10 @@ def test_checks_that_end_alike_everywhere_are_hidden(opened: Open, written: Stor
     # The check that fails somewhere passes wherever else it is tried.
     assert _rows(shown) == 1
     assert shown.first_cells(0, 1) == ["test_dtype.py::test_cast"]
-    assert shown.text("#hidden").startswith("59 of 60 checks are hidden")
-    assert _rows(opened(page, "view=checks&same=all")) == 60
-    assert _rows(opened(page, "view=checks&outcome=known")) == 20, "what was asked for is shown"
-    assert _rows(opened(page, "view=checks&torch=2.3.0")) == 3, "one environment is compared with none"
+    assert shown.text("#hidden").startswith("79 of 80 checks are hidden")
+    assert _rows(opened(page, "view=checks&same=all")) == 80
+    assert _rows(opened(page, "view=checks&outcome=known")) == 40, "what was asked for is shown"
+    assert _rows(opened(page, "view=checks&torch=2.3.0")) == 4, "one environment is compared with none"
 
 
 def test_a_defect_that_some_are_free_of_stands_in_their_fields(opened: Open, written: Store) -> None:
@@ -95,6 +97,23 @@ def test_a_defect_that_some_are_free_of_stands_in_their_fields(opened: Open, wri
     assert shown.page.locator(".grid .outcome").all_inner_texts() == ["≈ known", "≈ known", "✓ passed"]
     assert "shared-predictor in 2 environments" in shown.text("#summary")
     assert _rows(opened(page, "view=checks")) == 3
+
+
+def test_which_of_its_checks_shows_a_shared_defect_does_not_matter(opened: Open, written: Store) -> None:
+    """As in the table: an environment is free of a defect only if none of its checks shows it."""
+    results = [
+        environment(
+            torch,
+            check("threads", one, defect="shared-predictor" if one == "known" else None),
+            check("workers", "known", defect="shared-predictor"),
+        )
+        for torch, one in (("2.1.0", "known"), ("2.2.0", "passed"))
+    ]
+    page = written(results)
+    shown = opened(page)
+    assert "state" not in columns(shown)
+    assert "1 known defect wherever it can be tried" in shown.text(".once")
+    assert _rows(opened(page, "view=checks")) == 0
 
 
 def test_where_a_check_cannot_run_differs_from_where_it_can(opened: Open, written: Store) -> None:
