@@ -93,7 +93,7 @@ def row(stored: Stored) -> TableRow:
         *_shared(
             check_codes.encode(stored.result.checks),
             tuple(_known(stored.result.checks)),
-            root_causes(stored.result.checks),
+            root_causes(stored.result.checks) if any(kind.outcome.is_failure for kind in kinds) else (),
         ),
     )
 

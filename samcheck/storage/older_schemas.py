@@ -22,6 +22,7 @@ _OUTSIDE = {
     "not trusted here": FailureCause.CERTIFICATE,
     "credentials": FailureCause.CREDENTIALS,
 }
+_PARENTHESIS = re.compile(r"[()]")
 _SIGN = re.compile("|".join(map(re.escape, _OUTSIDE)), re.IGNORECASE)
 
 
@@ -37,7 +38,7 @@ def upgraded(result: CellResult) -> CellResult:
         result,
         schema_version=SCHEMA_VERSION,
         environment=codec.replace(result.environment, details=details),
-        checks=[_with_plain_verdict(_with_evidence(check)) for check in result.checks],
+        checks=[*map(_check, result.checks)],
         cause=_cause(result.outcome, result.reason),
         stopped=stopped,
         turns=turns,
@@ -52,19 +53,25 @@ def _cause(outcome: CellOutcome, reason: str) -> FailureCause | None:
     return known[sign.group().lower()] if sign else None
 
 
+def _check(check: CheckResult) -> CheckResult:
+    """Convert a check; of thousands of results, most need no change."""
+    if check.outcome is CheckOutcome.KNOWN and check.reason.endswith(")"):
+        check = _with_evidence(check)
+    return _with_plain_verdict(check) if "verdict" in check.settings else check
+
+
 def _with_plain_verdict(check: CheckResult) -> CheckResult:
     """Drop why a recipe was not tried from its verdict; the check's reason has it too."""
-    verdict, colon, _ = check.settings.get("verdict", "").partition(":")
+    verdict, colon, _ = check.settings["verdict"].partition(":")
     return codec.replace(check, settings={**check.settings, "verdict": verdict}) if colon else check
 
 
 def _with_evidence(check: CheckResult) -> CheckResult:
     """Split off a defect's evidence, which stood in parentheses after its reason; both may contain some."""
-    if check.outcome is not CheckOutcome.KNOWN or not check.reason.endswith(")"):
-        return check
     depth = 0
-    for at in range(len(check.reason) - 1, 0, -1):
-        depth += {")": 1, "(": -1}.get(check.reason[at], 0)
-        if depth == 0:
+    for sign in reversed([*_PARENTHESIS.finditer(check.reason)]):
+        at = sign.start()
+        depth += 1 if sign[0] == ")" else -1
+        if depth == 0 and at:
             return codec.replace(check, reason=check.reason[: at - 1], evidence=check.reason[at + 1 : -1])
     return check

@@ -7,13 +7,14 @@ quicker than it would be because it repeats.
 
 from __future__ import annotations
 
-import json
 import random
 import re
 from pathlib import Path
 from typing import Any
 
 import msgspec
+
+from samcheck.storage import results
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 #: One in so many is a result in which hundreds of checks failed, with their tracebacks.
@@ -25,13 +26,9 @@ _NUMBER = re.compile(r"(?<![\d.])\d+\.\d{2,}(?![\d.+])")
 
 def originals() -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """The committed results of all variants in the current schema: those that passed, and the others."""
-    stored = [json.loads(path.read_bytes()) for path in sorted((CHECKOUT / "results").glob("*/*/*.json"))]
+    paths = results.result_files(CHECKOUT / "results")
+    stored = [msgspec.to_builtins(results.read(path)) for path in paths]
     whole = [result for result in stored if not result["variants"]]
-    for result in whole:
-        result["schema_version"] = 2
-        for check in result["checks"]:
-            check.setdefault("series", [])
-            check.setdefault("pictures", {})
     return (
         [result for result in whole if result["outcome"] == "passed"],
         [result for result in whole if result["outcome"] != "passed"],
