@@ -26,14 +26,15 @@ const Fields = (() => {
 
   /**
    * Per cell and column: the rank of the worst outcome that tells environments apart, how often that is, and how
-   * many checks there are. Where none tells anything, the best outcome stands, and it counts as all.
+   * many checks there are. Where none tells anything (`calm`), the best outcome stands, and it counts as all.
    */
   function counted({ rows }, { names, of }, tells) {
     const size = Data.cells.length * names.length;
     const worst = new Uint8Array(size).fill(NONE),
       best = new Uint8Array(size),
       times = new Uint32Array(size),
-      all = new Uint32Array(size);
+      all = new Uint32Array(size),
+      calm = new Uint8Array(size);
     const { rowCell, rowDefinition, rowWhy, whyRank } = Data;
     for (let at = 0; at < rows.length; at++) {
       const row = rows[at],
@@ -53,8 +54,9 @@ const Fields = (() => {
       if (all[field] && worst[field] === NONE) {
         worst[field] = best[field];
         times[field] = all[field];
+        calm[field] = 1;
       }
-    return { worst, times, all };
+    return { worst, times, all, calm };
   }
 
   /** {names, rank, text, same}: the columns, what their fields say, and which say the same everywhere. */
@@ -68,12 +70,13 @@ const Fields = (() => {
   function made(plan, selection) {
     const { tells, nothing } = Alike.of(selection),
       every = nothing || Alike.everything();
-    const { worst, times, all } = counted(selection, plan, every ? () => true : tells);
+    const { worst, times, all, calm } = counted(selection, plan, every ? () => true : tells);
     const place = (at, number) => at * plan.names.length + number;
     const fields = {
       names: plan.names,
       rank: (at, number) => worst[place(at, number)],
       text: (at, number) => said(worst, times, all, place(at, number)),
+      calm: (at, number) => calm[place(at, number)] === 1,
     };
     return { ...fields, same: every ? new Map() : sameColumns(fields, selection.cells) };
   }
@@ -86,12 +89,19 @@ const Fields = (() => {
   }
 
   /** Columns that say the same of every environment whose imports work: {number of the column: its text}. */
-  function sameColumns({ names, text }, cells) {
+  function sameColumns({ names, text, calm }, cells) {
     const judged = cells.filter((at) => !Causes.ofImports(at)),
       same = new Map();
+    // A known defect of every environment is as good as none, whichever checks show it.
+    const key = (at, number) => {
+      const said = String(text(at, number));
+      return calm(at, number) && said === "known," ? "passed," : said;
+    };
     names.forEach((_, number) => {
-      const texts = judged.map((at) => text(at, number)).filter(Boolean);
-      if (new Set(texts.map(String)).size === 1) same.set(number, texts[0]);
+      const having = judged.filter((at) => text(at, number));
+      if (new Set(having.map((at) => key(at, number))).size !== 1) return;
+      const texts = having.map((at) => text(at, number));
+      same.set(number, texts.find(([word]) => word === "known") ?? texts[0]);
     });
     return same;
   }
