@@ -125,7 +125,12 @@ def watched(name: str) -> Iterator[Health]:
         if name:
             with _told(health):
                 finish = _begin(stack, name, health)
-        yield health
+        try:
+            yield health
+        except Refused as refused:  # the driver may know why
+            with _told(health):
+                finish()
+            raise Refused(refused.cause, "; ".join((str(refused), *health.damage))) from None
         with _told(health):
             finish()
 

@@ -104,8 +104,13 @@ def _run_in_place(cell_run: CellRun, pins: Requirements, place: Place) -> CellRe
         CellError: as `look` does.
     """
     look(cell_run, pins, place)
-    with gpu_health.watched(cell_run.slot.gpu) as health:
-        result = run_checks(cell_run, place)
+    health = gpu_health.Health()
+    try:
+        with gpu_health.watched(cell_run.slot.gpu) as health:
+            result = run_checks(cell_run, place)
+    except Refused:
+        gpu_check.keep_or_set_aside(cell_run, health)
+        raise
     return gpu_check.judged(cell_run, result, health)
 
 

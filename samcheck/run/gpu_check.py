@@ -102,9 +102,14 @@ def judged(cell_run: CellRun, result: CellResult, health: Health) -> CellResult:
     """Return a cell's result in the light of what happened to its GPU; after damage nothing of it is kept."""
     if not cell_run.slot.gpu:
         return result
+    keep_or_set_aside(cell_run, health)
+    return gpu_health.judged(result, health)
+
+
+def keep_or_set_aside(cell_run: CellRun, health: Health) -> None:
+    """Set a cell's records aside if what they hold may be wrong."""
     if health.damage:
         set_aside(cell_run.folder)
-    return gpu_health.judged(result, health)
 
 
 def set_aside(folder: Path) -> None:

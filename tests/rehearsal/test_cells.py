@@ -281,6 +281,14 @@ def test_the_suite_finds_another_gpu_than_the_probe(driver: Driver, tmp_path: Pa
     assert "(the GPU is NVIDIA A100, but NVIDIA H200 was told)" in result.reason
 
 
+def test_what_the_driver_knows_of_a_gpu_that_is_gone_is_said(driver: Driver, tmp_path: Path) -> None:
+    driver.install().h200()
+    result = run(tmp_path, Played(lambda: driver.says("nvmlEventSetWait_v2", "79"), ends=69))
+    assert (result.outcome, result.cause) == ("refused", FailureCause.GPU)
+    assert result.reason.startswith("the GPU that the probe saw is gone")
+    assert result.reason.endswith("; the driver reported Xid error 79")
+
+
 @pytest.mark.parametrize(
     "other", [{"device": "cpu", "gpu": None}, {"driver": "570.86.15"}, {"gpu": "NVIDIA H200 NVL"}]
 )

@@ -21,6 +21,7 @@ from samcheck.matrix import PlannedCell
 from samcheck.run import cell_runner
 from samcheck.run.context import Settings
 from samcheck.run.scheduler import Gates
+from tests.rehearsal.nvml_stand_in import Driver, uuid
 from tests.rehearsal.test_cells import Silent
 
 TORCH = """
@@ -60,6 +61,7 @@ GPU, GROUP = {gpu!r}, "correctness"
 def test_before(device, settings):
     settings["model"] = "tiny"
     assert device == "cuda"
+    {told}
 
 def test_of_the_fault(device):
     {fault}
@@ -104,12 +106,19 @@ def gpu(tmp_path: Path) -> Path:
     return path
 
 
-def run(folder: Path, fault: str, gpus: tuple[str, ...] = ("0",)) -> CellResult:
+#: What a guest must find of the GPU that it was given, and of MPS.
+TOLD = """
+    for name in ("CUDA_DEVICE_ORDER", "CUDA_VISIBLE_DEVICES", "CUDA_MPS_PIPE_DIRECTORY"):
+        settings[name] = os.environ[name]
+"""
+
+
+def run(folder: Path, fault: str, gpus: tuple[str, ...] = ("0",), told: str = "") -> CellResult:
     suite = folder / "suite"
     suite.mkdir(exist_ok=True)
     (suite / "pytest.ini").write_text("[pytest]\naddopts = -p no:cacheprovider\n")
     (suite / "conftest.py").write_text(PLUGINS)
-    (suite / "test_correctness.py").write_text(SUITE.format(gpu=str(folder / "gpu"), fault=fault))
+    (suite / "test_correctness.py").write_text(SUITE.format(gpu=str(folder / "gpu"), fault=fault, told=told))
     gates = Gates(gpus=gpus)
     settings = Settings("fast", WithTorch(folder), "", 60.0, suite=str(suite), gates=gates, processes=1)
     planned = PlannedCell(Cell("2.4.1", "cu121", f"3.{sys.version_info.minor}"))
@@ -156,3 +165,18 @@ def test_resumed_on_the_cpu_nothing_of_the_gpu_is_kept(gpu: Path) -> None:
 def test_the_exit_status_of_a_check_is_its_own(gpu: Path) -> None:
     """A check that ends the process as a lost GPU would does not refuse the cell."""
     assert run(gpu.parent, "os._exit(69)").outcome == "crashed"
+
+
+def test_a_guest_gets_its_gpu_by_uuid_and_reaches_mps(
+    driver: Driver, gpu: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    driver.install().h200().h200()
+    monkeypatch.setenv("CUDA_MPS_PIPE_DIRECTORY", "/run/mps")
+    result = run(gpu.parent, "pass", gpus=("1",), told=TOLD)
+    assert (result.outcome, result.reason) == ("passed", "")
+    assert result.checks[0].settings == {
+        "model": "tiny",
+        "CUDA_DEVICE_ORDER": "PCI_BUS_ID",
+        "CUDA_VISIBLE_DEVICES": uuid(1),
+        "CUDA_MPS_PIPE_DIRECTORY": "/run/mps",
+    }
