@@ -66,11 +66,14 @@ class MemoryQuestion:
         return {need.step: need for need in needs(SHAPES[self.variant], self.precision, "cuda", self.work)}
 
     def verdict(self, need: MemoryRequirement) -> str:
-        """Return ``fits``, ``tight`` (within the allowance) or ``does not fit``; empty without a card."""
+        """Return ``fits``, ``tight`` or ``does not fit``; empty without a card.
+
+        Tight is what fits within the allowance, or only if PyTorch's allocator wasted nothing.
+        """
         if self.card is None or need.step not in ON_CARD:
             return ""
         free = self.card - self.context - need.weights
-        if need.growth * (1 + ALLOWANCE) <= free:
+        if need.growth * (1 + ALLOWANCE) <= free and need.fits(self.card - self.context):
             return "fits"
         return "tight" if need.growth <= free else "does not fit"
 
@@ -182,15 +185,17 @@ def lines(question: MemoryQuestion) -> Iterator[str]:
             f"(compute capability {question.capability}, below {AMPERE}): "
             "it runs in float32 or slowly"
         )
-    yield f"{'':10}{'weights':>10}{'peak':>10}  highest in"
+    yield f"{'':10}{'weights':>10}{'peak':>10}{'reserved':>10}  highest in"
     for need in question.needs.values():
-        figures = f"{need.step:10}{readable(need.weights):>10}{readable(need.peak):>10}"
+        reserved = readable(need.reserved) if need.step in ON_CARD else "–"
+        figures = f"{need.step:10}{readable(need.weights):>10}{readable(need.peak):>10}{reserved:>10}"
         where = "in host memory" if need.step == "load" else question.verdict(need)
         yield f"{figures}  {_amount(question, need.step)}{need.at}{': ' if where else ''}{where}"
     if question.card is not None:
         yield f"plus {readable(question.context)} reserved for CUDA itself (--context)"
         yield from advice(fit_of(question))
-    yield "computed from SAM's tensor shapes; CUDA library workspaces and fragmentation come on top"
+    yield "computed from SAM's tensor shapes; reserved: what PyTorch's caching allocator takes from the GPU"
+    yield "for them if it has no limit; workspaces of CUDA's libraries come on top"
 
 
 def _amount(question: MemoryQuestion, step: str) -> str:
@@ -246,12 +251,15 @@ def _precisions(fit: MemoryFit) -> Iterator[str]:
         yield f"in {', '.join(names)}: at most {limits.images} images at once, points_per_batch={points}"
 
 
+def _figures(need: MemoryRequirement) -> dict[str, Any]:
+    reserved = need.reserved if need.step in ON_CARD else None
+    figures = {"step": need.step, "weights": need.weights, "growth": need.growth, "at": need.at}
+    return {**figures, "peak": need.peak, "reserved": reserved}
+
+
 def as_json(question: MemoryQuestion) -> dict[str, Any]:
     """Return the answer as JSON: sizes in bytes, images as [height, width]."""
-    steps = [
-        {**asdict(need), "peak": need.peak, "verdict": question.verdict(need)}
-        for need in question.needs.values()
-    ]
+    steps = [{**_figures(need), "verdict": question.verdict(need)} for need in question.needs.values()]
     document: dict[str, Any] = {
         "variant": question.variant,
         "precision": question.precision,

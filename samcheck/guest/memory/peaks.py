@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import Any, Callable, Dict, List, Optional, Sequence
 
+import numpy as np
 import torch
 
 from .. import memory_model
@@ -104,8 +105,8 @@ class Steps:
     def encode(self, images: int) -> bool:
         """Encode several images like `SamPredictor.set_torch_image`; return if all features are finite."""
         resized = self.plain.transform.apply_image(self.image)
-        pixels = torch.as_tensor(resized, device=self.device).permute(2, 0, 1).contiguous()
-        features = self.model.image_encoder(self.model.preprocess(pixels.repeat(images, 1, 1, 1)))
+        pixels = torch.as_tensor(resized, device=self.device).permute(2, 0, 1).repeat(images, 1, 1, 1)
+        features = self.model.image_encoder(self.model.preprocess(pixels))
         return bool(torch.isfinite(features).all())
 
     def predict(self, prompts: int) -> None:
@@ -121,7 +122,7 @@ class Steps:
         generator = SamAutomaticMaskGenerator(self.model, pred_iou_thresh=0.0, stability_score_thresh=0.0)
         generator.predictor = self.predictor
         height, width = SIZE
-        where = torch.rand(points, 2).numpy() * (width, height)
+        where = np.random.default_rng(0).random((points, 2)) * (width, height)
         generator._process_batch(where, SIZE, [0, 0, width, height], SIZE)
 
     def counted(self, step: str, at_once: int) -> memory_model.MemoryRequirement:

@@ -56,6 +56,7 @@ def predict(ledger: Ledger, shape: ModelShape, prompts: Prompts) -> None:
     with ledger.part("predict"):
         ledger.take("dense positions", shape.tokens * shape.out * FLOAT)
         _decode(ledger, shape, prompts, low)
+        ledger.give_back("dense positions")
         ledger.take("low resolution", low)
         _enlarge(ledger, shape, prompts)
 

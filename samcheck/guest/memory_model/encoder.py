@@ -20,12 +20,15 @@ class Computing:
         cast: whether each product casts its operands first, as autocast does.
         wide_softmax: whether softmax computes and returns float32 for any input: CUDA's autocast does
             (https://docs.pytorch.org/docs/stable/amp.html), the CPU's does not.
+        fused_softmax: whether it reads its narrow input as it is: CUDA's kernel does for float16 but not
+            for bfloat16 (`softmax_cuda_out` in aten/src/ATen/native/cuda/SoftMax.cu, `half_to_float`).
     """
 
     width: int
     stream: int
     cast: bool = False
     wide_softmax: bool = False
+    fused_softmax: bool = False
 
 
 def encode(ledger: Ledger, shape: ModelShape, how: Computing, batch: int) -> None:
@@ -38,7 +41,8 @@ def encode(ledger: Ledger, shape: ModelShape, how: Computing, batch: int) -> Non
         ledger.take("x", stream)  # with positions
         for number in range(shape.depth):
             if how.cast:  # autocast keeps the cast weights of parameters until it ends
-                ledger.take("weights {}".format(number), 12 * shape.width**2 * how.width)
+                for name, share in (("qkv", 3), ("projection", 1), ("first layer", 4), ("second layer", 4)):
+                    ledger.take("{} {}".format(name, number), share * shape.width**2 * how.width)
             _block(ledger, shape, how, batch, number)
             ledger.take("x", stream)
         _neck(ledger, shape, how, batch)
@@ -107,10 +111,10 @@ def _attention(ledger: Ledger, shape: ModelShape, how: Computing, batch: int, si
     if how.wide_softmax:
         ledger.take("cast", scores)
     ledger.take("values", activation)
-    ledger.take("joined", activation)
-    ledger.give_back("softmax", "values", "joined", "qkv", *(["q, k, v"] if batch > 1 else []))
     if how.wide_softmax:
         ledger.give_back("cast")
+    ledger.take("joined", activation)
+    ledger.give_back("softmax", "values", "joined", "qkv", *(["q, k, v"] if batch > 1 else []))
 
 
 def _softmax(ledger: Ledger, how: Computing, scores: int) -> None:
@@ -118,6 +122,9 @@ def _softmax(ledger: Ledger, how: Computing, scores: int) -> None:
         ledger.take("softmax", scores)
         return
     wide = scores // how.width * FLOAT
+    if how.fused_softmax:
+        ledger.take("softmax", wide)
+        return
     ledger.take("wide scores", wide)
     ledger.take("softmax", wide)
     ledger.give_back("wide scores")

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import Dict, List, Tuple
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Dict, Iterator, List, Tuple
 
+from .allocator import CachingAllocator, OutOfMemory
 from .automatic import generate
 from .decoder import Prompts, input_size, predict
 from .encoder import FLOAT, Computing, encode
-from .ledger import Ledger
+from .ledger import Event, Ledger
 from .shapes import ModelShape
 
 STEPS = ("load", "encode", "predict", "automatic")
 
 _FULL, _HALF = Computing(FLOAT, FLOAT), Computing(2, 2)
-_AUTOCAST = {
-    "cpu": Computing(2, FLOAT, cast=True),
-    "cuda": Computing(2, FLOAT, cast=True, wide_softmax=True),
+_AUTOCAST_ON_CPU = Computing(2, FLOAT, cast=True)
+_AUTOCAST_ON_CUDA = {
+    "autocast-fp16": Computing(2, FLOAT, cast=True, wide_softmax=True, fused_softmax=True),
+    "autocast-bf16": Computing(2, FLOAT, cast=True, wide_softmax=True),
 }
 #: The encoder's data types and bytes per weight, on the safe path of a precision.
 _ENCODERS: Dict[str, Tuple[Computing, int]] = {
@@ -60,22 +63,44 @@ class MemoryRequirement:
         weights: bytes of the model, which are always held.
         growth: additional bytes at the peak of the step.
         at: the part of SAM where the peak is.
+        trace: the tensors that are taken and given back: first the model's, then the step's.
     """
 
     step: str
     weights: int
     growth: int
     at: str
+    trace: Tuple[Event, ...] = field(default=(), repr=False, compare=False)
 
     @property
     def peak(self) -> int:
         return self.weights + self.growth
 
+    @cached_property
+    def reserved(self) -> int:
+        """The most bytes that PyTorch's caching allocator reserves on a GPU without a limit."""
+        return CachingAllocator().play(self.trace).peak
+
+    def fits(self, limit: int) -> bool:
+        """Whether the caching allocator can serve the step with `limit` bytes."""
+        if self.reserved <= limit:
+            return True
+        try:
+            CachingAllocator(limit).play(self.trace)
+        except OutOfMemory:
+            return False
+        return True
+
 
 def weights(shape: ModelShape, precision: str) -> int:
     """Bytes of the model's parameters on the safe path of `precision`; only the encoder is narrower."""
-    width = FLOAT if precision.startswith("autocast") else _ENCODERS[precision][1]
+    width = _encoder_width(precision)
     return shape.encoder_parameters * width + (shape.parameters - shape.encoder_parameters) * FLOAT
+
+
+def _encoder_width(precision: str) -> int:
+    """Bytes per weight of the encoder."""
+    return FLOAT if precision.startswith("autocast") else _ENCODERS[precision][1]
 
 
 def needs(shape: ModelShape, precision: str, device: str, work: Work) -> List[MemoryRequirement]:
@@ -98,15 +123,32 @@ def needs(shape: ModelShape, precision: str, device: str, work: Work) -> List[Me
     prompts = replace(prompts, count=work.points_per_batch)
     generate(ledgers["automatic"], shape, prompts, work.kept, work.filtered)
     at_first = {"load": shape.parameters * FLOAT}
+    held_by_model = tuple(_weight_events(shape, precision))
     return [
-        MemoryRequirement(step, at_first.get(step, model), ledger.peak, ledger.at)
+        MemoryRequirement(
+            step, at_first.get(step, model), ledger.peak, ledger.at, (*held_by_model, *ledger.events)
+        )
         for step, ledger in ledgers.items()
     ]
 
 
+def _weight_events(shape: ModelShape, precision: str) -> Iterator[Event]:
+    """Yield the model's tensors; their keys are negative, and no step has such keys."""
+    width = _encoder_width(precision)
+    sizes = [size * width for size in shape.encoder_tensors] + [size * FLOAT for size in shape.other_tensors]
+    for number, size in enumerate(sizes):
+        yield Event(-1 - number, size)
+
+
+def _computing(precision: str, device: str) -> Computing:
+    if not precision.startswith("autocast"):
+        return _ENCODERS[precision][0]
+    return _AUTOCAST_ON_CUDA[precision] if device == "cuda" else _AUTOCAST_ON_CPU
+
+
 def _encode(ledger: Ledger, shape: ModelShape, precision: str, device: str, work: Work) -> None:
     """Follow `set_torch_image`, or the same for several images at once."""
-    how = _AUTOCAST[device] if precision.startswith("autocast") else _ENCODERS[precision][0]
+    how = _computing(precision, device)
     height, width = input_size(shape, work.size)
     with ledger.part("preparing the pixels"):
         ledger.take("pixels", work.images * 3 * height * width)

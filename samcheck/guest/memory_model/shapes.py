@@ -6,7 +6,7 @@ From `segment_anything/build_sam.py`; a check in the suite compares them with th
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Dict, Tuple
+from typing import Dict, List, Tuple
 
 PATCH = 16
 #: Tokens that the decoder adds to a prompt's: one for the score, one per mask.
@@ -58,38 +58,65 @@ class ModelShape:
 
     @property
     def encoder_parameters(self) -> int:
-        linear = self.depth * (12 * self.width**2 + 9 * self.width)
-        norms = self.depth * 4 * self.width
-        windows = [self.grid if n in self.global_blocks else self.window for n in range(self.depth)]
-        positions = sum(2 * (2 * side - 1) * self.head for side in windows)
-        patches = 3 * PATCH**2 * self.width + self.width + self.tokens * self.width
-        neck = self.width * self.out + 9 * self.out**2 + 4 * self.out
-        return linear + norms + positions + patches + neck
+        """Number of the image encoder's parameters."""
+        return sum(self.encoder_tensors)
 
     @property
     def parameters(self) -> int:
         """Number of parameters of the whole model."""
-        return self.encoder_parameters + self._prompt_parameters + self._decoder_parameters
+        return sum(self.encoder_tensors) + sum(self.other_tensors)
 
     @property
-    def _prompt_parameters(self) -> int:
-        c = MASK_CHANNELS
-        embeddings = 6 * self.out  # four kinds of point, no point, no mask
-        first = 4 * (c // 4) + 3 * (c // 4)
-        second = 4 * (c // 4) * c + 3 * c
-        return embeddings + first + second + c * self.out + self.out
+    def encoder_tensors(self) -> List[int]:
+        """Elements of each of the image encoder's parameters, in the order of `Module.parameters`."""
+        patches = [self.tokens * self.width, 3 * PATCH**2 * self.width, self.width]
+        blocks = [size for number in range(self.depth) for size in self._block_tensors(number)]
+        norm = [self.out, self.out]
+        neck = [self.width * self.out, *norm, 9 * self.out**2, *norm]
+        return [*patches, *blocks, *neck]
+
+    def _block_tensors(self, number: int) -> List[int]:
+        width, side = self.width, self.grid if number in self.global_blocks else self.window
+        norm = [width, width]
+        positions = 2 * [(2 * side - 1) * self.head]
+        attention = [*positions, *_linear(width, 3 * width), *_linear(width, width)]
+        return [*norm, *attention, *norm, *_linear(width, 4 * width), *_linear(4 * width, width)]
 
     @property
-    def _decoder_parameters(self) -> int:
-        c = self.out
-        full, half = 4 * (c * c + c), 3 * (c * c // 2 + c // 2) + c * c // 2 + c
-        block = full + 2 * half + 2 * c * self.decoder_mlp + self.decoder_mlp + c + 8 * c
-        transformer = DECODER_DEPTH * block + half + 2 * c
-        upscaling = 4 * c * (c // 4) + c // 4 + 2 * (c // 4) + 4 * (c // 4) * (c // 8) + c // 8
-        masks = MASKS * (2 * (c * c + c) + c * (c // 8) + c // 8)
-        hidden = self.score_hidden
-        scores = c * hidden + hidden + hidden * hidden + hidden + hidden * MASKS + MASKS
-        return transformer + upscaling + masks + scores + OUTPUT_TOKENS * c
+    def other_tensors(self) -> List[int]:
+        """Likewise of the prompt encoder and the mask decoder, which are always float32."""
+        return [*self._prompt_tensors, *self._transformer_tensors, *self._mask_tensors]
+
+    @property
+    def _prompt_tensors(self) -> List[int]:
+        quarter, full = MASK_CHANNELS // 4, MASK_CHANNELS
+        embeddings = 6 * [self.out]  # four kinds of point, no point, no mask
+        narrow = [4 * quarter, quarter, quarter, quarter]  # a convolution and a norm
+        wide = [4 * quarter * full, full, full, full]
+        return [*embeddings, *narrow, *wide, *_linear(full, self.out)]
+
+    @property
+    def _transformer_tensors(self) -> List[int]:
+        c, norm = self.out, [self.out, self.out]
+        across = [*(3 * _linear(c, c // 2)), *_linear(c // 2, c)]
+        mlp = [*_linear(c, self.decoder_mlp), *_linear(self.decoder_mlp, c)]
+        layer = [*(4 * _linear(c, c)), *norm, *across, *norm, *mlp, *norm, *norm, *across]
+        return [*(DECODER_DEPTH * layer), *across, *norm]
+
+    @property
+    def _mask_tensors(self) -> List[int]:
+        c, hidden = self.out, self.score_hidden
+        tokens = [c, (OUTPUT_TOKENS - 1) * c]
+        quarter, eighth = c // 4, c // 8
+        upscaling = [4 * c * quarter, quarter, quarter, quarter, 4 * quarter * eighth, eighth]
+        masks = MASKS * [*_linear(c, c), *_linear(c, c), *_linear(c, eighth)]
+        scores = [*_linear(c, hidden), *_linear(hidden, hidden), *_linear(hidden, MASKS)]
+        return [*tokens, *upscaling, *masks, *scores]
+
+
+def _linear(inputs: int, outputs: int) -> List[int]:
+    """Elements of the weight and the bias of a linear layer."""
+    return [inputs * outputs, outputs]
 
 
 SHAPES: Dict[str, ModelShape] = {
