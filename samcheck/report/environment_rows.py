@@ -112,13 +112,10 @@ def variants_of(columns: Sequence[Column]) -> list[str]:
 def untried_share(environments: Sequence[EnvironmentRow], columns: Sequence[Column]) -> float:
     """How much nobody knows: of each variant in each precision, in each environment; between 0 and 1."""
     precisions = dict.fromkeys(column.precision for column in columns)
-    marks = [
-        environment.mark(Column("", variant, precision), ())
-        for environment in environments
-        for variant in variants_of(columns)
-        for precision in precisions
-    ]
-    return sum(mark is Mark.UNTRIED for mark in marks) / len(marks) if marks else 1.0
+    fields = len(environments) * len(variants_of(columns)) * len(precisions)
+    marks = (environment.mark(column, ()) for environment in environments for column in columns)
+    tried = sum(mark is not Mark.UNTRIED for mark in marks)
+    return 1 - tried / fields if fields else 1.0
 
 
 def age_of(environments: Sequence[EnvironmentRow]) -> str:

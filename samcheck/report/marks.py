@@ -33,10 +33,12 @@ _WORDS = {
     Mark.WORKS: "works",
 }
 
+_RANKS = {sign: rank for rank, sign in enumerate(Mark)}
+
 
 def combined(marks: Collection[Mark]) -> Mark:
     """The sign of several runs of the same: what one has tried counts, and of that the worst."""
-    return next((sign for sign in Mark if sign in marks), Mark.UNTRIED)
+    return min(marks, key=_RANKS.__getitem__, default=Mark.UNTRIED)
 
 
 def mark(field: Field | None, everywhere: Collection[str] | None = None) -> Mark:

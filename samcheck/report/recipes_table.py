@@ -77,6 +77,7 @@ DIGITS = {
     "time_ms": ".0f",
     "load_s": ".1f",
 }
+TIMED = frozenset(filter(is_time, FORMATS))
 
 #: Variants of a row without a name: of none, and samcheck's own.
 SMALL = ("", "tiny")
@@ -258,7 +259,7 @@ def _gains(check: CheckResult | None) -> Iterator[str]:
     if check is None or not check.outcome.is_expected:  # known: right, and no gain
         return
     for name, text in FORMATS.items():
-        if is_time(name):
+        if name in TIMED:
             ends = limits(check.metrics, name)
             if ends and is_measurable(*ends):
                 yield text.format(" to ".join(_number(name, end) for end in ends))
