@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Dict
 
 from .backend_defects import BACKEND_DEFECTS
-from .defect import Defect
+from .defect import PRODUCT_OF_TWO_DTYPES, Defect
 from .recipe_defects import RECIPE_DEFECTS
 
 _ALL = (
@@ -14,8 +14,7 @@ _ALL = (
         "a model cast as a whole cannot predict: SAM's prompt encoder builds float32 coordinates "
         "and multiplies them by a buffer that the cast converted",
         (
-            r"RuntimeError: expected m1 and m2 to have the same dtype",
-            r"RuntimeError: mat1 and mat2 must have the same dtype",
+            *PRODUCT_OF_TWO_DTYPES,
             r"RuntimeError: expected scalar type \w+ but found \w+",
         ),
         "https://github.com/pytorch/benchmark/pull/1764",
@@ -281,10 +280,7 @@ _ALL = (
         "default-dtype-float64",
         "SAM's prompt encoder creates tensors of the default dtype: with float64 as the default, a float32 "
         "model cannot predict",
-        (
-            r"^RuntimeError: mat1 and mat2 must have the same dtype",
-            r"^RuntimeError: expected m1 and m2 to have the same dtype",
-        ),
+        PRODUCT_OF_TWO_DTYPES,
         "https://github.com/pytorch/pytorch/issues/144673",
     ),
 )

@@ -6,6 +6,13 @@ import re
 from dataclasses import dataclass
 from typing import Tuple
 
+#: Errors of a matrix product of two dtypes: on the CPU before 2.0 and since then, and on CUDA.
+PRODUCT_OF_TWO_DTYPES = (
+    r"^RuntimeError: expected m1 and m2 to have the same dtype",
+    r"^RuntimeError: mat1 and mat2 must have the same dtype",
+    r"^RuntimeError: expected mat1 and mat2 to have the same dtype",
+)
+
 
 @dataclass(frozen=True)
 class Defect:

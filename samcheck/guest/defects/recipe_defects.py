@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from .defect import Defect
+from .defect import PRODUCT_OF_TWO_DTYPES, Defect
 
 #: The errors of a model cast as a whole; they vary by release and device.
-_MIXED_DTYPES = (
-    r"RuntimeError: expected m1 and m2 to have the same dtype",
-    r"RuntimeError: mat1 and mat2 must have the same dtype",
-    r"RuntimeError: expected scalar type \w+ but found \w+",
-)
+_MIXED_DTYPES = (*PRODUCT_OF_TWO_DTYPES, r"RuntimeError: expected scalar type \w+ but found \w+")
 
 RECIPE_DEFECTS = (
     Defect(

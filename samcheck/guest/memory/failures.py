@@ -10,17 +10,7 @@ from typing import Any, Callable, List, Optional, Tuple
 
 import torch
 
-#: Messages of a failed allocation, by device and layer. CUBLAS and the driver do not raise
-#: `torch.cuda.OutOfMemoryError`: https://github.com/pytorch/pytorch/issues/128601
-OUT_OF_MEMORY = (
-    "CUDA out of memory",
-    "CUDA error: out of memory",
-    "CUBLAS_STATUS_ALLOC_FAILED",
-    "CUDNN_STATUS_ALLOC_FAILED",
-    "DefaultCPUAllocator",
-    "can't allocate memory",
-    "not enough memory",
-)
+from .out_of_memory import is_out_of_memory
 
 
 @dataclass(frozen=True)
@@ -37,14 +27,6 @@ class Failure:
     error: str
     place: str
     resizing_to: Optional[Tuple[int, ...]] = None
-
-
-def is_out_of_memory(error: BaseException) -> bool:
-    """Whether an exception is a failed allocation, on any device and in any of its forms."""
-    if isinstance(error, MemoryError):
-        return True
-    text = "{}: {}".format(type(error).__name__, error)
-    return isinstance(error, RuntimeError) and any(sign in text for sign in OUT_OF_MEMORY)
 
 
 def describe(error: BaseException) -> Failure:
