@@ -48,6 +48,9 @@ class Fitness:
 
     def damage(self) -> str:
         """Describe briefly what a check has broken; empty if nothing."""
+        lost = _cuda_error()
+        if lost:
+            return lost
         limits, streams = _limits(), _streams()
         changed = [name for name in self._limits if limits[name] != self._limits[name]]
         if changed:
@@ -124,6 +127,22 @@ def _streams() -> Dict[int, Optional[Tuple[int, int]]]:
 def _ignored() -> Set[int]:
     every = range(1, signal.NSIG)
     return {int(number) for number in every if signal.getsignal(number) == signal.SIG_IGN}
+
+
+def _cuda_error() -> str:
+    """Return the error of a kernel that the check has started, once all of them are done.
+
+    Kernels run behind the program, which learns of their errors at a later call. After most of them no call
+    to CUDA in this process succeeds any more, and a check that is not to blame would be the first to say so.
+    """
+    cuda = getattr(sys.modules.get("torch"), "cuda", None)
+    if cuda is None or not cuda.is_initialized():
+        return ""
+    try:
+        cuda.synchronize()
+    except RuntimeError as error:
+        return str(error).strip().partition("\n")[0]
+    return ""
 
 
 def _timer() -> str:

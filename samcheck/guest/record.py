@@ -246,7 +246,7 @@ class CellResult:
     Attributes:
         variants, groups: those that the run was restricted to; empty when it was not.
         weights: of each variant that ran, the kind and digest.
-        phases: seconds of the steps ``prepare``, ``probe`` and ``run``.
+        phases: seconds of the steps ``prepare``, ``probe``, ``run`` and, where checks failed, ``run again``.
         cause: why its environment could not be made or used; None where it could.
         stopped: ``--stop-after`` ended it before all of it was measured.
         turns: results with the same word took turns: the n-th process of a benchmark on one side with the

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from samcheck.guest.defects.catalogue import DEFECTS
-from samcheck.guest.memory.out_of_memory import OUT_OF_MEMORY, is_out_of_memory
+from samcheck.guest.memory.allocation_errors import OUT_OF_MEMORY, is_out_of_memory
 from tests.cells.conftest import interpreter
 
 __all__ = ["interpreter"]  # a fixture

@@ -13,8 +13,8 @@ import pytest
 import torch
 
 from samcheck.guest import oracle
+from samcheck.guest.memory.allocation_errors import is_out_of_memory
 from samcheck.guest.memory.failure_points import digest_of_records
-from samcheck.guest.memory.out_of_memory import is_out_of_memory
 from samcheck.guest.memory.retry import GaveUp, halved, retry
 from samcheck.guest.models import predictor_states
 

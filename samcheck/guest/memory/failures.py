@@ -10,7 +10,7 @@ from typing import Any, Callable, List, Optional, Tuple
 
 import torch
 
-from .out_of_memory import is_out_of_memory
+from .allocation_errors import is_out_of_memory
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional, Tuple
 
+from .allocation_errors import is_out_of_memory
 from .failures import attempt
-from .out_of_memory import is_out_of_memory
 from .process_memory import recover
 
 
