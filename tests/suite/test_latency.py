@@ -82,6 +82,7 @@ def test_encoder(timed: Callable[..., Any], model: Any, device: str, measured: D
     assert torch.isfinite(features).all()
 
 
+@only_float32  # as the decoder is in every precision
 def test_decoder(timed: Callable[..., Any], ready: Any, scene: Any) -> None:
     """One prompt on an already encoded image, until the masks are in host memory."""
     prompt = inference.prompt(scene, "point")

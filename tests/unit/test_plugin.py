@@ -241,3 +241,14 @@ def test_the_fast_tier_runs_first(pytester: pytest.Pytester) -> None:
     said = pytester.runpytest(*options).outlines
     names = [line.partition("::")[2] for line in said if "::" in line]
     assert names == ["test_b[tiny]", "test_a", "test_quick", "test_long", "test_b[vit_b]"]
+
+
+@pytest.mark.parametrize(("device", "tier"), [("cpu", "fast"), ("auto", "fast"), ("cuda", "full")])
+def test_compiling_for_a_gpu_is_no_fast_check(pytester: pytest.Pytester, device: str, tier: str) -> None:
+    pytester.makeconftest('pytest_plugins = ["samcheck.guest.plugin"]')
+    pytester.makepyfile(
+        test_some='import pytest\n@pytest.mark.parametrize("backend", ["compile"])\ndef test_it(backend): pass'
+    )
+    for name in ("fast", "full"):
+        chosen = pytester.inline_genitems(f"--samcheck-device={device}", "-m", name)[0]
+        assert len(chosen) == (name == tier)

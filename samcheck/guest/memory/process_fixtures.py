@@ -20,6 +20,17 @@ from ..models.variants import ENTRY_POINTS, KNOWN_EVERYWHERE, VARIANTS
 from ..record import PRECISION_NAMES
 
 Ask = Callable[..., Any]
+#: Environment of a process whose memory is measured, in which libraries take little for themselves.
+FEW_OWN_BLOCKS = {
+    # If a thread once had its own arena, glibc falls back to its 64 MiB of reserved addresses when the limit
+    # is reached, and up to that size nothing fails.
+    "MALLOC_ARENA_MAX": "1",
+    # cuBLAS takes a workspace of up to 32 MiB on a Hopper GPU. Releases differ in whether products with a
+    # bias share it, and 2.15 takes it for each product unless it is told to keep it.
+    "TORCH_CUBLASLT_UNIFIED_WORKSPACE": "1",
+    "TORCH_CUBLAS_WORKSPACE_CACHE": "1",
+    "CUBLAS_WORKSPACE_CONFIG": ":16:8",  # 8 blocks of 16 KiB
+}
 
 
 class Tasks:
@@ -59,12 +70,7 @@ class Tasks:
 
     def _start(self) -> subprocess.Popen[str]:
         pipe = subprocess.PIPE
-        environment = dict(os.environ, PYTHONPATH=os.pathsep.join(sys.path))
-        # If a thread once had its own arena, glibc falls back to its 64 MiB of reserved addresses when the
-        # limit is reached, and up to that size nothing fails.
-        environment["MALLOC_ARENA_MAX"] = "1"
-        # Otherwise releases differ in whether products with a bias take 32 MiB each time on a Hopper GPU.
-        environment["TORCH_CUBLASLT_UNIFIED_WORKSPACE"] = "1"
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), **FEW_OWN_BLOCKS}
         return subprocess.Popen(
             self.command, stdin=pipe, stdout=pipe, stderr=self.log, text=True, env=environment
         )

@@ -193,6 +193,16 @@ def computing(model: Any, run: Callable[[], Any]) -> str:
 def _read_back(layer: nn.Module, output: torch.Tensor) -> str:
     if "quantized" in type(layer).__module__:
         return str(layer.weight().dtype)
-    if output.is_cuda and output.dtype is torch.float32 and torch.backends.cuda.matmul.allow_tf32:
+    if output.is_cuda and output.dtype is torch.float32 and _rounds_operands(output.device):
         return "tf32"
     return str(output.dtype)
+
+
+def _rounds_operands(device: torch.device) -> bool:
+    """Whether a product rounds float32 operands to the 10 bits of TF32.
+
+    PyTorch's flags do not answer that: the variable NVIDIA_TF32_OVERRIDE overrules them in cuBLAS.
+    """
+    exact = 1 + 2.0**-13
+    product = torch.full((64, 64), exact, device=device) @ torch.eye(64, device=device)
+    return bool((product != exact).any())

@@ -114,13 +114,18 @@ def pytest_collection_modifyitems(
     items[:] = [item for item in items if isinstance(parameters(item).get("variant", ""), str)]
     for item in items:
         variant = parameters(item).get("variant")
-        fast = variant is None or VARIANTS[variant].tier == "fast"
+        fast = (variant is None or VARIANTS[variant].tier == "fast") and not _compiles_for_gpu(config, item)
         if not item.get_closest_marker("full"):
             item.add_marker("fast" if fast else "full")
     choose(config, items)
     yield
     # Fast checks come first: if time is short, they are all that runs.
     items.sort(key=_rank)
+
+
+def _compiles_for_gpu(config: pytest.Config, item: pytest.Item) -> bool:
+    """Whether a check compiles kernels for a GPU, which takes a minute even for a small model."""
+    return parameters(item).get("backend") == "compile" and config.getoption("--samcheck-device") == "cuda"
 
 
 def _rank(item: pytest.Item) -> Tuple[bool, bool]:
