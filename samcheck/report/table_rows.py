@@ -87,23 +87,25 @@ def row(stored: Stored) -> TableRow:
         without_checks(stored.result),
         of_kinds(kinds, by_group),
         of_kinds(kinds, by_precision),
-        of_kinds(tally(filter(_is_of_backend, stored.result.checks)), by_backend),
+        of_kinds(tally(_of_backends(stored.result.checks)), by_backend),
         counts,
         {column: field.held > 0 for column, field in of_kinds(correctness, by_precision).items()},
         *_shared(
             check_codes.encode(stored.result.checks),
             tuple(_known(stored.result.checks)),
-            root_causes(stored.result.checks) if any(kind.outcome.is_failure for kind in kinds) else (),
+            root_causes(stored.result.checks) if any(outcome.is_failure for outcome in counts) else (),
         ),
     )
 
 
-def _is_of_backend(check: CheckResult) -> bool:
-    """Whether a check speaks for its backend: only an answer that was compared shows that one works."""
-    if check.backend is None or check.backend == PLAIN:
-        return False
-    bad = check.outcome.is_failure or check.outcome is CheckOutcome.KNOWN
-    return bad or check.function.endswith("_matches")
+def _of_backends(checks: Iterable[CheckResult]) -> Iterator[CheckResult]:
+    """The checks that speak for their backend: only an answer that was compared shows that one works."""
+    for check in checks:
+        if check.backend is None or check.backend == PLAIN:
+            continue
+        bad = check.outcome.is_failure or check.outcome is CheckOutcome.KNOWN
+        if bad or check.function.endswith("_matches"):
+            yield check
 
 
 def _known(checks: Iterable[CheckResult]) -> Iterator[tuple[int, str]]:
