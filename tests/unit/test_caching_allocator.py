@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from samcheck.guest.memory_model import SHAPES, MemoryRequirement, Work, needs
 from samcheck.guest.memory_model.allocator import MIB, CachingAllocator, OutOfMemory, segment_size
 from samcheck.guest.memory_model.ledger import Event
 
@@ -75,3 +76,25 @@ def test_the_peak_stays_when_memory_is_given_back() -> None:
     events = [Event(0, 30 * MIB), Event(1, 0), Event(0, -30 * MIB), Event(2, 16 * MIB)]
     allocator = CachingAllocator(30 * MIB).play(events)
     assert (allocator.peak, allocator.reserved) == (30 * MIB, 30 * MIB)
+
+
+def automatic(variant: str, points: int) -> MemoryRequirement:
+    work = Work((480, 640), points_per_batch=points, filtered=False)
+    return next(need for need in needs(SHAPES[variant], "fp32", "cuda", work) if need.step == "automatic")
+
+
+@pytest.mark.parametrize("variant", SHAPES)
+def test_the_search_of_the_largest_batch_ends_where_it_is_counted(variant: str) -> None:
+    """`samcheck.guest.memory.peaks.largest` on a GPU: neither more nor fewer points fit that card."""
+    card = automatic(variant, 20).least_headroom
+    fitting = [points for points in range(15, 26) if automatic(variant, points).least_headroom <= card]
+    assert max(fitting) == pytest.approx(20, rel=0.1)
+    assert automatic(variant, 20).growth <= card
+
+
+def test_the_least_headroom_is_enough_and_two_mebibytes_less_are_not() -> None:
+    need = automatic("vit_b", 20)
+    step = [event for event in need.trace if event.key >= 0]
+    CachingAllocator(need.least_headroom).play(step)
+    with pytest.raises(OutOfMemory):
+        CachingAllocator(need.least_headroom - 2 * MIB).play(step)

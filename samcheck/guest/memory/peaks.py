@@ -197,7 +197,8 @@ def largest(variant: Variant, device: str) -> Largest:
     model = precisions.apply(weights.load(variant)[0], precisions.PRECISIONS["fp32"], device)
     steps = Steps(variant, model, "fp32", device)
     counted = CARD_POINTS[variant.tier]
-    card = steps.counted("automatic", counted).growth
+    need = steps.counted("automatic", counted)
+    card = need.least_headroom if device == "cuda" else need.growth  # a limit on a GPU counts whole segments
     steps.automatic(2)  # threads and libraries are not the card's
     errors: Dict[int, str] = {}
     low, high = counted - counted // 4, counted + counted // 4

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Dict, Iterator, List, Tuple
+from typing import Dict, Iterator, List, Sequence, Tuple
 
-from .allocator import CachingAllocator, OutOfMemory
+from .allocator import ROUND, CachingAllocator, OutOfMemory
 from .automatic import generate
 from .decoder import Prompts, input_size, predict
 from .encoder import FLOAT, Computing, encode
@@ -83,13 +83,25 @@ class MemoryRequirement:
 
     def fits(self, limit: int) -> bool:
         """Whether the caching allocator can serve the step with `limit` bytes."""
-        if self.reserved <= limit:
-            return True
-        try:
-            CachingAllocator(limit).play(self.trace)
-        except OutOfMemory:
-            return False
-        return True
+        return self.reserved <= limit or _can_serve(self.trace, limit)
+
+    @property
+    def least_headroom(self) -> int:
+        """The fewest bytes in segments with which the allocator can serve the step beside the model."""
+        step = [event for event in self.trace if event.key >= 0]
+        low, high = 0, CachingAllocator().play(step).peak // ROUND
+        while low < high:
+            middle = (low + high) // 2
+            low, high = (low, middle) if _can_serve(step, middle * ROUND) else (middle + 1, high)
+        return low * ROUND
+
+
+def _can_serve(trace: Sequence[Event], limit: int) -> bool:
+    try:
+        CachingAllocator(limit).play(trace)
+    except OutOfMemory:
+        return False
+    return True
 
 
 def weights(shape: ModelShape, precision: str) -> int:
