@@ -9,7 +9,8 @@ History of SCHEMA_VERSION
         `CheckResult.pictures`: of failed checks
     3   `CellResult.groups`: of a run of some groups of checks only
     4   `CheckResult.evidence`, which stood in parentheses behind the reason; `CellResult.cause`, and its
-        `stopped` and `turns`, which were words among `EnvironmentRecord.details`; the outcome ``intermittent``
+        `stopped` and `turns`, which were words among `EnvironmentRecord.details`;
+        `CheckOutcome.INTERMITTENT`
 """
 
 from __future__ import annotations
