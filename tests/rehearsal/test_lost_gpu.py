@@ -45,7 +45,18 @@ def _available():
     import os
     return os.path.exists({gpu!r})
 
-cuda = SimpleNamespace(init=_name, is_available=_available, get_device_properties=_properties)
+_started = []
+
+def _init():
+    _started.append(_name())
+
+cuda = SimpleNamespace(
+    init=_init,
+    is_available=_available,
+    is_initialized=lambda: bool(_started),
+    synchronize=_name,
+    get_device_properties=_properties,
+)
 
 def set_grad_enabled(enabled): ...
 
@@ -138,6 +149,13 @@ def test_the_next_process_does_not_go_on_elsewhere(gpu: Path, fault: str) -> Non
     assert result.reason.startswith("the GPU that the probe saw is gone")
     outcomes = {check.check.partition("::")[2]: str(check.outcome) for check in result.checks}
     assert outcomes == {"test_before": "passed", "test_of_the_fault": "crashed", "test_after": "not-run"}
+
+
+def test_the_process_that_loses_its_gpu_does_not_go_on(gpu: Path) -> None:
+    """Its check ends before CUDA says so."""
+    result = run(gpu.parent, "os.unlink(GPU)")
+    assert (result.outcome, result.cause) == ("refused", FailureCause.GPU)
+    assert [str(check.outcome) for check in result.checks] == ["passed", "failed", "not-run"]
 
 
 def test_resumed_with_the_gpu_back_the_rest_runs(gpu: Path) -> None:
