@@ -22,7 +22,7 @@ from samcheck.run import cell_runner
 from samcheck.run.context import Settings
 from samcheck.run.scheduler import Gates
 from tests.rehearsal.nvml_stand_in import Driver, uuid
-from tests.rehearsal.test_cells import Silent
+from tests.rehearsal.played_cell import Silent
 
 TORCH = """
 from types import SimpleNamespace
