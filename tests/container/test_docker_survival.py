@@ -62,7 +62,7 @@ BOMBS = {
 
 @pytest.mark.parametrize("bomb", BOMBS)
 def test_a_fork_bomb_costs_its_check_only(trial: Trial, bomb: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(confinement, "pids_limit", lambda: 128)  # the fewer processes, the sooner they are gone
+    monkeypatch.setattr(confinement, "pids_limit", lambda: 128)  # the fewer, the sooner they are gone
     body, outcome, trial.check_timeout = BOMBS[bomb]
     after = "test_after(): os.write(1, b'after all' + bytes([10]))"
     trial.write(AROUND.format(body).replace("test_after(): pass", after))
