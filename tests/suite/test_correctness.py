@@ -10,6 +10,7 @@ import torch
 
 from samcheck.guest import oracle
 from samcheck.guest.models import inference, precisions, scenes
+from samcheck.guest.models.variants import VARIANTS
 from samcheck.guest.pictures import of_masks
 
 #: Heights and widths: portrait, odd, very wide, exactly the input size, larger, smaller than a patch.
@@ -150,6 +151,29 @@ def test_batch_matches_singles(ready: Any, scene: Any, measured: Dict[str, float
         measured["{}_relative_l2".format(name)] = worst
         # Matrix products are tiled differently at other batch sizes, so only rounding may differ.
         assert worst <= oracle.TOLERANCES["fp32"].logits
+
+
+def test_images_in_a_batch(
+    model: Any, variant: str, precision: str, measured: Dict[str, float], settings: Dict[str, str]
+) -> None:
+    """An image's features depend neither on what else is in its batch, nor on its place or the batch's size.
+
+    https://github.com/facebookresearch/segment-anything/issues/223
+    """
+    count = 5 if VARIANTS[variant].tier == "fast" else 2
+    pictures = [scenes.draw(20 + number, *SIZES[number]) for number in range(count)]
+    pixels = [model.preprocess(inference.resized_tensor(model, scene.image)) for scene in pictures]
+    alone = [model.image_encoder(each).cpu().numpy() for each in pixels]
+    batch = torch.cat([*pixels, pixels[0]])  # the first image once more, in the last place
+    together = model.image_encoder(batch).cpu().numpy()
+    off = [
+        oracle.relative_error(features[None], single)
+        for features, single in zip(together, [*alone, alone[0]])
+    ]
+    measured["batch_relative_l2"] = max(off)
+    settings["same_bits"] = str(not max(off))
+    # Matrix products are tiled differently at other batch sizes, and int8's scale is that of the whole batch.
+    assert max(off) <= oracle.TOLERANCES[precision].logits, "by place: {}".format(off)
 
 
 @pytest.mark.precisions("fp32")

@@ -149,3 +149,13 @@ def features_of_the_first_image() -> None:
         return remembered
 
     replace(ENCODER + "ImageEncoderViT.forward", make)
+
+
+@fault("kernels that do the tail of a large batch wrong, on one GPU model only", "batched_features")
+def batch_tail_repeated() -> None:
+    """From six images in a batch on, the last one gets the features of the one before it."""
+    edit(
+        ENCODER + "ImageEncoderViT.forward",
+        "x = self.neck(x.permute(0, 3, 1, 2))",
+        "x = self.neck(x.permute(0, 3, 1, 2)); x = x if len(x) < 6 else torch.cat([x[:-1], x[-2:-1]])",
+    )

@@ -34,6 +34,16 @@ def features() -> Any:
 
 
 @evidence
+def batched_features() -> Any:
+    """Features of six pictures that are encoded at once."""
+    import torch
+
+    pixels = torch.rand(6, 3, 256, 256, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        return digest(ready().model.image_encoder(pixels))
+
+
+@evidence
 def answers() -> Any:
     """Logits, scores and low-resolution logits for every kind of prompt."""
     from samcheck.guest.models import inference
