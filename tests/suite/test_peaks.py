@@ -24,7 +24,7 @@ pytestmark = pytest.mark.variants(*memory_model.SHAPES)
 
 
 class Scratchpad(Exception):
-    """A library's workspace takes more memory than SAM's own tensors."""
+    """The peak is in a library's workspace, not in SAM's own tensors."""
 
 
 def test_peaks_are_as_counted(
@@ -51,10 +51,10 @@ def test_peaks_are_as_counted(
         for name in ("allocated_mib", "held_mib", "counted_mib"):
             measured["{}_{}".format(step, name)] = round(row[name], 2)
         settings[step] = "{} at once, highest in {}".format(row["at_once"], row["at"])
-        scratch = row["scratch_mib"]
-        if scratch > counted:  # SAM's own tensors must still be as counted
+        scratch, allowed = row["scratch_mib"], (1 + TOLERANCE) * counted
+        if scratch and row["allocated_mib"] > allowed:  # SAM's own tensors must still be as counted
             measured["{}_scratch_mib".format(step)] = round(scratch, 2)
-            assert row["allocated_mib"] - scratch <= (1 + TOLERANCE) * counted
+            assert row["allocated_mib"] - scratch <= allowed
             with defect("onednn-amx-scratchpad"):
                 raise Scratchpad("{:.0f} MiB beside {:.0f} of SAM's tensors".format(scratch, counted))
             continue

@@ -42,8 +42,7 @@ class Peak:
         held_mib: by the process at the peak, above the level before: resident on the CPU, reserved by
             the caching allocator on a GPU.
         counted_mib: the estimate of `allocated_mib` by `memory_model.needs`.
-        scratch_mib: the part of `allocated_mib` that oneDNN took as workspace for one convolution, if that
-            is more than SAM's own tensors.
+        scratch_mib: what oneDNN took as workspace for one convolution, if more was allocated than estimated.
         at: the part of SAM with the estimated peak.
         at_once: images, prompts or points in the batch.
     """
@@ -147,7 +146,7 @@ class Steps:
             run(1)  # threads, libraries and their tables, which are not small compared with a small step
             allocated, held = peak_meter.tensors(work, self.device), peak_meter.process(work, self.device)
         counted, scratch = need.growth / MIB, 0.0
-        if self.device == "cpu" and step == "encode" and allocated > 2 * counted:
+        if self.device == "cpu" and step == "encode" and allocated > counted:
             scratch = peak_meter.largest_in(work, CONVOLUTION)
         return Peak(
             self.precision,
