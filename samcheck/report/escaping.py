@@ -33,8 +33,9 @@ def grid(heads: Sequence[str], body: Iterable[Sequence[str]]) -> list[str]:
 def row_name(row: CellResult) -> str:
     """The cell's id, and what a run was restricted to."""
     only = f" (only {escape(row.only)})" if row.only else ""
-    return f"{_code(row.cell.id)}{only}"
+    return f"{code(row.cell.id)}{only}"
 
 
-def _code(text: str) -> str:
+def code(text: str) -> str:
+    """An id as code, or, if it is none, as text."""
     return f"`{text}`" if _ID.fullmatch(text) else escape(text)

@@ -15,7 +15,7 @@ from samcheck.report.environment_rows import (
     untried_share,
     variants_of,
 )
-from samcheck.report.escaping import escape, grid, row_name
+from samcheck.report.escaping import code, escape, grid, row_name
 from samcheck.report.fields import Column
 from samcheck.report.marks import Mark
 from samcheck.report.table_rows import TableRow
@@ -44,7 +44,7 @@ def section(device: str, driver: str, rows: Sequence[TableRow], defects_page: st
     yield from _broken(environments)
     yield from _precisions(environments, columns, everywhere)
     yield from _backends(environments, everywhere)
-    names = [row_name(environment.latest) for environment in environments]
+    names = [_name(environment) for environment in environments]
     changed = list(changes_text.lines(changes.changes(environments, found), names, defects))
     if changed:
         yield from ("### What changes", "")
@@ -67,7 +67,7 @@ def between_drivers(
         for change in changes.changes(environments, found)
         if change.step is not None and change.step.axis == "driver"
     ]
-    names = [row_name(environment.latest) for environment in environments]
+    names = [_name(environment) for environment in environments]
     lines = list(changes_text.lines(mine, names, defects))
     yield from (f"## {escape(machines[0][0])}, between drivers", "")
     yield from (*(lines or ["Nothing that was tried differs between these drivers."]), "")
@@ -121,6 +121,11 @@ def _machine(environments: Sequence[EnvironmentRow]) -> str:
     sams = {observed.segment_anything for observed in seen if observed and observed.segment_anything}
     package = [f"segment-anything {' and '.join(sorted(sams))}"] if sams else []
     return f"({escape('; '.join([*sorted(devices), *package, *sorted(kinds)]))})"
+
+
+def _name(environment: EnvironmentRow) -> str:
+    """The cell's id, and what its only run was restricted to; several runs are told apart elsewhere."""
+    return row_name(environment.latest) if len(environment.rows) == 1 else code(environment.latest.cell.id)
 
 
 def _broken(environments: Sequence[EnvironmentRow]) -> Iterator[str]:
@@ -188,7 +193,7 @@ def _precisions(
             _field({column.variant: mark for column, mark in mine.items() if column.precision == precision})
             for precision in shown
         ]
-        body.append([row_name(environment.latest), *fields, escape(", ".join(tried)) or "–"])
+        body.append([_name(environment), *fields, escape(", ".join(tried)) or "–"])
     nothing_tried = set(marks.values()) <= {Mark.UNTRIED}
     if not columns or (nothing_tried and not any(environment.is_whole for environment in environments)):
         yield from _without_fields(environments)
@@ -234,7 +239,7 @@ def _backends(environments: Sequence[EnvironmentRow], everywhere: Collection[str
             apart.append(column)
     if apart:
         body = [
-            [row_name(environment.latest), *(_text(marks[column][index]) for column in apart)]
+            [_name(environment), *(_text(marks[column][index]) for column in apart)]
             for index, environment in enumerate(environments)
         ]
         yield from (*grid(["environment", *(escape(column.group) for column in apart)], body), "")

@@ -312,3 +312,11 @@ def test_what_was_not_run_whole_is_said_in_whole_sentences(
     assert listed in text
     assert "| environment | variants |" not in text
     assert "0 of 0" not in "\n".join(text)
+
+
+def test_an_environment_that_several_partial_runs_share_is_named_without_them() -> None:
+    of_b = environment("2.4.1", check("passed", variant="vit_b"))
+    runs = [replace(of_b, variants=["vit_b"]), replace(of_b, variants=["vit_b"], groups=["peaks"])]
+    assert row(lines(*runs), "torch2.4.1-cu121-py3.11")[0] == "`torch2.4.1-cu121-py3.11`"
+    alone = lines(runs[1])
+    assert "`torch2.4.1-cu121-py3.11` (only vit_b; group peaks)" in "\n".join(alone)
