@@ -94,7 +94,7 @@ def _too_few(processes: int, disturbed: int) -> str:
         return "no interval: one process only (--processes 5 measures it in five)"
     if processes + disturbed == 1:
         return "no interval: the only process was disturbed"
-    left = "one" if processes else "none"
+    left = "only one" if processes else "none"
     return f"no interval: {left} of {processes + disturbed} processes was undisturbed"
 
 

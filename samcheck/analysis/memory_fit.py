@@ -218,7 +218,7 @@ def advice(fit: MemoryFit) -> Iterator[str]:
         others = ", ".join(fit.precisions)
         yield f"not even one image can be encoded: {'use ' + others if others else 'use a smaller variant'}"
         return
-    yield f"encode at most {fit.images} images at once"
+    yield f"encode at most {counted(fit.images, 'image')} at once"
     if fit.points_per_batch:
         yield f"automatic generation: points_per_batch={min(fit.points_per_batch, fit.nonzero_points)}"
         if fit.points_per_batch > fit.nonzero_points:
@@ -248,7 +248,8 @@ def _precisions(fit: MemoryFit) -> Iterator[str]:
             alike.setdefault(limits, []).append(name)
     for limits, names in alike.items():
         points = min(limits.points_per_batch, fit.nonzero_points)
-        yield f"in {', '.join(names)}: at most {limits.images} images at once, points_per_batch={points}"
+        images = counted(limits.images, "image")
+        yield f"in {', '.join(names)}: at most {images} at once, points_per_batch={points}"
 
 
 def _figures(need: MemoryRequirement) -> dict[str, Any]:

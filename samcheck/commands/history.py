@@ -22,7 +22,7 @@ from samcheck.errors import BadInput, EmptySelection
 @click.option(
     "--commits", type=Count(), default=200, show_default=True, help="Number of commits to look back."
 )
-@click.option("--changed", is_flag=True, help="Only numbers whose level changed.")
+@click.option("--changed", is_flag=True, help="Only numbers that regressed or improved.")
 @click.option(
     "--plots",
     type=click.Path(file_okay=False, path_type=Path),
@@ -36,7 +36,7 @@ def history_command(
     fitting = [
         number
         for number in trend.trends(git_history.versions(results, commits), noise.known_in(results))
-        if fnmatch.fnmatch(number.cell, pattern) and fnmatch.fnmatch(str(number.key), f"*{check}*")
+        if _is_of(number.cell, pattern) and fnmatch.fnmatch(str(number.key), f"*{check}*")
     ]
     if not fitting:
         raise EmptySelection(
@@ -53,6 +53,11 @@ def history_command(
         click.echo(f"note: {verdicts.NOISE_ASSUMED}")
     if plots is not None:
         _plot(shown_numbers, plots)
+
+
+def _is_of(cell: str, pattern: str) -> bool:
+    """Whether a cell matches, with or without the device that is named where there are several."""
+    return fnmatch.fnmatch(cell, pattern) or fnmatch.fnmatch(cell.partition(" on ")[0], pattern)
 
 
 def lines(number: Trend) -> Iterator[str]:

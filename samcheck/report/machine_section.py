@@ -134,12 +134,19 @@ def _broken(environments: Sequence[EnvironmentRow]) -> Iterator[str]:
     for environment in broken[:NAMED]:
         for row in environment.rows:
             if _reason(row):
-                sign = Mark.FAILS if row.result.is_conclusive else Mark.UNTRIED
-                yield f"- {sign} {row_name(row.result)} {escape(row.result.outcome)}: {escape(_reason(row))}"
+                name, why = row_name(row.result), escape(_reason(row))
+                yield f"- {_sign(row)} {name} {escape(row.result.outcome)}: {why}"
     if len(broken) > NAMED:
         yield f"- and {len(broken) - NAMED} more"
     if broken:
         yield ""
+
+
+def _sign(row: TableRow) -> Mark:
+    """The sign of a run that did not pass."""
+    if not row.result.is_conclusive:
+        return Mark.UNTRIED
+    return Mark.INTERMITTENT if row.counts.get(CheckOutcome.INTERMITTENT) and not row.causes else Mark.FAILS
 
 
 def _without_fields(environments: Sequence[EnvironmentRow]) -> Iterator[str]:

@@ -103,7 +103,7 @@ def _of_backends(checks: Iterable[CheckResult]) -> Iterator[CheckResult]:
     for check in checks:
         if check.backend is None or check.backend == PLAIN:
             continue
-        bad = check.outcome.is_failure or check.outcome is CheckOutcome.KNOWN
+        bad = check.outcome.is_bad or check.outcome is CheckOutcome.KNOWN
         if bad or check.function.endswith("_matches"):
             yield check
 

@@ -61,7 +61,7 @@ def _counted(alike: Sequence[CheckResult], shared: SharedFindings) -> Iterator[R
         counts = Counter(check.outcome for check in alike)
         outcomes = ", ".join(f"{counts[outcome]} {outcome}" for outcome in SEVERITY if outcome in counts)
         others = counted(shared.environments, "other environment")
-        yield Text(f"as in every one of {others} of this machine: {outcomes} (--all shows them)")
+        yield Text(f"as in all of {others} of this machine that tried them: {outcomes} (--all shows them)")
 
 
 def check(result: CheckResult) -> Group:

@@ -15,7 +15,6 @@ from samcheck.environments import (
     Place,
     channel,
     fingerprint_reader,
-    gpu_health,
     machine,
     scratch,
 )
@@ -104,13 +103,8 @@ def _run_in_place(cell_run: CellRun, pins: Requirements, place: Place) -> CellRe
         CellError: as `look` does.
     """
     look(cell_run, pins, place)
-    health = gpu_health.Health()
-    try:
-        with gpu_health.watched(cell_run.slot.gpu) as health:
-            result = run_checks(cell_run, place)
-    except Refused:
-        gpu_check.keep_or_set_aside(cell_run, health)
-        raise
+    with gpu_check.watched(cell_run) as health:
+        result = run_checks(cell_run, place)
     return gpu_check.judged(cell_run, result, health)
 
 
@@ -120,10 +114,10 @@ def run_checks(cell_run: CellRun, place: Place) -> CellResult:
     builds = gates.builds
     with cell_run.phase("run"):
         attempts = suite_runner.run_with_benchmarks(cell_run, place)
-    suite_runner.run_failed_again(cell_run, place, attempts)
+    repeated = suite_runner.run_failed_again(cell_run, place, attempts)
     if gates.builds != builds:  # this matters to latency comparisons
         cell_run.details["beside"] = "other cells were built meanwhile"
-    unfinished = not attempts[-1].complete or bool(cell_run.unmeasured)
+    unfinished = not attempts[-1].complete or bool(cell_run.unmeasured) or not repeated
     cell_run.stopped = cell_run.settings.is_late and unfinished
     outcome, reason = judge.judge(attempts, cell_run.checks(attempts), cell_run.stopped)
     return cell_run.result(outcome, reason, attempts)
@@ -147,7 +141,7 @@ def look(cell_run: CellRun, pins: Requirements, place: Place) -> None:
     differences = differences or gpu_check.difference(cell_run, observed)
     if differences:
         raise Misbuilt(differences)
-    gpu_check.note_device(cell_run.folder, observed)
+    gpu_check.note_device(cell_run, observed)
 
 
 def requirements_of(cell: Cell, environment: Environment) -> Requirements:

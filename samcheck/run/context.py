@@ -154,8 +154,10 @@ class CellRun:
         )
 
     def checks(self, attempts: Sequence[Attempt]) -> list[CheckResult]:
-        """Return the result of each check, with the measurements of all processes."""
-        timeout = self.settings.check_timeout
-        results = records.verdicts(attempts, timeout)
-        results = repetitions.joined(results, self.folder, self.settings.passes)
-        return reruns.judged(results, self.folder, timeout)
+        """Return the result of each check, with the measurements of all processes and what a rerun showed."""
+        return reruns.judged(self.first_checks(attempts), self.folder, self.settings.check_timeout)
+
+    def first_checks(self, attempts: Sequence[Attempt]) -> list[CheckResult]:
+        """Return the result of each check before any was run again."""
+        results = records.verdicts(attempts, self.settings.check_timeout)
+        return repetitions.joined(results, self.folder, self.settings.passes)

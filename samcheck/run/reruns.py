@@ -29,18 +29,32 @@ def make_folder(cell: Path) -> Path:
 
 
 def wanted(checks: Sequence[CheckResult]) -> tuple[str, ...]:
-    """Return the checks to run again; modules that cannot be imported are none."""
-    return tuple(check.check for check in checks if check.outcome.is_failure and check.function)
+    """Return the checks to run again: all of each module in which one failed, in their order.
+
+    A check that fails because of what the one before it left behind fails again like that. If an import
+    fails, it explains all other failures, and only the imports are tried again.
+    """
+    failed = [check for check in checks if check.outcome.is_failure and check.function]
+    imports = [check for check in failed if check.group == "imports"]
+    modules = {check.module for check in imports or failed}
+    ran = (check for check in checks if check.outcome is not CheckOutcome.NOT_RUN and check.function)
+    return tuple(check.check for check in ran if check.module in modules)
 
 
 def judged(checks: Sequence[CheckResult], cell: Path, check_timeout: float) -> list[CheckResult]:
-    """Return the checks, those intermittent that failed but not when run again in the `folder` of `cell`."""
+    """Return the checks, those intermittent that failed only once of the two times that they ran.
+
+    The second time was in the `folder` of `cell`.
+    """
     again = records.settled(records.attempts_in(folder(cell)), check_timeout)
     return [_judged(check, again[check.check]) if check.check in again else check for check in checks]
 
 
-def _judged(check: CheckResult, second: CheckResult) -> CheckResult:
-    if not check.outcome.is_failure or not second.outcome.is_expected:
-        return check
-    reason = f"{check.outcome}, but {second.outcome} when run again: {check.reason}"
-    return replace(check, outcome=CheckOutcome.INTERMITTENT, reason=reason)
+def _judged(first: CheckResult, second: CheckResult) -> CheckResult:
+    if first.outcome.is_failure and second.outcome.is_expected:
+        reason = f"{first.outcome}, but {second.outcome} when run again: {first.reason}"
+        return replace(first, outcome=CheckOutcome.INTERMITTENT, reason=reason)
+    if first.outcome.is_expected and second.outcome.is_failure:
+        reason = f"{first.outcome}, but {second.outcome} when run again: {second.reason}"
+        return replace(second, outcome=CheckOutcome.INTERMITTENT, reason=reason)
+    return first

@@ -45,16 +45,20 @@ def run_with_benchmarks(cell_run: CellRun, place: Place) -> list[Attempt]:
     return attempts
 
 
-def run_failed_again(cell_run: CellRun, place: Place, attempts: Sequence[Attempt]) -> None:
-    """Run the checks that failed in `attempts` once more; an interrupted rerun continues."""
-    failed = reruns.wanted(cell_run.checks(attempts))
+def run_failed_again(cell_run: CellRun, place: Place, attempts: Sequence[Attempt]) -> bool:
+    """Run what failed in `attempts` once more, and return whether there was time.
+
+    An interrupted rerun continues.
+    """
+    failed = reruns.wanted(cell_run.first_checks(attempts))
     if not failed or cell_run.settings.is_late:
-        return
+        return not failed
     folder = reruns.make_folder(cell_run.folder)
     scratch.sweep(folder)
     settings = replace(cell_run.settings, only=failed)
     with cell_run.phase("run again"):
-        run_suite(replace(cell_run, folder=folder, settings=settings), place)
+        again = run_suite(replace(cell_run, folder=folder, settings=settings), place)
+    return again[-1].complete or not cell_run.settings.is_late
 
 
 def run_suite(cell_run: CellRun, place: Place) -> list[Attempt]:

@@ -68,6 +68,27 @@ def test_an_intermittent_check_still_fails_its_cell(trial: Trial) -> None:
     assert "1 of 1 checks: test_small.py::test_once: failed, but passed when run again" in result.reason
 
 
+def test_a_check_that_fails_because_of_the_one_before_it_is_no_intermittent_one(trial: Trial) -> None:
+    trial.write(
+        "import builtins\n"
+        "def test_leaves(): builtins.left = True\n"
+        "def test_suffers(): assert not hasattr(builtins, 'left')\n"
+    )
+    assert outcomes(trial.run()) == {"leaves": "passed", "suffers": "failed"}
+
+
+def test_a_check_that_fails_only_the_second_time_is_intermittent_too(trial: Trial) -> None:
+    seen = trial.folder / "seen"
+    trial.write(
+        "from pathlib import Path\n"
+        f"def test_second():\n    p = Path(r'{seen}'); there = p.exists(); p.touch(); assert not there\n"
+        "def test_always(): assert False\n"
+    )
+    result = trial.run()
+    assert outcomes(result) == {"second": "intermittent", "always": "failed"}
+    assert result.checks[0].reason.startswith("passed, but failed when run again: ")
+
+
 def test_nothing_is_run_again_where_all_is_well(trial: Trial) -> None:
     trial.write("def test_good(variant): pass\n")
     assert "run again" not in trial.run().phases

@@ -171,6 +171,8 @@ OUTCOMES = [
     ("skipped", "passed", "now tried"),
     ("passed", "intermittent", "intermittent"),
     ("failed", "intermittent", "intermittent"),
+    ("intermittent", "failed", "broken"),
+    ("intermittent", "passed", "other"),
     ("fixed", "passed", "other"),
 ]
 
@@ -194,6 +196,13 @@ def test_a_cell_whose_only_failures_are_intermittent_is_not_broken() -> None:
     assert {change.kind for change in comparison.changes} == {"intermittent"}
     assert not comparison.worse
     assert "intermittent: 1" in headline(comparison)
+
+
+def test_an_intermittent_check_does_not_hide_that_a_cell_was_refused() -> None:
+    shaky = replace(quality(), outcome=CheckOutcome.INTERMITTENT, reason="why")
+    rows = [result(quality()), result(shaky, outcome=CellOutcome.REFUSED, reason="why")]
+    comparison = compare(rows[:1], rows[1:], lambda _: {})
+    assert comparison.worse
 
 
 def test_cells_of_one_side_only_and_their_own_outcomes_are_told() -> None:

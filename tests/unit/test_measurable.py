@@ -35,7 +35,7 @@ def timed(*times: float, disturbed: int = 0) -> CheckResult:
         (timed(10.0, 10.0, 99.0, disturbed=1), "9.119 to 10.97 ms (2 processes, 1 disturbed left out)"),
         (timed(10.0, 20.0), "not measurable on this machine"),
         (timed(10.0), "no interval: one process only (--processes 5 measures it in five)"),
-        (timed(10.0, 10.0, disturbed=1), "no interval: one of 2 processes was undisturbed"),
+        (timed(10.0, 10.0, disturbed=1), "no interval: only one of 2 processes was undisturbed"),
         (timed(10.0, disturbed=1), "no interval: the only process was disturbed"),
         (
             replace(CHECK, metrics={"median_ms": 10.0}),

@@ -61,13 +61,14 @@ def _environment(result: CellResult) -> CheckResult:
 
 
 def outcomes(name: str) -> frozenset[CheckOutcome]:
-    """Return the outcomes that a name stands for: ``failed`` for all bad ones.
+    """Return the outcomes that a name stands for: ``failed`` for all bad ones but the intermittent.
 
     Raises:
         BadInput: there is no such outcome.
     """
     if name == CheckOutcome.FAILED:
-        return frozenset(outcome for outcome in CheckOutcome if outcome.is_bad)
+        bad = frozenset(outcome for outcome in CheckOutcome if outcome.is_bad)
+        return bad - {CheckOutcome.INTERMITTENT}
     try:
         return frozenset({CheckOutcome(name)})
     except ValueError:

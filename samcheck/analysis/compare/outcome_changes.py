@@ -66,7 +66,7 @@ def outcome_changes(pair: ResultPair) -> list[OutcomeChange]:
 
 def _kind_of_cell(base: CellResult, new: CellResult) -> ChangeKind:
     bad = {check.outcome for check in new.checks if check.outcome.is_bad}
-    if bad == {CheckOutcome.INTERMITTENT}:
+    if new.outcome is CellOutcome.FAILED and bad == {CheckOutcome.INTERMITTENT}:
         return ChangeKind.INTERMITTENT
     if base.outcome is CellOutcome.PASSED:
         return ChangeKind.BROKEN
@@ -86,10 +86,11 @@ def _reason(old: CheckResult | CellResult, new: CheckResult | CellResult) -> str
 def _kind(old: CheckOutcome, new: CheckOutcome) -> ChangeKind:
     if new is CheckOutcome.INTERMITTENT:
         return ChangeKind.INTERMITTENT
+    sure = old is not CheckOutcome.INTERMITTENT  # else it was good at times, and bad at times
     if new.is_bad:
-        return ChangeKind.OTHER if old.is_bad else ChangeKind.BROKEN
+        return ChangeKind.OTHER if old.is_bad and sure else ChangeKind.BROKEN
     if old.is_bad:
-        return ChangeKind.MENDED
+        return ChangeKind.MENDED if sure else ChangeKind.OTHER
     if CheckOutcome.SKIPPED in (old, new):
         return ChangeKind.NO_LONGER_TRIED if new is CheckOutcome.SKIPPED else ChangeKind.NOW_TRIED
     if new is CheckOutcome.KNOWN:

@@ -16,7 +16,8 @@ from samcheck.measurable import UNMEASURABLE
 ALPHA = 0.01
 NOISE_ASSUMED = (
     "no A/A runs are stored for some of these: their noise was assumed conservatively or is unknown, "
-    "so changes stay ambiguous; run the base three times and see `samcheck noise`"
+    "so only large changes are called regressed or improved; run the base three times and see "
+    "`samcheck noise`"
 )
 NOISE_UNKNOWN = "one process on each side and no A/A runs: the noise is unknown"
 

@@ -140,8 +140,7 @@ def _prepare(side: Side) -> None:
 
 def _measure_watched(paired_run: PairedRun, sides: Sequence[Side]) -> gpu_health.Health:
     """Measure both, and return what happened to their GPU meanwhile."""
-    gpu = next((side.cell_run.slot.gpu for side in sides if side.cell_run.slot.gpu), "")
-    with gpu_health.watched(gpu) as health:
+    with gpu_check.watched(*(side.cell_run for side in sides)) as health:
         try:
             _measure(paired_run, sides)
         except unexpected.ANY as error:  # errors of one side only are recorded there by now

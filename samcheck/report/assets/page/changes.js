@@ -21,8 +21,9 @@ const Changes = (() => {
   function kindOf(old, now) {
     if (old === now) return "";
     if (now === "intermittent") return "intermittent";
-    if (isBad(now)) return isBad(old) ? "other" : "broken";
-    if (isBad(old)) return "mended";
+    const sure = old !== "intermittent"; // else it was good at times, and bad at times
+    if (isBad(now)) return isBad(old) && sure ? "other" : "broken";
+    if (isBad(old)) return sure ? "mended" : "other";
     if (now === "skipped") return "no longer tried";
     if (old === "skipped") return "now tried";
     if (now === "known") return "defect met";
@@ -42,9 +43,25 @@ const Changes = (() => {
   function ofCell([first, second]) {
     const [a, b] = [Data.cells[first], Data.cells[second]];
     if (a.outcome === b.outcome || a.only !== b.only) return null;
-    const kind = a.outcome === "passed" ? "broken" : b.outcome === "passed" ? "mended" : "other";
+    const kind = kindOfCell(a.outcome, b.outcome, second);
     const cause = `the environment: ${a.outcome} → ${b.outcome}: ${b.reason || a.reason}`;
     return { cells: [first, second], kind, cause, defect: "", definition: null };
+  }
+
+  function kindOfCell(old, now, cell) {
+    if (now === "failed" && onlyIntermittent(cell)) return "intermittent";
+    if (old === "passed") return "broken";
+    return now === "passed" ? "mended" : "other";
+  }
+
+  /** Whether some check of a cell is intermittent, and none is bad in another way. */
+  function onlyIntermittent(cell) {
+    const bad = new Set();
+    for (let row = Data.start[cell]; row < Data.start[cell + 1]; row++) {
+      const { outcome } = Data.why(row);
+      if (isBad(outcome)) bad.add(outcome);
+    }
+    return bad.size === 1 && bad.has("intermittent");
   }
 
   /** Of pairs of cells: their checks, the most important change first, and what can be said of all. */

@@ -52,7 +52,7 @@ const Compare = (() => {
     if (!said.length) return "Nothing changed.";
     return `${worse ? "Worse" : "Nothing got worse"}: ${said.join("; ")}.`;
   }
-  const WORSE = ["broken", "intermittent", "defect met"];
+  const WORSE = ["broken", "defect met"];
 
   const total = (causes) => causes.reduce((sum, { checks }) => sum + checks, 0);
 
