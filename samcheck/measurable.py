@@ -99,8 +99,11 @@ def _too_few(processes: int, disturbed: int) -> str:
 
 
 def _limits(times: list[float]) -> tuple[float, float]:
-    """The 95 % interval of the mean, as `samcheck.analysis.compare.statistics` has it without A/A runs."""
+    """The 95 % interval of the mean, as `samcheck.analysis.compare.statistics` has it without A/A runs.
+
+    On a shared machine, runs differ at least as much as the processes of one run.
+    """
     logarithms = [math.log(max(time, 1e-6)) for time in times]
-    middle = fmean(logarithms)
-    half = _QUANTILE * math.sqrt(ASSUMED_RUN_SD**2 + variance(logarithms) / len(times))
+    middle, process = fmean(logarithms), variance(logarithms)
+    half = _QUANTILE * math.sqrt(max(ASSUMED_RUN_SD**2, process) + process / len(times))
     return math.exp(middle - half), math.exp(middle + half)

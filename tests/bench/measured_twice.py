@@ -17,8 +17,8 @@ from samcheck import measurable
 from samcheck.guest.record import CheckResult
 from samcheck.storage import results
 
-#: Cell, check and metric.
-Name = tuple[str, str, str]
+#: Device, cell, check and metric.
+Name = tuple[str, str, str, str]
 
 
 def shown(folder: Path) -> dict[Name, tuple[float, tuple[float, float]]]:
@@ -26,7 +26,7 @@ def shown(folder: Path) -> dict[Name, tuple[float, tuple[float, float]]]:
     stored, problems = results.load(folder)
     assert not problems, problems
     return {
-        (entry.result.cell.id, check.check, metric): (number, limits)
+        (entry.device, entry.result.cell.id, check.check, metric): (number, limits)
         for entry in stored
         for check in entry.result.checks
         for metric, number, limits in _times(check)
