@@ -23,8 +23,7 @@ from samcheck.analysis.advise.outline import OutlineLine
 from samcheck.analysis.compare import noise
 from samcheck.analysis.compare.comparison import NoiseLookup
 from samcheck.cells import Cell
-from samcheck.commands.plan import json_option
-from samcheck.environments import machine
+from samcheck.commands.plan import json_option, this_machine
 from samcheck.errors import BadInput
 from samcheck.facts import Facts, gpu_support
 from samcheck.facts.gpu_support import Machine
@@ -131,7 +130,7 @@ def _machine(subject: str, gpu: str, driver: str, known: Facts) -> Machine:
             return gpu_support.host(gpu, driver, known)
         except BadInput as problem:
             raise BadInput(str(problem).replace("--driver:", "--at-driver:", 1)) from None
-    return machine.look()
+    return this_machine()
 
 
 def _answer(

@@ -59,7 +59,7 @@ def interleave_command(base: str, new: str, resume: str | None, **options: Any) 
     """
     known = facts.load()
     cells = (PlannedCell(explain.find(base, known)), PlannedCell(explain.find(new, known)))
-    settings = _settings(**options)
+    settings = _settings(any(cell.cell.needs_gpu_build for cell in cells), **options)
     folder = _folder(resume)
     streams.outlive()
     console = display.terminal()
@@ -79,6 +79,7 @@ def interleave_command(base: str, new: str, resume: str | None, **options: Any) 
 
 
 def _settings(
+    on_gpu: bool,
     *,
     environment: str,
     ca_bundle: str | None,
@@ -96,8 +97,10 @@ def _settings(
             f"--environment here: that is one cell only; use {' or '.join(KINDS[:2])}, which build two"
         )
     chosen = choice.choose_environment(environment)
-    numbers = scheduler.gpus(gpus, len(machine.look().gpus), machine.allotted_gpus())
-    gpu_health.require_usable(numbers[:1], chosen.environment.kind == "docker")
+    numbers = scheduler.gpus(gpus, machine.nvidia().count, machine.allotted_gpus())[:1]
+    if on_gpu:
+        machine.require_answers(numbers)
+        gpu_health.require_usable(numbers, chosen.environment.kind == "docker")
     return Settings(
         tier,
         chosen.environment,
@@ -105,7 +108,7 @@ def _settings(
         check_timeout,
         variants=variants_of(variants, tier, own=False),
         version=version.version(),
-        gates=Gates(jobs=2, gpus=numbers[:1]),
+        gates=Gates(jobs=2, gpus=numbers),
         groups=(repetitions.GROUP,),
         processes=processes,
         seconds=seconds,

@@ -93,4 +93,12 @@ def why_command(id: str, gpu: str, driver: str, as_json: bool) -> None:
 
 def _host(gpu: str, driver: str) -> Machine:
     """Return the machine in question; by default this one."""
-    return gpu_support.host(gpu, driver, facts.load()) if gpu or driver else machine.look()
+    return gpu_support.host(gpu, driver, facts.load()) if gpu or driver else this_machine()
+
+
+def this_machine() -> Machine:
+    """Return this machine, and say which of its GPUs are left out."""
+    seen = machine.look()
+    for note in machine.left_out():
+        click.echo(f"samcheck: {note}", err=True)
+    return seen

@@ -91,6 +91,7 @@ def _run(plan: Plan, options: RunOptions) -> None:
     with _environment(plan, options) as (planned, chosen):
         gates = _gates(options)
         if any(cell.cell.needs_gpu_build for cell in planned.cells):
+            machine.require_answers(gates.gpus)
             gpu_health.require_usable(gates.gpus, chosen.environment.kind == "docker")
         settings = Settings(
             tier=tier,
@@ -124,7 +125,7 @@ def _environment(plan: Plan, options: RunOptions) -> Iterator[tuple[Plan, Chosen
 
 def _gates(options: RunOptions) -> Gates:
     """Return what may run at once: one cell per GPU, and --jobs cells on the CPU."""
-    gpus = scheduler.gpus(options.gpus, len(machine.look().gpus), machine.allotted_gpus())
+    gpus = scheduler.gpus(options.gpus, machine.nvidia().count, machine.allotted_gpus())
     overlap = bool(gpus) if options.overlap is None else options.overlap
     return Gates(jobs=options.jobs, gpus=gpus, overlap=overlap, exclusive=options.exclusive)
 

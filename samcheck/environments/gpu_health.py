@@ -14,7 +14,8 @@ from samcheck.guest.gpu import Gpu, Sign
 from samcheck.guest.outcomes import CellOutcome, FailureCause
 from samcheck.guest.record import CellResult, CheckResult
 
-#: Xid errors that a program's own mistake causes as well; any other one is the GPU's, the driver's or the
+#: Xid errors that a program's own mistake causes as well, as a check that provokes a fault does: only noted,
+#: since they say nothing of what others measure minutes away. Any other one is the GPU's, the driver's or the
 #: machine's. 13: exception in a kernel, 31: access to an invalid address, 43: a program's fault stopped it,
 #: 45: its rest is cleaned up, as when it is killed. https://docs.nvidia.com/deploy/xid-errors/index.html
 OF_PROGRAMS = frozenset((13, 31, 43, 45))
@@ -108,9 +109,30 @@ def require_usable(names: Sequence[str], in_container: bool) -> None:
 
 
 def same_model(driver_says: str, torch_says: str) -> bool:
-    """Return whether NVML and PyTorch name one model; PyTorch adds the profile of a MIG slice."""
-    names = [name.removeprefix("NVIDIA ") for name in (driver_says, torch_says)]
-    return names[1].startswith(names[0]) or names[0].startswith(names[1])
+    """Return whether NVML and PyTorch name one model; a slice of it counts as the model."""
+    return _model(driver_says) == _model(torch_says)
+
+
+def _model(name: str) -> str:
+    """Return a GPU's model without its maker, which older drivers leave out, and a MIG slice's profile."""
+    return name.removeprefix("NVIDIA ").partition(" MIG ")[0]
+
+
+def damage_counters(name: str) -> dict[str, float]:
+    """Return the counters of a GPU that only damage increases; none where they are not to be had.
+
+    `watched` reports a GPU that does not answer.
+    """
+    with suppress(nvml.NvmlFailure), nvml.started() as library:
+        if name and library is not None:
+            return Gpu(library, name).counters(gpu.DAMAGING)
+    return {}
+
+
+def damage(before: dict[str, float], after: dict[str, float]) -> list[str]:
+    """Return the damage between two moments, by the counters of then."""
+    begin, end = (gpu.Snapshot(counters, {}, 0.0) for counters in (before, after))
+    return [change.text for change in gpu.changes(begin, end)]
 
 
 @contextmanager
@@ -131,6 +153,10 @@ def watched(name: str) -> Iterator[Health]:
             with _told(health):
                 finish()
             raise Refused(refused.cause, "; ".join((str(refused), *health.damage))) from None
+        except BaseException:  # also when the whole run ends: what is resumed must be right
+            with _told(health):
+                finish()
+            raise
         with _told(health):
             finish()
 
@@ -193,7 +219,7 @@ def _note(health: Health, change: gpu.GpuChange) -> None:
 
 def _note_xid(health: Health, xid: int) -> None:
     text = f"the driver reported Xid error {xid}"
-    (health.disturbed if xid in OF_PROGRAMS else health.damage).append(text)
+    (health.noted if xid in OF_PROGRAMS else health.damage).append(text)
 
 
 def _xids(library: Any, events: Any) -> Iterator[int]:

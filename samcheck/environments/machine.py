@@ -12,6 +12,8 @@ import ssl
 import subprocess
 import urllib.error
 import urllib.request
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cache
 from itertools import takewhile
 from pathlib import Path
@@ -22,45 +24,103 @@ from samcheck.errors import EnvironmentUnavailable
 from samcheck.facts.gpu_support import GpuDevice, Machine
 from samcheck.facts.requirements import PYTORCH_INDEX
 from samcheck.guest import nvml
+from samcheck.guest.gpu import Gpu
 
 #: Timeout for PyTorch's index.
 INDEX_SECONDS = 3.0
 PYTHONS = ("3.8", "3.9", "3.10", "3.11", "3.12", "3.13", "3.14", "3.15")
 
 
-@cache
-def look() -> Machine:
-    """Return this machine. PyTorch's index is only tried if no GPU determines the build.
+@dataclass(frozen=True)
+class Driver:
+    """What the NVIDIA driver says, if there is one.
 
-    A user who hides every GPU with CUDA_VISIBLE_DEVICES has none.
+    Attributes:
+        count: number of GPUs.
+        answers: by number or UUID, each GPU that this process may use, or why it does not answer.
+    """
+
+    version: str = ""
+    count: int = 0
+    answers: Mapping[str, GpuDevice | nvml.NvmlFailure] = field(default_factory=dict)
+
+    @property
+    def lost(self) -> dict[str, nvml.NvmlFailure]:
+        return {name: said for name, said in self.answers.items() if isinstance(said, nvml.NvmlFailure)}
+
+
+def look() -> Machine:
+    """Return this machine, without GPUs that do not answer while others do.
+
+    A user who hides every GPU with CUDA_VISIBLE_DEVICES has none. PyTorch's index is only tried if no GPU
+    determines the build.
 
     Raises:
-        EnvironmentUnavailable: there is an NVIDIA driver, and it does not answer.
+        EnvironmentUnavailable: there is an NVIDIA driver, and neither it nor any GPU answers.
     """
+    driver = nvidia()
+    gpus = tuple(said for said in driver.answers.values() if isinstance(said, GpuDevice))
+    for failure in () if gpus else driver.lost.values():
+        raise _unavailable(failure)
+    return Machine(gpus=gpus, driver=driver.version, pytorch_index=not gpus and pytorch_index_answers())
+
+
+def left_out() -> list[str]:
+    """Return which GPUs `look` leaves out, and why."""
+    return [f"GPU {name} is left out: {failure}" for name, failure in nvidia().lost.items()]
+
+
+def require_answers(names: Sequence[str]) -> None:
+    """Require that these GPUs answer, whatever others do.
+
+    Raises:
+        EnvironmentUnavailable: one of them does not.
+    """
+    for name in names:
+        failure = nvidia().lost.get(name)
+        if failure is not None:
+            raise _unavailable(failure, "leave it out with --gpus, ")
+
+
+def _unavailable(failure: nvml.NvmlFailure, instead: str = "") -> EnvironmentUnavailable:
+    hint = f"or {instead}or set CUDA_VISIBLE_DEVICES=-1 to use the CPU"
+    return EnvironmentUnavailable(failure.what, f"{failure.remedy}, {hint}")
+
+
+@cache
+def nvidia() -> Driver:
+    """Ask the NVIDIA driver, once: what is stored at the end of a run is of the machine that it began on.
+
+    Raises:
+        EnvironmentUnavailable: there is a driver, and it does not answer.
+    """
+    allotted = allotted_gpus()
+    if allotted == ():
+        return Driver()
     try:
-        gpus, driver = ((), "") if allotted_gpus() == () else _nvidia()
+        with nvml.started() as library:
+            return Driver() if library is None else _driver(library, allotted)
     except nvml.NvmlFailure as failure:
-        hint = "or set CUDA_VISIBLE_DEVICES=-1 to use the CPU"
-        raise EnvironmentUnavailable(failure.what, f"{failure.remedy}, {hint}") from None
-    return Machine(gpus=gpus, driver=driver, pytorch_index=not gpus and pytorch_index_answers())
+        raise _unavailable(failure) from None
 
 
-def _nvidia() -> tuple[tuple[GpuDevice, ...], str]:
-    with nvml.started() as library:
-        if library is None:
-            return (), ""
-        driver = str(nvml.required(library, "for its version", library.nvmlSystemGetDriverVersion))
-        count = nvml.required(library, "for the number of GPUs", library.nvmlDeviceGetCount)
-        return tuple(_gpu(library, index) for index in range(count)), driver
+def _driver(library: Any, allotted: Sequence[str] | None) -> Driver:
+    version = str(nvml.required(library, "for its version", library.nvmlSystemGetDriverVersion))
+    count = int(nvml.required(library, "for the number of GPUs", library.nvmlDeviceGetCount))
+    names = map(str, range(count)) if allotted is None else allotted
+    return Driver(version, count, {name: _answer(library, name) for name in names})
 
 
-def _gpu(library: Any, index: int) -> GpuDevice:
+def _answer(library: Any, name: str) -> GpuDevice | nvml.NvmlFailure:
     def ask() -> GpuDevice:
-        handle = library.nvmlDeviceGetHandleByIndex(index)
-        major, minor = library.nvmlDeviceGetCudaComputeCapability(handle)
-        return GpuDevice(str(library.nvmlDeviceGetName(handle)), f"{major}.{minor}")
+        card = Gpu(library, name).card
+        major, minor = library.nvmlDeviceGetCudaComputeCapability(card)
+        return GpuDevice(str(library.nvmlDeviceGetName(card)), f"{major}.{minor}")
 
-    return nvml.required(library, f"for GPU {index}", ask)
+    try:
+        return nvml.required(library, f"for GPU {name}", ask)
+    except nvml.NvmlFailure as failure:
+        return failure
 
 
 def allotted_gpus() -> tuple[str, ...] | None:

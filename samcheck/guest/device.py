@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any, Tuple
 
-#: Exit status of a guest whose device is not the one that it was told (EX_UNAVAILABLE of sysexits.h).
+#: Exit status of a guest whose device is not the expected one (EX_UNAVAILABLE of sysexits.h).
 GONE = 69
 
 
@@ -32,10 +32,10 @@ def difference(wanted: str, gpu: str) -> str:
         torch.cuda.init()
         name = _name(torch)
     except Exception as error:  # RuntimeError, AssertionError, AcceleratorError, by version
-        return "no GPU can be used, but {} was told: {}: {}".format(
+        return "no GPU can be used, but {} was expected: {}: {}".format(
             gpu or "one", type(error).__name__, " ".join(str(error).split())
         )
-    return "the GPU is {}, but {} was told".format(name, gpu) if gpu and name != gpu else ""
+    return "the GPU is {}, but {} was expected".format(name, gpu) if gpu and name != gpu else ""
 
 
 def _name(torch: Any) -> str:

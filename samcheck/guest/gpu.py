@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from functools import partial
-from typing import Any, Callable, Dict, List, NamedTuple, Optional
+from typing import Any, Callable, Dict, Iterable, List, NamedTuple, Optional
 
 from . import nvml
 from .outcomes import Word
@@ -82,6 +82,10 @@ COUNTERS = {
 }
 
 
+#: Those that say that what was computed may be wrong.
+DAMAGING = tuple(name for name, counter in COUNTERS.items() if counter.sign is Sign.DAMAGED)
+
+
 class Snapshot(NamedTuple):
     """State of a GPU at a moment, in seconds: those counters and settings that the driver reports."""
 
@@ -148,7 +152,7 @@ class Gpu:
         return nvml.reading(self.library, "for the GPU of a MIG slice", ask)
 
     def readings(self) -> Dict[str, float]:
-        """Clocks in MHz, temperature in degrees Celsius, power in W, ECC errors and modes as 0 or 1."""
+        """Clocks in MHz, temperature in degrees Celsius, power in W."""
         library, card = self.library, self.card
         asked: Dict[str, Callable[[], float]] = {
             "sm_mhz": lambda: library.nvmlDeviceGetClockInfo(card, library.NVML_CLOCK_SM),
@@ -170,11 +174,14 @@ class Gpu:
         }
         return nvml.readings(library, asked)
 
-    def snapshot(self, seconds: float) -> Snapshot:
+    def counters(self, names: Iterable[str] = tuple(COUNTERS)) -> Dict[str, float]:
         asked: Dict[str, Callable[[], float]] = {
-            name: partial(counter.ask, self.library, self.card) for name, counter in COUNTERS.items()
+            name: partial(COUNTERS[name].ask, self.library, self.card) for name in names
         }
-        return Snapshot(nvml.readings(self.library, asked), self.settings(), seconds)
+        return nvml.readings(self.library, asked)
+
+    def snapshot(self, seconds: float) -> Snapshot:
+        return Snapshot(self.counters(), self.settings(), seconds)
 
     def slowdown_reasons(self) -> int:
         """Return the reasons for lower clocks at this moment, as bits; 0 if they are not reported.

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from samcheck import files
 from samcheck.environments import gpu_errors, gpu_health, gpu_processes
@@ -15,7 +18,7 @@ from samcheck.run.context import CellRun
 from samcheck.run.scheduler import Slot
 from samcheck.sanitize import printable
 
-#: In a cell's folder: the device on which its records were made.
+#: In a cell's folder: the device on which its records were made, and its counters of damage at their start.
 DEVICE = "device.json"
 #: What one device's processes left in a cell's folder, and where that goes once another device takes over.
 RECORDS = ("output-*.log", "journal-*.jsonl", "ended-*.json", "pass-*", "again")
@@ -82,38 +85,67 @@ def difference(cell_run: CellRun, observed: Fingerprint) -> str:
     return f"GPU: declared {model}, observed {printable(observed.gpu)}"
 
 
-def note_device(folder: Path, observed: Fingerprint) -> None:
-    """Record the device that a cell runs on; what an earlier start measured on another one is set aside."""
-    seen = {"device": observed.device, "gpu": observed.gpu, "driver": observed.driver}
-    path = folder / DEVICE
-    if _noted(path) not in (None, seen):
-        set_aside(folder)
-    files.write_atomically(path, json.dumps(seen).encode())
+def note_device(cell_run: CellRun, observed: Fingerprint) -> None:
+    """Record the device that a cell runs on.
+
+    What an earlier start measured is set aside if that was on another device, or if this one was damaged
+    since: that start may have ended without another look at it.
+    """
+    name, path = cell_run.slot.gpu, cell_run.folder / DEVICE
+    seen = {"device": observed.device, "gpu": observed.gpu, "driver": observed.driver, "name": name}
+    counters = gpu_health.damage_counters(name)
+    noted = _noted(path)
+    if noted is not None:
+        before = noted.pop("damage", {})
+        damage = gpu_health.damage(before, counters)
+        if noted == seen and not damage:
+            counters = {**before, **counters}  # those that are not to be had now may be again
+        elif set_aside(cell_run.folder):
+            cell_run.details["set_aside"] = "; ".join(damage) or "an earlier start ran on another device"
+    files.write_atomically(path, json.dumps({**seen, "damage": counters}).encode())
 
 
-def _noted(path: Path) -> object:
+def _noted(path: Path) -> dict[str, Any] | None:
     try:
-        return files.parsed_json(files.read(path))
+        noted = files.parsed_json(files.read(path))
     except (BadInput, ValueError):
         return None
+    return noted if isinstance(noted, dict) else None
+
+
+@contextmanager
+def watched(*cell_runs: CellRun) -> Iterator[Health]:
+    """Yield what happens to the GPU of these cells, as `gpu_health.watched` does; `judged` is to follow.
+
+    Where an error prevents that, their records are set aside after damage, so that --resume keeps none.
+    """
+    name = next((cell_run.slot.gpu for cell_run in cell_runs if cell_run.slot.gpu), "")
+    health = Health()
+    try:
+        with gpu_health.watched(name) as health:
+            yield health
+    except BaseException:
+        for cell_run in cell_runs:
+            _keep_or_set_aside(cell_run, health)
+        raise
 
 
 def judged(cell_run: CellRun, result: CellResult, health: Health) -> CellResult:
     """Return a cell's result in the light of what happened to its GPU; after damage nothing of it is kept."""
     if not cell_run.slot.gpu:
         return result
-    keep_or_set_aside(cell_run, health)
+    _keep_or_set_aside(cell_run, health)
     return gpu_health.judged(result, health)
 
 
-def keep_or_set_aside(cell_run: CellRun, health: Health) -> None:
+def _keep_or_set_aside(cell_run: CellRun, health: Health) -> None:
     """Set a cell's records aside if what they hold may be wrong."""
-    if health.damage:
+    if cell_run.slot.gpu and health.damage:
         set_aside(cell_run.folder)
 
 
-def set_aside(folder: Path) -> None:
-    """Move a cell's records away, so that --resume measures everything again."""
+def set_aside(folder: Path) -> bool:
+    """Move a cell's records away, so that --resume measures everything again; return whether it had any."""
     records = [path for pattern in RECORDS for path in folder.glob(pattern)]
     number = len(list(folder.glob(SET_ASIDE.format("*")))) + 1
     place = folder / SET_ASIDE.format(number)
@@ -121,3 +153,4 @@ def set_aside(folder: Path) -> None:
         place.mkdir()
     for path in records:
         path.rename(place / path.name)
+    return bool(records)

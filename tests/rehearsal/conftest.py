@@ -26,7 +26,7 @@ def nvml_library(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def driver(nvml_library: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Driver]:
     """A machine whose driver answers what the test says; at first there is none."""
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
-    machine.look.cache_clear()
+    machine.nvidia.cache_clear()
     with nvml_stand_in.loaded(nvml_library) as installed:
         yield installed
-    machine.look.cache_clear()
+    machine.nvidia.cache_clear()

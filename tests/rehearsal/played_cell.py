@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Event
 
 from samcheck.cells import Cell
 from samcheck.environments import DiskNeed, Ended, GuestJob, Place, channel
@@ -80,7 +81,7 @@ class Played:
         with (job.given / channel.NAME).open("w", encoding="utf-8") as stream:
             stream.write(text)
         if self.ends and len(self.jobs) > 1:
-            job.output.write_text("the GPU is NVIDIA A100, but NVIDIA H200 was told\n", encoding="utf-8")
+            job.output.write_text("the GPU is NVIDIA A100, but NVIDIA H200 was expected\n", encoding="utf-8")
             return Ended(self.ends)
         return Ended(0)
 
@@ -97,7 +98,9 @@ class Silent:
     def first_verdict(self, text: str) -> None: ...
 
 
-def run(tmp_path: Path, played: Played, exclusive: bool = False) -> CellResult:
-    gates = Gates(gpus=("0",), exclusive=exclusive)
+def run(
+    tmp_path: Path, played: Played, exclusive: bool = False, gpu: str = "0", stop: Event | None = None
+) -> CellResult:
+    gates = Gates(gpus=(gpu,), exclusive=exclusive, stop=stop or Event())
     settings = Settings("fast", played, "", 60.0, gates=gates, processes=1)
     return cell_runner.run_cell(PlannedCell(CELL), settings, tmp_path / "cell", Silent())

@@ -7,7 +7,11 @@ from pathlib import Path
 
 import pynvml
 import pytest
+from click.testing import CliRunner
 
+from samcheck import paths
+from samcheck.cells import Cell
+from samcheck.commands import interleave
 from samcheck.environments import gpu_health
 from samcheck.errors import EnvironmentUnavailable
 from samcheck.guest.outcomes import FailureCause
@@ -58,7 +62,25 @@ def test_another_gpu_than_the_one_given_is_misbuilt(driver: Driver, tmp_path: Pa
 def test_a_slice_is_called_after_its_gpu() -> None:
     assert gpu_health.same_model("NVIDIA A100-SXM4-40GB", "NVIDIA A100-SXM4-40GB MIG 1g.5gb")
     assert gpu_health.same_model("A100-SXM4-40GB", "NVIDIA A100-SXM4-40GB")
-    assert not gpu_health.same_model("NVIDIA A100-SXM4-40GB", "NVIDIA A100-SXM4-80GB")
+    slice_of_h200 = "NVIDIA H200 MIG 1g.18gb"
+    assert gpu_health.same_model(slice_of_h200, slice_of_h200)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("NVIDIA A100-SXM4-40GB", "NVIDIA A100-SXM4-80GB"),
+        ("NVIDIA L4", "NVIDIA L40S"),
+        ("NVIDIA A10", "NVIDIA A100-SXM4-40GB"),
+        ("NVIDIA H200", "NVIDIA H200 NVL"),
+        ("NVIDIA H200", "NVIDIA H200 NVL MIG 1g.18gb"),
+        ("Tesla P4", "Tesla P40"),
+        ("NVIDIA GeForce RTX 3060", "NVIDIA GeForce RTX 3060 Ti"),
+    ],
+)
+def test_a_model_whose_name_begins_like_another_is_not_that_one(one: str, other: str) -> None:
+    assert not gpu_health.same_model(one, other)
+    assert not gpu_health.same_model(other, one)
 
 
 def test_the_suite_finds_another_gpu_than_the_probe(driver: Driver, tmp_path: Path) -> None:
@@ -66,7 +88,7 @@ def test_the_suite_finds_another_gpu_than_the_probe(driver: Driver, tmp_path: Pa
     result = run(tmp_path, Played(ends=69))
     assert (result.outcome, result.cause) == ("refused", FailureCause.GPU)
     assert result.reason.startswith("the GPU that the probe saw is gone")
-    assert "(the GPU is NVIDIA A100, but NVIDIA H200 was told)" in result.reason
+    assert "(the GPU is NVIDIA A100, but NVIDIA H200 was expected)" in result.reason
 
 
 @pytest.mark.parametrize(
@@ -82,6 +104,7 @@ def test_resumed_on_another_device_everything_is_measured_there(
     assert run(tmp_path, same).outcome == "passed"
     assert same.suites == []
     changed = Played(seen={**SEEN, **other})
+    driver.says("nvmlDeviceGetName", str(other.get("gpu") or SEEN["gpu"]))
     result = run(tmp_path, changed)
     if other.get("device") == "cpu":
         assert result.outcome == "refused"
@@ -89,6 +112,20 @@ def test_resumed_on_another_device_everything_is_measured_there(
         assert changed.suites == []
     else:
         assert len(changed.suites) == 1
+
+
+def test_resumed_on_another_gpu_of_that_model_everything_is_measured_there(
+    driver: Driver, tmp_path: Path
+) -> None:
+    """Any two cards differ in speed, and only one of them may be broken."""
+    driver.install().h200().h200()
+    assert run(tmp_path, Played(), gpu="1").outcome == "passed"
+    same, other = Played(), Played()
+    assert "set_aside" not in run(tmp_path, same, gpu="1").environment.details
+    assert same.suites == []
+    result = run(tmp_path, other, gpu="0")
+    assert len(other.suites) == 1
+    assert result.environment.details["set_aside"] == "an earlier start ran on another device"
 
 
 def test_a_gpu_for_one_process_only_is_refused(driver: Driver, tmp_path: Path) -> None:
@@ -146,6 +183,26 @@ def test_a_gpu_that_checks_cannot_use_is_said_before_anything_is_built(
     assert str(raised.value).endswith("-c DEFAULT` allows it; or leave it out with --gpus")
     driver.fails("nvmlDeviceGetName", LOST)
     gpu_health.require_usable(("0", "1"), in_container=False)  # the cell that gets it is refused
+
+
+class Started(Exception):
+    """The measuring would begin."""
+
+
+@pytest.mark.parametrize(("build", "ends"), [("cpu", Started), ("cu121", EnvironmentUnavailable)])
+def test_two_cells_on_the_cpu_need_no_gpu(
+    driver: Driver, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, build: str, ends: type[Exception]
+) -> None:
+    driver.install().h200().says("nvmlDeviceGetComputeMode", "2")
+
+    def start(*_: object) -> None:
+        raise Started
+
+    monkeypatch.setattr(interleave, "run_in_turns", start)
+    monkeypatch.setattr(paths, "RUNS", tmp_path)
+    cell = Cell("2.4.1", build, "3.11").id
+    done = CliRunner().invoke(interleave.interleave_command, [cell, cell, "--environment", "venv"])
+    assert isinstance(done.exception, ends)
 
 
 def test_a_red_of_a_gpu_is_reproduced_on_a_gpu(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from threading import Event
 
 import pynvml
 import pytest
@@ -11,9 +13,11 @@ from samcheck.analysis.interleave import PairedRun, paired_run
 from samcheck.guest import nvml
 from samcheck.guest.outcomes import FailureCause
 from samcheck.matrix import PlannedCell
+from samcheck.run import judge
 from samcheck.run.context import Settings
-from samcheck.run.scheduler import Gates
+from samcheck.run.scheduler import Gates, Stopped
 from samcheck.storage import results
+from samcheck.storage.runs import SIDES
 from tests.rehearsal.nvml_stand_in import ERRORS, LOST, Driver
 from tests.rehearsal.played_cell import CELL, SEEN, Played, Silent, run
 
@@ -104,7 +108,6 @@ def test_damage_refuses_the_cell_and_is_measured_again(
 @pytest.mark.parametrize(
     ("call", "answer", "said"),
     [
-        ("nvmlEventSetWait_v2", "31", "the driver reported Xid error 31"),
         ("nvmlDeviceGetEnforcedPowerLimit", "300000", "power_limit_watts of the GPU changed from 700 to 300"),
         ("nvmlDeviceGetComputeMode", "3", "compute_mode of the GPU changed from 0 to 3"),
     ],
@@ -119,12 +122,104 @@ def test_what_says_little_of_the_software_marks_the_benchmarks(
     assert [series.disturbed for check in result.checks for series in check.series] == [[said]]
 
 
-def test_corrected_errors_are_noted(driver: Driver, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("call", "answer", "said"),
+    [
+        ("nvmlDeviceGetRemappedRows", "2 0 0 0", "the GPU had 2 rows remapped after corrected errors"),
+        # Of a check that provokes a fault, in a process of its own.
+        ("nvmlEventSetWait_v2", "31", "the driver reported Xid error 31"),
+    ],
+)
+def test_what_changes_no_measurement_is_noted(
+    driver: Driver, tmp_path: Path, call: str, answer: str, said: str
+) -> None:
     driver.install().h200()
-    result = run(tmp_path, Played(lambda: driver.says("nvmlDeviceGetRemappedRows", "2 0 0 0")))
+    result = run(tmp_path, Played(lambda: driver.says(call, answer)))
     assert result.outcome == "passed"
-    assert result.environment.details["gpu_health"] == "the GPU had 2 rows remapped after corrected errors"
+    assert result.environment.details["gpu_health"] == said
     assert result.checks[0].series[0].disturbed == []
+
+
+def interrupted(tmp_path: Path, meanwhile: Callable[[], object]) -> None:
+    """Run a cell that ends with the whole run, once its suite is finished."""
+    stop = Event()
+
+    def happens() -> None:
+        meanwhile()
+        stop.set()
+
+    with pytest.raises(Stopped):
+        run(tmp_path, Played(happens), stop=stop)
+
+
+@pytest.mark.parametrize(
+    ("call", "answer"), [("nvmlDeviceGetTotalEccErrors", "3"), ("nvmlEventSetWait_v2", "79")]
+)
+def test_what_is_interrupted_after_damage_is_measured_again(
+    driver: Driver, tmp_path: Path, call: str, answer: str
+) -> None:
+    driver.install().h200()
+    interrupted(tmp_path, lambda: driver.says(call, answer))
+    driver.says("nvmlEventSetWait_v2", "")
+    again = Played()
+    assert run(tmp_path, again).outcome == "passed"
+    assert len(again.suites) == 1
+
+
+def test_damage_that_only_the_next_start_sees_is_measured_again(driver: Driver, tmp_path: Path) -> None:
+    """As after SIGKILL, or a power failure, which lets nothing look at the GPU."""
+    driver.install().h200().says("nvmlDeviceGetTotalEccErrors", "7")  # of earlier days
+    interrupted(tmp_path, lambda: None)
+    kept = Played()
+    assert "set_aside" not in run(tmp_path, kept).environment.details
+    assert kept.suites == []
+    driver.fails("nvmlDeviceGetTotalEccErrors", pynvml.NVML_ERROR_UNKNOWN)
+    run(tmp_path, Played())  # which cannot be compared, and forgets nothing
+    driver.says("nvmlDeviceGetTotalEccErrors", "10")
+    again = Played()
+    result = run(tmp_path, again)
+    assert (result.outcome, len(again.suites)) == ("passed", 1)
+    assert result.environment.details["set_aside"] == (
+        "the GPU had 3 uncorrected ECC errors; the GPU had 3 uncorrected ECC errors since it was made"
+    )
+
+
+def test_an_unexpected_error_after_damage_leaves_nothing_to_keep(
+    driver: Driver, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    driver.install().h200()
+
+    def breaks(*_: object) -> None:
+        driver.says("nvmlEventSetWait_v2", "79")
+        raise OSError("broken")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(judge, "judge", breaks)
+        assert run(tmp_path, Played()).outcome == "not-run"
+    driver.says("nvmlEventSetWait_v2", "")
+    again = Played()
+    assert run(tmp_path, again).outcome == "passed"
+    assert len(again.suites) == 1
+
+
+def test_two_cells_in_turns_that_are_interrupted_after_damage_keep_nothing(
+    driver: Driver, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    driver.install().h200()
+    settings = Settings("fast", Played(), "", 60.0, gates=Gates(gpus=("0",)), processes=2)
+    paired = PairedRun(settings, tmp_path, (PlannedCell(CELL), PlannedCell(CELL)))
+
+    def measure(*_: object) -> None:
+        for side in SIDES:
+            (tmp_path / side / "pass-1").mkdir()
+        driver.says("nvmlEventSetWait_v2", "79")
+        raise Stopped
+
+    monkeypatch.setattr(paired_run, "_measure", measure)
+    with pytest.raises(Stopped):
+        paired_run.run_in_turns(paired, (Silent(), Silent()))
+    assert not list(tmp_path.glob("*/pass-1"))
+    assert len(list(tmp_path.glob("*/set-aside-1/pass-1"))) == 2
 
 
 def test_errors_of_the_readings_do_not_end_a_cell(driver: Driver, tmp_path: Path) -> None:

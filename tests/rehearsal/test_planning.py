@@ -8,11 +8,14 @@ from pathlib import Path
 
 import pynvml
 import pytest
+from click.testing import CliRunner
 
 from samcheck import facts, matrix, paths
+from samcheck.commands.run import matrix_command
 from samcheck.environments import machine
 from samcheck.errors import EnvironmentUnavailable
 from samcheck.facts.gpu_support import NO_GPU, GpuDevice
+from samcheck.run.context import Settings
 from tests.rehearsal.nvml_stand_in import ERRORS, LOST, MISMATCH, Driver, environment
 
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -53,7 +56,7 @@ def test_machines(driver: Driver) -> None:
     driver.install().h200()
     assert machine.look().gpus == (GpuDevice("NVIDIA H200", "9.0"),)
     assert machine.look().driver == "580.95.05"
-    machine.look.cache_clear()
+    machine.nvidia.cache_clear()
     driver.t4()
     assert [gpu.capability for gpu in machine.look().gpus] == ["9.0", "7.5"]
 
@@ -79,6 +82,62 @@ def test_a_plan_fits_every_gpu_of_the_machine(driver: Driver) -> None:
         build = facts.load().release(planned.cell.torch).build(planned.cell.cuda)  # type: ignore[union-attr]
         assert build is not None
         assert {"7.5", "9.0"} <= set(build.archs) or not build.archs, planned.cell.id
+
+
+@pytest.fixture
+def one_lost(driver: Driver) -> Driver:
+    """Two GPUs, of which the second is lost."""
+    driver.install().h200().h200().fails("nvmlDeviceGetHandleByIndex_v2", LOST, 1)
+    return driver
+
+
+def test_a_lost_gpu_does_not_block_another(one_lost: Driver) -> None:
+    assert machine.look().gpus == (GpuDevice("NVIDIA H200", "9.0"),)
+    (note,) = machine.left_out()
+    assert note.startswith("GPU 1 is left out: the NVIDIA driver says 'GPU is lost'")
+    machine.require_answers(("0",))
+    with pytest.raises(EnvironmentUnavailable, match="leave it out with --gpus"):
+        machine.require_answers(("0", "1"))
+
+
+def test_a_lost_gpu_that_is_not_allotted_is_not_asked(
+    one_lost: Driver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
+    assert machine.look().gpus == (GpuDevice("NVIDIA H200", "9.0"),)
+    assert machine.left_out() == []
+
+
+def test_the_lost_gpu_that_is_allotted_is_said(one_lost: Driver, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "1")
+    with pytest.raises(EnvironmentUnavailable, match="'GPU is lost' when asked for GPU 1"):
+        machine.look()
+
+
+@pytest.mark.parametrize(("given", "used"), [(("--gpus", "0"), ("0",)), ((), None), (("--gpus", "1"), None)])
+def test_a_run_needs_only_the_gpus_that_it_uses(
+    one_lost: Driver, monkeypatch: pytest.MonkeyPatch, given: tuple[str, ...], used: tuple[str, ...] | None
+) -> None:
+    gpus: list[object] = []
+
+    def begin(console: object, plan: object, settings: Settings, *_: object) -> int:
+        gpus.append(settings.gates.gpus)
+        return 0
+
+    monkeypatch.setattr("samcheck.run.session.run", begin)
+    done = CliRunner().invoke(matrix_command, ["default", "--environment", "venv", *given])
+    assert gpus == ([] if used is None else [used])
+    assert isinstance(done.exception, EnvironmentUnavailable) is (used is None)
+
+
+@pytest.mark.parametrize(
+    "command", [("plan", "default"), ("advise", "--driver", "590.10", "--from", "580.95.05", "--json")]
+)
+def test_a_plan_says_that_a_gpu_is_left_out(one_lost: Driver, command: tuple[str, ...]) -> None:
+    done = asked(one_lost, "-m", "samcheck", *command)
+    assert done.returncode != EnvironmentUnavailable.exit_code
+    assert "samcheck: GPU 1 is left out: the NVIDIA driver says 'GPU is lost'" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def asked(driver: Driver, *command: str) -> subprocess.CompletedProcess[str]:

@@ -131,7 +131,8 @@ def test_noxfile_loads_with_what_its_script_block_names() -> None:
                 names = [alias.name for alias in node.names]
             elif isinstance(node, ast.ImportFrom) and node.level:
                 assert path.parent == GUEST, f"{path}: follow its relative imports here"
-                todo.append(GUEST / f"{node.module}.py")
+                within = [node.module] if node.module else [alias.name for alias in node.names]
+                todo += [GUEST / f"{name}.py" for name in within]
             elif isinstance(node, ast.ImportFrom) and node.module:
                 names = [node.module]
             assert {name.partition(".")[0] for name in names} <= allowed, path

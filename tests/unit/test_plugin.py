@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -254,4 +256,18 @@ def test_compiling_for_a_gpu_is_no_fast_check(
     mark = f'@pytest.mark.parametrize("backend", ["{backend}"])'
     suite.makepyfile(test_some=f"import pytest\n{mark}\ndef test_it(backend): pass")
     ran = {name: run(suite, f"--samcheck-device={device}", "-m", name).finished for name in ("fast", "full")}
+    assert [name for name, finished in ran.items() if finished] == [tier]
+
+
+@pytest.mark.parametrize(("available", "tier"), [(True, "full"), (False, "fast")])
+def test_plain_pytest_finds_out_whether_it_compiles_for_a_gpu(
+    suite: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, available: bool, tier: str
+) -> None:
+    torch = SimpleNamespace(
+        cuda=SimpleNamespace(is_available=lambda: available, is_initialized=lambda: False)
+    )
+    monkeypatch.setitem(sys.modules, "torch", torch)  # the modules of such checks import it
+    mark = '@pytest.mark.parametrize("backend", ["compile"])'
+    suite.makepyfile(test_some=f"import pytest\n{mark}\ndef test_it(backend): pass")
+    ran = {name: run(suite, "-m", name).finished for name in ("fast", "full")}
     assert [name for name, finished in ran.items() if finished] == [tier]

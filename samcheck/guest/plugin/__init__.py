@@ -125,7 +125,13 @@ def pytest_collection_modifyitems(
 
 def _compiles_for_gpu(config: pytest.Config, item: pytest.Item) -> bool:
     """Whether a check compiles kernels for a GPU, which takes a minute even for a small model."""
-    return parameters(item).get("backend") == "compile" and config.getoption("--samcheck-device") == "cuda"
+    return parameters(item).get("backend") == "compile" and _is_for_gpu(config)
+
+
+def _is_for_gpu(config: pytest.Config) -> bool:
+    """Whether the fixture `device` will choose a GPU; modules that compile have imported torch by now."""
+    wanted, torch = config.getoption("--samcheck-device"), sys.modules.get("torch")
+    return bool(wanted == "cuda" or (wanted == "auto" and torch is not None and torch.cuda.is_available()))
 
 
 def _rank(item: pytest.Item) -> Tuple[bool, bool]:
