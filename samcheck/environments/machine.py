@@ -65,6 +65,16 @@ def look() -> Machine:
     return Machine(gpus=gpus, driver=driver.version, pytorch_index=not gpus and pytorch_index_answers())
 
 
+def gpu_count() -> int:
+    """Return the number of GPUs, those that do not answer among them.
+
+    Raises:
+        EnvironmentUnavailable: as `look` does, whose word results are stored under.
+    """
+    look()
+    return nvidia().count
+
+
 def left_out() -> list[str]:
     """Return which GPUs `look` leaves out, and why."""
     return [f"GPU {name} is left out: {failure}" for name, failure in nvidia().lost.items()]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -189,20 +190,39 @@ class Started(Exception):
     """The measuring would begin."""
 
 
-@pytest.mark.parametrize(("build", "ends"), [("cpu", Started), ("cu121", EnvironmentUnavailable)])
-def test_two_cells_on_the_cpu_need_no_gpu(
-    driver: Driver, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, build: str, ends: type[Exception]
-) -> None:
-    driver.install().h200().says("nvmlDeviceGetComputeMode", "2")
+@pytest.fixture
+def in_turns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], BaseException | None]:
+    """With what `samcheck interleave` of two cells of a build ends."""
 
     def start(*_: object) -> None:
         raise Started
 
+    def ends(build: str) -> BaseException | None:
+        cell = Cell("2.4.1", build, "3.11").id
+        arguments = [cell, cell, "--environment", "venv"]
+        return CliRunner().invoke(interleave.interleave_command, arguments).exception
+
     monkeypatch.setattr(interleave, "run_in_turns", start)
     monkeypatch.setattr(paths, "RUNS", tmp_path)
-    cell = Cell("2.4.1", build, "3.11").id
-    done = CliRunner().invoke(interleave.interleave_command, [cell, cell, "--environment", "venv"])
-    assert isinstance(done.exception, ends)
+    return ends
+
+
+def test_two_cells_on_the_cpu_need_no_gpu(
+    driver: Driver, in_turns: Callable[[str], BaseException | None]
+) -> None:
+    driver.install().h200().says("nvmlDeviceGetComputeMode", "2")
+    assert isinstance(in_turns("cpu"), Started)
+    assert isinstance(in_turns("cu121"), EnvironmentUnavailable)
+
+
+def test_what_could_not_be_stored_is_not_measured(
+    driver: Driver, in_turns: Callable[[str], BaseException | None]
+) -> None:
+    """Results are stored under the GPU's name; the remedy says how to have them under the CPU's."""
+    driver.install().h200().fails("nvmlDeviceGetName", LOST)
+    error = in_turns("cpu")
+    assert isinstance(error, EnvironmentUnavailable)
+    assert "CUDA_VISIBLE_DEVICES=-1" in str(error)
 
 
 def test_a_red_of_a_gpu_is_reproduced_on_a_gpu(
