@@ -540,9 +540,7 @@ def test_failing_says_every_environment_that_did_not_pass(store: Path) -> None:
     bad = hostile.RESULT.cell.id
     assert failing[0] == (UNBUILT.cell.id, "build-failed", "no Python 3.8", 0)
     assert sorted(failing[1:]) == sorted(
-        (bad, outcome, f"because of {outcome}", 1)
-        for outcome in CheckOutcome
-        if outcome.is_bad
+        (bad, outcome, f"because of {outcome}", 1) for outcome in CheckOutcome if outcome.is_bad
     )
 
 

@@ -113,7 +113,10 @@ def test_what_all_environments_find_is_only_counted_unless_asked_for(tmp_path: P
     assert "≈ known [only here]" in shown
     assert "test_leaks.py" in shown
     assert "passed, or as in the others: dtype, state" in shown
-    assert "as in all of 3 other environments of this machine that tried them: 1 known, 1 skipped (--all shows" in shown
+    assert (
+        "as in all of 3 other environments of this machine that tried them: 1 known, 1 skipped (--all"
+        in shown
+    )
     every = run("show", cell, "--all", "--results", str(tmp_path)).stdout
     assert "≈ known [alike]" in every
     assert "test_state.py" in every
