@@ -12,6 +12,9 @@ from samcheck.guest.record import CheckResult
 #: Of the ends of an interval; a wider one says that this machine could not measure it.
 MOST_SPREAD = 1.5
 UNMEASURABLE = "not measurable on this machine"
+#: Disturbed processes for each undisturbed one. Where there were more, others shared the machine all the time,
+#: and slowed it down by half over a whole run without being seen.
+MOST_DISTURBED = 0.34
 
 #: Ends of the names of numbers that depend on how busy the machine was, and of those of their interval.
 TIMES = (
@@ -84,7 +87,7 @@ def step_time(check: CheckResult) -> StepTime | None:
     if len(times) < 2:
         return StepTime(None, len(times), disturbed, _too_few(len(times), disturbed))
     low, high = _limits(times)
-    if not is_measurable(low, high):
+    if disturbed > MOST_DISTURBED * len(times) or not is_measurable(low, high):
         return StepTime(None, len(times), disturbed, UNMEASURABLE)
     return StepTime((low, high), len(times), disturbed)
 

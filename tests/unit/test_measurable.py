@@ -32,7 +32,8 @@ def timed(*times: float, disturbed: int = 0) -> CheckResult:
     ("check", "text"),
     [
         (timed(10.0, 10.0), "9.119 to 10.97 ms (2 processes)"),
-        (timed(10.0, 10.0, 99.0, disturbed=1), "9.119 to 10.97 ms (2 processes, 1 disturbed left out)"),
+        (timed(10.0, 10.0, 10.0, 99.0, disturbed=1), "9.119 to 10.97 ms (3 processes, 1 disturbed left out)"),
+        (timed(10.0, 10.0, 99.0, disturbed=1), "not measurable on this machine"),
         (timed(10.0, 20.0), "not measurable on this machine"),
         (timed(10.0), "no interval: one process only (--processes 5 measures it in five)"),
         (timed(10.0, 10.0, disturbed=1), "no interval: only one of 2 processes was undisturbed"),

@@ -585,7 +585,7 @@ def timed(cell: str, *times: float, disturbed: int = 0) -> CellResult:
 def test_no_time_without_an_interval_from_undisturbed_processes(tmp_path: Path) -> None:
     for result in (
         timed("2.1.0", 10.0, 10.1, 10.2),
-        timed("2.2.0", 20.0, 20.1, 90.0, disturbed=1),
+        timed("2.2.0", 20.0, 20.1, 20.1, 90.0, disturbed=1),
         timed("2.3.0", 50.0),
         timed("2.4.0", 50.0, 51.0, disturbed=2),
         timed("2.5.0", 50.0, 99.0),
