@@ -12,8 +12,8 @@ from samcheck.guest.record import CheckResult
 #: Of the ends of an interval; a wider one says that this machine could not measure it.
 MOST_SPREAD = 1.5
 UNMEASURABLE = "not measurable on this machine"
-#: Disturbed processes for each undisturbed one. Where there were more, others shared the machine all the time,
-#: and slowed it down by half over a whole run without being seen.
+#: Disturbed processes for each undisturbed one. Where there were more, others shared the machine all the
+#: time; over a whole run, they have slowed it down by half without being seen.
 MOST_DISTURBED = 0.34
 
 #: Ends of the names of numbers that depend on how busy the machine was, and of those of their interval.
