@@ -10,8 +10,7 @@ from pathlib import Path
 from samcheck import facts, files
 from samcheck.errors import BadInput
 from samcheck.matrix import LeftOut
-from samcheck.report import markdown, memory_table, recipes_table, table_rows
-from samcheck.storage import results
+from samcheck.report import extracts, markdown, memory_table, recipes_table, table_rows
 from samcheck.storage.left_out_cells import LEFT_OUT, note_left_out, noted
 from samcheck.storage.results import UnreadableFile
 
@@ -70,10 +69,10 @@ def documents(store: Path) -> dict[str, str]:
     rows: list[table_rows.TableRow] = []
     recipes: list[recipes_table.RecipeResults] = []
     peaks: list[memory_table.Peaks] = []
-    for stored in results.stream(store, unreadable):  # of which little is kept: there may be thousands
-        rows.append(table_rows.row(stored))
-        recipes += recipes_table.recipes(stored)
-        peaks += memory_table.peaks(stored)
+    for extract in extracts.of_store(store, unreadable):  # of results little is kept: there may be thousands
+        rows.append(extract.row)
+        recipes += extract.recipes
+        peaks += extract.peaks
     left_out, torn = noted(store / LEFT_OUT)
     known = facts.load()
     return {

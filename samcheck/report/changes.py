@@ -163,7 +163,8 @@ def _cannot_run(mark: Mark) -> bool | None:
 def changes(environments: Sequence[EnvironmentRow], found: Iterable[Symptom]) -> list[Change]:
     """Where each symptom that differs begins and ends, in the order of the axes and their values."""
     values = [environment.values for environment in environments]
-    located = [change for symptom in found if symptom.differs for change in _located(symptom, values)]
+    twins = {axis: _twins(axis, values) for axis in AXES}
+    located = [change for symptom in found if symptom.differs for change in _located(symptom, values, twins)]
     return sorted(
         located,
         key=lambda change: (
@@ -176,13 +177,15 @@ def changes(environments: Sequence[EnvironmentRow], found: Iterable[Symptom]) ->
     )
 
 
-def _located(symptom: Symptom, values: Sequence[Mapping[str, str]]) -> list[Change]:
+def _located(
+    symptom: Symptom, values: Sequence[Mapping[str, str]], twins: Mapping[str, Sequence[Sequence[int]]]
+) -> list[Change]:
     for axis in AXES:
         steps = _steps(axis, symptom.states, [each[axis] for each in values])
         # Along the releases of PyTorch something may come and go; elsewhere that is a coincidence.
         if steps and (axis == "torch" or len(steps) == 1):
             return [Change(symptom, AxisStep(axis, old, new), begins) for old, new, begins in steps]
-    return list(_between_twins(symptom, values)) or [Change(symptom, None)]
+    return list(_between_twins(symptom, values, twins)) or [Change(symptom, None)]
 
 
 def _steps(axis: str, states: Sequence[bool | None], values: Sequence[str]) -> list[tuple[str, str, bool]]:
@@ -197,21 +200,31 @@ def _steps(axis: str, states: Sequence[bool | None], values: Sequence[str]) -> l
     return [(old, new, True in seen[new]) for old, new in pairwise(ordered) if seen[old] != seen[new]]
 
 
-def _between_twins(symptom: Symptom, values: Sequence[Mapping[str, str]]) -> Iterator[Change]:
+def _twins(axis: str, values: Sequence[Mapping[str, str]]) -> list[list[int]]:
+    """Environments that differ on an axis only, by their indices, each group in the order of the axis."""
+    groups: dict[tuple[str, ...], list[int]] = {}
+    for index, each in enumerate(values):
+        groups.setdefault(tuple(value for name, value in each.items() if name != axis), []).append(index)
+    return [
+        sorted(members, key=lambda index: order(axis, values[index][axis]))
+        for members in groups.values()
+        if len(members) > 1
+    ]
+
+
+def _between_twins(
+    symptom: Symptom, values: Sequence[Mapping[str, str]], twins: Mapping[str, Sequence[Sequence[int]]]
+) -> Iterator[Change]:
     """Changes between two environments that differ on one axis only, next to each other there."""
-    known = [index for index, state in enumerate(symptom.states) if state is not None]
-    for axis in AXES:
-        twins: dict[tuple[str, ...], list[int]] = {}
-        for index in known:
-            rest = tuple(value for name, value in values[index].items() if name != axis)
-            twins.setdefault(rest, []).append(index)
-        for members in twins.values():
-            members.sort(key=lambda index: order(axis, values[index][axis]))
-            for old, new in pairwise(members):
-                if symptom.states[old] != symptom.states[new]:
+    states = symptom.states
+    for axis, groups in twins.items():
+        for members in groups:
+            known = [index for index in members if states[index] is not None]
+            for old, new in pairwise(known):
+                if states[old] != states[new]:
                     beside = ", ".join(f"{AXES[name]} {values[new][name]}" for name in MAIN if name != axis)
                     step = AxisStep(axis, values[old][axis], values[new][axis], beside)
-                    yield Change(symptom, step, bool(symptom.states[new]))
+                    yield Change(symptom, step, bool(states[new]))
 
 
 def without_exception(found: Iterable[Symptom]) -> list[Symptom]:

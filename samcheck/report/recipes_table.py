@@ -110,12 +110,13 @@ class RecipeResults(ResultEntry):
 
 def _recipe_outcome(written: CheckResult | None, corrected: CheckResult | None) -> RecipeOutcome:
     """The two checks of a recipe, of which each may be missing, joined."""
-    verdict = min(map(_verdict, (written, corrected)), key=ORDER.index)
-    decided_by = next((check for check in (written, corrected) if _verdict(check) == verdict), None)
+    verdicts = [_verdict(written), _verdict(corrected)]
+    verdict = min(verdicts, key=ORDER.index)
+    decided_by = (written, corrected)[verdicts.index(verdict)]
     notes = [
         _note(name, check)
-        for name, check in (("as written", written), ("corrected", corrected))
-        if check is not None and _verdict(check) not in ("works as written", "holds")
+        for name, check, said in zip(("as written", "corrected"), (written, corrected), verdicts, strict=True)
+        if check is not None and said not in ("works as written", "holds")
     ]
     about = next(
         (_about(check) for check in (written, corrected) if check and "title" in check.settings), None

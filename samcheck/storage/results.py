@@ -103,6 +103,11 @@ def _read(path: Path) -> CellResult:
     return _parsed(files.read(path, LARGEST), files.named(path))
 
 
+def whole(result: CellResult) -> CellResult:
+    """Convert a struct with the fields of a `CellResult` to one."""
+    return _RESULT.whole(result)
+
+
 def parsed(content: bytes, where: str) -> CellResult:
     """Parse a file's content as `read` does; `where` names the file in messages."""
     return _RESULT.whole(_parsed(content, where))
