@@ -57,7 +57,7 @@ def test_nothing_of_a_guest_is_on_the_host(trial: Trial) -> None:
     """Not even a file of its own: the folder of the cell holds what samcheck wrote, owned by samcheck."""
     injected(trial, Injection("open('mine', 'w').write('x'); os.symlink('/etc/shadow', 'link')", "passed"))
     files = list((trial.folder / "cell").rglob("*"))
-    assert {path.name for path in files} == {"journal-1.jsonl", "output-1.log", "ended-1.json"}
+    assert {path.name for path in files} == {"journal-1.jsonl", "output-1.log", "ended-1.json", "again"}
     assert all(
         path.is_file() and not path.is_symlink() and path.owner() == trial.folder.owner() for path in files
     )

@@ -124,7 +124,7 @@ while True:
 
 @pytest.fixture
 def one_result(trial: Trial) -> Path:
-    trial.write("def test_a(variant): pass\n")
+    trial.write("def test_a(variant, precision): pass\n")
     return results.store(trial.folder / "one", trial.run(), "machine")
 
 

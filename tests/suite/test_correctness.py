@@ -153,10 +153,13 @@ def test_batch_matches_singles(ready: Any, scene: Any, measured: Dict[str, float
         assert worst <= oracle.TOLERANCES["fp32"].logits
 
 
+@pytest.mark.precisions(*(name for name in precisions.PRECISIONS if name != "int8-dynamic"))
 def test_images_in_a_batch(
     model: Any, variant: str, precision: str, measured: Dict[str, float], settings: Dict[str, str]
 ) -> None:
     """An image's features depend neither on what else is in its batch, nor on its place or the batch's size.
+
+    Those in int8 do, as they must: dynamic quantisation has one scale for the whole batch.
 
     https://github.com/facebookresearch/segment-anything/issues/223
     """
@@ -172,7 +175,7 @@ def test_images_in_a_batch(
     ]
     measured["batch_relative_l2"] = max(off)
     settings["same_bits"] = str(not max(off))
-    # Matrix products are tiled differently at other batch sizes, and int8's scale is that of the whole batch.
+    # Matrix products are tiled differently at other batch sizes.
     assert max(off) <= oracle.TOLERANCES[precision].logits, "by place: {}".format(off)
 
 
