@@ -92,7 +92,7 @@ def test_a_cell_from_matrix_file_to_table(kind: str, tmp_path: Path) -> None:
     assert stored[0].result.environment.kind == kind
 
     table = (store / "README.md").read_text()
-    assert "1 of 1 environments work." in table
+    assert "1 of 1 environment works." in table
     row = next(line for line in table.splitlines() if line.startswith("| `torch2.4.1"))
     assert row.endswith("| ✓ | ✓ | ✓ | ✓ | ✓ | ✓ | tiny |")
     assert "prompt-encoder-float32" in table
