@@ -194,7 +194,7 @@ class Gpu:
     def processes(self) -> Optional[List[int]]:
         """Return the processes that compute on it, without MPS's server; None if they are not reported.
 
-        Its clients are listed beside it: https://docs.nvidia.com/deploy/mps/index.html
+        NVML also lists the clients of that server: https://docs.nvidia.com/deploy/mps/index.html
         """
         pids = self._pids("ComputeRunningProcesses")
         if pids is None:

@@ -25,8 +25,8 @@ FEW_OWN_BLOCKS = {
     # If a thread once had its own arena, glibc falls back to its 64 MiB of reserved addresses when the limit
     # is reached, and up to that size nothing fails.
     "MALLOC_ARENA_MAX": "1",
-    # cuBLAS takes a workspace of up to 32 MiB on a Hopper GPU. Releases differ in whether products with a
-    # bias share it, and 2.15 takes it for each product unless it is told to keep it.
+    # cuBLAS allocates a workspace of up to 32 MiB on a Hopper GPU. Whether products with a bias share it
+    # depends on the release, and 2.15 allocates a new one for every product unless it is told to cache it.
     "TORCH_CUBLASLT_UNIFIED_WORKSPACE": "1",
     "TORCH_CUBLAS_WORKSPACE_CACHE": "1",
     "CUBLAS_WORKSPACE_CONFIG": ":16:8",  # 8 blocks of 16 KiB
