@@ -82,9 +82,12 @@ def _regular(path: Path) -> Iterator[IO[bytes]]:
 def _read(path: Path, most: int) -> bytes:
     with _regular(path) as stream:
         status = os.fstat(stream.fileno())
-        # Read at most one byte too many: the file may grow, and the kernel's virtual files report size 0.
-        # Some of these have no data at the moment.
-        content = b"" if status.st_size > most else stream.read(most + 1) or b""
+        # Reading `most` bytes at once would reserve that much memory for each small file.
+        content = b"" if status.st_size > most else stream.read(status.st_size + 1) or b""
+        if len(content) > status.st_size:
+            # At most one byte too many: the file grows, or is one of the kernel's, which report size 0. Some
+            # of these have no data at the moment.
+            content += stream.read(most + 1 - len(content)) or b""
     if status.st_size > most or len(content) > most:
         raise BadInput(f"{named(path)}: cannot be read: it has more than {most} bytes")
     return content

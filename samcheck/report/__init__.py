@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 
-from samcheck import facts, files
+from samcheck import codec, facts, files
 from samcheck.errors import BadInput
 from samcheck.matrix import LeftOut
 from samcheck.report import extracts, markdown, memory_table, recipes_table, table_rows
@@ -65,6 +65,11 @@ def write(store: Path, left_out: Sequence[LeftOut] | None = None) -> Path:
 
 def documents(store: Path) -> dict[str, str]:
     """What belongs into each file beside the results; an empty text where there should be none."""
+    with codec.uncollected():
+        return _documents(store)
+
+
+def _documents(store: Path) -> dict[str, str]:
     unreadable: list[UnreadableFile] = []
     rows: list[table_rows.TableRow] = []
     recipes: list[recipes_table.RecipeResults] = []
