@@ -27,9 +27,9 @@ ASSETS = Path(__file__).parent / "assets"
 LIBRARIES = ("d3", "plot", "slickgrid")
 #: In the order in which they need each other.
 SCRIPTS = (
-    "dom", "data", "state", "filter", "sort", "grid", "causes", "defects", "alike", "summary", "facets",
-    "fields", "environments", "checks", "pairs", "changes", "compare", "plots", "times", "timings", "memory",
-    "past", "evidence", "details", "main",
+    "dom", "data", "state", "filter", "sort", "grid", "runs", "causes", "defects", "alike", "summary",
+    "facets", "fields", "environments", "checks", "pairs", "changes", "compare", "plots", "times",
+    "timings", "memory", "past", "evidence", "details", "main",
 )  # fmt: skip
 STYLES = ("vendor/slickgrid.css", "page/page.css", "page/views.css", "page/grid.css")
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
+from samcheck.guest.outcomes import CellOutcome, CheckOutcome
 from tests.browser import sample_results
 from tests.browser.opened_page import Open, Store
 
@@ -35,13 +36,45 @@ def test_first_screen_says_what_works_and_what_not(opened: Open, page: Path) -> 
     assert box["y"] < 500
 
 
+PASSED = next(result for result in sample_results.RESULTS if result.outcome == "passed")
+
+
 def test_some_groups_that_held_are_no_environment_that_works(opened: Open, written: Store) -> None:
-    part = replace(
-        next(result for result in sample_results.RESULTS if result.outcome == "passed"), groups=["latency"]
-    )
+    part = replace(PASSED, groups=["latency"], cell=replace(PASSED.cell, id="torch2.11.0-cu121-py3.11"))
     shown = opened(written([*sample_results.RESULTS, part]))
     assert "✓ 3 of 5 environments" in shown.text("#summary")
     assert f"{part.cell.id} (only group latency)" in shown.text("body")
+
+
+def test_runs_of_one_environment_are_one_row(opened: Open, written: Store) -> None:
+    """A run of vit_h alone that failed: the environment does not work, and both runs are within reach."""
+    failed = replace(
+        PASSED,
+        variants=["vit_h"],
+        outcome=CellOutcome.FAILED,
+        finished="2026-11-29T10:00:00+00:00",
+        checks=[
+            replace(
+                check,
+                check=check.check.replace("tiny", "vit_h"),
+                variant="vit_h",
+                outcome=CheckOutcome.FAILED,
+            )
+            for check in PASSED.checks
+            if check.group == "dtype" and check.outcome is CheckOutcome.PASSED
+        ],
+    )
+    shown = opened(written([*sample_results.RESULTS, failed]), "columns=variant")
+    assert shown.text("#found") == "5 environments, 25 checks"
+    assert "✓ 2 of 5 environments" in shown.text("#summary")
+    assert "(only vit_h)" not in shown.text("#view")
+    shown.page.locator("#view").get_by_text("failed").last.click()
+    dialog = shown.page.locator("#evidence")
+    expect(dialog.locator("h2")).to_contain_text(f"{PASSED.cell.id} (only vit_h)")
+    shown.page.keyboard.press("Escape")
+    shown.page.locator("#view .name").get_by_text(PASSED.cell.id, exact=True).first.click()
+    dialog.get_by_role("link", name=f"{PASSED.cell.id} (only vit_h)").click()
+    expect(dialog.locator("h2")).to_contain_text(f"{PASSED.cell.id} (only vit_h)")
 
 
 def test_a_filter_can_be_taken_back(opened: Open, page: Path) -> None:

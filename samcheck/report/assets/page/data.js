@@ -115,6 +115,10 @@ const Data = (() => {
     return rows;
   }
 
+  /** Whether a check has all of `within`, e.g. {group: "dtype"}. */
+  const fits = (row, within) =>
+    Object.entries(within).every(([axis, value]) => definition(row)[axis] === value);
+
   const definition = (row) => data.definitions[data.rowDefinition[row]];
   const why = (row) => data.whys[data.rowWhy[row]];
   const cellOf = (row) => data.cells[data.rowCell[row]];
@@ -165,5 +169,5 @@ const Data = (() => {
     return (row) => samplesBlock?.cells[data.rowCell[row]][row - data.start[data.rowCell[row]]] ?? [];
   }
 
-  return Object.assign(data, { AXES, block, cellOf, definition, load, numbers, rowsOf, samples, why });
+  return Object.assign(data, { AXES, block, cellOf, definition, fits, load, numbers, rowsOf, samples, why });
 })();

@@ -22,8 +22,9 @@ const Environments = (() => {
 
   const distinct = (cells, axis) => new Set(cells.map((at) => Data.cells[at][axis])).size;
 
-  function columnsOf(fields, cells) {
+  function columnsOf(fields, { leads: cells, members }) {
     const { names, same } = fields;
+    const outcomes = new Map([...members].map(([at, runs]) => [at, worst(runs)]));
     const varies = ([axis]) => Alike.everything() || cells.length < 2 || distinct(cells, axis) > 1;
     const vary = AXIS_COLUMNS.filter(varies);
     const field = (key, number) => fieldColumn(key, number, fields);
@@ -33,22 +34,43 @@ const Environments = (() => {
         id: "name",
         name: "Environment",
         width: innerWidth < NARROW ? 208 : 300,
-        show: (at) =>
-          el("span", { class: "name", title: Dom.plain(Data.cells[at].name) }, Data.cells[at].name),
+        show: (at) => {
+          const name = Runs.nameOf(members.get(at));
+          return el("span", { class: "name", title: Dom.plain(name) }, name);
+        },
       },
-      ...(varies(["outcome"]) ? [RESULT] : []),
+      ...(Alike.everything() || cells.length < 2 || new Set(outcomes.values()).size > 1
+        ? [resultColumn(outcomes)]
+        : []),
       ...vary.filter(([name]) => !inside.includes(name)).map(axisColumn),
       ...names.map(field).filter((_, number) => !same.has(number)),
       ...vary.filter(([name]) => inside.includes(name)).map(axisColumn),
     ];
   }
 
-  const RESULT = {
-    id: "result",
-    name: "Outcome",
-    width: 126,
-    show: (at) => outcome(Data.cells[at].outcome),
-  };
+  /** What the runs of an environment have come to together. */
+  const worst = (runs) =>
+    runs.map((at) => Data.cells[at].outcome).find((word) => word !== "passed") ?? "passed";
+
+  function resultColumn(outcomes) {
+    const ranked = [...new Set(outcomes.values())].sort(d3.ascending);
+    ranked.sort((a, b) => d3.ascending(Dom.kind(a), Dom.kind(b)));
+    return {
+      id: "result",
+      name: "Outcome",
+      width: 126,
+      show: (at) => outcome(outcomes.get(at)),
+      rank: (at) => ranked.indexOf(outcomes.get(at)),
+      most: ranked.length,
+    };
+  }
+
+  /** The run whose checks a field speaks of. */
+  function worstRun(runs, within) {
+    const fits = (row) => Data.fits(row, within);
+    const worst = (at) => d3.min(Data.rowsOf(at, fits), (row) => Data.whyRank[Data.rowWhy[row]]);
+    return d3.least(runs, worst) ?? runs[0];
+  }
 
   const axisColumn = ([name, width]) => ({
     id: name,
@@ -77,8 +99,7 @@ const Environments = (() => {
     const column = columns.find((candidate) => candidate.id === field);
     if (column?.rank) return Sort.byRank(cells, column.rank, column.most, descending);
     const name = column ? field : "name";
-    const key = (cell) => (name === "result" ? `${Dom.kind(cell.outcome)} ${cell.outcome}` : cell[name]);
-    const ranks = Sort.ranks(Data.cells, key, name);
+    const ranks = Sort.ranks(Data.cells, (cell) => cell[name], name);
     return Sort.byRank(cells, (at) => ranks[at], Data.cells.length, descending);
   }
 
@@ -99,7 +120,7 @@ const Environments = (() => {
 
   /** What is said of all environments together, above the table. */
   function above(selection, fields) {
-    const { cells } = selection;
+    const cells = Runs.of(selection).leads;
     if (Alike.everything() || cells.length < 2) return null;
     const common = shared(cells);
     const items = [
@@ -121,9 +142,10 @@ const Environments = (() => {
   function show(container, selection) {
     const way = State.columns in Fields.WAYS ? State.columns : "group";
     const fields = Fields.of(way, selection),
-      columns = columnsOf(fields, selection.cells),
+      runs = Runs.of(selection),
+      columns = columnsOf(fields, runs),
       hidden = fields.same.size;
-    const cells = ordered(selection.cells, columns);
+    const cells = ordered(runs.leads, columns);
     const table = el("div", { class: "grid" });
     Dom.fill(
       container,
@@ -154,7 +176,8 @@ const Environments = (() => {
         sort: (sort) => State.set({ sort }),
         open: (at, id) => {
           const { key } = columns.find((column) => column.id === id);
-          Evidence.open(at, key ? Fields.within(way, key) : {});
+          const within = key ? Fields.within(way, key) : {};
+          Evidence.open(id === "name" ? at : worstRun(runs.members.get(at), within), within);
         },
       },
     );

@@ -65,9 +65,7 @@ const Evidence = (() => {
   }
 
   function body({ cell, within }, selection, sources) {
-    const fits = (row) =>
-      Object.entries(within).every(([axis, value]) => Data.definition(row)[axis] === value);
-    const all = Data.rowsOf(cell.at, fits),
+    const all = Data.rowsOf(cell.at, (row) => Data.fits(row, within)),
       chosen = new Set(selection.rows.filter((row) => Data.rowCell[row] === cell.at));
     const rows = selection.narrowed && !within.check ? all.filter((row) => chosen.has(row)) : all;
     const hidden = all.length - rows.length;
@@ -79,11 +77,21 @@ const Evidence = (() => {
         ["when", `${cell.started} to ${cell.finished}`],
         ["ran in", `${cell.kind}, tier ${cell.tier}, samcheck ${cell.samcheck}`],
       ]),
+      otherRuns(cell, within),
       el("h3", {}, Dom.count(rows.length, "check")),
       hidden ? el("p", { class: "quiet" }, `${hidden} more are hidden by the filters.`) : null,
       ...byOutcome(rows, sources, rows.length === 1),
       environment(cell, sources.evidence),
     ];
+  }
+
+  /** Links to what other runs of the environment say of the same. */
+  function otherRuns(cell, within) {
+    const runs = Runs.others(cell).filter(({ at }) => Data.rowsOf(at, (row) => Data.fits(row, within)).length);
+    const links = runs.map((run) => el("li", {}, Dom.link(run.name, opened(run.at, within))));
+    return links.length
+      ? el("div", {}, el("p", {}, "Other runs of this environment checked more of this:"), el("ul", {}, links))
+      : null;
   }
 
   /** The worst first; what passed is folded. */

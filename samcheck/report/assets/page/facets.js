@@ -103,7 +103,7 @@ const Facets = (() => {
   }
 
   /** What is chosen, in words, each to be taken back. */
-  function show({ cells, rows }) {
+  function show(selection) {
     if (document.activeElement !== search) search.value = State.text;
     const chosen = document.getElementById("chosen");
     const marks = [...State.facets].flatMap(([axis, values]) =>
@@ -116,7 +116,8 @@ const Facets = (() => {
         }),
       );
     if (marks.length) marks.push(button("clear all", clear, { class: "link" }));
-    const counts = `${Dom.count(cells.length, "environment")}, ${Dom.count(rows.length, "check")}`;
+    const environments = Runs.of(selection).leads.length;
+    const counts = `${Dom.count(environments, "environment")}, ${Dom.count(selection.rows.length, "check")}`;
     Dom.fill(
       chosen,
       el("span", { role: "status", id: "found" }, counts),

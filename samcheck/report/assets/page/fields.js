@@ -25,10 +25,10 @@ const Fields = (() => {
   }
 
   /**
-   * Per cell and column: the rank of the worst outcome that tells environments apart, how often that is, and how
+   * Per environment and column: the rank of the worst outcome that tells environments apart, how often that is, and how
    * many checks there are. Where none tells anything (`calm`), the best outcome stands, and it counts as all.
    */
-  function counted({ rows }, { names, of }, tells) {
+  function counted({ rows }, lead, { names, of }, tells) {
     const size = Data.cells.length * names.length;
     const worst = new Uint8Array(size).fill(NONE),
       best = new Uint8Array(size),
@@ -40,7 +40,7 @@ const Fields = (() => {
       const row = rows[at],
         column = of[rowDefinition[row]];
       if (column < 0) continue;
-      const field = rowCell[row] * names.length + column,
+      const field = lead[rowCell[row]] * names.length + column,
         rank = whyRank[rowWhy[row]];
       all[field]++;
       if (rank > best[field]) best[field] = rank;
@@ -69,8 +69,9 @@ const Fields = (() => {
 
   function made(plan, selection) {
     const { tells, nothing } = Alike.of(selection),
-      every = nothing || Alike.everything();
-    const { worst, times, all, calm } = counted(selection, plan, every ? () => true : tells);
+      every = nothing || Alike.everything(),
+      { lead, leads } = Runs.of(selection);
+    const { worst, times, all, calm } = counted(selection, lead, plan, every ? () => true : tells);
     const place = (at, number) => at * plan.names.length + number;
     const fields = {
       names: plan.names,
@@ -78,7 +79,7 @@ const Fields = (() => {
       text: (at, number) => said(worst, times, all, place(at, number)),
       calm: (at, number) => calm[place(at, number)] === 1,
     };
-    return { ...fields, same: every ? new Map() : sameColumns(fields, selection.cells) };
+    return { ...fields, same: every ? new Map() : sameColumns(fields, leads) };
   }
 
   /** Word and count of a field, null where it has no check; what passed needs no count. */

@@ -78,6 +78,14 @@ const Summary = (() => {
     return names.length > 2 ? count(names.length, "device") : names.join(", ");
   }
 
+  /** Environments that a run answers for, and those of them whose runs all held: some groups are no answer. */
+  function answered(selection, outcomes) {
+    const { leads, members } = Runs.of(selection);
+    const cells = leads.filter((lead) => members.get(lead).some((at) => !Data.cells[at].groups.length));
+    const holds = (lead) => members.get(lead).every((at) => outcomes.get(at) === "passed");
+    return [cells, cells.filter(holds)];
+  }
+
   function works(cells, good) {
     const about = [
       ["PyTorch", "torch"],
@@ -95,6 +103,7 @@ const Summary = (() => {
   }
 
   function broken(selection, bad) {
+    const { lead } = Runs.of(selection);
     const items = bad.slice(0, MOST).map((at) => {
       const cell = Data.cells[at];
       return [link(cell.name, Evidence.opened(at)), ` ${Dom.plain(cell.reason).slice(0, 160)}`];
@@ -103,7 +112,7 @@ const Summary = (() => {
       items.push([
         link(`all ${bad.length}`, State.chosen("result", new Set(bad.map((at) => Data.cells[at].outcome)))),
       ]);
-    const headline = bad.length ? `✗ ${count(bad.length, "environment")}` : "✓ nothing here";
+    const headline = bad.length ? `✗ ${count(new Set(bad.map((at) => lead[at])).size, "environment")}` : "✓ nothing here";
     return card("What does not", headline, bad.length ? "bad" : "good", list(items));
   }
 
@@ -243,11 +252,9 @@ const Summary = (() => {
     const [good, bad] = [true, false].map((fine) =>
       selection.cells.filter((at) => (outcomes.get(at) === "passed") === fine),
     );
-    // Some groups of checks that held do not say that an environment works.
-    const whole = (at) => !Data.cells[at].groups.length;
     Dom.fill(
       container,
-      works(selection.cells.filter(whole), good.filter(whole)),
+      works(...answered(selection, outcomes)),
       broken(selection, bad),
       reasons(selection, bad, counts),
       age(selection.cells),
