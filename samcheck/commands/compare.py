@@ -10,7 +10,15 @@ from pathlib import Path
 import click
 
 from samcheck import files
-from samcheck.analysis.compare import Comparison, compare, comparison_text, noise, sources, verdicts
+from samcheck.analysis.compare import (
+    Comparison,
+    compare,
+    comparison_text,
+    exact_bits,
+    noise,
+    sources,
+    verdicts,
+)
 from samcheck.commands.options import Number, results_option
 from samcheck.errors import CELLS_FAILED, NOTHING_KNOWN, BadInput
 from samcheck.guest.record import CellResult
@@ -68,7 +76,12 @@ def _json(comparison: Comparison) -> str:
         "worse": comparison.worse,
         "headline": comparison_text.headline(comparison),
         "rows": [
-            {"name": row.name, "changed": list(map(str, row.differences)), "apart": row.incomparable_because}
+            {
+                "name": row.name,
+                "changed": list(map(str, row.differences)),
+                "apart": row.incomparable_because,
+                "bits": asdict(exact_bits.compare_bits(row)),
+            }
             for row in comparison.pairs
         ],
         "outcomes": [asdict(change) for change in comparison.changes],

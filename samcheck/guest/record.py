@@ -10,7 +10,7 @@ History of SCHEMA_VERSION
     3   `CellResult.groups`: of a run of some groups of checks only
     4   `CheckResult.evidence`, which stood in parentheses behind the reason; `CellResult.cause`, and its
         `stopped` and `turns`, which were words among `EnvironmentRecord.details`;
-        `CheckOutcome.INTERMITTENT`
+        `CheckOutcome.INTERMITTENT`; `Fingerprint.libraries`
 """
 
 from __future__ import annotations
@@ -57,6 +57,8 @@ FIRST_GROUPS = ("imports", "correctness", "dtype")
 #: FIFOs of a process that takes turns with another one: what it writes, and what it reads.
 TURN_FIFOS = ("turns-said", "turns-heard")
 
+#: Begin of the names of a check's settings that are digests of exact bits, see `samcheck.guest.bits`.
+BITS = "bits_"
 
 #: Seconds after which a check is stopped by default.
 CHECK_SECONDS = 900.0
@@ -175,11 +177,24 @@ def short_name(check: str) -> str:
 
 
 @dataclass(frozen=True)
+class LoadedLibrary:
+    """A library that a process has loaded.
+
+    Attributes:
+        version: as it reports itself; None if it does not.
+        file: inside the environment relative to it, otherwise absolute.
+    """
+
+    version: Optional[str]
+    file: str
+
+
+@dataclass(frozen=True)
 class Fingerprint:
     """What an environment really holds, observed from inside it.
 
     A version is None where the package is absent; `import_errors` says for each package that is
-    there but cannot be imported what the import raised.
+    there but cannot be imported what the import raised; `libraries` has NVIDIA's that are really loaded.
     """
 
     python: str
@@ -205,6 +220,7 @@ class Fingerprint:
     cuda_unavailable: Optional[str] = None
     import_errors: Dict[str, str] = field(default_factory=dict)
     packages: Dict[str, str] = field(default_factory=dict)
+    libraries: Dict[str, LoadedLibrary] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
 from samcheck.guest.outcomes import CheckOutcome
-from samcheck.guest.record import CellResult, CheckResult, Series
+from samcheck.guest.record import CellResult, CheckResult, LoadedLibrary, Series
 from samcheck.measurable import HIGH, LOW, UNMEASURABLE, is_measurable, is_time, limits, step_time
 from samcheck.report.fields import SEVERITY, SYMBOLS, by_group, fields, reason_of
 from samcheck.report.lookup import place
@@ -126,8 +126,22 @@ def _facts(result: CellResult) -> list[tuple[str, str]]:
     if observed is not None:
         names = ("python", "torch", "torch_cuda", "cudnn", "torchvision", "numpy", "segment_anything")
         rows += [(name, str(getattr(observed, name) or "none")) for name in (*names, "cpu", "gpu", "driver")]
+        rows += _libraries(observed.libraries)
         rows += [(f"import of {name}", text) for name, text in sorted(observed.import_errors.items())]
     return rows + [(f"weights of {name}", text) for name, text in sorted(result.weights.items())]
+
+
+def _libraries(libraries: Mapping[str, LoadedLibrary]) -> Iterator[tuple[str, str]]:
+    """Yield NVIDIA's libraries, and those that do not belong to the environment; the driver's never does."""
+    named = sorted(libraries.items())
+    if named:
+        versions = (f"{name} {library.version or 'of unknown version'}" for name, library in named)
+        yield "loaded libraries", ", ".join(versions)
+    foreign = [
+        f"{name} from {lib.file}" for name, lib in named if lib.file.startswith("/") and name != "cuda"
+    ]
+    if foreign:
+        yield "from outside the environment", ", ".join(foreign)
 
 
 def _groups(checks: Sequence[CheckResult], wanted: Collection[str] | None) -> Iterator[RenderableType]:

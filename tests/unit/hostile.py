@@ -11,7 +11,7 @@ from dataclasses import fields, is_dataclass, replace
 from typing import Any
 
 from samcheck.guest.outcomes import CellOutcome, CheckOutcome
-from samcheck.guest.record import CellResult, CheckResult, Series
+from samcheck.guest.record import CellResult, CheckResult, LoadedLibrary, Series
 from tests.unit import made
 
 #: What a report must show as it stands, or with its unprintable characters replaced; never obey.
@@ -106,6 +106,7 @@ RESULT = replace(
     made.RESULT,
     outcome=CellOutcome.FAILED,
     reason="2 of 11 checks failed",
+    observed=replace(made.SEEN, libraries={"cublas": LoadedLibrary("12.1.3", "/usr/lib/libcublas.so.12")}),
     weights={"tiny": "trained"},
     phases={"run": 3.0},
     checks=list(CHECKS),
@@ -132,19 +133,23 @@ def _string_fields(shape: Any) -> Iterator[str]:
     for name, kind in typing.get_type_hints(shape).items():
         inner = [part for part in (kind, *typing.get_args(kind)) if is_dataclass(part)]
         yield from (field for part in inner for field in _string_fields(part))
-        if not inner and str in (kind, *typing.get_args(kind)):
+        if (not inner or typing.get_origin(kind) is dict) and str in (kind, *typing.get_args(kind)):
             yield f"{shape.__name__}.{name}"
 
 
 def _planted(shape: Any, value: Any, text: str, only: str | None) -> Any:
     hints = typing.get_type_hints(shape)
-    changed = {}
+    changed: dict[str, Any] = {}
     for field in fields(shape):
         name, old = f"{shape.__name__}.{field.name}", getattr(value, field.name)
         kind = hints[field.name]
         inner = [part for part in (kind, *typing.get_args(kind)) if is_dataclass(part)]
         if inner and isinstance(old, list):
             changed[field.name] = [_planted(inner[0], value, text, only) for value in old]
+        elif inner and isinstance(old, dict):
+            held = {key: _planted(inner[0], value, text, only) for key, value in old.items()}
+            keyed = {text: next(iter(held.values()))} if only in (None, name) else {}
+            changed[field.name] = {**held, **keyed}
         elif inner and old is not None:
             changed[field.name] = _planted(inner[0], old, text, only)
         elif not inner and name not in CLOSED and only in (None, name):

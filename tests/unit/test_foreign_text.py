@@ -77,7 +77,7 @@ def test_every_text_of_a_result_is_planted() -> None:
     fields = {name for name, _ in SINGLY} | set(hostile.CLOSED)
     kept = {*CellOutcome, *CheckOutcome, *(name.partition(".")[2] for name in fields)}
     others = {text for text in strings(planted) if text != "X"} - kept
-    data = {"tiny", "run", "wall_ms", "clock_mhz"}
+    data = {"tiny", "run", "wall_ms", "clock_mhz", "cublas"}
     data |= {key for check in hostile.RESULT.checks for key in (*check.metrics, *check.settings)}
     shape = {"cell", "environment", "observed", "checks", "series", "schema_version", "seconds", "rounds"}
     assert others <= data | shape | {"warmup", "cpu_count", "memory_mib", "gpu_memory_mib"}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from samcheck.analysis.compare import noise, outcome_changes, result_pairs, verdicts
+from samcheck.analysis.compare import exact_bits, noise, outcome_changes, result_pairs, verdicts
 from samcheck.analysis.compare.measures import Key, Measure, measures
 from samcheck.analysis.compare.outcome_changes import OutcomeChange
 from samcheck.analysis.compare.result_pairs import ResultPair, Trait
@@ -103,6 +103,12 @@ def _notes(pairs: Sequence[ResultPair], decided: Sequence[Verdict]) -> Iterator[
         if pair.base and pair.new and pair.base.only != pair.new.only:
             sides = (result.only or "all" for result in (pair.base, pair.new))
             yield f"{pair.name}: only checks asked for in both runs are compared ({' → '.join(sides)})"
+    for pair in pairs:
+        if exact_bits.compare_bits(pair).unexplained:
+            yield (
+                f"{pair.name}: the bits differ although no difference between the two is known: one of the "
+                "devices may compute wrongly; run both once more, and look at the checks of correctness"
+            )
     if any(difference.trait is Trait.SAMCHECK for pair in pairs for difference in pair.differences):
         yield "the two sides were made by different versions of samcheck, whose checks may differ"
     if any(verdict.assumed for verdict in decided):

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 
 from samcheck.analysis import screen
 from samcheck.analysis.compare.comparison import Comparison
+from samcheck.analysis.compare.exact_bits import compare_bits
 from samcheck.analysis.compare.grouping import MOST, alike, by_cause, lines
 from samcheck.analysis.compare.outcome_changes import ChangeKind, OutcomeChange
 from samcheck.analysis.compare.verdicts import NumberVerdict
@@ -33,7 +34,7 @@ def markdown(comparison: Comparison, everything: bool = False) -> str:
     parts = (
         _outcomes(comparison) if everything else _causes(comparison),
         _numbers(comparison, math.inf if everything else MOST),
-        _pairs(comparison),
+        _pairs(comparison, everything),
         _notes(comparison),
     )
     body = [line for part in parts for line in part]
@@ -137,15 +138,17 @@ def _numbers(comparison: Comparison, most: float) -> Iterator[str]:
     yield ""
 
 
-def _pairs(comparison: Comparison) -> Iterator[str]:
+def _pairs(comparison: Comparison, everything: bool) -> Iterator[str]:
     yield "## What was compared"
     yield ""
     for pair in comparison.pairs:
         if pair.base is None or pair.new is None:
             yield f"- {escape(pair.name)}: only in the {'base' if pair.base else 'new results'}"
             continue
-        differences = escape("; ".join(map(str, pair.differences)))
-        yield f"- {escape(pair.name)}: {differences or 'the same environment'}"
+        differences = "; ".join(map(str, pair.differences)) or "the same environment"
+        bits = compare_bits(pair)
+        named = f" ({', '.join(bits.other)})" if everything and bits.other else ""
+        yield f"- {escape(pair.name)}: {escape('; '.join(filter(None, (differences, f'{bits}{named}'))))}"
     yield ""
 
 

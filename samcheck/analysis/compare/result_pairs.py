@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from samcheck.guest.record import CellResult
+from samcheck.guest.record import CellResult, LoadedLibrary
 from samcheck.storage.results import device_of
 
 
@@ -22,6 +22,7 @@ class Trait(StrEnum):
     TORCH = "PyTorch"
     CUDA = "CUDA"
     CUDNN = "cuDNN"
+    LIBRARIES = "loaded libraries"
     TORCHVISION = "torchvision"
     NUMPY = "NumPy"
     SAM = "segment-anything"
@@ -132,11 +133,32 @@ def incomparable_because(base: CellResult, new: CellResult) -> str:
 def differences(base: CellResult, new: CellResult) -> list[EnvironmentDifference]:
     """Return the differences between two results' environments, most relevant first."""
     before, after = _traits(base), _traits(new)
+    before[Trait.LIBRARIES], after[Trait.LIBRARIES] = _libraries(base, new)
     return [
         EnvironmentDifference(trait, before.get(trait, ""), after.get(trait, ""))
         for trait in Trait
         if before.get(trait, "") != after.get(trait, "")
     ]
+
+
+def _libraries(base: CellResult, new: CellResult) -> tuple[str, str]:
+    """Return NVIDIA's libraries that differ, on each side; none where only one side has recorded them.
+
+    Another build of PyTorch brings others with it, which its own line says.
+    """
+    if base.observed is None or new.observed is None:
+        return "", ""
+    builds = {(observed.torch, observed.torch_cuda) for observed in (base.observed, new.observed)}
+    before, after = base.observed.libraries, new.observed.libraries
+    if len(builds) > 1 or not before or not after:
+        return "", ""
+    names = [name for name in sorted({*before, *after}) if before.get(name) != after.get(name)]
+    return _described(before, names), _described(after, names)
+
+
+def _described(libraries: Mapping[str, LoadedLibrary], names: Sequence[str]) -> str:
+    there = [(name, libraries[name]) for name in names if name in libraries]
+    return ", ".join(f"{name} {library.version or 'unknown'} ({library.file})" for name, library in there)
 
 
 def _traits(result: CellResult) -> dict[Trait, str]:

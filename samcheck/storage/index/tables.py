@@ -31,6 +31,7 @@ CELLS: Mapping[str, str] = {
     **dict.fromkeys(OBSERVED, TEXT),
     **dict.fromkeys(OBSERVED_NUMBERS, NUMBER),
     "packages": TEXTS,
+    "libraries": TEXTS,
     "made": TEXTS,
     "weights": TEXTS,
     "phases": NUMBERS,
@@ -75,7 +76,8 @@ def cell(file: PurePath, stored: Stored) -> dict[str, Any]:
 
 def _observed(seen: Fingerprint) -> dict[str, Any]:
     named = {name: getattr(seen, name) for name in (*OBSERVED, *OBSERVED_NUMBERS)}
-    return {**named, "packages": seen.packages}
+    versions = {name: library.version or "unknown" for name, library in seen.libraries.items()}
+    return {**named, "packages": seen.packages, "libraries": versions}
 
 
 def checks(file: PurePath, stored: Stored) -> Iterator[dict[str, Any]]:

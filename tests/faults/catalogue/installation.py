@@ -165,3 +165,12 @@ def products_hang() -> None:
 def version_lies() -> None:
     """torchvision's code is of another release than its metadata says."""
     find("torchvision:ops")[0].__version__ = "0.1.0"
+
+
+@fault("another kernel in a new build: https://github.com/pytorch/pytorch/issues/105726", "features", "torch")
+def gelu_in_bfloat16() -> None:
+    """PyTorch's GELU rounds its results to bfloat16 and back."""
+    replace(
+        "torch.nn.functional:gelu",
+        lambda gelu: lambda given, **named: gelu(given, **named).bfloat16().to(given.dtype),
+    )

@@ -126,7 +126,7 @@ const Evidence = (() => {
         ? "–"
         : typeof value === "object"
           ? Object.entries(value)
-              .map(([name, part]) => (Array.isArray(value) ? part : `${name}: ${part}`))
+              .map(([name, part]) => (Array.isArray(value) ? part : `${name}: ${text(part)}`))
               .join(", ") || "–"
           : String(value);
     made.append(
