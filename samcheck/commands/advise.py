@@ -26,7 +26,7 @@ from samcheck.cells import Cell
 from samcheck.commands.plan import json_option, this_machine
 from samcheck.errors import BadInput
 from samcheck.facts import Facts, gpu_support
-from samcheck.facts.gpu_support import Machine
+from samcheck.facts.target_machine import Machine
 from samcheck.matrix import run_history, selection
 from samcheck.matrix.ranking import NO_LIMIT
 from samcheck.storage import results

@@ -12,7 +12,7 @@ from samcheck.commands.options import Count, choice_options, host_options
 from samcheck.environments import machine
 from samcheck.errors import CELLS_FAILED, BadInput, EmptySelection
 from samcheck.facts import gpu_support
-from samcheck.facts.gpu_support import Machine
+from samcheck.facts.target_machine import Machine
 from samcheck.matrix import explain, fanout, plan_text, selection
 from samcheck.matrix.selection import Choice
 

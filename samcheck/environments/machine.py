@@ -1,6 +1,6 @@
 """This machine: GPU and driver, Pythons, access to PyTorch's index, free disk space.
 
-Plans depend only on data (`facts.gpu_support.Machine`).
+Plans depend only on data (`facts.target_machine.Machine`).
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from typing import Any
 
 from samcheck.certificates import ca_bundle
 from samcheck.errors import EnvironmentUnavailable
-from samcheck.facts.gpu_support import GpuDevice, Machine
 from samcheck.facts.requirements import PYTORCH_INDEX
+from samcheck.facts.target_machine import GpuDevice, Machine
 from samcheck.guest import nvml
 from samcheck.guest.gpu import Gpu
 

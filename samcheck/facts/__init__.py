@@ -21,6 +21,7 @@ from samcheck.facts.schema import (
     CompatibilityRule,
     DriverFloor,
     Fact,
+    Feature,
     Forward,
     Forwarding,
     GpuModel,
@@ -56,6 +57,7 @@ FOLDER = Path(__file__).parent
 #: Field of `Facts` → file, table in it, model of a row.
 TABLES: dict[str, tuple[str, str, type[Fact]]] = {
     "releases": ("torch", "release", Release),
+    "features": ("torch", "feature", Feature),
     "floors": ("drivers", "floor", DriverFloor),
     "toolkits": ("drivers", "toolkit", Toolkit),
     "branches": ("drivers", "branch", Branch),
@@ -98,6 +100,7 @@ class Facts:
     gpus: tuple[GpuModel, ...] = ()
     memory: tuple[Memory, ...] = ()
     architectures: tuple[Architecture, ...] = ()
+    features: tuple[Feature, ...] = ()
     numpy: tuple[NumpySeries, ...] = ()
     onnxruntime: tuple[OnnxRuntime, ...] = ()
     tensorrt: tuple[TensorRt, ...] = ()

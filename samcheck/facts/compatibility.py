@@ -6,7 +6,7 @@ The facts constrain two fields of a cell at a time; planners need them in that f
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 
@@ -28,12 +28,14 @@ class Obstacle:
         rule: id in the facts' rules, or ``matrix`` for what a matrix file itself leaves out.
         text: one sentence about this specific combination.
         source: ids in the facts' sources.
+        condition: what has to be there as well, in a few words, if the kind is `CONDITION`.
     """
 
     rule: str
     kind: ObstacleKind
     text: str
     source: tuple[str, ...] = ()
+    condition: str = ""
 
     def __str__(self) -> str:
         origin = f"; source: {', '.join(self.source)}" if self.source else ""
@@ -82,6 +84,20 @@ def obstacles(cell: Cell, facts: Facts) -> tuple[Obstacle, ...]:
     values = fields(cell)
     checked = (constraint.check(values) for constraint in constraints(facts))
     return tuple(obstacle for obstacle in checked if obstacle is not None)
+
+
+def limits(cell: Cell, facts: Facts) -> Iterator[Obstacle]:
+    """Yield what does not work in a cell although it can be installed and runs."""
+    release = facts.release(cell.torch)
+    if release is None or cell.python not in release.pythons:
+        return
+    for feature in facts.features:
+        if feature.python == cell.python and version_of(cell.torch) < version_of(feature.since):
+            text = (
+                f"{feature.name} does not work with PyTorch {cell.torch} on Python {cell.python}: "
+                f"{feature.since} is the first release with which it does"
+            )
+            yield Obstacle("feature-later", ObstacleKind.SOFT, text, feature.source)
 
 
 def fields(cell: Cell) -> dict[str, str]:

@@ -4,57 +4,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 from packaging.version import Version
 
 from samcheck.cells import Cell
 from samcheck.errors import BadInput
-from samcheck.facts import Build, Facts, Release
+from samcheck.facts import Build, Facts, Release, driver_support
 from samcheck.facts.compatibility import Obstacle
-from samcheck.facts.schema import ObstacleKind
+from samcheck.facts.schema import ObstacleKind, below
+from samcheck.facts.target_machine import GpuDevice, Machine
 from samcheck.suggestions import similar
 
+#: Obstacles of these kinds keep nothing from running.
+PASSABLE = (ObstacleKind.CONDITION, ObstacleKind.SOFT, ObstacleKind.DOUBT)
 #: Driver versions begin with their branch; no known PyTorch runs on an older one.
 OLDEST_BRANCH = 300
-
-
-@dataclass(frozen=True)
-class GpuDevice:
-    """One NVIDIA GPU, as named by the driver."""
-
-    name: str
-    capability: str
-
-
-@dataclass(frozen=True)
-class Machine:
-    """The properties of a machine that plans depend on.
-
-    Attributes:
-        gpus: NVIDIA GPUs; empty if there are none.
-        driver: version of the NVIDIA driver; empty if there is none, or it is unknown.
-        pytorch_index: whether PyTorch's own index is reachable.
-    """
-
-    gpus: tuple[GpuDevice, ...] = ()
-    driver: str = ""
-    pytorch_index: bool = False
-
-    def __str__(self) -> str:
-        if not self:
-            return "a machine without a GPU"
-        names = ", ".join(f"{gpu.name} (compute capability {gpu.capability})" for gpu in self.gpus)
-        driver = f"driver {self.driver}" if self.driver else "a driver of unknown version"
-        if self.driver.isdigit():
-            driver = f"a driver of branch R{self.driver} (its full version says more)"
-        return f"{names or 'a GPU of unknown kind'} with {driver}"
-
-    def __bool__(self) -> bool:
-        return bool(self.gpus or self.driver)
-
-
-NO_GPU = Machine()
 
 
 def host(gpu: str, driver: str, facts: Facts) -> Machine:
@@ -112,12 +76,6 @@ def _by_capability(text: str, facts: Facts) -> GpuDevice:
     )
 
 
-def _below(driver: str, needed: str) -> bool:
-    """Return whether a driver is too old; a partial version stands for the newest that matches."""
-    parts = driver.count(".") + 1
-    return Version(driver) < Version(".".join(needed.split(".")[:parts]))
-
-
 def obstacles(cell: Cell, on: Machine, facts: Facts) -> tuple[Obstacle, ...]:
     """Return what keeps a cell from using the GPU of a machine; ``soft`` obstacles only limit it."""
     release = facts.release(cell.torch)
@@ -132,16 +90,14 @@ def obstacles(cell: Cell, on: Machine, facts: Facts) -> tuple[Obstacle, ...]:
 
 def hard(obstacles: Sequence[Obstacle]) -> tuple[Obstacle, ...]:
     """Return the obstacles that cannot be worked around."""
-    return tuple(
-        obstacle for obstacle in obstacles if obstacle.kind not in (ObstacleKind.SOFT, ObstacleKind.DOUBT)
-    )
+    return tuple(obstacle for obstacle in obstacles if obstacle.kind not in PASSABLE)
 
 
 def _driver(build: Build, on: Machine, facts: Facts) -> Iterator[Obstacle]:
     if not on.driver:
         return
     floor = facts.floor(build.cuda)
-    if floor is not None and _below(on.driver, floor.driver):
+    if floor is not None and below(on.driver, floor.driver):
         text = f"CUDA {build.cuda} needs driver {floor.driver} or newer, not {on.driver}"
         if _forward(build, on, facts):
             text += (
@@ -151,7 +107,7 @@ def _driver(build: Build, on: Machine, facts: Facts) -> Iterator[Obstacle]:
         yield Obstacle("driver-too-old", ObstacleKind.HOST, text, floor.source)
         return
     toolkit = facts.first_toolkit(build.cuda)
-    if toolkit is not None and _below(on.driver, toolkit.driver):
+    if toolkit is not None and below(on.driver, toolkit.driver):
         text = (
             f"CUDA {build.cuda} came with driver {toolkit.driver}; on {on.driver} it runs by minor-version "
             "compatibility, without compiling PTX"
@@ -167,15 +123,8 @@ def _forward(build: Build, on: Machine, facts: Facts) -> bool:
 
 
 def _gpu(release: Release, build: Build, gpu: GpuDevice, on: Machine, facts: Facts) -> Iterator[Obstacle]:
-    architecture = facts.architecture(gpu.capability)
-    if architecture is not None and on.driver:
-        last, first = architecture.last_branch, architecture.first_driver
-        if last and Version(on.driver).major > last:
-            text = f"drivers after R{last} do not support {gpu.name}; this is {on.driver}"
-            yield Obstacle("driver-dropped-gpu", ObstacleKind.HOST, text, architecture.source)
-        if first and _below(on.driver, first):
-            text = f"{gpu.name} needs driver {first} or newer; this is {on.driver}"
-            yield Obstacle("driver-before-gpu", ObstacleKind.HOST, text, architecture.source)
+    if on.driver:
+        yield from driver_support.obstacles(gpu, on.driver, facts)
     if not build.archs:
         text = f"which GPUs the {build.tag} build of PyTorch {release.version} has code for is not documented"
         yield Obstacle("archs-undocumented", ObstacleKind.DOUBT, text, build.source)
@@ -216,7 +165,7 @@ def _by_ptx(build: Build, gpu: GpuDevice, on: Machine, facts: Facts) -> bool:
     toolkit = facts.first_toolkit(build.cuda)
     if not build.ptx or Version(build.ptx) > Version(gpu.capability) or toolkit is None or not on.driver:
         return False
-    return not _below(on.driver, toolkit.driver)
+    return not below(on.driver, toolkit.driver)
 
 
 def best_build(release: Release, facts: Facts, on: Machine) -> str:

@@ -17,6 +17,7 @@ class ObstacleKind(StrEnum):
     RUN = "run"  # installs, but cannot work
     HOST = "host"  # not on this driver or GPU
     DOUBT = "doubt"  # no reliable source says that it exists
+    CONDITION = "with"  # works, if something else is done as well
     SOFT = "soft"  # works, with limits
     CHOICE = "choice"  # left out on purpose
     FOR = "for"  # nothing against it; the rule says why
@@ -55,6 +56,20 @@ Python = Annotated[str, Field(pattern=r"^3\.\d+$")]
 Capability = Annotated[str, Field(pattern=r"^\d+\.\d$")]
 
 Forwarding = Literal["supported", "not-needed", "newer-driver"]
+
+
+class KernelModule(StrEnum):
+    """Which kernel module of NVIDIA's driver can use a GPU; packages install the open one from R560 on."""
+
+    PROPRIETARY = "proprietary"
+    EITHER = "either"
+    OPEN = "open"
+
+
+def below(driver: str, needed: str) -> bool:
+    """Return whether a driver is too old; a partial version stands for the newest that matches."""
+    parts = driver.count(".") + 1
+    return Version(driver) < Version(".".join(needed.split(".")[:parts]))
 
 
 class Fact(BaseModel):
@@ -110,6 +125,14 @@ class Release(Fact):
         return next((build for build in self.builds if build.tag == tag), None)
 
 
+class Feature(Fact):
+    """A feature of PyTorch that came later to a Python than the wheels for it: with release `since`."""
+
+    name: Text
+    python: Python
+    since: VersionText
+
+
 class DriverFloor(Fact):
     """The oldest driver for builds of one CUDA major version."""
 
@@ -149,7 +172,14 @@ class Forward(Fact):
 
 
 class GpuModel(Fact):
-    """A GPU. `host` is the CPU it comes with: on ``aarch64`` no build of these facts runs."""
+    """A GPU.
+
+    Attributes:
+        host: the CPU it comes with: on ``aarch64`` no build of these facts runs.
+        drivers: of each branch the first release whose open kernel module lists the GPU, up to the branch
+            whose releases all do, as all newer ones do; empty if it is older than that module (R515).
+        nvswitch: whether there are machines that connect it by NVSwitches.
+    """
 
     name: Text
     aliases: tuple[Text, ...] = ()
@@ -157,6 +187,19 @@ class GpuModel(Fact):
     kind: Literal["datacenter", "workstation", "geforce", "embedded"]
     family: Text
     host: Literal["x86_64", "aarch64"]
+    drivers: tuple[VersionText, ...] = ()
+    nvswitch: bool = False
+
+    def listed_by(self, driver: str) -> bool:
+        """Return whether a driver's open kernel module lists the GPU, or it is older than that module.
+
+        A partial version stands for the newest that matches.
+        """
+        branch = int(driver.partition(".")[0])
+        first = {int(floor.partition(".")[0]): floor for floor in self.drivers}
+        if branch in first:
+            return not below(driver, first[branch])
+        return not first or branch > max(first)
 
 
 class Memory(Fact):
@@ -184,6 +227,7 @@ class Architecture(Fact):
         removed_in_cuda: the first that no longer does; empty if none dropped it.
         last_branch: the last driver branch that supports it; 0 if none dropped it.
         first_driver: the first driver that supports it; empty if unknown.
+        kernel_module: which of the driver's kernel modules can use it.
     """
 
     capability: Capability
@@ -191,6 +235,7 @@ class Architecture(Fact):
     removed_in_cuda: Known = ""
     last_branch: int = 0
     first_driver: Known = ""
+    kernel_module: KernelModule
 
 
 class NumpySeries(Fact):
@@ -250,7 +295,8 @@ class CompatibilityRule(Fact):
 
     Attributes:
         kind: ``install`` (cannot be installed), ``run`` (installs, cannot work), ``host`` (this driver
-            or GPU cannot run it), ``soft`` (works with limits), ``doubt`` (no reliable source for it).
+            or GPU cannot run it), ``with`` (works if something else is done), ``soft`` (works with limits),
+            ``doubt`` (no reliable source for it).
         checked: whether plans check it; the others are documentation.
         text: the rule in a sentence.
         symptom: the error that a user sees; empty if unknown.

@@ -14,7 +14,8 @@ from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.version import InvalidVersion, Version
 
 from samcheck.facts import Facts, Release
-from samcheck.facts.gpu_support import Machine, best_build
+from samcheck.facts.gpu_support import best_build
+from samcheck.facts.target_machine import Machine
 from samcheck.suggestions import did_you_mean
 
 WORDS = ("minors", "newest", "oldest")

@@ -14,8 +14,8 @@ from pydantic import ValidationError
 from samcheck.cells import Cell, matches
 from samcheck.facts import Facts, compatibility, gpu_support
 from samcheck.facts.compatibility import AXES, Constraint, Obstacle
-from samcheck.facts.gpu_support import Machine
 from samcheck.facts.schema import ObstacleKind
+from samcheck.facts.target_machine import Machine
 from samcheck.matrix import axes
 from samcheck.matrix.file import SPEC, TABLES, CellTable, Conditions, MatrixFile
 from samcheck.matrix.space import Space

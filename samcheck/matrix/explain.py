@@ -8,10 +8,10 @@ from typing import Any
 
 from samcheck.cells import Cell
 from samcheck.errors import BadInput, BuildFailed
-from samcheck.facts import Facts, compatibility, gpu_support, requirements, version_of
+from samcheck.facts import Facts, compatibility, driver_support, gpu_support, requirements, version_of
 from samcheck.facts.compatibility import Obstacle
-from samcheck.facts.gpu_support import Machine
 from samcheck.facts.schema import ObstacleKind
+from samcheck.facts.target_machine import Machine
 from samcheck.matrix import axes
 from samcheck.matrix.plan_text import obstacle_json
 from samcheck.suggestions import similar
@@ -23,7 +23,7 @@ class Explained:
 
     Attributes:
         against: what keeps it from existing.
-        on_host: what keeps it from running on the machine's GPU, or limits it there.
+        on_host: what keeps it from running on the machine's GPU, or limits it, there or anywhere.
         installs: exact pins, empty if it cannot be installed.
         instead: ids of the nearest cells without obstacles.
     """
@@ -52,7 +52,9 @@ def explain(id: str, host: Machine, facts: Facts) -> Explained:
 def about(cell: Cell, host: Machine, facts: Facts) -> Explained:
     """Explain a cell, on a machine."""
     against = compatibility.obstacles(cell, facts)
-    on_host = gpu_support.obstacles(cell, host, facts)
+    on_host = (*compatibility.limits(cell, facts), *gpu_support.obstacles(cell, host, facts))
+    if cell.needs_gpu_build:
+        on_host = (*on_host, *driver_support.conditions(host, facts))
     possible = not against and not gpu_support.hard(on_host)
     instead = () if possible else tuple(_instead(cell, host, facts))
     return Explained(cell, host, against, on_host, _installs(cell, facts), instead)
@@ -110,15 +112,19 @@ def _instead(cell: Cell, host: Machine, facts: Facts) -> Iterator[str]:
 
 
 def nearest(cell: Cell, host: Machine, facts: Facts) -> Iterator[Cell]:
-    """Yield, for build, Python and PyTorch, the nearest cell that differs in that alone and can run."""
+    """Yield, for build, Python and PyTorch, the nearest cell that differs in that alone and can run.
+
+    One that certainly runs comes before a nearer one of which that is not known.
+    """
     for axis in ("cuda", "python", "torch"):
         own = compatibility.fields(cell)[axis]
         values = [value for value in axes.known(axis, facts) if value != own]
-        for value in sorted(values, key=lambda value: _distance(axis, value, own, facts)):
-            other = Cell(**{**compatibility.fields(cell), axis: value})
-            if _fine(other, host, facts):
-                yield other
-                break
+        others = [
+            Cell(**{**compatibility.fields(cell), axis: value})
+            for value in sorted(values, key=lambda value: _distance(axis, value, own, facts))
+        ]
+        fine = [other for other in others if _fine(other, host, facts)]
+        yield from (sorted(fine, key=lambda other: _doubtful(other, host, facts)))[:1]
 
 
 def _fine(cell: Cell, host: Machine, facts: Facts) -> bool:
@@ -127,12 +133,23 @@ def _fine(cell: Cell, host: Machine, facts: Facts) -> bool:
     )
 
 
+def _doubtful(cell: Cell, host: Machine, facts: Facts) -> bool:
+    return any(obstacle.kind is ObstacleKind.DOUBT for obstacle in gpu_support.obstacles(cell, host, facts))
+
+
 def _distance(axis: str, value: str, own: str, facts: Facts) -> tuple[int, ...]:
-    """Return the distance by major and minor version; within one minor release, the newest is the nearest."""
+    """Return how far apart two values are.
+
+    CUDA builds are as far apart as there are others between them, the newer one being nearer. Others differ
+    by major and minor version; within one minor release, the newest is the nearest.
+    """
+    if axis == "cuda":
+        places = axes.known("cuda", facts)
+        place = places.index(value) if value in places else len(places)
+        return abs(place - (places.index(own) if own in places else len(places))), place
 
     def number(text: str) -> tuple[int, ...]:
-        version = axes.cuda_version(text, facts) if axis == "cuda" else version_of(text)
-        return (*version.release, 0, 0)[:3]
+        return (*version_of(text).release, 0, 0)[:3]
 
     one, other = number(value), number(own)
     return (abs(one[0] - other[0]), abs(one[1] - other[1]), -one[2])

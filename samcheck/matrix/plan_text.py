@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from itertools import groupby
 from typing import Any
 
-from samcheck.facts import Facts
+from samcheck.facts import Facts, driver_support
 from samcheck.facts.compatibility import Obstacle
 from samcheck.facts.schema import ObstacleKind
 from samcheck.matrix.pair_coverage import Coverage
@@ -59,6 +59,8 @@ def _host(plan: Plan, facts: Facts) -> Iterator[str]:
     """Yield the obstacles to the cells, in general and on the machine, with each cell under its worst."""
     if not plan.host:
         yield "planned for a machine without a GPU; use --gpu and --driver to plan for another"
+    for condition in driver_support.conditions(plan.host, facts):
+        yield f"the machine needs: {condition}"
     by_obstacle: dict[Obstacle, list[str]] = {}
     counts: dict[str, int] = {}
     for row in plan.cells:

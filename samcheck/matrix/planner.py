@@ -13,7 +13,7 @@ from pathlib import Path
 from samcheck.cells import Cell, LeftOut, matches
 from samcheck.errors import BadInput, EmptySelection
 from samcheck.facts import Facts, compatibility, gpu_support
-from samcheck.facts.gpu_support import NO_GPU, Machine
+from samcheck.facts.target_machine import NO_GPU, Machine
 from samcheck.matrix import covering, declared, file, pair_coverage, ranking
 from samcheck.matrix.declared import World
 from samcheck.matrix.file import MatrixFile, Tier

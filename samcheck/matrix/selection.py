@@ -10,7 +10,7 @@ from pathlib import Path
 
 from samcheck import facts, matrix, paths
 from samcheck.errors import BadInput, EmptySelection
-from samcheck.facts.gpu_support import Machine
+from samcheck.facts.target_machine import Machine
 from samcheck.matrix import LeftOut, Plan, fanout, run_history
 from samcheck.matrix.fanout import Pipeline, shards
 from samcheck.matrix.ranking import Budget

@@ -7,7 +7,7 @@ from tempfile import TemporaryDirectory
 
 from samcheck import facts, matrix, paths
 from samcheck.errors import BadInput
-from samcheck.facts.gpu_support import Machine
+from samcheck.facts.target_machine import Machine
 from tests.fuzz import require
 from tests.fuzz.mutating import changed_lines
 

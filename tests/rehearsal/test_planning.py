@@ -14,7 +14,7 @@ from samcheck import facts, matrix, paths
 from samcheck.commands.run import matrix_command
 from samcheck.environments import machine
 from samcheck.errors import EnvironmentUnavailable
-from samcheck.facts.gpu_support import NO_GPU, GpuDevice
+from samcheck.facts.target_machine import NO_GPU, GpuDevice
 from samcheck.run.context import Settings
 from tests.rehearsal.nvml_stand_in import ERRORS, LOST, MISMATCH, Driver, environment
 

@@ -12,7 +12,7 @@ from samcheck.analysis.advise.cell_changes import CellChange
 from samcheck.analysis.advise.question import UpgradeQuestion
 from samcheck.analysis.advise.verdict import Advice, advise
 from samcheck.cells import Cell
-from samcheck.facts.gpu_support import NO_GPU, GpuDevice, Machine
+from samcheck.facts.target_machine import NO_GPU, GpuDevice, Machine
 from samcheck.guest.outcomes import CellOutcome, CheckOutcome
 from samcheck.guest.record import CheckResult
 from samcheck.storage.results import Stored

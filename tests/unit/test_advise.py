@@ -28,7 +28,7 @@ from samcheck.analysis.advise import (
 from samcheck.cells import Cell
 from samcheck.errors import CELLS_FAILED, NOTHING_KNOWN
 from samcheck.facts import gpu_support
-from samcheck.facts.gpu_support import NO_GPU, Machine
+from samcheck.facts.target_machine import NO_GPU, Machine
 from samcheck.guest.outcomes import CellOutcome, CheckOutcome, FailureCause
 from samcheck.guest.record import CheckResult
 from samcheck.matrix.run_history import NONE
@@ -224,6 +224,25 @@ def test_the_nearest_result_decides_nothing() -> None:
     assert "nearest measurement, not conclusive" in said(answer)
 
 
+@pytest.mark.parametrize(
+    ("gpu", "old", "new", "cell", "wanted"),
+    [
+        # From R560 on, packages install the open kernel module, which Volta cannot use.
+        ("V100", "550.54.15", "560.35.03", Cell("2.4.1", "cu121", "3.11"), "the proprietary kernel module"),
+        ("RTX 5090", "570.86.16", "580.95.05", Cell("2.8.0", "cu128", "3.12"), ""),  # needed it before, too
+        # The fabric manager must have exactly the driver's version, or CUDA fails with error 802.
+        ("H100", "550.54.15", "580.95.05", Cell("2.4.1", "cu121", "3.11"), "nvidia-fabricmanager 580.95.05"),
+        ("L4", "550.54.15", "580.95.05", Cell("2.4.1", "cu121", "3.11"), ""),
+    ],
+)
+def test_what_a_driver_needs_beside_it_is_in_the_first_line(
+    gpu: str, old: str, new: str, cell: Cell, wanted: str
+) -> None:
+    answer = answered(asked("driver", old, new, gpu_support.host(gpu, "", FACTS)), (), [cell])
+    assert answer.exit_code == 0
+    assert answer.headline.startswith(f"YES, WITH {wanted}" if wanted else "YES, BUT ONLY PREDICTED")
+
+
 def test_drivers_by_their_branch() -> None:
     """A result under 550.54.14 is one of driver 550.54, and of no other."""
     cell = Cell("2.6.0", "cu124", "3.12")
@@ -237,11 +256,13 @@ def test_drivers_by_their_branch() -> None:
 @pytest.mark.parametrize(
     ("gpu", "old", "new", "cell", "verdict"),
     [
-        ("V100", "550.54", "580.95", Cell("2.4.1", "cu121", "3.11"), "works"),
+        ("V100", "550.54", "580.95", Cell("2.4.1", "cu121", "3.11"), "works, on a condition"),
+        ("L4", "550.54", "580.95", Cell("2.4.1", "cu121", "3.11"), "works"),
         ("V100", "580", "590", Cell("2.4.1", "cu121", "3.11"), "breaks"),
         ("H100", "550.54", "580.95", Cell("2.15.0", "cu132", "3.13"), "starts to work"),
         ("H100", "580.95", "550.54", Cell("2.15.0", "cu132", "3.13"), "breaks"),
-        ("H100", "580.95", "570.26", Cell("2.8.0", "cu129", "3.13"), "works, with limits"),
+        ("H100", "580.95", "570.26", Cell("2.8.0", "cu129", "3.13"), "works, on a condition"),
+        ("L4", "580.95", "570.26", Cell("2.8.0", "cu129", "3.13"), "works, with limits"),
         ("V100", "550", "580", Cell("2.15.0", "cu132", "3.13"), "fails before and after"),
         ("H100", "580", "700", Cell("2.4.1", "cu121", "3.11"), "unknown"),
     ],

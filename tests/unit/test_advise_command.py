@@ -12,7 +12,7 @@ from click.testing import CliRunner, Result
 from samcheck.__main__ import cli
 from samcheck.cells import Cell
 from samcheck.errors import CELLS_FAILED, BadInput
-from samcheck.facts.gpu_support import NO_GPU
+from samcheck.facts.target_machine import NO_GPU
 from samcheck.guest.outcomes import CellOutcome, CheckOutcome
 from samcheck.guest.record import CheckResult
 from samcheck.storage import results

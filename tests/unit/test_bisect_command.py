@@ -20,7 +20,7 @@ from samcheck.cells import Cell
 from samcheck.commands import bisect
 from samcheck.environments import machine
 from samcheck.errors import BadInput
-from samcheck.facts.gpu_support import NO_GPU
+from samcheck.facts.target_machine import NO_GPU
 from samcheck.guest.outcomes import CellOutcome, CheckOutcome
 from samcheck.guest.record import CellResult, CheckResult
 from samcheck.storage import results, runs

@@ -11,7 +11,7 @@ import pytest
 from samcheck.analysis.advise import evidence
 from samcheck.analysis.advise.question import UpgradeQuestion
 from samcheck.cells import Cell
-from samcheck.facts.gpu_support import NO_GPU, GpuDevice, Machine
+from samcheck.facts.target_machine import NO_GPU, GpuDevice, Machine
 from samcheck.guest.outcomes import CellOutcome, FailureCause
 from samcheck.storage.results import Stored
 from tests.unit import made

@@ -166,7 +166,7 @@ def test_gpu_by_the_name_that_a_driver_or_a_person_gives(said: str, name: str) -
     assert gpu.name == name
 
 
-@pytest.mark.parametrize("said", ["", "NVIDIA", "A10G", "V100S", "RTX 3080 Ti", "Quadro RTX 6000", "100"])
+@pytest.mark.parametrize("said", ["", "NVIDIA", "A10X", "V100S", "RTX 3080 Super", "Quadro RTX 6000", "100"])
 def test_a_gpu_that_is_not_listed_is_not_taken_for_another(said: str) -> None:
     assert FACTS.gpu(said) is None
 
@@ -224,7 +224,7 @@ def test_rules_are_found_by_id() -> None:
 def named_rules() -> set[tuple[str, ObstacleKind]]:
     """Rule and kind of every obstacle that the program can raise by itself."""
     rules = set()
-    for module in ("compatibility", "gpu_support"):
+    for module in ("compatibility", "driver_support", "gpu_support"):
         tree = ast.parse((facts.FOLDER / f"{module}.py").read_text(encoding="utf-8"))
         for node in ast.walk(tree):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "Obstacle":

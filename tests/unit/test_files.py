@@ -16,7 +16,7 @@ from samcheck.__main__ import cli
 from samcheck.analysis.compare import noise, sources
 from samcheck.errors import BadInput
 from samcheck.facts import load
-from samcheck.facts.gpu_support import Machine
+from samcheck.facts.target_machine import Machine
 from samcheck.guest.record import DETAILS_LIMIT
 from samcheck.matrix import selection
 from samcheck.matrix.file import MAXIMUM_BYTES

@@ -69,7 +69,7 @@ def test_a_size_is_a_card_without_a_name() -> None:
         ("GB10", "shares its memory with the CPU: give how much of it"),
         ("RTX 4090 Laptop GPU", "has less memory than the card of that name"),
         ("NVIDIA H100 80GB HBM3 MIG 1g.10gb", "has less memory than the card of that name"),
-        ("RTX 3080 Ti", "neither a size nor a known GPU: did you mean RTX 3080 or"),
+        ("RTX 3080 Tx", "neither a size nor a known GPU: did you mean RTX 3080"),
         ("24", "neither a size nor a known GPU: give its memory, e.g. 8GiB"),
         ("", "neither a size nor a known GPU"),
         ("12 furlongs", "is not a size"),

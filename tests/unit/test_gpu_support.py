@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 from samcheck import facts
 from samcheck.cells import Cell
 from samcheck.errors import BadInput
-from samcheck.facts import Release, gpu_support
+from samcheck.facts import Release, driver_support, gpu_support
 from samcheck.facts.compatibility import Obstacle
-from samcheck.facts.gpu_support import GpuDevice, Machine
 from samcheck.facts.schema import ObstacleKind
+from samcheck.facts.target_machine import GpuDevice, Machine
 from tests.unit.small_world import WORLD, build
 
 FACTS = facts.load()
@@ -359,3 +359,50 @@ def test_auto_runs_wherever_any_build_of_the_release_does(
     possible = {build.tag for build in release.builds if build.status != "unverified" and runs(build.tag)}
     best = gpu_support.best_build(release, FACTS, on)
     assert best in (possible or {release.default_build.tag})
+
+
+@pytest.mark.parametrize(
+    ("gpu", "driver", "kind"),
+    [
+        ("B300", "570.133.20", "host"),  # first listed by 580.82.07; only the open module can use it
+        ("B300", "580.65.06", "host"),
+        ("B300", "580.82.07", ""),
+        ("B300", "580", ""),  # the newest of its branch is meant
+        ("B300", "590.44.01", ""),
+        ("B300", "700.10", ""),
+        ("L40S", "535.54.03", "doubt"),  # first listed by 535.104.05; the proprietary module may know it
+        ("L40S", "535.104.05", ""),
+        ("L20", "545.23.06", "doubt"),  # listed by later releases of R535, and never in R545
+        ("RTX 5070 Ti", "570.86.16", "host"),
+        ("A100", "470.82.01", ""),
+        ("A100", "440.33", "host"),
+        ("RTX 3060", "450.80.02", "doubt"),  # no source says which driver was the first
+        ("RTX 3060", "470.82.01", ""),
+        ("T4", "440.33", ""),
+        ("10.3", "570.133.20", "doubt"),  # an unnamed GPU: CUDA 12.9 came with 575.51.03
+        ("10.3", "575.51.03", ""),
+    ],
+)
+def test_a_driver_that_is_not_known_to_know_a_gpu_is_no_yes(gpu: str, driver: str, kind: str) -> None:
+    machine = gpu_support.host(gpu, driver, FACTS)
+    found = [
+        obstacle.kind
+        for obstacle in driver_support.obstacles(machine.gpus[0], driver, FACTS)
+        if obstacle.rule == "driver-before-gpu"
+    ]
+    assert found == ([kind] if kind else [])
+
+
+@pytest.mark.parametrize(
+    ("gpu", "driver", "needed"),
+    [
+        ("V100", "550.54.15", ["nvidia-fabricmanager 550.54.15 if the machine has NVSwitches"]),
+        ("P40", "550.54.15", []),
+        ("P40", "560.35.03", ["the proprietary kernel module"]),
+        ("T4", "560.35.03", []),
+        ("RTX 5090", "570.86.16", ["the open kernel module"]),
+    ],
+)
+def test_what_a_driver_needs_beside_it(gpu: str, driver: str, needed: list[str]) -> None:
+    conditions = driver_support.conditions(gpu_support.host(gpu, driver, FACTS), FACTS)
+    assert [condition.condition for condition in conditions] == needed

@@ -12,7 +12,7 @@ from click.testing import CliRunner, Result
 from samcheck import facts, matrix, paths
 from samcheck.commands.init import init_command
 from samcheck.errors import BadInput
-from samcheck.facts.gpu_support import Machine
+from samcheck.facts.target_machine import Machine
 from samcheck.matrix import starter
 from samcheck.matrix.starter import CiEngine, Starter
 

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from samcheck import facts, matrix
 from samcheck.errors import BadInput, EmptySelection
-from samcheck.facts.gpu_support import GpuDevice, Machine, has_code_for
+from samcheck.facts.gpu_support import has_code_for
+from samcheck.facts.target_machine import GpuDevice, Machine
 
 FACTS = facts.load()
 BARE = Machine()

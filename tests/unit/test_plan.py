@@ -15,7 +15,7 @@ from samcheck.__main__ import cli
 from samcheck.environments import machine
 from samcheck.errors import BadInput, EmptySelection
 from samcheck.facts import compatibility, gpu_support
-from samcheck.facts.gpu_support import Machine
+from samcheck.facts.target_machine import NO_GPU, Machine
 from samcheck.matrix import explain, plan_text, selection
 from samcheck.matrix.ranking import Budget
 from samcheck.matrix.selection import Choice
@@ -48,7 +48,7 @@ def files(draw: st.DrawFn) -> str:
     return text
 
 
-def plan(folder: Path, text: str, host: Machine = gpu_support.NO_GPU, **options: object) -> matrix.Plan:
+def plan(folder: Path, text: str, host: Machine = NO_GPU, **options: object) -> matrix.Plan:
     path = folder / "some.toml"
     path.write_text(text, encoding="utf-8")
     return matrix.plan(path, FACTS, host, **options)  # type: ignore[arg-type]
@@ -163,14 +163,14 @@ def test_problems_have_a_path(tmp_path: Path, text: str, said: str) -> None:
 @pytest.mark.parametrize("name", SHIPPED)
 def test_every_shipped_matrix_plans_to_something(name: str) -> None:
     """Each plans to something, alone and for a GPU."""
-    for host in (gpu_support.NO_GPU, gpu_support.host("H200", "580.65.06", FACTS)):
+    for host in (NO_GPU, gpu_support.host("H200", "580.65.06", FACTS)):
         whole = matrix.plan(MATRICES / f"{name}.toml", FACTS, host)
         assert whole.cells
         assert all(explain.find(row.cell.id, FACTS) == row.cell for row in whole.cells)
 
 
 def test_drivers_has_both_ends_of_each_build() -> None:
-    whole = matrix.plan(MATRICES / "drivers.toml", FACTS, gpu_support.NO_GPU)
+    whole = matrix.plan(MATRICES / "drivers.toml", FACTS, NO_GPU)
     for tag in {row.cell.cuda for row in whole.cells}:
         mine = [row.cell.torch for row in whole.cells if row.cell.cuda == tag]
         having = [
@@ -182,7 +182,7 @@ def test_drivers_has_both_ends_of_each_build() -> None:
 
 
 def test_plan_and_why_for_people_and_for_programs(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(machine, "look", lambda: gpu_support.NO_GPU)
+    monkeypatch.setattr(machine, "look", lambda: NO_GPU)
     run = CliRunner().invoke
     shown = run(cli, ["plan", str(MATRICES / "nightly.toml"), "--gpu", "V100", "--driver", "535.104"])
     assert shown.exit_code == 0
@@ -254,22 +254,22 @@ def test_hostile_values_reach_nothing(tmp_path: Path, place: str, value: str) ->
 def test_parts_are_the_plan_together() -> None:
     """Together they are the plan; a machine with another plan takes no part in it."""
     path = MATRICES / "nightly.toml"
-    whole = selection.plan(Choice(path), gpu_support.NO_GPU)
-    parts = [selection.plan(Choice(path, shard=f"{at}/4"), gpu_support.NO_GPU) for at in range(1, 5)]
+    whole = selection.plan(Choice(path), NO_GPU)
+    parts = [selection.plan(Choice(path, shard=f"{at}/4"), NO_GPU) for at in range(1, 5)]
     ids = [row.cell.id for part in parts for row in part.cells]
     assert sorted(ids) == sorted(row.cell.id for row in whole.cells)
     minutes = [sum(selection.costs(part).values()) for part in parts]
     assert max(minutes) < 1.2 * min(minutes)
     right = Choice(path, shard="1/4", expect_plan=selection.digest(whole))
-    assert selection.plan(right, gpu_support.NO_GPU) == parts[0]
+    assert selection.plan(right, NO_GPU) == parts[0]
     with pytest.raises(BadInput, match="this machine's plan for nightly differs"):
         selection.plan(right, gpu_support.host("V100", "535.104", FACTS))
     with pytest.raises(EmptySelection, match=r"fewer cells \(1\) than shards: use fewer shards"):
-        selection.plan(Choice(path, cells=1, shard="2/2"), gpu_support.NO_GPU)
+        selection.plan(Choice(path, cells=1, shard="2/2"), NO_GPU)
 
 
 def test_spare_cells_are_in_no_part() -> None:
-    part = selection.plan(Choice(MATRICES / "default.toml", shard="1/1"), gpu_support.NO_GPU)
+    part = selection.plan(Choice(MATRICES / "default.toml", shard="1/1"), NO_GPU)
     assert len(part.cells) == 3
     assert part.left_out[-1].reason == "spare cells do not run in shards"
 
@@ -284,7 +284,7 @@ def test_a_pipeline_names_files_of_the_project_and_shipped_matrices(
         assert selection.name_in_project(tmp_path / "mine.toml") == "mine.toml"
         assert selection.name_in_project(MATRICES / "nightly.toml") == "nightly"
     choice = Choice(MATRICES / "nightly.toml", tags=("nightly",), minutes=60)
-    made = selection.pipeline(selection.plan(choice, gpu_support.NO_GPU), choice, 3)
+    made = selection.pipeline(selection.plan(choice, NO_GPU), choice, 3)
     assert made.matrix == "matrices/nightly.toml"
     assert made.options[:4] == ("--tag", "nightly", "--minutes", "60")
     assert not any(job.needs_gpu for job in made.jobs)
@@ -323,7 +323,7 @@ def test_what_cannot_work_is_said_of_cells_declared_by_hand(tmp_path: Path) -> N
 
 
 def test_a_plan_without_cells_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(machine, "look", lambda: gpu_support.NO_GPU)
+    monkeypatch.setattr(machine, "look", lambda: NO_GPU)
     path = tmp_path / "some.toml"
     path.write_text('strategy = "pairwise"\n[axes]\ntorch = ">=2.13"\npython = ["3.8", "3.9"]\n')
     shown = CliRunner().invoke(cli, ["plan", str(path)])
@@ -347,7 +347,7 @@ def test_a_plan_without_cells_says_why(tmp_path: Path, monkeypatch: pytest.Monke
 def test_options_that_contradict_each_other_are_refused(
     arguments: list[str], said: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(machine, "look", lambda: gpu_support.NO_GPU)
+    monkeypatch.setattr(machine, "look", lambda: NO_GPU)
     refused = CliRunner().invoke(cli, ["plan", "nightly", *arguments])
     assert isinstance(refused.exception, BadInput)
     assert said in str(refused.exception)
@@ -371,7 +371,7 @@ def test_an_impossible_cell_says_what_to_take_instead(
 
 
 def test_what_the_export_needs_is_an_obstacle_too() -> None:
-    explained = explain.explain("torch2.8.0-cu128-py3.10-numpy1.22.4", gpu_support.NO_GPU, FACTS)
+    explained = explain.explain("torch2.8.0-cu128-py3.10-numpy1.22.4", NO_GPU, FACTS)
     assert [obstacle.rule for obstacle in explained.against] == ["export-needs-numpy"]
 
 

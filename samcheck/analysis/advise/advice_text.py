@@ -114,12 +114,14 @@ def _reasons(advice: Advice) -> tuple[Obstacle, ...]:
         return advice.grounds
     if advice.verdict is UpgradeVerdict.STARTS:
         return gpu_support.hard(advice.facts_before)
-    kind = {UpgradeVerdict.UNKNOWN: ObstacleKind.DOUBT, UpgradeVerdict.LIMITED: ObstacleKind.SOFT}.get(
-        advice.verdict
-    )
-    if kind is None:
+    kinds = {
+        UpgradeVerdict.UNKNOWN: (ObstacleKind.DOUBT,),
+        UpgradeVerdict.CONDITIONAL: (ObstacleKind.CONDITION, ObstacleKind.SOFT),
+        UpgradeVerdict.LIMITED: (ObstacleKind.SOFT,),
+    }.get(advice.verdict)
+    if kinds is None:
         return gpu_support.hard(advice.facts)
-    return tuple(obstacle for obstacle in advice.facts if obstacle.kind == kind)
+    return tuple(obstacle for obstacle in advice.facts if obstacle.kind in kinds)
 
 
 def _group(group: list[Advice], most: int) -> Iterator[OutlineLine]:

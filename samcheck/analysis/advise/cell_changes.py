@@ -10,8 +10,8 @@ from samcheck.analysis.advise.question import UpgradeQuestion, values
 from samcheck.cells import Cell
 from samcheck.errors import BadInput
 from samcheck.facts import Facts, Release, compatibility, gpu_support
-from samcheck.facts.gpu_support import Machine
 from samcheck.facts.schema import ObstacleKind
+from samcheck.facts.target_machine import Machine
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from samcheck.analysis.advise.question import TITLES, UpgradeQuestion, values
 from samcheck.cells import Cell
 from samcheck.facts import Facts
 from samcheck.facts.compatibility import AXES
-from samcheck.facts.gpu_support import Machine
+from samcheck.facts.target_machine import Machine
 from samcheck.guest.outcomes import CellOutcome
 from samcheck.guest.record import CellResult
 from samcheck.storage.results import Stored

@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 from samcheck.cells import Cell
 from samcheck.errors import BadInput
 from samcheck.facts import Facts, compatibility, gpu_support
-from samcheck.facts.gpu_support import Machine
 from samcheck.facts.requirements import numpy_of
+from samcheck.facts.target_machine import Machine
 from samcheck.matrix import axes
 from samcheck.matrix.file import shown
 from samcheck.suggestions import did_you_mean

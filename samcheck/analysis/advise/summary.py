@@ -21,6 +21,7 @@ from samcheck.units import counted
 #: Least known first, then riskiest first.
 _ORDER = (
     UpgradeVerdict.UNKNOWN,
+    UpgradeVerdict.CONDITIONAL,
     UpgradeVerdict.LIMITED,
     UpgradeVerdict.WORSE,
     UpgradeVerdict.WORKS,
@@ -109,7 +110,7 @@ def _headline(advices: Sequence[Advice], to_run: Sequence[RecommendedRun]) -> st
     if not against and any(advice.speaks_against for advice in advices):
         return f"YES, BUT WORSE (measured): nothing breaks; {'; '.join(worse)}"
     if not against:
-        return _yes(advices) + _required_driver(advices)
+        return _on_conditions(_yes(advices), advices) + _required_driver(advices)
     share = "" if len(against) == len(advices) else f" for {len(against)} of {counted(len(advices), 'cell')}"
     why = f"({_basis_text(against)}): {_reason(against)}"
     remedies = _common_remedies(against)
@@ -149,6 +150,12 @@ def _yes(advices: Sequence[Advice]) -> str:
         "fails before and after": sum(advice.verdict is UpgradeVerdict.FAILS_BOTH for advice in advices),
     }
     return text + "".join(f"; {count} {what}" for what, count in counts.items() if count)
+
+
+def _on_conditions(text: str, advices: Sequence[Advice]) -> str:
+    """Return a text that begins with YES, with what has to be installed as well behind that."""
+    conditions = dict.fromkeys(condition for advice in advices for condition in advice.conditions)
+    return text.replace("YES", f"YES, WITH {' and '.join(conditions)}", 1) if conditions else text
 
 
 def _required_driver(advices: Sequence[Advice]) -> str:

@@ -16,10 +16,10 @@ from samcheck.analysis.advise.question import UpgradeQuestion
 from samcheck.analysis.advise.result_comparison import EvidencePair, compare_results
 from samcheck.analysis.compare.comparison import NoiseLookup
 from samcheck.cells import Cell
-from samcheck.facts import Facts, compatibility, gpu_support
+from samcheck.facts import Facts, compatibility, driver_support, gpu_support
 from samcheck.facts.compatibility import Obstacle
-from samcheck.facts.gpu_support import Machine
 from samcheck.facts.schema import DriverFloor, ObstacleKind
+from samcheck.facts.target_machine import Machine
 from samcheck.storage.results import Stored
 
 
@@ -38,6 +38,7 @@ class UpgradeVerdict(StrEnum):
     WORSE = "works, but worse"
     UNKNOWN = "unknown"
     FAILS_BOTH = "fails before and after"
+    CONDITIONAL = "works, on a condition"
     LIMITED = "works, with limits"
     WORKS = "works"
     STARTS = "starts to work"
@@ -86,6 +87,14 @@ class Advice:
     @property
     def speaks_against(self) -> bool:
         return self.verdict.speaks_against
+
+    @property
+    def conditions(self) -> tuple[str, ...]:
+        """What a prediction takes for granted that was not needed before, in a few words each."""
+        known = {obstacle.text for obstacle in self.facts_before}
+        new = [obstacle for obstacle in self.facts if obstacle.text not in known]
+        predicted = self.basis is Basis.PREDICTED
+        return tuple(obstacle.condition for obstacle in new if predicted and obstacle.condition)
 
 
 def advise(
@@ -187,14 +196,21 @@ def _predicted_verdict(before: Sequence[Obstacle], after: Sequence[Obstacle]) ->
         return UpgradeVerdict.UNKNOWN
     if gpu_support.hard(before):
         return UpgradeVerdict.STARTS
-    new = {obstacle.text for obstacle in after if obstacle.kind is ObstacleKind.SOFT} - {
-        obstacle.text for obstacle in before
-    }
-    return UpgradeVerdict.LIMITED if new else UpgradeVerdict.WORKS
+    known = {obstacle.text for obstacle in before}
+    new = {obstacle.kind for obstacle in after if obstacle.text not in known}
+    if ObstacleKind.CONDITION in new:
+        return UpgradeVerdict.CONDITIONAL
+    return UpgradeVerdict.LIMITED if ObstacleKind.SOFT in new else UpgradeVerdict.WORKS
 
 
 def _obstacles(cell: Cell, machine: Machine, facts: Facts) -> tuple[Obstacle, ...]:
-    obstacles = (*compatibility.obstacles(cell, facts), *gpu_support.obstacles(cell, machine, facts))
+    obstacles = (
+        *compatibility.obstacles(cell, facts),
+        *compatibility.limits(cell, facts),
+        *gpu_support.obstacles(cell, machine, facts),
+    )
+    if cell.needs_gpu_build:
+        obstacles = (*obstacles, *driver_support.conditions(machine, facts))
     newest = max(facts.branches, key=lambda row: row.number)
     branch = Version(machine.driver).major if machine.driver else 0
     if branch <= newest.number:
