@@ -45,6 +45,27 @@ _PATTERNS = (
         FailureCause.GPU,
         "the GPUs use NVSwitch, but the fabric manager is not running: start nvidia-fabricmanager",
     ),
+    # https://github.com/NVIDIA/nvidia-container-toolkit/issues/48
+    ErrorPattern(
+        r"NVML: Unknown Error|NVMLError_Unknown",
+        FailureCause.GPU,
+        "the container was cut off from its GPU, as by `systemctl daemon-reload` on the host: run it again; "
+        "to prevent it, let the engine use the cgroup driver cgroupfs, or CDI",
+    ),
+    # https://github.com/pytorch/pytorch/issues/43281 and its issue 49081
+    ErrorPattern(
+        r"CUDA unknown error|error (?:=|\()?999|CUDA error: unknown error",
+        FailureCause.GPU,
+        "CUDA cannot use the driver's module nvidia_uvm, as after a suspend or if /dev/nvidia-uvm is missing: "
+        "run `sudo modprobe -r nvidia_uvm && sudo modprobe nvidia_uvm`, or `sudo nvidia-modprobe -c 0 -u`",
+    ),
+    # NVIDIA's CUDA Compatibility guide on minor-version compatibility
+    ErrorPattern(
+        r"PTX was compiled with an unsupported toolchain",
+        FailureCause.DRIVER,
+        "the build's PTX is newer than the driver can compile: upgrade the driver, or use a build with code "
+        "for this GPU; `samcheck why` shows both",
+    ),
     # https://github.com/NVIDIA/nvidia-container-toolkit/issues/434
     ErrorPattern(
         r"unresolvable CDI devices? (?P<what>\S+?)[:,]?(\s|$)",

@@ -34,6 +34,14 @@ ERROR_803 = (
 ERROR_804 = ERROR_803.partition("Error 803")[0] + (
     "Error 804: forward compatibility was attempted on non supported HW"
 )
+# https://github.com/pytorch/pytorch/issues/88639
+ERROR_999 = (
+    "CUDA unknown error - this may be due to an incorrectly set up environment, e.g. changing env variable "
+    "CUDA_VISIBLE_DEVICES after program start. Setting the available devices to be zero."
+)
+# https://github.com/NVIDIA/nvidia-container-toolkit/issues/48
+CUT_OFF = "Failed to initialize NVML: Unknown Error"
+TOOLCHAIN = "RuntimeError: CUDA error: the provided PTX was compiled with an unsupported toolchain."
 
 
 @pytest.mark.parametrize(
@@ -45,6 +53,9 @@ ERROR_804 = ERROR_803.partition("Error 803")[0] + (
         (CDI, FailureCause.ENGINE, "has no CDI device nvidia.com/gpu=all: run"),
         (ERROR_803, FailureCause.GPU, "have different versions"),
         (ERROR_804, FailureCause.GPU, "cuda-compat"),
+        (ERROR_999, FailureCause.GPU, "modprobe nvidia_uvm"),
+        (CUT_OFF, FailureCause.GPU, "systemctl daemon-reload"),
+        (TOOLCHAIN, FailureCause.DRIVER, "upgrade the driver"),
     ],
 )
 def test_each_refusal_has_its_own_remedy(words: str, cause: FailureCause, remedy: str) -> None:
