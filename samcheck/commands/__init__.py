@@ -86,6 +86,10 @@ COMMANDS = {
     "memory": Entry(
         "memory", "Estimate the GPU memory SAM needs, whether it fits a GPU, and which settings make it fit."
     ),
+    "claims": Entry(
+        "claims",
+        "List public figures of SAM's speed, how to try each here, and the ratio where a result matches.",
+    ),
     "merge": Entry(
         "merge",
         "Merge the result folders of several runs, such as the shards of one, and write their table.",

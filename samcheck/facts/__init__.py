@@ -13,6 +13,7 @@ from pydantic import TypeAdapter
 
 from samcheck import files
 from samcheck.errors import BadInput
+from samcheck.facts.claim_schema import Claim
 from samcheck.facts.schema import (
     Architecture,
     Base,
@@ -41,6 +42,7 @@ __all__ = [
     "TABLES",
     "Base",
     "Build",
+    "Claim",
     "Fact",
     "Facts",
     "Forward",
@@ -73,6 +75,7 @@ TABLES: dict[str, tuple[str, str, type[Fact]]] = {
     "rules": ("rules", "rule", CompatibilityRule),
     "bases": ("bases", "base", Base),
     "sizes": ("sizes", "size", Size),
+    "claims": ("claims", "claim", Claim),
 }
 
 T = TypeVar("T", bound=Fact)
@@ -106,6 +109,7 @@ class Facts:
     tensorrt: tuple[TensorRt, ...] = ()
     models: tuple[Model, ...] = ()
     rules: tuple[CompatibilityRule, ...] = ()
+    claims: tuple[Claim, ...] = ()
     as_of: dict[str, str] = field(default_factory=dict)
 
     def release(self, version: str) -> Release | None:

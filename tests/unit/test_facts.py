@@ -46,6 +46,7 @@ def test_no_two_rows_are_about_the_same() -> None:
         "architectures": "capability",
         "numpy": "series",
         "rules": "id",
+        "claims": "id",
     }
     for table, key in keys.items():
         values = [getattr(row, key) for row in getattr(FACTS, table)]
