@@ -10,7 +10,6 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from types import MappingProxyType
 
 from packaging.version import Version
 
@@ -37,19 +36,20 @@ class BenchmarkScope:
     fixed: Mapping[str, str]
 
 
-def _scope(function: str, **fixed: str) -> BenchmarkScope:
-    return BenchmarkScope(function, MappingProxyType({"backend": "eager", "batch": "1", **fixed}))
-
+_EAGER = {"backend": "eager", "batch": "1"}
+_DECODES = {**_EAGER, "precision": "fp32", "resolution": "320x240"}
 
 #: By stage. The encoder's input has always the same size, whatever the image.
 BENCHMARKS: dict[TimedStage, tuple[BenchmarkScope, ...]] = {
-    TimedStage.ENCODER: (_scope("test_encoder"),),
+    TimedStage.ENCODER: (BenchmarkScope("test_encoder", _EAGER),),
     TimedStage.DECODER: (
-        _scope("test_decoder", precision="fp32", objects="1", resolution="320x240"),
-        _scope("test_decoder_many", precision="fp32", objects="64", resolution="320x240"),
+        BenchmarkScope("test_decoder", {**_DECODES, "objects": "1"}),
+        BenchmarkScope("test_decoder_many", {**_DECODES, "objects": "64"}),
     ),
-    TimedStage.IMAGE: (_scope("test_end_to_end", objects="1", resolution="320x240"),),
-    TimedStage.AUTOMATIC: (_scope("test_automatic", precision="fp32", objects="64", resolution="320x240"),),
+    TimedStage.IMAGE: (
+        BenchmarkScope("test_end_to_end", {**_EAGER, "objects": "1", "resolution": "320x240"}),
+    ),
+    TimedStage.AUTOMATIC: (BenchmarkScope("test_automatic", {**_DECODES, "objects": "64"}),),
 }
 
 
@@ -177,9 +177,8 @@ def command(claim: Claim, cells: Sequence[tuple[str, str]]) -> str:
     """
     if not claim.variant:
         return ""
-    wanted = Version(claim.torch).public if claim.torch else ""
-    cell = next((id for torch, id in cells if torch == wanted), "")
-    where = f"cell {cell}" if cell else "here"
+    mine = [id for torch, id in cells if claim.torch and torch == Version(claim.torch).public]
+    where = f"cell {mine[0]}" if mine else "here"
     return f"samcheck {where} --tier full --variants {claim.variant} --groups latency --processes 5"
 
 
@@ -187,10 +186,11 @@ def _against(unmatched: ClaimAnswer, facts: Facts, measured: Sequence[TimedBench
     claim = unmatched.claim
     differing = [(found, tuple(differences(claim, found, facts))) for found in measured]
     ratios = tuple(_ratio(claim, found) for found, differs in differing if not differs)
+    if not differing:
+        return replace(unmatched, reason="no result times it")
     if not ratios:
-        nearest = min((differs for _, differs in differing), key=len, default=())
-        reason = f"the nearest result has {', '.join(nearest)}" if nearest else "no result times it"
-        return replace(unmatched, reason=reason)
+        nearest = min((differs for _, differs in differing), key=len)
+        return replace(unmatched, reason=f"the nearest result has {', '.join(nearest)}")
     if all(ratio.ratio is None for ratio in ratios):
         reason = f"a result agrees, but: {ratios[0].because}"
         return replace(unmatched, verdict=ClaimVerdict.NO_INTERVAL, reason=reason, ratios=ratios)
@@ -204,8 +204,9 @@ def differences(claim: Claim, found: TimedBenchmark, facts: Facts) -> Iterator[s
     torch = seen.torch if seen is not None else None
     if not gpu or not same_gpu(claim.gpu, gpu, facts):
         yield f"GPU {gpu or 'none'}"
-    if not check.settings.get("device", "").startswith("cuda"):
-        yield f"device {check.settings.get('device', 'unknown')}"
+    device = check.settings.get("device", "unknown")
+    if not device.startswith("cuda"):
+        yield f"device {device}"
     if not torch or not same_torch(claim.torch, torch):
         yield f"torch {torch or 'unknown'}"
     if sam.partition("==")[0] != claim.code:

@@ -132,11 +132,18 @@ def test_a_result_that_differs_is_no_match(stored: Stored, reason: str) -> None:
     assert not found.ratios
 
 
-def test_another_package_is_no_match() -> None:
+@pytest.mark.parametrize(
+    ("sam", "reason"),
+    [
+        ("segment-anything", ""),
+        ("segment-anything-hq==0.3", "the nearest result has code segment-anything-hq==0.3"),
+        ("", "the nearest result has code unknown"),
+    ],
+)
+def test_another_package_is_no_match(sam: str, reason: str) -> None:
     entry = measured()
-    cell = replace(entry.result.cell, sam="segment-anything-hq==0.3")
-    found = asked(CLAIM, replace(entry, result=replace(entry.result, cell=cell)))
-    assert found.reason == "the nearest result has code segment-anything-hq==0.3"
+    cell = replace(entry.result.cell, sam=sam)
+    assert asked(CLAIM, replace(entry, result=replace(entry.result, cell=cell))).reason == reason
 
 
 @pytest.mark.parametrize(
@@ -157,16 +164,30 @@ def test_a_time_without_an_interval_gives_no_ratio() -> None:
     found = asked(CLAIM, measured(once))
     assert found.verdict is ClaimVerdict.NO_INTERVAL
     assert found.reason.startswith("a result agrees, but: no interval: one process only")
-    assert [ratio.ratio for ratio in found.ratios] == [None]
+    (ratio,) = found.ratios
+    assert (ratio.ratio, ratio.result) == (None, asked().ratios[0].result)
+    assert asked(CLAIM, measured(replace(CHECK, series=[]))).ratios[0].because == "it has no time"
     both = asked(CLAIM, measured(once), measured())
     assert both.verdict is ClaimVerdict.MATCHED
     assert [ratio.ratio is None for ratio in both.ratios] == [True, False]
 
 
 def test_the_nearest_result_is_the_one_that_differs_least() -> None:
-    far = measured(replace(CHECK, variant="vit_b", precision="bf16"))
+    far = measured(replace(CHECK, precision="bf16"), gpu="NVIDIA L4")
     near = measured(replace(CHECK, precision="bf16"))
     assert asked(CLAIM, far, near, far).reason == "the nearest result has precision bf16"
+    assert asked(CLAIM, far).reason == "the nearest result has GPU NVIDIA L4, precision bf16"
+
+
+def test_a_result_that_was_not_observed_is_no_match() -> None:
+    entry = measured()
+    found = asked(CLAIM, replace(entry, result=replace(entry.result, observed=None)))
+    assert found.reason == "the nearest result has GPU none, torch unknown"
+
+
+def test_results_are_kept_without_their_checks() -> None:
+    (found,) = claim_matching.benchmarks([measured()])
+    assert (found.check, found.stored.result.checks) == (CHECK, [])
 
 
 @pytest.mark.parametrize(
@@ -201,6 +222,7 @@ def test_the_benchmark_with_as_many_prompts_is_taken() -> None:
     ("claimed", "observed", "same"),
     [
         ("A100", "NVIDIA A100-SXM4-80GB", True),
+        ("A100", "A100", True),
         ("A100 40GB SXM4", "NVIDIA A100-SXM4-40GB", True),
         ("A100 40GB SXM4", "NVIDIA A100-PCIE-40GB", False),
         ("RTX 4090", "NVIDIA GeForce RTX 4090", True),
