@@ -54,6 +54,7 @@ class Played:
     """An environment and its place: it answers the probe, and runs a suite while something happens."""
 
     meanwhile: Callable[[], object] = lambda: None
+    reports: Callable[[GuestJob], list[dict[str, object]]] = lambda job: events()
     seen: dict[str, object] = field(default_factory=lambda: dict(SEEN))
     ends: int = 0
     kind: str = "played"
@@ -76,7 +77,7 @@ class Played:
             lines: list[dict[str, object]] = [self.seen]
         else:
             self.meanwhile()
-            lines = [] if self.ends else [{"at": 1.0, **event} for event in events()]
+            lines = [] if self.ends else [{"at": 1.0, **event} for event in self.reports(job)]
         text = "".join(json.dumps(line) + "\n" for line in lines)
         with (job.given / channel.NAME).open("w", encoding="utf-8") as stream:
             stream.write(text)
