@@ -56,7 +56,7 @@ _PATTERNS = (
     ErrorPattern(
         r"CUDA unknown error|error (?:=|\()?999|CUDA error: unknown error",
         FailureCause.GPU,
-        "CUDA cannot use the driver's module nvidia_uvm, as after a suspend or if /dev/nvidia-uvm is missing: "
+        "CUDA cannot use the driver's module nvidia_uvm, as after a suspend or without /dev/nvidia-uvm: "
         "run `sudo modprobe -r nvidia_uvm && sudo modprobe nvidia_uvm`, or `sudo nvidia-modprobe -c 0 -u`",
     ),
     # NVIDIA's CUDA Compatibility guide on minor-version compatibility
