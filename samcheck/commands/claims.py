@@ -18,7 +18,7 @@ from samcheck.commands.options import results_option
 from samcheck.commands.plan import json_option
 from samcheck.errors import BadInput
 from samcheck.facts import Claim, Facts
-from samcheck.facts.gpu_support import NO_GPU
+from samcheck.facts.target_machine import NO_GPU
 from samcheck.sanitize import printable
 from samcheck.storage import results as stored_results
 from samcheck.suggestions import did_you_mean
