@@ -24,7 +24,7 @@ from samcheck.analysis.compare import noise
 from samcheck.analysis.compare.comparison import NoiseLookup
 from samcheck.cells import Cell
 from samcheck.commands.plan import json_option, this_machine
-from samcheck.errors import BadInput
+from samcheck.errors import CELLS_FAILED, NOTHING_KNOWN, BadInput
 from samcheck.facts import Facts, gpu_support
 from samcheck.facts.target_machine import Machine
 from samcheck.matrix import run_history, selection
@@ -43,7 +43,13 @@ HELD = ("torch", "python", "numpy", "cuda")
 @click.option("--python", default=None, metavar="NEW", help="The Python to change to.")
 @click.option("--numpy", default=None, metavar="NEW", help="The NumPy to change to.")
 @click.option("--from", "old", default=None, metavar="OLD", help="The current version.")
-@click.option("--gpu", default="", metavar="NAME", help="On this GPU, e.g. V100; default: this machine's.")
+@click.option(
+    "--gpu",
+    "gpus",
+    multiple=True,
+    metavar="NAME",
+    help="On this GPU, e.g. V100; repeatable, or with commas: a line for each; default: this machine's.",
+)
 @click.option("--at-driver", default="", metavar="VERSION", help="With this driver, if another axis changes.")
 @click.option("--at-torch", default="", metavar="VERSION", help="Only with this PyTorch.")
 @click.option("--at-python", default="", metavar="VERSION", help="Only with this Python.")
@@ -68,7 +74,7 @@ HELD = ("torch", "python", "numpy", "cuda")
 def advise_command(
     path: Path | None,
     old: str | None,
-    gpu: str,
+    gpus: tuple[str, ...],
     at_driver: str,
     stores: tuple[Path, ...],
     file: Path | None,
@@ -82,7 +88,7 @@ def advise_command(
     Give the new version and the old one: `advise --driver 580.95 --from 550.54 --gpu H100`. The cells are
     those of the matrix file PATH that have the old version; without PATH those of the stored results, else
     those of the shipped matrices. Exits with 0 if nothing known speaks against the change, with 1 if
-    something breaks, with 5 if nothing is known.
+    something breaks, with 5 if nothing is known; of several GPUs, the worst of these counts.
     """
     if as_json and markdown:
         raise BadInput("--json and --markdown do not go together: leave one out")
@@ -91,16 +97,34 @@ def advise_command(
     if not old:
         raise BadInput(f"--from is missing: give your current version, as in --{subject} {new} --from OLD")
     at = {axis: value for axis in HELD if (value := options[f"at_{axis}"])}
-    question = advise.ask(subject, old, new, _machine(subject, gpu, at_driver, known), at, known)
-    answer = _answer(question, path, stores or _stores(), known)
-    lines = _command_lines(answer, file, known)
+    names = _names(gpus)
+    if file is not None and len(names) > 1:
+        raise BadInput("--write: a matrix file is for one GPU: ask about one with --gpu")
+    machines = [_machine(subject, name, at_driver, known) for name in names]
+    questions = [advise.ask(subject, old, new, machine, at, known) for machine in machines]
+    stores = stores or _stores()
+    stored, noise_of = _read(stores), _noise(stores)
+    answers = [_answer(question, path, stored, noise_of, known) for question in questions]
+    commands_of = [_command_lines(answer, file, known) for answer in answers]
     if as_json:
-        click.echo(json.dumps(json_output.as_json(answer, lines), indent=1))
+        documents = [json_output.as_json(*both) for both in zip(answers, commands_of, strict=True)]
+        click.echo(json.dumps(documents[0] if len(documents) == 1 else documents, indent=1))
+    elif len(answers) > 1:
+        for line in advice_text.per_gpu(answers, markdown):
+            click.echo(line)
     else:
         show = advice_text.markdown if markdown else advice_text.lines
-        for line in show(answer, known, lines, everything):
+        for line in show(answers[0], known, commands_of[0], everything):
             click.echo(line)
-    sys.exit(answer.exit_code)
+    codes = [answer.exit_code for answer in answers]
+    sys.exit(next((code for code in (CELLS_FAILED, NOTHING_KNOWN) if code in codes), 0))
+
+
+def _names(given: tuple[str, ...]) -> list[str]:
+    """Return the GPUs that are asked about, each once; an empty name stands for this machine's."""
+    return list(
+        dict.fromkeys(part.strip() for text in given for part in text.split(",") if part.strip())
+    ) or [""]
 
 
 def _stores() -> tuple[Path, ...]:
@@ -133,17 +157,20 @@ def _machine(subject: str, gpu: str, driver: str, known: Facts) -> Machine:
     return this_machine()
 
 
-def _answer(
-    question: UpgradeQuestion, path: Path | None, stores: tuple[Path, ...], known: Facts
-) -> UpgradeAnswer:
+def _read(stores: tuple[Path, ...]) -> list[Stored]:
     stored: list[Stored] = []
     for store in dict.fromkeys(store.resolve() for store in stores):
         rows, problems = results.load(store)
         stored += rows
         for problem in problems:
             click.echo(f"samcheck: left out: {problem}", err=True)
+    return stored
+
+
+def _answer(
+    question: UpgradeQuestion, path: Path | None, stored: list[Stored], noise_of: NoiseLookup, known: Facts
+) -> UpgradeAnswer:
     cells = _candidates(question, path, stored, known)
-    noise_of = _noise(stores)
     advices = [
         advise.advise(step, question, stored, known, noise_of)
         for step in advise.cell_changes(question, cells, known)

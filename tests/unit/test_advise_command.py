@@ -46,6 +46,8 @@ OLD, NEW = Cell("2.4.1", "cu121", "3.11"), Cell("2.15.0", "cu132", "3.11")
         ),
         ("--driver 580 --from 550 --gpu nonsense", "--gpu: unknown GPU 'nonsense'"),
         ("--torch 2.15.0 --from 2.4.1 --json --markdown", "do not go together"),
+        ("--driver 580 --from 550 --gpu T4,V100 --write x.toml", "--write: a matrix file is for one GPU"),
+        ("--driver 580 --from 550 --gpu T4,nonsense", "--gpu: unknown GPU 'nonsense'"),
     ],
 )
 def test_questions_that_cannot_be_are_refused(arguments: str, hint: str) -> None:
@@ -112,3 +114,22 @@ def test_what_keeps_most_cells_from_being_is_said_first(tmp_path: Path) -> None:
     said = str(CliRunner().invoke(cli, asked, standalone_mode=False).exception)
     assert "now cannot be installed: NumPy 1.26 has wheels for Python 3.9, 3.10, 3.11, 3.12, not 3.13" in said
     assert said.endswith("other reasons")
+
+
+def test_several_gpus_have_a_line_each_and_the_worst_decides() -> None:
+    asked = "--driver 590.44.01 --from 550.54.15 --gpu T4,V100 --gpu A100"
+    several = run(asked)
+    assert isinstance(several.exception, SystemExit)
+    assert several.exception.code == CELLS_FAILED
+    said = " ".join(several.output.split())
+    assert "T4: YES, BUT ONLY PREDICTED" in said
+    assert "V100: NO" in said
+    assert "drivers after R580 do not support V100" in said
+    assert "A100: YES, WITH nvidia-fabricmanager 590.44.01" in said
+    found = json.loads(run(asked, "--json").output)
+    assert [document["exit_code"] for document in found] == [0, CELLS_FAILED, 0]
+    assert "- **V100**: NO" in run(asked, "--markdown").output
+
+
+def test_gpus_with_the_same_answer_share_a_line() -> None:
+    assert "  T4, L4: YES" in run("--driver 580.95.05 --from 550.54.15 --gpu", "T4, L4, T4").output

@@ -36,6 +36,6 @@ def torch_that_says(error: str, name: str = "NVIDIA V100") -> SimpleNamespace:
 def test_a_build_that_does_not_fit_is_no_lost_gpu(
     monkeypatch: pytest.MonkeyPatch, error: str, name: str, said: str
 ) -> None:
-    monkeypatch.setitem(sys.modules, "torch", torch_that_says(error, name))  # type: ignore[arg-type]
+    monkeypatch.setitem(sys.modules, "torch", torch_that_says(error, name))
     found = device.difference("cuda", "NVIDIA V100")
     assert found.startswith(said) if said else found == ""

@@ -10,7 +10,7 @@ from samcheck.analysis import screen
 from samcheck.analysis.advise import result_comparison
 from samcheck.analysis.advise.evidence import Evidence
 from samcheck.analysis.advise.outline import OutlineLine, indented
-from samcheck.analysis.advise.question import UpgradeQuestion
+from samcheck.analysis.advise.question import TITLES, UpgradeQuestion
 from samcheck.analysis.advise.summary import UpgradeAnswer
 from samcheck.analysis.advise.verdict import Advice, Basis, UpgradeVerdict
 from samcheck.facts import Facts, gpu_support
@@ -67,6 +67,22 @@ def markdown(
             yield f"{'  ' * (line.depth - 1)}- {f'`{line.text}`' if line.is_command else escape(line.text)}"
         else:
             yield from ("", f"### {escape(line.text)}", "")
+
+
+def per_gpu(answers: Sequence[UpgradeAnswer], as_markdown: bool = False) -> Iterator[str]:
+    """Yield the answer for each of several GPUs, in its first line; GPUs with the same answer share it."""
+    by_headline: dict[str, list[str]] = {}
+    for answer in answers:
+        by_headline.setdefault(answer.headline, []).append(answer.question.after.gpus[0].name)
+    question = answers[0].question
+    yield f"{TITLES[question.subject]} {question.old} -> {question.new}:"
+    for headline, names in by_headline.items():
+        where = ", ".join(names)
+        if as_markdown:
+            yield f"- **{escape(where)}**: {escape(headline)}"
+        else:
+            yield from screen.wrapped(f"  {where}: {headline}", "    ")
+    yield "why, and what to run to be sure: ask about one GPU"
 
 
 def _evidence_lines(answer: UpgradeAnswer, everything: bool) -> Iterator[OutlineLine]:
