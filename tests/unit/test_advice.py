@@ -223,7 +223,9 @@ def python(old: str, on: Machine = NO_GPU) -> Advice:
 def test_what_does_not_work_comes_with_what_puts_it_right(old: str, verdict: str) -> None:
     advice = python(old)
     assert advice.verdict == verdict
-    assert [remedy.text for remedy in advice.remedies] == ["PyTorch 2.4.0"]
+    assert [remedy.text for remedy in advice.remedies] == [
+        "PyTorch 2.4.0 (build cu118, a plain pip install takes cu121)"
+    ]
     assert advice.alternatives == ()
 
 
@@ -239,7 +241,9 @@ def test_a_remedy_is_refuted_by_a_result_of_this_machine_and_something_else_is_p
         (stored(remedy, BAD, gpu="H100", driver="580.65.06"), False),
     ):
         advice = advised(question, row, change=change)
-        assert [remedy.text for remedy in advice.remedies] == ([] if refuted else ["PyTorch 2.4.0"])
+        assert [remedy.text for remedy in advice.remedies] == (
+            [] if refuted else ["PyTorch 2.4.0 (build cu118, a plain pip install takes cu121)"]
+        )
         assert advice.alternatives == (("Python 3.10",) if refuted else ())
 
 

@@ -90,8 +90,7 @@ def remedies(change: CellChange, question: UpgradeQuestion, facts: Facts) -> Ite
     if "torch" not in cells_by_axis and question.subject != "torch":
         cells_by_axis.update(_with_build(change.after, machine, facts, newer=True))
     for axis, cell in cells_by_axis.items():
-        build = f" (build {cell.cuda})" if axis == "torch" and cell.cuda != change.after.cuda else ""
-        yield Remedy(f"{TITLES[axis]} {compatibility.fields(cell)[axis]}{build}", cell)
+        yield Remedy(_named(axis, cell, change, facts), cell)
 
 
 def alternatives(change: CellChange, question: UpgradeQuestion, facts: Facts) -> Iterator[str]:
@@ -101,7 +100,19 @@ def alternatives(change: CellChange, question: UpgradeQuestion, facts: Facts) ->
     if axis == "torch" and axis not in cells_by_axis:
         cells_by_axis.update(_with_build(change.after, question.after, facts, newer=False))
     if axis in cells_by_axis:
-        yield f"{TITLES[axis]} {compatibility.fields(cells_by_axis[axis])[axis]}"
+        cell = cells_by_axis[axis]
+        yield _named(axis, cell, change, facts)
+
+
+def _named(axis: str, cell: Cell, change: CellChange, facts: Facts) -> str:
+    """Return what to install in place of a change, with the build if that has to be chosen."""
+    name = f"{TITLES[axis]} {compatibility.fields(cell)[axis]}"
+    release = facts.release(cell.torch)
+    usual = release.default_build.tag if release else cell.cuda
+    if axis != "torch" or cell.cuda == change.after.cuda == usual:
+        return name
+    plain = "" if cell.cuda == usual else f", a plain pip install takes {usual}"
+    return f"{name} (build {cell.cuda}{plain})"
 
 
 def _by_one_axis(cell: Cell, machine: Machine, facts: Facts) -> Iterator[tuple[str, Cell]]:

@@ -122,11 +122,12 @@ def _headline(advices: Sequence[Advice], to_run: Sequence[RecommendedRun]) -> st
 
 
 def _reason(advices: Sequence[Advice]) -> str:
-    """Return why it breaks, in short: a measured reason, else the commonest predicted one."""
+    """Return why it breaks, in short: a measured reason, else all predicted ones that every cell has."""
     measured = [advice for advice in advices if advice.basis is Basis.MEASURED]
     if not measured:
         texts = Counter(obstacle.text for advice in advices for obstacle in gpu_support.hard(advice.facts))
-        return texts.most_common(1)[0][0]
+        everywhere = [text for text, times in texts.items() if times == len(advices)]
+        return "; ".join(everywhere or [texts.most_common(1)[0][0]])
     bad = next(evidence for advice in measured for evidence in advice.after if not evidence.passed)
     return shown(f"{bad.result.outcome}: {bad.result.reason}", 160)
 
