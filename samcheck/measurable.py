@@ -9,6 +9,9 @@ from statistics import fmean, median, variance
 
 from samcheck.guest.record import CheckResult
 
+#: The samples of a benchmark by the host's clock, and by the GPU's.
+WALL, DEVICE = "wall_ms", "device_ms"
+
 #: Of the ends of an interval; a wider one says that this machine could not measure it.
 MOST_SPREAD = 1.5
 UNMEASURABLE = "not measurable on this machine"
@@ -50,10 +53,20 @@ def is_time(metric: str) -> bool:
     return metric.endswith(TIMES) and not metric.startswith(CLAIMED)
 
 
-def process_medians(check: CheckResult) -> list[float]:
-    """The median of each undisturbed process, in ms."""
-    samples = (series.samples.get("wall_ms") for series in check.series if not series.disturbed)
-    return [median(wall_ms) for wall_ms in samples if wall_ms]
+def deciding_clock(*checks: CheckResult) -> str:
+    """Which samples say how long a benchmark takes: the GPU's, where each process of `checks` has them.
+
+    The host's also time what the host does until it notices that the GPU has finished.
+    """
+    has = (check.series and all(series.samples.get(DEVICE) for series in check.series) for check in checks)
+    return DEVICE if all(has) else WALL
+
+
+def process_medians(check: CheckResult, clock: str = "") -> list[float]:
+    """The median of each undisturbed process, in ms, by the deciding clock unless another one is named."""
+    name = clock or deciding_clock(check)
+    samples = (series.samples.get(name) for series in check.series if not series.disturbed)
+    return [median(times) for times in samples if times]
 
 
 @dataclass(frozen=True)
@@ -64,19 +77,22 @@ class StepTime:
         limits: its 95 % interval in ms, over processes and runs; None where `because` says why.
         processes: undisturbed ones.
         disturbed: those that were left out.
+        clock: whose time it is, see `deciding_clock`.
     """
 
     limits: tuple[float, float] | None
     processes: int
     disturbed: int
     because: str = ""
+    clock: str = WALL
 
     def __str__(self) -> str:
         if self.limits is None:
             return self.because
         low, high = self.limits
         left_out = f", {self.disturbed} disturbed left out" if self.disturbed else ""
-        return f"{low:.4g} to {high:.4g} ms ({self.processes} processes{left_out})"
+        where = " on the GPU" if self.clock == DEVICE else ""
+        return f"{low:.4g} to {high:.4g} ms{where} ({self.processes} processes{left_out})"
 
 
 def step_time(check: CheckResult) -> StepTime | None:
@@ -89,7 +105,7 @@ def step_time(check: CheckResult) -> StepTime | None:
     low, high = _limits(times)
     if disturbed > MOST_DISTURBED * len(times) or not is_measurable(low, high):
         return StepTime(None, len(times), disturbed, UNMEASURABLE)
-    return StepTime((low, high), len(times), disturbed)
+    return StepTime((low, high), len(times), disturbed, clock=deciding_clock(check))
 
 
 def _too_few(processes: int, disturbed: int) -> str:

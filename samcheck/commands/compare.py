@@ -94,6 +94,7 @@ def _json(comparison: Comparison) -> str:
             }
             for verdict in comparison.verdicts
         ],
+        "kernels": [asdict(change) for change in comparison.kernels],
         "notes": comparison.notes,
     }
     return json.dumps(document, indent=1) + "\n"

@@ -13,7 +13,7 @@ import signal
 import sys
 import tempfile
 from contextlib import suppress
-from typing import Any, Callable, Dict, Optional, Set, Tuple
+from typing import Any, Callable, Dict, List, Optional, Set, Tuple
 
 #: Exit status of a guest that a check has made unfit (EX_TEMPFAIL of sysexits.h).
 UNFIT = 75
@@ -32,6 +32,9 @@ TIMERS = {"ITIMER_REAL": "SIGALRM", "ITIMER_VIRTUAL": "SIGVTALRM", "ITIMER_PROF"
 #: Where checks write, and MiB that must be free there: as many as at the start, but at most this.
 WRITTEN, ROOM_MIB = (tempfile.gettempdir(), "/dev/shm"), 32  # noqa: S108  only inspected
 
+#: What a check knows to have broken beyond repair.
+REPORTED: List[str] = []
+
 
 class Fitness:
     """The state of the process before the first check."""
@@ -48,7 +51,7 @@ class Fitness:
 
     def damage(self) -> str:
         """Describe briefly what a check has broken; empty if nothing."""
-        lost = _cuda_error()
+        lost = "; ".join(REPORTED) or _cuda_error()
         if lost:
             return lost
         limits, streams = _limits(), _streams()

@@ -56,6 +56,7 @@ def timed(
             pytest.skip("pytest-benchmark was disabled on the command line")
         series.append(timing.series)
         measured.update(timing.metrics)
+        settings.update(timing.settings)
         measured["timer_share"] = timer / measured["median_ms"]
         settings["computed_in"] = computed_in
         settings["threads"] = str(torch.get_num_threads())

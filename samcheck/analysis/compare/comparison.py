@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from samcheck.analysis.compare import exact_bits, noise, outcome_changes, result_pairs, verdicts
+from samcheck.analysis.compare import (
+    exact_bits,
+    kernel_changes,
+    noise,
+    outcome_changes,
+    result_pairs,
+    verdicts,
+)
+from samcheck.analysis.compare.kernel_changes import KernelChange
 from samcheck.analysis.compare.measures import Key, Measure, measures
 from samcheck.analysis.compare.outcome_changes import OutcomeChange
 from samcheck.analysis.compare.result_pairs import ResultPair, Trait
@@ -27,6 +35,7 @@ class Comparison:
     changes: tuple[OutcomeChange, ...]
     verdicts: tuple[Verdict, ...]
     notes: tuple[str, ...] = ()
+    kernels: tuple[KernelChange, ...] = ()
 
     @property
     def nothing_in_common(self) -> bool:
@@ -65,9 +74,9 @@ def compare(
     measured = [numbers for pair in pairs for numbers in _measure_pairs(pair, noise_of)]
     decided = verdicts.decide(measured, alpha)
     changes = [change for pair in pairs for change in outcome_changes.outcome_changes(pair)]
-    return Comparison(
-        *names, tuple(pairs), tuple(changes), tuple(decided), tuple(dict.fromkeys(_notes(pairs, decided)))
-    )
+    notes = dict.fromkeys(_notes(pairs, decided))
+    kernels = [change for pair in pairs for change in kernel_changes.kernel_changes(pair)]
+    return Comparison(*names, tuple(pairs), tuple(changes), tuple(decided), tuple(notes), tuple(kernels))
 
 
 def _measure_pairs(pair: ResultPair, noise_of: NoiseLookup) -> Iterator[MeasurePair]:
@@ -90,7 +99,7 @@ def _by_key(result: CellResult, other_run: CellResult) -> dict[Key, Measure]:
     """Return the measures that the other run was asked for too: the rest are not missing there."""
     return {
         measure.key: measure
-        for measure in measures(result)
+        for measure in measures(result, other_run)
         if measure.check is None or other_run.asks(measure.check)
     }
 
@@ -113,3 +122,5 @@ def _notes(pairs: Sequence[ResultPair], decided: Sequence[Verdict]) -> Iterator[
         yield "the two sides were made by different versions of samcheck, whose checks may differ"
     if any(verdict.assumed for verdict in decided):
         yield verdicts.NOISE_ASSUMED
+    if any(verdict.launch_bound and verdict.verdict is not NumberVerdict.UNCHANGED for verdict in decided):
+        yield verdicts.LAUNCH_BOUND

@@ -10,6 +10,7 @@ from samcheck.analysis import screen
 from samcheck.analysis.compare.comparison import Comparison
 from samcheck.analysis.compare.exact_bits import compare_bits
 from samcheck.analysis.compare.grouping import MOST, alike, by_cause, lines
+from samcheck.analysis.compare.kernel_changes import in_short
 from samcheck.analysis.compare.outcome_changes import ChangeKind, OutcomeChange
 from samcheck.analysis.compare.verdicts import NumberVerdict
 from samcheck.report.escaping import escape
@@ -33,6 +34,7 @@ def markdown(comparison: Comparison, everything: bool = False) -> str:
     """
     parts = (
         _outcomes(comparison) if everything else _causes(comparison),
+        _kernels(comparison, everything),
         _numbers(comparison, math.inf if everything else MOST),
         _pairs(comparison, everything),
         _notes(comparison),
@@ -132,9 +134,18 @@ def _numbers(comparison: Comparison, most: float) -> Iterator[str]:
     yield ""
     for verdict in shown:
         for line in lines(comparison.verdicts, verdict, most):
-            text = " ".join(filter(None, (line.what, line.effect)))
+            text = " ".join(filter(None, (line.what, line.effect, line.launch_bound)))
             reason = f": {line.reason}" if line.reason else ""
             yield f"- {MARKS[verdict]} {verdict}: {escape(text + reason)}"
+    yield ""
+
+
+def _kernels(comparison: Comparison, everything: bool) -> Iterator[str]:
+    """Yield which kernels took the place of others; in one line, unless everything is asked for."""
+    if not comparison.kernels:
+        return
+    texts = map(str, comparison.kernels) if everything else [in_short(comparison.kernels)]
+    yield from (f"- other kernels: {escape(text)}" for text in texts)
     yield ""
 
 

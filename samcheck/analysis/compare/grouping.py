@@ -28,11 +28,13 @@ class SummaryLine:
     Attributes:
         what: e.g. ``all 6 fp16 benchmarks on torch2.13.0-cu130-py3.12``.
         effect: ``+6.1% (interval +4.9% to +8.0%)``; empty if there is none.
+        launch_bound: ``(launch-bound)``, or how many of them are; empty if none is.
     """
 
     what: str
     effect: str
     reason: str = ""
+    launch_bound: str = ""
 
 
 def lines(verdicts: Sequence[Verdict], wanted: NumberVerdict, most: float = math.inf) -> list[SummaryLine]:
@@ -116,7 +118,15 @@ def _line(group: Sequence[Verdict], features: tuple[str, ...], all_of_it: bool) 
         words = filter(None, ("all", str(len(group)), *common, first.family.name, "numbers"))
         what = f"{' '.join(words)}{where}"
     reasons = {_reason(verdict) for verdict in group}
-    return SummaryLine(what, effect(group), reasons.pop() if len(reasons) == 1 else "")
+    reason = reasons.pop() if len(reasons) == 1 else ""
+    return SummaryLine(what, effect(group), reason, _launch_bound(group))
+
+
+def _launch_bound(group: Sequence[Verdict]) -> str:
+    bound = sum(verdict.launch_bound for verdict in group)
+    if bound in (0, len(group)):
+        return "(launch-bound)" if bound else ""
+    return f"({bound} of {len(group)} launch-bound)"
 
 
 def _reason(verdict: Verdict) -> str:

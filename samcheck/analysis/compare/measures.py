@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from samcheck.guest.record import CellResult, CheckResult
-from samcheck.measurable import UNMEASURABLE, is_measurable, process_medians
+from samcheck.measurable import UNMEASURABLE, deciding_clock, is_measurable, process_medians
 
 
 @dataclass(frozen=True)
@@ -120,6 +120,13 @@ class Measure:
     runs: tuple[tuple[float, ...], ...] = ()
 
     @property
+    def launch_bound(self) -> bool:
+        """Whether it is a time in which the GPU waited for the host (`samcheck.guest.benchmark.kernels`)."""
+        return (
+            self.family is LATENCY and bool(self.check) and self.check.settings.get("launch_bound") == "yes"
+        )
+
+    @property
     def disturbed_processes(self) -> int:
         return max(len(self.turns) - len(self.values), 0)
 
@@ -133,16 +140,21 @@ class Measure:
 CONDITIONS = ("device", "threads", "computed_in", "heap", "encode", "predict", "automatic")
 
 
-def measures(result: CellResult) -> Iterator[Measure]:
-    """Yield every number in a result that can be compared."""
+def measures(result: CellResult, other: CellResult | None = None) -> Iterator[Measure]:
+    """Yield every number in a result that can be compared.
+
+    Args:
+        other: what it is compared with: a time is by the clock that decides for both.
+    """
+    others = {check.check: check for check in other.checks if _is_timed(check)} if other else {}
     for check in result.checks:
         if not check.outcome.is_expected:
             continue
         conditions = tuple((name, check.settings[name]) for name in CONDITIONS if name in check.settings)
         weights = result.weights.get(check.variant or "")
         conditions += (("weights", weights),) if weights else ()
-        if check.series or (check.group == "latency" and "median_ms" in check.metrics):
-            yield _timed(check, conditions)
+        if _is_timed(check):
+            yield _timed(check, conditions, deciding_clock(check, others.get(check.check, check)))
         for name, value in check.metrics.items():
             family = family_of(name, check.precision)
             if family is not None:
@@ -158,10 +170,15 @@ def family_of(metric: str, precision: str | None) -> Family | None:
     return family
 
 
-def _timed(check: CheckResult, conditions: tuple[tuple[str, str], ...]) -> Measure:
+def _is_timed(check: CheckResult) -> bool:
+    timed = check.series or (check.group == "latency" and "median_ms" in check.metrics)
+    return bool(timed) and check.outcome.is_expected
+
+
+def _timed(check: CheckResult, conditions: tuple[tuple[str, str], ...], clock: str) -> Measure:
     """Return a benchmark's process medians; before schema 2 only one process's median was stored."""
     reasons = dict.fromkeys(reason for series in check.series for reason in series.disturbed)
-    times = process_medians(check) if check.series else [check.metrics["median_ms"]]
+    times = process_medians(check, clock) if check.series else [check.metrics["median_ms"]]
     values = tuple(map(LATENCY.scale, times))
     turns = tuple(tuple(map(LATENCY.scale, series.samples.get("turn_ms", ()))) for series in check.series)
-    return Measure(Key(check.check, "wall_ms"), LATENCY, values, conditions, tuple(reasons), check, turns)
+    return Measure(Key(check.check, clock), LATENCY, values, conditions, tuple(reasons), check, turns)

@@ -19,6 +19,10 @@ NOISE_ASSUMED = (
     "so only large changes are called regressed or improved; run the base three times and see "
     "`samcheck noise`"
 )
+LAUNCH_BOUND = (
+    "in a launch-bound step the GPU waits for the host to start its kernels, so that its time depends on "
+    "the host too"
+)
 NOISE_UNKNOWN = "one process on each side and no A/A runs: the noise is unknown"
 
 
@@ -49,6 +53,7 @@ class Verdict:
         interval: confidence interval at `1 - ALPHA` for all numbers of the table together; for a number that
             changed, at the confidence at which that was tested, so that it excludes 0.
         assumed: whether the noise between runs was assumed because there are no A/A runs.
+        launch_bound: whether the GPU waited for the host, in the base or in the new results.
     """
 
     row: str
@@ -62,6 +67,7 @@ class Verdict:
     variant: str = ""
     precision: str = ""
     backend: str = ""
+    launch_bound: bool = False
 
     @property
     def is_measured(self) -> bool:
@@ -217,4 +223,5 @@ def _verdict(
         variant=(check and check.variant) or "",
         precision=(check and check.precision) or "",
         backend=(check and check.backend) or "",
+        launch_bound=any(side.launch_bound for side in (pair.base, pair.new) if side),
     )

@@ -10,11 +10,10 @@ from statistics import median
 from time import perf_counter
 from typing import Any, Callable, Dict, List, Optional
 
-import torch
-
 from ..record import Series
-from . import heap, sampling
+from . import device_side, heap, sampling
 from .disturbance import DisturbanceMonitor
+from .synchronised import Synchronised
 from .turns import Paced
 
 #: Creates the pacer for the rounds of a benchmark that alternates with another process.
@@ -25,43 +24,13 @@ TakesTurns = Callable[[DisturbanceMonitor], Paced]
 TIMER_SHARE = {"cpu": 0.01, "cuda": 0.05}
 
 
-class Synchronised:
-    """A step that returns only when the device has finished it, with its times by the device's own clock.
-
-    Attributes:
-        device_ms: time of each call on a GPU, by CUDA events; empty on the CPU.
-    """
-
-    def __init__(self, step: Callable[[], Any], device: str) -> None:
-        self._step, self._on_gpu = step, device == "cuda"
-        self._events: List[Any] = []
-
-    @property
-    def device_ms(self) -> List[float]:
-        return [begin.elapsed_time(end) for begin, end in self._events]
-
-    def forget(self) -> None:
-        """Discard the times so far, as after a warm-up."""
-        self._events.clear()
-
-    def __call__(self) -> Any:
-        if not self._on_gpu:
-            return self._step()
-        begin, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
-        begin.record()
-        result = self._step()
-        end.record()
-        torch.cuda.synchronize()
-        self._events.append((begin, end))  # read later, so that reading is not timed
-        return result
-
-
 class Timing:
     """A step timed with the pytest-benchmark fixture.
 
     Attributes:
         result: the last result of the step.
         series: the samples of this process; None if pytest-benchmark was disabled.
+        settings: facts on the step's kernels, on a GPU.
 
     Args:
         seconds: time limit for the warm-up, and again for the samples.
@@ -79,6 +48,8 @@ class Timing:
         timed, monitor = Synchronised(step, device), DisturbanceMonitor(device, expected=2 if turns else 1)
         paced = turns(monitor) if turns else None
         self.series = None
+        self.settings: Dict[str, str] = {}
+        self._of_device: Dict[str, float] = {}
         warm = sampling.warm_up(timed, seconds)
         pilot = warm[-sampling.PILOT :] if len(warm) > 2 else warm[-1:]
         rounds = paced.plan(pilot, seconds) if paced else sampling.rounds_for(pilot, seconds)
@@ -98,6 +69,10 @@ class Timing:
         if benchmark.stats is not None:
             self.wall_ms = [sample * 1e3 for sample in benchmark.stats.stats.data]
             self.series = self._series(timed.device_ms, paced, monitor, len(warm))
+            if paced and timed.device_ms:
+                self.settings = dict(device_side.IN_TURNS)
+            elif timed.device_ms:
+                self._of_device, self.settings = device_side.measured(step, timed.device_ms)
 
     def _series(
         self, device_ms: List[float], paced: Optional[Paced], monitor: DisturbanceMonitor, warmup: int
@@ -106,7 +81,7 @@ class Timing:
         if device_ms:
             samples["device_ms"] = _stored(device_ms)
         if paced:
-            samples["turn_ms"] = _stored(paced.medians(self.wall_ms))
+            samples["turn_ms"] = _stored(paced.medians(device_ms or self.wall_ms))
         steady = sampling.relative_error(self.wall_ms) <= sampling.TARGET
         return Series(
             samples=samples,
@@ -119,8 +94,8 @@ class Timing:
 
     @property
     def metrics(self) -> Dict[str, float]:
-        """Statistics over all rounds, in milliseconds."""
-        return sampling.summary(self.wall_ms)
+        """Statistics over all rounds by the host's clock, in milliseconds, and what the GPU says."""
+        return dict(sampling.summary(self.wall_ms), **self._of_device)
 
 
 def _stored(samples: List[float]) -> List[float]:

@@ -14,7 +14,7 @@ from typing import Any, Callable, List, Optional, Tuple
 import torch
 
 from ..benchmark.intervals import interval
-from ..benchmark.latency import Synchronised
+from ..benchmark.synchronised import Synchronised
 from ..memory.peak_meter import tensors
 from .recipe import Context, Measured, mean_iou, require_right
 
