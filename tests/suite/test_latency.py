@@ -6,19 +6,22 @@ import json
 import os
 import subprocess
 import sys
+from time import perf_counter
 from typing import Any, Callable, Dict, List
 
 import pytest
 import torch
 
 from samcheck.guest import launch
-from samcheck.guest.benchmark import latency
+from samcheck.guest.benchmark import kernels, latency
 from samcheck.guest.models import inference, precisions
 from samcheck.guest.models.backends import compiled, or_skip
 from samcheck.guest.models.variants import KNOWN_EVERYWHERE, VARIANTS
 from samcheck.guest.record import Series
 
 MANY = 64
+#: Products in a step that is profiled, and the side of their matrices: large enough to hide what is around.
+PRODUCTS, PROFILED_SIDE = 5, {"cuda": 8192, "cpu": 1024}
 
 only_float32 = pytest.mark.precisions("fp32")
 
@@ -139,6 +142,36 @@ def test_agrees_with_triton(model: Any, variant: str, device: str, measured: Dic
     )
     measured["ours_ms"] = latency.plain_ms(lambda: model.image_encoder(pixels), device)
     assert measured["ours_ms"] == pytest.approx(measured["triton_ms"], rel=0.02)
+
+
+def test_profiler(device: str, measured: Dict[str, float], settings: Dict[str, str]) -> None:
+    """PyTorch's profiler, which measures kernels on GPUs, agrees with the clock on matrix products.
+
+    Its unit of time changed from microseconds to nanoseconds in 2.4
+    (https://github.com/pytorch/pytorch/pull/123650).
+    """
+    left = torch.rand(PROFILED_SIDE[device], PROFILED_SIDE[device], device=device)
+    seconds: List[float] = []
+
+    def step() -> None:
+        begin = perf_counter()
+        for _ in range(PRODUCTS):
+            torch.mm(left, left)
+        if device == "cuda":
+            torch.cuda.synchronize()
+        seconds.append(perf_counter() - begin)
+
+    try:
+        times = kernels.profiled(step, device)
+    except kernels.NothingSeen as error:
+        if device != "cuda":
+            raise
+        pytest.skip(str(error))
+    measured["profiled_ms"] = times.kernel_ms if device == "cuda" else times.ms["aten::mm"]
+    measured["profiled_time_ratio"] = measured["profiled_ms"] / seconds[-1] / 1e3
+    settings["device"] = str(left.device)
+    assert times.count >= PRODUCTS
+    assert 0.5 < measured["profiled_time_ratio"] < 1.05
 
 
 @only_float32

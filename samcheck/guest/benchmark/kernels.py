@@ -21,6 +21,10 @@ COPIES = ("Memcpy", "Memset")
 LAUNCH_BOUND = 0.8
 
 
+class NothingSeen(RuntimeError):
+    """The profiler recorded nothing, as where CUPTI cannot be used."""
+
+
 @dataclass(frozen=True)
 class KernelTimes:
     """What the GPU did in one call of a step.
@@ -96,23 +100,26 @@ def short(name: str) -> str:
     return (plain[len("void ") :] if plain.startswith("void ") else plain)[:NAME_LIMIT]
 
 
-def profiled(step: Callable[[], Any]) -> KernelTimes:
-    """Profile one call of a step on the GPU.
+def profiled(step: Callable[[], Any], device: str = "cuda") -> KernelTimes:
+    """Profile one call of a step on the GPU; on a CPU, its operations, which contain each other.
 
     Raises:
-        RuntimeError: the profiler saw no kernel.
+        NothingSeen: by the profiler.
     """
     from torch.profiler import ProfilerActivity, profile
 
-    step()
-    torch.cuda.synchronize()  # what was queued before is not profiled
-    with profile(activities=[ProfilerActivity.CUDA]) as profiler:
+    def finished() -> None:
         step()
-        torch.cuda.synchronize()
-    found = of(profiler.events())
+        if device == "cuda":
+            torch.cuda.synchronize()
+
+    finished()  # what was queued before is not profiled
+    with profile(activities=[getattr(ProfilerActivity, device.upper())]) as profiler:
+        finished()
+    found = of(profiler.events(), device.upper())
     if not found.count:
-        raise RuntimeError(
-            "PyTorch's profiler saw no kernel: it needs CUPTI, which another profiler may hold, or the "
-            "driver may not allow"
+        raise NothingSeen(
+            "PyTorch's profiler saw nothing that ran; on a GPU it needs CUPTI, which another profiler may "
+            "hold, or the driver may not allow"
         )
     return found

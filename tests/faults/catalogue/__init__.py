@@ -23,6 +23,7 @@ from . import (
     preprocessing,
     prompts,
     state,
+    timing,
 )
 
 _MODULES = (
@@ -39,6 +40,7 @@ _MODULES = (
     loading,
     backends,
     installation,
+    timing,
 )
 _KINDS = [module.__name__.rpartition(".")[2] for module in _MODULES]
 

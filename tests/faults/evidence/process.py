@@ -192,6 +192,24 @@ def operators() -> Any:
 
 
 @evidence
+def profiler() -> Any:
+    """How many events the profiler has of three products, and whether they take as long as by the clock."""
+    from time import perf_counter
+
+    import torch
+    from torch.profiler import ProfilerActivity, profile
+
+    left = torch.rand(512, 512)
+    begin = perf_counter()
+    with profile(activities=[ProfilerActivity.CPU]) as profiled:
+        for _ in range(3):
+            torch.mm(left, left)
+    microseconds = (perf_counter() - begin) * 1e6
+    took = [event.time_range.elapsed_us() for event in profiled.events() if event.name == "aten::mm"]
+    return [len(took), sum(took) < microseconds]
+
+
+@evidence
 def bridge() -> Any:
     """Arrays that become tensors, and back."""
     import numpy as np
