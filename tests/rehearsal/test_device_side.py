@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -20,7 +21,8 @@ __all__ = ["cudart", "interpreter"]  # fixtures
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = "samcheck.guest.benchmark"
-MODULES = [f"{PACKAGE}.{name}" for name in ("synchronised", "kernels", "graph_replay", "device_side")]
+PARTS = ("synchronised", "kernels", "graph_replay", "device_side", "latency")
+MODULES = [f"{PACKAGE}.{name}" for name in PARTS]
 GEMM, SOFTMAX = "void cutlass::Kernel<gemm_128x64>(Params)", "void softmax<float>(float*)"
 
 Step = Callable[[], None]
@@ -32,7 +34,7 @@ class Played:
     def __init__(self, gpu: PlayedGpu) -> None:
         self.gpu = gpu
         modules = [importlib.import_module(name) for name in MODULES]
-        self.synchronised, self.kernels, _, self.device_side = modules
+        self.synchronised, self.kernels, _, self.device_side, self.latency = modules
 
     def measured(self, step: Step) -> tuple[dict[str, float], dict[str, str]]:
         timed = self.synchronised.Synchronised(step, "cuda")
@@ -218,6 +220,51 @@ def test_an_error_that_stays_is_not_hidden(played: Callable[..., Played]) -> Non
 
     with pytest.raises(RuntimeError, match="illegal memory access"):
         this.measured(step)
+
+
+class PlayedBenchmark:
+    """pytest-benchmark's fixture."""
+
+    def pedantic(self, step: Step, setup: Step, rounds: int) -> None:
+        wall = []
+        for _ in range(rounds):
+            setup()
+            step()
+            wall.append(0.25)
+        self.stats = SimpleNamespace(stats=SimpleNamespace(data=wall))
+
+
+class PlayedPace:
+    """Another process that takes turns: each round is a turn."""
+
+    def plan(self, pilot: list[float], seconds: float) -> int:
+        return 4
+
+    def before(self, step: Step) -> None:
+        pass
+
+    def medians(self, samples: list[float]) -> list[float]:
+        return samples
+
+
+def test_a_benchmark_holds_both_clocks_and_the_kernels(played: Callable[..., Played]) -> None:
+    this = played(gap_us=100.0)
+    timing = this.latency.Timing(PlayedBenchmark(), encoder(this.gpu), "cuda", 0.01)
+    assert set(timing.series.samples["wall_ms"]) == {250.0}
+    assert timing.series.samples["device_ms"] == pytest.approx([0.51] * timing.series.rounds)
+    assert timing.metrics["median_ms"] == 250.0
+    assert timing.metrics["kernel_ms"] == pytest.approx(0.1)
+    assert timing.settings["launch_bound"] == "yes"
+
+
+def test_nothing_disturbs_a_process_that_takes_turns(played: Callable[..., Played]) -> None:
+    this = played(gap_us=100.0)
+    pace = PlayedPace()
+    timing = this.latency.Timing(PlayedBenchmark(), encoder(this.gpu), "cuda", 0.01, lambda monitor: pace)
+    assert timing.series.samples["turn_ms"] == pytest.approx([0.51] * 4)
+    assert timing.settings == this.device_side.IN_TURNS
+    assert "kernel_ms" not in timing.metrics
+    assert this.gpu.used == []
 
 
 REAL = """
