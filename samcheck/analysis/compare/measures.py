@@ -122,9 +122,8 @@ class Measure:
     @property
     def launch_bound(self) -> bool:
         """Whether it is a time in which the GPU waited for the host (`samcheck.guest.benchmark.kernels`)."""
-        return (
-            self.family is LATENCY and bool(self.check) and self.check.settings.get("launch_bound") == "yes"
-        )
+        settings = self.check.settings if self.check else {}
+        return self.family is LATENCY and settings.get("launch_bound") == "yes"
 
     @property
     def disturbed_processes(self) -> int:
