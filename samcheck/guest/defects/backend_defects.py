@@ -86,4 +86,27 @@ BACKEND_DEFECTS = (
         ),
         "https://github.com/facebookresearch/sam2/issues/460",
     ),
+    Defect(
+        "sdpa-cudnn-no-plan",
+        "cuDNN's attention is chosen for tensors that it then has no plan for, instead of being refused",
+        (r"^RuntimeError: .*(No execution plans support the graph|No valid execution plans built)",),
+        "https://github.com/pytorch/pytorch/issues/140930",
+    ),
+    Defect(
+        "channels-last-transposed",
+        "on the CPU, transposed convolutions in channels_last misread their input, and SAM's masks are wrong",
+        (r"^SilentlyWrong: transposed convolutions are off by",),
+        "https://github.com/pytorch/pytorch/issues/99519",
+    ),
+    Defect(
+        "capture-relative-positions",
+        "SAM's image encoder makes its relative positions on the CPU for every image, so that no CUDA graph "
+        "can be captured of it",
+        (
+            r"^NotCaptured: .*Cannot copy between CPU and CUDA tensors during CUDA graph capture",
+            r"^NotCaptured: .*operation not permitted when stream is capturing",
+            r"^NotCaptured: .*operation would make the legacy stream depend on a capturing blocking stream",
+        ),
+        "https://github.com/facebookresearch/segment-anything/pull/595",
+    ),
 )

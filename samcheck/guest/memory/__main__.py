@@ -21,6 +21,7 @@ from typing import Any, Callable, Dict, List, Optional
 import segment_anything  # noqa: F401  # before forking, so that no copy has to import it
 import torch
 
+from .. import cuda_graphs, fresh_encoder
 from ..models import precisions, variants, weights
 from ..models.variant import Variant
 from . import (
@@ -39,11 +40,17 @@ from .process_memory import steady_allocator
 def tasks(variant: Variant, device: str) -> Dict[str, Callable[..., Any]]:
     """The available tasks; each returns dictionaries, lists, strings and numbers."""
 
+    def recorded(work: Callable[..., Any]) -> Callable[..., Any]:
+        def task(**arguments: Any) -> Any:
+            records = work(variant, device, **arguments)
+            return [asdict(record) for record in records] if isinstance(records, list) else asdict(records)
+
+        return task
+
     def steady(work: Callable[..., Any]) -> Callable[..., Any]:
         def task(**arguments: Any) -> Any:
             steady_allocator()
-            records = work(variant, device, **arguments)
-            return [asdict(record) for record in records] if isinstance(records, list) else asdict(records)
+            return recorded(work)(**arguments)
 
         return task
 
@@ -57,6 +64,8 @@ def tasks(variant: Variant, device: str) -> Dict[str, Callable[..., Any]]:
         "largest": steady(peaks.largest),
         "elsewhere": steady(other_backends.encoding),
         "narrowed": steady(narrow_encoder.encoding),
+        "encoded-bits": recorded(fresh_encoder.encoded_bits),
+        "replayed": recorded(cuda_graphs.replayed),
     }
 
 

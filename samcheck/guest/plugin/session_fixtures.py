@@ -149,6 +149,32 @@ def ready(encoded: Tuple[Any, str]) -> Any:
 
 
 @pytest.fixture
+def judged(
+    precision: str, scene: Any, reference: Callable[[str], Any], measured: Dict[str, float]
+) -> Callable[[Any], str]:
+    """Return a function that compares the answers of a predictor, which has the scene, with the oracle's.
+
+    It returns what exceeds the tolerance of the precision; empty if nothing does.
+    """
+    from .. import oracle
+    from ..models import inference
+
+    def problems(ready: Any, kind: str = "box") -> str:
+        tolerance = oracle.TOLERANCES[precision]
+        actual = inference.predict(ready, inference.prompt(scene, kind))
+        seen = oracle.deviation(actual, reference(kind), tolerance)
+        measured.update(
+            logits_relative_l2=seen.logits,
+            full_logits_relative_l2=seen.full,
+            score_error=seen.score,
+            mask_iou=seen.mask_iou,
+        )
+        return str(seen.problems(tolerance))
+
+    return problems
+
+
+@pytest.fixture
 def turns(request: pytest.FixtureRequest, settings: Dict[str, str]) -> Any:
     """Pacer of a benchmark that alternates with another process (`samcheck.analysis.interleave`), or None."""
     from ..benchmark.turns import HEAP_KEPT, PARTNER, Paced
