@@ -1,7 +1,7 @@
 """CUDA graphs of SAM's image encoder and mask decoder: captured with one input, replayed with another.
 
-A task of `samcheck.guest.memory`, run in a process of its own: after a capture that failed, PyTorch's allocator
-and random numbers may stay in the state of capturing.
+A task of `samcheck.guest.memory`, run in a process of its own: after a capture that failed, PyTorch's
+allocator and random numbers may stay in the state of capturing.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Replay:
 
 
 def capture(step: Step, inputs: Tensors) -> Tuple[Callable[[], None], Tensors]:
-    """Capture a step on these very tensors; return what replays it, and the tensors that then get the answer."""
+    """Capture a step on these very tensors; return what replays it, and the tensors that get the answer."""
     stream = torch.cuda.Stream()
     stream.wait_stream(torch.cuda.current_stream())
     with torch.cuda.stream(stream):

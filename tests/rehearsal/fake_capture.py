@@ -1,7 +1,8 @@
 """Finds what a CUDA graph of SAM could not capture: copies from the CPU's memory in the middle of a step.
 
-Run by an interpreter with PyTorch, with `cudart_stub.c` preloaded, as ``python -m tests.rehearsal.fake_capture``.
-It prints the operators that take a tensor on the CPU although others are on CUDA, by part, as JSON.
+Run by an interpreter with PyTorch, with `cudart_stub.c` preloaded, as
+``python -m tests.rehearsal.fake_capture``. It prints the operators that take a tensor on the CPU although
+others are on CUDA, by precision and part, as JSON.
 """
 
 from __future__ import annotations

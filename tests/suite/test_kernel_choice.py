@@ -35,9 +35,11 @@ def test_encoder_in_channels_last(
     changed = copy.copy(model)
     changed._modules = dict(model._modules)  # share all but the encoder
     changed.image_encoder = kernel_choice.channels_last(model.image_encoder)
-    converted = len(kernel_choice.stored_channels_last(changed.image_encoder))
-    settings["converted_layers"] = str(converted)
-    assert converted, "no layer was converted"
+    layers = kernel_choice.with_large_filters(changed.image_encoder)
+    if not layers:
+        pytest.skip("the encoder has no convolutions that could be stored differently")
+    settings["converted_layers"] = str(len(layers))
+    assert all(map(kernel_choice.stored_channels_last, layers)), "layers were not converted"
     ready = new_predictor(changed)
     ready.set_image(scene.image)
     assert not judged(ready)
@@ -52,7 +54,10 @@ def test_model_in_channels_last(
     https://github.com/pytorch/pytorch/issues/99519
     """
     changed = kernel_choice.channels_last(model)
-    assert kernel_choice.stored_channels_last(changed), "no layer was converted"
+    layers = kernel_choice.with_large_filters(changed)
+    if not layers:
+        pytest.skip("the model has no convolutions that could be stored differently")
+    assert all(map(kernel_choice.stored_channels_last, layers)), "layers were not converted"
     ready = new_predictor(changed)
     ready.set_image(scene.image)
     problems = judged(ready)

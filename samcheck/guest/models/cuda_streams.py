@@ -51,6 +51,6 @@ def _on_own_stream(encoder: Any, pixels: torch.Tensor, rounds: int, ready: threa
 def overlap_ms(answers: Sequence[StreamAnswer]) -> float:
     """Return for how long all streams were at work at the same time."""
     start = answers[0].begin
-    begins = [start.elapsed_time(answer.begin) for answer in answers]
-    ends = [start.elapsed_time(answer.end) for answer in answers]
+    begins: List[float] = [start.elapsed_time(answer.begin) for answer in answers]
+    ends: List[float] = [start.elapsed_time(answer.end) for answer in answers]
     return max(0.0, min(ends) - max(begins))

@@ -21,15 +21,15 @@ def channels_last(module: Any) -> Any:
     return copy.deepcopy(module).to(memory_format=torch.channels_last)
 
 
-def stored_channels_last(module: nn.Module) -> List[nn.Module]:
-    """Return the convolutions whose filters really are stored so; one of one pixel could be either."""
-    return [
-        layer
-        for layer in module.modules()
-        if isinstance(layer, (nn.Conv2d, nn.ConvTranspose2d))
-        and layer.weight.is_contiguous(memory_format=torch.channels_last)
-        and not layer.weight.is_contiguous()
-    ]
+def with_large_filters(module: nn.Module) -> List[Any]:
+    """Return the convolutions that have filters of more than one pixel and channel: others have one format."""
+    layers = [layer for layer in module.modules() if isinstance(layer, (nn.Conv2d, nn.ConvTranspose2d))]
+    return [layer for layer in layers if layer.weight[0, 0].numel() > 1 and layer.weight.shape[1] > 1]
+
+
+def stored_channels_last(layer: Any) -> bool:
+    """Whether the filters of one of these layers really are stored so."""
+    return bool(layer.weight.is_contiguous(memory_format=torch.channels_last))
 
 
 def error_of_transposed(model: nn.Module, side: int = 16) -> float:

@@ -16,6 +16,7 @@ from . import (
     decoder,
     encoder,
     installation,
+    kernels,
     loading,
     memory,
     postprocessing,
@@ -39,6 +40,7 @@ _MODULES = (
     memory,
     loading,
     backends,
+    kernels,
     installation,
     timing,
 )

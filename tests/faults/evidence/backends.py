@@ -60,3 +60,22 @@ def compiled() -> Any:
     step = torch.compile(lambda x: x * 3 + 1, backend=backend)
     found = [digest(step(torch.linspace(0, 1, size))) for size in (5, 6, 7, 5)]
     return [*found, len(made)]
+
+
+@evidence
+def fused() -> Any:
+    """Fused attention with a mask."""
+    import torch
+
+    query = torch.linspace(-1, 1, 6 * 64).reshape(1, 1, 6, 64)
+    mask = torch.linspace(-3, 3, 36).reshape(1, 1, 6, 6)
+    return digest(torch.nn.functional.scaled_dot_product_attention(query, -query, query**2, attn_mask=mask))
+
+
+@evidence
+def memory_formats() -> Any:
+    """A convolution whose filters are stored channel by channel."""
+    import torch
+
+    filters = torch.linspace(-1, 1, 4 * 3 * 5 * 5).reshape(4, 3, 5, 5).to(memory_format=torch.channels_last)
+    return digest(torch.nn.functional.conv2d(torch.linspace(-1, 1, 3 * 81).reshape(1, 3, 9, 9), filters))
