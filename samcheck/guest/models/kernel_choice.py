@@ -22,7 +22,7 @@ def channels_last(module: Any) -> Any:
 
 
 def with_large_filters(module: nn.Module) -> List[Any]:
-    """Return the convolutions that have filters of more than one pixel and channel: others have one format."""
+    """Return the convolutions with filters of several pixels and channels: others have one format only."""
     layers = [layer for layer in module.modules() if isinstance(layer, (nn.Conv2d, nn.ConvTranspose2d))]
     return [layer for layer in layers if layer.weight[0, 0].numel() > 1 and layer.weight.shape[1] > 1]
 
