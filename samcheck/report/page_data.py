@@ -166,6 +166,8 @@ class Packer:
     def _evidence(self, result: CellResult, checks: Sequence[CheckResult]) -> dict[str, Any]:
         observed = codec.as_dict(result.observed) if result.observed else {}
         packages = observed.pop("packages", {})
+        libraries = observed.get("libraries", {})
+        observed["libraries"] = {name: codec.as_dict(library) for name, library in libraries.items()}
         return {
             "observed": observed,
             "packages": self._packages.all(sorted(packages.items())),
