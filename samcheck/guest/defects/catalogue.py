@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Dict
 
+from .automatic_defects import AUTOMATIC_DEFECTS
 from .backend_defects import BACKEND_DEFECTS
 from .defect import PRODUCT_OF_TWO_DTYPES, Defect
 from .recipe_defects import RECIPE_DEFECTS
@@ -92,30 +93,6 @@ _ALL = (
         "SAM's LayerNorm2d overflows in float16 when activations exceed 256: features are finite but wrong",
         (r"SilentlyWrong: features are finite and off by",),
         "https://github.com/facebookresearch/segment-anything/issues/540",
-    ),
-    Defect(
-        "empty-mask-stability",
-        "the stability score of an empty mask is NaN, which passes a threshold of 0",
-        (r"ValueError: the stability of an empty mask is NaN",),
-        "https://github.com/facebookresearch/segment-anything/issues/552",
-    ),
-    Defect(
-        "stability-int16",
-        "the stability score of masks wider than 32767 pixels is counted in int16, which overflows",
-        (r"ValueError: the stability of a wide mask is",),
-        "https://github.com/facebookresearch/segment-anything/issues/554",
-    ),
-    Defect(
-        "integer-mask-boxes",
-        "the boxes of integer (not bool) masks are silently wrong",
-        (r"ValueError: the box of a uint8 mask is",),
-        "https://github.com/facebookresearch/segment-anything/issues/552",
-    ),
-    Defect(
-        "opencv-not-required",
-        "removing small regions needs OpenCV, which segment-anything does not install as a dependency",
-        (r"(ModuleNotFound|Import)Error: .*cv2",),
-        "https://github.com/opencv/opencv-python/issues/370",
     ),
     Defect(
         "resize-tensor-axes",
@@ -235,24 +212,6 @@ _ALL = (
         "https://github.com/bingogome/samm/issues/55",
     ),
     Defect(
-        "generator-keeps-image",
-        "SamAutomaticMaskGenerator keeps the features of a crop when it fails midway",
-        (r"^StaleState: is_image_set is True",),
-        "https://github.com/facebookresearch/segment-anything/issues/357",
-    ),
-    Defect(
-        "nonzero-int32",
-        "CUDA's nonzero supports at most 2**31 - 1 elements, which run-length encoding large masks exceeds",
-        (r"^RuntimeError: nonzero is not supported for tensors with more than INT_MAX elements",),
-        "https://github.com/facebookresearch/segment-anything/issues/427",
-    ),
-    Defect(
-        "generator-float64",
-        "SamAutomaticMaskGenerator passes float64 coordinates to the model, which MPS does not support",
-        (r"^DoublePrecision: torch\.float64",),
-        "https://github.com/facebookresearch/segment-anything/issues/94",
-    ),
-    Defect(
         "import-sets-environment",
         "importing torchvision sets TORCHINDUCTOR_CACHE_DIR in the environment, which child processes "
         "inherit, and which keeps others from setting a default",
@@ -285,4 +244,6 @@ _ALL = (
     ),
 )
 
-DEFECTS: Dict[str, Defect] = {defect.id: defect for defect in (*_ALL, *BACKEND_DEFECTS, *RECIPE_DEFECTS)}
+DEFECTS: Dict[str, Defect] = {
+    defect.id: defect for defect in (*_ALL, *AUTOMATIC_DEFECTS, *BACKEND_DEFECTS, *RECIPE_DEFECTS)
+}
