@@ -39,7 +39,7 @@ from samcheck.environments import (
     substitute,
 )
 from samcheck.errors import BadInput, EnvironmentUnavailable, Refused
-from samcheck.facts.requirements import Requirements
+from samcheck.facts.requirements import Requirements, size
 from samcheck.guest.outcomes import FailureCause
 
 POLL_SECONDS = 0.25
@@ -127,9 +127,9 @@ class Docker:
         base = base_images.present(self.client, cell.python)
         if base is not None and self._exists(self._image(cell, requirements, base).tag):
             return DiskNeed(0, 0, reused=True)
-        size = facts.load().size(cell.cuda)
+        download, installed = size(cell, requirements, facts.load())
         # The layer, plus the same files in BuildKit's cache mount for wheels.
-        return DiskNeed(size.download_mib, 2 * size.installed_mib, reused=False)
+        return DiskNeed(download, 2 * installed, reused=False)
 
     @engine_loss.refused()
     def prepare(self, cell: Cell, requirements: Requirements, log: Path) -> Place:

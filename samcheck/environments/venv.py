@@ -14,7 +14,7 @@ from samcheck import certificates, facts, owned, paths
 from samcheck.cells import Cell
 from samcheck.environments import DiskNeed, Ended, GuestJob, machine, processes, uv_errors
 from samcheck.errors import BadInput, BuildFailed
-from samcheck.facts.requirements import Requirements
+from samcheck.facts.requirements import Requirements, size
 from samcheck.guest.outcomes import FailureCause
 
 COMPLETE = ".samcheck-complete"
@@ -105,8 +105,7 @@ class Venv:
     def need(self, cell: Cell, requirements: Requirements) -> DiskNeed:
         if completed(self.folder(cell, requirements)):
             return DiskNeed(0, 0, reused=True)
-        size = facts.load().size(cell.cuda)
-        return DiskNeed(size.download_mib, size.installed_mib, reused=False)
+        return DiskNeed(*size(cell, requirements, facts.load()), reused=False)
 
     def prepare(self, cell: Cell, requirements: Requirements, log: Path) -> VenvPlace:
         folder = self.folder(cell, requirements)

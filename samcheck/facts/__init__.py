@@ -190,7 +190,9 @@ class Facts:
 
     def size(self, cuda: str) -> Size:
         """Return the size of an environment with this build (``cpu`` or a CUDA tag)."""
-        build = "cpu" if cuda == "cpu" else "cuda"
+        return self.size_of("cpu" if cuda == "cpu" else "cuda")
+
+    def size_of(self, build: str) -> Size:
         return next(row for row in self.sizes if row.build == build)
 
 

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from samcheck.cells import Cell
 from samcheck.errors import BuildFailed
-from samcheck.facts import Facts, Release
+from samcheck.facts import Facts, Release, gpu_backends
+from samcheck.facts.gpu_support import NO_GPU, Machine
 from samcheck.guest.outcomes import FailureCause
 
 #: PyTorch's own index holds one folder per build.
@@ -42,8 +43,8 @@ class Requirements:
 NOTHING = Requirements((), (), "", (), (), "")
 
 
-def resolve(cell: Cell, facts: Facts) -> Requirements:
-    """Return the pins of a cell.
+def resolve(cell: Cell, facts: Facts, on: Machine = NO_GPU) -> Requirements:
+    """Return the pins of a cell; on a machine with GPUs, a CUDA build gets the backends that use them.
 
     Raises:
         BuildFailed: the release, build or NumPy is not in the facts.
@@ -55,14 +56,40 @@ def resolve(cell: Cell, facts: Facts) -> Requirements:
             f"PyTorch {cell.torch} is not a known release: add it to samcheck/facts/torch.toml with a source",
         )
     index, suffix = _source(cell, release)
+    numpy = _numpy(cell, release, facts)
     return Requirements(
         tools=tuple(facts.pin("tool", cell.python)),
         torch=(f"torch=={release.version}{suffix}", f"torchvision=={release.torchvision}{suffix}"),
         torch_index=index,
-        numpy=(_numpy(cell, release, facts),),
-        export=tuple(facts.pin("export", cell.python)),
+        numpy=(numpy,),
+        export=_export(cell, numpy, facts, on),
         sam=cell.sam,
     )
+
+
+def _export(cell: Cell, numpy: str, facts: Facts, on: Machine) -> tuple[str, ...]:
+    """Return the pins for exporting, with ONNX Runtime and TensorRT for the GPU where they fit."""
+    pins = facts.pin("export", cell.python)
+    chosen = gpu_backends.choose(cell, _version(numpy), on, facts)
+    if chosen is None:
+        return tuple(pins)
+    if chosen.onnxruntime.pin:  # both have the same module: never together
+        pins = [pin for pin in pins if pin.partition("==")[0] != "onnxruntime"]
+    return (*pins, *filter(None, (chosen.onnxruntime.pin, chosen.tensorrt.pin)))
+
+
+def size(cell: Cell, pins: Requirements, facts: Facts) -> tuple[int, int]:
+    """Return what a cell's environment takes at most, in MiB: to download, and installed."""
+    rows = [facts.size(cell.cuda)]
+    if any(pin.startswith("onnxruntime-gpu") for pin in pins.export):
+        rows.append(facts.size_of("onnxruntime-gpu"))
+    return sum(row.download_mib for row in rows), sum(row.installed_mib for row in rows)
+
+
+def backends_of(cell: Cell, facts: Facts, on: Machine) -> dict[str, str]:
+    """Return what a cell gets of each backend on the GPUs of a machine, and why; empty if it uses none."""
+    chosen = gpu_backends.choose(cell, numpy_of(cell, facts) or "0", on, facts)
+    return chosen.described if chosen else {}
 
 
 def numpy_of(cell: Cell, facts: Facts) -> str:
@@ -70,9 +97,13 @@ def numpy_of(cell: Cell, facts: Facts) -> str:
     if cell.numpy:
         return cell.numpy
     try:
-        return resolve(cell, facts).numpy[0].partition("==")[2]
+        return _version(resolve(cell, facts).numpy[0])
     except BuildFailed:
         return ""
+
+
+def _version(pin: str) -> str:
+    return pin.partition("==")[2]
 
 
 def _source(cell: Cell, release: Release) -> tuple[str, str]:

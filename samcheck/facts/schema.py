@@ -247,12 +247,21 @@ class NumpySeries(Fact):
 
 
 class OnnxRuntime(Fact):
-    """onnxruntime-gpu releases with the same requirements; `tensorrt` maps releases to TensorRT's."""
+    """onnxruntime-gpu releases with the same requirements.
+
+    `newest` is what cells get, `numpy` the NumPy that it works with (empty for any), `extra` the extras that
+    bring CUDA's libraries. Without them PyTorch must, in a build of the default index: `torch` are the
+    releases that do. `tensorrt` maps releases to TensorRT's.
+    """
 
     versions: Range
+    newest: VersionText
     pythons: tuple[Python, ...]
     cuda: VersionText
     cudnn: VersionText
+    numpy: Annotated[str, AfterValidator(_specifiers)] = ""
+    extra: str = ""
+    torch: Annotated[str, AfterValidator(_specifiers)] = ""
     tensorrt: dict[str, str] = {}
     note: str = ""
 
@@ -262,6 +271,7 @@ class TensorRt(Fact):
 
     Attributes:
         package: ``front`` is the package that users install, ``bindings`` has the compiled module.
+        newest: the newest of them; empty if samcheck cannot use any.
         pythons: those with a wheel; empty if there is none.
         cuda: CUDA major versions that it is built for.
         capability: the lowest compute capability; empty if unknown.
@@ -270,6 +280,7 @@ class TensorRt(Fact):
 
     package: Literal["front", "bindings"]
     versions: Range
+    newest: Known = ""
     pythons: tuple[str, ...] = ()
     cuda: tuple[int, ...] = ()
     capability: Capability | Literal[""] = ""
@@ -328,8 +339,8 @@ class Base(Fact):
 
 
 class Size(Fact):
-    """Upper bounds for one environment, in MiB."""
+    """Upper bounds for one environment, or for what is added to one, in MiB."""
 
-    build: Literal["cuda", "cpu"]
+    build: Literal["cuda", "cpu", "onnxruntime-gpu"]
     installed_mib: int
     download_mib: int

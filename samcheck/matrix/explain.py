@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,6 +25,7 @@ class Explained:
         against: what keeps it from existing.
         on_host: what keeps it from running on the machine's GPU, or limits it, there or anywhere.
         installs: exact pins, empty if it cannot be installed.
+        backends: what it gets of ONNX Runtime and TensorRT for the machine's GPU, and why; empty without.
         instead: ids of the nearest cells without obstacles.
     """
 
@@ -34,6 +35,7 @@ class Explained:
     on_host: tuple[Obstacle, ...]
     installs: tuple[str, ...]
     instead: tuple[str, ...]
+    backends: Mapping[str, str]
 
     @property
     def possible(self) -> bool:
@@ -57,7 +59,9 @@ def about(cell: Cell, host: Machine, facts: Facts) -> Explained:
         on_host = (*on_host, *driver_support.conditions(host, facts))
     possible = not against and not gpu_support.hard(on_host)
     instead = () if possible else tuple(_instead(cell, host, facts))
-    return Explained(cell, host, against, on_host, _installs(cell, facts), instead)
+    installs = _installs(cell, host, facts)
+    backends = requirements.backends_of(cell, facts, host) if installs and possible else {}
+    return Explained(cell, host, against, on_host, installs, instead, backends)
 
 
 def find(id: str, facts: Facts) -> Cell:
@@ -91,11 +95,11 @@ def _of(torch: str, facts: Facts) -> Iterator[Cell]:
                 yield Cell(torch, cuda, python, numpy)
 
 
-def _installs(cell: Cell, facts: Facts) -> tuple[str, ...]:
+def _installs(cell: Cell, host: Machine, facts: Facts) -> tuple[str, ...]:
     if any(obstacle.kind is ObstacleKind.INSTALL for obstacle in compatibility.obstacles(cell, facts)):
         return ()
     try:
-        return requirements.resolve(cell, facts).all
+        return requirements.resolve(cell, facts, host).all
     except BuildFailed:
         return ()
 
@@ -164,6 +168,8 @@ def lines(explained: Explained) -> Iterator[str]:
         yield f"  {obstacle.kind}: {obstacle}"
     for other in explained.instead:
         yield f"  instead: {other}"
+    for name, chosen in explained.backends.items():
+        yield f"  {name}: {chosen}"
     if explained.installs:
         yield f"  installs: {' '.join(explained.installs)}"
 
@@ -195,5 +201,6 @@ def as_json(explained: Explained) -> dict[str, Any]:
         "against": [obstacle_json(obstacle) for obstacle in explained.against],
         "on_host": [obstacle_json(obstacle) for obstacle in explained.on_host],
         "installs": list(explained.installs),
+        "backends": dict(explained.backends),
         "instead": list(explained.instead),
     }

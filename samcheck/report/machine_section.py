@@ -17,7 +17,7 @@ from samcheck.report.environment_rows import (
 )
 from samcheck.report.escaping import code, escape, grid, row_name
 from samcheck.report.fields import Column
-from samcheck.report.marks import Mark
+from samcheck.report.marks import Mark, mark
 from samcheck.report.table_rows import TableRow
 from samcheck.units import counted
 
@@ -246,10 +246,30 @@ def _backends(environments: Sequence[EnvironmentRow], everywhere: Collection[str
             apart.append(column)
     if apart:
         body = [
-            [_name(environment), *(_text(marks[column][index]) for column in apart)]
+            [
+                _name(environment),
+                *(_text(marks[column][index]) + _why_not_on_gpu([environment], column) for column in apart),
+            ]
             for index, environment in enumerate(environments)
         ]
         yield from (*grid(["environment", *(escape(column.group) for column in apart)], body), "")
     if alike:
-        said = "; ".join(f"{escape(column.group)} {sign.word}" for column, sign in alike.items())
+        good = [environment for environment in environments if environment.works]
+        said = "; ".join(
+            f"{escape(column.group)} {sign.word}{_why_not_on_gpu(good, column)}"
+            for column, sign in alike.items()
+        )
         yield from (f"In every environment that works: {said}.", "")
+
+
+def _why_not_on_gpu(environments: Iterable[EnvironmentRow], column: Column) -> str:
+    """The reasons why a backend cannot run beside a GPU, where it should, in parentheses."""
+    reasons = {
+        reason.text: None
+        for environment in environments
+        for row in environment.rows
+        if row.result.observed is not None and row.result.observed.device == "cuda"
+        if column in row.backends and mark(row.backends[column]) is Mark.CANNOT_RUN
+        for reason in row.backends[column].reasons
+    }
+    return f" ({escape('; '.join(reasons))})" if reasons else ""

@@ -93,6 +93,8 @@ def prepare(cell_run: CellRun) -> tuple[Requirements, Place]:
         _check_disk(cell, pins, settings.environment)
         place = settings.environment.prepare(cell, pins, cell_run.folder / "build.log")
     cell_run.details |= place.details
+    if settings.environment.installs:
+        cell_run.details |= requirements.backends_of(cell, facts.load(), machine.look())
     return pins, place
 
 
@@ -150,7 +152,9 @@ def requirements_of(cell: Cell, environment: Environment) -> Requirements:
     Raises:
         BuildFailed: the facts do not say how to install it.
     """
-    return requirements.resolve(cell, facts.load()) if environment.installs else requirements.NOTHING
+    if not environment.installs:
+        return requirements.NOTHING
+    return requirements.resolve(cell, facts.load(), machine.look())
 
 
 def _check_disk(cell: Cell, pins: Requirements, environment: Environment) -> None:

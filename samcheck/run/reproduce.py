@@ -12,6 +12,7 @@ from samcheck.cells import Cell
 from samcheck.environments import confinement, shell_command, substitute, venv
 from samcheck.errors import BadInput
 from samcheck.facts import requirements
+from samcheck.facts.gpu_support import NO_GPU, GpuDevice, Machine
 from samcheck.guest import device
 from samcheck.guest.record import CellResult, CheckResult, module_of
 from samcheck.run import pytest_arguments
@@ -60,6 +61,14 @@ def _image(result: CellResult) -> str:
     return image
 
 
+def _machine(result: CellResult) -> Machine:
+    """Return the machine that a result's environment was made for: what is installed depends on its GPU."""
+    seen = result.observed
+    if seen is None or seen.device != "cuda":
+        return NO_GPU
+    return Machine((GpuDevice(seen.gpu or "", seen.gpu_capability or "0"),), seen.driver or "")
+
+
 def _python(result: CellResult) -> str:
     """Return the interpreter of a result that ran in a virtual environment, or in an existing one."""
     if result.environment.kind == "here":
@@ -67,7 +76,7 @@ def _python(result: CellResult) -> str:
         python = Path(os.path.expanduser(stored.replace("<checkout>", str(paths.ROOT))))
     else:
         cell = Cell.of(result.cell)
-        folder = venv.Venv().folder(cell, requirements.resolve(cell, facts.load()))
+        folder = venv.Venv().folder(cell, requirements.resolve(cell, facts.load(), _machine(result)))
         python = folder / "bin" / "python"
     if not python.is_absolute() or not os.access(python, os.X_OK):
         raise BadInput(

@@ -244,7 +244,7 @@ def fast(arguments: tuple[str, ...], plan: Plan) -> int:
         BuildFailed: the environment could not be built.
     """
     cell = plan.cells[0].cell
-    pins = requirements.resolve(cell, facts.load())
+    pins = requirements.resolve(cell, facts.load(), machine.look())
     folder = paths.home()
     folder.mkdir(parents=True, exist_ok=True)
     place = venv.Venv().prepare(cell, pins, folder / "build.log")

@@ -111,7 +111,8 @@ def place(python: str) -> Place:
     plan = matrix.plan(paths.ROOT / "matrices" / "default.toml", facts.load(), machine.look())
     cell = plan.cells[0].cell
     paths.home().mkdir(parents=True, exist_ok=True)
-    return venv.Venv().prepare(cell, requirements.resolve(cell, facts.load()), paths.home() / "build.log")
+    pins = requirements.resolve(cell, facts.load(), machine.look())
+    return venv.Venv().prepare(cell, pins, paths.home() / "build.log")
 
 
 def main() -> None:

@@ -7,16 +7,17 @@ request, such as to run on the GPU, fails.
 from __future__ import annotations
 
 import contextlib
-from typing import Any, Callable, Dict
+from typing import Any, Callable, ContextManager, Dict
 
 import numpy as np
 import pytest
 
 from samcheck.guest.models import onnx_export, onnx_graph
-from samcheck.guest.models.backends import onnx_runtime, or_skip, require_sam, tensor_rt
+from samcheck.guest.models.backends import onnx_runtime, or_skip, providers, require_sam, tensor_rt
 from samcheck.guest.models.backends.harness import BackendHarness
 from samcheck.guest.models.exported_decoder import problems
 from samcheck.guest.oracle.tolerances import Tolerance, deviation, relative_error
+from samcheck.guest.plugin.recording import WATCH
 
 #: Dynamic int8 for the decoder's matrix products; measured: 7.3e-3 (relative L2) and 1.6e-3 for the trained
 #: tiny, 1.8e-2 and 1.5e-2 for a vit_b with random weights.
@@ -52,6 +53,15 @@ def harness(
     with or_skip():
         require_sam(loaded)
     return BackendHarness(loaded, device, str(tmp_path_factory.mktemp("exported-" + variant)), new_predictor)
+
+
+@pytest.fixture
+def answering(
+    device: str, settings: Dict[str, str], request: pytest.FixtureRequest
+) -> Callable[[Any], ContextManager[None]]:
+    """Return `providers.answering` for a session of ONNX Runtime."""
+    stash = request.node.stash  # read late: the check's own watch may come after this
+    return lambda session: providers.answering(session.provider, device, settings, stash.get(WATCH, None))
 
 
 def watching(defect: Any, id: str, when: bool) -> Any:
@@ -125,7 +135,7 @@ def test_requested_opset(backend: str, exporter: str, harness: BackendHarness, d
 @each_exporter
 @pytest.mark.parametrize("kind", ["1", "2", "5", "7", "box", "point+box", "mask"])
 def test_decoder_matches(
-    backend: str, exporter: str, kind: str, harness: BackendHarness, settings: Dict[str, str]
+    backend: str, exporter: str, kind: str, harness: BackendHarness, answering: Any
 ) -> None:
     """For any number of points, a box and a mask, at two image sizes, the answer matches the predictor's.
 
@@ -133,46 +143,50 @@ def test_decoder_matches(
     """
     with or_skip():
         session = harness.session(exporter)
-    settings["provider"] = session.provider
-    for size in TRACED_SIZES:
-        assert not problems(session.predict(harness.feed(kind, size)), harness.eager(kind, size))
+    with answering(session):
+        for size in TRACED_SIZES:
+            assert not problems(session.predict(harness.feed(kind, size)), harness.eager(kind, size))
 
 
 @with_onnxruntime
 @each_exporter
-def test_other_proportions(backend: str, exporter: str, harness: BackendHarness, defect: Any) -> None:
+def test_other_proportions(
+    backend: str, exporter: str, harness: BackendHarness, answering: Any, defect: Any
+) -> None:
     """An image with a different aspect ratio from the traced one also gets right masks.
 
     https://github.com/facebookresearch/segment-anything/issues/56
     """
     with or_skip():
-        actual = harness.session(exporter).predict(harness.feed("1", OTHER_SIZE))
-    expected = harness.eager("1", OTHER_SIZE)
-    assert not problems(actual, expected, full=False)
-    with watching(defect, "onnx-proportions", exporter == "legacy"):
-        wrong = problems(actual, expected)
-        if wrong:
-            raise SilentlyWrong("in other proportions {}".format(wrong))
+        session = harness.session(exporter)
+    with answering(session):
+        actual, expected = session.predict(harness.feed("1", OTHER_SIZE)), harness.eager("1", OTHER_SIZE)
+        assert not problems(actual, expected, full=False)
+        with watching(defect, "onnx-proportions", exporter == "legacy"):
+            wrong = problems(actual, expected)
+            if wrong:
+                raise SilentlyWrong("in other proportions {}".format(wrong))
 
 
 @with_onnxruntime
-def test_padding_point(backend: str, harness: BackendHarness) -> None:
+def test_padding_point(backend: str, harness: BackendHarness, answering: Any) -> None:
     """Without a box, scores and masks are right only if the caller appends a padding point.
 
     https://github.com/facebookresearch/segment-anything/issues/294
     """
     with or_skip():
         session = harness.session("legacy")
-    expected = harness.eager("2", SIZE)
-    assert not problems(session.predict(harness.feed("2", SIZE)), expected)
-    unpadded = problems(session.predict(harness.feed("2", SIZE, padded=False)), expected)
-    assert "logits are off" in unpadded and "scores are off" in unpadded  # noqa: PT018
+    with answering(session):
+        expected = harness.eager("2", SIZE)
+        assert not problems(session.predict(harness.feed("2", SIZE)), expected)
+        unpadded = problems(session.predict(harness.feed("2", SIZE, padded=False)), expected)
+        assert "logits are off" in unpadded and "scores are off" in unpadded  # noqa: PT018
 
 
 @with_onnxruntime
 @pytest.mark.parametrize("told", [SIZE[::-1], (0, 0)], ids=["width-height", "zero"])
 def test_wrong_image_size(
-    backend: str, told: Any, harness: BackendHarness, defect: Any, settings: Dict[str, str]
+    backend: str, told: Any, harness: BackendHarness, defect: Any, settings: Dict[str, str], answering: Any
 ) -> None:
     """An image size that is zero, or in the order (W, H), is refused.
 
@@ -181,14 +195,15 @@ def test_wrong_image_size(
     with or_skip():
         session = harness.session("legacy")
     feed = dict(harness.feed("1", SIZE), orig_im_size=np.array(told, dtype=np.float32))
-    if told == (0, 0):
-        with pytest.raises(Exception, match="Scale value should be greater than 0") as refused:
-            session.predict(feed)
-        settings["refusal"] = type(refused.value).__name__
-        return
-    with defect("onnx-image-size"):
-        shape = session.predict(feed).logits.shape
-        raise SilentlyWrong("told a size of {}, it gave masks {}".format(told, shape))
+    with answering(session):
+        if told == (0, 0):
+            with pytest.raises(Exception, match="Scale value should be greater than 0") as refused:
+                session.predict(feed)
+            settings["refusal"] = type(refused.value).__name__
+            return
+        with defect("onnx-image-size"):
+            shape = session.predict(feed).logits.shape
+            raise SilentlyWrong("told a size of {}, it gave masks {}".format(told, shape))
 
 
 @with_onnxruntime
@@ -198,7 +213,7 @@ def test_missing_provider(backend: str, harness: BackendHarness, defect: Any) ->
     https://github.com/microsoft/onnxruntime/issues/17801
     """
     with or_skip():
-        wanted, path = onnx_runtime.unobtainable(), harness.exports.get("legacy")
+        wanted, path = providers.unobtainable(), harness.exports.get("legacy")
     with pytest.raises(onnx_runtime.ProviderMissing, match=wanted):
         onnx_runtime.DecoderSession(path, wanted)
     with defect("onnxruntime-silent-fallback"):
@@ -221,7 +236,7 @@ def test_official_quantisation(backend: str, harness: BackendHarness, tmp_path: 
 
 @with_onnxruntime
 def test_quantised_decoder(
-    backend: str, harness: BackendHarness, tmp_path: Any, measured: Dict[str, float]
+    backend: str, harness: BackendHarness, tmp_path: Any, measured: Dict[str, float], answering: Any
 ) -> None:
     """The decoder with int8 matrix products gives nearly the same masks, and its file is clearly smaller.
 
@@ -232,7 +247,8 @@ def test_quantised_decoder(
         onnx_runtime.quantise(harness.exports.get("legacy"), path)
     graph, feed = onnx_graph.read(path), harness.feed("1", SIZE)
     expected = harness.session("legacy").predict(feed)
-    difference = deviation(onnx_runtime.DecoderSession(path, onnx_runtime.CPU).predict(feed), expected, INT8)
+    session = onnx_runtime.DecoderSession(path, providers.CPU)
+    difference = deviation(session.predict(feed), expected, INT8)
     measured.update(
         logits_relative_l2=difference.logits,
         score_error=difference.score,
@@ -240,10 +256,11 @@ def test_quantised_decoder(
         undecided_pixels=difference.band,
         file_bytes=graph.size,
     )
-    assert graph.operators.get("MatMulInteger", 0) >= 20
-    # Less than half at SAM's own widths; in a narrow decoder, more of the file is not matrices.
-    assert graph.size < 0.8 * onnx_graph.read(harness.exports.get("legacy")).size
-    assert not difference.problems(INT8)
+    with answering(session):
+        assert graph.operators.get("MatMulInteger", 0) >= 20
+        # Less than half at SAM's own widths; in a narrow decoder, more of the file is not matrices.
+        assert graph.size < 0.8 * onnx_graph.read(harness.exports.get("legacy")).size
+        assert not difference.problems(INT8)
 
 
 @with_tensorrt
@@ -267,14 +284,17 @@ def test_graph_for_tensorrt(
 
 @with_onnxruntime
 @pytest.mark.parametrize("kind", ["1", "5", "box", "mask"])
-def test_decoder_for_tensorrt_matches(backend: str, kind: str, harness: BackendHarness) -> None:
+def test_decoder_for_tensorrt_matches(
+    backend: str, kind: str, harness: BackendHarness, answering: Any
+) -> None:
     """The decoder exported in a form for TensorRT matches the predictor.
 
     https://github.com/mit-han-lab/efficientvit/issues/78
     """
     with or_skip():
         session = harness.session("for-tensorrt")
-    assert not problems(session.predict(harness.feed(kind, SIZE)), harness.eager(kind, SIZE), full=False)
+    with answering(session):
+        assert not problems(session.predict(harness.feed(kind, SIZE)), harness.eager(kind, SIZE), full=False)
 
 
 @with_tensorrt

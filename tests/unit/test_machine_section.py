@@ -116,6 +116,20 @@ def test_a_backend_works_only_where_its_answers_were_compared() -> None:
     assert "| `torch2-cu121-py3.11` | ○ cannot run |" in text
 
 
+def test_a_backend_that_cannot_run_beside_a_gpu_says_why() -> None:
+    """The CPU provider of ONNX Runtime is no green of the GPU, and no riddle."""
+    reason = "CPU provider: nothing ran on the GPU, for ONNX Runtime 1.32.0 has no CUDA provider"
+    skipped = check("skipped", "backends", name="x_matches", backend="onnxruntime", reason=reason)
+    on_cpu = environment("2.4.1", check("passed"), skipped)
+    on_gpu = replace(on_cpu, observed=replace(made.SEEN, device="cuda", gpu="NVIDIA H200"))
+    assert f"In every environment that works: onnxruntime cannot run ({reason})." in lines(on_gpu)
+    assert "In every environment that works: onnxruntime cannot run." in lines(on_cpu)
+    held = check("passed", "backends", name="x_matches", backend="onnxruntime")
+    text = lines(on_gpu, environment("2", check("passed"), held))
+    assert f"| `torch2.4.1-cu121-py3.11` | ○ cannot run ({reason}) |" in text
+    assert "| `torch2-cu121-py3.11` | ✓ |" in text
+
+
 def test_a_broken_import_is_the_cause_of_every_failure() -> None:
     broken = [
         check("failed", "imports", reason="no NumPy"),

@@ -17,7 +17,7 @@ import torch
 
 from ..fingerprint import one_line
 from ..models import inference, onnx_export, precisions, scenes, weights
-from ..models.backends import Unavailable, compiled, onnx_runtime, require_sam, tensor_rt
+from ..models.backends import Unavailable, compiled, onnx_runtime, providers, require_sam, tensor_rt
 from ..models.variant import Variant
 from ..oracle.tolerances import relative_error
 from . import peak_meter
@@ -52,12 +52,12 @@ class Elsewhere:
 
 def _onnxruntime(model: Any, device: str, pixels: torch.Tensor, folder: str) -> Encode:
     """Prepare ONNX Runtime's first run, whose memory its arena keeps; later runs take no more."""
-    onnx_runtime.load()
+    providers.load()
     if device == "cuda":
         raise Unavailable("ONNX Runtime allocates its own GPU memory, which PyTorch's figures do not show")
     path = os.path.join(folder, "encoder.onnx")
     onnx_export.encoder(model, path)
-    session = onnx_runtime.plain_session(path, onnx_runtime.CPU)
+    session = onnx_runtime.plain_session(path, providers.CPU)
     return lambda image: session.run(None, {"pixels": image.numpy()})[0]
 
 

@@ -9,7 +9,7 @@ from typing import Any, List
 import torch
 
 from ..models import exported_decoder, inference, onnx_graph
-from ..models.backends import Unavailable, onnx_runtime, tensor_rt
+from ..models.backends import Unavailable, onnx_runtime, providers, tensor_rt
 from ..models.exported_decoder import problems
 from ..models.inference import Prediction
 from ..models.onnx_export import ExportFailed
@@ -55,7 +55,7 @@ def runtime_as_written(context: Context) -> Measured:
         path = context.exports.get("guides")
     except ExportFailed as error:
         raise Unavailable("the file that it runs cannot be exported: {}".format(error)) from error
-    session = onnx_runtime.plain_session(path, onnx_runtime.provider_for(context.device))
+    session = onnx_runtime.plain_session(path, providers.gpu_provider_for(context.device))
     side = context.model.image_encoder.img_size
     feed = {"image": torch.randn(1, 3, side, side).numpy()}
     session.run(None, feed)
@@ -67,7 +67,7 @@ class RuntimeEncoder(torch.nn.Module):  # type: ignore[misc]
 
     def __init__(self, path: str, device: str, side: int) -> None:
         super().__init__()
-        self.session = onnx_runtime.plain_session(path, onnx_runtime.provider_for(device))
+        self.session = onnx_runtime.plain_session(path, providers.gpu_provider_for(device))
         self.img_size = side
 
     def forward(self, pixels: torch.Tensor) -> torch.Tensor:
@@ -81,7 +81,7 @@ def runtime(context: Context) -> Measured:
     _require_small(context)
     path, side = context.exports.get("encoder"), context.model.image_encoder.img_size
     decoder = onnx_runtime.DecoderSession(
-        context.exports.get("legacy"), onnx_runtime.provider_for(context.device)
+        context.exports.get("legacy"), providers.gpu_provider_for(context.device)
     )
     model = context.copy()
     model.image_encoder = RuntimeEncoder(path, context.device, side)

@@ -10,7 +10,7 @@ import numpy as np
 from .. import exported_decoder, inference, scenes
 from ..inference import Prediction, Prompt
 from ..onnx_export import ExportFailed, Exports, example
-from . import Unavailable, onnx_runtime, require_sam
+from . import Unavailable, onnx_runtime, providers, require_sam
 
 Size = Tuple[int, int]  # (H, W)
 
@@ -78,5 +78,5 @@ class BackendHarness:
                 path = self.exports.get(how)
             except ExportFailed as error:
                 raise Unavailable("there is no file, see test_export[{}]: {}".format(how, error)) from error
-            self._sessions[how] = onnx_runtime.DecoderSession(path, onnx_runtime.provider_for(self.device))
+            self._sessions[how] = onnx_runtime.DecoderSession(path, providers.provider_for(self.device))
         return self._sessions[how]

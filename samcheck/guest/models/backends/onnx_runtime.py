@@ -2,35 +2,22 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import warnings
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from typing import Any, Dict, Iterator, Tuple
 
 from ..exported_decoder import OUTPUTS
 from ..inference import Prediction
 from . import module
+from .providers import CPU, CUDA, load
 
-CPU, CUDA = "CPUExecutionProvider", "CUDAExecutionProvider"
 NO_MESSAGES = 4  # of its severities: fatal errors only
 
 
 class ProviderMissing(RuntimeError):
     """ONNX Runtime runs on another execution provider than requested."""
-
-
-def load() -> Any:
-    return module("onnxruntime", "it runs ONNX files")
-
-
-def provider_for(device: str) -> str:
-    """Return the provider to request on `device`: the GPU's if the installed build reports it."""
-    return CUDA if device == "cuda" and CUDA in load().get_available_providers() else CPU
-
-
-def unobtainable() -> str:
-    """Return a provider that this build does not have."""
-    return "ROCMExecutionProvider" if CUDA in load().get_available_providers() else CUDA
 
 
 @contextmanager
@@ -49,12 +36,27 @@ def _version(runtime: Any) -> Tuple[int, ...]:
     return tuple(int(part) for part in runtime.__version__.split(".")[:2])
 
 
+def _load_libraries(runtime: Any) -> None:
+    """Load CUDA's libraries that PyTorch does not load, as the documentation of ONNX Runtime says.
+
+    PyTorch 2.15 does not depend on nvidia-curand any more, which the CUDA provider of 1.31 needs: installed
+    by its extra ``cuda``, it is found by this only. Messages do not matter: the provider is read back.
+    https://onnxruntime.ai/docs/execution-providers/CUDA-ExecutionProvider.html
+    """
+    load_them = getattr(runtime, "preload_dlls", None)  # from 1.21 on
+    if load_them is not None:
+        with redirect_stdout(io.StringIO()):
+            load_them()
+
+
 def plain_session(path: str, provider: str) -> Any:
     """Create a session as most guides do: it silently falls back to another provider."""
     runtime = load()
     options = runtime.SessionOptions()
     options.log_severity_level = NO_MESSAGES
     wanted: Any = provider
+    if provider == CUDA:
+        _load_libraries(runtime)
     if provider == CUDA and _version(runtime) >= (1, 18):
         wanted = (CUDA, {"use_tf32": "0"})  # float32 means float32, as in PyTorch
     with _quiet():
