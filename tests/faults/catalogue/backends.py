@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..fault import fault
-from ..patching import edit, replace
+from ..patching import edit, find, replace
 
 EXPORTED = "segment_anything.utils.onnx:SamOnnxModel."
 SESSION = "onnxruntime:InferenceSession."
@@ -24,6 +24,22 @@ def provider_lies() -> None:
         return changed
 
     replace(SESSION + "__init__", make)
+
+
+@fault("https://github.com/microsoft/onnxruntime/issues/17801", "exported", "onnxruntime")
+def session_runs_elsewhere() -> None:
+    """A session runs on another provider than the one that was asked for, and says so."""
+    replace(SESSION + "get_providers", lambda _: lambda self: ["AzureExecutionProvider"])
+
+
+@fault(
+    "onnxruntime and onnxruntime-gpu installed over each other, and one of them removed",
+    "exported",
+    "onnxruntime",
+)
+def runtime_half_removed() -> None:
+    """The package of ONNX Runtime is there, without its sessions."""
+    del find("onnxruntime:InferenceSession")[0].InferenceSession
 
 
 @fault("inputs bound once: https://github.com/facebookresearch/sam2/issues/501", "exported", "onnxruntime")
