@@ -15,8 +15,8 @@ from packaging.version import Version
 
 from samcheck.cells import Cell
 from samcheck.facts import Build, Facts, version_of
-from samcheck.facts.gpu_support import Machine
 from samcheck.facts.schema import OnnxRuntime, TensorRt
+from samcheck.facts.target_machine import Machine
 
 
 @dataclass(frozen=True)

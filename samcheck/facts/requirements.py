@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from samcheck.cells import Cell
 from samcheck.errors import BuildFailed
 from samcheck.facts import Facts, Release, gpu_backends
-from samcheck.facts.gpu_support import NO_GPU, Machine
+from samcheck.facts.target_machine import NO_GPU, Machine
 from samcheck.guest.outcomes import FailureCause
 
 #: PyTorch's own index holds one folder per build.

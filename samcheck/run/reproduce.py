@@ -12,7 +12,7 @@ from samcheck.cells import Cell
 from samcheck.environments import confinement, shell_command, substitute, venv
 from samcheck.errors import BadInput
 from samcheck.facts import requirements
-from samcheck.facts.gpu_support import NO_GPU, GpuDevice, Machine
+from samcheck.facts.target_machine import NO_GPU, GpuDevice, Machine
 from samcheck.guest import device
 from samcheck.guest.record import CellResult, CheckResult, module_of
 from samcheck.run import pytest_arguments

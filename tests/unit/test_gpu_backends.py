@@ -12,7 +12,7 @@ from samcheck import facts
 from samcheck.cells import Cell
 from samcheck.facts import gpu_support, requirements
 from samcheck.facts.gpu_backends import choose
-from samcheck.facts.gpu_support import NO_GPU, GpuDevice, Machine
+from samcheck.facts.target_machine import NO_GPU, GpuDevice, Machine
 from samcheck.matrix import explain
 
 FACTS = facts.load()
