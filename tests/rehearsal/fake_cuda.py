@@ -13,7 +13,8 @@ from __future__ import annotations
 import json
 import sys
 import weakref
-from contextlib import ExitStack, suppress
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from typing import Any
 from unittest import mock
 
@@ -142,14 +143,25 @@ REPLACED: dict[str, Any] = {
 }
 
 
-def main() -> None:
-    variant, at_once, *wanted = sys.argv[1:]
+#: One for all tensors, since those of two modes cannot be used together.
+FAKE = FakeTensorMode(allow_non_fake_inputs=True)
+
+
+@contextmanager
+def gpu() -> Iterator[None]:
+    """Inside, tensors on CUDA have shapes and no values."""
     torch.backends.cudnn.enabled = False  # which of its algorithms fits would be asked of the GPU
     with ExitStack() as stack:
         for name, replacement in REPLACED.items():
             stack.enter_context(mock.patch(name, replacement))
         stack.enter_context(torch.no_grad())
-        stack.enter_context(FakeTensorMode(allow_non_fake_inputs=True))
+        stack.enter_context(FAKE)
+        yield
+
+
+def main() -> None:
+    variant, at_once, *wanted = sys.argv[1:]
+    with gpu():
         model = variants.VARIANTS[variant].build()
         print(json.dumps({name: traces(variant, model, name, int(at_once)) for name in wanted}))
 

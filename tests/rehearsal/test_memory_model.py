@@ -43,18 +43,23 @@ def cudart(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return library
 
 
-@cache
-def traced(interpreter: str, cudart: Path, variant: str) -> Traces | str:
-    """The traces of a variant, or why there are none: kept too, since each attempt takes seconds."""
-    count = str(AT_ONCE[variant])
-    done = subprocess.run(
-        [interpreter, "-W", "ignore", "-m", "tests.rehearsal.fake_cuda", variant, count, *PRECISIONS],
+def on_fake_cuda(interpreter: str, cudart: Path, *module: str) -> subprocess.CompletedProcess[str]:
+    """Run a module with its arguments where PyTorch believes in a GPU."""
+    return subprocess.run(
+        [interpreter, "-W", "ignore", "-m", *module],
         env={**os.environ, "LD_PRELOAD": str(cudart), "PYTHONPATH": str(ROOT)},
         cwd=ROOT,
         capture_output=True,
         text=True,
         check=False,
     )
+
+
+@cache
+def traced(interpreter: str, cudart: Path, variant: str) -> Traces | str:
+    """The traces of a variant, or why there are none: kept too, since each attempt takes seconds."""
+    count = str(AT_ONCE[variant])
+    done = on_fake_cuda(interpreter, cudart, "tests.rehearsal.fake_cuda", variant, count, *PRECISIONS)
     if done.returncode:
         return done.stderr[-4000:]
     traces: Traces = json.loads(done.stdout)

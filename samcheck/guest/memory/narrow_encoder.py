@@ -27,7 +27,7 @@ class Narrowed:
 
     Attributes:
         unsupported: why the precision cannot run here; the other fields are then empty.
-        need_mib: what the encoder needs in float32, as estimated.
+        need_mib: what must be allowed for the encoder in float32, as estimated.
         limit_mib: what the limit allowed.
         wide_error, narrow_error: the error in each; empty if it did not fail.
         narrow_seconds: how long the narrower one took.
@@ -51,7 +51,7 @@ def encoding(variant: Variant, device: str, precision: str) -> Narrowed:
         return Narrowed(unsupported=missing)
     model: Any = weights.load(variant)[0].to(device)
     wide = Steps(variant, model, "fp32", device)
-    need = wide.counted("encode", 1).growth
+    need = wide.allowance("encode", 1)
     limit = int(need * SHARE)
     failure = _under(limit, wide, device)[1]
     narrow = Steps(variant, precisions.apply(model, wanted, device), precision, device)

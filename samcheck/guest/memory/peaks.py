@@ -137,6 +137,11 @@ class Steps:
         requirements = memory_model.needs(self.shape, self.precision, self.device, work)
         return next(need for need in requirements if need.step == step)
 
+    def allowance(self, step: str, at_once: int) -> int:
+        """Estimate the bytes that a limit must allow for the step; a limit on a GPU counts whole segments."""
+        need = self.counted(step, at_once)
+        return need.least_headroom if self.device == "cuda" else need.growth
+
     def measured(self, step: str, at_once: int) -> Peak:
         run: Callable[[int], Any] = getattr(self, step)
         work, need = partial(run, at_once), self.counted(step, at_once)
@@ -196,8 +201,7 @@ def largest(variant: Variant, device: str) -> Largest:
     model = precisions.apply(weights.load(variant)[0], precisions.PRECISIONS["fp32"], device)
     steps = Steps(variant, model, "fp32", device)
     counted = CARD_POINTS[variant.tier]
-    need = steps.counted("automatic", counted)
-    card = need.least_headroom if device == "cuda" else need.growth  # a limit on a GPU counts whole segments
+    card = steps.allowance("automatic", counted)
     steps.automatic(2)  # threads and libraries are not the card's
     errors: Dict[int, str] = {}
     low, high = counted - counted // 4, counted + counted // 4

@@ -100,7 +100,8 @@ def gpu_fraction(headroom: int) -> Iterator[None]:
             raise Impossible(
                 "the GPU has {:.0f} MiB, too little for a limit of {:.0f}".format(total / MIB, allowed / MIB)
             )
-        torch.cuda.set_per_process_memory_fraction(allowed / total)
+        # The allocator rounds down what it computes from the fraction, which can be a byte below `allowed`.
+        torch.cuda.set_per_process_memory_fraction(min(1.0, (allowed + 0.5) / total))
         try:
             yield
         finally:

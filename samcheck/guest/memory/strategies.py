@@ -14,6 +14,7 @@ import torch
 from ..models import precision_support, precisions
 from ..models.variant import Variant
 from .failures import attempt
+from .headroom import SEGMENT, least
 from .process_memory import LIMITS, MIB, need, recover
 from .retry import Retried, halved, retry
 
@@ -163,12 +164,18 @@ def _encoder_dropped(context: StrategyContext) -> Prepared:
 
 
 def _little_lacking(context: StrategyContext) -> Prepared:
-    """Do the same when only half of the encoder's weights is missing."""
+    """Do the same when only half of the encoder's weights is missing.
+
+    On a GPU, a freed encoder gives back the segments that were its alone, and a limit counts nothing else.
+    """
     run = _encoder_dropped(context)
     recover(context.device)
-    needed = need(context.masks, context.device)  # again: the first run allocates what later ones reuse
+    needed = least(context.masks, context.device)  # again: the first run allocates what later ones reuse
     recover(context.device)
-    context.headroom = needed - int(context.metrics["freed_mib"] * MIB / 2)
+    missing = int(context.metrics["freed_mib"] * MIB / 2)
+    if context.device == "cuda":
+        missing = max(SEGMENT, missing // SEGMENT * SEGMENT)
+    context.headroom = needed - missing
     with LIMITS[context.device](context.headroom):
         context.metrics["fits_without"] = float(attempt(context.masks)[1] is None)
     recover(context.device)

@@ -18,7 +18,8 @@ from ..models import scenes, weights
 from ..models.variant import Variant
 from .failure_points import digest
 from .failures import attempt, live_tensors, new_tensors
-from .process_memory import LIMITS, MIB, MemoryGauge, need, recover, steady_allocator
+from .headroom import least
+from .process_memory import LIMITS, MIB, MemoryGauge, recover, steady_allocator
 from .retry import WAYS, GaveUp, halved
 from .strategies import STRATEGIES, StrategyContext, Unsupported
 
@@ -27,6 +28,8 @@ HEIGHT, WIDTH = 360, 480
 SHARE = 0.65
 #: Ways to retry are compared with fewer points: side of the grid, first batch and last batch.
 RETRY_GRID, RETRY_BATCH, LEAST_BATCH = 4, 16, 2
+#: Height and width of their image: on a GPU, where a limit counts segments, tensors must not be small ones.
+RETRY_SIZE = {"cpu": (120, 160), "cuda": (720, 960)}
 
 
 @dataclass(frozen=True)
@@ -63,7 +66,7 @@ class StrategyComparison:
     """The results of all strategies, and the run without a limit they are compared with.
 
     Attributes:
-        need_mib: what the generator needs with all points in one batch.
+        need_mib: what must be allowed for the generator with all points in one batch.
         limit_mib: what a strategy may allocate, unless it sets another limit.
         masks: number of masks the generator returns.
         tried: the result of each strategy, by its name.
@@ -121,13 +124,14 @@ def compare(variant: Variant, device: str) -> StrategyComparison:
     expected = context.masks()
     gauge.stop()
     seconds = perf_counter() - begin
-    common = int(gauge.needed * SHARE)
+    needed = least(context.masks, device, gauge.needed)
+    common = int(needed * SHARE)
     tried = {}
     for name in STRATEGIES:
         recover(device)
         context.headroom, context.metrics = common, {}
         tried[name] = _try(name, context, expected, seconds)
-    return StrategyComparison(gauge.needed / MIB, common / MIB, len(expected), tried)
+    return StrategyComparison(needed / MIB, common / MIB, len(expected), tried)
 
 
 def _try(
@@ -174,9 +178,9 @@ def _matched(
 
 def retried(variant: Variant, device: str) -> Retries:
     """Run the generator under the limit with ever smaller batches until it fits, in each way."""
-    context = _context(variant, device, 120, 160)
+    context = _context(variant, device, *RETRY_SIZE[device])
     masks = partial(context.masks, points_per_side=RETRY_GRID)
-    headroom = int(need(partial(masks, points_per_batch=RETRY_BATCH), device) * SHARE)
+    headroom = int(least(partial(masks, points_per_batch=RETRY_BATCH), device) * SHARE)
     expected = lru_cache(maxsize=None)(lambda count: digest(masks(points_per_batch=count)))
     return Retries({way: _retried(device, way, headroom, masks, expected) for way in WAYS})
 
