@@ -97,7 +97,7 @@ def _settings(
             f"--environment here: that is one cell only; use {' or '.join(KINDS[:2])}, which build two"
         )
     chosen = choice.choose_environment(environment)
-    numbers = scheduler.gpus(gpus, machine.gpu_count(), machine.allotted_gpus())[:1]
+    numbers = machine.places(scheduler.gpus(gpus, machine.gpu_count()))[:1]
     if on_gpu:
         machine.require_answers(numbers)
         gpu_health.require_usable(numbers, chosen.environment.kind == "docker")

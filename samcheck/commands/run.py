@@ -125,7 +125,7 @@ def _environment(plan: Plan, options: RunOptions) -> Iterator[tuple[Plan, Chosen
 
 def _gates(options: RunOptions) -> Gates:
     """Return what may run at once: one cell per GPU, and --jobs cells on the CPU."""
-    gpus = scheduler.gpus(options.gpus, machine.gpu_count(), machine.allotted_gpus())
+    gpus = machine.places(scheduler.gpus(options.gpus, machine.gpu_count()))
     overlap = bool(gpus) if options.overlap is None else options.overlap
     return Gates(jobs=options.jobs, gpus=gpus, overlap=overlap, exclusive=options.exclusive)
 

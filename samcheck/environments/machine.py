@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from samcheck.certificates import ca_bundle
+from samcheck.environments import gpu_numbers
 from samcheck.errors import EnvironmentUnavailable
 from samcheck.facts.requirements import PYTORCH_INDEX
 from samcheck.facts.target_machine import GpuDevice, Machine
@@ -28,6 +29,8 @@ from samcheck.guest.gpu import Gpu
 
 #: Timeout for PyTorch's index.
 INDEX_SECONDS = 3.0
+NO_SLICE = "MIG is enabled, and it has no slice, without which nothing can use it"
+MAKE_SLICE = "`sudo nvidia-smi mig -i {} -cgi 0 -C` makes one of the whole GPU"
 PYTHONS = ("3.8", "3.9", "3.10", "3.11", "3.12", "3.13", "3.14", "3.15")
 
 
@@ -37,12 +40,15 @@ class Driver:
 
     Attributes:
         count: number of GPUs.
-        answers: by number or UUID, each GPU that this process may use, or why it does not answer.
+        answers: by number or UUID, each GPU that this process may use, or why it does not answer; of a GPU
+            with MIG, each slice.
+        slices: by number, the UUIDs of the slices of each GPU with MIG.
     """
 
     version: str = ""
     count: int = 0
     answers: Mapping[str, GpuDevice | nvml.NvmlFailure] = field(default_factory=dict)
+    slices: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     @property
     def lost(self) -> dict[str, nvml.NvmlFailure]:
@@ -77,7 +83,23 @@ def gpu_count() -> int:
 
 def left_out() -> list[str]:
     """Return which GPUs `look` leaves out, and why."""
-    return [f"GPU {name} is left out: {failure}" for name, failure in nvidia().lost.items()]
+    notes = [f"GPU {name} is left out: {failure}" for name, failure in nvidia().lost.items()]
+    empty = [name for name, slices in nvidia().slices.items() if not slices]
+    return notes + [f"GPU {name} is left out: {NO_SLICE}: {MAKE_SLICE.format(name)}" for name in empty]
+
+
+def places(numbers: Sequence[str]) -> tuple[str, ...]:
+    """Return what cells can run on, by number or UUID: of a GPU with MIG its slices, by default of all.
+
+    Raises:
+        EnvironmentUnavailable: a GPU that was asked for has MIG and no slice.
+    """
+    driver = nvidia()
+    for name in numbers:
+        if not driver.slices.get(name, (name,)):
+            raise EnvironmentUnavailable(f"GPU {name}: {NO_SLICE}", MAKE_SLICE.format(name))
+    found = [name for number in numbers for name in driver.slices.get(number, (number,))]
+    return tuple(found if numbers else driver.answers)
 
 
 def require_answers(names: Sequence[str]) -> None:
@@ -117,8 +139,20 @@ def nvidia() -> Driver:
 def _driver(library: Any, allotted: Sequence[str] | None) -> Driver:
     version = str(nvml.required(library, "for its version", library.nvmlSystemGetDriverVersion))
     count = int(nvml.required(library, "for the number of GPUs", library.nvmlDeviceGetCount))
-    names = map(str, range(count)) if allotted is None else allotted
-    return Driver(version, count, {name: _answer(library, name) for name in names})
+    every = map(str, range(count))
+    names = every if allotted is None else gpu_numbers.known_to_nvml(library, count, allotted)
+    answers: dict[str, GpuDevice | nvml.NvmlFailure] = {}
+    sliced: dict[str, Sequence[str]] = {}
+    for name in names:
+        try:
+            slices = Gpu(library, name).slices()
+        except nvml.NvmlFailure as failure:
+            answers[name] = failure
+            continue
+        if slices is not None:
+            sliced[name] = slices
+        answers |= {each: _answer(library, each) for each in ([name] if slices is None else slices)}
+    return Driver(version, count, answers, sliced)
 
 
 def _answer(library: Any, name: str) -> GpuDevice | nvml.NvmlFailure:

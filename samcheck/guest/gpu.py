@@ -11,6 +11,8 @@ from .outcomes import Word
 
 #: NVML_COMPUTEMODE_PROHIBITED and _EXCLUSIVE_PROCESS.
 PROHIBITED, EXCLUSIVE = 2, 3
+#: NVML_DEVICE_MIG_ENABLE.
+MIG_ENABLED = 1
 #: Beginning of the name of the MPS control daemon and its server in /proc, where names have 15 characters.
 MPS = "nvidia-cuda-mps"
 #: Share of the time below its clocks above which a GPU counts as slowed. Fresh processes differ by more.
@@ -150,6 +152,33 @@ class Gpu:
             return self.library.nvmlDeviceGetDeviceHandleFromMigDeviceHandle(self.handle)
 
         return nvml.reading(self.library, "for the GPU of a MIG slice", ask)
+
+    def slices(self) -> Optional[List[str]]:
+        """Return the UUIDs of the GPU's MIG slices; None where MIG is not enabled, or this is a slice.
+
+        CUDA shows a process one slice, and not the GPU:
+        https://docs.nvidia.com/datacenter/tesla/mig-user-guide/
+        """
+        library, card = self.library, self.handle
+        mode = nvml.reading(library, "for its MIG mode", lambda: library.nvmlDeviceGetMigMode(card)[0])
+        if self.card is not card or mode != MIG_ENABLED:
+            return None
+        most = nvml.reading(
+            library, "for its MIG slices", lambda: library.nvmlDeviceGetMaxMigDeviceCount(card)
+        )
+        found = (self._slice(number) for number in range(most or 0))
+        return [uuid for uuid in found if uuid]
+
+    def _slice(self, number: int) -> Optional[str]:
+        """Return the UUID of a slice; None where there is none: they need not be numbered without gaps."""
+        library = self.library
+
+        def ask() -> str:
+            return str(
+                library.nvmlDeviceGetUUID(library.nvmlDeviceGetMigDeviceHandleByIndex(self.handle, number))
+            )
+
+        return nvml.reading(library, "for a MIG slice", ask, nvml.NOT_FOUND)
 
     def readings(self) -> Dict[str, float]:
         """Clocks in MHz, temperature in degrees Celsius, power in W."""

@@ -12,7 +12,7 @@ from typing import Any, Callable, Dict, Iterator, Optional, Tuple, Type, TypeVar
 
 T = TypeVar("T")
 
-_NOT_SUPPORTED, FUNCTION_NOT_FOUND, TIMEOUT = 3, 13, 10
+_NOT_SUPPORTED, NOT_FOUND, FUNCTION_NOT_FOUND, TIMEOUT = 3, 6, 13, 10
 #: LIBRARY_NOT_FOUND and DRIVER_NOT_LOADED.
 NO_DRIVER = frozenset((12, 9))
 #: INVALID_ARGUMENT (a reading that came with a newer driver, or that a MIG slice lacks), NOT_SUPPORTED,
@@ -103,8 +103,8 @@ def required(nvml: Any, doing: str, ask: Callable[[], T]) -> T:
         raise NvmlFailure(doing, error) from None
 
 
-def reading(nvml: Any, doing: str, ask: Callable[[], T]) -> Optional[T]:
-    """Return a reading; None if it is not to be had here.
+def reading(nvml: Any, doing: str, ask: Callable[[], T], *absent: int) -> Optional[T]:
+    """Return a reading; None if it is not to be had here, as further errors may say too.
 
     Raises:
         NvmlFailure: any other error.
@@ -112,7 +112,7 @@ def reading(nvml: Any, doing: str, ask: Callable[[], T]) -> Optional[T]:
     try:
         return ask()
     except errors(nvml) as error:
-        if number(error) in UNREPORTED:
+        if number(error) in (*UNREPORTED, *absent):
             return None
         raise NvmlFailure(doing, error) from None
 

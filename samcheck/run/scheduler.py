@@ -159,10 +159,8 @@ def _end_children() -> None:
             child.terminate()
 
 
-def gpus(wanted: str, count: int, allotted: tuple[str, ...] | None = None) -> tuple[str, ...]:
-    """Parse the driver's numbers of the GPUs to use, as in ``0,2``.
-
-    By default, those that this process was `allotted`, else all of `count`.
+def gpus(wanted: str, count: int) -> tuple[str, ...]:
+    """Parse the driver's numbers of the GPUs to use, as in ``0,2``; none are given by default.
 
     Raises:
         BadInput: something is not a number, is repeated, or is not a GPU of this machine.
@@ -175,4 +173,4 @@ def gpus(wanted: str, count: int, allotted: tuple[str, ...] | None = None) -> tu
             f"--gpus: invalid GPU {wrong[0]!r}: this machine has {count} {'GPU' if count == 1 else 'GPUs'}"
             + (f", {', '.join(existing)}; name each once" if existing else "")
         )
-    return numbers or (tuple(existing) if allotted is None else allotted)
+    return numbers

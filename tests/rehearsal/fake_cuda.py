@@ -38,11 +38,13 @@ class StorageRecorder(TorchDispatchMode):  # type: ignore[misc]
 
     Attributes:
         events: as in a ledger.
+        convolutions: how many events there were when each convolution began.
     """
 
     def __init__(self, model: Any) -> None:
         super().__init__()
         self.events: list[list[int]] = []
+        self.convolutions: list[int] = []
         self._seen = WeakIdKeyDictionary()
         # A storage's Python object is kept alive, else its identity is lost.
         self._weights = [weight.untyped_storage() for weight in (*model.parameters(), *model.buffers())]
@@ -50,6 +52,8 @@ class StorageRecorder(TorchDispatchMode):  # type: ignore[misc]
             self._seen[storage] = True
 
     def __torch_dispatch__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if function is torch.ops.aten.convolution.default:
+            self.convolutions.append(len(self.events))
         result = function(*args, **(kwargs or {}))
         self._inside(function, args, kwargs)
         for tensor in tree_leaves(result):

@@ -108,14 +108,21 @@ class Driver:
         self.says("nvmlDeviceGetRemappedRows", "0 0 0 0", self.gpus - 1)
         return self
 
-    def a100_with_mig(self) -> Driver:
-        """An A100 and its only slice: the slice is GPU 1 of the stub, and not counted as one."""
+    def a100_with_mig(self, slices: int = 1) -> Driver:
+        """An A100 and its slices: they are GPUs 1, 2 ... of the stub, and not counted as such.
+
+        Their places on it are 1, 3 ..., as after the slices between them were destroyed.
+        """
         self.plug("NVIDIA A100-SXM4-40GB", "8 0")
         self.says("nvmlDeviceGetMigMode", "1 1", 0)
-        self.says("nvmlDeviceGetUUID", "MIG-slice", 1)
-        self.says("nvmlDeviceGetName", "NVIDIA A100-SXM4-40GB MIG 1g.5gb", 1)
-        self.says("nvmlDeviceIsMigDeviceHandle", "1", 1)
-        self.says("nvmlDeviceGetDeviceHandleFromMigDeviceHandle", "0", 1)
+        self.says("nvmlDeviceGetMaxMigDeviceCount", "7", 0)
+        self.fails("nvmlDeviceGetMigDeviceHandleByIndex", pynvml.NVML_ERROR_NOT_FOUND, 0)
+        for slice in range(1, slices + 1):
+            self.says("nvmlDeviceGetMigDeviceHandleByIndex", str(slice), 0, 2 * slice - 1)
+            self.says("nvmlDeviceGetUUID", "MIG-slice" if slice == 1 else f"MIG-slice-{slice}", slice)
+            self.says("nvmlDeviceGetName", "NVIDIA A100-SXM4-40GB MIG 1g.5gb", slice)
+            self.says("nvmlDeviceIsMigDeviceHandle", "1", slice)
+            self.says("nvmlDeviceGetDeviceHandleFromMigDeviceHandle", "0", slice)
         return self
 
     def t4(self) -> Driver:

@@ -131,6 +131,12 @@ BY_KIND(nvmlDeviceGetClockInfo)
 BY_KIND(nvmlDeviceGetTemperature)
 REASONS(nvmlDeviceGetCurrentClocksEventReasons)
 REASONS(nvmlDeviceGetCurrentClocksThrottleReasons)
+ONE(nvmlDeviceGetMaxMigDeviceCount)
+int nvmlDeviceGetMigDeviceHandleByIndex(handle gpu, unsigned index, handle *out) {
+    NUMBERS(index_of(gpu), index);
+    if (result == SUCCESS) *out = (handle)(long)(v[0] + 1);
+    return result;
+}
 int nvmlDeviceGetDeviceHandleFromMigDeviceHandle(handle gpu, handle *out) {
     NUMBERS(index_of(gpu), ANY);
     if (result == SUCCESS) *out = (handle)(long)(v[0] + 1);

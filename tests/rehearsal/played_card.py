@@ -29,11 +29,12 @@ class Card(CachingAllocator):
 
     Attributes:
         allocated, most_allocated: bytes in blocks that are given out, now and at most.
+        at: number of the event that is played.
     """
 
     def __init__(self) -> None:
         super().__init__()
-        self.allocated = self.most_allocated = 0
+        self.allocated = self.most_allocated = self.at = 0
         self._keys = itertools.count()
 
     def alloc(self, size: int) -> int:
@@ -58,7 +59,7 @@ class Card(CachingAllocator):
 
     def play_into(self, held: dict[int, torch.Tensor], events: Iterable[Sequence[int]]) -> None:
         """Take and give back tensors, which `held` holds."""
-        for key, size in events:
+        for self.at, (key, size) in enumerate(events):
             if size < 0:
                 del held[key]
             else:

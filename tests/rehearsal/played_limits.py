@@ -35,6 +35,7 @@ class Recording:
     events: list[list[int]]
     begin: int = 0
     end: int = 0
+    convolutions: list[int] = field(default_factory=list)
 
 
 @cache
@@ -53,7 +54,7 @@ def recorded(
             marking = mark(model.get_submodule(part), name, recorder.events, marks)
             with marking, suppress(fake_cuda.Finished):
                 getattr(steps, step)(at_once)
-        return Recording(list(recorder.events), *marks[:2])
+        return Recording(list(recorder.events), *(marks[:2] or (0, 0)), recorder.convolutions)
 
 
 @cache
@@ -179,12 +180,13 @@ FIRST_GLOBAL = {"tiny": 1, "vit_b": 2, "vit_l": 5, "vit_h": 7}
 
 
 def provoked(variant: str, place: str) -> dict[str, Any]:
-    """Make a place fail, and add how many tensors of the step were held at that moment."""
+    """Make a place fail; add how many tensors of its step were held then, and convolutions, also before."""
     step, at_once, size, part, *name = PLACES[place]
     recording = recorded(variant, step, at_once, size, part.format(FIRST_GLOBAL[variant]), *name)
     before = recording.events[: recording.begin]
     inside, after = recording.events[recording.begin : recording.end], recording.events[recording.end :]
-    taken = []
+    taken: list[int] = []
+    reached: list[int] = []
     with plugged() as card:
 
         class Played:
@@ -194,6 +196,7 @@ def provoked(variant: str, place: str) -> dict[str, Any]:
                     card.play_into(held, inside)
                 except RuntimeError:
                     taken.append(len(held) - already)
+                    reached.append(recording.begin + card.at)
                     raise
 
         played = Played()
@@ -209,7 +212,9 @@ def provoked(variant: str, place: str) -> dict[str, Any]:
         predictor = SimpleNamespace(set_image=nothing, reset_image=nothing, is_image_set=False, features=None)
         point = FailurePoint(call, PatchTarget(played, "step"), predictor)
         found = asdict(failure_points._provoke(place, point, "cuda"))
-    return {**found, "taken": taken[-1]}
+    inside_limit = range(recording.begin, reached[-1] + 1)
+    convolutions = sum(at in inside_limit for at in recording.convolutions)
+    return {**found, "taken": taken[-1], "convolutions": convolutions, "of": len(recording.convolutions)}
 
 
 def main() -> None:

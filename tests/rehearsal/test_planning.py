@@ -61,11 +61,6 @@ def test_machines(driver: Driver) -> None:
     assert [gpu.capability for gpu in machine.look().gpus] == ["9.0", "7.5"]
 
 
-def test_a_gpu_with_mig_is_one_gpu(driver: Driver) -> None:
-    driver.install().a100_with_mig()
-    assert machine.look().gpus == (GpuDevice("NVIDIA A100-SXM4-40GB", "8.0"),)
-
-
 def test_hidden_gpus_are_not_asked(driver: Driver, monkeypatch: pytest.MonkeyPatch) -> None:
     """As the remedy says: with them hidden, the rest can be tested on the CPU."""
     driver.fails("nvmlInitWithFlags", MISMATCH)

@@ -87,6 +87,18 @@ def test_a_place_fails_and_leaves_nothing(played: dict[str, Any], variant: str, 
     assert place != "first-upsample" or found["taken"] == 0, "not the first enlargement failed"
 
 
+@pytest.mark.parametrize("place", ["encoder", "prompts", "first-upsample", "second-upsample"])
+@pytest.mark.parametrize("variant", ["tiny", "vit_b"])
+def test_no_convolution_runs_under_the_limit_of_a_place(
+    played: dict[str, Any], variant: str, place: str
+) -> None:
+    """One whose workspace does not fit would be computed in another way from then on, and so would the next
+    answer, which is to equal the first: `try_plans` in aten/src/ATen/native/cudnn/Conv_v8.cpp keeps the first
+    plan that fits."""
+    found = played["places"][f"{variant} {place}"]
+    assert found["convolutions"] == 0 < found["of"]
+
+
 def test_a_limit_allows_what_it_says_to_the_byte(played: dict[str, Any]) -> None:
     """PyTorch cuts off what it computes from the fraction: a limit can be a byte, and so a segment, lower."""
     assert played["too low"] == []

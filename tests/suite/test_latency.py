@@ -22,6 +22,8 @@ from samcheck.guest.record import Series
 MANY = 64
 #: Products in a step that is profiled, and the side of their matrices: large enough to hide what is around.
 PRODUCTS, PROFILED_SIDE = 5, {"cuda": 8192, "cpu": 1024}
+#: Share of a step's time that launching its kernels may take if a GPU never waits for the next one.
+LAUNCHING = 0.5
 
 only_float32 = pytest.mark.precisions("fp32")
 
@@ -126,7 +128,11 @@ def test_encoder_share_of_peak(
 @pytest.mark.full
 @only_float32
 def test_agrees_with_triton(model: Any, variant: str, device: str, measured: Dict[str, float]) -> None:
-    """samcheck's and `triton.testing.do_bench`'s times for the encoder agree within 2 %."""
+    """samcheck's and `triton.testing.do_bench`'s times for the encoder agree within 2 %.
+
+    `do_bench` launches ahead of the GPU and samcheck waits for it before each round, so the two only compare
+    where the GPU computes for longer than its kernels take to launch, which a very fast GPU may not.
+    """
     if device != "cuda":
         pytest.skip("triton.testing.do_bench measures GPUs only")
     if VARIANTS[variant].tier == "fast":
@@ -137,10 +143,11 @@ def test_agrees_with_triton(model: Any, variant: str, device: str, measured: Dic
 
     size = model.image_encoder.img_size
     pixels = torch.rand(1, 3, size, size, device=device)
-    measured["triton_ms"] = testing.do_bench(
-        lambda: model.image_encoder(pixels), warmup=300, rep=1000, return_mode="median"
-    )
-    measured["ours_ms"] = latency.plain_ms(lambda: model.image_encoder(pixels), device)
+    step = lambda: model.image_encoder(pixels)  # noqa: E731
+    measured["triton_ms"] = testing.do_bench(step, warmup=300, rep=1000, return_mode="median")
+    measured["ours_ms"], measured["launching_ms"] = latency.plain_ms(step, device), latency.launching_ms(step)
+    if measured["launching_ms"] > LAUNCHING * measured["triton_ms"]:
+        pytest.skip("launching takes {launching_ms:.1f} of {triton_ms:.1f} ms".format(**measured))
     assert measured["ours_ms"] == pytest.approx(measured["triton_ms"], rel=0.02)
 
 

@@ -14,6 +14,8 @@ import pytest
 from samcheck.guest.benchmark import disturbance
 from samcheck.guest.gpu import Gpu
 
+UUID = "GPU-00000000-0000-0000-0000-000000000000"
+
 
 class NVMLError(Exception):
     value = 3  # NOT_SUPPORTED
@@ -98,7 +100,7 @@ def test_without_a_driver_nothing_is_read(monkeypatch: pytest.MonkeyPatch) -> No
     [
         ("", ("nvmlDeviceGetHandleByIndex", 0)),
         ("3,1", ("nvmlDeviceGetHandleByIndex", 3)),
-        ("GPU-abc", ("nvmlDeviceGetHandleByUUID", "GPU-abc")),
+        (UUID, ("nvmlDeviceGetHandleByUUID", UUID)),
     ],
 )
 def test_the_gpu_that_cuda_shows_first_is_read(

@@ -12,7 +12,7 @@ from contextlib import ExitStack
 from time import perf_counter
 from typing import Callable, Dict, List, Optional
 
-from .. import gpu, nvml
+from .. import cuda_driver, gpu, nvml
 from ..gpu import Gpu, Sign, Snapshot
 
 #: Bits of NVML's reasons for lower clocks that mean that the hardware was throttled.
@@ -133,8 +133,14 @@ class DisturbanceMonitor:
 
 
 def first_visible() -> str:
-    """Return the number or UUID of the first device that CUDA shows to this process."""
-    return os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",")[0].strip() or "0"
+    """Return the UUID of the first device that CUDA shows to this process; a number if CUDA is not here.
+
+    A number in CUDA_VISIBLE_DEVICES is CUDA's, and need not be NVML's.
+    """
+    given = os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",")[0].strip()
+    if len(given) >= cuda_driver.UUID_LENGTH:  # CUDA also takes the beginning of one
+        return given
+    return next(iter(cuda_driver.uuids()), given or "0")
 
 
 def cpu_seconds() -> tuple[float, float]:

@@ -116,6 +116,18 @@ def plain_ms(step: Callable[[], Any], device: str, seconds: float = 1.0) -> floa
     return median(timed.device_ms or wall_ms)
 
 
+def launching_ms(step: Callable[[], Any], rounds: int = 5) -> float:
+    """Measure the median time until a step has launched its kernels on an idle GPU."""
+    times = []
+    for _ in range(rounds):
+        torch.cuda.synchronize()
+        before = perf_counter()
+        step()
+        times.append((perf_counter() - before) * 1e3)
+    torch.cuda.synchronize()
+    return median(times)
+
+
 def timer_ms(device: str, rounds: int = 200) -> float:
     """Measure the overhead of `Synchronised` and the clock: the median time of an empty step."""
     nothing = Synchronised(lambda: None, device)
