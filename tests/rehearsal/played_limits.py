@@ -54,7 +54,8 @@ def recorded(
             marking = mark(model.get_submodule(part), name, recorder.events, marks)
             with marking, suppress(fake_cuda.Finished):
                 getattr(steps, step)(at_once)
-        return Recording(list(recorder.events), *(marks[:2] or (0, 0)), recorder.convolutions)
+        begin, end = marks[:2] or (0, 0)
+        return Recording(list(recorder.events), begin, end, recorder.convolutions)
 
 
 @cache
@@ -126,8 +127,8 @@ def dropped(context: Any) -> strategies.Prepared:
 
     def run() -> list[Any]:
         encoder.clear()
-        strategies.recover("cuda")
-        masks = context.masks(model=kept)
+        process_memory.recover("cuda")
+        masks: list[Any] = context.masks(model=kept)
         kept.clear()
         return masks
 
@@ -145,7 +146,8 @@ def in_bytes(step: Any, device: str, needed: int | None = None) -> int:
 
 def retries() -> dict[str, Any]:
     with plugged() as card, mock.patch.object(strategy_comparison, "_context", context_of(card)):
-        return asdict(strategy_comparison.retried(TINY, "cuda"))["ways"]
+        ways: dict[str, Any] = asdict(strategy_comparison.retried(TINY, "cuda"))["ways"]
+    return ways
 
 
 def compared() -> dict[str, Any]:
