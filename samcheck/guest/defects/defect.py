@@ -6,8 +6,8 @@ import re
 from dataclasses import dataclass
 from typing import Tuple
 
-#: Errors of a matrix product of two dtypes: of the CPU's kernel, of the check ahead of the kernels (the only one
-#: in 2.0.1), and of CUDA's kernel.
+#: Errors of a matrix product of two dtypes: of the CPU's kernel, of the check ahead of kernels, which is the
+#: only one in 2.0.1, and of CUDA's kernel.
 PRODUCT_OF_TWO_DTYPES = (
     r"^RuntimeError: expected m1 and m2 to have the same dtype",
     r"^RuntimeError: mat1 and mat2 must have the same dtype",

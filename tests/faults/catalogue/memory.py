@@ -44,6 +44,22 @@ def exception_kept() -> None:
     replace(PREDICT, make)
 
 
+@fault("releases that reword their errors", "recovery")
+def failure_reworded() -> None:
+    """An allocation that fails is reported in words that no release has used."""
+
+    def make(original: Any) -> Any:
+        def changed(self: Any, *given: Any, **named: Any) -> Any:
+            try:
+                return original(self, *given, **named)
+            except RuntimeError:
+                raise RuntimeError("this computation exceeds the machine") from None
+
+        return changed
+
+    replace(PREDICT, make)
+
+
 @fault("services that always answer", "recovery")
 def failure_swallowed() -> None:
     """An allocation that fails gives empty masks instead of an exception."""

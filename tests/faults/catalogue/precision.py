@@ -255,3 +255,19 @@ def softmax_in_half() -> None:
 
     replace("torch:softmax", make)
     replace("torch:Tensor.softmax", make)
+
+
+@fault("releases that reword their errors", "mixed_dtypes")
+def product_reworded() -> None:
+    """A product of two dtypes fails in words that no release has used."""
+
+    def make(original: Any) -> Any:
+        def changed(self: Any, coordinates: Any) -> Any:
+            try:
+                return original(self, coordinates)
+            except RuntimeError:
+                raise RuntimeError("both operands need one type") from None
+
+        return changed
+
+    replace("segment_anything.modeling.prompt_encoder:PositionEmbeddingRandom._pe_encoding", make)

@@ -108,6 +108,10 @@ def gradients() -> Any:
 @evidence
 def recovery() -> Any:
     """A failed allocation, as the guest provokes it."""
+    return attempt(_recovery)
+
+
+def _recovery() -> Any:
     import contextlib
     import io
 
@@ -118,6 +122,17 @@ def recovery() -> Any:
     (seen,) = json.loads(printed.getvalue())
     error = seen["error"].partition(":")[0]
     return [error, seen["leaked_tensors"], seen["same_prediction"], seen["growth_mib"] > 16]
+
+
+@evidence
+def mixed_dtypes() -> Any:
+    """What a model says that was cast as a whole."""
+    import torch
+    from segment_anything import SamPredictor
+
+    predictor = SamPredictor(model().to(torch.bfloat16))
+    point = torch.tensor([[[10.0, 10]]])
+    return attempt(lambda: predictor.model.prompt_encoder((point, torch.ones(1, 1)), None, None)[0].shape)
 
 
 @evidence
