@@ -182,3 +182,28 @@ def test_more_elements_than_int32(device: str, defect: Any) -> None:
         assert len(mask_to_rle_pytorch(masks)) == BEYOND_INT32
     few = mask_to_rle_pytorch(masks[:2])
     assert [runs["counts"] for runs in few] == [[1024**2]] * 2
+
+
+#: Least share of the images per second of single images that a batch may reach.
+SLOWEST_BATCH = 0.5
+
+
+@pytest.mark.full
+def test_images_per_second_over_batches(
+    isolated: Callable[..., Any],
+    variant: str,
+    device: str,
+    measured: Dict[str, float],
+    settings: Dict[str, str],
+) -> None:
+    """Batches of images, up to the largest that fits, are encoded at least half as fast per image as one."""
+    if device == "cpu" and VARIANTS[variant].tier != "fast":
+        pytest.skip("on a CPU, a batch of a large variant takes minutes, and memory does not end it")
+    seen = isolated("throughput")
+    rates = {int(images): rate for images, rate in seen["images_per_s"].items()}
+    measured.update({"batch_{}_images_per_s".format(images): rate for images, rate in rates.items()})
+    assert rates, "not even one image fits: {}".format(seen["error"])
+    measured["largest_batch"] = max(rates)
+    settings["error"] = seen["error"]
+    slow = {images: rate for images, rate in rates.items() if rate < SLOWEST_BATCH * rates[1]}
+    assert not slow, "{:.1f} images/s one by one, and in batches {}".format(rates[1], slow)

@@ -33,6 +33,7 @@ from . import (
     other_backends,
     peaks,
     strategy_comparison,
+    throughput,
 )
 from .process_memory import steady_allocator
 
@@ -66,6 +67,7 @@ def tasks(variant: Variant, device: str) -> Dict[str, Callable[..., Any]]:
         "narrowed": steady(narrow_encoder.encoding),
         "encoded-bits": recorded(fresh_encoder.encoded_bits),
         "replayed": recorded(cuda_graphs.replayed),
+        "throughput": steady(throughput.over_batches),
     }
 
 
