@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -30,3 +31,14 @@ def driver(nvml_library: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Driv
     with nvml_stand_in.loaded(nvml_library) as installed:
         yield installed
     machine.nvidia.cache_clear()
+
+
+@pytest.fixture(scope="session")
+def cudart(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The compiled stand-in of the CUDA runtime."""
+    if shutil.which("cc") is None and not os.environ.get("CI"):
+        pytest.skip("the stand-in of the CUDA runtime needs a C compiler: install gcc")
+    library = tmp_path_factory.mktemp("cudart") / "libstub.so"
+    source = Path(__file__).with_name("cudart_stub.c")
+    subprocess.run(["cc", "-shared", "-fPIC", "-Wall", "-Werror", "-o", library, source], check=True)
+    return library
