@@ -11,8 +11,11 @@ from pathlib import Path
 import pytest
 
 from samcheck.environments import machine
+from tests.cells.conftest import interpreter
 from tests.rehearsal import nvml_stand_in
 from tests.rehearsal.nvml_stand_in import Driver
+
+__all__ = ["interpreter"]  # a fixture
 
 
 @pytest.fixture(scope="session")

@@ -12,10 +12,6 @@ import pytest
 
 from samcheck.guest.defects.catalogue import DEFECTS
 from samcheck.guest.oracle.tolerances import TOLERANCES
-from tests.cells.conftest import interpreter
-from tests.rehearsal.test_memory_model import cudart
-
-__all__ = ["cudart", "interpreter"]  # fixtures
 
 ROOT = Path(__file__).parents[2]
 PARTS = ("encoder", "encoder-as-it-is", "decoder")

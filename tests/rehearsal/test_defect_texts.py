@@ -13,11 +13,8 @@ import pytest
 
 from samcheck.environments import venv
 from samcheck.guest.defects.catalogue import DEFECTS
-from tests.cells.conftest import interpreter
 from tests.rehearsal.defect_origins import CPU, CUDA, ORIGINS, Origin
 from tests.rehearsal.library_texts import constants, texts_with
-
-__all__ = ["interpreter"]  # a fixture
 
 CHECKOUT = Path(__file__).parents[2]
 SYMPTOMS = sorted({symptom for defect in DEFECTS.values() for symptom in defect.symptoms})

@@ -15,9 +15,6 @@ import pytest
 
 from samcheck.guest import fitness
 from tests.rehearsal.played_torch import PlayedGpu, event
-from tests.rehearsal.test_memory_model import cudart, interpreter
-
-__all__ = ["cudart", "interpreter"]  # fixtures
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = "samcheck.guest.benchmark"

@@ -34,12 +34,9 @@ from samcheck.guest.record import (
 from samcheck.run import pytest_arguments
 from samcheck.run.context import Settings
 from samcheck.storage import results
-from tests.cells.conftest import interpreter
 from tests.docs import blocks, commands
 from tests.rehearsal.nvml_stand_in import Driver
 from tests.rehearsal.played_cell import SEEN, Played
-
-__all__ = ["interpreter"]  # a fixture
 
 PAGE = blocks.DOCS / "guides" / "first-gpu.md"
 #: Minutes of the GPU, and of these what each start may take before its clock runs and after it was stopped.

@@ -7,10 +7,7 @@ from typing import Any
 import pytest
 
 from samcheck.guest.defects.catalogue import DEFECTS
-from tests.cells.conftest import interpreter
 from tests.rehearsal.test_cuda_graphs import printed
-
-__all__ = ["interpreter"]  # a fixture
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ import pytest
 
 from samcheck.environments import gpu_processes, machine
 from samcheck.errors import EnvironmentUnavailable
-from samcheck.facts.gpu_support import NO_GPU, GpuDevice
+from samcheck.facts.target_machine import NO_GPU, GpuDevice
 from samcheck.guest import cuda_driver
 from samcheck.guest.benchmark import disturbance
 from tests.rehearsal.nvml_stand_in import LOST, Driver, uuid

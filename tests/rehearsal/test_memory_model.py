@@ -10,10 +10,7 @@ import pytest
 from samcheck.guest.memory_model import SHAPES, MemoryRequirement, Work, needs
 from samcheck.guest.memory_model.allocator import CachingAllocator
 from samcheck.guest.memory_model.ledger import Event
-from tests.cells.conftest import interpreter
 from tests.rehearsal.traces import AT_ONCE, PRECISIONS, events_of
-
-__all__ = ["interpreter"]  # a fixture
 
 STEPS = ("encode", "predict", "automatic")
 #: Of what is counted, and of what is reserved for it, which depends on the order too.

@@ -12,10 +12,7 @@ import pytest
 from samcheck.guest.memory_model import SHAPES, MemoryRequirement, Work, needs
 from samcheck.guest.memory_model.allocator import CachingAllocator, OutOfMemory
 from samcheck.guest.memory_model.ledger import Event
-from tests.cells.conftest import interpreter
 from tests.rehearsal.traces import events_of, on_fake_cuda
-
-__all__ = ["interpreter"]  # a fixture
 
 #: Tensors of its step that a place holds when it fails, at least: none where the first is to fail.
 HELD = {"prompts": 1, "second-upsample": 1}

@@ -15,9 +15,6 @@ import pytest
 
 from samcheck.guest.defects.catalogue import DEFECTS
 from samcheck.guest.memory.allocation_errors import OUT_OF_MEMORY, is_out_of_memory
-from tests.cells.conftest import interpreter
-
-__all__ = ["interpreter"]  # a fixture
 
 #: Where each sign of a failed allocation comes from: a library and a piece of its text, which the library
 #: completes when it raises; None where the release of the tests does not have it.

@@ -10,6 +10,8 @@ from statistics import median
 from time import perf_counter
 from typing import Any, Callable, Dict, List, Optional
 
+import torch
+
 from ..record import Series
 from . import device_side, heap, sampling
 from .disturbance import DisturbanceMonitor

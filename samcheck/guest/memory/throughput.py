@@ -8,7 +8,7 @@ from typing import Any, Dict, List
 
 import torch
 
-from ..benchmark.latency import Synchronised
+from ..benchmark.synchronised import Synchronised
 from ..models import weights
 from ..models.variant import Variant
 from .failures import attempt
