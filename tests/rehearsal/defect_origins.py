@@ -18,6 +18,40 @@ class Origin(NamedTuple):
 
 #: For each symptom that a library raises, in which of its forms.
 ORIGINS: dict[str, tuple[Origin, ...]] = {
+    r"IndexError: too many indices for tensor of dimension 1": (
+        Origin(
+            "IndexError: too many indices for tensor of dimension 1",
+            BINDING,
+            ("too many indices for tensor of dimension ",),
+        ),
+    ),
+    r"IndexError: index \d is out of bounds for dimension 1 with size 0": (
+        Origin(
+            "IndexError: index 2 is out of bounds for dimension 1 with size 0",
+            CPU,
+            (" is out of bounds for dimension ", " with size "),
+        ),
+    ),
+    r"RuntimeError: cannot reshape tensor of 0 elements into shape \[0, -1, \d+, \d+\]": (
+        Origin(
+            "RuntimeError: cannot reshape tensor of 0 elements into shape [0, -1, 256, 256] because the "
+            "unspecified dimension size -1 can be any value and is ambiguous",
+            CPU,
+            ("cannot reshape tensor of 0 elements into shape ",),
+        ),
+    ),
+    r"^RuntimeError: .*(No execution plans support the graph|No valid execution plans built)": (
+        Origin(
+            "RuntimeError: cuDNN Frontend error: [cudnn_frontend] Error: No execution plans support the graph.",
+            CUDA,
+            ("No execution plans support the graph",),
+        ),
+        Origin(
+            "RuntimeError: cuDNN Frontend error: [cudnn_frontend] Error: No valid execution plans built.",
+            CUDA,
+            ("No valid execution plans built",),
+        ),
+    ),
     r"^RuntimeError: expected m1 and m2 to have the same dtype": (
         Origin(
             "RuntimeError: expected m1 and m2 to have the same dtype, but got: float != c10::Half",

@@ -21,14 +21,19 @@ SYMPTOMS = sorted({symptom for defect in DEFECTS.values() for symptom in defect.
 #: Symptoms that neither these libraries nor samcheck's checks spell out, and who does.
 ELSEWHERE = {
     r"FileNotFoundError: ": "Python",
+    r"ValueError: height and width must be > 0": "Pillow's extension, whose file is named after the Python",
     r"EngineFailed: .*(OneHot|Tile)": "TensorRT, which is not in these environments",
 }
 _DYNAMO_EXPORT = {
     r"ExportFailed: TorchExportError .*ValueError: Received user-specified dim hint",
 }
+_CUDNN_ATTENTION = {
+    r"^RuntimeError: .*(No execution plans support the graph|No valid execution plans built)",
+}
 #: Symptoms that no library of a release can say: its code came later, or is gone.
 UNSAID = {
     "2.0.1": {
+        *_CUDNN_ATTENTION,
         *_DYNAMO_EXPORT,
         r"^RuntimeError: expected m1 and m2 to have the same dtype",
         r"^RuntimeError: expected mat1 and mat2 to have the same dtype",
@@ -36,7 +41,7 @@ UNSAID = {
         r"ExportFailed: TorchExportError .*GuardOnDataDependentSymNode: Could not (extract|guard)",
         r"ExportFailed: UserError.*: Could not guard on data-dependent expression",
     },
-    "2.4.1": _DYNAMO_EXPORT,
+    "2.4.1": {*_CUDNN_ATTENTION, *_DYNAMO_EXPORT},
     "2.15.0": {
         r"^RuntimeError: nonzero is not supported for tensors with more than INT_MAX elements",
         r"^RuntimeError: cumsum_cuda_kernel does not have a deterministic implementation",
