@@ -42,12 +42,12 @@ ORIGINS: dict[str, tuple[Origin, ...]] = {
     ),
     r"^RuntimeError: .*(No execution plans support the graph|No valid execution plans built)": (
         Origin(
-            "RuntimeError: cuDNN Frontend error: [cudnn_frontend] Error: No execution plans support the graph.",
+            "RuntimeError: [cudnn_frontend] Error: No execution plans support the graph",
             CUDA,
             ("No execution plans support the graph",),
         ),
         Origin(
-            "RuntimeError: cuDNN Frontend error: [cudnn_frontend] Error: No valid execution plans built.",
+            "RuntimeError: [cudnn_frontend] Error: No valid execution plans built",
             CUDA,
             ("No valid execution plans built",),
         ),
