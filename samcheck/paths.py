@@ -72,3 +72,9 @@ def home() -> Path:
     if not folder.is_absolute():
         raise BadInput("this user has no home folder: set SAMCHECK_HOME to a folder for environments")
     return folder
+
+
+def stores() -> tuple[Path, ...]:
+    """Return the user's own results, if there are any, and those that the project publishes."""
+    own = [RESULTS] if RESULTS.is_dir() else []
+    return tuple(dict.fromkeys((*own, PUBLISHED_RESULTS)))

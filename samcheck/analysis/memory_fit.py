@@ -10,6 +10,7 @@ from packaging.version import Version
 
 from samcheck.errors import BadInput
 from samcheck.guest.memory_model import (
+    CONTEXT_MIB,
     INT_MAX,
     SHAPES,
     MemoryRequirement,
@@ -22,8 +23,7 @@ from samcheck.units import counted, readable
 
 #: The suite holds predictions to within a tenth of what it measures; anything closer to the limit is tight.
 ALLOWANCE = 0.10
-#: A CUDA context with PyTorch's kernels: 0.3 to 0.6 GiB by reports; not measured by samcheck yet.
-CONTEXT = 600 * 2**20
+CONTEXT = CONTEXT_MIB * 2**20
 LONGEST_SIDE, MOST_POINTS, MOST_IMAGES = 100_000, 4096, 256
 ON_CARD = ("encode", "predict", "automatic")
 #: Dynamic int8 quantisation runs on CPUs only.
@@ -44,6 +44,7 @@ class MemoryQuestion:
         size_source: where that size comes from, as text.
         context: bytes of `card` reserved for CUDA itself.
         capability: of the GPU; empty if unknown.
+        context_source: where the size of the context comes from, as text; empty if it is assumed or given.
     """
 
     variant: str
@@ -54,6 +55,7 @@ class MemoryQuestion:
     gpu: str = ""
     size_source: str = ""
     capability: str = ""
+    context_source: str = ""
 
     def computes(self, precision: str) -> bool:
         """Return whether the GPU supports a precision natively; else PyTorch is slow or uses float32."""
@@ -192,7 +194,8 @@ def lines(question: MemoryQuestion) -> Iterator[str]:
         where = "in host memory" if need.step == "load" else question.verdict(need)
         yield f"{figures}  {_amount(question, need.step)}{need.at}{': ' if where else ''}{where}"
     if question.card is not None:
-        yield f"plus {readable(question.context)} reserved for CUDA itself (--context)"
+        source = question.context_source or "--context"
+        yield f"plus {readable(question.context)} reserved for CUDA itself ({source})"
         yield from advice(fit_of(question))
     yield "computed from SAM's tensor shapes; reserved: what PyTorch's caching allocator takes from the GPU"
     yield "for them if it has no limit; workspaces of CUDA's libraries come on top"

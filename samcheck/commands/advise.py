@@ -102,7 +102,7 @@ def advise_command(
         raise BadInput("--write: a matrix file is for one GPU: ask about one with --gpu")
     machines = [_machine(subject, name, at_driver, known) for name in names]
     questions = [advise.ask(subject, old, new, machine, at, known) for machine in machines]
-    stores = stores or _stores()
+    stores = stores or paths.stores()
     stored, noise_of = _read(stores), _noise(stores)
     answers = [_answer(question, path, stored, noise_of, known) for question in questions]
     commands_of = [_command_lines(answer, file, known) for answer in answers]
@@ -125,12 +125,6 @@ def _names(given: tuple[str, ...]) -> list[str]:
     return list(
         dict.fromkeys(part.strip() for text in given for part in text.split(",") if part.strip())
     ) or [""]
-
-
-def _stores() -> tuple[Path, ...]:
-    """Return the user's own results, if there are any, and those that the project publishes."""
-    own = [paths.RESULTS] if paths.RESULTS.is_dir() else []
-    return tuple(dict.fromkeys((*own, paths.PUBLISHED_RESULTS)))
 
 
 def _subject(options: dict[str, str | None]) -> tuple[str, str]:

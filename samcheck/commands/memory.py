@@ -6,12 +6,12 @@ import json
 
 import click
 
-from samcheck import facts, units
-from samcheck.analysis import memory_fit
+from samcheck import facts, paths, units
+from samcheck.analysis import measured_context, memory_fit
 from samcheck.commands.options import Number
 from samcheck.commands.plan import json_option
 from samcheck.facts import gpu_memory
-from samcheck.guest.memory_model import SHAPES, Work
+from samcheck.guest.memory_model import CONTEXT_MIB, SHAPES, Work
 
 AT_ONCE = click.IntRange(1, memory_fit.MOST_POINTS)
 
@@ -44,7 +44,10 @@ AT_ONCE = click.IntRange(1, memory_fit.MOST_POINTS)
     help="Fraction of the automatic generator's masks that pass its thresholds; 1 is the worst case.",
 )
 @click.option(
-    "--context", default="600MiB", show_default=True, metavar="SIZE", help="Memory reserved for CUDA itself."
+    "--context",
+    metavar="SIZE",
+    help="Memory reserved for CUDA itself; default: what results of this GPU measured, else "
+    f"{CONTEXT_MIB}MiB.",
 )
 @json_option
 def memory_command(
@@ -56,21 +59,26 @@ def memory_command(
     prompts: int,
     images: int,
     kept: float,
-    context: str,
+    context: str | None,
     as_json: bool,
 ) -> None:
     """Estimate the GPU memory SAM needs, whether it fits a GPU, and which settings make it fit."""
     work = Work(memory_fit.image_size(image), prompts, points_per_batch, images, kept)
-    card = gpu_memory.card(gpu, facts.load()) if gpu else None
+    known = facts.load()
+    card = gpu_memory.card(gpu, known) if gpu else None
+    measured = None
+    if context is None and card is not None and card.name:
+        measured = measured_context.on(card.name, paths.stores(), known)
     question = memory_fit.MemoryQuestion(
         variant,
         precision,
         work,
         card.size if card else None,
-        units.size(context),
+        measured.size if measured else units.size(context or f"{CONTEXT_MIB}MiB"),
         card.name if card else "",
         card.size_source if card else "",
         card.capability if card else "",
+        f"measured in {measured.cell}" if measured else "",
     )
     if as_json:
         click.echo(json.dumps(memory_fit.as_json(question), indent=1))

@@ -191,6 +191,13 @@ class Gpu:
         }
         return nvml.readings(library, asked)
 
+    def used_bytes(self) -> Optional[int]:
+        """Return the memory in use by all processes, of a MIG slice its own; None if it is not reported."""
+        library = self.library
+        return nvml.reading(
+            library, "for its memory", lambda: int(library.nvmlDeviceGetMemoryInfo(self.handle).used)
+        )
+
     def settings(self) -> Dict[str, float]:
         """What an administrator sets: modes as NVML's numbers, the power limit in W."""
         library, card = self.library, self.card

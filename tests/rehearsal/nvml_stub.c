@@ -132,6 +132,12 @@ BY_KIND(nvmlDeviceGetTemperature)
 REASONS(nvmlDeviceGetCurrentClocksEventReasons)
 REASONS(nvmlDeviceGetCurrentClocksThrottleReasons)
 ONE(nvmlDeviceGetMaxMigDeviceCount)
+struct memory { number total, free, used; };
+int nvmlDeviceGetMemoryInfo(handle gpu, struct memory *out) {
+    NUMBERS(index_of(gpu), ANY);
+    if (result == SUCCESS) *out = (struct memory){v[0], v[0] - v[1], v[1]};
+    return result;
+}
 int nvmlDeviceGetMigDeviceHandleByIndex(handle gpu, unsigned index, handle *out) {
     NUMBERS(index_of(gpu), index);
     if (result == SUCCESS) *out = (handle)(long)(v[0] + 1);

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from samcheck.guest import memory_model
+from samcheck.guest.memory.image_sizes import GROWTH
 from samcheck.guest.models.variants import VARIANTS
 
 #: A CPU's allocator keeps a few pages for itself: at most 0.5 MiB was measured for the small variant over
@@ -207,3 +208,42 @@ def test_images_per_second_over_batches(
     settings["error"] = seen["error"]
     slow = {images: rate for images, rate in rates.items() if rate < SLOWEST_BATCH * rates[1]}
     assert not slow, "{:.1f} images/s one by one, and in batches {}".format(rates[1], slow)
+
+
+@pytest.mark.full
+def test_context_is_as_reserved_for(
+    isolated: Callable[..., Any], variant: str, device: str, measured: Dict[str, float]
+) -> None:
+    """CUDA's context and kernels take no more of the GPU than `samcheck memory` reserves for them."""
+    if device == "cpu":
+        pytest.skip("a CPU has no context of CUDA")
+    seen = isolated("context")
+    if seen["unsupported"]:
+        pytest.skip(seen["unsupported"])
+    measured["context_mib"] = seen["context_mib"]
+    assert 0 < seen["context_mib"] <= memory_model.CONTEXT_MIB
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("segments", ["fixed", "expandable"])
+def test_many_sizes_do_not_fragment_ever_more(
+    isolated: Callable[..., Any], variant: str, device: str, segments: str, measured: Dict[str, float]
+) -> None:
+    """Images of many sizes in turn make the allocator reserve no more once it has seen them all.
+
+    https://docs.pytorch.org/docs/stable/notes/cuda.html#optimizing-memory-usage-with-pytorch-cuda-alloc-conf
+    """
+    if device == "cpu":
+        pytest.skip("PyTorch has no caching allocator on a CPU")
+    seen = isolated("sizes", expandable=segments == "expandable")
+    if seen["unsupported"]:
+        pytest.skip(seen["unsupported"])
+    first, *_, before, last = seen["after_mib"]
+    measured.update(
+        allocated_mib=seen["allocated_mib"],
+        reserved_mib=seen["reserved_mib"],
+        unused_share=1 - seen["allocated_mib"] / seen["reserved_mib"],
+        first_pass_mib=first,
+        last_pass_mib=last,
+    )
+    assert last <= before * (1 + GROWTH), "{:.0f} MiB, then {:.0f}".format(before, last)

@@ -8,6 +8,7 @@ from typing import Any, Callable, Dict, Sequence
 import pytest
 
 from samcheck.guest import memory_model
+from samcheck.guest.memory.peak_meter import Scratchpad
 
 #: The accuracy that `samcheck memory` promises, relative to the measurement.
 TOLERANCE = 0.10
@@ -21,10 +22,6 @@ FEATURES = 1e-4
 LEAST_SHARE, MOST_SHARE = 0.25, 3.0
 
 pytestmark = pytest.mark.variants(*memory_model.SHAPES)
-
-
-class Scratchpad(Exception):
-    """The peak is in a library's workspace, not in SAM's own tensors."""
 
 
 def test_peaks_are_as_counted(

@@ -26,9 +26,11 @@ from ..models import precisions, variants, weights
 from ..models.variant import Variant
 from . import (
     batch,
+    context_size,
     failure_points,
     fork_server,
     leaks,
+    many_sizes,
     narrow_encoder,
     other_backends,
     peaks,
@@ -68,6 +70,8 @@ def tasks(variant: Variant, device: str) -> Dict[str, Callable[..., Any]]:
         "encoded-bits": recorded(fresh_encoder.encoded_bits),
         "replayed": recorded(cuda_graphs.replayed),
         "throughput": steady(throughput.over_batches),
+        "context": recorded(context_size.measure),
+        "sizes": recorded(many_sizes.over_sizes),
     }
 
 

@@ -10,6 +10,13 @@ from torch.profiler import ProfilerActivity, profile
 
 from .process_memory import MIB, recover, status_kib
 
+#: oneDNN's convolution, as the profiler names it.
+CONVOLUTION = "aten::mkldnn_convolution"
+
+
+class Scratchpad(Exception):
+    """The peak is in a library's workspace, not in SAM's own tensors."""
+
 
 def together(step: Callable[[], Any], device: str) -> Tuple[float, float]:
     """Measure both peaks below in one run of `step`, for steps that take a minute and gigabytes.
@@ -32,6 +39,11 @@ def tensors(step: Callable[[], Any], device: str) -> float:
     changes = [event for event in _profiled(step) if event.name() == "[memory]"]
     changes.sort(key=_start)
     return float(max(accumulate((event.nbytes() for event in changes), initial=0))) / MIB
+
+
+def scratch_mib(step: Callable[[], Any]) -> float:
+    """Measure the MiB that oneDNN took as workspace for one convolution, on a CPU."""
+    return largest_in(step, CONVOLUTION)
 
 
 def largest_in(step: Callable[[], Any], operator: str) -> float:

@@ -25,8 +25,6 @@ SIZE = (480, 640)
 #: Batch sizes; for the small variant large enough that its steps take more than libraries and threads do.
 AT_ONCE = {"fast": {"encode": 2, "predict": 32, "automatic": 16}}
 AT_ONCE["full"] = {"encode": 1, "predict": 16, "automatic": 16}
-#: oneDNN's convolution, as the profiler names it.
-CONVOLUTION = "aten::mkldnn_convolution"
 #: Number of points that the card for the search of the largest batch can hold.
 CARD_POINTS = {"fast": 20, "full": 20}
 
@@ -152,7 +150,7 @@ class Steps:
             allocated, held = peak_meter.tensors(work, self.device), peak_meter.process(work, self.device)
         counted, scratch = need.growth / MIB, 0.0
         if self.device == "cpu" and step == "encode" and allocated > counted:
-            scratch = peak_meter.largest_in(work, CONVOLUTION)
+            scratch = peak_meter.scratch_mib(work)
         return Peak(
             self.precision,
             step,

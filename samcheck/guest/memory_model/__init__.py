@@ -7,10 +7,11 @@ exact for what is requested from PyTorch's allocator, and the part of SAM that h
 
 from .automatic import INT_MAX, largest_batch_for_nonzero
 from .decoder import Prompts
-from .estimate import STEPS, MemoryRequirement, Work, needs, weights
+from .estimate import CONTEXT_MIB, STEPS, MemoryRequirement, Work, needs, weights
 from .shapes import SHAPES, ModelShape
 
 __all__ = [
+    "CONTEXT_MIB",
     "INT_MAX",
     "SHAPES",
     "STEPS",
