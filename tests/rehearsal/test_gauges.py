@@ -215,7 +215,7 @@ def test_the_probe_says_why_it_has_no_driver(driver: Driver, call: str, error: i
 
 
 def test_memory_in_use_is_that_of_all_processes(driver: Driver) -> None:
-    driver.h200()
+    driver.install().h200()
     driver.says("nvmlDeviceGetMemoryInfo", f"{140 * 2**30} {3 * 2**30}")
     with nvml.started() as library:
         assert gpu.Gpu(library, "0").used_bytes() == 3 * 2**30

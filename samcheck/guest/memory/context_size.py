@@ -1,4 +1,4 @@
-"""How much of a GPU a process takes beside its tensors: for CUDA's context and the kernels that are loaded."""
+"""How much of a GPU a process takes beside its tensors, for CUDA's context and the kernels it loads."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Fragmentation: what PyTorch's allocator reserves beyond what it gives out when images of many sizes follow."""
+"""Fragmentation: what PyTorch's allocator reserves but does not give out, over images of many sizes."""
 
 from __future__ import annotations
 
