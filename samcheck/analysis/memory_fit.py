@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -199,6 +199,19 @@ def lines(question: MemoryQuestion) -> Iterator[str]:
         yield from advice(fit_of(question))
     yield "computed from SAM's tensor shapes; reserved: what PyTorch's caching allocator takes from the GPU"
     yield "for them if it has no limit; workspaces of CUDA's libraries come on top"
+
+
+def per_gpu(questions: Sequence[MemoryQuestion]) -> Iterator[str]:
+    """Yield the need once, and a line for each of several GPUs."""
+    yield from lines(replace(questions[0], card=None, gpu="", size_source=""))
+    for question in questions:
+        fit = fit_of(question)
+        steps = ", ".join(f"{step} {question.verdict(question.needs[step])}" for step in ON_CARD)
+        size = readable(question.card or 0)
+        yield (
+            f"{question.gpu or size} ({size}): {steps}; at most {counted(fit.images, 'image')} and "
+            f"{counted(fit.points_per_batch, 'point')} at once"
+        )
 
 
 def _amount(question: MemoryQuestion, step: str) -> str:

@@ -23,6 +23,7 @@ from samcheck.analysis.advise.outline import OutlineLine
 from samcheck.analysis.compare import noise
 from samcheck.analysis.compare.comparison import NoiseLookup
 from samcheck.cells import Cell
+from samcheck.commands.options import listed
 from samcheck.commands.plan import json_option, this_machine
 from samcheck.errors import CELLS_FAILED, NOTHING_KNOWN, BadInput
 from samcheck.facts import Facts, gpu_support
@@ -97,7 +98,7 @@ def advise_command(
     if not old:
         raise BadInput(f"--from is missing: give your current version, as in --{subject} {new} --from OLD")
     at = {axis: value for axis in HELD if (value := options[f"at_{axis}"])}
-    names = _names(gpus)
+    names = listed("--gpu", gpus) or [""]  # this machine's
     if file is not None and len(names) > 1:
         raise BadInput("--write: a matrix file is for one GPU: ask about one with --gpu")
     machines = [_machine(subject, name, at_driver, known) for name in names]
@@ -118,13 +119,6 @@ def advise_command(
             click.echo(line)
     codes = [answer.exit_code for answer in answers]
     sys.exit(next((code for code in (CELLS_FAILED, NOTHING_KNOWN) if code in codes), 0))
-
-
-def _names(given: tuple[str, ...]) -> list[str]:
-    """Return the GPUs that are asked about, each once; an empty name stands for this machine's."""
-    return list(
-        dict.fromkeys(part.strip() for text in given for part in text.split(",") if part.strip())
-    ) or [""]
 
 
 def _subject(options: dict[str, str | None]) -> tuple[str, str]:

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import click
 
 from samcheck import facts, paths, units
 from samcheck.analysis import measured_context, memory_fit
-from samcheck.commands.options import Number
+from samcheck.analysis.memory_fit import MemoryQuestion
+from samcheck.commands.options import Number, listed
 from samcheck.commands.plan import json_option
-from samcheck.facts import gpu_memory
+from samcheck.facts import Facts, gpu_memory
+from samcheck.facts.gpu_memory import Card
 from samcheck.guest.memory_model import CONTEXT_MIB, SHAPES, Work
 
+ASSUMED = f"{CONTEXT_MIB}MiB"
 AT_ONCE = click.IntRange(1, memory_fit.MOST_POINTS)
 
 
@@ -20,8 +24,11 @@ AT_ONCE = click.IntRange(1, memory_fit.MOST_POINTS)
 @click.argument("variant", type=click.Choice(list(SHAPES)))
 @click.option(
     "--gpu",
+    "gpus",
+    multiple=True,
     metavar="NAME|SIZE",
-    help='The GPU or its memory, e.g. H100, "A100 80GB" or 8GiB; default: show only the need.',
+    help='The GPU or its memory, e.g. H100, "A100 80GB" or 8GiB; repeatable, or with commas: a line for '
+    "each; default: show only the need.",
 )
 @click.option(
     "--image", default="1024x1024", show_default=True, metavar="WxH", help="Size of the original image."
@@ -46,13 +53,12 @@ AT_ONCE = click.IntRange(1, memory_fit.MOST_POINTS)
 @click.option(
     "--context",
     metavar="SIZE",
-    help="Memory reserved for CUDA itself; default: what results of this GPU measured, else "
-    f"{CONTEXT_MIB}MiB.",
+    help=f"Memory reserved for CUDA itself; default: what results of this GPU measured, else {ASSUMED}.",
 )
 @json_option
 def memory_command(
     variant: str,
-    gpu: str | None,
+    gpus: tuple[str, ...],
     image: str,
     precision: str,
     points_per_batch: int,
@@ -65,23 +71,23 @@ def memory_command(
     """Estimate the GPU memory SAM needs, whether it fits a GPU, and which settings make it fit."""
     work = Work(memory_fit.image_size(image), prompts, points_per_batch, images, kept)
     known = facts.load()
-    card = gpu_memory.card(gpu, known) if gpu else None
-    measured = None
-    if context is None and card is not None and card.name:
-        measured = measured_context.on(card.name, paths.stores(), known)
-    question = memory_fit.MemoryQuestion(
-        variant,
-        precision,
-        work,
-        card.size if card else None,
-        measured.size if measured else units.size(context or f"{CONTEXT_MIB}MiB"),
-        card.name if card else "",
-        card.size_source if card else "",
-        card.capability if card else "",
-        f"measured in {measured.cell}" if measured else "",
-    )
+    question = memory_fit.MemoryQuestion(variant, precision, work, context=units.size(context or ASSUMED))
+    cards = [gpu_memory.card(name, known) for name in listed("--gpu", gpus)]
+    questions = [_on(card, question, context is not None, known) for card in cards] or [question]
     if as_json:
-        click.echo(json.dumps(memory_fit.as_json(question), indent=1))
-    else:
-        for line in memory_fit.lines(question):
-            click.echo(line)
+        documents = [memory_fit.as_json(each) for each in questions]
+        click.echo(json.dumps(documents[0] if len(documents) == 1 else documents, indent=1))
+        return
+    for line in memory_fit.per_gpu(questions) if len(questions) > 1 else memory_fit.lines(questions[0]):
+        click.echo(line)
+
+
+def _on(card: Card, question: MemoryQuestion, context_given: bool, known: Facts) -> MemoryQuestion:
+    """Ask about a card; results of the GPU say how much CUDA itself takes, unless the user does."""
+    named = replace(
+        question, card=card.size, gpu=card.name, size_source=card.size_source, capability=card.capability
+    )
+    measured = None if context_given else measured_context.on(card.name, paths.stores(), known)
+    if measured is None:
+        return named
+    return replace(named, context=measured.size, context_source=f"measured in {measured.cell}")

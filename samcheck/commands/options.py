@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from functools import wraps
 from pathlib import Path
@@ -13,6 +13,7 @@ import click
 
 from samcheck import paths
 from samcheck.environments import KINDS
+from samcheck.errors import BadInput
 from samcheck.guest.record import CHECK_SECONDS
 from samcheck.run.pytest_arguments import TIERS
 
@@ -140,6 +141,18 @@ driver_option = click.option(
     metavar="VERSION",
     help="Plan for this driver instead of this machine's, e.g. 535.104.05.",
 )
+
+
+def listed(option: str, given: Sequence[str]) -> list[str]:
+    """Return the values of a repeatable option that also takes several with commas, each once.
+
+    Raises:
+        BadInput: a value is empty.
+    """
+    values = [part.strip() for text in given for part in text.split(",")]
+    if not all(values):
+        raise BadInput(f"{option}: must not be empty: leave it out, or give a value")
+    return list(dict.fromkeys(values))
 
 
 def together(*options: Decorator) -> Decorator:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
-from click.testing import CliRunner
+from click.testing import CliRunner, Result
 
 from samcheck import facts
 from samcheck.__main__ import cli
@@ -85,3 +87,24 @@ def test_the_command_says_which_card_it_took_and_why() -> None:
     assert said.exit_code == 0
     assert "vit_h in fp32 on H100 80GB with 79.2 GiB" in said.stdout
     assert "H100 80GB: 81079 MiB, the smallest size that CUDA was seen to report for it" in said.stdout
+
+
+def test_several_gpus_have_a_line_each() -> None:
+    def run(*arguments: str) -> Result:
+        return CliRunner().invoke(cli, ["memory", "vit_h", *arguments], standalone_mode=False)
+
+    several = run("--gpu", "T4, 2GiB", "--gpu", "H100")
+    assert [
+        line.partition(": ")[0] for line in several.output.splitlines() if " (" in line and "fit" in line
+    ] == [
+        "T4 16GB (14.6 GiB)",
+        "2.0 GiB (2.0 GiB)",
+        "H100 80GB (79.2 GiB)",
+    ]
+    assert "encode does not fit, predict does not fit" in several.output
+    assert several.output.count("attention of block 7") == 1  # the need, once
+    assert [found["gpu"] for found in json.loads(run("--gpu", "T4,H100", "--json").output)] == [
+        "T4 16GB",
+        "H100 80GB",
+    ]
+    assert isinstance(run("--gpu", "T4,").exception, BadInput)
