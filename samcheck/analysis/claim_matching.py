@@ -16,7 +16,8 @@ from packaging.version import Version
 from samcheck import codec
 from samcheck.facts import Claim, Facts, version_of
 from samcheck.facts.claim_schema import TimedStage
-from samcheck.guest.record import VARIANT_TIERS, CheckResult, function_of
+from samcheck.guest.node_ids import function_of
+from samcheck.guest.record import VARIANT_TIERS, CheckResult
 from samcheck.measurable import step_time
 from samcheck.storage.results import Stored
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
@@ -110,15 +111,25 @@ def advise_command(
     if as_json:
         documents = [json_output.as_json(*both) for both in zip(answers, commands_of, strict=True)]
         click.echo(json.dumps(documents[0] if len(documents) == 1 else documents, indent=1))
-    elif len(answers) > 1:
-        for line in advice_text.per_gpu(answers, markdown):
-            click.echo(line)
     else:
-        show = advice_text.markdown if markdown else advice_text.lines
-        for line in show(answers[0], known, commands_of[0], everything):
+        for line in _text(answers, commands_of, known, everything, markdown):
             click.echo(line)
     codes = [answer.exit_code for answer in answers]
     sys.exit(next((code for code in (CELLS_FAILED, NOTHING_KNOWN) if code in codes), 0))
+
+
+def _text(
+    answers: list[UpgradeAnswer],
+    commands_of: list[list[OutlineLine]],
+    known: Facts,
+    everything: bool,
+    markdown: bool,
+) -> Iterator[str]:
+    """Return the text of one answer, or a line for each of several."""
+    if len(answers) > 1:
+        return advice_text.per_gpu(answers, markdown)
+    show = advice_text.markdown if markdown else advice_text.lines
+    return show(answers[0], known, commands_of[0], everything)
 
 
 def _subject(options: dict[str, str | None]) -> tuple[str, str]:

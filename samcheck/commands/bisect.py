@@ -117,11 +117,7 @@ def bisect_command(
     unknown = _unknown(check, past)
     if unknown:
         click.echo(f"samcheck: {unknown}", err=True)
-    if environment == "here":
-        raise BadInput(
-            "--environment here: that is one cell only; use docker or venv, which build the needed cells"
-        )
-    chosen = choice.choose_environment(environment)
+    chosen = _environment(environment)
     with_verdict = cells_with_verdict(past, check, bad_outcomes)
     present = () if held["python"] or axis == "python" else _present(chosen.environment)
     values = tuple(value.strip() for value in listed.split(",") if value.strip())
@@ -136,6 +132,15 @@ def bisect_command(
     if as_json:
         click.echo(json.dumps(bisection_text.as_json(done), indent=1))
     sys.exit(0 if isinstance(done.end, Boundary) and done.end.exact else CELLS_FAILED)
+
+
+def _environment(kind: str) -> choice.Chosen:
+    """Return the environment to build cells in; raise BadInput for the user's own."""
+    if kind == "here":
+        raise BadInput(
+            "--environment here: that is one cell only; use docker or venv, which build the needed cells"
+        )
+    return choice.choose_environment(kind)
 
 
 def _question(

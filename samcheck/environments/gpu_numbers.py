@@ -21,7 +21,7 @@ CUDA_SECONDS = 60.0
 
 
 def known_to_nvml(library: Any, count: int, given: Sequence[str]) -> tuple[str, ...]:
-    """Return a number or full UUID for each of these GPUs; what cannot be told stays as it is."""
+    """Return the number or full UUID of each GPU; a name that cannot be resolved stays as it is."""
     if any(name.isdigit() for name in given) and _models(library, count) > 1 and not _in_order_of_bus():
         return _as_cuda_counts() or tuple(given)
     return tuple(name if name.isdigit() else _whole(library, count, name) for name in given)

@@ -14,19 +14,22 @@ from pydantic import TypeAdapter
 from samcheck import files
 from samcheck.errors import BadInput
 from samcheck.facts.claim_schema import Claim
-from samcheck.facts.schema import (
+from samcheck.facts.hardware_schema import (
     Architecture,
-    Base,
     Branch,
-    Build,
-    CompatibilityRule,
     DriverFloor,
-    Fact,
-    Feature,
     Forward,
     Forwarding,
     GpuModel,
     Memory,
+    Toolkit,
+)
+from samcheck.facts.schema import (
+    Base,
+    Build,
+    CompatibilityRule,
+    Fact,
+    Feature,
     Model,
     NumpySeries,
     OnnxRuntime,
@@ -34,7 +37,6 @@ from samcheck.facts.schema import (
     Release,
     Size,
     TensorRt,
-    Toolkit,
 )
 
 __all__ = [

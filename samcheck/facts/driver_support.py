@@ -8,7 +8,8 @@ from packaging.version import Version
 
 from samcheck.facts import Facts, version_of
 from samcheck.facts.compatibility import Obstacle
-from samcheck.facts.schema import Architecture, GpuModel, KernelModule, ObstacleKind, below
+from samcheck.facts.hardware_schema import Architecture, GpuModel, KernelModule, below
+from samcheck.facts.schema import ObstacleKind
 from samcheck.facts.target_machine import GpuDevice, Machine
 
 #: NVIDIA's packages install the open kernel module by default from this branch on.

@@ -11,7 +11,8 @@ from samcheck.cells import Cell
 from samcheck.errors import BadInput
 from samcheck.facts import Build, Facts, Release, driver_support
 from samcheck.facts.compatibility import Obstacle
-from samcheck.facts.schema import ObstacleKind, below
+from samcheck.facts.hardware_schema import below
+from samcheck.facts.schema import ObstacleKind
 from samcheck.facts.target_machine import GpuDevice, Machine
 from samcheck.suggestions import similar
 

@@ -15,8 +15,9 @@ from rich.segment import Segment
 from rich.table import Column
 
 from samcheck import streams
+from samcheck.guest.node_ids import short_name
 from samcheck.guest.outcomes import CellOutcome
-from samcheck.guest.record import CellResult, short_name
+from samcheck.guest.record import CellResult
 from samcheck.sanitize import harmless, visible
 
 #: Share of a cell's bar for building its environment; the rest is for its checks.

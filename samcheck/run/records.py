@@ -16,8 +16,9 @@ from samcheck import files
 from samcheck.codec import RecordDecoder
 from samcheck.environments import EndCause, Ended, channel
 from samcheck.errors import BadInput
+from samcheck.guest.node_ids import module_of
 from samcheck.guest.outcomes import CheckOutcome
-from samcheck.guest.record import DETAILS_LIMIT, CheckResult, module_of
+from samcheck.guest.record import DETAILS_LIMIT, CheckResult
 
 #: Maximum bytes of one start's record: what a guest may report, and what the host adds to it.
 LARGEST_RECORD = 2 * channel.TOTAL_LIMIT

@@ -14,7 +14,8 @@ from samcheck.errors import BadInput
 from samcheck.facts import requirements
 from samcheck.facts.target_machine import NO_GPU, GpuDevice, Machine
 from samcheck.guest import device
-from samcheck.guest.record import CellResult, CheckResult, module_of
+from samcheck.guest.node_ids import module_of
+from samcheck.guest.record import CellResult, CheckResult
 from samcheck.run import pytest_arguments
 
 _IMAGE = re.compile(r"samcheck:[A-Za-z0-9_][A-Za-z0-9_.+-]*")

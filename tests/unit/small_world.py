@@ -5,19 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 from samcheck.facts import Facts
-from samcheck.facts.schema import (
+from samcheck.facts.hardware_schema import (
     Architecture,
     Branch,
-    Build,
     DriverFloor,
     Forward,
     GpuModel,
     KernelModule,
-    NumpySeries,
-    Package,
-    Release,
     Toolkit,
 )
+from samcheck.facts.schema import Build, NumpySeries, Package, Release
 
 
 def sure(*source: str) -> dict[str, Any]:

@@ -34,7 +34,12 @@ LAYERS = (
         *("samcheck.units", "samcheck.version"),
     ),
     (
-        *("samcheck.guest.record", "samcheck.guest.outcomes", "samcheck.guest.memory_model"),
+        *(
+            "samcheck.guest.node_ids",
+            "samcheck.guest.record",
+            "samcheck.guest.outcomes",
+            "samcheck.guest.memory_model",
+        ),
         *("samcheck.guest.device", "samcheck.guest.gpu", "samcheck.guest.nvml", "samcheck.guest.cuda_driver"),
     ),
 )

@@ -8,15 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from samcheck.guest.node_ids import function_of, module_of, parameters_of
 from samcheck.guest.outcomes import CellOutcome, CheckOutcome, FailureCause
-from samcheck.guest.record import (
-    CellResult,
-    CheckResult,
-    EnvironmentRecord,
-    function_of,
-    module_of,
-    parameters_of,
-)
+from samcheck.guest.record import CellResult, CheckResult, EnvironmentRecord
 from samcheck.storage import results
 from tests.unit import made
 

@@ -12,8 +12,9 @@ from samcheck.analysis.advise.question import TITLES, UpgradeQuestion
 from samcheck.cells import Cell
 from samcheck.errors import BuildFailed
 from samcheck.facts import Facts, compatibility, gpu_support
+from samcheck.facts.hardware_schema import DriverFloor
 from samcheck.facts.requirements import resolve
-from samcheck.facts.schema import DriverFloor, ObstacleKind
+from samcheck.facts.schema import ObstacleKind
 from samcheck.facts.target_machine import Machine
 from samcheck.matrix import explain
 

@@ -18,7 +18,8 @@ from samcheck.analysis.compare.comparison import NoiseLookup
 from samcheck.cells import Cell
 from samcheck.facts import Facts, compatibility, driver_support, gpu_support
 from samcheck.facts.compatibility import Obstacle
-from samcheck.facts.schema import DriverFloor, ObstacleKind
+from samcheck.facts.hardware_schema import DriverFloor
+from samcheck.facts.schema import ObstacleKind
 from samcheck.facts.target_machine import Machine
 from samcheck.storage.results import Stored
 

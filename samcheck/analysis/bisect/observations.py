@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from samcheck.analysis.bisect.boundary_search import Verdict
+from samcheck.guest.node_ids import module_of
 from samcheck.guest.outcomes import CheckOutcome
-from samcheck.guest.record import CellResult, CheckResult, module_of
+from samcheck.guest.record import CellResult, CheckResult
 
 #: What `--bad-outcome bad` stands for.
 BAD = tuple(outcome for outcome in CheckOutcome if outcome.is_failure)

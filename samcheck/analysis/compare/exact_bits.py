@@ -10,7 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from samcheck.analysis.compare.result_pairs import ResultPair
-from samcheck.guest.record import BITS, CellResult, short_name
+from samcheck.guest.node_ids import short_name
+from samcheck.guest.record import BITS, CellResult
 from samcheck.units import counted
 
 

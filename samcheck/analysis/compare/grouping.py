@@ -11,7 +11,7 @@ from statistics import median
 
 from samcheck.analysis.compare.outcome_changes import ChangeKind, OutcomeChange
 from samcheck.analysis.compare.verdicts import NumberVerdict, Verdict
-from samcheck.guest.record import function_of
+from samcheck.guest.node_ids import function_of
 from samcheck.measurable import UNMEASURABLE
 
 #: Smaller groups are listed one by one.

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from itertools import count, takewhile
 
 from samcheck.analysis.compare.result_pairs import ResultPair
-from samcheck.guest.record import CheckResult, short_name
+from samcheck.guest.node_ids import short_name
+from samcheck.guest.record import CheckResult
 
 #: A kernel that is named on one side only has this many times the share of the least one named on the other:
 #: ranks change by themselves among kernels that take about as long.

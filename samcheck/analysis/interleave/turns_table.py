@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from samcheck.analysis.compare import Comparison
 from samcheck.analysis.compare.verdicts import Verdict
-from samcheck.guest.record import short_name
+from samcheck.guest.node_ids import short_name
 from samcheck.measurable import UNMEASURABLE
 from samcheck.report.escaping import escape, grid
 

@@ -26,7 +26,7 @@ FEW_OWN_BLOCKS = {
     # is reached, and up to that size nothing fails.
     "MALLOC_ARENA_MAX": "1",
     # cuBLAS allocates a workspace of up to 32 MiB on a Hopper GPU. Whether products with a bias share it
-    # depends on the release, and 2.15 allocates a new one for every product unless it is told to cache it.
+    # depends on the release, and 2.15 allocates a new one for every product unless caching is turned on.
     "TORCH_CUBLASLT_UNIFIED_WORKSPACE": "1",
     "TORCH_CUBLAS_WORKSPACE_CACHE": "1",
     "CUBLAS_WORKSPACE_CONFIG": ":16:8",  # 8 blocks of 16 KiB

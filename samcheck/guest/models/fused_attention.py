@@ -107,7 +107,7 @@ def _forced(kernel: str) -> ContextManager[Any]:
     """Return the context in which PyTorch may use no other kernel.
 
     Raises:
-        Unavailable: this PyTorch cannot be told to use it.
+        Unavailable: this PyTorch has no switch for it.
     """
     try:
         from torch.nn import attention
@@ -121,7 +121,7 @@ def _forced(kernel: str) -> ContextManager[Any]:
         switches = {switch: name == kernel for name, switch in _OLD.items()}
         old: ContextManager[Any] = torch.backends.cuda.sdp_kernel(**switches)
         return old
-    raise Unavailable("this PyTorch cannot be told to use the {} kernel of attention".format(kernel))
+    raise Unavailable("this PyTorch has no switch for the {} kernel of attention".format(kernel))
 
 
 @contextmanager
