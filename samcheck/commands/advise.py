@@ -95,15 +95,9 @@ def advise_command(
     if as_json and markdown:
         raise BadInput("--json and --markdown do not go together: leave one out")
     known = facts.load()
-    subject, new = _subject(options)
-    if not old:
-        raise BadInput(f"--from is missing: give your current version, as in --{subject} {new} --from OLD")
-    at = {axis: value for axis in HELD if (value := options[f"at_{axis}"])}
-    names = listed("--gpu", gpus) or [""]  # this machine's
-    if file is not None and len(names) > 1:
+    questions = _questions(old, gpus, at_driver, known, options)
+    if file is not None and len(questions) > 1:
         raise BadInput("--write: a matrix file is for one GPU: ask about one with --gpu")
-    machines = [_machine(subject, name, at_driver, known) for name in names]
-    questions = [advise.ask(subject, old, new, machine, at, known) for machine in machines]
     stores = stores or paths.stores()
     stored, noise_of = _read(stores), _noise(stores)
     answers = [_answer(question, path, stored, noise_of, known) for question in questions]
@@ -116,6 +110,19 @@ def advise_command(
             click.echo(line)
     codes = [answer.exit_code for answer in answers]
     sys.exit(next((code for code in (CELLS_FAILED, NOTHING_KNOWN) if code in codes), 0))
+
+
+def _questions(
+    old: str | None, gpus: tuple[str, ...], at_driver: str, known: Facts, options: dict[str, str | None]
+) -> list[UpgradeQuestion]:
+    """Return the question for each GPU, or for this machine."""
+    subject, new = _subject(options)
+    if not old:
+        raise BadInput(f"--from is missing: give your current version, as in --{subject} {new} --from OLD")
+    at = {axis: value for axis in HELD if (value := options[f"at_{axis}"])}
+    names = listed("--gpu", gpus) or [""]  # this machine's
+    machines = [_machine(subject, name, at_driver, known) for name in names]
+    return [advise.ask(subject, old, new, machine, at, known) for machine in machines]
 
 
 def _text(
