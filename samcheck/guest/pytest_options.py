@@ -15,6 +15,9 @@ MARKERS = (
     "full: the tier for runners: every variant",
     "variants(names): run the check for these variants only",
     "precisions(names): run the check for these precisions only",
+    "families(names): run the check for variants of these packages only",
+    "capabilities(names): run the check for variants that can do all of this; default: sam1",
+    "small: run the check for the small variant of each family only",
 )
 
 
@@ -27,7 +30,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--samcheck-only", metavar="FILE", help="run only the checks listed, one per line")
     group.addoption("--samcheck-device", choices=("auto", "cpu", "cuda"), default="auto")
     group.addoption("--samcheck-gpu", metavar="NAME", default="", help="what the device cuda must be")
-    group.addoption("--samcheck-variants", metavar="NAMES", help="comma-separated; default: all")
+    group.addoption(
+        "--samcheck-variants",
+        metavar="NAMES",
+        help="comma-separated; default: all of the families that are installed",
+    )
+    group.addoption(
+        "--samcheck-families",
+        metavar="NAMES",
+        help="comma-separated packages whose variants are tested; default: all that are installed",
+    )
     group.addoption("--samcheck-groups", metavar="NAMES", help="comma-separated; default: all")
     group.addoption(
         "--samcheck-benchmark-seconds",

@@ -88,6 +88,7 @@ def test_encoder(timed: Callable[..., Any], model: Any, device: str, measured: D
     assert torch.isfinite(features).all()
 
 
+@pytest.mark.capabilities("image")
 @only_float32  # as the decoder is in every precision
 def test_decoder(timed: Callable[..., Any], ready: Any, scene: Any) -> None:
     """One prompt on an already encoded image, until the masks are in host memory."""
@@ -193,6 +194,7 @@ def test_decoder_many(timed: Callable[..., Any], ready: Any, scene: Any, device:
     assert masks.shape == (MANY, 3, height, width)
 
 
+@pytest.mark.capabilities("image")
 def test_end_to_end(
     timed: Callable[..., Any], model: Any, new_predictor: Any, scene: Any, measured: Dict[str, float]
 ) -> None:
@@ -216,20 +218,20 @@ def test_cached(timed: Callable[..., Any], model: Any, ready: Any, new_predictor
     assert (timed(step).masks == inference.predict(ready, prompt).masks).all()
 
 
+@pytest.mark.capabilities("automatic")
 @only_float32
 def test_automatic(
     timed: Callable[..., Any], model: Any, scene: Any, variant: str, measured: Dict[str, float]
 ) -> None:
     """The automatic mask generator with 8 x 8 points, for one image."""
-    from segment_anything import SamAutomaticMaskGenerator
-
-    generator = SamAutomaticMaskGenerator(model, points_per_side=8)
+    generator = VARIANTS[variant].generator(model, points_per_side=8)
     records = timed(lambda: generator.generate(scene.image))
     per_second(measured)
     assert isinstance(records, list)
 
 
 @pytest.mark.full
+@pytest.mark.capabilities("image")
 @only_float32
 @pytest.mark.parametrize("phase", ["load", "first_call"])
 def test_fresh_process(

@@ -19,7 +19,6 @@ from samcheck.guest.models.variants import VARIANTS
 from samcheck.guest.recipes import FIRST_REQUEST, LOADING, RECIPES
 from samcheck.guest.recipes.recipe import Context
 from samcheck.guest.recipes.trial import RecipeTrial
-from samcheck.guest.record import VARIANT_TIERS
 
 #: Model sizes that encode an image in seconds on a CPU; the others need a GPU.
 FOR_CPUS = ("tiny", "vit_b")
@@ -28,7 +27,7 @@ STEPS = [id for id, recipe in RECIPES.items() if recipe.says == "recipe"]
 CLAIMS = [id for id, recipe in RECIPES.items() if recipe.says == "claim"]
 CORRECTED = [id for id, recipe in RECIPES.items() if recipe.corrected is not None]
 
-of_sam = pytest.mark.variants(*VARIANT_TIERS)
+of_sam = pytest.mark.families("segment-anything")
 of_sizes = pytest.mark.variants(*LOADING)
 
 

@@ -35,7 +35,8 @@ VARIANT = Variant("mine", 64, object, tier="fast")
 @pytest.fixture(autouse=True)
 def registry(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(variants, "VARIANTS", before := dict(variants.VARIANTS))
-    monkeypatch.setattr("samcheck.guest.plugin.VARIANTS", before)
+    for module in ("samcheck.guest.plugin", "samcheck.guest.plugin.chosen_variants"):
+        monkeypatch.setattr(f"{module}.VARIANTS", before)
     monkeypatch.setattr(variants, "KNOWN_EVERYWHERE", set(variants.KNOWN_EVERYWHERE))
 
 

@@ -39,6 +39,26 @@ class Precision:
     reads_back: str
 
 
+#: Where families keep their image encoder.
+ENCODERS = ("image_encoder", "vision_encoder")
+
+
+def encoder_of(model: Any) -> Any:
+    """Return the image encoder of a model of any family.
+
+    Raises:
+        LookupError: it has none under a name that is known.
+    """
+    return getattr(model, _encoder_name(model))
+
+
+def _encoder_name(model: Any) -> str:
+    for name in ENCODERS:
+        if hasattr(model, name):
+            return name
+    raise LookupError("{} has none of {}".format(type(model).__name__, ", ".join(ENCODERS)))
+
+
 def _keep_norms_in_float32(encoder: nn.Module, dtype: torch.dtype) -> None:
     """Make every `LayerNorm2d` compute in float32 and return `dtype`."""
     for module in encoder.modules():
@@ -48,23 +68,41 @@ def _keep_norms_in_float32(encoder: nn.Module, dtype: torch.dtype) -> None:
             module.register_forward_hook(lambda _, inputs, output: output.to(dtype))
 
 
-class CastEncoder(nn.Module):
+def _in_float32(features: Any) -> Any:
+    """Convert the tensors in what an encoder returns: a tensor, or a list, tuple or mapping of such."""
+    if isinstance(features, torch.Tensor):
+        return features.float() if features.is_floating_point() else features
+    if isinstance(features, dict):  # transformers' outputs are dicts, whose types take keyword arguments
+        converted = {name: _in_float32(value) for name, value in features.items()}
+        return converted if type(features) is dict else type(features)(**converted)
+    if isinstance(features, (list, tuple)):
+        return type(features)(_in_float32(value) for value in features)
+    return features
+
+
+class _Wrapped(nn.Module):
+    """An image encoder with float32 input and output: (B, 3, S, S) pixels to what the encoder returns."""
+
+    def __init__(self, encoder: nn.Module) -> None:
+        super().__init__()
+        self.encoder = encoder
+        if hasattr(encoder, "img_size"):
+            self.img_size = encoder.img_size  # SamPredictor reads it
+
+
+class CastEncoder(_Wrapped):
     """An image encoder whose weights are cast to `dtype`."""
 
     def __init__(self, encoder: nn.Module, dtype: torch.dtype) -> None:
-        super().__init__()
-        self.encoder = copy.deepcopy(encoder).to(dtype)
+        super().__init__(copy.deepcopy(encoder).to(dtype))
         self.dtype = dtype
-        self.img_size = encoder.img_size  # SamPredictor reads it
         _keep_norms_in_float32(self.encoder, dtype)
 
-    def forward(self, pixels: torch.Tensor) -> torch.Tensor:
-        """(B, 3, S, S) float32 pixels to (B, C, S/16, S/16) float32 features."""
-        features: torch.Tensor = self.encoder(pixels.to(self.dtype))
-        return features.float()
+    def forward(self, pixels: torch.Tensor, **options: Any) -> Any:
+        return _in_float32(self.encoder(pixels.to(self.dtype), **options))
 
 
-class AutocastEncoder(nn.Module):
+class AutocastEncoder(_Wrapped):
     """An image encoder in float32 that alone runs under autocast.
 
     With autocast around `predict` too, its scores cannot be converted to NumPy arrays
@@ -72,46 +110,35 @@ class AutocastEncoder(nn.Module):
     """
 
     def __init__(self, encoder: nn.Module, dtype: torch.dtype) -> None:
-        super().__init__()
-        self.encoder = copy.deepcopy(encoder)
+        super().__init__(copy.deepcopy(encoder))
         self.dtype = dtype
-        self.img_size = encoder.img_size
         _keep_norms_in_float32(self.encoder, dtype)
 
-    def forward(self, pixels: torch.Tensor) -> torch.Tensor:
-        """(B, 3, S, S) float32 pixels to (B, C, S/16, S/16) float32 features."""
+    def forward(self, pixels: torch.Tensor, **options: Any) -> Any:
         with torch.autocast(pixels.device.type, dtype=self.dtype):
-            features: torch.Tensor = self.encoder(pixels)
-        return features.float()
+            features = self.encoder(pixels, **options)
+        return _in_float32(features)
 
 
-class Tf32Encoder(nn.Module):
+class Tf32Encoder(_Wrapped):
     """An image encoder in float32 whose products round their operands to TF32 on the GPU."""
 
     def __init__(self, encoder: nn.Module) -> None:
-        super().__init__()
-        self.encoder = copy.deepcopy(encoder)
-        self.img_size = encoder.img_size
+        super().__init__(copy.deepcopy(encoder))
 
-    def forward(self, pixels: torch.Tensor) -> torch.Tensor:
-        """(B, 3, S, S) float32 pixels to (B, C, S/16, S/16) float32 features."""
+    def forward(self, pixels: torch.Tensor, **options: Any) -> Any:
         with tf32(True):
-            features: torch.Tensor = self.encoder(pixels)
-        return features
+            return self.encoder(pixels, **options)
 
 
-class Int8Encoder(nn.Module):
+class Int8Encoder(_Wrapped):
     """An image encoder whose linear layers have int8 weights; inputs are quantised dynamically."""
 
     def __init__(self, encoder: nn.Module) -> None:
-        super().__init__()
-        self.encoder = _quantise(encoder)
-        self.img_size = encoder.img_size
+        super().__init__(_quantise(encoder))
 
-    def forward(self, pixels: torch.Tensor) -> torch.Tensor:
-        """(B, 3, S, S) float32 pixels to (B, C, S/16, S/16) float32 features."""
-        features: torch.Tensor = self.encoder(pixels)
-        return features
+    def forward(self, pixels: torch.Tensor, **options: Any) -> Any:
+        return self.encoder(pixels, **options)
 
 
 def _quantise(module: nn.Module) -> nn.Module:
@@ -159,13 +186,14 @@ assert tuple(PRECISIONS) == PRECISION_NAMES
 
 def apply(model: Any, precision: Precision, device: str) -> Any:
     """Copy `model` to `device` to run the safe path of `precision`; `model` is not changed."""
-    encoder = model.image_encoder
+    name = _encoder_name(model)
+    encoder = getattr(model, name)
     try:
-        model.image_encoder = nn.Identity()  # do not copy the encoder twice
+        setattr(model, name, nn.Identity())  # do not copy the encoder twice
         changed = copy.deepcopy(model)
     finally:
-        model.image_encoder = encoder
-    changed.image_encoder = precision.wrap(encoder)
+        setattr(model, name, encoder)
+    setattr(changed, name, precision.wrap(encoder))
     return changed.to(device)
 
 
@@ -175,7 +203,7 @@ def computing(model: Any, run: Callable[[], Any]) -> str:
     Raises:
         LookupError: there is no such layer, or `run` never reached it.
     """
-    layers = [module for module in model.image_encoder.modules() if type(module).__name__ in LAYERS]
+    layers = [module for module in encoder_of(model).modules() if type(module).__name__ in LAYERS]
     if not layers:
         raise LookupError("the encoder has no layer of {}".format(", ".join(LAYERS)))
     layer = min(layers, key=lambda layer: LAYERS.index(type(layer).__name__))

@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Callable, Optional
+from typing import Any, Callable, FrozenSet, Optional
+
+from .family import SEGMENT_ANYTHING, Capability, SamFamily
+
+#: What everything built on segment_anything's classes can do.
+SAM1_METHODS = frozenset((Capability.SAM1, Capability.IMAGE, Capability.AUTOMATIC))
 
 
 @dataclass(frozen=True)
@@ -20,6 +25,13 @@ def sam_predictor(model: Any) -> Any:
     from segment_anything import SamPredictor
 
     return SamPredictor(model)
+
+
+def sam_generator(model: Any, **settings: Any) -> Any:
+    """Create a `SamAutomaticMaskGenerator`."""
+    from segment_anything import SamAutomaticMaskGenerator
+
+    return SamAutomaticMaskGenerator(model, **settings)
 
 
 def own_code_oracle(model: Any) -> Any:
@@ -42,7 +54,7 @@ class Variant:
     """A variant of SAM.
 
     Attributes:
-        name: ``tiny``, ``vit_b``, ``vit_l`` or ``vit_h``.
+        name: such as ``tiny``, ``vit_b`` or ``sam2.1_hiera_small``.
         image_size: side of the square encoder input in pixels.
         build: returns the model in float32 on the CPU, in eval mode, with arbitrary weights.
         checkpoint: the official weights, None if there are none.
@@ -51,6 +63,10 @@ class Variant:
         tier: ``fast`` if it runs in seconds on any CPU, otherwise ``full``.
         weights: loads weights into a built model in place and describes them; for variants with their own
             weights. Without it, the official checkpoint is used if there is one, otherwise seeded weights.
+        family: the package that provides the model.
+        capabilities: what it can be asked for: checks that need more do not apply to it.
+        generator: makes an automatic mask generator from a model and the arguments of segment_anything's.
+        video: makes a predictor of videos from a model; None if there is none.
     """
 
     name: str
@@ -61,3 +77,7 @@ class Variant:
     oracle: Callable[[Any], Any] = numpy_oracle
     tier: str = "full"
     weights: Optional[Callable[[Any], Any]] = None
+    family: SamFamily = SEGMENT_ANYTHING
+    capabilities: FrozenSet[Capability] = SAM1_METHODS
+    generator: Callable[..., Any] = sam_generator
+    video: Optional[Callable[[Any], Any]] = None

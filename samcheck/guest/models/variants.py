@@ -1,4 +1,4 @@
-"""The variants of SAM, built from the real `segment_anything` classes.
+"""The variants of SAM, from every family and from the user.
 
 To add your own, provide an entry point in the group ``samcheck.variants`` that names a `Variant`, or call
 `register` in a module that pytest loads (``pytest -p my_module``, or a `conftest.py`).
@@ -8,108 +8,16 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from functools import partial
 from importlib import metadata
-from typing import Any, Dict, Set, Tuple
+from typing import Any, Dict, Set
 
-from . import checkpoints
-from .variant import Checkpoint, Variant, own_code_oracle
+from . import checkpoints, families
+from .variant import Variant, own_code_oracle
 
 __all__ = ["VARIANTS", "Variant", "discover", "fine_tuned", "own_code_oracle", "register"]
 
 ENTRY_POINTS = "samcheck.variants"
 
-
-# SAM's own classes at a size that runs on any laptop: 256 px, 16 x 16 tokens, width 128. Windowed and
-# global blocks, relative positions and all three prompt kinds are present, so that every line of the
-# official image and prompt path is exercised.
-_TINY_SIZE, _TINY_TOKENS, _TINY_WIDTH = 256, 16, 128
-
-
-def _build_tiny() -> Any:
-    from segment_anything.modeling import PromptEncoder, Sam
-
-    prompts = PromptEncoder(
-        embed_dim=_TINY_WIDTH,
-        image_embedding_size=(_TINY_TOKENS, _TINY_TOKENS),
-        input_image_size=(_TINY_SIZE, _TINY_SIZE),
-        mask_in_chans=16,
-    )
-    return Sam(image_encoder=_tiny_encoder(), prompt_encoder=prompts, mask_decoder=_tiny_decoder()).eval()
-
-
-def _tiny_encoder() -> Any:
-    import torch
-    from segment_anything.modeling import ImageEncoderViT
-
-    return ImageEncoderViT(
-        img_size=_TINY_SIZE,
-        patch_size=_TINY_SIZE // _TINY_TOKENS,
-        embed_dim=_TINY_WIDTH,
-        depth=4,
-        num_heads=4,
-        mlp_ratio=4,
-        out_chans=_TINY_WIDTH,
-        qkv_bias=True,
-        norm_layer=partial(torch.nn.LayerNorm, eps=1e-6),
-        use_rel_pos=True,
-        window_size=7,
-        global_attn_indexes=(1, 3),
-    )
-
-
-def _tiny_decoder() -> Any:
-    from segment_anything.modeling import MaskDecoder, TwoWayTransformer
-
-    return MaskDecoder(
-        num_multimask_outputs=3,
-        transformer=TwoWayTransformer(depth=2, embedding_dim=_TINY_WIDTH, mlp_dim=256, num_heads=4),
-        transformer_dim=_TINY_WIDTH,
-        iou_head_depth=3,
-        iou_head_hidden_dim=128,
-    )
-
-
-def _trained(model: Any) -> Any:
-    from .weights import load_trained
-
-    return load_trained(model)
-
-
-def _build_official(name: str) -> Any:
-    from segment_anything import sam_model_registry
-
-    return sam_model_registry[name]().eval()
-
-
-def _official(name: str, file: str, size: int, sha256: str) -> Variant:
-    build = partial(_build_official, name)
-    return Variant(name, 1024, build, Checkpoint(file, size, sha256))
-
-
-# For the files, see the README of the official repository; the SHA-256 values were cross-checked between
-# independent copies, since several published digest tables are wrong.
-_ALL: Tuple[Variant, ...] = (
-    Variant("tiny", _TINY_SIZE, _build_tiny, tier="fast", weights=_trained),
-    _official(
-        "vit_b",
-        "sam_vit_b_01ec64.pth",
-        375042383,
-        "ec2df62732614e57411cdcf32a23ffdf28910380d03139ee0f4fcbe91eb8c912",
-    ),
-    _official(
-        "vit_l",
-        "sam_vit_l_0b3195.pth",
-        1249524607,
-        "3adcc4315b642a4d2101128f611684e8734c41232a17c648ed1693702a49a622",
-    ),
-    _official(
-        "vit_h",
-        "sam_vit_h_4b8939.pth",
-        2564550879,
-        "a7bf3b02f3ebf1267aba913ff637d9a2d5c33d3173bb679e46d9f338c26f262e",
-    ),
-)
 
 VARIANTS: Dict[str, Variant] = {}
 #: Variants known to every process in this environment, not only to one whose conftest registered them.
@@ -168,6 +76,6 @@ def discover() -> None:
         KNOWN_EVERYWHERE.add(variant.name)
 
 
-for _variant in _ALL:
+for _variant in families.ALL:
     register(_variant)
     KNOWN_EVERYWHERE.add(_variant.name)

@@ -17,9 +17,10 @@ from ..benchmark import heap
 from ..benchmark.turns import HEAP_KEPT, PARTNER, START, Turns
 from ..defects.watch import DefectWatch
 from ..journal import EventWriter
-from ..models.variants import VARIANTS, discover
+from ..models.variants import VARIANTS
 from ..outcomes import CheckOutcome
 from ..record import FIRST_GROUPS, PRECISION_NAMES
+from . import chosen_variants
 from .check_groups import group_of
 from .check_selection import check_id, choose, is_skipped, of_other_groups, require_groups
 from .journal_writer import JournalWriter
@@ -33,7 +34,7 @@ ENVIRONMENT = dict(os.environ)
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    _check_variants(config)
+    chosen_variants.require(config)
     require_groups(config)
     path = config.getoption("--samcheck-journal")
     if path is None:
@@ -49,20 +50,6 @@ def pytest_configure(config: pytest.Config) -> None:
         config.stash[PARTNER] = Turns(folder)
         config.add_cleanup(config.stash[PARTNER].close)
         config.stash[PARTNER].wait(*START)
-
-
-def _check_variants(config: pytest.Config) -> None:
-    try:
-        discover()
-    except Exception as error:  # a third-party package may raise anything
-        raise pytest.UsageError(
-            "a variant cannot be loaded: {}: {}".format(type(error).__name__, error)
-        ) from error
-    unknown = [name for name in _variants(config) if name not in VARIANTS]
-    if unknown:
-        raise pytest.UsageError(
-            "--samcheck-variants: no variant {}; known: {}".format(", ".join(unknown), ", ".join(VARIANTS))
-        )
 
 
 def _require_torch() -> None:
@@ -93,17 +80,17 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> Optio
     return of_other_groups(config, path) or is_skipped(config, path) or None  # None: let other plugins decide
 
 
-def _variants(config: pytest.Config) -> List[str]:
-    given = config.getoption("--samcheck-variants")
-    return given.split(",") if given else list(VARIANTS)
-
-
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    for name, every in (("variant", _variants(metafunc.config)), ("precision", PRECISION_NAMES)):
+    for name, every in (
+        ("variant", chosen_variants.chosen(metafunc.config)),
+        ("precision", PRECISION_NAMES),
+    ):
         if name in metafunc.fixturenames:
             only = metafunc.definition.get_closest_marker(name + "s")
-            chosen = [value for value in every if only is None or value in only.args]
-            metafunc.parametrize(name, chosen, scope="session")
+            values = [value for value in every if only is None or value in only.args]
+            if name == "variant" and only is None:
+                values = [value for value in values if chosen_variants.applies(metafunc.definition, value)]
+            metafunc.parametrize(name, values, scope="session")
 
 
 @pytest.hookimpl(hookwrapper=True)  # wraps pytest's own, which applies -m and groups checks by model
@@ -111,7 +98,12 @@ def pytest_collection_modifyitems(
     config: pytest.Config, items: List[pytest.Item]
 ) -> Generator[None, Any, None]:
     # A check for none of the chosen variants has a placeholder as its parameter.
-    items[:] = [item for item in items if isinstance(parameters(item).get("variant", ""), str)]
+    items[:] = [
+        item
+        for item in items
+        if isinstance(parameters(item).get("variant", ""), str)
+        and not chosen_variants.of_other_families(config, item, parameters(item).get("variant"))
+    ]
     for item in items:
         variant = parameters(item).get("variant")
         fast = (variant is None or VARIANTS[variant].tier == "fast") and not _compiles_for_gpu(config, item)

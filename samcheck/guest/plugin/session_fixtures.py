@@ -13,6 +13,7 @@ import pytest
 
 from ..device import difference
 from ..models.variants import VARIANTS
+from .chosen_variants import unavailable
 
 #: Slowdown of a matrix product relative to fp32 above which a CPU is assumed to emulate a precision. It was
 #: 8 for fp16, when the whole encoder of vit_b took 177 s per image, and 0.1 to 0.4 for bf16.
@@ -58,6 +59,9 @@ def loaded(request: pytest.FixtureRequest, variant: str) -> Any:
     """The model of `variant` in float32 on the CPU; never changed, only copied."""
     from ..models import weights
 
+    reason = unavailable(variant)
+    if reason:
+        pytest.skip(reason)
     model, carried = weights.load(VARIANTS[variant])
     model.carried = carried
     writer = request.config.pluginmanager.get_plugin("samcheck-journal")
@@ -75,13 +79,19 @@ def plain(device: str, exact_float32: None) -> Any:
 
 
 @pytest.fixture(scope="session")
+def side(variant: str) -> int:
+    """Side of the square that the variant's encoder takes, in pixels."""
+    return VARIANTS[variant].image_size
+
+
+@pytest.fixture(scope="session")
 def oracle_model(loaded: Any, variant: str) -> Any:
     """The oracle with the weights of `loaded`."""
     return VARIANTS[variant].oracle(loaded)
 
 
 @pytest.fixture(scope="session")
-def reference(oracle_model: Any, loaded: Any, scene: Any) -> Callable[[str], Any]:
+def reference(oracle_model: Any, side: int, scene: Any) -> Callable[[str], Any]:
     """The oracle's prediction for a kind of prompt on the scene, computed once."""
     from ..models import inference
 
@@ -90,7 +100,6 @@ def reference(oracle_model: Any, loaded: Any, scene: Any) -> Callable[[str], Any
 
     def get(kind: str) -> Any:
         if kind not in made:
-            side = loaded.image_encoder.img_size
             made[kind] = oracle_model.predict(encoded, inference.prompt(scene, kind, side))
         return made[kind]
 
@@ -121,7 +130,7 @@ def model(loaded: Any, affordable: None, precision: str, device: str, exact_floa
     from ..models import precision_support, precisions
 
     wanted = precisions.PRECISIONS[precision]
-    reason = precision_support.unavailable(wanted, device, loaded.image_encoder)
+    reason = precision_support.unavailable(wanted, device, precisions.encoder_of(loaded))
     if reason:
         pytest.skip("no {} on {}: {}".format(precision, device, reason))
     return precisions.apply(loaded, wanted, device)
@@ -150,7 +159,7 @@ def ready(encoded: Tuple[Any, str]) -> Any:
 
 @pytest.fixture
 def judged(
-    precision: str, scene: Any, reference: Callable[[str], Any], measured: Dict[str, float]
+    precision: str, scene: Any, side: int, reference: Callable[[str], Any], measured: Dict[str, float]
 ) -> Callable[[Any], str]:
     """Return a function that compares the answers of a predictor, which has the scene, with the oracle's.
 
@@ -161,7 +170,7 @@ def judged(
 
     def problems(ready: Any, kind: str = "box") -> str:
         tolerance = oracle.TOLERANCES[precision]
-        actual = inference.predict(ready, inference.prompt(scene, kind))
+        actual = inference.predict(ready, inference.prompt(scene, kind, side))
         seen = oracle.deviation(actual, reference(kind), tolerance)
         measured.update(
             logits_relative_l2=seen.logits,

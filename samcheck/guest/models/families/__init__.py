@@ -1,0 +1,14 @@
+"""The families of SAM that samcheck knows, a module each.
+
+None imports its package before it builds a model: most environments have only one of them.
+"""
+
+from __future__ import annotations
+
+from typing import Tuple
+
+from ..variant import Variant
+from . import sam1
+
+#: In the order in which tables list them.
+ALL: Tuple[Variant, ...] = (*sam1.VARIANTS,)

@@ -1,0 +1,44 @@
+"""Families: the packages that provide models of SAM, and what their models can be asked for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib.util import find_spec
+from typing import Tuple
+
+from ..outcomes import Word
+
+
+class Capability(Word):
+    """What a check may need of a variant, so that one check serves every family that can answer it."""
+
+    #: Model and predictor have the attributes and methods of segment_anything's `Sam` and `SamPredictor`.
+    SAM1 = "sam1"
+    #: A predictor with `set_image`, `reset_image`, `model`, `device`, and `predict` as `SamPredictor` has it.
+    IMAGE = "image"
+    #: `Variant.generator`: an automatic mask generator.
+    AUTOMATIC = "automatic"
+    #: `Variant.video`: a predictor of whole videos.
+    VIDEO = "video"
+    #: The weights are trained: masks mean something.
+    MEANING = "meaning"
+
+
+@dataclass(frozen=True)
+class SamFamily:
+    """One package that provides models of SAM.
+
+    Attributes:
+        name: of the package on the index, as in a cell's requirement.
+        modules: what must be importable for its models.
+    """
+
+    name: str
+    modules: Tuple[str, ...]
+
+    def missing(self) -> Tuple[str, ...]:
+        """Return which of its modules are not installed; none is imported."""
+        return tuple(module for module in self.modules if find_spec(module) is None)
+
+
+SEGMENT_ANYTHING = SamFamily("segment-anything", ("segment_anything",))
