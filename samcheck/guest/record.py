@@ -23,8 +23,11 @@ from .outcomes import CellOutcome, CheckOutcome, FailureCause
 
 SCHEMA_VERSION = 4
 
-#: Every variant of SAM, with the smallest tier that runs it.
-VARIANT_TIERS = {"tiny": "fast", "vit_b": "full", "vit_l": "full", "vit_h": "full"}
+#: Every variant of SAM by the package that provides it, with the smallest tier that runs it.
+FAMILY_VARIANTS: Dict[str, Dict[str, str]] = {
+    "segment-anything": {"tiny": "fast", "vit_b": "full", "vit_l": "full", "vit_h": "full"},
+}
+VARIANT_TIERS = {name: tier for variants in FAMILY_VARIANTS.values() for name, tier in variants.items()}
 
 #: Every precision that the suite runs SAM in.
 PRECISION_NAMES = ("fp32", "tf32", "fp16", "bf16", "autocast-fp16", "autocast-bf16", "int8-dynamic")
