@@ -42,6 +42,11 @@ class Cell:
         return "-".join(parts)
 
     @property
+    def package(self) -> str:
+        """Name of the package that provides SAM."""
+        return self.sam.partition("==")[0]
+
+    @property
     def needs_gpu_build(self) -> bool:
         return self.cuda != "cpu"
 

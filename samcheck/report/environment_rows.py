@@ -9,7 +9,7 @@ from functools import cached_property
 from samcheck.cells import Cell
 from samcheck.facts import version_of
 from samcheck.guest.outcomes import CellOutcome
-from samcheck.guest.record import VARIANT_TIERS, CellResult
+from samcheck.guest.record import FAMILY_VARIANTS, CellResult
 from samcheck.report.fields import Column
 from samcheck.report.marks import Mark, combined, mark
 from samcheck.report.table_rows import TableRow
@@ -50,6 +50,11 @@ class EnvironmentRow:
     @property
     def works(self) -> bool:
         return self.is_whole and all(row.result.outcome is CellOutcome.PASSED for row in self.rows)
+
+    @property
+    def package(self) -> str:
+        """Name of the package that provides its SAM."""
+        return Cell.of(self.latest.cell).package
 
     @cached_property
     def values(self) -> Mapping[str, str]:
@@ -104,15 +109,17 @@ def columns_of(environments: Sequence[EnvironmentRow]) -> list[Column]:
     return sorted(found, key=lambda column: column.order)
 
 
-def variants_of(columns: Sequence[Column]) -> list[str]:
-    """The variants that samcheck has, and others that are in `columns`."""
-    return list(dict.fromkeys((*VARIANT_TIERS, *(column.variant for column in columns))))
+def variants_of(environments: Sequence[EnvironmentRow], columns: Sequence[Column]) -> list[str]:
+    """The variants that samcheck has of the environments' packages, and others that are in `columns`."""
+    packages = {environment.package for environment in environments}
+    own = [name for package, names in FAMILY_VARIANTS.items() if package in packages for name in names]
+    return list(dict.fromkeys((*own, *(column.variant for column in columns))))
 
 
 def untried_share(environments: Sequence[EnvironmentRow], columns: Sequence[Column]) -> float:
     """How much nobody knows: of each variant in each precision, in each environment; between 0 and 1."""
     precisions = dict.fromkeys(column.precision for column in columns)
-    fields = len(environments) * len(variants_of(columns)) * len(precisions)
+    fields = len(environments) * len(variants_of(environments, columns)) * len(precisions)
     marks = (environment.mark(column, ()) for environment in environments for column in columns)
     tried = sum(mark is not Mark.UNTRIED for mark in marks)
     return 1 - tried / fields if fields else 1.0

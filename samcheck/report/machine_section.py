@@ -31,15 +31,15 @@ USABLE = {Mark.WORKS, Mark.DIFFERS}
 NAMED = 20
 
 
-def section(device: str, driver: str, rows: Sequence[TableRow], defects_page: str) -> Iterator[str]:
-    """The lines of the section."""
+def section(heading: str, rows: Sequence[TableRow], defects_page: str) -> Iterator[str]:
+    """The lines of the section about one package."""
     environments = environment_rows(rows)
     columns = columns_of(environments)
     defects = DefectNames(defects_page, _titles(rows))
     found = changes.symptoms(environments, columns)
     alike = changes.without_exception(found)
     everywhere = frozenset(symptom.name for symptom in alike)
-    yield from (f"## {escape(device)}, driver {escape(driver)}", "")
+    yield from (f"## {escape(heading)}", "")
     yield from (_headline(environments, columns), "")
     yield from _broken(environments)
     yield from _precisions(environments, columns, everywhere)
@@ -106,7 +106,7 @@ def _untried(environments: Sequence[EnvironmentRow], columns: Sequence[Column]) 
     share = untried_share(environments, columns)
     if share == 1:
         return "No variant was tried in any precision. "
-    variants = ", ".join(map(escape, variants_of(columns)))
+    variants = ", ".join(map(escape, variants_of(environments, columns)))
     precisions = counted(len({column.precision for column in columns}), "precision")
     return f"Of all fields ({variants}; each in {precisions}), {100 * share:.0f} % were never tried. "
 
@@ -118,9 +118,8 @@ def _machine(environments: Sequence[EnvironmentRow]) -> str:
         str(observed.gpu if observed.device == "cuda" else observed.cpu) for observed in seen if observed
     }
     kinds = {environment.latest.environment.kind for environment in environments}
-    sams = {observed.segment_anything for observed in seen if observed and observed.segment_anything}
-    package = [f"segment-anything {' and '.join(sorted(sams))}"] if sams else []
-    return f"({escape('; '.join([*sorted(devices), *package, *sorted(kinds)]))})"
+    packages = {environment.values["sam"].replace("==", " ") for environment in environments}
+    return f"({escape('; '.join([*sorted(devices), *sorted(packages), *sorted(kinds)]))})"
 
 
 def _name(environment: EnvironmentRow) -> str:

@@ -9,7 +9,7 @@ from samcheck.facts import Facts
 from samcheck.matrix import LeftOut
 from samcheck.report import coverage, machine_section, overview
 from samcheck.report.escaping import escape
-from samcheck.report.table_rows import TableRow, by_machine
+from samcheck.report.table_rows import TableRow, by_machine, by_package
 
 TITLE = "# Does Segment Anything work here?"
 INTRODUCTION = """\
@@ -42,8 +42,11 @@ def document(
     for _, drivers in groupby(machines, key=lambda machine: machine[0]):
         of_device = list(drivers)
         for device, driver, mine in of_device:
-            section = machine_section.section(device, driver, mine, defects_page)
-            parts.append("\n".join([*section, *coverage.section([row.result for row in mine], facts)]))
+            for package, of_package in by_package(mine):
+                heading = overview.heading(device, driver, package)
+                section = machine_section.section(heading, of_package, defects_page)
+                untried = coverage.section([row.result for row in of_package], facts)
+                parts.append("\n".join([*section, *untried]))
         if len(of_device) > 1:
             parts.append("\n".join(machine_section.between_drivers(of_device, defects_page)))
     if not machines:

@@ -12,14 +12,17 @@ from typing import TypeVar
 from packaging.version import Version
 
 from samcheck import codec
+from samcheck.cells import DEFAULT_SAM, Cell
 from samcheck.facts import version_of
 from samcheck.guest.outcomes import CheckOutcome
-from samcheck.guest.record import CellResult, CheckResult
+from samcheck.guest.record import FAMILY_VARIANTS, CellResult, CheckResult
 from samcheck.report import check_codes
 from samcheck.report.fields import PLAIN, Column, Field, by_backend, by_group, by_precision, of_kinds, tally
 from samcheck.report.root_causes import RootCause, root_causes
 from samcheck.storage.results import Stored
 
+#: The package whose sections need not name it.
+DEFAULT_PACKAGE = DEFAULT_SAM.partition("==")[0]
 #: The group of checks that say whether the masks are right.
 ANSWERS = "correctness"
 
@@ -128,3 +131,15 @@ def by_machine(entries: Iterable[H]) -> Iterator[tuple[str, str, list[H]]]:
     ordered = sorted(entries, key=lambda entry: entry.order)
     for (device, driver), group in groupby(ordered, key=lambda entry: (entry.device, entry.driver)):
         yield device, driver, list(group)
+
+
+def by_package(entries: Iterable[H]) -> Iterator[tuple[str, list[H]]]:
+    """Packages that provide SAM and what is of them, segment-anything first, each in its order."""
+    found: dict[str, list[H]] = {}
+    for entry in entries:
+        found.setdefault(Cell.of(entry.result.cell).package, []).append(entry)
+    known = list(FAMILY_VARIANTS)
+    for package in sorted(
+        found, key=lambda name: (name not in known, name in known and known.index(name), name)
+    ):
+        yield package, found[package]

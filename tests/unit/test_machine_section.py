@@ -47,7 +47,7 @@ def environment(torch: str, *checks: CheckResult, python: str = "3.11", **fields
 
 def lines(*of: CellResult, driver: str = "none") -> list[str]:
     rows = [table_rows.row(results.Stored("cpu", driver, result)) for result in of]
-    return list(machine_section.section("cpu", driver, rows, ""))
+    return list(machine_section.section(f"cpu, driver {driver}", rows, ""))
 
 
 def row(text: list[str], name: str) -> list[str]:
@@ -268,7 +268,7 @@ def test_names_of_defects_lead_to_their_page(page: str) -> None:
     known = environment("2.4.1", check("passed"), check("known", name="old", defect="old-defect"))
     rows = [table_rows.row(results.Stored("cpu", "none", known))]
     wanted = f"[`old-defect`]({page}#old-defect)" if page else "`old-defect`"
-    assert f"In every environment: {wanted}." in list(machine_section.section("cpu", "none", rows, page))
+    assert f"In every environment: {wanted}." in list(machine_section.section("cpu, driver none", rows, page))
 
 
 def test_an_intermittent_failure_has_a_sign_of_its_own_and_is_no_change() -> None:

@@ -70,17 +70,32 @@ def test_the_first_lines_say_what_works_where() -> None:
     assert lines[:2] == ["# Does Segment Anything work here?", ""]
     assert [line.strip("| ").split(" | ") for line in lines[4:6]] == [
         [
-            *("CPU of &lt;b&gt;mine&lt;/b&gt;", "none", "1 of 6", "2.10.0"),
+            *("CPU of &lt;b&gt;mine&lt;/b&gt;", "none", "segment-anything", "1 of 6", "2.10.0"),
             *("2026-11-01 to 2026-11-22", "100 % of fields"),
         ],
         [
-            *("[nvidia-h200](#nvidia-h200-driver-5801)", "580.1", "✓ 2 of 2"),
+            *("[nvidia-h200](#nvidia-h200-driver-5801)", "580.1", "segment-anything", "✓ 2 of 2"),
             *("2.9.1 to 2.10.0", "2026-11-01 to 2026-11-03", "100 % of fields"),
         ],
     ]
     assert lines[7] == "Measured on a GPU: nothing so far."
     assert "## nvidia-h200, driver 580.1" in lines
     assert markdown.document([], [], []).splitlines()[2].startswith("One row for each environment")
+
+
+def test_each_package_has_a_section_of_its_own() -> None:
+    first = result("2.4.1", "cu121", "3.11", failed("dtype", "a"))
+    sam2 = replace(first, cell=Cell("2.4.1", "cu121", "3.11", sam="sam2==1.1.0").record(()))
+    lines = table(first, sam2).splitlines()
+    assert [line for line in lines if line.startswith("## ")] == [
+        "## cpu, driver none",
+        "## cpu, driver none, sam2",
+    ]
+    links = [line.split(" | ")[0] for line in lines if line.startswith("| [cpu]")]
+    assert links == ["| [cpu](#cpu-driver-none)", "| [cpu](#cpu-driver-none-sam2)"]
+    own = lines[lines.index("## cpu, driver none, sam2") :]
+    assert any("sam2 1.1.0" in line for line in own)
+    assert not any("vit_b" in line for line in own)
 
 
 def test_the_first_lines_name_the_gpus() -> None:
