@@ -28,7 +28,8 @@ class Obstacle:
         rule: id in the facts' rules, or ``matrix`` for what a matrix file itself leaves out.
         text: one sentence about this specific combination.
         source: ids in the facts' sources.
-        condition: what has to be there as well, in a few words, if the kind is `CONDITION`.
+        condition: in a few words, what has to be there as well if the kind is `CONDITION`, and what does not
+            work if it is `SOFT`.
     """
 
     rule: str
@@ -36,6 +37,11 @@ class Obstacle:
     text: str
     source: tuple[str, ...] = ()
     condition: str = ""
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """What tells it from others, also where the text names another version of the same cell."""
+        return self.rule, self.condition or self.text
 
     def __str__(self) -> str:
         origin = f"; source: {', '.join(self.source)}" if self.source else ""
@@ -92,12 +98,17 @@ def limits(cell: Cell, facts: Facts) -> Iterator[Obstacle]:
     if release is None or cell.python not in release.pythons:
         return
     for feature in facts.features:
-        if feature.python == cell.python and version_of(cell.torch) < version_of(feature.since):
-            text = (
-                f"{feature.name} does not work with PyTorch {cell.torch} on Python {cell.python}: "
-                f"{feature.since} is the first release with which it does"
-            )
-            yield Obstacle("feature-later", ObstacleKind.SOFT, text, feature.source)
+        if feature.python not in ("", cell.python) or feature.package not in ("", cell.package):
+            continue
+        python = f" on Python {cell.python}" if feature.python else ""
+        text = f"{feature.name} does not work with PyTorch {cell.torch}{python}"
+        if feature.since and version_of(cell.torch) < version_of(feature.since):
+            text = f"{text}: {feature.since} is the first release with which it does"
+            yield Obstacle("feature-later", ObstacleKind.SOFT, text, feature.source, feature.name)
+        if feature.until and version_of(cell.torch) >= version_of(feature.until):
+            instead = f"; {feature.instead}" if feature.instead else ""
+            text = f"{text}: since {feature.until} it does not{instead}"
+            yield Obstacle("feature-gone", ObstacleKind.SOFT, text, feature.source, feature.name)
 
 
 def fields(cell: Cell) -> dict[str, str]:

@@ -110,11 +110,22 @@ class Release(Fact):
 
 
 class Feature(Fact):
-    """A feature of PyTorch that came later to a Python than the wheels for it: with release `since`."""
+    """A feature that some releases of PyTorch lack.
+
+    Attributes:
+        python: with this Python; empty for any.
+        since: the first release that has it; empty for all.
+        until: the first release that has it no more; empty for none.
+        package: what provides SAM, if only that is affected.
+        instead: what works in its place, in a few words.
+    """
 
     name: Text
-    python: Python
-    since: VersionText
+    python: Python | Literal[""] = ""
+    since: Known = ""
+    until: Known = ""
+    package: str = ""
+    instead: str = ""
 
 
 class NumpySeries(Fact):

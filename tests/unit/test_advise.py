@@ -99,15 +99,16 @@ def section(shown: str, head: str) -> str:
 
 
 def test_nothing_measured_is_a_prediction_and_says_so() -> None:
-    answer = answered(asked(), ())
+    answer = answered(asked(new="2.8.0"), ())
     assert [(advice.basis, advice.verdict) for advice in answer.advices] == [("predicted", "works")]
     assert answer.headline.startswith("YES, BUT ONLY PREDICTED")
     assert answer.exit_code == 0
     shown = said(answer)
-    assert NEW.id in section(shown, "PREDICTED FROM FACTS")
+    new = replace(OLD, torch="2.8.0", cuda="cu128")
+    assert new.id in section(shown, "PREDICTED FROM FACTS")
     assert "python-no-wheel; source: pypi-links" in shown
     assert "MEASURED (by stored results)" not in shown
-    assert [run.cell for run in answer.to_run] == [NEW]
+    assert [run.cell for run in answer.to_run] == [new]
     assert answer.to_compare == (OLD,)
 
 
@@ -162,7 +163,9 @@ def test_one_more_failure_in_a_cell_that_failed_before_is_broken_by_the_change()
 def test_measured_and_predicted_cells_stand_apart() -> None:
     other = replace(OLD, python="3.12")
     answer = answered(asked(), [stored(OLD), stored(NEW)], [OLD, other])
-    assert answer.headline.startswith("YES: nothing breaks in 1 cell measured, 1 more is only predicted")
+    assert answer.headline.startswith(
+        "YES, WITHOUT SAM's script export_onnx_model.py (1 of 2 cells): nothing breaks in 1 cell "
+    )
     shown = said(answer)
     assert "py3.12" not in section(shown, "MEASURED")
     assert replace(NEW, python="3.12").id in section(shown, "PREDICTED")
@@ -205,6 +208,24 @@ def test_some_groups_of_checks_that_held_are_no_measurement() -> None:
     assert not evidence.find(OLD, NO_GPU, [part], FACTS)
 
 
+def test_what_no_longer_works_is_in_the_first_line() -> None:
+    t4 = gpu_support.host("T4", "580.95.05", FACTS)
+    for machine in (NO_GPU, t4):
+        answer = answered(asked(old="2.8.0", new="2.9.1", on=machine), ())
+        assert answer.headline.startswith(
+            "YES, WITHOUT SAM's script export_onnx_model.py, BUT ONLY PREDICTED"
+        )
+        assert "torch.onnx.export with dynamo=False works" in said(answer)
+    again = answered(asked(old="2.9.1", new="2.10.0", on=t4), ())
+    assert again.headline.startswith("YES, BUT ONLY PREDICTED")
+    other = replace(OLD, torch="2.8.0", cuda="cu128", sam="sam2==1.1.0")
+    assert not [
+        loss
+        for advice in answered(asked(old="2.8.0", new="2.9.1"), (), [other]).advices
+        for loss in advice.losses
+    ]
+
+
 def test_a_result_of_another_machine_is_no_measurement() -> None:
     h100 = gpu_support.host("H100", "", FACTS)
     rows = [stored(NEW), stored(NEW, gpu="Tesla V100-SXM2-16GB", driver="580.95.05")]
@@ -218,7 +239,7 @@ def test_the_nearest_result_decides_nothing() -> None:
     near = stored(replace(NEW, python="3.13"), BAD, outcome="failed", numpy="2.5.5")
     answer = answered(asked(), [stored(OLD), near])
     (advice,) = answer.advices
-    assert (advice.basis, advice.verdict, answer.exit_code) == ("predicted", "works", 0)
+    assert (advice.basis, advice.verdict, answer.exit_code) == ("predicted", "works, with limits", 0)
     assert advice.nearby is not None
     assert advice.nearby.differs[0] == "Python 3.13 instead of 3.11"
     assert "nearest measurement, not conclusive" in said(answer)

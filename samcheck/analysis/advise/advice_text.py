@@ -137,7 +137,8 @@ def _reasons(advice: Advice) -> tuple[Obstacle, ...]:
     }.get(advice.verdict)
     if kinds is None:
         return gpu_support.hard(advice.facts)
-    return tuple(obstacle for obstacle in advice.facts if obstacle.kind in kinds)
+    rows = advice.facts if advice.verdict is UpgradeVerdict.UNKNOWN else advice.new_facts
+    return tuple(row for row in rows if row.kind in kinds)
 
 
 def _group(group: list[Advice], most: int) -> Iterator[OutlineLine]:

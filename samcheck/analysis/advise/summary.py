@@ -147,16 +147,23 @@ def _yes(advices: Sequence[Advice]) -> str:
         text = f"YES: nothing breaks in {counted(measured, 'cell')} measured, {more}"
     counts = {
         "not known": unknown,
-        "with limits": sum(advice.verdict is UpgradeVerdict.LIMITED for advice in advices),
+        "with limits": sum(
+            advice.verdict is UpgradeVerdict.LIMITED and not advice.losses for advice in advices
+        ),
         "fails before and after": sum(advice.verdict is UpgradeVerdict.FAILS_BOTH for advice in advices),
     }
     return text + "".join(f"; {count} {what}" for what, count in counts.items() if count)
 
 
 def _on_conditions(text: str, advices: Sequence[Advice]) -> str:
-    """Return a text that begins with YES, with what has to be installed as well behind that."""
+    """Return a text that begins with YES, with what must be installed as well and what is lost behind that."""
     conditions = dict.fromkeys(condition for advice in advices for condition in advice.conditions)
-    return text.replace("YES", f"YES, WITH {' and '.join(conditions)}", 1) if conditions else text
+    losses = dict.fromkeys(loss for advice in advices for loss in advice.losses)
+    behind = f", WITH {' and '.join(conditions)}" if conditions else ""
+    losing = sum(bool(advice.losses) for advice in advices)
+    share = "" if losing == len(advices) else f" ({losing} of {counted(len(advices), 'cell')})"
+    behind += f", WITHOUT {' and '.join(losses)}{share}" if losses else ""
+    return text.replace("YES", f"YES{behind}", 1)
 
 
 def _required_driver(advices: Sequence[Advice]) -> str:

@@ -92,10 +92,22 @@ class Advice:
     @property
     def conditions(self) -> tuple[str, ...]:
         """What a prediction takes for granted that was not needed before, in a few words each."""
-        known = {obstacle.text for obstacle in self.facts_before}
-        new = [obstacle for obstacle in self.facts if obstacle.text not in known]
-        predicted = self.basis is Basis.PREDICTED
-        return tuple(obstacle.condition for obstacle in new if predicted and obstacle.condition)
+        return self._new(ObstacleKind.CONDITION)
+
+    @property
+    def losses(self) -> tuple[str, ...]:
+        """What is predicted to work no more, though SAM does, in a few words each."""
+        return self._new(ObstacleKind.SOFT)
+
+    def _new(self, kind: ObstacleKind) -> tuple[str, ...]:
+        if self.basis is not Basis.PREDICTED:
+            return ()
+        return tuple(row.condition for row in self.new_facts if row.kind is kind and row.condition)
+
+    @property
+    def new_facts(self) -> tuple[Obstacle, ...]:
+        """Facts against the cell that did not hold before the change."""
+        return new_obstacles(self.facts_before, self.facts)
 
 
 def advise(
@@ -188,6 +200,12 @@ def _measured_verdict(after: Sequence[Evidence], pairs: Sequence[EvidencePair]) 
     return UpgradeVerdict.STARTS if mended else UpgradeVerdict.WORKS
 
 
+def new_obstacles(before: Sequence[Obstacle], after: Sequence[Obstacle]) -> tuple[Obstacle, ...]:
+    """Return the obstacles after a change that were not there before it."""
+    known = {obstacle.key for obstacle in before}
+    return tuple(obstacle for obstacle in after if obstacle.key not in known)
+
+
 def _predicted_verdict(before: Sequence[Obstacle], after: Sequence[Obstacle]) -> UpgradeVerdict:
     """Judge by facts alone."""
     if gpu_support.hard(after):
@@ -197,8 +215,7 @@ def _predicted_verdict(before: Sequence[Obstacle], after: Sequence[Obstacle]) ->
         return UpgradeVerdict.UNKNOWN
     if gpu_support.hard(before):
         return UpgradeVerdict.STARTS
-    known = {obstacle.text for obstacle in before}
-    new = {obstacle.kind for obstacle in after if obstacle.text not in known}
+    new = {obstacle.kind for obstacle in new_obstacles(before, after)}
     if ObstacleKind.CONDITION in new:
         return UpgradeVerdict.CONDITIONAL
     return UpgradeVerdict.LIMITED if ObstacleKind.SOFT in new else UpgradeVerdict.WORKS
