@@ -12,7 +12,6 @@ import click
 from samcheck import facts, files, matrix, paths
 from samcheck.analysis import advise
 from samcheck.analysis.advise import (
-    SUBJECTS,
     UpgradeAnswer,
     UpgradeQuestion,
     advice_text,
@@ -24,11 +23,10 @@ from samcheck.analysis.advise.outline import OutlineLine
 from samcheck.analysis.compare import noise
 from samcheck.analysis.compare.comparison import NoiseLookup
 from samcheck.cells import Cell
-from samcheck.commands.options import listed
-from samcheck.commands.plan import json_option, this_machine
+from samcheck.commands import advise_questions
+from samcheck.commands.plan import json_option
 from samcheck.errors import CELLS_FAILED, NOTHING_KNOWN, BadInput
-from samcheck.facts import Facts, gpu_support
-from samcheck.facts.target_machine import Machine
+from samcheck.facts import Facts
 from samcheck.matrix import run_history, selection
 from samcheck.matrix.ranking import NO_LIMIT
 from samcheck.storage import results
@@ -44,7 +42,19 @@ HELD = ("torch", "python", "numpy", "cuda")
 @click.option("--torch", default=None, metavar="NEW", help="The PyTorch to change to.")
 @click.option("--python", default=None, metavar="NEW", help="The Python to change to.")
 @click.option("--numpy", default=None, metavar="NEW", help="The NumPy to change to.")
-@click.option("--from", "old", default=None, metavar="OLD", help="The current version.")
+@click.option(
+    "--from",
+    "old",
+    multiple=True,
+    metavar="OLD",
+    help="The current version; of several, each as torch=2.4.1: repeatable, or with commas.",
+)
+@click.option(
+    "--from-env",
+    "from_env",
+    is_flag=True,
+    help="The current versions are those of the active Python ($SAMCHECK_PYTHON) and of this machine.",
+)
 @click.option(
     "--gpu",
     "gpus",
@@ -75,7 +85,8 @@ HELD = ("torch", "python", "numpy", "cuda")
 @json_option
 def advise_command(
     path: Path | None,
-    old: str | None,
+    old: tuple[str, ...],
+    from_env: bool,
     gpus: tuple[str, ...],
     at_driver: str,
     stores: tuple[Path, ...],
@@ -87,20 +98,24 @@ def advise_command(
 ) -> None:
     """Assess a change of driver, PyTorch, Python or NumPy from stored results and facts.
 
-    Give the new version and the old one: `advise --driver 580.95 --from 550.54 --gpu H100`. The cells are
-    those of the matrix file PATH that have the old version; without PATH those of the stored results, else
-    those of the shipped matrices. Exits with 0 if nothing known speaks against the change, with 1 if
-    something breaks, with 5 if nothing is known; of several GPUs, the worst of these counts.
+    Give the new version and the old one: `advise --driver 580.95 --from 550.54 --gpu H100`; or several new
+    ones at once: `advise --torch 2.15.0 --python 3.13 --from-env`. The cells are those of the matrix file
+    PATH that have the old version; without PATH those of the stored results, else those of the shipped
+    matrices; with --from-env only your environment. Exits with 0 if nothing known speaks against the
+    change, with 1 if something breaks, with 5 if nothing is known; of several GPUs, the worst counts.
     """
     if as_json and markdown:
         raise BadInput("--json and --markdown do not go together: leave one out")
     known = facts.load()
-    questions = _questions(old, gpus, at_driver, known, options)
+    at = {axis: value for axis in HELD if (value := options[f"at_{axis}"])}
+    current = advise_questions.current(from_env, old, at, path)
+    questions = advise_questions.questions(current, options, gpus, at_driver, at, known)
     if file is not None and len(questions) > 1:
         raise BadInput("--write: a matrix file is for one GPU: ask about one with --gpu")
     stores = stores or paths.stores()
     stored, noise_of = _read(stores), _noise(stores)
-    answers = [_answer(question, path, stored, noise_of, known) for question in questions]
+    cells = [current.cell] if current.cell else None
+    answers = [_answer(question, path, cells, stored, noise_of, known) for question in questions]
     commands_of = [_command_lines(answer, file, known) for answer in answers]
     if as_json:
         documents = [json_output.as_json(*both) for both in zip(answers, commands_of, strict=True)]
@@ -110,19 +125,6 @@ def advise_command(
             click.echo(line)
     codes = [answer.exit_code for answer in answers]
     sys.exit(next((code for code in (CELLS_FAILED, NOTHING_KNOWN) if code in codes), 0))
-
-
-def _questions(
-    old: str | None, gpus: tuple[str, ...], at_driver: str, known: Facts, options: dict[str, str | None]
-) -> list[UpgradeQuestion]:
-    """Return the question for each GPU, or for this machine."""
-    subject, new = _subject(options)
-    if not old:
-        raise BadInput(f"--from is missing: give your current version, as in --{subject} {new} --from OLD")
-    at = {axis: value for axis in HELD if (value := options[f"at_{axis}"])}
-    names = listed("--gpu", gpus) or [""]  # this machine's
-    machines = [_machine(subject, name, at_driver, known) for name in names]
-    return [advise.ask(subject, old, new, machine, at, known) for machine in machines]
 
 
 def _text(
@@ -139,30 +141,6 @@ def _text(
     return show(answers[0], known, commands_of[0], everything)
 
 
-def _subject(options: dict[str, str | None]) -> tuple[str, str]:
-    """Return what is to change, and the new version."""
-    given = [(name, value) for name in SUBJECTS if (value := options[name]) is not None]
-    if len(given) != 1:
-        said = " and ".join(f"--{name}" for name, _ in given) or "none of them"
-        raise BadInput(
-            f"give one of {', '.join(f'--{name}' for name in SUBJECTS)}, not {said}: change one thing at "
-            "a time; --at-torch, --at-python, ... hold the others fixed"
-        )
-    return given[0]
-
-
-def _machine(subject: str, gpu: str, driver: str, known: Facts) -> Machine:
-    """Return the machine in question; by default this one."""
-    if subject == "driver" and driver:
-        raise BadInput("--at-driver: --driver and --from already give the driver: leave it out")
-    if gpu or driver:
-        try:
-            return gpu_support.host(gpu, driver, known)
-        except BadInput as problem:
-            raise BadInput(str(problem).replace("--driver:", "--at-driver:", 1)) from None
-    return this_machine()
-
-
 def _read(stores: tuple[Path, ...]) -> list[Stored]:
     stored: list[Stored] = []
     for store in dict.fromkeys(store.resolve() for store in stores):
@@ -174,9 +152,14 @@ def _read(stores: tuple[Path, ...]) -> list[Stored]:
 
 
 def _answer(
-    question: UpgradeQuestion, path: Path | None, stored: list[Stored], noise_of: NoiseLookup, known: Facts
+    question: UpgradeQuestion,
+    path: Path | None,
+    cells: list[Cell] | None,
+    stored: list[Stored],
+    noise_of: NoiseLookup,
+    known: Facts,
 ) -> UpgradeAnswer:
-    cells = _candidates(question, path, stored, known)
+    cells = cells or _candidates(question, path, stored, known)
     advices = [
         advise.advise(step, question, stored, known, noise_of)
         for step in advise.cell_changes(question, cells, known)
@@ -195,12 +178,12 @@ def _candidates(
 ) -> list[Cell]:
     """Return the cells among which to look for the current ones."""
     machines = dict.fromkeys((question.before, question.after))
-    by_numpy = question.subject == "numpy" or "numpy" in question.at
+    by_numpy = "numpy" in {*question.steps, *question.at}
     rows = [row for row in stored if any(ran_on(row, host, known) for host in machines)]
     if path is None and rows:
         cells = (cell_of(row.result, by_numpy) for row in rows)
         return [cell for cell in dict.fromkeys(cells) if known.release(cell.torch)]
-    shipped = paths.MATRICES / ("drivers.toml" if question.subject == "driver" else "releases.toml")
+    shipped = paths.MATRICES / ("releases.toml" if question.of_cells else "drivers.toml")
     chosen = shipped if path is None else selection.file_of(path)
     plans = [matrix.plan(chosen, known, host, budget=NO_LIMIT) for host in machines]
     return list(dict.fromkeys(row.cell for plan in plans for row in plan.cells))

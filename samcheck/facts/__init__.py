@@ -27,6 +27,7 @@ from samcheck.facts.hardware_schema import (
 from samcheck.facts.schema import (
     Base,
     Build,
+    Companion,
     CompatibilityRule,
     Fact,
     Feature,
@@ -71,6 +72,7 @@ TABLES: dict[str, tuple[str, str, type[Fact]]] = {
     "architectures": ("gpus", "architecture", Architecture),
     "numpy": ("numpy", "numpy", NumpySeries),
     "packages": ("packages", "package", Package),
+    "companions": ("packages", "companion", Companion),
     "onnxruntime": ("backends", "onnxruntime", OnnxRuntime),
     "tensorrt": ("backends", "tensorrt", TensorRt),
     "models": ("models", "model", Model),
@@ -109,6 +111,7 @@ class Facts:
     numpy: tuple[NumpySeries, ...] = ()
     onnxruntime: tuple[OnnxRuntime, ...] = ()
     tensorrt: tuple[TensorRt, ...] = ()
+    companions: tuple[Companion, ...] = ()
     models: tuple[Model, ...] = ()
     rules: tuple[CompatibilityRule, ...] = ()
     claims: tuple[Claim, ...] = ()

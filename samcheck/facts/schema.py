@@ -219,6 +219,23 @@ class Package(Fact):
     numpy_min: dict[str, str] = {}
 
 
+class Companion(Fact):
+    """Releases of a package that people have beside SAM, and the NumPy that these need.
+
+    Attributes:
+        names: packages with the same releases.
+        versions: the releases in question.
+        python: Pythons for which it holds.
+        instead: the release to use with another NumPy.
+    """
+
+    names: tuple[Text, ...]
+    versions: Range
+    numpy: Range
+    python: Range
+    instead: VersionText
+
+
 class Base(Fact):
     """A base image that provides a Python."""
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from samcheck.analysis.advise.cell_changes import CellChange
-from samcheck.analysis.advise.question import UpgradeQuestion
+from samcheck.analysis.advise.question import Step, UpgradeQuestion
 from samcheck.analysis.advise.verdict import Advice, advise
 from samcheck.cells import Cell
 from samcheck.facts.target_machine import NO_GPU, GpuDevice, Machine
@@ -27,11 +27,11 @@ BAD = replace(GOOD, outcome=CheckOutcome.FAILED, reason="the mask is empty")
 
 
 def torch(on: Machine = NO_GPU, before: Machine | None = None) -> UpgradeQuestion:
-    return UpgradeQuestion("torch", OLD.torch, NEW.torch, before or on, on, {})
+    return UpgradeQuestion({"torch": Step(OLD.torch, NEW.torch)}, before or on, on, {})
 
 
 def driver(old: str, new: str, *gpus: GpuDevice) -> UpgradeQuestion:
-    return UpgradeQuestion("driver", old, new, Machine(gpus, old), Machine(gpus, new), {})
+    return UpgradeQuestion({"driver": Step(old, new)}, Machine(gpus, old), Machine(gpus, new), {})
 
 
 def stored(
@@ -137,7 +137,7 @@ def test_the_facts_before_and_after_make_a_verdict(old: str, new: str, gpu: GpuD
 
 def test_a_limit_that_is_there_before_is_none_of_the_changes() -> None:
     on = Machine((H100,), "525.60.13")
-    question = UpgradeQuestion("python", "3.9", "3.10", on, on, {})
+    question = UpgradeQuestion({"python": Step("3.9", "3.10")}, on, on, {})
     advice = advised(question, change=CellChange(NEW, replace(NEW, python="3.10")))
     assert [obstacle.kind for obstacle in advice.facts] == ["soft"]
     assert advice.verdict == "works"
@@ -216,7 +216,7 @@ PYTHON_3_13 = Cell("2.0.0", "cu118", "3.13")
 def python(old: str, on: Machine = NO_GPU) -> Advice:
     """Of a Python for which PyTorch 2.0 lacks a NumPy 1, and PyTorch 2.4 needs none."""
     change = CellChange(replace(PYTHON_3_13, python=old), PYTHON_3_13)
-    return advised(UpgradeQuestion("python", old, "3.13", on, on, {}), change=change)
+    return advised(UpgradeQuestion({"python": Step(old, "3.13")}, on, on, {}), change=change)
 
 
 @pytest.mark.parametrize(("old", "verdict"), [("3.9", "breaks"), ("3.12", "fails before and after")])
@@ -231,7 +231,7 @@ def test_what_does_not_work_comes_with_what_puts_it_right(old: str, verdict: str
 
 def test_a_remedy_is_refuted_by_a_result_of_this_machine_and_something_else_is_proposed() -> None:
     on = Machine((H100,), "535.104.05")
-    question = UpgradeQuestion("python", "3.9", "3.13", on, on, {})
+    question = UpgradeQuestion({"python": Step("3.9", "3.13")}, on, on, {})
     change = CellChange(replace(PYTHON_3_13, python="3.9"), PYTHON_3_13)
     remedy = replace(PYTHON_3_13, torch="2.4.0")
     for row, refuted in (

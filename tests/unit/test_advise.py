@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from samcheck import facts
 from samcheck.analysis.advise import (
+    Step,
     UpgradeAnswer,
     UpgradeQuestion,
     advice_text,
@@ -73,7 +74,7 @@ def stored(
 def asked(
     subject: str = "torch", old: str = "2.4.1", new: str = "2.15.0", on: Machine = NO_GPU, **at: str
 ) -> UpgradeQuestion:
-    return ask(subject, old, new, on, at, FACTS)
+    return ask({subject: Step(old, new)}, on, at, FACTS)
 
 
 def answered(

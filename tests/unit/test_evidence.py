@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from samcheck.analysis.advise import evidence
-from samcheck.analysis.advise.question import UpgradeQuestion
+from samcheck.analysis.advise.question import Step, UpgradeQuestion
 from samcheck.cells import Cell
 from samcheck.facts.target_machine import NO_GPU, GpuDevice, Machine
 from samcheck.guest.outcomes import CellOutcome, FailureCause
@@ -148,7 +148,7 @@ def test_the_cell_of_a_result_has_the_numpy_that_it_really_had() -> None:
 
 
 def question(subject: str = "torch", on: Machine = NO_GPU) -> UpgradeQuestion:
-    return UpgradeQuestion(subject, "2.0.0", "2.4.0", on, on, {})
+    return UpgradeQuestion({subject: Step("2.0.0", "2.4.0")}, on, on, {})
 
 
 def nearest(*rows: Stored, asked: UpgradeQuestion | None = None) -> evidence.Evidence | None:
@@ -204,7 +204,7 @@ def test_near_is_only_what_is_of_the_machine_that_is_asked_about() -> None:
 
 
 def test_where_the_driver_is_asked_about_any_cell_is_near() -> None:
-    asked = UpgradeQuestion("driver", "470", "535", NO_GPU, NO_GPU, {})
+    asked = UpgradeQuestion({"driver": Step("470", "535")}, NO_GPU, NO_GPU, {})
     near = nearest(stored(replace(CELL, torch="2.0.0")), asked=asked)
     assert near is not None
     assert near.differs == ("PyTorch 2.0.0 instead of 2.4.0", "NumPy 1.26.4 instead of 2.0.2")

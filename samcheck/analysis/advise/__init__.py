@@ -5,13 +5,14 @@ each → answer → text. A verdict is ``measured``, ``predicted`` or ``unknown`
 """
 
 from samcheck.analysis.advise.cell_changes import cell_changes
-from samcheck.analysis.advise.question import SUBJECTS, UpgradeQuestion, ask
+from samcheck.analysis.advise.question import SUBJECTS, Step, UpgradeQuestion, ask
 from samcheck.analysis.advise.summary import UpgradeAnswer, answer
 from samcheck.analysis.advise.verdict import Advice, advise
 
 __all__ = [
     "SUBJECTS",
     "Advice",
+    "Step",
     "UpgradeAnswer",
     "UpgradeQuestion",
     "advise",

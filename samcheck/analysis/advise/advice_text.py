@@ -7,15 +7,16 @@ from pathlib import Path
 
 from samcheck import paths
 from samcheck.analysis import screen
-from samcheck.analysis.advise import result_comparison
+from samcheck.analysis.advise import order_of_steps, result_comparison
 from samcheck.analysis.advise.evidence import Evidence
 from samcheck.analysis.advise.outline import OutlineLine, indented
-from samcheck.analysis.advise.question import TITLES, UpgradeQuestion
+from samcheck.analysis.advise.question import Step
 from samcheck.analysis.advise.summary import UpgradeAnswer
 from samcheck.analysis.advise.verdict import Advice, Basis, UpgradeVerdict
 from samcheck.facts import Facts, gpu_support
 from samcheck.facts.compatibility import Obstacle
 from samcheck.facts.schema import ObstacleKind
+from samcheck.facts.target_machine import Machine
 from samcheck.guest.outcomes import CellOutcome, CheckOutcome
 from samcheck.matrix.file import shown
 from samcheck.report.escaping import escape
@@ -75,7 +76,7 @@ def per_gpu(answers: Sequence[UpgradeAnswer], as_markdown: bool = False) -> Iter
     for answer in answers:
         by_headline.setdefault(answer.headline, []).append(answer.question.after.gpus[0].name)
     question = answers[0].question
-    yield f"{TITLES[question.subject]} {question.old} -> {question.new}:"
+    yield f"{question.changes}:"
     for headline, names in by_headline.items():
         where = ", ".join(names)
         if as_markdown:
@@ -101,9 +102,10 @@ def _consequences(
 ) -> Iterator[OutlineLine]:
     """Yield what else changes, and what to run."""
     yield from _implied_changes(answer, _most(everything))
-    if answer.question.subject == "driver":
+    yield from _order(answer, facts)
+    if answer.question.driver:
         yield OutlineLine("DRIVER BRANCHES (facts)")
-        yield from indented(_driver_branches(answer.question, facts))
+        yield from indented(_driver_branches(answer.question.driver, answer.question.after, facts))
     if commands:
         yield OutlineLine("RUN TO BE SURE, riskiest first")
         yield from indented(commands)
@@ -238,16 +240,27 @@ def _implied_changes(answer: UpgradeAnswer, most: int) -> Iterator[OutlineLine]:
             yield OutlineLine(f"... and {len(changes) - 2 * most} more (--all)", 1)
 
 
-def _driver_branches(question: UpgradeQuestion, facts: Facts) -> Iterator[OutlineLine]:
-    for driver in (question.old, question.new):
+def _order(answer: UpgradeAnswer, facts: Facts) -> Iterator[OutlineLine]:
+    """Yield the order of several changes, by the first cell for which there is one."""
+    orders = (order_of_steps.stages(advice.change, answer.question, facts) for advice in answer.advices)
+    order = next(filter(None, orders), ())
+    if order:
+        yield OutlineLine("ORDER, so that every state between works (predicted from facts)")
+    for number, stage in enumerate(order, 1):
+        yield OutlineLine(f"{number}. {stage}", 1)
+        yield from (OutlineLine(f"one alone cannot: {reason}", 2) for reason in stage.apart)
+
+
+def _driver_branches(step: Step, machine: Machine, facts: Facts) -> Iterator[OutlineLine]:
+    for driver in (step.old, step.new):
         yield OutlineLine(_branch(driver, facts))
-    for gpu in question.after.gpus:
+    for gpu in machine.gpus:
         architecture = facts.architecture(gpu.capability)
         if architecture is not None and architecture.last_branch:
             source = ", ".join(architecture.source)
             last = f"R{architecture.last_branch} is the last branch for {gpu.name}"
             yield OutlineLine(f"{last} (source: {source})")
-    if not question.after.gpus:
+    if not machine.gpus:
         yield OutlineLine("driver support for your GPU was not checked: add --gpu NAME")
 
 

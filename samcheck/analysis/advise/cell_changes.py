@@ -30,14 +30,14 @@ def cell_changes(
     Raises:
         BadInput: none can be adapted: the stated current state cannot exist.
     """
-    own = {} if question.subject == "driver" else {question.subject: question.old}
-    wanted = {**own, **question.at}
+    wanted = {**{axis: step.old for axis, step in question.of_cells.items()}, **question.at}
     present = [cell for cell in candidates if _has_values(cell, wanted, facts)]
     present = present or _moved_cells(candidates, wanted, question.before, facts)
     changes: dict[tuple[str, ...], CellChange] = {}
     for cell in present:
         # The question names a NumPy, so the cell must too, even if it gets that one by default.
-        before = replace(cell, numpy=question.old) if question.subject == "numpy" else cell
+        numpy = question.steps.get("numpy")
+        before = replace(cell, numpy=numpy.old) if numpy else cell
         after = _after(before, question, facts)
         changes.setdefault(tuple(values(before, facts).values()), CellChange(before, after))
     return tuple(changes.values())
@@ -81,11 +81,9 @@ def _with_values(cell: Cell, wanted: dict[str, str], machine: Machine, facts: Fa
 
 
 def _after(before: Cell, question: UpgradeQuestion, facts: Facts) -> Cell:
-    if question.subject == "driver":
-        return before
-    after = replace(before, **{question.subject: question.new})
+    after = replace(before, **{axis: step.new for axis, step in question.of_cells.items()})
     release = facts.release(after.torch)
-    if question.subject != "torch" or release is None or "cuda" in question.at or before.cuda == "cpu":
+    if "torch" not in question.steps or release is None or "cuda" in question.at or before.cuda == "cpu":
         return after
     return replace(after, cuda=_best_build(release, question.after, facts))
 

@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
 from samcheck.analysis.advise.cell_changes import CellChange
 from samcheck.analysis.advise.question import TITLES, UpgradeQuestion
 from samcheck.cells import Cell
 from samcheck.errors import BuildFailed
-from samcheck.facts import Facts, compatibility, gpu_support
+from samcheck.facts import Facts, compatibility, gpu_support, version_of
 from samcheck.facts.hardware_schema import DriverFloor
-from samcheck.facts.requirements import resolve
+from samcheck.facts.requirements import numpy_of, resolve
 from samcheck.facts.schema import ObstacleKind
 from samcheck.facts.target_machine import Machine
 from samcheck.matrix import explain
@@ -31,11 +32,27 @@ def implied_changes(change: CellChange, question: UpgradeQuestion, facts: Facts)
         yield f"CUDA build {change.before.cuda} -> {change.after.cuda}"
     old, new = _pins(change.before, facts), _pins(change.after, facts)
     for name, version in new.items():
-        if name != _OWN.get(question.subject) and old.get(name, version) != version:
+        if name not in map(_OWN.get, question.steps) and old.get(name, version) != version:
             yield f"{name} {old[name]} -> {version}"
+    yield from _companions(change, question, facts)
     floor = required_driver(change, question, facts)
     if floor:
         yield f"on a GPU: {at_least(floor)} (driver-too-old; source: {', '.join(floor.source)})"
+
+
+def _companions(change: CellChange, question: UpgradeQuestion, facts: Facts) -> Iterator[str]:
+    """Yield the packages beside SAM that cannot stay as they are, or cannot be the newest any more."""
+    old, new = numpy_of(change.before, facts), numpy_of(change.after, facts)
+    for row in facts.companions:
+        if not new or change.after.python not in SpecifierSet(row.python) or new in SpecifierSet(row.numpy):
+            continue
+        why = f"{row.versions} needs NumPy {row.numpy}, not {new} (source: {', '.join(row.source)})"
+        for name in row.names:
+            now = question.installed.get(name, "")
+            if now and version_of(now) in SpecifierSet(row.versions):
+                yield f"{name} {now} -> {row.instead}: {why}"
+        if not question.installed and old and old in SpecifierSet(row.numpy):
+            yield f"{row.names[0]}, if you use it -> {row.instead}: {why}"
 
 
 def required_driver(change: CellChange, question: UpgradeQuestion, facts: Facts) -> DriverFloor | None:
@@ -81,14 +98,15 @@ class Remedy:
 def remedies(change: CellChange, question: UpgradeQuestion, facts: Facts) -> Iterator[Remedy]:
     """Yield what removes the obstacles to a change while keeping the wanted value."""
     floor, machine = _floor(change.after, facts), question.after
-    if machine.driver and floor and question.subject != "driver":
+    if machine.driver and floor and not question.driver:
         newer_machine = replace(machine, driver=floor.driver)
         too_old = gpu_support.hard(gpu_support.obstacles(change.after, machine, facts))
         if too_old and _can_work(change.after, newer_machine, facts):
             yield Remedy(at_least(floor), change.after, driver=True)
     cells_by_axis = dict(_by_one_axis(change.after, machine, facts))
-    cells_by_axis.pop(question.subject, None)
-    if "torch" not in cells_by_axis and question.subject != "torch":
+    for axis in question.steps:
+        cells_by_axis.pop(axis, None)
+    if not {"torch"} & {*cells_by_axis, *question.steps}:
         cells_by_axis.update(_with_build(change.after, machine, facts, newer=True))
     for axis, cell in cells_by_axis.items():
         yield Remedy(_named(axis, cell, change, facts), cell)
@@ -96,13 +114,12 @@ def remedies(change: CellChange, question: UpgradeQuestion, facts: Facts) -> Ite
 
 def alternatives(change: CellChange, question: UpgradeQuestion, facts: Facts) -> Iterator[str]:
     """Yield another value of the subject that would work, for when the wanted one has no remedy."""
-    axis = question.subject
     cells_by_axis = dict(_by_one_axis(change.after, question.after, facts))
-    if axis == "torch" and axis not in cells_by_axis:
+    if "torch" in question.steps and "torch" not in cells_by_axis:
         cells_by_axis.update(_with_build(change.after, question.after, facts, newer=False))
-    if axis in cells_by_axis:
-        cell = cells_by_axis[axis]
-        yield _named(axis, cell, change, facts)
+    for axis in question.steps:
+        if axis in cells_by_axis:
+            yield _named(axis, cells_by_axis[axis], change, facts)
 
 
 def _named(axis: str, cell: Cell, change: CellChange, facts: Facts) -> str:

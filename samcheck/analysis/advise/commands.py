@@ -23,15 +23,19 @@ def command_lines(answer: UpgradeAnswer, shipped: Collection[str], file: str = "
     question = answer.question
     if not answer.to_run:
         return
-    if question.subject == "driver":
-        yield OutlineLine(f"each on driver {question.old} before the change, and on {question.new} after it:")
+    if question.driver:
+        old, new = question.driver.old, question.driver.new
+        if question.of_cells:
+            yield OutlineLine(f"on driver {new}; what you have now, on {old}:")
+        else:
+            yield OutlineLine(f"each on driver {old} before the change, and on {new} after it:")
     elif question.after:
         yield OutlineLine(f"on {', '.join(gpu.name for gpu in question.after.gpus) or question.after}:")
     if file:
         yield OutlineLine(f"nox -s matrix -- {shlex.quote(file)}", is_command=True)
         return
     yield from _cell_lines(answer.to_run, shipped)
-    if question.subject != "driver":
+    if question.of_cells:
         to_compare = [RecommendedRun(cell, "what you have now, for comparison") for cell in answer.to_compare]
         yield from _cell_lines(to_compare, shipped)
 

@@ -66,7 +66,7 @@ def nearby(cell: Cell, question: UpgradeQuestion, results: Sequence[Stored], fac
         ):
             continue
         actual = values(cell_of(stored.result), facts)
-        if question.subject != "driver" and actual[question.subject] != question.new:
+        if any(actual[axis] != step.new for axis, step in question.of_cells.items()):
             continue
         candidates.append((stored, tuple(_differences(actual, values(cell, facts)))))
     if not candidates:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from samcheck.cells import Cell
 from samcheck.errors import BadInput
@@ -28,55 +28,93 @@ _NUMPY = re.compile(r"[0-9]{1,3}(\.[0-9]{1,3}){2}")
 
 
 @dataclass(frozen=True)
-class UpgradeQuestion:
-    """One change on one machine.
+class Step:
+    """A change of one of `SUBJECTS`: its current and its wanted value."""
 
-    Attributes:
-        subject: one of `SUBJECTS`.
-        old, new: its current and its wanted value.
-        at: values of other axes; only cells with these are asked about.
-        before, after: the machine; they differ if the driver is the subject.
-    """
-
-    subject: str
     old: str
     new: str
+
+
+@dataclass(frozen=True)
+class UpgradeQuestion:
+    """What is to change, on one machine.
+
+    Attributes:
+        steps: by subject, in the order of `SUBJECTS`.
+        at: values of other axes; only cells with these are asked about.
+        before, after: the machine; they differ if the driver changes.
+        installed: the packages that there are now, with their versions, if they are known.
+    """
+
+    steps: Mapping[str, Step]
     before: Machine
     after: Machine
     at: Mapping[str, str]
+    installed: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def driver(self) -> Step | None:
+        return self.steps.get("driver")
+
+    @property
+    def of_cells(self) -> dict[str, Step]:
+        """What changes in a cell: all but the driver."""
+        return {axis: step for axis, step in self.steps.items() if axis != "driver"}
+
+    @property
+    def changes(self) -> str:
+        return ", ".join(f"{TITLES[axis]} {step.old} -> {step.new}" for axis, step in self.steps.items())
 
     def __str__(self) -> str:
         fixed = "".join(f", {TITLES[axis]} {value}" for axis, value in self.at.items())
-        where = self.after if self.subject != "driver" else replace(self.after, driver="")
+        where = replace(self.after, driver="") if self.driver else self.after
         on = f" on {where if where.driver else ', '.join(gpu.name for gpu in where.gpus)}" if where else ""
-        return f"{TITLES[self.subject]} {self.old} -> {self.new}{on}{fixed}"
+        return f"{self.changes}{on}{fixed}"
 
 
 def ask(
-    subject: str, old: str, new: str, machine: Machine, at: Mapping[str, str], facts: Facts
+    steps: Mapping[str, Step],
+    machine: Machine,
+    at: Mapping[str, str],
+    facts: Facts,
+    installed: Mapping[str, str] | None = None,
 ) -> UpgradeQuestion:
     """Return the question if its values are valid.
 
     Raises:
         BadInput: a value is unknown, or nothing would change.
     """
-    if subject in at:
-        raise BadInput(f"--at-{subject}: already given by --{subject} and --from: leave it out")
     for axis, value in at.items():
+        if axis in steps:
+            raise BadInput(f"--at-{axis}: already given by --{axis} and --from: leave it out")
         _known(f"--at-{axis}", axis, value, facts)
+    valid = {axis: _valid(axis, steps[axis], facts) for axis in SUBJECTS if axis in steps}
     before = after = machine
-    if not (old and new):
-        raise BadInput(f"--{subject}, --from: must not be empty; give versions: --{subject} NEW --from OLD")
-    if subject == "driver":
-        new = gpu_support.driver_version(f"--{subject}", new)
-        old = gpu_support.driver_version("--from", old)
-        before, after = replace(machine, driver=old), replace(machine, driver=new)
+    if "driver" in valid:
+        before, after = (replace(machine, driver=text) for text in (valid["driver"].old, valid["driver"].new))
+    return UpgradeQuestion(valid, before, after, at, installed or {})
+
+
+def _valid(axis: str, step: Step, facts: Facts) -> Step:
+    """Return a step with versions that are known.
+
+    Raises:
+        BadInput: one is not, or they are the same.
+    """
+    if not (step.old and step.new):
+        raise BadInput(f"--{axis}, --from: must not be empty; give versions: --{axis} NEW --from OLD")
+    if axis == "driver":
+        step = Step(
+            gpu_support.driver_version("--from", step.old), gpu_support.driver_version(f"--{axis}", step.new)
+        )
     else:
-        _known(f"--{subject}", subject, new, facts)
-        _known("--from", subject, old, facts)
-    if old == new:
-        raise BadInput(f"--from: {old} -> {new} changes nothing: --from takes the version you have now")
-    return UpgradeQuestion(subject, old, new, before, after, at)
+        _known(f"--{axis}", axis, step.new, facts)
+        _known("--from", axis, step.old, facts)
+    if step.old == step.new:
+        raise BadInput(
+            f"--from: {step.old} -> {step.new} changes nothing: --from takes the version you have now"
+        )
+    return step
 
 
 def _known(option: str, axis: str, text: str, facts: Facts) -> None:

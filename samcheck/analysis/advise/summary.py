@@ -156,7 +156,7 @@ def _yes(advices: Sequence[Advice]) -> str:
 
 
 def _on_conditions(text: str, advices: Sequence[Advice]) -> str:
-    """Return a text that begins with YES, with what must be installed as well and what is lost behind that."""
+    """Return a text that begins with YES, with what must be installed as well and what is lost after it."""
     conditions = dict.fromkeys(condition for advice in advices for condition in advice.conditions)
     losses = dict.fromkeys(loss for advice in advices for loss in advice.losses)
     behind = f", WITH {' and '.join(conditions)}" if conditions else ""

@@ -239,7 +239,7 @@ def _obstacles(cell: Cell, machine: Machine, facts: Facts) -> tuple[Obstacle, ..
 
 def _grounds(cell: Cell, question: UpgradeQuestion, facts: Facts) -> Iterator[Obstacle]:
     """Yield the facts in favour of a cell that no rule is against, rule by rule."""
-    machine, is_driver = question.after, question.subject == "driver"
+    machine, is_driver = question.after, not question.of_cells
     release = facts.release(cell.torch)
     if release is None:
         return
