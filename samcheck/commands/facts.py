@@ -182,12 +182,16 @@ def _refresh(write: bool, as_json: bool) -> None:
     if write:
         proposal.write()
     if as_json:
-        said = {"diff": proposal.diff(), "notes": proposal.notes, "written": write and bool(proposal.changes)}
+        said = {
+            "diff": proposal.diff(), "notes": proposal.notes, "by_hand": proposal.by_hand,
+            "written": write and bool(proposal.changes),
+        }
         click.echo(json.dumps(said, indent=1))
         return
     click.echo(proposal.diff(), nl=False)
     for note in proposal.notes:
         click.echo(f"note: {note}", err=True)
+    click.echo(proposal.by_hand, err=True)
     if not proposal.changes:
         click.echo("the facts lack nothing that the package index has", err=True)
     elif write:

@@ -113,6 +113,8 @@ def of(known: Facts) -> Played:
             cp = f"cp{python.replace('.', '')}"
             abi = "cp37m" if python == "3.7" else cp
             made.add("numpy", series.newest, f"{cp}-{abi}-manylinux_2_17_x86_64.manylinux2014_x86_64", [])
+    for toolkit in known.toolkits:
+        made.add("cuda-toolkit", toolkit.version, "py3-none-any", [])
     for package in known.packages:
         for python, version in package.versions.items() if package.name != "numpy" else ():
             made.add(package.name, version, "py3-none-any", [], pythons=f">={python}")

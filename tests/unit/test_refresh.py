@@ -52,6 +52,8 @@ def test_nothing_new_is_no_diff(played: Played, folder: Path) -> None:
     assert proposal.changes == ()
     assert proposal.diff() == ""
     assert proposal.notes == ()
+    age = (TODAY - date.fromisoformat(FACTS.as_of["gpus"])).days
+    assert f"gpus.toml ({age} days old), " in proposal.by_hand
 
 
 @settings(max_examples=10)
@@ -105,6 +107,37 @@ def test_what_is_written_is_what_was_shown_and_comments_stay(played: Played, fol
     assert pins["pytest", "tool"]["3.13"] == "9.2.0"
     assert pins["onnx", "export"]["3.12"] == "1.19.1"  # left to a person, and said
     assert any(note.startswith("onnx has newer releases (1.23.2 for Python 3.12)") for note in proposal.notes)
+
+
+def test_new_toolkits_and_driver_branches_are_seen(folder: Path) -> None:
+    played = played_index.of(FACTS)
+    for version in ("13.9.0", "13.9.1", "12.9.9", "10.2.0"):
+        played.add("cuda-toolkit", version, "py3-none-any", [])
+    for version in ("13.990.12", "12.570.86", "7.352.0", "13.580.200"):
+        played.add("nvidia-ml-py", version, "py3-none-any", [])
+    before = (folder / "drivers.toml").read_text(encoding="utf-8")
+    proposal = refresh.propose(index(played), folder, TODAY)
+    assert [note.partition(":")[0] for note in proposal.notes] == [
+        "driver branch R990 is new (nvidia-ml-py)",
+        "CUDA 13.9 is new",
+    ]
+    proposal.write()
+    known = {row.version for row in FACTS.toolkits}
+    assert [row.version for row in facts.read(folder).toolkits if row.version not in known] == ["13.9"]
+    after = (folder / "drivers.toml").read_text(encoding="utf-8")
+    kept = [line for line in before.splitlines() if not line.startswith("as_of")]
+    added = [line for line in after.splitlines() if not line.startswith("as_of")]
+    start = added.index('version = "13.9"') - 1
+    assert added[:start] + added[start + 5 :] == kept
+
+
+def test_an_index_without_toolkits_proposes_the_rest(folder: Path) -> None:
+    played = played_index.of(FACTS)
+    del played.pages["cuda-toolkit"]
+    forget(folder, "2.15.0")
+    proposal = refresh.propose(index(played), folder, TODAY)
+    assert '+version = "2.15.0"' in proposal.diff()
+    assert any(note.startswith("new CUDA toolkits were not looked for:") for note in proposal.notes)
 
 
 def test_a_file_that_changed_meanwhile_is_not_overwritten(played: Played, folder: Path) -> None:

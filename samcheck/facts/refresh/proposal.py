@@ -23,10 +23,13 @@ from pydantic import ValidationError
 from samcheck import files
 from samcheck.errors import BadInput
 from samcheck.facts import FOLDER, TABLES
-from samcheck.facts.refresh import torch_releases
+from samcheck.facts.refresh import drivers, torch_releases
 from samcheck.facts.refresh.simple_index import PYTHONS, PackageIndex, Wheel
+from samcheck.units import counted
 
-FILES = ("torch", "packages", "numpy")
+FILES = ("torch", "packages", "numpy", "drivers")
+#: What no index knows: to be looked at by hand.
+BY_HAND = ("gpus", "backends", "bases", "rules", "claims")
 
 
 @dataclass(frozen=True)
@@ -40,10 +43,16 @@ class FileChange:
 
 @dataclass(frozen=True)
 class Proposal:
-    """Proposed changes of the facts, and notes on what to check or do manually."""
+    """Proposed changes of the facts.
+
+    Attributes:
+        notes: what to check or do manually.
+        by_hand: how old the files are that no index helps with.
+    """
 
     changes: tuple[FileChange, ...]
     notes: tuple[str, ...]
+    by_hand: str = ""
 
     def diff(self) -> str:
         """Return all changes as one unified diff; empty if there are none."""
@@ -83,7 +92,7 @@ def propose(index: PackageIndex, folder: Path = FOLDER, today: date | None = Non
     """
     notes: list[str] = []
     changes = []
-    for name, rewrite in zip(FILES, (torch_releases.add, _packages, _numpy), strict=True):
+    for name, rewrite in zip(FILES, (torch_releases.add, _packages, _numpy, drivers.add), strict=True):
         path = folder / f"{name}.toml"
         try:
             old = files.read_text(path)
@@ -94,7 +103,19 @@ def propose(index: PackageIndex, folder: Path = FOLDER, today: date | None = Non
             new = re.sub(r'^as_of = ".*"$', f'as_of = "{today or date.today()}"', new, flags=re.MULTILINE)
             _validate(name, new)
             changes.append(FileChange(path, old, new))
-    return Proposal(tuple(changes), tuple(notes))
+    ages = ", ".join(_ages(folder, today or date.today()))
+    return Proposal(tuple(changes), tuple(notes), f"in no package index, to be checked by hand: {ages}")
+
+
+def _ages(folder: Path, today: date) -> Iterator[str]:
+    """Yield how old the files are that no index helps with."""
+    for name in BY_HAND:
+        path = folder / f"{name}.toml"
+        if not path.exists():  # a folder with some of the files only
+            continue
+        as_of = date.fromisoformat(tomllib.loads(files.read_text(path))["as_of"])
+        age = counted((today - as_of).days, "day")
+        yield f"{name}.toml ({age} old)"
 
 
 def _validate(name: str, text: str) -> None:
