@@ -183,7 +183,9 @@ def _refresh(write: bool, as_json: bool) -> None:
         proposal.write()
     if as_json:
         said = {
-            "diff": proposal.diff(), "notes": proposal.notes, "by_hand": proposal.by_hand,
+            "diff": proposal.diff(),
+            "notes": proposal.notes,
+            "by_hand": proposal.by_hand,
             "written": write and bool(proposal.changes),
         }
         click.echo(json.dumps(said, indent=1))

@@ -12,7 +12,7 @@ from typing import Any, Callable, ContextManager, Dict
 import numpy as np
 import pytest
 
-from samcheck.guest.models import onnx_export, onnx_graph
+from samcheck.guest.models import exported_decoder, onnx_export, onnx_graph, scenes
 from samcheck.guest.models.backends import onnx_runtime, or_skip, providers, require_sam, tensor_rt
 from samcheck.guest.models.backends.harness import BackendHarness
 from samcheck.guest.models.exported_decoder import problems
@@ -204,6 +204,29 @@ def test_wrong_image_size(
         with defect("onnx-image-size"):
             shape = session.predict(feed).logits.shape
             raise SilentlyWrong("told a size of {}, it gave masks {}".format(told, shape))
+
+
+@with_onnxruntime
+@pytest.mark.parametrize("case", ["two-boxes", "half-a-box", "label-5", "padding-only"])
+def test_prompt_without_a_meaning(
+    backend: str, case: str, harness: BackendHarness, defect: Any, settings: Dict[str, str], answering: Any
+) -> None:
+    """Inputs that stand for no prompt of one object are refused, as two boxes in one call.
+
+    https://github.com/facebookresearch/segment-anything/issues/223
+    """
+    with or_skip():
+        session = harness.session("legacy")
+    boxes = np.array([shape.box for shape in scenes.draw(7, *SIZE).shapes[-2:]], dtype=float)
+    feed = exported_decoder.without_meaning(harness.ready(SIZE), boxes)[case]
+    with answering(session), defect("onnx-prompts"):
+        try:
+            answer = session.predict(feed)
+        except Exception as error:  # whatever refuses it
+            settings["refusal"] = type(error).__name__
+            return
+        best = float(answer.scores.max())
+        raise SilentlyWrong("{}: answered with a score of {:.2f}".format(case, best))
 
 
 @with_onnxruntime

@@ -41,6 +41,13 @@ BACKEND_DEFECTS = (
         "https://github.com/facebookresearch/segment-anything/issues/294",
     ),
     Defect(
+        "onnx-prompts",
+        "SAM's exported decoder answers prompts that mean nothing: two boxes at once, half a box, unknown "
+        "labels, or no point at all; it has one object per call",
+        (r"^SilentlyWrong: (two-boxes|half-a-box|label-5|padding-only): answered with a score of",),
+        "https://github.com/facebookresearch/segment-anything/issues/223",
+    ),
+    Defect(
         "onnx-optimize-model",
         "SAM's export script cannot quantise: it passes an argument that ONNX Runtime has removed",
         (r"TypeError: quantize_dynamic\(\) got an unexpected keyword argument 'optimize_model'",),

@@ -63,6 +63,28 @@ def _points(ready: Any, prompt: Prompt, padded: bool) -> tuple[List[np.ndarray],
     return points, labels
 
 
+def without_meaning(ready: Any, boxes: np.ndarray) -> Dict[str, Dict[str, np.ndarray]]:
+    """Build inputs that no prompt corresponds to, by name.
+
+    Args:
+        boxes: (2, 4), of two objects.
+    """
+    right = feed(ready, Prompt(box=boxes[0]))
+    second = feed(ready, Prompt(box=boxes[1]))
+    both = {name: np.concatenate((right[name], second[name]), axis=1) for name in INPUTS[1:3]}
+    nothing = {"point_coords": np.zeros((1, 1, 2)), "point_labels": np.full((1, 1), PADDING)}
+    wrong = {
+        "two-boxes": both,
+        "half-a-box": {name: value[:, :1] for name, value in right.items() if name in INPUTS[1:3]},
+        "label-5": {"point_labels": np.full((1, 2), 5)},
+        "padding-only": nothing,
+    }
+    return {
+        case: {**right, **{name: value.astype(np.float32) for name, value in changed.items()}}
+        for case, changed in wrong.items()
+    }
+
+
 def all_masks(ready: Any, prompt: Prompt) -> Prediction:
     """Return the predictor's own answer with all four masks, as the exported decoder returns them."""
     single, several = (predict(ready, replace(prompt, multimask=multimask)) for multimask in (False, True))
