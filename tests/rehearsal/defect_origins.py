@@ -175,6 +175,18 @@ ORIGINS: dict[str, tuple[Origin, ...]] = {
             ("Received user-specified dim hint",),
         ),
     ),
+    r"^RuntimeError: Serialized version .* does not match our current schema version": (
+        Origin(
+            "RuntimeError: Serialized version ['5', '3'] does not match our current schema version (8, 20).",
+            "torch/export/__init__.py",
+            ("Serialized version {version} does not match our current ",),
+        ),
+        Origin(
+            "RuntimeError: Serialized version ['8', '20'] does not match our current schema version 3.",
+            "torch/_export/__init__.py",
+            ("Serialized version {version} does not match our current ",),
+        ),
+    ),
     r"^GraphBroken: \d+ breaks, the first: ([Dd]ynamic shape operator|dynamic Tensor\.__getitem__)": (
         Origin(
             "GraphBroken: 2 breaks, the first: dynamic shape operator: aten.nonzero.default",

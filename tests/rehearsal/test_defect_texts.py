@@ -21,6 +21,7 @@ SYMPTOMS = sorted({symptom for defect in DEFECTS.values() for symptom in defect.
 #: Symptoms that neither these libraries nor samcheck's checks spell out, and who does.
 ELSEWHERE = {
     r"FileNotFoundError: ": "Python",
+    r"^KeyError: \"There is no item named 'version' in the archive\"": "Python's zipfile",
     r"ValueError: height and width must be > 0": "Pillow's extension, whose file is named after the Python",
     r"EngineFailed: .*(OneHot|Tile)": "TensorRT, which is not in these environments",
 }
@@ -35,6 +36,7 @@ UNSAID = {
     "2.0.1": {
         *_CUDNN_ATTENTION,
         *_DYNAMO_EXPORT,
+        r"^RuntimeError: Serialized version .* does not match our current schema version",
         r"^RuntimeError: expected m1 and m2 to have the same dtype",
         r"^RuntimeError: expected mat1 and mat2 to have the same dtype",
         r"RuntimeError: .*accessing tensor output of CUDAGraphs that has been overwritten",

@@ -48,6 +48,16 @@ BACKEND_DEFECTS = (
         "https://github.com/facebookresearch/segment-anything/issues/223",
     ),
     Defect(
+        "exported-program-release",
+        "a file of torch.export.save can be read only by releases near the one that wrote it: export again "
+        "after an upgrade, or before a downgrade",
+        (
+            r"^RuntimeError: Serialized version .* does not match our current schema version",
+            r"^KeyError: \"There is no item named 'version' in the archive\"",
+        ),
+        "https://docs.pytorch.org/docs/stable/export/api_reference.html",
+    ),
+    Defect(
         "onnx-optimize-model",
         "SAM's export script cannot quantise: it passes an argument that ONNX Runtime has removed",
         (r"TypeError: quantize_dynamic\(\) got an unexpected keyword argument 'optimize_model'",),
