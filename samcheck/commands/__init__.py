@@ -28,6 +28,10 @@ COMMANDS = {
         "Run the suite in an existing interpreter and store the result under the cell that it matches.",
     ),
     "fast": Entry("run", "Run `pytest -m fast` in an environment made for it; arguments go to pytest."),
+    "doctor": Entry(
+        "doctor",
+        "Find what is wrong with a Python's packages and the libraries that it really loads, and the cure.",
+    ),
     "carry": Entry(
         "carry",
         "Collect in FOLDER, inside the checkout, what another machine's Python lacks to run `here`.",

@@ -145,7 +145,7 @@ def look(python: str) -> Fingerprint:
         search_path = os.pathsep.join((str(source), *carried_packages()))
         environment = dict(os.environ, PYTHONPATH=search_path)
         try:
-            status, output = _ended(command, environment, Path(folder) / "output.log")
+            status, output = ended(command, environment, Path(folder) / "output.log")
         except OSError as error:
             raise EnvironmentUnavailable(f"{python} cannot be run", str(error.strerror)) from None
         except subprocess.TimeoutExpired:
@@ -157,7 +157,7 @@ def look(python: str) -> Fingerprint:
         return fingerprint_reader.as_fingerprint(files.read(path))
 
 
-def _ended(command: list[str], environment: dict[str, str], log: Path) -> tuple[int, str]:
+def ended(command: list[str], environment: dict[str, str], log: Path) -> tuple[int, str]:
     """Run a command to its end; return its status and the end of its error output.
 
     Its output is untrusted and may be endless.

@@ -102,7 +102,7 @@ def gpu_facts(torch: Any) -> Dict[str, Any]:
     }
 
 
-def _compute(torch: Any, device: str) -> None:
+def compute(torch: Any, device: str) -> None:
     """Load what SAM's layers need: libraries are loaded when they are first used."""
     image, kernel = torch.ones(1, 3, 32, 32, device=device), torch.ones(4, 3, 16, 16, device=device)
     torch.nn.functional.conv2d(image, kernel, stride=16)
@@ -132,7 +132,7 @@ def take() -> Fingerprint:
         facts["cudnn"] = None if cudnn is None else str(cudnn)
         facts["arch_list"] = _try(lambda: list(torch._C._cuda_getArchFlags().split()), [])
         facts["torch"] = str(torch.__version__)
-        _try(lambda: _compute(torch, facts["device"]))
+        _try(lambda: compute(torch, facts["device"]))
         facts["libraries"] = libraries.loaded()
     return _described(import_errors=errors, **facts)
 

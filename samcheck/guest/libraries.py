@@ -10,7 +10,7 @@ import ctypes
 import os
 import re
 import sys
-from typing import Any, Callable, Dict, Iterable, Optional
+from typing import Any, Callable, Dict, Iterable, List, Optional
 
 from .record import LoadedLibrary
 
@@ -24,20 +24,24 @@ _FILE = re.compile(
 
 def loaded(maps: str = MAPS) -> Dict[str, LoadedLibrary]:
     """Return the loaded libraries by name, such as ``cudnn``; none where the kernel does not list files."""
+    return described(files(maps))
+
+
+def files(maps: str = MAPS) -> List[str]:
+    """Return the files that are mapped into the process; none where the kernel does not list them."""
     try:
         with open(maps, encoding="utf-8", errors="surrogateescape") as stream:
-            files = dict.fromkeys(line.split(None, 5)[5].rstrip("\n") for line in stream if "/" in line)
+            return list(dict.fromkeys(line.split(None, 5)[5].rstrip("\n") for line in stream if "/" in line))
     except OSError:
-        return {}
-    return described(files)
+        return []
 
 
 def described(
-    files: Iterable[str], open_library: Callable[[str], Any] = ctypes.CDLL
+    paths: Iterable[str], open_library: Callable[[str], Any] = ctypes.CDLL
 ) -> Dict[str, LoadedLibrary]:
-    """Return those of `files` that are NVIDIA's; one that is there twice keeps its first file."""
+    """Return those of `paths` that are NVIDIA's; one that is there twice keeps its first file."""
     found: Dict[str, LoadedLibrary] = {}
-    for path in sorted(files):
+    for path in sorted(paths):
         named = _FILE.search(path)
         if named and named.group(1) not in found:
             found[named.group(1)] = LoadedLibrary(_version(named.group(1), path, open_library), _place(path))

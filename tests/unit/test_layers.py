@@ -39,6 +39,7 @@ LAYERS = (
             "samcheck.guest.record",
             "samcheck.guest.outcomes",
             "samcheck.guest.memory_model",
+            "samcheck.guest.installed",
         ),
         *("samcheck.guest.device", "samcheck.guest.gpu", "samcheck.guest.nvml", "samcheck.guest.cuda_driver"),
     ),

@@ -126,4 +126,11 @@ BACKEND_DEFECTS = (
         ),
         "https://github.com/facebookresearch/segment-anything/pull/595",
     ),
+    Defect(
+        "cudnn-lacks-engine",
+        "NVIDIA's package of cuDNN 9.20.0.48 for CUDA 13 lacks an engine, which the loader then takes from "
+        "another cuDNN of the system",
+        (r"^MixedLibraries: .*since libcudnn_engines_tensor_ir\.so\.9 is not in the package",),
+        "https://github.com/pytorch/pytorch/issues/188892",
+    ),
 )
