@@ -2,7 +2,7 @@
 #
 # Restricted to what BuildKit in Docker 20.10 supports: no `# syntax=`, heredoc, --link or RUN --network.
 # Layers are ordered from rarely changed and slow to often changed: Python, PyTorch, ONNX (with the NumPy
-# that is already installed, so that it does not pull in another), SAM, test tools.
+# that is already installed, so that it does not pull in another), SAM, test tools. PyTorch, being installed, stays.
 # uv and the certificates are mounted and leave nothing in a layer.
 ARG BASE
 FROM ${BASE}
@@ -40,7 +40,17 @@ RUN --mount=type=bind,source=uv,target=/run/uv \
     --mount=type=cache,id=samcheck-uv,target=/var/cache/uv \
     --mount=type=secret,id=ca,target=/run/ca.crt \
     set -eu; if [ -s /run/ca.crt ]; then export SSL_CERT_FILE=/run/ca.crt; fi; \
-    /run/uv pip install --quiet --compile-bytecode --no-deps --python /opt/venv/bin/python ${SAM}
+    /run/uv pip install --quiet --compile-bytecode --python /opt/venv/bin/python ${SAM}
+
+# What is installed without what it declares; a source archive may import PyTorch to build.
+ARG BARE=
+ARG BUILD_ENVIRONMENT=
+RUN --mount=type=bind,source=uv,target=/run/uv \
+    --mount=type=cache,id=samcheck-uv,target=/var/cache/uv \
+    --mount=type=secret,id=ca,target=/run/ca.crt \
+    set -eu; if [ -s /run/ca.crt ]; then export SSL_CERT_FILE=/run/ca.crt; fi; \
+    if [ -n "${BARE}" ]; then env ${BUILD_ENVIRONMENT} /run/uv pip install --quiet --compile-bytecode \
+        --no-deps --no-build-isolation --python /opt/venv/bin/python ${BARE}; fi
 
 # Last, because they change most often and take seconds.
 ARG TOOLS

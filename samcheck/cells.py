@@ -22,7 +22,7 @@ class Cell:
         cuda: the build: ``cu130``, or ``cpu``.
         python: ``major.minor``.
         numpy: exact release, or empty for the newest compatible with this PyTorch and Python.
-        sam: requirement string of the package that provides SAM.
+        sam: exact requirement of the package under test, ``sam2==1.1.0``; segment-anything is in every cell.
     """
 
     torch: str
@@ -38,7 +38,7 @@ class Cell:
         if self.numpy:
             parts.append(f"numpy{self.numpy}")
         if self.sam != DEFAULT_SAM:
-            parts.append(self.sam.replace("==", ""))
+            parts.append(self.sam.replace("==", "-"))
         return "-".join(parts)
 
     @property

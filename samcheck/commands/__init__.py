@@ -67,7 +67,7 @@ COMMANDS = {
     "query": Entry("query", "Query any number of results, in SQL or with a saved question."),
     "advise": Entry(
         "advise",
-        "Assess a change of driver, PyTorch, Python or NumPy from stored results and facts.",
+        "Assess a change of driver, PyTorch, Python, NumPy or SAM's package from results and facts.",
     ),
     "compare": Entry(
         "compare",

@@ -1,4 +1,4 @@
-"""``samcheck advise``: may I change this driver, PyTorch, Python or NumPy?"""
+"""``samcheck advise``: may I change this driver, PyTorch, Python, NumPy or package of SAM?"""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from samcheck.storage import results
 from samcheck.storage.results import Stored
 
 #: Axes of cells that can be held fixed.
-HELD = ("torch", "python", "numpy", "cuda")
+HELD = ("torch", "python", "numpy", "cuda", "sam")
 
 
 @click.command("advise")
@@ -42,6 +42,9 @@ HELD = ("torch", "python", "numpy", "cuda")
 @click.option("--torch", default=None, metavar="NEW", help="The PyTorch to change to.")
 @click.option("--python", default=None, metavar="NEW", help="The Python to change to.")
 @click.option("--numpy", default=None, metavar="NEW", help="The NumPy to change to.")
+@click.option(
+    "--sam", default=None, metavar="NEW", help="The package of SAM to change to, e.g. transformers==5.23.0."
+)
 @click.option(
     "--from",
     "old",
@@ -67,6 +70,7 @@ HELD = ("torch", "python", "numpy", "cuda")
 @click.option("--at-python", default="", metavar="VERSION", help="Only with this Python.")
 @click.option("--at-numpy", default="", metavar="VERSION", help="Only with this NumPy.")
 @click.option("--at-cuda", default="", metavar="BUILD", help="Only with this CUDA build, e.g. cu126 or cpu.")
+@click.option("--at-sam", default="", metavar="PACKAGE", help="Only with this package, e.g. sam2==1.1.0.")
 @click.option(
     "--results",
     "stores",
@@ -96,7 +100,7 @@ def advise_command(
     as_json: bool,
     **options: str | None,
 ) -> None:
-    """Assess a change of driver, PyTorch, Python or NumPy from stored results and facts.
+    """Assess a change of driver, PyTorch, Python, NumPy or SAM's package from results and facts.
 
     Give the new version and the old one: `advise --driver 580.95 --from 550.54 --gpu H100`; or several new
     ones at once: `advise --torch 2.15.0 --python 3.13 --from-env`. The cells are those of the matrix file

@@ -61,7 +61,9 @@ def _named(given: Sequence[str]) -> dict[str, str]:
     texts = given if len(given) == 1 and not given[0] else listed("--from", given)
     versions: dict[str, str] = {}
     for text in texts:
-        name, separator, value = text.rpartition("=")
+        name, separator, value = text.partition("=")
+        if not separator or value.startswith("="):  # of a package, ``sam2==1.1.0``
+            name, separator, value = "", "", text
         if separator and name not in SUBJECTS:
             raise BadInput(f"--from: {text!r} names none of {', '.join(SUBJECTS)}: give it as torch=2.4.1")
         if name in versions:

@@ -49,7 +49,7 @@ HELD = {
     "cuda": "The build, e.g. cu126 or cpu; default: what a plain install of each PyTorch gets.",
     "python": "The Python; default: one that most of the values support.",
     "numpy": "The NumPy; default: the newest compatible one.",
-    "sam": "The package that provides SAM; default: segment-anything.",
+    "sam": "The package under test, e.g. sam2==1.1.0; default: segment-anything==1.0.",
 }
 
 

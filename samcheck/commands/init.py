@@ -32,6 +32,9 @@ ENGINES = [str(engine) for engine in CiEngine]
     metavar="RELEASE",
     help="Release to check; repeatable; default: the newest ones.",
 )
+@click.option(
+    "--sam", multiple=True, metavar="PACKAGE", help="Package to test, e.g. sam2==1.1.0; repeatable."
+)
 @click.option("--variant", metavar="NAME=MODULE:OBJECT", help="Your own variant of SAM.")
 @click.option(
     "--folder",
@@ -40,7 +43,12 @@ ENGINES = [str(engine) for engine in CiEngine]
     help="The repository; default: the current folder.",
 )
 def init_command(
-    ci: str | None, gpu_labels: tuple[str, ...], torch: tuple[str, ...], variant: str | None, folder: Path
+    ci: str | None,
+    gpu_labels: tuple[str, ...],
+    torch: tuple[str, ...],
+    sam: tuple[str, ...],
+    variant: str | None,
+    folder: Path,
 ) -> None:
     """Write a matrix, a noxfile and a CI workflow into a repository; nothing is overwritten.
 
@@ -57,7 +65,7 @@ def init_command(
     if interactive and variant is None:
         question = "Your own variant of SAM, as NAME=MODULE:OBJECT (empty: none)"
         variant = click.prompt(question, default="", show_default=False)
-    answers = Starter(engine, gpu_labels or ("gpu",), torch, variant or "")
+    answers = Starter(engine, gpu_labels or ("gpu",), torch, sam, variant or "")
     _write(starter.files(answers, facts.load()), folder)
     click.echo("nox -s plan shows what would run, nox -s matrix runs it (python3 -m pip install 'nox[uv]')")
 

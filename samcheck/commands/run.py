@@ -28,6 +28,7 @@ from samcheck.environments import choice, gpu_health, here, machine
 from samcheck.environments.choice import Chosen
 from samcheck.environments.offline import at_hand
 from samcheck.errors import BadInput
+from samcheck.facts import sam_packages
 from samcheck.guest.record import GROUP_NAMES, VARIANT_TIERS
 from samcheck.matrix import Plan, selection
 from samcheck.matrix.selection import Choice
@@ -117,6 +118,13 @@ def _environment(plan: Plan, options: RunOptions) -> Iterator[tuple[Plan, Chosen
         return
     python = options.python or here.default_python()
     seen = here.look(python)
+    for clash, names in sam_packages.clashes(seen.packages, facts.load()):
+        both = " and ".join(names)
+        click.echo(
+            f"samcheck: {python} has {both}, which both install the module {clash.module}: keep one of them, "
+            "since what is imported has files of both",
+            err=True,
+        )
     plan = session.plan_here(plan, python, seen)
     with at_hand.packages(python, seen) as lacking:
         environment = here.Here(python, (*here.carried_packages(), *lacking))

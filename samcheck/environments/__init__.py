@@ -13,7 +13,9 @@ from functools import reduce
 from pathlib import Path
 from typing import Protocol
 
+from samcheck import facts
 from samcheck.cells import Cell
+from samcheck.facts import sam_packages
 from samcheck.facts.requirements import Requirements
 
 KINDS = ("docker", "venv", "here")
@@ -83,6 +85,12 @@ GIVEN = "@given@"
 WORK = "@work@"
 #: Runs a guest module; followed by the module's name.
 LAUNCH = f"{SOURCE}/samcheck/guest/launch.py"
+
+
+def own_variables(work: str) -> dict[str, str]:
+    """Return the variables that packages of SAM need, so that they neither download nor write elsewhere."""
+    settings = sam_packages.guest_environment(facts.load())
+    return {name: value.replace(WORK, work) for name, value in settings.items()}
 
 
 def substitute(arguments: tuple[str, ...], source: str, given: str, work: str) -> list[str]:

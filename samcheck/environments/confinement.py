@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from samcheck import paths
-from samcheck.environments import processes
+from samcheck.environments import own_variables, processes
 from samcheck.guest import memory_model
 
 #: Processes and threads: some for whatever a check starts, such as the 32 workers of PyTorch's compiler, and
@@ -37,6 +37,7 @@ def guest_environment() -> dict[str, str]:
         "PYTHONPATH": SOURCE_MOUNT,
         "PYTHONDONTWRITEBYTECODE": "1",
         **dict.fromkeys(processes.SWITCHED_ON, "1"),
+        **own_variables(WORK_MOUNT),
         **({"SAMCHECK_CHECKPOINTS": CHECKPOINTS_MOUNT} if _checkpoints() else {}),
     }
 

@@ -37,7 +37,9 @@ def image(cell: Cell, requirements: Requirements, base: str, base_id: str, recip
         "TORCH": " ".join((*requirements.torch, *requirements.numpy)),
         "TORCH_INDEX": requirements.torch_index,
         "EXPORT": " ".join((*requirements.export, *requirements.numpy)),
-        "SAM": requirements.sam,
+        "SAM": " ".join((*requirements.sam, *requirements.numpy)),
+        "BARE": " ".join(requirements.bare),
+        "BUILD_ENVIRONMENT": " ".join(requirements.build_environment),
     }
     content = json.dumps([recipe, base_id, arguments], sort_keys=True)
     digest = hashlib.sha256(content.encode()).hexdigest()[:12]

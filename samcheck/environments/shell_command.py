@@ -7,13 +7,14 @@ import shlex
 from collections.abc import Iterable, Sequence
 
 from samcheck import paths
-from samcheck.environments import confinement, processes
+from samcheck.environments import confinement, own_variables, processes
 
 
 def process(python: str, arguments: Sequence[str]) -> str:
     """Return the equivalent of `processes.run`, in a new folder that is left behind."""
     passed_on = " ".join(f'{name}="${name}"' for name in processes.PASSED_ON if name in os.environ)
     own = quoted([f"PYTHONPATH={paths.source()}", *(f"{name}=1" for name in processes.SWITCHED_ON)])
+    own += "".join(f" {name}={value}" for name, value in own_variables('"$PWD"').items())
     return f'(cd "$(mktemp -d)" && env -i {passed_on} {own} {quoted([python, *arguments])})'
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
@@ -18,6 +19,7 @@ from samcheck.facts.requirements import Requirements, size
 from samcheck.guest.outcomes import FailureCause
 
 COMPLETE = ".samcheck-complete"
+NOTHING_MORE: Mapping[str, str] = {}
 
 
 def folders() -> Path:
@@ -99,7 +101,9 @@ class Venv:
 
     def folder(self, cell: Cell, requirements: Requirements) -> Path:
         """Return the cell's folder, named after the cell and a hash of everything installed."""
-        content = "\n".join((cell.python, requirements.torch_index, *requirements.all))
+        content = "\n".join(
+            (cell.python, requirements.torch_index, *requirements.all, *requirements.build_environment)
+        )
         return folders() / f"{cell.id}-{hashlib.sha256(content.encode()).hexdigest()[:12]}"
 
     def need(self, cell: Cell, requirements: Requirements) -> DiskNeed:
@@ -137,18 +141,21 @@ def _make(cell: Cell, requirements: Requirements, folder: Path, log: Path) -> No
     install = ("pip", "install", "--python", str(folder / "bin" / "python"))
     index = requirements.torch_index
     extra = ("--index", index, "--index-strategy", "unsafe-best-match") if index else ()
-    _uv(log, *install, *extra, *requirements.all)
+    _uv(log, *install, *extra, *requirements.wheels)
+    if requirements.bare:  # a source archive may import PyTorch to build
+        variables = dict(pair.split("=", 1) for pair in requirements.build_environment)
+        _uv(log, *install, "--no-deps", "--no-build-isolation", *requirements.bare, variables=variables)
 
 
-def _uv(log: Path, *arguments: str) -> None:
-    """Run uv, with its output to `log`.
+def _uv(log: Path, *arguments: str, variables: Mapping[str, str] = NOTHING_MORE) -> None:
+    """Run uv with further environment variables, and its output to `log`.
 
     Raises:
         BuildFailed: uv failed.
     """
     import uv  # only when something is installed: its binary is large
 
-    environment = dict(os.environ, UV_NO_PROGRESS="1")
+    environment = dict(os.environ, UV_NO_PROGRESS="1", **variables)
     bundle = certificates.ca_bundle()
     if bundle:
         environment["SSL_CERT_FILE"] = bundle

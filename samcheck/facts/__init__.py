@@ -24,6 +24,7 @@ from samcheck.facts.hardware_schema import (
     Memory,
     Toolkit,
 )
+from samcheck.facts.sam_schema import ModuleClash, SamDependency, SamPackage
 from samcheck.facts.schema import (
     Base,
     Build,
@@ -31,7 +32,6 @@ from samcheck.facts.schema import (
     CompatibilityRule,
     Fact,
     Feature,
-    Model,
     NumpySeries,
     OnnxRuntime,
     Package,
@@ -75,7 +75,9 @@ TABLES: dict[str, tuple[str, str, type[Fact]]] = {
     "companions": ("packages", "companion", Companion),
     "onnxruntime": ("backends", "onnxruntime", OnnxRuntime),
     "tensorrt": ("backends", "tensorrt", TensorRt),
-    "models": ("models", "model", Model),
+    "sam": ("sam", "sam", SamPackage),
+    "dependencies": ("sam", "dependency", SamDependency),
+    "clashes": ("sam", "clash", ModuleClash),
     "rules": ("rules", "rule", CompatibilityRule),
     "bases": ("bases", "base", Base),
     "sizes": ("sizes", "size", Size),
@@ -112,7 +114,9 @@ class Facts:
     onnxruntime: tuple[OnnxRuntime, ...] = ()
     tensorrt: tuple[TensorRt, ...] = ()
     companions: tuple[Companion, ...] = ()
-    models: tuple[Model, ...] = ()
+    sam: tuple[SamPackage, ...] = ()
+    dependencies: tuple[SamDependency, ...] = ()
+    clashes: tuple[ModuleClash, ...] = ()
     rules: tuple[CompatibilityRule, ...] = ()
     claims: tuple[Claim, ...] = ()
     as_of: dict[str, str] = field(default_factory=dict)

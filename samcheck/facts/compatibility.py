@@ -13,7 +13,7 @@ from functools import cache
 from packaging.version import Version
 
 from samcheck.cells import Cell
-from samcheck.facts import Facts, version_of
+from samcheck.facts import Facts, sam_packages, version_of
 from samcheck.facts.schema import ObstacleKind
 
 #: Fields of a cell that a matrix can vary, most significant first.
@@ -77,11 +77,27 @@ def constraints(facts: Facts) -> tuple[Constraint, ...]:
     def numpy_wheel(python: str, numpy: str) -> Obstacle | None:
         return _numpy_wheel(facts, python, numpy)
 
+    def sam_python(python: str, sam: str) -> Obstacle | None:
+        return _sam_python(facts, python, sam)
+
+    def sam_torch(torch: str, sam: str) -> Obstacle | None:
+        return _sam_torch(facts, torch, sam)
+
+    def sam_cuda(cuda: str, sam: str) -> Obstacle | None:
+        return _sam_cuda(facts, cuda, sam)
+
+    def sam_numpy(numpy: str, sam: str) -> Obstacle | None:
+        return _sam_numpy(facts, numpy, sam)
+
     return (
         Constraint(("torch", "python"), cache(python)),
         Constraint(("torch", "cuda"), cache(build)),
         Constraint(("torch", "numpy"), cache(old_torch)),
         Constraint(("python", "numpy"), cache(numpy_wheel)),
+        Constraint(("python", "sam"), cache(sam_python)),
+        Constraint(("torch", "sam"), cache(sam_torch)),
+        Constraint(("cuda", "sam"), cache(sam_cuda)),
+        Constraint(("numpy", "sam"), cache(sam_numpy)),
     )
 
 
@@ -187,3 +203,53 @@ def _export(facts: Facts, python: str, numpy: str) -> Obstacle | None:
             text = f"{pinned} needs NumPy {needed} or newer, not {numpy}"
             return Obstacle("export-needs-numpy", ObstacleKind.INSTALL, text, row.source)
     return None
+
+
+def _sam_python(facts: Facts, python: str, sam: str) -> Obstacle | None:
+    row = sam_packages.find(sam, facts)
+    if row is None:
+        known = ", ".join(other.requirement for other in facts.sam)
+        return Obstacle("sam-unknown", ObstacleKind.DOUBT, f"{sam} is unknown; known: {known}")
+    text = f"{sam} needs Python {row.python}, not {python}"
+    missing = sam_packages.without_release(row, python, facts)
+    if missing:
+        text = f"{missing}, which {sam} imports, has no known release for Python {python}"
+    elif row.allows("python", python):
+        return None
+    return Obstacle("sam-python", ObstacleKind.INSTALL, text, row.source)
+
+
+def _sam_torch(facts: Facts, torch: str, sam: str) -> Obstacle | None:
+    row, release = sam_packages.find(sam, facts), facts.release(torch)
+    if row is None or release is None:
+        return None
+    text = f"{sam} needs PyTorch {row.torch}, not {torch}"
+    if row.allows("torch", torch):
+        if row.allows("torchvision", release.torchvision):
+            return None
+        own = f"{release.torchvision}, which belongs to PyTorch {torch}"
+        text = f"{sam} needs torchvision {row.torchvision}, not {own}"
+    return Obstacle("sam-torch", ObstacleKind.INSTALL, text, row.source)
+
+
+def _sam_cuda(facts: Facts, cuda: str, sam: str) -> Obstacle | None:
+    row = sam_packages.find(sam, facts)
+    if row is None:
+        return None
+    if cuda == "cpu":
+        text = f"{sam} works only on an NVIDIA GPU, which a CPU build of PyTorch cannot use"
+        return Obstacle("sam-gpu", ObstacleKind.HOST, text, row.source) if row.gpu else None
+    builds = (build for release in facts.releases for build in release.builds if build.tag == cuda)
+    version = next((build.cuda for build in builds), None)
+    if version is None or row.allows("cuda", version):
+        return None
+    text = f"{sam} needs CUDA {row.cuda}, not {version}"
+    return Obstacle("sam-cuda", ObstacleKind.INSTALL, text, row.source)
+
+
+def _sam_numpy(facts: Facts, numpy: str, sam: str) -> Obstacle | None:
+    row = sam_packages.find(sam, facts)
+    if row is None or not numpy or row.allows("numpy", numpy):
+        return None
+    text = f"{sam} needs NumPy {row.numpy}, not {numpy}"
+    return Obstacle("sam-numpy", ObstacleKind.INSTALL, text, row.source)

@@ -9,7 +9,7 @@ from packaging.version import Version
 
 from samcheck.cells import Cell
 from samcheck.errors import BadInput
-from samcheck.facts import Build, Facts, Release, driver_support
+from samcheck.facts import Build, Facts, Release, driver_support, sam_packages
 from samcheck.facts.compatibility import Obstacle
 from samcheck.facts.hardware_schema import below
 from samcheck.facts.schema import ObstacleKind
@@ -83,10 +83,17 @@ def obstacles(cell: Cell, on: Machine, facts: Facts) -> tuple[Obstacle, ...]:
     build = release.build(cell.cuda) if release else None
     if release is None or build is None:
         return ()  # a CPU build runs everywhere, and a build that does not exist is not the host's problem
-    against = [*_driver(build, on, facts)]
+    against = [*_driver(build, on, facts), *_without_gpu(cell, on, facts)]
     for gpu in on.gpus:
         against += [*_gpu(release, build, gpu, on, facts)]
     return tuple(against)
+
+
+def _without_gpu(cell: Cell, on: Machine, facts: Facts) -> Iterator[Obstacle]:
+    row = sam_packages.find(cell.sam, facts)
+    if row is not None and row.gpu and not on.gpus:
+        text = f"{cell.sam} works only on an NVIDIA GPU, and none is known here"
+        yield Obstacle("sam-gpu", ObstacleKind.HOST, text, row.source)
 
 
 def hard(obstacles: Sequence[Obstacle]) -> tuple[Obstacle, ...]:

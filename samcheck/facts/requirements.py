@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from samcheck.cells import Cell
 from samcheck.errors import BuildFailed
-from samcheck.facts import Facts, Release, gpu_backends
+from samcheck.facts import Facts, Release, gpu_backends, sam_packages
 from samcheck.facts.target_machine import NO_GPU, Machine
 from samcheck.guest.outcomes import FailureCause
 
@@ -25,7 +25,11 @@ class Requirements:
         torch_index: the index for `torch`; empty for the user's default index.
         numpy: NumPy; resolved together with `torch`, which would otherwise bring the newest.
         export: ONNX and its runtime; resolved together with `numpy` for the same reason.
-        sam: the package that provides SAM.
+        sam: segment-anything, and of the package under test and what is beside it everything that is
+            installed with what it declares; resolved together with `numpy` and `torch`.
+        bare: what of that is installed last, without what it declares, and built in the environment if the
+            index has no wheel of it.
+        build_environment: variables for these builds, ``NAME=value``.
     """
 
     tools: tuple[str, ...]
@@ -33,14 +37,21 @@ class Requirements:
     torch_index: str
     numpy: tuple[str, ...]
     export: tuple[str, ...]
-    sam: str
+    sam: tuple[str, ...] = ()
+    bare: tuple[str, ...] = ()
+    build_environment: tuple[str, ...] = ()
 
     @property
     def all(self) -> tuple[str, ...]:
-        return (*self.tools, *self.torch, *self.numpy, *self.export, self.sam)
+        return (*self.wheels, *self.bare)
+
+    @property
+    def wheels(self) -> tuple[str, ...]:
+        """What is installed first, in one resolution."""
+        return (*self.tools, *self.torch, *self.numpy, *self.export, *self.sam)
 
 
-NOTHING = Requirements((), (), "", (), (), "")
+NOTHING = Requirements((), (), "", (), ())
 
 
 def resolve(cell: Cell, facts: Facts, on: Machine = NO_GPU) -> Requirements:
@@ -57,13 +68,16 @@ def resolve(cell: Cell, facts: Facts, on: Machine = NO_GPU) -> Requirements:
         )
     index, suffix = _source(cell, release)
     numpy = _numpy(cell, release, facts)
+    sam = sam_packages.pins(cell, release, _version(numpy), facts)
     return Requirements(
         tools=tuple(facts.pin("tool", cell.python)),
         torch=(f"torch=={release.version}{suffix}", f"torchvision=={release.torchvision}{suffix}"),
         torch_index=index,
         numpy=(numpy,),
         export=_export(cell, numpy, facts, on),
-        sam=cell.sam,
+        sam=sam.whole,
+        bare=sam.bare,
+        build_environment=sam.build_environment,
     )
 
 
@@ -83,6 +97,8 @@ def size(cell: Cell, pins: Requirements, facts: Facts) -> tuple[int, int]:
     rows = [facts.size(cell.cuda)]
     if any(pin.startswith("onnxruntime-gpu") for pin in pins.export):
         rows.append(facts.size_of("onnxruntime-gpu"))
+    if len(pins.sam) + len(pins.bare) > 1:
+        rows.append(facts.size_of("sam"))
     return sum(row.download_mib for row in rows), sum(row.installed_mib for row in rows)
 
 
@@ -100,6 +116,15 @@ def numpy_of(cell: Cell, facts: Facts) -> str:
         return _version(resolve(cell, facts).numpy[0])
     except BuildFailed:
         return ""
+
+
+def compared_with(cell: Cell, facts: Facts) -> tuple[str, ...]:
+    """Return the packages beside the one under test that have the same models, for comparison."""
+    row, release = sam_packages.find(cell.sam, facts), facts.release(cell.torch)
+    if row is None or release is None:
+        return ()
+    others = sam_packages.references(row, release, cell, numpy_of(cell, facts), facts)
+    return tuple(other.requirement for other in others)
 
 
 def _version(pin: str) -> str:
@@ -122,4 +147,5 @@ def _numpy(cell: Cell, release: Release, facts: Facts) -> str:
             FailureCause.FACTS,
             f"PyTorch {cell.torch} needs NumPy 1, which has no wheel for Python {cell.python}",
         )
-    return pins[0]
+    usual = _version(pins[0])
+    return f"numpy=={sam_packages.newest_numpy(cell.sam, cell.python, usual, facts)}"

@@ -178,19 +178,6 @@ class TensorRt(Fact):
     note: str = ""
 
 
-class Model(Fact):
-    """A package that provides SAM, and its requirements; empty fields have no known limit."""
-
-    name: Text
-    version: str = ""
-    python_min: Python
-    torch_min: Known = ""
-    torchvision_min: Known = ""
-    cuda_min: Known = ""
-    numpy: Annotated[str, AfterValidator(_specifiers)] = ""
-    note: str = ""
-
-
 class CompatibilityRule(Fact):
     """Why a combination cannot exist, or what limits it.
 
@@ -214,7 +201,7 @@ class Package(Fact):
     """The release of a package to install, by Python, and the oldest NumPy that it accepts there."""
 
     name: Text
-    role: Literal["numpy", "numpy1", "tool", "export", "sam"]
+    role: Literal["numpy", "numpy1", "tool", "export"]
     versions: dict[str, str]
     numpy_min: dict[str, str] = {}
 
@@ -248,6 +235,6 @@ class Base(Fact):
 class Size(Fact):
     """Upper bounds for one environment, or for what is added to one, in MiB."""
 
-    build: Literal["cuda", "cpu", "onnxruntime-gpu"]
+    build: Literal["cuda", "cpu", "onnxruntime-gpu", "sam"]
     installed_mib: int
     download_mib: int

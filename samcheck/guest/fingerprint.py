@@ -1,8 +1,9 @@
 """Reads what is really installed here from live objects, and writes a `Fingerprint` as JSON.
 
-python -m samcheck.guest.fingerprint [installed] FILE
+python -m samcheck.guest.fingerprint [installed | MODULE...] FILE
 
 With "installed", nothing is imported, since PyTorch takes long; what only live objects know is left out.
+Otherwise the modules, of the package under test, are imported beside those that every cell has.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import os
 import platform
 import sys
 from dataclasses import asdict
-from typing import Any, Callable, Dict, Optional
+from typing import Any, Callable, Dict, Optional, Sequence
 
 from . import libraries, nvml
 from .record import Fingerprint
@@ -50,8 +51,8 @@ def memory_mib() -> int:
     return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2**20
 
 
-def import_all() -> tuple[Dict[str, Any], Dict[str, str]]:
-    """Import what SAM needs; return modules by name and, for those that failed, the error.
+def import_all(more: Sequence[str] = ()) -> tuple[Dict[str, Any], Dict[str, str]]:
+    """Import what SAM needs, and `more`; return modules by name and, for those that failed, the error.
 
     A package that is absent is in neither.
     """
@@ -60,7 +61,7 @@ def import_all() -> tuple[Dict[str, Any], Dict[str, str]]:
 
     modules: Dict[str, Any] = {}
     errors: Dict[str, str] = {}
-    for name in IMPORTED:
+    for name in dict.fromkeys((*IMPORTED, *more)):
         if importlib.util.find_spec(name) is None:
             continue
         try:
@@ -116,9 +117,9 @@ def _try(read: Callable[[], Any], default: Any = None) -> Any:
         return default
 
 
-def take() -> Fingerprint:
-    """Take the fingerprint of the running interpreter."""
-    modules, errors = import_all()
+def take(more: Sequence[str] = ()) -> Fingerprint:
+    """Take the fingerprint of the running interpreter, importing `more` modules as well."""
+    modules, errors = import_all(more)
     torch = modules.get("torch")
     facts: Dict[str, Any] = {}
     try:
@@ -177,4 +178,5 @@ def _described(**facts: Any) -> Fingerprint:
 
 if __name__ == "__main__":
     with open(sys.argv[-1], "w", encoding="utf-8") as stream:
-        stream.write(json.dumps(asdict(installed() if "installed" in sys.argv[1:-1] else take())) + "\n")
+        asked = sys.argv[1:-1]
+        stream.write(json.dumps(asdict(installed() if "installed" in asked else take(asked))) + "\n")

@@ -3,7 +3,8 @@
 A spec is ``all``, one value, or version specifiers as in pip, and may end in a word that thins the values
 out: ``minors`` (the newest patch release of each minor release), ``newest`` or ``oldest``. Builds are
 ``cu126``, ``cpu``, specifiers on their CUDA version, ``default`` (what a plain ``pip install torch`` gets)
-or ``auto`` (what suits the machine); NumPy may also be ``auto``, the newest compatible one.
+or ``auto`` (what suits the machine); NumPy may also be ``auto``, the newest compatible one. A package that
+provides SAM is ``sam2==1.1.0``, ``sam2`` (its newest known release), or ``all`` known ones.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from collections.abc import Callable, Iterable, Sequence
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.version import InvalidVersion, Version
 
-from samcheck.facts import Facts, Release
+from samcheck.facts import Facts, Release, sam_packages
 from samcheck.facts.gpu_support import best_build
 from samcheck.facts.target_machine import Machine
 from samcheck.suggestions import did_you_mean
@@ -32,12 +33,12 @@ def known(axis: str, facts: Facts) -> list[str]:
         "python": {python for release in facts.releases for python in release.pythons},
         "cuda": {build.tag for release in facts.releases for build in release.builds},
         "numpy": (row.newest for row in facts.numpy),
-        "sam": (pin for python in ("3.12",) for pin in facts.pin("sam", python)),
+        "sam": (row.requirement for row in facts.sam),
     }
     if axis == "cuda":
         return sorted(values[axis], key=lambda tag: cuda_version(tag, facts), reverse=True)
     if axis == "sam":
-        return sorted(values[axis])
+        return list(values[axis])
     return sorted(values[axis], key=Version, reverse=True)
 
 
@@ -56,11 +57,34 @@ def select(axis: str, specs: Sequence[str], facts: Facts) -> tuple[str, ...]:
     values = known(axis, facts)
     chosen: set[str] = set()
     for spec in specs:
-        if axis == "numpy" and spec == "auto":
+        if axis == "sam":
+            chosen.update(values if spec == "all" else [package(spec, facts)])
+        elif axis == "numpy" and spec == "auto":
             chosen.add("")
         else:
             chosen.update(_fitting(spec, values, Version))
     return tuple(value for value in ("", *values) if value in chosen)
+
+
+def package(spec: str, facts: Facts) -> str:
+    """Return the package that a spec means: ``sam2==1.1.0``, or the newest release of ``sam2``.
+
+    Raises:
+        BadSpec: the facts do not know it; the message suggests a similar one.
+    """
+    newest = [row.requirement for row in sam_packages.releases_of(spec, facts)]
+    if newest or sam_packages.find(spec, facts):
+        return newest[0] if newest else spec
+    name = sam_packages.name_of(spec)
+    known = [row.requirement for row in facts.sam]
+    releases = [row.requirement for row in sam_packages.releases_of(name, facts)]
+    clash = next((row for row in facts.clashes if name in row.packages), None)
+    if clash is not None and not releases:
+        other = next(other for other in clash.packages if other != name)
+        why = f"is unknown, and installs the module {clash.module} as {other} does"
+        raise BadSpec(f"{spec!r} {why}: they cannot be in one environment")
+    hint = did_you_mean(spec, releases or [*known, *(row.name for row in facts.sam)], lead="; ")
+    raise BadSpec(f"{spec!r} is unknown{hint or '.'} Known: {', '.join(releases or known)}")
 
 
 def builds(specs: Sequence[str], release: Release, facts: Facts, host: Machine) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from samcheck.cells import Cell, matches
+from samcheck.cells import DEFAULT_SAM, Cell, matches
 from samcheck.facts import Facts, compatibility, gpu_support
 from samcheck.facts.compatibility import AXES, Constraint, Obstacle
 from samcheck.facts.schema import ObstacleKind
@@ -19,6 +19,9 @@ from samcheck.facts.target_machine import Machine
 from samcheck.matrix import axes
 from samcheck.matrix.file import SPEC, TABLES, CellTable, Conditions, MatrixFile
 from samcheck.matrix.space import Space
+
+#: Rule of an obstacle → the field that a user would change; of the others it is the Python.
+_FIELDS = {"cuda-build-absent": "cuda", "numpy-no-wheel": "numpy"}
 
 
 @dataclass(frozen=True)
@@ -62,10 +65,15 @@ def _against_cell(row: CellTable, facts: Facts) -> Iterator[str]:
     release = facts.release(row.torch)
     assert release is not None
     cuda = release.default_build.tag if row.cuda in ("auto", "default") else row.cuda
-    cell = Cell(row.torch, cuda, row.python, row.numpy, row.sam)
+    try:
+        sam = axes.package(row.sam, facts)
+    except axes.BadSpec as problem:
+        yield f"sam: {problem}"
+        sam = DEFAULT_SAM
+    cell = Cell(row.torch, cuda, row.python, row.numpy, sam)
     for obstacle in compatibility.obstacles(cell, facts):
         if obstacle.kind is ObstacleKind.INSTALL:
-            field = {"cuda-build-absent": "cuda", "numpy-no-wheel": "numpy"}.get(obstacle.rule, "python")
+            field = "sam" if obstacle.rule.startswith("sam-") else _FIELDS.get(obstacle.rule, "python")
             yield f"{field}: {obstacle.text}"
 
 
@@ -89,7 +97,7 @@ def cell(row: CellTable, world: World) -> Cell:
     release = world.facts.release(row.torch)
     assert release is not None  # `impossible` has refused the others
     (cuda,) = axes.builds([row.cuda], release, world.facts, world.host)
-    return Cell(row.torch, cuda, row.python, row.numpy, row.sam)
+    return Cell(row.torch, cuda, row.python, row.numpy, axes.package(row.sam, world.facts))
 
 
 def fits(conditions: Conditions, one: Cell, facts: Facts) -> bool:

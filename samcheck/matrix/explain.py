@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import product
 from typing import Any
 
 from samcheck.cells import Cell
 from samcheck.errors import BadInput, BuildFailed
 from samcheck.facts import Facts, compatibility, driver_support, gpu_support, requirements, version_of
 from samcheck.facts.compatibility import Obstacle
+from samcheck.facts.sam_packages import name_of, releases_of
 from samcheck.facts.schema import ObstacleKind
 from samcheck.facts.target_machine import Machine
 from samcheck.matrix import axes
@@ -26,6 +28,7 @@ class Explained:
         on_host: what keeps it from running on the machine's GPU, or limits it, there or anywhere.
         installs: exact pins, empty if it cannot be installed.
         backends: what it gets of ONNX Runtime and TensorRT for the machine's GPU, and why; empty without.
+        compared: what of that is there only to be compared with the package under test.
         instead: ids of the nearest cells without obstacles.
     """
 
@@ -36,6 +39,7 @@ class Explained:
     installs: tuple[str, ...]
     instead: tuple[str, ...]
     backends: Mapping[str, str]
+    compared: tuple[str, ...] = ()
 
     @property
     def possible(self) -> bool:
@@ -61,7 +65,8 @@ def about(cell: Cell, host: Machine, facts: Facts) -> Explained:
     instead = () if possible else tuple(_instead(cell, host, facts))
     installs = _installs(cell, host, facts)
     backends = requirements.backends_of(cell, facts, host) if installs and possible else {}
-    return Explained(cell, host, against, on_host, installs, instead, backends)
+    compared = requirements.compared_with(cell, facts) if installs else ()
+    return Explained(cell, host, against, on_host, installs, instead, backends, compared)
 
 
 def find(id: str, facts: Facts) -> Cell:
@@ -91,8 +96,8 @@ def _of(torch: str, facts: Facts) -> Iterator[Cell]:
     numpys = ("", *axes.known("numpy", facts))
     for cuda in tags:
         for python in axes.known("python", facts):
-            for numpy in numpys:
-                yield Cell(torch, cuda, python, numpy)
+            for numpy, sam in product(numpys, axes.known("sam", facts)):
+                yield Cell(torch, cuda, python, numpy, sam)
 
 
 def _installs(cell: Cell, host: Machine, facts: Facts) -> tuple[str, ...]:
@@ -107,8 +112,9 @@ def _installs(cell: Cell, host: Machine, facts: Facts) -> tuple[str, ...]:
 def _instead(cell: Cell, host: Machine, facts: Facts) -> Iterator[str]:
     """Yield the nearest cells without obstacles: with another build, Python or PyTorch; and the newest."""
     ids = {other.id: None for other in nearest(cell, host, facts)}
-    newest = (other for torch in axes.known("torch", facts) for other in _of(torch, facts) if not other.numpy)
-    for other in newest:
+    every = (other for torch in axes.known("torch", facts) for other in _of(torch, facts))
+    like = (other for other in every if not other.numpy and other.sam == cell.sam)
+    for other in like:
         if other.python == cell.python and other.needs_gpu_build and _fine(other, host, facts):
             ids[other.id] = None
             break
@@ -116,13 +122,16 @@ def _instead(cell: Cell, host: Machine, facts: Facts) -> Iterator[str]:
 
 
 def nearest(cell: Cell, host: Machine, facts: Facts) -> Iterator[Cell]:
-    """Yield, for build, Python and PyTorch, the nearest cell that differs in that alone and can run.
+    """Yield, for build, Python, PyTorch and release of SAM's package, the nearest cell that can run.
 
+    It differs in that alone, and has the same package.
     One that certainly runs comes before a nearer one of which that is not known.
     """
-    for axis in ("cuda", "python", "torch"):
+    for axis in ("cuda", "python", "torch", "sam"):
         own = compatibility.fields(cell)[axis]
         values = [value for value in axes.known(axis, facts) if value != own]
+        if axis == "sam":
+            values = [value for value in values if name_of(value) == name_of(own)]
         others = [
             Cell(**{**compatibility.fields(cell), axis: value})
             for value in sorted(values, key=lambda value: _distance(axis, value, own, facts))
@@ -144,11 +153,13 @@ def _doubtful(cell: Cell, host: Machine, facts: Facts) -> bool:
 def _distance(axis: str, value: str, own: str, facts: Facts) -> tuple[int, ...]:
     """Return how far apart two values are.
 
-    CUDA builds are as far apart as there are others between them, the newer one being nearer. Others differ
-    by major and minor version; within one minor release, the newest is the nearest.
+    CUDA builds, and releases of a package of SAM, are as far apart as there are others between them, the
+    newer one being nearer. Others differ by major and minor version; within one minor release, the newest is
+    the nearest.
     """
-    if axis == "cuda":
-        places = axes.known("cuda", facts)
+    if axis in ("cuda", "sam"):
+        releases = [row.requirement for row in releases_of(name_of(own), facts)]
+        places = releases if axis == "sam" else axes.known("cuda", facts)
         place = places.index(value) if value in places else len(places)
         return abs(place - (places.index(own) if own in places else len(places))), place
 
@@ -170,6 +181,8 @@ def lines(explained: Explained) -> Iterator[str]:
         yield f"  instead: {other}"
     for name, chosen in explained.backends.items():
         yield f"  {name}: {chosen}"
+    if explained.compared:
+        yield f"  compared: {explained.cell.sam} with {' and '.join(explained.compared)}"
     if explained.installs:
         yield f"  installs: {' '.join(explained.installs)}"
 
@@ -180,6 +193,7 @@ def verdict(explained: Explained) -> str:
     for kind, words in (
         (ObstacleKind.INSTALL, "cannot be installed"),
         (ObstacleKind.RUN, "can be installed, but cannot work"),
+        (ObstacleKind.HOST, "can be installed, but cannot work"),
         (ObstacleKind.DOUBT, "may not exist"),
     ):
         if kind in kinds:
@@ -201,6 +215,7 @@ def as_json(explained: Explained) -> dict[str, Any]:
         "against": [obstacle_json(obstacle) for obstacle in explained.against],
         "on_host": [obstacle_json(obstacle) for obstacle in explained.on_host],
         "installs": list(explained.installs),
+        "compared": list(explained.compared),
         "backends": dict(explained.backends),
         "instead": list(explained.instead),
     }

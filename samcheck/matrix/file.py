@@ -55,7 +55,9 @@ class CellTable(_Table):
     python: Annotated[str, Field(pattern=r"^3\.[0-9]{1,2}$")]
     cuda: Annotated[str, Field(pattern=r"^(auto|default|cpu|cu[0-9]{2,4})$")] = "auto"
     numpy: Annotated[str, Field(pattern=r"^([0-9]{1,3}(\.[0-9]{1,3}){1,2})?$")] = ""
-    sam: Annotated[str, Field(pattern=r"^segment-anything==[0-9]{1,3}(\.[0-9]{1,3}){1,2}$")] = DEFAULT_SAM
+    sam: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,59}(==[0-9]{1,4}(\.[0-9]{1,4}){1,3})?$")] = (
+        DEFAULT_SAM
+    )
     tags: list[Tag] = []
     spare: bool = False
 
@@ -204,7 +206,7 @@ def _form(entry: Any) -> str:
         "python": "3.12",
         "cuda": "auto, cpu or cu130",
         "numpy": "1.26.4",
-        "sam": "segment-anything==1.0",
+        "sam": "sam2==1.1.0",
         "tags": "lower-case letters, digits and dashes",
         "name": "lower-case letters, digits and dashes",
     }

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
+from packaging.utils import canonicalize_name
 from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from samcheck.cells import DEFAULT_SAM
+from samcheck.facts import sam_packages
 from samcheck.guest.outcomes import CheckOutcome
-from samcheck.guest.record import CellResult, CheckResult, LoadedLibrary, Series
+from samcheck.guest.record import CellResult, CheckResult, Fingerprint, LoadedLibrary, Series
 from samcheck.measurable import HIGH, LOW, UNMEASURABLE, is_measurable, is_time, limits, step_time
 from samcheck.report.fields import SEVERITY, SYMBOLS, by_group, fields, reason_of
 from samcheck.report.lookup import place
@@ -126,9 +129,20 @@ def _facts(result: CellResult) -> list[tuple[str, str]]:
     if observed is not None:
         names = ("python", "torch", "torch_cuda", "cudnn", "torchvision", "numpy", "segment_anything")
         rows += [(name, str(getattr(observed, name) or "none")) for name in (*names, "cpu", "gpu", "driver")]
+        rows += _under_test(result.cell.sam, observed)
         rows += _libraries(observed.libraries)
         rows += [(f"import of {name}", text) for name, text in sorted(observed.import_errors.items())]
     return rows + [(f"weights of {name}", text) for name, text in sorted(result.weights.items())]
+
+
+def _under_test(sam: str, observed: Fingerprint) -> Iterator[tuple[str, str]]:
+    """Yield the version of the package under test, if that is not segment-anything, which is always named."""
+    name = sam_packages.name_of(sam)
+    if name != sam_packages.name_of(DEFAULT_SAM):
+        versions: dict[str, str] = {
+            canonicalize_name(package): version for package, version in observed.packages.items()
+        }
+        yield name, versions.get(name, "none")
 
 
 def _libraries(libraries: Mapping[str, LoadedLibrary]) -> Iterator[tuple[str, str]]:

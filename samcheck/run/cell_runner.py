@@ -19,7 +19,7 @@ from samcheck.environments import (
     scratch,
 )
 from samcheck.errors import BadInput, BuildFailed, CellError, Misbuilt, Refused
-from samcheck.facts import requirements
+from samcheck.facts import requirements, sam_packages
 from samcheck.facts.requirements import Requirements
 from samcheck.guest.outcomes import CellOutcome, FailureCause
 from samcheck.guest.record import CellResult, Fingerprint
@@ -88,6 +88,7 @@ def prepare(cell_run: CellRun) -> tuple[Requirements, Place]:
         Refused: the engine failed during the build.
     """
     cell, settings = cell_run.planned.cell, cell_run.settings
+    gpu_check.require_for_package(cell, settings.environment.installs)
     pins = requirements_of(cell, settings.environment)
     with settings.gates.build(), cell_run.phase("prepare"):
         _check_disk(cell, pins, settings.environment)
@@ -177,7 +178,8 @@ def _probe(cell_run: CellRun, place: Place) -> Fingerprint:
     """
     gates, output = cell_run.settings.gates, cell_run.folder / "probe.log"
     output.unlink(missing_ok=True)
-    arguments = (LAUNCH, "samcheck.guest.fingerprint", f"{GIVEN}/{channel.NAME}")
+    tested = sam_packages.modules_of(cell_run.planned.cell, facts.load())
+    arguments = (LAUNCH, "samcheck.guest.fingerprint", *tested, f"{GIVEN}/{channel.NAME}")
     end = time.monotonic() + cell_run.settings.check_timeout  # an import can hang
     lines: list[bytes] = []
 

@@ -8,10 +8,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from samcheck import files
-from samcheck.environments import gpu_errors, gpu_health, gpu_processes
+from samcheck import facts, files
+from samcheck.cells import Cell
+from samcheck.environments import gpu_errors, gpu_health, gpu_processes, machine
 from samcheck.environments.gpu_health import Health
 from samcheck.errors import BadInput, Refused
+from samcheck.facts import gpu_support
 from samcheck.guest.outcomes import FailureCause
 from samcheck.guest.record import CellResult, Fingerprint
 from samcheck.run.context import CellRun
@@ -64,6 +66,20 @@ def _look_for_others(cell_run: CellRun, name: str) -> None:
         f"GPU {name} is used by {', '.join(foreign)}: end them, choose another with "
         "--gpus, or leave out --exclusive",
     )
+
+
+def require_for_package(cell: Cell, built: bool) -> None:
+    """Require a GPU for a package that works on nothing else, before its environment is `built`.
+
+    Raises:
+        Refused: this machine has none.
+    """
+    known = facts.load()
+    against = gpu_support.obstacles(cell, machine.look(), known) if built else ()
+    without = next((obstacle for obstacle in against if obstacle.rule == "sam-gpu"), None)
+    if without is not None:
+        text = f"{without.text}: run this cell on a machine that has one"
+        raise Refused(FailureCause.GPU, text)
 
 
 def require_seen(cell_run: CellRun, observed: Fingerprint) -> None:

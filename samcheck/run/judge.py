@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from samcheck.cells import Cell
@@ -29,15 +30,16 @@ def compare(cell: Cell, pins: Requirements, observed: Fingerprint) -> Iterator[s
         # If torch cannot be imported, its build is unknown; the suite reports that.
         ("CUDA build", cell.cuda, cell.cuda if "torch" in observed.import_errors else build),
     ]
-    versions = {
+    versions: dict[str, str | None] = {
+        **{canonicalize_name(name): version for name, version in observed.packages.items()},
         "torchvision": observed.torchvision,
         "numpy": observed.numpy,
         "segment-anything": observed.segment_anything,
     }
-    for pin in filter(None, (*pins.torch[1:], *pins.numpy, pins.sam)):
+    for pin in (*pins.torch[1:], *pins.numpy, *pins.sam, *pins.bare):
         name, _, version = pin.partition("==")
         wanted = version.partition("+")[0]
-        pairs.append((name, wanted, (versions[name] or "absent").partition("+")[0]))
+        pairs.append((name, wanted, (versions.get(name) or "absent").partition("+")[0]))
     for name, declared, actual in pairs:
         if declared != actual:
             yield f"{name}: declared {declared}, observed {printable(actual)}"

@@ -30,7 +30,11 @@ def line(result: CellResult, check: CheckResult) -> str:
     """
     _require_in_suite(check.check)
     words = pytest_arguments.arguments(
-        pytest_arguments.SUITE, result.tier, tuple(result.variants), f"{pytest_arguments.SUITE}/{check.check}"
+        pytest_arguments.SUITE,
+        result.tier,
+        tuple(result.variants),
+        f"{pytest_arguments.SUITE}/{check.check}",
+        family=pytest_arguments.family(result.cell, result.environment.kind),
     )
     on_gpu = result.observed is not None and result.observed.device == "cuda"
     if on_gpu:  # without one, it would run on the CPU and may pass

@@ -20,7 +20,7 @@ from samcheck.guest.outcomes import FailureCause
 from samcheck.guest.record import FIRST_GROUPS, CheckResult
 from samcheck.report.first_verdict import first_verdict
 from samcheck.run import pytest_arguments, records, repetitions, reruns
-from samcheck.run.context import CellRun, Settings
+from samcheck.run.context import CellRun
 from samcheck.run.intake import Intake
 from samcheck.run.records import Attempt, Journal
 
@@ -89,7 +89,7 @@ def _start_attempt(cell_run: CellRun, place: Place, number: int, done: dict[str,
     output.touch()
     lists = {SKIPPED: done, ONLY: cell_run.settings.only}
     settings = cell_run.settings
-    arguments = (*_python_arguments(settings, settings.suite), f"--samcheck-skip-listed={GIVEN}/{SKIPPED}")
+    arguments = (*_python_arguments(cell_run, settings.suite), f"--samcheck-skip-listed={GIVEN}/{SKIPPED}")
     with scratch.given(cell_run.folder) as given:
         for name, checks in lists.items():
             (given / name).write_text("".join(f"{check}\n" for check in checks), encoding="utf-8")
@@ -118,7 +118,7 @@ def start_pass(
     settings = cell_run.settings
     if settings.is_late:
         return Ended(None, cause=EndCause.STOPPED)
-    arguments = (*_python_arguments(settings, f"{settings.suite}/{repetitions.MODULE}"), *more)
+    arguments = (*_python_arguments(cell_run, f"{settings.suite}/{repetitions.MODULE}"), *more)
     output = repetitions.output(cell_run.folder, number)
     with nullcontext(given) if given else scratch.given(cell_run.folder) as folder:
         if settings.only:
@@ -229,10 +229,14 @@ def is_first(check: CheckResult) -> bool:
     return check.group in FIRST_GROUPS
 
 
-def _python_arguments(settings: Settings, what: str) -> tuple[str, ...]:
+def _python_arguments(cell_run: CellRun, what: str) -> tuple[str, ...]:
     """Return Python's arguments to run the suite, or a part of it."""
+    settings = cell_run.settings
+    family = pytest_arguments.family(cell_run.planned.cell, settings.environment.kind)
     return (
-        *pytest_arguments.arguments(settings.suite, settings.tier, settings.variants, what, settings.groups),
+        *pytest_arguments.arguments(
+            settings.suite, settings.tier, settings.variants, what, settings.groups, family
+        ),
         "--continue-on-collection-errors",
         f"--samcheck-check-timeout={settings.check_timeout}",
         f"--samcheck-benchmark-seconds={settings.benchmark_seconds}",

@@ -14,6 +14,7 @@ from samcheck.facts.hardware_schema import (
     KernelModule,
     Toolkit,
 )
+from samcheck.facts.sam_schema import SamPackage
 from samcheck.facts.schema import Build, NumpySeries, Package, Release
 
 
@@ -149,6 +150,18 @@ WORLD = Facts(
             versions={"3.9": "1.17", "3.10": "1.18"},
             numpy_min={"3.10": "2.0.1"},
             **sure("index of onnx"),
+        ),
+    ),
+    sam=(
+        SamPackage(
+            name="segment-anything",
+            version="1.0",
+            modules=("segment_anything",),
+            models=("SAM",),
+            file="wheel",
+            python=">=3.8",
+            licence="Apache-2.0",
+            **sure("index"),
         ),
     ),
     bases=(),

@@ -23,7 +23,9 @@ RELEASE = FACTS.release("2.11.0")
         ("python", ["3.10", "3.12"], ["3.12", "3.10"]),
         ("python", [">=3.9,<3.11"], ["3.10", "3.9"]),
         ("numpy", ["auto", "==1.* newest"], ["", "1.26.4"]),
-        ("sam", ["all"], ["segment-anything==1.0"]),
+        ("sam", ["sam2==1.1.0"], ["sam2==1.1.0"]),
+        ("sam", ["transformers", "segment-anything==1.0"], ["segment-anything==1.0", "transformers==5.23.0"]),
+        ("sam", ["all"], [row.requirement for row in FACTS.sam]),
     ],
 )
 def test_specs_select_values(axis: str, specs: list[str], expected: list[str]) -> None:
@@ -55,6 +57,11 @@ def test_specs_select_builds_of_a_release(specs: list[str], expected: list[str])
         ("torch", "latest", "neither a value"),
         ("python", "3.42", "is unknown"),
         ("torch", "oldest newest", "neither a value"),
+        ("sam", "sam2==1.0.0", r"did you mean sam2==1\.1\.0\? Known: sam2==1\.1\.0$"),
+        ("sam", "mobilsam-mirror", r"did you mean mobilesam-mirror\?"),
+        ("sam", "rf-sam-2==1.0.3", "installs the module sam2 as sam2 does"),
+        ("sam", ">=1", "is unknown. Known: segment-anything==1.0, sam2"),
+        ("sam", "all minors", "is unknown"),
     ],
 )
 def test_a_spec_that_means_nothing_is_refused(axis: str, spec: str, said: str) -> None:

@@ -21,7 +21,7 @@ PINS = Requirements(
     torch_index="https://download.pytorch.org/whl/cu121",
     numpy=("numpy==1.26.4",),
     export=("onnx==1.17.0",),
-    sam="segment-anything==1.0",
+    sam=("segment-anything==1.0",),
 )
 SEEN = Fingerprint(
     python="3.11.7",
@@ -77,7 +77,7 @@ def test_a_build_for_the_cpu_has_no_cuda() -> None:
 
 def test_sam_of_the_users_own_is_not_compared_with_a_package() -> None:
     seen = replace(SEEN, segment_anything=None)
-    assert list(compare(CELL, replace(PINS, sam=""), seen)) == []
+    assert list(compare(CELL, replace(PINS, sam=()), seen)) == []
 
 
 PASSED = CheckResult("test_a.py::test_one[tiny]", "correctness", CheckOutcome.PASSED, variant="tiny")

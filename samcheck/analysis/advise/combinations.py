@@ -15,11 +15,10 @@ from samcheck.errors import BuildFailed
 from samcheck.facts import Facts, compatibility, gpu_support, version_of
 from samcheck.facts.hardware_schema import DriverFloor
 from samcheck.facts.requirements import numpy_of, resolve
+from samcheck.facts.sam_packages import name_of
 from samcheck.facts.schema import ObstacleKind
 from samcheck.facts.target_machine import Machine
 from samcheck.matrix import explain
-
-_OWN = {"torch": "torch", "numpy": "numpy"}
 
 
 def implied_changes(change: CellChange, question: UpgradeQuestion, facts: Facts) -> Iterator[str]:
@@ -31,8 +30,9 @@ def implied_changes(change: CellChange, question: UpgradeQuestion, facts: Facts)
     if change.before.cuda != change.after.cuda:
         yield f"CUDA build {change.before.cuda} -> {change.after.cuda}"
     old, new = _pins(change.before, facts), _pins(change.after, facts)
+    own = {*question.steps, name_of(change.after.sam)}
     for name, version in new.items():
-        if name not in map(_OWN.get, question.steps) and old.get(name, version) != version:
+        if name not in own and old.get(name, version) != version:
             yield f"{name} {old[name]} -> {version}"
     yield from _companions(change, question, facts)
     floor = required_driver(change, question, facts)
@@ -71,7 +71,8 @@ def _pins(cell: Cell, facts: Facts) -> dict[str, str]:
         pins = resolve(cell, facts)
     except BuildFailed:
         return {}
-    named = (pin.partition("==") for pin in (*pins.torch, *pins.numpy, *pins.export))
+    every = (*pins.torch, *pins.numpy, *pins.export, *pins.sam, *pins.bare)
+    named = (pin.partition("==") for pin in every)
     return {name: version.partition("+")[0] for name, _, version in named}
 
 

@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterator, Sequence
 
 from samcheck.analysis.advise.outline import OutlineLine
 from samcheck.analysis.advise.summary import RecommendedRun, UpgradeAnswer
+from samcheck.cells import DEFAULT_SAM
 
 #: Maximum number of cells to list; the rest are counted.
 MOST = 5
@@ -60,6 +61,8 @@ def matrix_file(answer: UpgradeAnswer) -> str:
     parts = [f"description = {json.dumps(f'to confirm {answer.question}'[:500], ensure_ascii=False)}\n"]
     for cell in cells:
         fields = {"torch": cell.torch, "python": cell.python, "cuda": cell.cuda, "numpy": cell.numpy}
+        if cell.sam != DEFAULT_SAM:
+            fields["sam"] = cell.sam
         lines = [f"{name} = {json.dumps(value)}\n" for name, value in fields.items() if value]
         parts.append("\n[[cell]]\n" + "".join(lines))
     return "".join(parts)

@@ -15,7 +15,7 @@ from samcheck.matrix import axes
 from samcheck.matrix.file import shown
 from samcheck.suggestions import did_you_mean
 
-SUBJECTS = ("driver", "torch", "python", "numpy")
+SUBJECTS = ("driver", "torch", "python", "numpy", "sam")
 TITLES = {
     "driver": "driver",
     "torch": "PyTorch",
@@ -84,6 +84,8 @@ def ask(
     Raises:
         BadInput: a value is unknown, or nothing would change.
     """
+    if "sam" in at:
+        at = {**at, "sam": _package("--at-sam", at["sam"], facts)}
     for axis, value in at.items():
         if axis in steps:
             raise BadInput(f"--at-{axis}: already given by --{axis} and --from: leave it out")
@@ -107,6 +109,8 @@ def _valid(axis: str, step: Step, facts: Facts) -> Step:
         step = Step(
             gpu_support.driver_version("--from", step.old), gpu_support.driver_version(f"--{axis}", step.new)
         )
+    elif axis == "sam":
+        step = Step(_package("--from", step.old, facts), _package("--sam", step.new, facts))
     else:
         _known(f"--{axis}", axis, step.new, facts)
         _known("--from", axis, step.old, facts)
@@ -115,6 +119,18 @@ def _valid(axis: str, step: Step, facts: Facts) -> Step:
             f"--from: {step.old} -> {step.new} changes nothing: --from takes the version you have now"
         )
     return step
+
+
+def _package(option: str, text: str, facts: Facts) -> str:
+    """Return the release of a package that provides SAM; of a name alone, the newest known one.
+
+    Raises:
+        BadInput: the facts do not know it.
+    """
+    try:
+        return axes.package(text, facts)
+    except axes.BadSpec as problem:
+        raise BadInput(f"{option}: {shown(str(problem), 300)}") from None
 
 
 def _known(option: str, axis: str, text: str, facts: Facts) -> None:

@@ -9,7 +9,7 @@ from packaging.version import InvalidVersion, Version
 
 from samcheck.cells import Cell
 from samcheck.errors import BadInput
-from samcheck.facts import Facts, compatibility
+from samcheck.facts import Facts, compatibility, sam_packages
 from samcheck.facts.requirements import numpy_of
 from samcheck.facts.schema import ObstacleKind
 from samcheck.matrix import LeftOut, axes
@@ -95,10 +95,10 @@ def _between(request: BisectionRequest, facts: Facts) -> list[str]:
 
 
 def _ordered(request: BisectionRequest, facts: Facts) -> list[str]:
-    """Return the axis values in the facts, oldest first; for NumPy and SAM also the ends themselves."""
+    """Return the axis values in the facts, oldest first; for NumPy also the ends themselves."""
     ends = [request.good, request.bad]
     if request.axis == "sam":
-        return ends
+        return _packages(request.good, request.bad, facts)
     values = axes.known(request.axis, facts)
     if request.axis == "cuda":
         return sorted([*values, "cpu"], key=lambda tag: axes.cuda_version(tag, facts))
@@ -106,6 +106,15 @@ def _ordered(request: BisectionRequest, facts: Facts) -> list[str]:
         known = [end for end in ends if _is_version(end) and facts.series(end)]
         values = list({*values, *known})
     return sorted(values, key=Version)
+
+
+def _packages(good: str, bad: str, facts: Facts) -> list[str]:
+    """Return the known releases of a package, oldest first; two packages have no order: the ends alone."""
+    name = sam_packages.name_of(good)
+    if name != sam_packages.name_of(bad):
+        return [end for end in (good, bad) if sam_packages.find(end, facts)] or axes.known("sam", facts)
+    rows = sam_packages.releases_of(name, facts)
+    return [row.requirement for row in reversed(rows)] or axes.known("sam", facts)
 
 
 def _is_version(text: str) -> bool:

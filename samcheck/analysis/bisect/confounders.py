@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
+
+from packaging.utils import canonicalize_name
 
 from samcheck.analysis.bisect.bisection import Bisection
 from samcheck.analysis.bisect.boundary_search import Boundary
 from samcheck.facts import compatibility
+from samcheck.facts.sam_packages import name_of
 
 #: Packages that SAM's code, or the suite's use of it, depends on.
 SAM_PACKAGES = ("numpy", "torchvision", "onnx", "onnxruntime", "onnxscript", "ml_dtypes", "pillow")
@@ -31,7 +34,8 @@ def packages(bisection: Bisection, end: Boundary) -> dict[str, str]:
     if not good or not bad:
         return {}
     changed = [name for name in {**good, **bad} if good.get(name) != bad.get(name)]
-    own = [name for name in changed if not _of_axis(name, bisection.question.axis)]
+    tested = {name_of(bisection.question.candidates[at].value) for at in (end.good, end.bad)}
+    own = [name for name in changed if not _of_axis(name, bisection.question.axis, tested)]
     ranked = sorted(
         own, key=lambda name: (SAM_PACKAGES.index(name) if name in SAM_PACKAGES else len(SAM_PACKAGES), name)
     )
@@ -52,11 +56,11 @@ def _installed(bisection: Bisection, at: int) -> Mapping[str, str]:
     return next((run.packages for run in reversed(runs) if run.outcome and run.packages), {})
 
 
-def _of_axis(name: str, axis: str) -> bool:
-    """Return whether a package is the axis's own, or comes with it."""
+def _of_axis(name: str, axis: str, values: Collection[str]) -> bool:
+    """Return whether a package is the axis's own, or comes with it; of SAM, those named in `values`."""
     if axis in ("torch", "cuda"):
         return name.startswith(OF_TORCH)
-    return name == {"numpy": "numpy", "sam": "segment-anything"}.get(axis)
+    return canonicalize_name(name) in values if axis == "sam" else name == axis == "numpy"
 
 
 def describe(bisection: Bisection, end: Boundary) -> str:

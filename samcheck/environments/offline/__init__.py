@@ -24,7 +24,8 @@ from samcheck.cells import DEFAULT_SAM
 from samcheck.environments import uv_errors
 from samcheck.environments.offline import bundle_main
 from samcheck.errors import BadInput, BuildFailed
-from samcheck.facts import Facts
+from samcheck.facts import Facts, sam_packages
+from samcheck.facts.sam_schema import SamPackage
 from samcheck.guest.outcomes import FailureCause
 
 #: samcheck's own requirements that `here` imports; it installs nothing and starts no engine.
@@ -55,8 +56,14 @@ class BundleSpec:
     guest: tuple[str, ...]
 
 
-def bundle_spec(python: str, has: Sequence[str], facts: Facts) -> BundleSpec:
-    """Return what `here` requires in another machine's Python."""
+def bundle_spec(
+    python: str, has: Sequence[str], facts: Facts, packages: Sequence[SamPackage] = ()
+) -> BundleSpec:
+    """Return what `here` requires in another machine's Python, with `packages` to test besides SAM's own.
+
+    Raises:
+        BadInput: one of them is not for this Python, or there is no wheel of it.
+    """
     own = [Requirement(text) for text in metadata.requires("samcheck") or ()]
     names = {bundle_main.key(name) for name in HOST}
     host = tuple(
@@ -65,7 +72,22 @@ def bundle_spec(python: str, has: Sequence[str], facts: Facts) -> BundleSpec:
         if bundle_main.key(requirement.name) in names and requirement.marker is None
     )
     tools = [pin.partition("==")[0] for pin in facts.pin("tool", python)]
-    return BundleSpec(python, tuple(_frozen(has)), host, (*tools, DEFAULT_SAM))
+    tested = [pin for row in packages for pin in _tested(row, python, facts)]
+    return BundleSpec(python, tuple(_frozen(has)), host, (*tools, DEFAULT_SAM, *dict.fromkeys(tested)))
+
+
+def _tested(row: SamPackage, python: str, facts: Facts) -> Iterator[str]:
+    """Yield the pins of a package under test and of what it imports."""
+    if not row.allows("python", python) or sam_packages.without_release(row, python, facts):
+        raise BadInput(f"--sam: {row.requirement} is for Python {row.python}, not {python}")
+    if row.file == "sdist":
+        variables = "".join(f"{name}={value} " for name, value in row.build_environment.items())
+        raise BadInput(
+            f"--sam: {row.requirement} has no wheel and is built beside the PyTorch of the other machine: "
+            f"there, run {variables}python3 -m pip install --no-build-isolation --no-deps on its archive"
+        )
+    yield row.requirement
+    yield from sam_packages.needed([row], python, facts)
 
 
 def _frozen(lines: Sequence[str]) -> Iterator[Requirement]:

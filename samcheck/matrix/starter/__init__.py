@@ -14,8 +14,10 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from packaging.version import Version
 
 from samcheck import __version__
+from samcheck.cells import DEFAULT_SAM, Cell
 from samcheck.errors import BadInput
-from samcheck.facts import Facts, Release
+from samcheck.facts import Facts, Release, compatibility
+from samcheck.matrix import axes
 from samcheck.matrix.fanout.pipeline import BOOTSTRAP, FOLDERS
 from samcheck.suggestions import similar
 
@@ -57,12 +59,14 @@ class Starter:
     Attributes:
         gpu_labels: labels of the runners that have a GPU.
         torch: releases of PyTorch; empty for the newest ones.
+        sam: packages under test, ``sam2==1.1.0`` or a name; empty for segment-anything.
         variant: ``my_sam=package.module:OBJECT``, the user's own variant; empty for none.
     """
 
     engine: CiEngine
     gpu_labels: tuple[str, ...] = ("gpu",)
     torch: tuple[str, ...] = ()
+    sam: tuple[str, ...] = ()
     variant: str = ""
 
 
@@ -79,7 +83,8 @@ def files(starter: Starter, facts: Facts) -> dict[str, str]:
     values = {
         "samcheck": __version__,
         "matrix": MATRIX,
-        "cells": list(_cells(starter.torch, facts)),
+        "cells": list(_cells(starter, facts)),
+        "usual": DEFAULT_SAM,
         "labels": list(starter.gpu_labels),
         "bootstrap": BOOTSTRAP,
         "folders": FOLDERS,
@@ -111,8 +116,36 @@ def _require_labels(labels: Sequence[str]) -> None:
             )
 
 
-def _cells(torch: Sequence[str], facts: Facts) -> Iterator[tuple[str, str]]:
-    """Yield each PyTorch with the newest Python that has a wheel of it."""
+def _cells(starter: Starter, facts: Facts) -> Iterator[Cell]:
+    """Yield a cell of each PyTorch and package, on the newest Python that has a wheel of it.
+
+    A package that does not work with a release that was not asked for is left out there.
+    """
+    found = False
+    for release in _releases(starter.torch, facts):
+        for sam in _packages(starter.sam, facts):
+            cell = Cell(release.version, release.default_build.tag, _python(release, sam, facts), sam=sam)
+            obstacles = compatibility.obstacles(cell, facts)
+            if not obstacles:
+                found = True
+                yield cell
+            elif starter.torch:
+                raise BadInput(f"--sam: {obstacles[0].text}")
+    if not found:
+        raise BadInput(
+            f"--sam: {' and '.join(starter.sam)} works with none of the newest PyTorch: give --torch"
+        )
+
+
+def _packages(given: Sequence[str], facts: Facts) -> list[str]:
+    try:
+        return [axes.package(text, facts) for text in given or (DEFAULT_SAM,)]
+    except axes.BadSpec as problem:
+        raise BadInput(f"--sam: {problem}") from None
+
+
+def _releases(torch: Sequence[str], facts: Facts) -> Iterator[Release]:
+    """Yield the releases that are asked for, or the newest ones."""
     known = {release.version: release for release in facts.releases}
     newest = sorted(known, key=Version, reverse=True)
     for version in torch or _newest_minors(newest):
@@ -120,12 +153,17 @@ def _cells(torch: Sequence[str], facts: Facts) -> Iterator[tuple[str, str]]:
             near = similar(version, known)
             hint = f"; similar: {', '.join(near)}" if near else ""
             raise BadInput(f"--torch: {version!r} is not a release of PyTorch that samcheck knows{hint}")
-        yield version, _python(known[version], facts)
+        yield known[version]
 
 
-def _python(release: Release, facts: Facts) -> str:
-    """Return the newest Python that has wheels of it and of most other packages that the suite needs."""
-    return max(release.pythons, key=lambda python: (len(facts.pin("export", python)), Version(python)))
+def _python(release: Release, sam: str, facts: Facts) -> str:
+    """Return the newest Python that has wheels of it and of most other packages that a cell needs."""
+
+    def worth(python: str) -> tuple[bool, int, Version]:
+        cell = Cell(release.version, release.default_build.tag, python, sam=sam)
+        return not compatibility.obstacles(cell, facts), len(facts.pin("export", python)), Version(python)
+
+    return max(release.pythons, key=worth)
 
 
 def _newest_minors(newest: Sequence[str]) -> list[str]:
