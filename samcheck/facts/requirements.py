@@ -58,7 +58,7 @@ def resolve(cell: Cell, facts: Facts, on: Machine = NO_GPU) -> Requirements:
     """Return the pins of a cell; on a machine with GPUs, a CUDA build gets the backends that use them.
 
     Raises:
-        BuildFailed: the release, build or NumPy is not in the facts.
+        BuildFailed: the release, build, NumPy or what SAM's package imports is not in the facts.
     """
     release = facts.release(cell.torch)
     if release is None:
@@ -68,6 +68,11 @@ def resolve(cell: Cell, facts: Facts, on: Machine = NO_GPU) -> Requirements:
         )
     index, suffix = _source(cell, release)
     numpy = _numpy(cell, release, facts)
+    package = sam_packages.find(cell.sam, facts)
+    missing = sam_packages.without_release(package, cell.python, facts) if package else ""
+    if missing:
+        text = f"{missing}, which {cell.sam} imports, has no known release for Python {cell.python}"
+        raise BuildFailed(FailureCause.FACTS, f"{text}: add it to samcheck/facts/sam.toml")
     sam = sam_packages.pins(cell, release, _version(numpy), facts)
     return Requirements(
         tools=tuple(facts.pin("tool", cell.python)),

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
+from samcheck import facts, matrix
 from samcheck.__main__ import cli
 from samcheck.cells import Cell
 from samcheck.errors import CELLS_FAILED, BadInput
@@ -40,6 +41,9 @@ OLD, NEW = Cell("2.4.1", "cu121", "3.11"), Cell("2.15.0", "cu132", "3.11")
         ("--python 3.13 --from three", "--from: unknown Python 'three'"),
         ("--numpy 2 --from 1.26.4", "--numpy: unknown NumPy '2'"),
         ("--numpy 9.9.9 --from 1.26.4", "--numpy: unknown NumPy '9.9.9'"),
+        ("--sam sam2==9.9 --from sam2", "--sam: 'sam2==9.9' is unknown; did you mean sam2==1.1.0?"),
+        ("--sam sam2 --from sam2==1.1.0", "changes nothing"),
+        ("--torch 2.15.0 --from 2.4.1 --at-sam sma2", "--at-sam: 'sma2' is unknown; did you mean sam2?"),
         ("--driver 12.4 --from 550", "looks like a CUDA version"),
         ("--driver 580 --from rm", "--from: 'rm' is not a version like"),
         ("--driver 580 --from 550 --at-driver 570", "--at-driver"),
@@ -88,6 +92,21 @@ def test_the_command_reads_stores(tmp_path: Path) -> None:
     (file,) = (result["file"] for result in cell["measured"]["after"])
     assert Path(file).exists()
     assert file.endswith(f"{NEW.id}.json")
+
+
+def test_a_package_of_sam_can_change(tmp_path: Path) -> None:
+    arguments = "--at-torch 2.4.1 --at-python 3.11 --from transformers==4.57.6 --json"
+    refused = run(f"--sam transformers==5.23.0 {arguments} --results {tmp_path}")
+    assert refused.exit_code == CELLS_FAILED
+    (change,) = json.loads(refused.stdout)["cells"]
+    assert "transformers==5.23.0 needs PyTorch >=2.6, not 2.4.1" in json.dumps(change)
+    together = run(
+        f"--torch 2.15.0 --sam sam2 --from torch=2.4.1,sam=segment-anything --at-python 3.11 --json "
+        f"--write {tmp_path}/confirm.toml --results {tmp_path}"
+    )
+    assert together.exit_code == 0, together.output
+    plan = matrix.plan(tmp_path / "confirm.toml", facts.load(), NO_GPU)
+    assert "torch2.15.0-cu132-py3.11-sam2-1.1.0" in [row.cell.id for row in plan.cells]
 
 
 def test_the_command_writes_a_matrix_that_can_be_planned(tmp_path: Path) -> None:

@@ -208,6 +208,33 @@ def test_build_moves_where_a_release_has_none_such() -> None:
     assert "build cu128 instead of cu118" in by_value["2.9.1"].moved
 
 
+def test_releases_of_a_package_are_in_order() -> None:
+    ends = {"good": "transformers==5.23.0", "bad": "transformers==4.46.3"}
+    tried, left_out = candidates(axis="sam", torch="2.15.0", python="3.11", **ends)
+    assert [candidate.value for candidate in tried] == [
+        "transformers==5.23.0",
+        "transformers==5.20.2",
+        "transformers==4.57.6",
+        "transformers==4.46.3",
+    ]
+    assert not left_out
+    old, left_out = candidates(
+        axis="sam", torch="2.4.1", good="transformers==4.46.3", bad="transformers==4.57.6"
+    )
+    assert len(old) == 2
+    with pytest.raises(
+        BadInput, match=r"--good transformers==5\.23\.0: .* needs PyTorch >=2\.6, not 2\.4\.1"
+    ):
+        candidates(axis="sam", torch="2.4.1", **ends)
+
+
+def test_two_packages_have_nothing_between_them() -> None:
+    tried, _ = candidates(axis="sam", torch="2.15.0", good="segment-anything==1.0", bad="sam2==1.1.0")
+    assert [candidate.cell.sam for candidate in tried] == ["segment-anything==1.0", "sam2==1.1.0"]
+    with pytest.raises(BadInput, match=r"unknown sam 'sam2==9\.9'; did you mean sam2==1\.1\.0\?"):
+        candidates(axis="sam", torch="2.15.0", good="segment-anything==1.0", bad="sam2==9.9")
+
+
 def test_python_of_most_stored_results_is_taken_among_equals() -> None:
     cell = Cell("2.9.1", "cu128", "3.11")
     chosen, _ = candidates(axis="torch", good="2.5.0", bad="2.10.0", stored=[cell])

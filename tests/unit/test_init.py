@@ -48,6 +48,20 @@ def test_the_matrix_is_one_that_can_be_planned(tmp_path: Path) -> None:
     assert not plan.left_out
 
 
+def test_the_matrix_names_the_packages_that_are_asked_for(tmp_path: Path) -> None:
+    done = init(
+        tmp_path, "--torch", "2.5.1", "--torch", "2.15.0", "--sam", "sam2", "--sam", "transformers==4.57.6"
+    )
+    assert done.exit_code == 0, done.output
+    plan = matrix.plan(tmp_path / "samcheck.toml", FACTS, Machine())
+    assert [(row.cell.torch, row.cell.sam) for row in plan.cells] == [
+        ("2.5.1", "sam2==1.1.0"),
+        ("2.5.1", "transformers==4.57.6"),
+        ("2.15.0", "sam2==1.1.0"),
+        ("2.15.0", "transformers==4.57.6"),
+    ]
+
+
 @pytest.mark.parametrize("variant", ["", "my_sam=my_package.models:SAM"])
 def test_the_noxfile_has_the_main_job(variant: str) -> None:
     text = starter.files(Starter(CiEngine.NONE, variant=variant), FACTS)["noxfile.py"]
@@ -81,6 +95,8 @@ def test_nothing_is_overwritten_and_then_nothing_is_written(name: str, tmp_path:
             Starter(CiEngine.NONE, torch=("2.4.9",)),
             "not a release of PyTorch that samcheck knows; similar: 2.4.1",
         ),
+        (Starter(CiEngine.NONE, sam=("sma2",)), "--sam: 'sma2' is unknown; did you mean sam2"),
+        (Starter(CiEngine.NONE, torch=("2.4.1",), sam=("sam2",)), "sam2==1.1.0 needs PyTorch >=2.5.1"),
         (Starter(CiEngine.NONE, variant="my_sam"), "is not of the form my_sam=package.module:OBJECT"),
         (
             Starter(CiEngine.NONE, variant='x=a:b"\nimport os'),

@@ -70,6 +70,17 @@ def test_what_is_installed_is_compared_with_what_was_declared(
     assert list(compare(CELL, PINS, replace(SEEN, **seen))) == differences  # type: ignore[arg-type]
 
 
+def test_the_package_under_test_and_what_is_beside_it_are_compared() -> None:
+    pins = replace(PINS, sam=("segment-anything==1.0", "timm==1.0.31"), bare=("rf-sam-2==1.0.3",))
+    seen = replace(SEEN, packages={"timm": "1.0.31", "rf_sam_2": "1.0.3"})
+    assert list(compare(CELL, pins, seen)) == []
+    seen = replace(SEEN, packages={"timm": "1.0.30"})
+    assert list(compare(CELL, pins, seen)) == [
+        "timm: declared 1.0.31, observed 1.0.30",
+        "rf-sam-2: declared 1.0.3, observed absent",
+    ]
+
+
 def test_a_build_for_the_cpu_has_no_cuda() -> None:
     seen = replace(SEEN, torch="2.4.1+cpu", torch_cuda=None)
     assert list(compare(replace(CELL, cuda="cpu"), PINS, seen)) == []

@@ -43,6 +43,26 @@ def test_sam_and_the_tools_are_for_the_suite() -> None:
     assert not any(requirement.startswith(("uv", "docker")) for requirement in spec.host)
 
 
+def test_packages_to_test_come_with_what_they_import() -> None:
+    rows = [row for row in facts.load().sam if row.name in ("mobilesam-mirror", "segment-anything-hq")]
+    spec = offline.bundle_spec("3.12", [], facts.load(), rows)
+    assert {"mobilesam-mirror==1.0.0", "segment-anything-hq==0.3", "timm==1.0.31"} < set(spec.guest)
+    assert len(spec.guest) == len(set(spec.guest))
+
+
+@pytest.mark.parametrize(
+    ("requirement", "python", "said"),
+    [
+        ("sam2==1.1.0", "3.12", "has no wheel.*SAM2_BUILD_CUDA=0 python3 -m pip install"),
+        ("transformers==5.23.0", "3.10", "is for Python >=3.11, not 3.10"),
+    ],
+)
+def test_a_package_that_cannot_be_carried_says_what_to_do(requirement: str, python: str, said: str) -> None:
+    rows = [row for row in facts.load().sam if row.requirement == requirement]
+    with pytest.raises(BadInput, match=said):
+        offline.bundle_spec(python, [], facts.load(), rows)
+
+
 def test_another_folder_is_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(BadInput, match="is not in the checkout"):
         offline._require(tmp_path / "new")

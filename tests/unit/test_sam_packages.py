@@ -12,7 +12,7 @@ from packaging.version import Version
 from samcheck import facts, matrix
 from samcheck.cells import Cell
 from samcheck.environments import images, venv
-from samcheck.errors import BadInput
+from samcheck.errors import BadInput, BuildFailed
 from samcheck.facts import compatibility, gpu_support, requirements, sam_packages
 from samcheck.facts.sam_schema import SamPackage
 from samcheck.facts.schema import ObstacleKind
@@ -134,6 +134,11 @@ def test_a_package_for_gpus_cannot_run_on_a_machine_without_one() -> None:
     h100 = gpu_support.host("H100", "", FACTS)
     assert gpu_support.obstacles(cell, h100, FACTS) == ()
     assert explain.verdict(explain.about(cell, h100, FACTS)).startswith("can run on")
+
+
+def test_a_python_without_what_a_package_imports_cannot_be_built() -> None:
+    with pytest.raises(BuildFailed, match=r"hydra-core, which sam2==1\.1\.0 imports, has no known release"):
+        requirements.resolve(replace(SAM2, python="3.15"), FACTS)
 
 
 def test_only_other_packages_are_in_the_name_of_a_cell() -> None:

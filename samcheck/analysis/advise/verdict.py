@@ -16,7 +16,7 @@ from samcheck.analysis.advise.question import UpgradeQuestion
 from samcheck.analysis.advise.result_comparison import EvidencePair, compare_results
 from samcheck.analysis.compare.comparison import NoiseLookup
 from samcheck.cells import Cell
-from samcheck.facts import Facts, compatibility, driver_support, gpu_support
+from samcheck.facts import Facts, compatibility, driver_support, gpu_support, sam_packages
 from samcheck.facts.compatibility import Obstacle
 from samcheck.facts.hardware_schema import DriverFloor
 from samcheck.facts.schema import ObstacleKind
@@ -248,6 +248,10 @@ def _grounds(cell: Cell, question: UpgradeQuestion, facts: Facts) -> Iterator[Ob
             f"PyTorch {cell.torch} and torchvision {release.torchvision} have wheels for Python {cell.python}"
         )
         yield Obstacle("python-no-wheel", ObstacleKind.FOR, text, release.source)
+    package = sam_packages.find(cell.sam, facts)
+    if package is not None and package.torch and "sam" in question.steps:
+        text = f"{cell.sam} works with PyTorch {package.torch}; {cell.torch} is"
+        yield Obstacle("sam-torch", ObstacleKind.FOR, text, package.source)
     if cell.numpy and release.numpy2 and not is_driver:
         text = f"PyTorch {cell.torch} works under NumPy 1 and 2"
         yield Obstacle("numpy2-old-torch", ObstacleKind.FOR, text, release.source)

@@ -110,11 +110,12 @@ def _ordered(request: BisectionRequest, facts: Facts) -> list[str]:
 
 def _packages(good: str, bad: str, facts: Facts) -> list[str]:
     """Return the known releases of a package, oldest first; two packages have no order: the ends alone."""
+    if not (sam_packages.find(good, facts) and sam_packages.find(bad, facts)):
+        return axes.known("sam", facts)
     name = sam_packages.name_of(good)
     if name != sam_packages.name_of(bad):
-        return [end for end in (good, bad) if sam_packages.find(end, facts)] or axes.known("sam", facts)
-    rows = sam_packages.releases_of(name, facts)
-    return [row.requirement for row in reversed(rows)] or axes.known("sam", facts)
+        return [good, bad]
+    return [row.requirement for row in reversed(sam_packages.releases_of(name, facts))]
 
 
 def _is_version(text: str) -> bool:
