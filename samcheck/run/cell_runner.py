@@ -22,7 +22,7 @@ from samcheck.errors import BadInput, BuildFailed, CellError, Misbuilt, Refused
 from samcheck.facts import requirements, sam_packages
 from samcheck.facts.requirements import Requirements
 from samcheck.guest.outcomes import CellOutcome, FailureCause
-from samcheck.guest.record import CellResult, Fingerprint
+from samcheck.guest.record import FAMILY_VARIANTS, CellResult, Fingerprint
 from samcheck.matrix import PlannedCell
 from samcheck.run import gpu_check, judge, records, suite_runner, unexpected
 from samcheck.run.context import CellRun, Settings, Watcher
@@ -88,6 +88,7 @@ def prepare(cell_run: CellRun) -> tuple[Requirements, Place]:
         Refused: the engine failed during the build.
     """
     cell, settings = cell_run.planned.cell, cell_run.settings
+    _require_checks_of(cell)
     gpu_check.require_for_package(cell, settings.environment.installs)
     pins = requirements_of(cell, settings.environment)
     with settings.gates.build(), cell_run.phase("prepare"):
@@ -97,6 +98,19 @@ def prepare(cell_run: CellRun) -> tuple[Requirements, Place]:
     if settings.environment.installs:
         cell_run.details |= requirements.backends_of(cell, facts.load(), machine.look())
     return pins, place
+
+
+def _require_checks_of(cell: Cell) -> None:
+    """Require that the suite has variants of the package under test, before its environment is built.
+
+    Raises:
+        Refused: it has none.
+    """
+    name = sam_packages.name_of(cell.sam)
+    if name not in FAMILY_VARIANTS:
+        known = ", ".join(FAMILY_VARIANTS)
+        text = f"samcheck has no checks of the package {name} yet, only of {known}"
+        raise Refused(FailureCause.FACTS, text)
 
 
 def _run_in_place(cell_run: CellRun, pins: Requirements, place: Place) -> CellResult:

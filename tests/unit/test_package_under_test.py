@@ -15,7 +15,7 @@ from samcheck.facts import sam_packages
 from samcheck.facts.target_machine import NO_GPU
 from samcheck.guest import fingerprint
 from samcheck.guest.record import Fingerprint
-from samcheck.run import gpu_check, pytest_arguments
+from samcheck.run import cell_runner, gpu_check, pytest_arguments
 
 NEW = Cell("2.15.0", "cu132", "3.13")
 SAM2 = replace(NEW, sam="sam2==1.1.0")
@@ -59,6 +59,12 @@ def test_a_package_for_gpus_is_refused_before_its_environment_is_built(
         gpu_check.require_for_package(sam3, built=True)
     gpu_check.require_for_package(sam3, built=False)
     gpu_check.require_for_package(SAM2, built=True)
+
+
+def test_a_package_that_the_suite_does_not_know_is_refused_before_its_environment_is_built() -> None:
+    cell_runner._require_checks_of(NEW)
+    with pytest.raises(Refused, match="no checks of the package sam9 yet, only of segment-anything"):
+        cell_runner._require_checks_of(replace(NEW, sam="sam9==1.0"))
 
 
 def test_an_interpreter_without_sam_is_a_cell_of_the_package_that_it_gets() -> None:
