@@ -10,18 +10,31 @@ import click
 from samcheck import facts, paths, units
 from samcheck.analysis import measured_context, memory_fit
 from samcheck.analysis.memory_fit import MemoryQuestion
+from samcheck.cells import DEFAULT_SAM
 from samcheck.commands.options import Number, listed
 from samcheck.commands.plan import json_option
 from samcheck.facts import Facts, gpu_memory
 from samcheck.facts.gpu_memory import Card
+from samcheck.facts.sam_packages import name_of
 from samcheck.guest.memory_model import CONTEXT_MIB, SHAPES, Work
+from samcheck.guest.record import VARIANT_TIERS
 
 ASSUMED = f"{CONTEXT_MIB}MiB"
 AT_ONCE = click.IntRange(1, memory_fit.MOST_POINTS)
 
 
+class Estimated(click.Choice[str]):
+    """A variant whose memory can be estimated."""
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        packages = {row.name for row in facts.load().sam} - {name_of(DEFAULT_SAM)}
+        if value not in SHAPES and (value in VARIANT_TIERS or name_of(value) in packages):
+            self.fail(f"there is no estimate of {value} yet, only of {name_of(DEFAULT_SAM)}'s", param, ctx)
+        return super().convert(value, param, ctx)
+
+
 @click.command("memory")
-@click.argument("variant", type=click.Choice(list(SHAPES)))
+@click.argument("variant", type=Estimated(list(SHAPES)))
 @click.option(
     "--gpu",
     "gpus",

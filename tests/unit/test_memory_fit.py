@@ -145,6 +145,14 @@ def test_the_command_shows_the_same_figures_to_people_and_programs() -> None:
     assert f"points_per_batch={made['fits']['points_per_batch']}" in said.stdout
 
 
+@pytest.mark.parametrize("name", ["sam2", "sam2==1.1.0", "mobilesam-mirror"])
+def test_a_package_without_an_estimate_is_said_to_have_none(name: str) -> None:
+    said = CliRunner().invoke(cli, ["memory", name])
+    assert said.exit_code == 2
+    assert f"there is no estimate of {name} yet, only of segment-anything's" in said.output
+    assert "is not one of" in CliRunner().invoke(cli, ["memory", "vit_x"]).output
+
+
 def test_command_without_a_card() -> None:
     said = CliRunner().invoke(cli, ["memory", "tiny"], catch_exceptions=False)
     assert said.exit_code == 0
