@@ -154,7 +154,7 @@ def _session(name: str, posargs: list[str]) -> str:
 
 
 def _pytest(arguments: list[str]) -> str:
-    plugin = (CHECKOUT / "samcheck/guest/plugin/__init__.py").read_text(encoding="utf-8")
+    plugin = (CHECKOUT / "samcheck/guest/pytest_options.py").read_text(encoding="utf-8")
     for option in (word.partition("=")[0] for word in arguments if word.startswith("--samcheck")):
         if f'"{option}"' not in plugin:
             return f"the suite's plugin has no option {option}"
