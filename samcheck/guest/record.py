@@ -26,6 +26,12 @@ SCHEMA_VERSION = 4
 #: Every variant of SAM by the package that provides it, with the smallest tier that runs it.
 FAMILY_VARIANTS: Dict[str, Dict[str, str]] = {
     "segment-anything": {"tiny": "fast", "vit_b": "full", "vit_l": "full", "vit_h": "full"},
+    "transformers": {
+        "transformers.sam_tiny": "fast",
+        "transformers.sam2.1_mini": "fast",
+        "transformers.hq_mini": "fast",
+        "transformers.vit_b": "full",
+    },
 }
 VARIANT_TIERS = {name: tier for variants in FAMILY_VARIANTS.values() for name, tier in variants.items()}
 

@@ -7,6 +7,7 @@ from typing import Dict
 from .automatic_defects import AUTOMATIC_DEFECTS
 from .backend_defects import BACKEND_DEFECTS
 from .defect import PRODUCT_OF_TWO_DTYPES, Defect
+from .implementation_defects import IMPLEMENTATION_DEFECTS
 from .recipe_defects import RECIPE_DEFECTS
 
 _ALL = (
@@ -245,5 +246,12 @@ _ALL = (
 )
 
 DEFECTS: Dict[str, Defect] = {
-    defect.id: defect for defect in (*_ALL, *AUTOMATIC_DEFECTS, *BACKEND_DEFECTS, *RECIPE_DEFECTS)
+    defect.id: defect
+    for defect in (
+        *_ALL,
+        *AUTOMATIC_DEFECTS,
+        *BACKEND_DEFECTS,
+        *IMPLEMENTATION_DEFECTS,
+        *RECIPE_DEFECTS,
+    )
 }

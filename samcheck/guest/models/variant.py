@@ -34,11 +34,16 @@ def sam_generator(model: Any, **settings: Any) -> Any:
     return SamAutomaticMaskGenerator(model, **settings)
 
 
-def own_code_oracle(model: Any) -> Any:
-    """Create an oracle from the model's own code in float64, for models not built like SAM."""
+def own_code(model: Any, predictor: Callable[[Any], Any]) -> Any:
+    """Create an oracle from the model's own code in float64, which `predictor` makes a predictor of."""
     from ..oracle.own_code import OwnCode
 
-    return OwnCode(model, sam_predictor)
+    return OwnCode(model, predictor)
+
+
+def own_code_oracle(model: Any) -> Any:
+    """Create an oracle from the model's own code in float64, for models not built like SAM."""
+    return own_code(model, sam_predictor)
 
 
 def numpy_oracle(model: Any) -> Any:

@@ -1,0 +1,30 @@
+"""How far implementations may be apart, in float32 and in float64.
+
+In float64 rounding leaves 1e-15 of the largest logit; 1e-9 is required, since whatever lies between the two is
+not the same computation. The limits in float32 are five times the largest spread that
+tests/bench/implementations measured, on torch 2.4.1 and 2.15.0 with transformers 4.57.6 and 5.23.0.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import torch
+
+from .attribution import Limits
+from .pairs import Pair
+
+FACTOR = 5
+#: sam2 resizes masks in float32, whatever its model computes in.
+RESIZED_IN_FLOAT32 = 1e-6
+FLOAT64 = Limits(1e-9, 1e-9, 1e-9)
+FLOAT32 = Limits(FACTOR * 2e-6, FACTOR * 2e-6, FACTOR * 5e-7)
+#: Between masks whose pixels were resized by two libraries: of transformers' processors, see `made_alike`.
+OTHER_PIXELS = Limits(FACTOR * 2e-2, FACTOR * 2e-2, FACTOR * 1e-3)
+
+
+def of(pair: Pair, dtype: torch.dtype) -> Limits:
+    """Return the limits for a pair on the same pixels."""
+    if dtype is torch.float32:
+        return FLOAT32
+    return replace(FLOAT64, full=RESIZED_IN_FLOAT32) if pair.resizes_in_float32 else FLOAT64

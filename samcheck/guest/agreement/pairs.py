@@ -1,0 +1,163 @@
+"""The pairs of implementations that are compared, by the variant under test."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib.util import find_spec
+from typing import Any, Callable, Dict, Mapping, Optional, Tuple
+
+import torch
+
+from ..models import conversion
+from ..models.conversion import to_transformers
+from ..models.families import transformers_sam
+from ..models.variants import VARIANTS
+from . import originals
+from .stages import Staged
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A variant and the original implementation with the same weights.
+
+    Attributes:
+        variant: under test.
+        reference: the package of the original.
+        module: of that package.
+        original: makes the original with its weights, in float32.
+        build: makes the variant's model, by default as it comes.
+        convert: the state dict of the original to that of the variant.
+        staged: the stages of the original, and of the variant.
+        predictor: of the original's model.
+        alike: options of `build` with which it must agree with the original.
+        repair: changes the variant's model in place where no option makes it agree.
+        resizes_in_float32: the original does, whatever it computes in.
+    """
+
+    variant: str
+    reference: str
+    module: str
+    original: Callable[[], Any]
+    build: Callable[..., Any]
+    convert: Callable[[Any], Dict[str, Any]]
+    staged: Tuple[Any, Any]
+    predictor: Callable[[Any], Any]
+    alike: Mapping[str, Any]
+    repair: Optional[Callable[[Any], None]] = None
+    resizes_in_float32: bool = False
+
+    @property
+    def side(self) -> int:
+        return VARIANTS[self.variant].image_size
+
+    def unavailable(self) -> str:
+        """Return why the original is not here; empty if it is."""
+        if find_spec(self.module) is None:
+            return "the original implementation, {}, is not installed here (no module {})".format(
+                self.reference, self.module
+            )
+        return ""
+
+    def models(self, **options: Any) -> Tuple[Any, Any]:
+        """Return the original, and the variant with the same weights, both in float32."""
+        original = self.original()
+        own = self.build(**options)
+        conversion.load_converted(own, self.convert(original.state_dict()))
+        return original, own
+
+    def both(self, dtype: torch.dtype, **options: Any) -> Tuple[Staged, Staged]:
+        """Return the stages of the original and of the variant as it comes, computing in `dtype`."""
+        original, own = self.models(**options)
+        first, second = self.staged
+        reference: Staged = first(original.to(dtype), self.predictor(original))
+        own = own.to(dtype)
+        return reference, second(own, VARIANTS[self.variant].predictor(own))
+
+    def made_alike(self, dtype: torch.dtype) -> Tuple[Staged, Staged]:
+        """Return the stages of both, with the variant as it must agree with the original."""
+        reference, own = self.both(dtype, **self.alike)
+        if self.repair is not None:
+            self.repair(own.model)
+        return reference, own
+
+
+#: What the original has, in the names of transformers' settings.
+_EXACT = {"epsilon": 1e-5, "attention": "sdpa"}
+
+
+def keep_image_embedding(model: Any) -> None:
+    """Let `SamHQModel` upscale what its decoder's transformer returns for the image.
+
+    It drops that and upscales what went in; see docs/upstream. In a release that does not, this changes nothing.
+    """
+    returned = []
+    decoder = model.mask_decoder
+
+    def upscaled(_: Any, inputs: Any) -> Any:
+        embedding = returned.pop()
+        return (embedding.transpose(2, 3).reshape(inputs[0].shape),)
+
+    decoder.transformer.register_forward_hook(lambda _, inputs, output: returned.append(output[1]))
+    decoder.upscale_conv1.register_forward_pre_hook(upscaled)
+
+
+def _hq_predictor(model: Any) -> Any:
+    from segment_anything_hq import SamPredictor
+
+    return SamPredictor(model)
+
+
+def _sam2_predictor(model: Any) -> Any:
+    from sam2.sam2_image_predictor import SAM2ImagePredictor
+
+    from ..models.families.sam2_mini import FEATURE_SIZES
+
+    predictor = SAM2ImagePredictor(model)
+    predictor._bb_feat_sizes = list(FEATURE_SIZES)
+    return predictor
+
+
+def _pairs() -> Tuple[Pair, ...]:
+    from .staged_originals import HighQuality, Sam2, SegmentAnything
+    from .staged_transformers import HuggingFaceHq, HuggingFaceSam, HuggingFaceSam2
+
+    return (
+        Pair(
+            "transformers.sam_tiny",
+            "segment-anything",
+            "segment_anything",
+            originals.tiny,
+            transformers_sam.build_sam_tiny,
+            to_transformers.sam1,
+            (SegmentAnything, HuggingFaceSam),
+            VARIANTS["tiny"].predictor,
+            alike=_EXACT,
+        ),
+        Pair(
+            "transformers.sam2.1_mini",
+            "sam2",
+            "sam2",
+            originals.sam2_mini,
+            transformers_sam.build_sam2_mini,
+            to_transformers.sam2_image,
+            (Sam2, HuggingFaceSam2),
+            _sam2_predictor,
+            alike={"attention": "sdpa"},
+            resizes_in_float32=True,
+        ),
+        Pair(
+            "transformers.hq_mini",
+            "segment-anything-hq",
+            "segment_anything_hq",
+            originals.hq_mini,
+            transformers_sam.build_hq_mini,
+            to_transformers.hq_sam,
+            (HighQuality, HuggingFaceHq),
+            _hq_predictor,
+            alike=_EXACT,
+            repair=keep_image_embedding,
+        ),
+    )
+
+
+PAIRS: Dict[str, Pair] = {pair.variant: pair for pair in _pairs()}

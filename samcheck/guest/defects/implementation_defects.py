@@ -1,0 +1,44 @@
+"""Known deviations of one implementation of a model from the original, by the stage that makes them."""
+
+from __future__ import annotations
+
+from .defect import Defect
+
+_CONFIGURATION = "https://github.com/huggingface/transformers/blob/v5.23.0/src/transformers/models/"
+
+IMPLEMENTATION_DEFECTS = (
+    Defect(
+        "transformers-decoder-epsilon",
+        "transformers normalises in SAM's mask decoder with an epsilon of 1e-6, where the original has 1e-5: "
+        "logits are off by a few millionths of the largest",
+        (r"^ImplementationsDiffer: decoder: logits \d\.\de-0[567],",),
+        _CONFIGURATION + "sam/configuration_sam.py",
+    ),
+    Defect(
+        "transformers-eager-softmax",
+        "transformers' eager attention takes the softmax in float32, even of a model in float64",
+        (r"^ImplementationsDiffer: encoder, decoder: logits \d\.\de-0[678],",),
+        _CONFIGURATION + "sam/modeling_sam.py",
+    ),
+    Defect(
+        "transformers-hq-image-embedding",
+        "SamHQModel's decoder drops the image embedding that its transformer returns, and upscales the one "
+        "that went in: its masks are not those of HQ-SAM",
+        (r"^ImplementationsDiffer: decoder: logits [1-9]\.\de(-0[1-2]|\+0[0-2]),",),
+        _CONFIGURATION + "sam_hq/modeling_sam_hq.py",
+    ),
+    Defect(
+        "transformers-hq-three-masks",
+        "SamHQModel returns three masks in the order of their scores if several are asked for, where HQ-SAM "
+        "returns the best one",
+        (r"^ImplementationsDiffer: decoder: masks have shape \(3, ",),
+        _CONFIGURATION + "sam_hq/modeling_sam_hq.py",
+    ),
+    Defect(
+        "transformers-resizes-bytes",
+        "transformers' processors resize bytes with torchvision, which rounds each pixel: SAM resizes with "
+        "Pillow, whose bytes differ by up to two levels, and SAM 2 resizes floats",
+        (r"^ImplementationsDiffer: preprocess: logits [1-9]\.\de-0[2-4],",),
+        "https://github.com/huggingface/transformers/issues/29105",
+    ),
+)

@@ -1,0 +1,101 @@
+"""How far implementations are apart: the figures behind `samcheck.guest.agreement.limits`, and of the table.
+
+    python -m tests.bench.implementations --scenes 20
+
+Run it with the interpreter of an environment that has transformers and the original packages. It prints the
+figures and writes them to a file beside this one, from which `python -m tests.docs --update` makes
+docs/reference/implementations.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+from importlib import metadata
+from pathlib import Path
+from typing import Any, Dict, List, Optional
+
+import torch
+
+from samcheck.guest.agreement import limits
+from samcheck.guest.agreement.attribution import Comparison, Difference
+from samcheck.guest.agreement.pairs import PAIRS, Pair
+from samcheck.guest.models import inference, scenes
+
+#: What is compared: by whether the variant is made alike, whether it gets the same pixels, and the type.
+WAYS = (
+    ("alike", True, torch.float64),
+    ("alike", True, torch.float32),
+    ("alike", False, torch.float32),
+    ("as it comes", True, torch.float64),
+    ("as it comes", True, torch.float32),
+)
+PACKAGES = ("torch", "torchvision", "transformers", "segment-anything", "sam2", "segment-anything-hq")
+
+
+def measure(pair: Pair, count: int) -> List[Dict[str, Any]]:
+    """Compare a pair in every way, on `count` scenes with every kind of prompt."""
+    found = []
+    for how, same_pixels, dtype in WAYS:
+        reference, own = pair.made_alike(dtype) if how == "alike" else pair.both(dtype)
+        seen: List[Difference] = []
+        stages: Dict[str, int] = {}
+        for number in range(count):
+            size = (pair.side // 2, pair.side) if same_pixels else (240 - 3 * number, 320 - number)
+            scene = scenes.draw(100 + number, *size)
+            comparison = Comparison(reference, own, scene.image, same_pixels)
+            for kind in inference.PROMPT_KINDS:
+                prompt = inference.prompt(scene, kind, pair.side)
+                attribution = comparison.attribute(prompt, limits.of(pair, dtype))
+                seen.append(attribution.whole)
+                for stage in attribution.stages:
+                    stages[stage] = stages.get(stage, 0) + 1
+        found.append(
+            {
+                "how": how,
+                "pixels": "the same" if same_pixels else "each its own",
+                "type": str(dtype).rpartition(".")[2],
+                "predictions": len(seen),
+                "low": max(each.low for each in seen),
+                "full": max(each.full for each in seen),
+                "score": max(each.score for each in seen),
+                "different_pixels": max(each.pixels for each in seen),
+                "stages": stages,
+            }
+        )
+        print(pair.variant, found[-1], flush=True)
+    return found
+
+
+def packages() -> Dict[str, str]:
+    """Return the versions of what is compared, as far as it is installed."""
+    versions = {}
+    for name in PACKAGES:
+        try:
+            versions[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return versions
+
+
+def main(arguments: Optional[List[str]] = None) -> None:
+    parser = argparse.ArgumentParser(prog="python -m tests.bench.implementations")
+    parser.add_argument("--scenes", type=int, default=20, metavar="NUMBER")
+    chosen = parser.parse_args(arguments)
+    versions = packages()
+    record: Dict[str, Any] = {"python": platform.python_version(), "packages": versions, "pairs": {}}
+    for pair in PAIRS.values():
+        reason = pair.unavailable()
+        if reason:
+            print("{}: {}".format(pair.variant, reason))
+            continue
+        record["pairs"][pair.variant] = {"reference": pair.reference, "figures": measure(pair, chosen.scenes)}
+    name = "transformers{}-torch{}.json".format(versions["transformers"], versions["torch"].partition("+")[0])
+    path = Path(__file__).with_name(name)
+    path.write_text(json.dumps(record, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+    print("written:", path.name)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,264 @@
+"""Do two implementations of a model give the same answers, with the same weights?"""
+
+from __future__ import annotations
+
+import copy
+from typing import Any, Callable, Dict, Tuple
+
+import numpy as np
+import pytest
+import torch
+
+from samcheck.guest.agreement import limits, seeded
+from samcheck.guest.agreement.attribution import Comparison, ImplementationsDiffer, Limits
+from samcheck.guest.agreement.pairs import PAIRS, Pair
+from samcheck.guest.agreement.stages import Answer, Encodings, Stage, Staged, chain, run
+from samcheck.guest.models import conversion, inference, scenes, weights
+from samcheck.guest.oracle.sam import Oracle
+
+PRECISE, USUAL = torch.float64, torch.float32
+SINGLE = ("single-from-point", "single-from-box")
+
+
+@pytest.fixture(scope="session")
+def pair(variant: str) -> Pair:
+    """The variant and its original; skips where the original, or the variant's class, is not installed."""
+    reason = PAIRS[variant].unavailable()
+    if reason:
+        pytest.skip(reason)
+    return PAIRS[variant]
+
+
+@pytest.fixture(scope="session")
+def both(pair: Pair, device: str) -> Callable[..., Tuple[Staged, Staged]]:
+    """Return a function that returns the original and the variant, which are built once for each type."""
+    made: Dict[Tuple[torch.dtype, str], Tuple[Staged, Staged]] = {}
+
+    def get(dtype: torch.dtype, how: str = "alike") -> Tuple[Staged, Staged]:
+        if (dtype, how) not in made:
+            options = {"as it comes": {}, "eager": dict(pair.alike, attention="eager")}
+            made[dtype, how] = pair.made_alike(dtype) if how == "alike" else pair.both(dtype, **options[how])
+        return made[dtype, how]
+
+    return get
+
+
+@pytest.fixture(scope="session")
+def compared(pair: Pair, both: Any) -> Callable[..., Comparison]:
+    """Return a function that compares them on one scene, whose features are computed once."""
+    made: Dict[Any, Comparison] = {}
+
+    def get(dtype: torch.dtype, how: str = "alike", same_pixels: bool = True) -> Comparison:
+        asked = dtype, how, same_pixels
+        if asked not in made:
+            image = scene_of(pair, same_pixels).image
+            made[asked] = Comparison(*both(dtype, how), image, same_pixels)
+        return made[asked]
+
+    return get
+
+
+def scene_of(pair: Pair, same_pixels: bool) -> Any:
+    """Draw a scene: one that nothing resizes except by whole factors, or one of another shape."""
+    size = (pair.side // 2, pair.side) if same_pixels else (240, 320)
+    return scenes.draw(7, *size)
+
+
+def prompt_of(pair: Pair, kind: str, same_pixels: bool = True) -> inference.Prompt:
+    return inference.prompt(scene_of(pair, same_pixels), kind, pair.side)
+
+
+def agree(
+    comparison: Comparison, prompt: inference.Prompt, allowed: Limits, measured: Any, settings: Any
+) -> None:
+    """Require agreement, and store how far it goes and which stage ends it."""
+    try:
+        found = comparison.require(prompt, allowed)
+    except ImplementationsDiffer as error:
+        settings["stage"] = str(error).partition(":")[0]
+        raise
+    measured.update(
+        logits_relative=found.low,
+        full_logits_relative=found.full,
+        score_error=found.score,
+        different_pixels=found.pixels,
+    )
+
+
+@pytest.mark.variants(*PAIRS)
+@pytest.mark.parametrize("kind", inference.PROMPT_KINDS)
+@pytest.mark.parametrize("dtype", (USUAL, PRECISE), ids=("float32", "float64"))
+def test_same_pixels(
+    pair: Pair,
+    compared: Any,
+    dtype: torch.dtype,
+    kind: str,
+    measured: Dict[str, float],
+    settings: Dict[str, str],
+) -> None:
+    """With the original's settings, another implementation answers alike: in float64 to 1e-9.
+
+    https://github.com/huggingface/transformers/pull/22654 and its successors compare a few rounded numbers.
+    """
+    settings["reference"] = pair.reference
+    agree(compared(dtype), prompt_of(pair, kind), limits.of(pair, dtype), measured, settings)
+
+
+@pytest.mark.variants(*PAIRS)
+@pytest.mark.parametrize("kind", inference.PROMPT_KINDS)
+def test_own_preprocessing(
+    pair: Pair,
+    compared: Any,
+    kind: str,
+    defect: Any,
+    measured: Dict[str, float],
+    settings: Dict[str, str],
+) -> None:
+    """From the image on, each with its own preprocessing, both answer alike.
+
+    https://github.com/huggingface/transformers/issues/29105
+    """
+    settings["reference"] = pair.reference
+    comparison = compared(USUAL, same_pixels=False)
+    prompt = prompt_of(pair, kind, same_pixels=False)
+    agree(comparison, prompt, limits.OTHER_PIXELS, measured, settings)
+    with defect("transformers-resizes-bytes"):
+        agree(comparison, prompt, limits.FLOAT32, measured, settings)
+
+
+@pytest.mark.variants(*(name for name, pair in PAIRS.items() if "epsilon" in pair.alike))
+@pytest.mark.parametrize("kind", SINGLE)
+def test_default_settings(
+    pair: Pair, compared: Any, kind: str, defect: Any, measured: Any, settings: Dict[str, str]
+) -> None:
+    """With the defaults of its configuration, another implementation answers as the original does.
+
+    https://github.com/huggingface/transformers/blob/v5.23.0/src/transformers/models/sam/configuration_sam.py
+    """
+    expected = "transformers-decoder-epsilon" if pair.repair is None else "transformers-hq-image-embedding"
+    with defect(expected):
+        agree(
+            compared(PRECISE, "as it comes"),
+            prompt_of(pair, kind),
+            limits.of(pair, PRECISE),
+            measured,
+            settings,
+        )
+
+
+@pytest.mark.variants("transformers.sam_tiny", "transformers.sam2.1_mini")
+def test_eager_attention(
+    pair: Pair, compared: Any, defect: Any, measured: Any, settings: Dict[str, str]
+) -> None:
+    """A model in float64 computes in float64 throughout, whatever its implementation of attention.
+
+    https://github.com/huggingface/transformers/blob/v5.23.0/src/transformers/models/sam/modeling_sam.py
+    """
+    with defect("transformers-eager-softmax"):
+        agree(
+            compared(PRECISE, "eager"), prompt_of(pair, "box"), limits.of(pair, PRECISE), measured, settings
+        )
+
+
+@pytest.mark.variants("transformers.hq_mini")
+def test_number_of_masks(pair: Pair, both: Any, defect: Any) -> None:
+    """HQ-SAM returns the best of its three masks if several are asked for, in every implementation.
+
+    https://github.com/SysCV/sam-hq/blob/main/segment_anything/modeling/mask_decoder_hq.py
+    """
+    reference, own = both(PRECISE)
+    own = copy.copy(own)
+    own.best_only = False
+    comparison = Comparison(reference, own, scene_of(pair, True).image, True)
+    with defect("transformers-hq-three-masks"):
+        comparison.require(prompt_of(pair, "box"), limits.of(pair, PRECISE))
+
+
+@pytest.mark.variants(*PAIRS)
+@pytest.mark.parametrize("kind", inference.PROMPT_KINDS)
+def test_stages_are_the_predictor(pair: Pair, both: Any, kind: str) -> None:
+    """The stages that are compared, put together, are what each package's own predictor answers.
+
+    https://github.com/huggingface/transformers/issues/29105
+    """
+    scene = scene_of(pair, False)
+    prompt = prompt_of(pair, kind, False)
+    for staged in both(USUAL):
+        staged.predictor.set_image(scene.image)
+        logits, scores, low = staged.predictor.predict(return_logits=True, **prompt.arguments())
+        if getattr(staged, "best_only", False):
+            best = slice(int(scores.argmax()), int(scores.argmax()) + 1)
+            logits, scores, low = logits[best], scores[best], low[best]
+        answer = run(chain(staged), scene.image, prompt, Encodings(scene.image))
+        if np.abs(low).max() <= 32:  # where SAM2ImagePredictor cuts them
+            answer = Answer(np.clip(answer.low, -32, 32), answer.scores, answer.full)
+        seen = Comparison.difference(Answer(low, scores, logits), answer)
+        assert not seen.exceeds(limits.FLOAT32), "{}: {}".format(type(staged).__name__, seen)
+
+
+@pytest.fixture(scope="session")
+def oracle_of_original(pair: Pair) -> Oracle:
+    """samcheck's own implementation with the weights of the original, which keeps encoded images on disk."""
+    model = pair.original()
+    return Oracle.of(model, weights.digest(model))
+
+
+@pytest.mark.variants("transformers.sam_tiny")
+@pytest.mark.parametrize("kind", inference.PROMPT_KINDS)
+def test_third_opinion(
+    pair: Pair, both: Any, oracle_of_original: Oracle, kind: str, measured: Dict[str, float]
+) -> None:
+    """Both implementations agree with samcheck's own in NumPy, in float64 to 1e-9.
+
+    https://arxiv.org/abs/2304.02643, section A
+    """
+    scene, prompt = scene_of(pair, True), prompt_of(pair, kind)
+    expected = oracle_of_original.predict(oracle_of_original.encode(scene.image), prompt)
+    opinion = Answer(expected.low_resolution, expected.scores, expected.logits)
+    reference, own = both(PRECISE)
+    encodings = Encodings(scene.image)
+    for name, staged in (("reference", reference), ("own", own)):
+        answer = run(chain(staged, preprocess=reference), scene.image, prompt, encodings)
+        seen = Comparison.difference(answer, opinion)
+        measured["{}_logits_relative".format(name)] = seen.low
+        assert not seen.exceeds(limits.FLOAT64), "{}: {}".format(type(staged).__name__, seen)
+
+
+@pytest.mark.variants(*PAIRS)
+def test_conversion_is_total(pair: Pair) -> None:
+    """The weights are converted without a rest on either side, and a tensor that is too many is refused.
+
+    https://github.com/huggingface/transformers/blob/v5.23.0/src/transformers/models/sam/convert_sam_to_hf.py
+    """
+    state = dict(pair.original().state_dict())
+    own = pair.build(**pair.alike)
+    conversion.load_converted(own, pair.convert(state))
+    some = next(name for name in state if name.endswith("norm1.weight"))
+    with pytest.raises(conversion.ConversionFailed, match="is missing"):
+        conversion.load_converted(own, pair.convert({k: v for k, v in state.items() if k != some}))
+    with pytest.raises(conversion.ConversionFailed, match="matches 0 rules"):
+        pair.convert(dict(state, **{"image_encoder.gate": state[some]}))
+    with pytest.raises(conversion.ConversionFailed, match="has shape"):
+        conversion.load_converted(own, pair.convert(dict(state, **{some: state[some][:1]})))
+
+
+@pytest.mark.variants(*PAIRS)
+@pytest.mark.parametrize("stage", tuple(Stage))
+def test_attribution(pair: Pair, both: Any, stage: Stage) -> None:
+    """A deviation that is put into one stage is found there and nowhere else, and replacing it explains it.
+
+    https://github.com/huggingface/transformers/issues/29105
+    """
+    reference, own = both(PRECISE)
+    own = copy.copy(own)
+    seeded.deviate(own, stage)
+    allowed = limits.of(pair, PRECISE)
+    same_pixels = stage is not Stage.PREPROCESS
+    if not same_pixels:
+        allowed = limits.OTHER_PIXELS
+    comparison = Comparison(reference, own, scene_of(pair, same_pixels).image, same_pixels)
+    found = comparison.attribute(prompt_of(pair, "point+box", same_pixels), allowed)
+    assert found.stages == [stage], str(found)
+    assert found.explained, str(found)
+    with pytest.raises(ImplementationsDiffer, match="^{}: ".format(stage)):
+        comparison.require(prompt_of(pair, "point+box", same_pixels), allowed)
