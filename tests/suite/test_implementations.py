@@ -243,7 +243,7 @@ def test_conversion_is_total(pair: Pair) -> None:
 
 
 @pytest.mark.variants(*PAIRS)
-@pytest.mark.parametrize("stage", tuple(Stage))
+@pytest.mark.parametrize("stage", list(Stage))
 def test_attribution(pair: Pair, both: Any, stage: Stage) -> None:
     """A deviation that is put into one stage is found there and nowhere else, and replacing it explains it.
 

@@ -1,8 +1,8 @@
 """Which stage makes two implementations differ.
 
-Every stage is judged by what it does to the answer: with the reference's stages everywhere else, its deviation
-is its own; with the reference's stage in its place, the rest must agree. Both are measured, so an attribution
-is shown and not guessed.
+Every stage is judged by what it does to the answer: with the reference's stages everywhere else, its
+deviation is its own; with the reference's stage in its place, the rest must agree. Both are measured, so an
+attribution is shown and not guessed.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """How far implementations may be apart, in float32 and in float64.
 
-In float64 rounding leaves 1e-15 of the largest logit; 1e-9 is required, since whatever lies between the two is
-not the same computation. The limits in float32 are five times the largest spread that
+In float64 rounding leaves 1e-15 of the largest logit; 1e-9 is required, since whatever lies between the two
+is not the same computation. The limits in float32 are five times the largest spread that
 tests/bench/implementations measured, on torch 2.4.1 and 2.15.0 with transformers 4.57.6 and 5.23.0.
 """
 

@@ -88,7 +88,7 @@ _EXACT = {"epsilon": 1e-5, "attention": "sdpa"}
 def keep_image_embedding(model: Any) -> None:
     """Let `SamHQModel` upscale what its decoder's transformer returns for the image.
 
-    It drops that and upscales what went in; see docs/upstream. In a release that does not, this changes nothing.
+    It drops that and upscales what went in (docs/upstream). In a release that does not, this changes nothing.
     """
     returned = []
     decoder = model.mask_decoder

@@ -1,8 +1,9 @@
 """Implementations of SAM, cut into the stages that all of them have, so that any stage can be exchanged.
 
 Between two stages go tensors of the same shapes and order in every implementation: pixels (1, 3, S, S);
-feature maps, the coarsest first; embeddings of the prompt, (1, N, C) in the order points, corners of the box,
-padding, and (1, C, s, s); logits (M, s, s) and scores (M,). Each stage runs the implementation's own code for it.
+feature maps, the coarsest first; embeddings of the prompt, (1, N, C) in the order points, corners of the
+box, padding, and (1, C, s, s); logits (M, s, s) and scores (M,). Each stage runs the implementation's own
+code for it.
 """
 
 from __future__ import annotations

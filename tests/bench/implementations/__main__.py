@@ -88,7 +88,7 @@ def main(arguments: Optional[List[str]] = None) -> None:
     for pair in PAIRS.values():
         reason = pair.unavailable()
         if reason:
-            print("{}: {}".format(pair.variant, reason))
+            print(f"{pair.variant}: {reason}")
             continue
         record["pairs"][pair.variant] = {"reference": pair.reference, "figures": measure(pair, chosen.scenes)}
     name = "transformers{}-torch{}.json".format(versions["transformers"], versions["torch"].partition("+")[0])

@@ -1,4 +1,4 @@
-"""The names of Meta's tensors in transformers: SAM (`SamModel`), HQ-SAM (`SamHQModel`), SAM 2.1 (`Sam2Model`).
+"""The names of the originals' tensors in transformers: `SamModel`, `SamHQModel` and `Sam2Model`.
 
 Read off the classes of segment_anything 1.0, segment-anything-hq 0.3, sam2 1.1.0 and transformers 4.57.6 and
 5.23.0, whose own scripts ``convert_*_to_hf.py`` do the same.
