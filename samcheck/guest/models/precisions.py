@@ -81,7 +81,10 @@ def _in_float32(features: Any) -> Any:
 
 
 class _Wrapped(nn.Module):
-    """An image encoder with float32 input and output: (B, 3, S, S) pixels to what the encoder returns."""
+    """An image encoder with float32 input and output: (B, 3, S, S) pixels to what the encoder returns.
+
+    The argument has the name by which transformers' models pass it.
+    """
 
     def __init__(self, encoder: nn.Module) -> None:
         super().__init__()
@@ -98,8 +101,8 @@ class CastEncoder(_Wrapped):
         self.dtype = dtype
         _keep_norms_in_float32(self.encoder, dtype)
 
-    def forward(self, pixels: torch.Tensor, **options: Any) -> Any:
-        return _in_float32(self.encoder(pixels.to(self.dtype), **options))
+    def forward(self, pixel_values: torch.Tensor, **options: Any) -> Any:
+        return _in_float32(self.encoder(pixel_values.to(self.dtype), **options))
 
 
 class AutocastEncoder(_Wrapped):
@@ -114,9 +117,9 @@ class AutocastEncoder(_Wrapped):
         self.dtype = dtype
         _keep_norms_in_float32(self.encoder, dtype)
 
-    def forward(self, pixels: torch.Tensor, **options: Any) -> Any:
-        with torch.autocast(pixels.device.type, dtype=self.dtype):
-            features = self.encoder(pixels, **options)
+    def forward(self, pixel_values: torch.Tensor, **options: Any) -> Any:
+        with torch.autocast(pixel_values.device.type, dtype=self.dtype):
+            features = self.encoder(pixel_values, **options)
         return _in_float32(features)
 
 
@@ -126,9 +129,9 @@ class Tf32Encoder(_Wrapped):
     def __init__(self, encoder: nn.Module) -> None:
         super().__init__(copy.deepcopy(encoder))
 
-    def forward(self, pixels: torch.Tensor, **options: Any) -> Any:
+    def forward(self, pixel_values: torch.Tensor, **options: Any) -> Any:
         with tf32(True):
-            return self.encoder(pixels, **options)
+            return self.encoder(pixel_values, **options)
 
 
 class Int8Encoder(_Wrapped):
@@ -137,8 +140,8 @@ class Int8Encoder(_Wrapped):
     def __init__(self, encoder: nn.Module) -> None:
         super().__init__(_quantise(encoder))
 
-    def forward(self, pixels: torch.Tensor, **options: Any) -> Any:
-        return self.encoder(pixels, **options)
+    def forward(self, pixel_values: torch.Tensor, **options: Any) -> Any:
+        return self.encoder(pixel_values, **options)
 
 
 def _quantise(module: nn.Module) -> nn.Module:
