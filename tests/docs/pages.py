@@ -7,13 +7,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 from samcheck import paths
-from tests.docs import checks_page, command_line_page, defects_page, outputs
+from tests.docs import checks_page, command_line_page, defects_page, implementations_page, outputs
 from tests.docs.blocks import DOCS, README, blocks
 
 GENERATED: dict[Path, Callable[[], str]] = {
     DOCS / "reference" / "checks.md": checks_page.render,
     DOCS / "reference" / "command-line.md": command_line_page.render,
     DOCS / "reference" / "defects.md": defects_page.render,
+    DOCS / "reference" / "implementations.md": implementations_page.render,
 }
 #: Notes for the next changelog entry, which are no pages; the folder's own README is one.
 CHANGES = DOCS / "changes"

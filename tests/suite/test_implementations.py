@@ -87,7 +87,7 @@ def agree(
 
 @pytest.mark.variants(*PAIRS)
 @pytest.mark.parametrize("kind", inference.PROMPT_KINDS)
-@pytest.mark.parametrize("dtype", (USUAL, PRECISE), ids=("float32", "float64"))
+@pytest.mark.parametrize("dtype", [USUAL, PRECISE], ids=["float32", "float64"])
 def test_same_pixels(
     pair: Pair,
     compared: Any,

@@ -15,7 +15,7 @@ class _Original(Staged):
     """What segment_anything, segment_anything_hq and sam2 have in common."""
 
     def __init__(self, model: Any, predictor: Any) -> None:
-        """Take a model; in float64, its prompt encoder must not multiply float32 coordinates by its matrix."""
+        """Take a model; in float64, its prompt encoder must not be given coordinates in float32."""
         super().__init__(model, predictor)
         layer = self.prompt_encoder.pe_layer
         encode, dtype = layer._pe_encoding, self.dtype

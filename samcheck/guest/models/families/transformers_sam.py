@@ -118,12 +118,12 @@ def _trained_tiny(model: Any) -> Any:
     return Weights("trained", digest(model))
 
 
-def _seeded(model: Any) -> Any:
-    """Fill with seeded values, the same in both positional encodings, which are one in Meta's code."""
+def _seeded(model: Any, prefix: str = "") -> Any:
+    """Fill with seeded values, the same in both positional encodings, which are one in the original."""
     from ..conversion.to_transformers import POSITIONS
     from ..weights import Weights, digest, fill_random
 
-    fill_random(model)
+    fill_random(model, prefix)
     state = model.state_dict()
     state[POSITIONS[1] + ".positional_embedding"].copy_(state[POSITIONS[0] + ".positional_embedding"])
     return Weights("random", digest(model))
@@ -175,7 +175,13 @@ VARIANTS: Tuple[Variant, ...] = (
         capabilities=_IMAGE | {Capability.MEANING},
     ),
     _variant(
-        "sam2.1_mini", 128, build_sam2_mini, sam2_predictor, tier="fast", weights=_seeded, capabilities=_IMAGE
+        "sam2.1_mini",
+        128,
+        build_sam2_mini,
+        sam2_predictor,
+        tier="fast",
+        weights=partial(_seeded, prefix="1."),  # with these, every mask has a foreground and a background
+        capabilities=_IMAGE,
     ),
     _variant(
         "hq_mini", SAM_SIZE, build_hq_mini, sam_predictor, tier="fast", weights=_seeded, capabilities=_IMAGE
