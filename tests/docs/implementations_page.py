@@ -15,9 +15,10 @@ FIGURES = paths.ROOT / "tests" / "bench" / "implementations"
 INTRODUCTION = """\
 # Implementations compared with the original ones
 
-The group `implementations` puts the weights of an original implementation into another one, gives both the
-same pixels and prompts, and compares logits, scores and masks. What differs is attributed to a stage
-(preprocessing, encoder, prompt, decoder, resizing) by putting the original's stage in its place.
+This page shows how far other implementations of a model are from the original one. The group
+`implementations` puts the original's weights into another implementation, gives both the same pixels and
+prompts, and compares logits, scores and masks. What differs is attributed to a stage (preprocessing,
+encoder, prompt, decoder, resizing) by putting the original's stage in its place.
 
 - **alike**: with the settings of the original; a deviation that no setting removes is repaired.
 - **as it comes**: with the defaults that a user gets.

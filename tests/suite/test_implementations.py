@@ -10,9 +10,9 @@ import pytest
 import torch
 
 from samcheck.guest.agreement import limits, seeded
-from samcheck.guest.agreement.attribution import Comparison, ImplementationsDiffer, Limits
+from samcheck.guest.agreement.attribution import ImplementationsDiffer, Limits, StageComparison
 from samcheck.guest.agreement.pairs import PAIRS, Pair
-from samcheck.guest.agreement.stages import Answer, Encodings, Stage, Staged, chain, run
+from samcheck.guest.agreement.stages import Answer, Encodings, PipelineStage, Staged, chain, run
 from samcheck.guest.models import conversion, inference, scenes, weights
 from samcheck.guest.oracle.sam import Oracle
 
@@ -44,15 +44,15 @@ def both(pair: Pair, device: str) -> Callable[..., Tuple[Staged, Staged]]:
 
 
 @pytest.fixture(scope="session")
-def compared(pair: Pair, both: Any) -> Callable[..., Comparison]:
+def compared(pair: Pair, both: Any) -> Callable[..., StageComparison]:
     """Return a function that compares them on one scene, whose features are computed once."""
-    made: Dict[Any, Comparison] = {}
+    made: Dict[Any, StageComparison] = {}
 
-    def get(dtype: torch.dtype, how: str = "alike", same_pixels: bool = True) -> Comparison:
+    def get(dtype: torch.dtype, how: str = "alike", same_pixels: bool = True) -> StageComparison:
         asked = dtype, how, same_pixels
         if asked not in made:
             image = scene_of(pair, same_pixels).image
-            made[asked] = Comparison(*both(dtype, how), image, same_pixels)
+            made[asked] = StageComparison(*both(dtype, how), image, same_pixels)
         return made[asked]
 
     return get
@@ -69,7 +69,7 @@ def prompt_of(pair: Pair, kind: str, same_pixels: bool = True) -> inference.Prom
 
 
 def agree(
-    comparison: Comparison, prompt: inference.Prompt, allowed: Limits, measured: Any, settings: Any
+    comparison: StageComparison, prompt: inference.Prompt, allowed: Limits, measured: Any, settings: Any
 ) -> None:
     """Require agreement, and store how far it goes and which stage ends it."""
     try:
@@ -121,7 +121,7 @@ def test_own_preprocessing(
     settings["reference"] = pair.reference
     comparison = compared(USUAL, same_pixels=False)
     prompt = prompt_of(pair, kind, same_pixels=False)
-    agree(comparison, prompt, limits.OTHER_PIXELS, measured, settings)
+    agree(comparison, prompt, limits.other_pixels(pair), measured, settings)
     with defect("transformers-resizes-bytes"):
         agree(comparison, prompt, limits.FLOAT32, measured, settings)
 
@@ -169,7 +169,7 @@ def test_number_of_masks(pair: Pair, both: Any, defect: Any) -> None:
     reference, own = both(PRECISE)
     own = copy.copy(own)
     own.best_only = False
-    comparison = Comparison(reference, own, scene_of(pair, True).image, True)
+    comparison = StageComparison(reference, own, scene_of(pair, True).image, True)
     with defect("transformers-hq-three-masks"):
         comparison.require(prompt_of(pair, "box"), limits.of(pair, PRECISE))
 
@@ -192,7 +192,7 @@ def test_stages_are_the_predictor(pair: Pair, both: Any, kind: str) -> None:
         answer = run(chain(staged), scene.image, prompt, Encodings(scene.image))
         if np.abs(low).max() <= 32:  # where SAM2ImagePredictor cuts them
             answer = Answer(np.clip(answer.low, -32, 32), answer.scores, answer.full)
-        seen = Comparison.difference(Answer(low, scores, logits), answer)
+        seen = StageComparison.difference(Answer(low, scores, logits), answer)
         assert not seen.exceeds(limits.FLOAT32), "{}: {}".format(type(staged).__name__, seen)
 
 
@@ -219,7 +219,7 @@ def test_third_opinion(
     encodings = Encodings(scene.image)
     for name, staged in (("reference", reference), ("own", own)):
         answer = run(chain(staged, preprocess=reference), scene.image, prompt, encodings)
-        seen = Comparison.difference(answer, opinion)
+        seen = StageComparison.difference(answer, opinion)
         measured["{}_logits_relative".format(name)] = seen.low
         assert not seen.exceeds(limits.FLOAT64), "{}: {}".format(type(staged).__name__, seen)
 
@@ -242,23 +242,41 @@ def test_conversion_is_total(pair: Pair) -> None:
         conversion.load_converted(own, pair.convert(dict(state, **{some: state[some][:1]})))
 
 
+def found_alone(
+    both: Any, pair: Pair, seed: Callable[[Staged], None], stage: PipelineStage, settings: Dict[str, str]
+) -> None:
+    """Require that what `seed` does to the variant is found in a stage, and that replacing it explains it."""
+    reference, own = both(PRECISE)
+    own = copy.deepcopy(own)
+    seed(own)
+    same_pixels = stage is not PipelineStage.PREPROCESS
+    allowed = limits.of(pair, PRECISE) if same_pixels else limits.other_pixels(pair)
+    comparison = StageComparison(reference, own, scene_of(pair, same_pixels).image, same_pixels)
+    prompt = prompt_of(pair, "point+box", same_pixels)
+    found = comparison.attribute(prompt, allowed)
+    settings["found"] = ", ".join(found.stages)
+    assert found.stages == [stage], str(found)
+    assert found.explained, str(found)
+    with pytest.raises(ImplementationsDiffer, match="^{}: ".format(stage)):
+        comparison.require(prompt, allowed)
+
+
 @pytest.mark.variants(*PAIRS)
-@pytest.mark.parametrize("stage", list(Stage))
-def test_attribution(pair: Pair, both: Any, stage: Stage) -> None:
+@pytest.mark.parametrize("stage", list(PipelineStage))
+def test_attribution(pair: Pair, both: Any, stage: PipelineStage, settings: Dict[str, str]) -> None:
     """A deviation that is put into one stage is found there and nowhere else, and replacing it explains it.
 
     https://github.com/huggingface/transformers/issues/29105
     """
-    reference, own = both(PRECISE)
-    own = copy.copy(own)
-    seeded.deviate(own, stage)
-    allowed = limits.of(pair, PRECISE)
-    same_pixels = stage is not Stage.PREPROCESS
-    if not same_pixels:
-        allowed = limits.OTHER_PIXELS
-    comparison = Comparison(reference, own, scene_of(pair, same_pixels).image, same_pixels)
-    found = comparison.attribute(prompt_of(pair, "point+box", same_pixels), allowed)
-    assert found.stages == [stage], str(found)
-    assert found.explained, str(found)
-    with pytest.raises(ImplementationsDiffer, match="^{}: ".format(stage)):
-        comparison.require(prompt_of(pair, "point+box", same_pixels), allowed)
+    found_alone(both, pair, lambda own: seeded.deviate(own, stage), stage, settings)
+
+
+@pytest.mark.variants("transformers.sam_tiny")
+@pytest.mark.parametrize("fault", seeded.FAULTS)
+def test_fault_is_attributed(pair: Pair, both: Any, fault: str, settings: Dict[str, str]) -> None:
+    """A fault inside transformers' objects is caught, and found in the stage that has it.
+
+    https://github.com/huggingface/transformers/issues/29105
+    """
+    stage, seed = seeded.FAULTS[fault]
+    found_alone(both, pair, seed, stage, settings)

@@ -13,7 +13,7 @@ from typing import Dict, List
 import numpy as np
 
 from ..models.inference import Prompt
-from .stages import Answer, Encodings, Stage, Staged, chain, run
+from .stages import Answer, Encodings, PipelineStage, Staged, chain, run
 
 
 class ImplementationsDiffer(Exception):
@@ -33,7 +33,7 @@ class Limits:
 
 
 @dataclass(frozen=True)
-class Difference:
+class AnswerDifference:
     """How far two answers are apart, in the units of `Limits`.
 
     Attributes:
@@ -48,7 +48,7 @@ class Difference:
     shapes: str = ""
 
     @classmethod
-    def of(cls, actual: Answer, expected: Answer) -> Difference:
+    def of(cls, actual: Answer, expected: Answer) -> AnswerDifference:
         largest = float(np.abs(expected.low).max())
         if actual.full.shape != expected.full.shape:
             shapes = "{} and not {}".format(actual.full.shape, expected.full.shape)
@@ -84,10 +84,10 @@ class Attribution:
         explained: the rest agrees.
     """
 
-    whole: Difference
-    alone: Dict[Stage, Difference]
-    rest: Difference
-    stages: List[Stage]
+    whole: AnswerDifference
+    alone: Dict[PipelineStage, AnswerDifference]
+    rest: AnswerDifference
+    stages: List[PipelineStage]
     explained: bool
 
     def __str__(self) -> str:
@@ -102,38 +102,42 @@ class Attribution:
         return "{}; {}; {}".format(self.whole, ", ".join(parts), after)
 
 
-class Comparison:
+class StageComparison:
     """Two implementations and one image; `own` is the one under test."""
 
     def __init__(self, reference: Staged, own: Staged, image: np.ndarray, same_pixels: bool) -> None:
         """Compare on the same pixels, those of the reference, or through each one's own preprocessing."""
         self._reference, self._own, self._image = reference, own, image
         self._encode = Encodings(image)
-        self._stages = [stage for stage in Stage if not (same_pixels and stage is Stage.PREPROCESS)]
+        self._stages = [
+            stage for stage in PipelineStage if not (same_pixels and stage is PipelineStage.PREPROCESS)
+        ]
 
-    def _answer(self, prompt: Prompt, own: List[Stage]) -> Answer:
+    def _answer(self, prompt: Prompt, own: List[PipelineStage]) -> Answer:
         stages = chain(self._reference, **{str(stage): self._own for stage in own})
         return run(stages, self._image, prompt, self._encode)
 
     @staticmethod
-    def difference(actual: Answer, expected: Answer) -> Difference:
-        return Difference.of(actual, expected)
+    def difference(actual: Answer, expected: Answer) -> AnswerDifference:
+        return AnswerDifference.of(actual, expected)
 
-    def answers(self, prompt: Prompt) -> Difference:
+    def answers(self, prompt: Prompt) -> AnswerDifference:
         """Return the difference of the two implementations."""
-        return Difference.of(self._answer(prompt, self._stages), self._answer(prompt, []))
+        return AnswerDifference.of(self._answer(prompt, self._stages), self._answer(prompt, []))
 
     def attribute(self, prompt: Prompt, limits: Limits) -> Attribution:
         """Find the stages that exceed the limits."""
         expected = self._answer(prompt, [])
-        whole = Difference.of(self._answer(prompt, self._stages), expected)
-        alone = {stage: Difference.of(self._answer(prompt, [stage]), expected) for stage in self._stages}
+        whole = AnswerDifference.of(self._answer(prompt, self._stages), expected)
+        alone = {
+            stage: AnswerDifference.of(self._answer(prompt, [stage]), expected) for stage in self._stages
+        }
         stages = [stage for stage in self._stages if alone[stage].exceeds(limits)]
         others = [stage for stage in self._stages if stage not in stages]
-        rest = Difference.of(self._answer(prompt, others), expected)
+        rest = AnswerDifference.of(self._answer(prompt, others), expected)
         return Attribution(whole, alone, rest, stages, not rest.exceeds(limits))
 
-    def require(self, prompt: Prompt, limits: Limits) -> Difference:
+    def require(self, prompt: Prompt, limits: Limits) -> AnswerDifference:
         """Return the difference.
 
         Raises:

@@ -19,9 +19,18 @@ FACTOR = 5
 RESIZED_IN_FLOAT32 = 1e-6
 FLOAT64 = Limits(1e-9, 1e-9, 1e-9)
 FLOAT32 = Limits(FACTOR * 1.8e-6, FACTOR * 1.5e-6, FACTOR * 7e-7)
-#: With pixels that two libraries resized, which differ by up to two levels of 255. Where the most stable of
-#: several masks is taken, so little can decide for another one: 0.88 was measured there for SAM 2.1.
-OTHER_PIXELS = Limits(FACTOR * 1.3e-2, FACTOR * 1.2e-2, FACTOR * 3e-3)
+#: The spread with pixels that two libraries resized, which differ by up to two levels of 255. Where the most
+#: stable of several masks is taken, so little can decide for another one: 0.88 was measured there for SAM 2.1.
+_OTHER_PIXELS = {
+    "transformers.sam_tiny": (4.3e-3, 4.0e-3, 6e-4),
+    "transformers.hq_mini": (8.5e-3, 6.7e-3, 9e-4),
+    "transformers.sam2.1_mini": (1.3e-2, 1.2e-2, 3e-3),
+}
+
+
+def other_pixels(pair: Pair) -> Limits:
+    """Return the limits for a pair whose pixels each implementation resized itself."""
+    return Limits(*(FACTOR * spread for spread in _OTHER_PIXELS[pair.variant]))
 
 
 def of(pair: Pair, dtype: torch.dtype) -> Limits:

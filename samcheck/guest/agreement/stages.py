@@ -21,7 +21,7 @@ Size = Tuple[int, int]
 Embedding = Tuple[torch.Tensor, torch.Tensor]
 
 
-class Stage(Word):
+class PipelineStage(Word):
     """A part of the way from an image to its masks."""
 
     PREPROCESS = "preprocess"
@@ -78,12 +78,12 @@ class Answer:
     full: np.ndarray
 
 
-Chain = Mapping[Stage, Staged]
+Chain = Mapping[PipelineStage, Staged]
 
 
 def chain(every: Staged, **others: Staged) -> Chain:
     """Return a chain of one implementation's stages, except for those of `others`, by the stage's name."""
-    return {stage: others.get(str(stage), every) for stage in Stage}
+    return {stage: others.get(str(stage), every) for stage in PipelineStage}
 
 
 def run(stages: Chain, image: np.ndarray, prompt: Prompt, encode: Callable[..., Any]) -> Answer:
@@ -93,10 +93,10 @@ def run(stages: Chain, image: np.ndarray, prompt: Prompt, encode: Callable[..., 
     """
     size = (image.shape[0], image.shape[1])
     with torch.no_grad():
-        features = encode(stages[Stage.ENCODER], stages[Stage.PREPROCESS])
-        embedding = stages[Stage.PROMPT].embed(prompt, size)
-        low, scores = stages[Stage.DECODER].decode(list(features), embedding, prompt.multimask)
-        full = stages[Stage.RESIZE].resize(low, size)
+        features = encode(stages[PipelineStage.ENCODER], stages[PipelineStage.PREPROCESS])
+        embedding = stages[PipelineStage.PROMPT].embed(prompt, size)
+        low, scores = stages[PipelineStage.DECODER].decode(list(features), embedding, prompt.multimask)
+        full = stages[PipelineStage.RESIZE].resize(low, size)
     return Answer(*(each.double().cpu().numpy() for each in (low, scores, full)))
 
 

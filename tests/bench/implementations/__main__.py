@@ -19,7 +19,7 @@ from typing import Any, Dict, List, Optional
 import torch
 
 from samcheck.guest.agreement import limits
-from samcheck.guest.agreement.attribution import Comparison, Difference
+from samcheck.guest.agreement.attribution import AnswerDifference, StageComparison
 from samcheck.guest.agreement.pairs import PAIRS, Pair
 from samcheck.guest.models import inference, scenes
 
@@ -39,12 +39,12 @@ def measure(pair: Pair, count: int) -> List[Dict[str, Any]]:
     found = []
     for how, same_pixels, dtype in WAYS:
         reference, own = pair.made_alike(dtype) if how == "alike" else pair.both(dtype)
-        seen: List[Difference] = []
+        seen: List[AnswerDifference] = []
         stages: Dict[str, int] = {}
         for number in range(count):
             size = (pair.side // 2, pair.side) if same_pixels else (240 - 3 * number, 320 - number)
             scene = scenes.draw(100 + number, *size)
-            comparison = Comparison(reference, own, scene.image, same_pixels)
+            comparison = StageComparison(reference, own, scene.image, same_pixels)
             for kind in inference.PROMPT_KINDS:
                 prompt = inference.prompt(scene, kind, pair.side)
                 attribution = comparison.attribute(prompt, limits.of(pair, dtype))
