@@ -51,8 +51,8 @@ def compared(pair: Pair, both: Any) -> Callable[..., StageComparison]:
     def get(dtype: torch.dtype, how: str = "alike", same_pixels: bool = True) -> StageComparison:
         asked = dtype, how, same_pixels
         if asked not in made:
-            image = scene_of(pair, same_pixels).image
-            made[asked] = StageComparison(*both(dtype, how), image, same_pixels)
+            reference, own = both(dtype, how)
+            made[asked] = StageComparison(reference, own, scene_of(pair, same_pixels).image, same_pixels)
         return made[asked]
 
     return get

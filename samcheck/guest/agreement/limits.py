@@ -19,8 +19,8 @@ FACTOR = 5
 RESIZED_IN_FLOAT32 = 1e-6
 FLOAT64 = Limits(1e-9, 1e-9, 1e-9)
 FLOAT32 = Limits(FACTOR * 1.8e-6, FACTOR * 1.5e-6, FACTOR * 7e-7)
-#: The spread with pixels that two libraries resized, which differ by up to two levels of 255. Where the most
-#: stable of several masks is taken, so little can decide for another one: 0.88 was measured there for SAM 2.1.
+#: The spread with pixels that two libraries resized, which differ by up to two levels of 255. Where SAM 2.1
+#: takes the most stable of several masks, so little can decide for another one: that is not in the spread.
 _OTHER_PIXELS = {
     "transformers.sam_tiny": (4.3e-3, 4.0e-3, 6e-4),
     "transformers.hq_mini": (8.5e-3, 6.7e-3, 9e-4),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from importlib.util import find_spec
-from typing import Any, Callable, Dict, Mapping, Optional, Tuple
+from typing import Any, Callable, Dict, List, Mapping, Optional, Tuple
 
 import torch
 
@@ -90,7 +90,7 @@ def keep_image_embedding(model: Any) -> None:
 
     It drops that and upscales what went in (docs/upstream). In a release that does not, this changes nothing.
     """
-    returned = []
+    returned: List[Any] = []
     decoder = model.mask_decoder
 
     def upscaled(_: Any, inputs: Any) -> Any:

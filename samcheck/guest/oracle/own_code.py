@@ -47,7 +47,9 @@ def in_float64(model: Any) -> Any:
     """
     double = copy.deepcopy(model).double()
     prompts = getattr(double, "prompt_encoder", None)
-    if hasattr(prompts, "pe_layer"):  # transformers' computes in what it was converted to
+    if prompts is not None and hasattr(
+        prompts, "pe_layer"
+    ):  # transformers' computes in what it was converted to
         encode = prompts.pe_layer._pe_encoding
         prompts.pe_layer._pe_encoding = lambda coordinates: encode(coordinates.double())
         masks = prompts.mask_downscaling
