@@ -23,7 +23,7 @@ class Pair:
     Attributes:
         variant: under test.
         reference: the package of the original.
-        module: of that package.
+        modules: that it needs.
         original: makes the original with its weights, in float32.
         build: makes the variant's model, by default as it comes.
         convert: the state dict of the original to that of the variant.
@@ -36,7 +36,7 @@ class Pair:
 
     variant: str
     reference: str
-    module: str
+    modules: Tuple[str, ...]
     original: Callable[[], Any]
     build: Callable[..., Any]
     convert: Callable[[Any], Dict[str, Any]]
@@ -52,9 +52,10 @@ class Pair:
 
     def unavailable(self) -> str:
         """Return why the original is not here; empty if it is."""
-        if find_spec(self.module) is None:
-            return "the original implementation, {}, is not installed here (no module {})".format(
-                self.reference, self.module
+        missing = [module for module in self.modules if find_spec(module) is None]
+        if missing:
+            return "the original implementation, {}, cannot be used here: no module {}".format(
+                self.reference, ", ".join(missing)
             )
         return ""
 
@@ -125,7 +126,7 @@ def _pairs() -> Tuple[Pair, ...]:
         Pair(
             "transformers.sam_tiny",
             "segment-anything",
-            "segment_anything",
+            ("segment_anything",),
             originals.tiny,
             transformers_sam.build_sam_tiny,
             to_transformers.sam1,
@@ -136,7 +137,7 @@ def _pairs() -> Tuple[Pair, ...]:
         Pair(
             "transformers.sam2.1_mini",
             "sam2",
-            "sam2",
+            ("sam2",),
             originals.sam2_mini,
             transformers_sam.build_sam2_mini,
             to_transformers.sam2_image,
@@ -148,7 +149,7 @@ def _pairs() -> Tuple[Pair, ...]:
         Pair(
             "transformers.hq_mini",
             "segment-anything-hq",
-            "segment_anything_hq",
+            ("segment_anything_hq", "timm"),
             originals.hq_mini,
             transformers_sam.build_hq_mini,
             to_transformers.hq_sam,
