@@ -15,6 +15,7 @@ from samcheck.guest.agreement.pairs import PAIRS, Pair
 from samcheck.guest.agreement.stages import Answer, Encodings, PipelineStage, Staged, chain, run
 from samcheck.guest.models import conversion, inference, scenes, weights
 from samcheck.guest.oracle.sam import Oracle
+from samcheck.guest.plugin.chosen_variants import unavailable
 
 PRECISE, USUAL = torch.float64, torch.float32
 SINGLE = ("single-from-point", "single-from-box")
@@ -22,8 +23,8 @@ SINGLE = ("single-from-point", "single-from-box")
 
 @pytest.fixture(scope="session")
 def pair(variant: str) -> Pair:
-    """The variant and its original; skips where the original, or the variant's class, is not installed."""
-    reason = PAIRS[variant].unavailable()
+    """The variant and its original; skips where the package of one of them is not installed."""
+    reason = unavailable(variant) or PAIRS[variant].unavailable()
     if reason:
         pytest.skip(reason)
     return PAIRS[variant]
