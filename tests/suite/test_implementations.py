@@ -262,6 +262,7 @@ def found_alone(
         comparison.require(prompt, allowed)
 
 
+@pytest.mark.full
 @pytest.mark.variants(*PAIRS)
 @pytest.mark.parametrize("stage", list(PipelineStage))
 def test_attribution(pair: Pair, both: Any, stage: PipelineStage, settings: Dict[str, str]) -> None:
@@ -272,6 +273,7 @@ def test_attribution(pair: Pair, both: Any, stage: PipelineStage, settings: Dict
     found_alone(both, pair, lambda own: seeded.deviate(own, stage), stage, settings)
 
 
+@pytest.mark.full
 @pytest.mark.variants("transformers.sam_tiny")
 @pytest.mark.parametrize("fault", seeded.FAULTS)
 def test_fault_is_attributed(pair: Pair, both: Any, fault: str, settings: Dict[str, str]) -> None:
