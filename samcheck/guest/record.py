@@ -26,6 +26,13 @@ SCHEMA_VERSION = 4
 #: Every variant of SAM by the package that provides it, with the smallest tier that runs it.
 FAMILY_VARIANTS: Dict[str, Dict[str, str]] = {
     "segment-anything": {"tiny": "fast", "vit_b": "full", "vit_l": "full", "vit_h": "full"},
+    "sam2": {
+        "sam2.1_mini": "fast",
+        "sam2.1_hiera_tiny": "full",
+        "sam2.1_hiera_small": "full",
+        "sam2.1_hiera_base_plus": "full",
+        "sam2.1_hiera_large": "full",
+    },
     "transformers": {
         "transformers.sam_tiny": "fast",
         "transformers.sam2.1_mini": "fast",

@@ -82,7 +82,7 @@ def _inner_point(mask: np.ndarray) -> Tuple[int, int]:
     return int(x), int(y)
 
 
-def _shape(mask: np.ndarray) -> SceneShape:
+def shape_of(mask: np.ndarray) -> SceneShape:
     ys, xs = np.nonzero(mask)
     box = (int(xs.min()), int(ys.min()), int(xs.max()) + 1, int(ys.max()) + 1)
     return SceneShape(mask, _inner_point(mask), box)
@@ -107,9 +107,9 @@ def draw(seed: int, height: int, width: int, count: int = 4) -> Scene:
     image += random.standard_normal(image.shape, dtype=np.float32) * np.float32(NOISE)
     least = VISIBLE_OF_IMAGE * height * width
     shapes = [
-        _shape(mask)
+        shape_of(mask)
         for mask, outline in zip(visible[:-1], outlines)
         if mask.sum() >= max(least, VISIBLE_OF_OUTLINE * outline.sum())
     ]
-    shapes.append(_shape(visible[-1]))
+    shapes.append(shape_of(visible[-1]))
     return Scene(np.clip(np.rint(image), 0, 255).astype(np.uint8), shapes)

@@ -7,7 +7,7 @@ import math
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Dict, Tuple
+from typing import Any, Dict, Optional, Tuple
 
 import numpy as np
 
@@ -57,6 +57,9 @@ def _values(name: str, shape: Tuple[int, ...]) -> np.ndarray:
     unit = (uniform * 2 - 1) * np.float32(math.sqrt(3))  # mean 0, variance 1
     if name.endswith("gaussian_matrix"):
         return unit
+    special = _sam2_values(name, unit)
+    if special is not None:
+        return special
     if len(shape) == 1:
         is_scale = name.endswith("weight")
         return (1 + unit * np.float32(0.1)) if is_scale else unit * np.float32(0.05)
@@ -68,6 +71,21 @@ def _values(name: str, shape: Tuple[int, ...]) -> np.ndarray:
     # of its weight is (in, out, 2, 2).
     fan_in = shape[0] if "output_upscaling" in name else int(np.prod(shape[1:]))
     return unit * np.float32(1 / math.sqrt(fan_in))
+
+
+def _sam2_values(name: str, unit: np.ndarray) -> Optional[np.ndarray]:
+    """Scale what only SAM 2 has, so that each part of its memory counts; None for everything else.
+
+    What training starts from is for some so near zero that a fault in them would not show. The score of an
+    object being there must not be centred on zero: half of all masks would be empty.
+    """
+    if name.endswith(("maskmem_tpos_enc", "no_mem_embed", "no_obj_ptr", "no_obj_embed_spatial")):
+        return unit * np.float32(0.5)
+    if name.endswith(".gamma"):
+        return np.float32(0.3) + unit * np.float32(0.1)
+    if name.endswith("pred_obj_score_head.layers.2.bias"):
+        return np.full_like(unit, 4)
+    return None
 
 
 def fill_random(model: Any, prefix: str = "") -> Weights:
