@@ -21,7 +21,7 @@ from samcheck.run.context import now
 
 from . import runs, table, trial
 from .catalogue import FAULTS
-from .fault import Fault
+from .fault import SEGMENT_ANYTHING, Fault
 from .runs import Bed
 from .trial import Trial
 
@@ -38,6 +38,13 @@ WORK = paths.ROOT / ".samcheck" / "faults"
     metavar="NAMES",
     help="Only with these groups of checks, not with all that a run would try.",
 )
+@click.option(
+    "--family",
+    type=click.Choice(list(runs.VARIANTS)),
+    default=SEGMENT_ANYTHING,
+    show_default=True,
+    help="Faults, variants and checks of this package; --python must have it.",
+)
 @click.option("--clean", type=click.IntRange(min=0), default=0, help="Also so many runs without a fault.")
 @click.option("--jobs", type=click.IntRange(min=1), default=1, help="So many runs side by side.")
 @click.option("--python", default="", metavar="PATH", help="An interpreter with torch; default: one is made.")
@@ -49,6 +56,7 @@ def command(
     tier: str,
     only: tuple[str, ...],
     groups: str,
+    family: str,
     clean: int,
     jobs: int,
     python: str,
@@ -58,10 +66,10 @@ def command(
     check_timeout: float,
 ) -> None:
     """Seed faults in the packages under test, and see whether the suite catches each."""
-    chosen = select(only)
+    chosen = select(only, family)
     if output is None and not only and not groups:
-        output = RESULTS
-    bed = Bed(place(python), WORK, check_timeout, threading.Event(), named(groups))
+        output = RESULTS if family == SEGMENT_ANYTHING else RESULTS / family
+    bed = Bed(place(python), WORK, check_timeout, threading.Event(), named(groups), family)
     report = trial.begin(bed, output, resume, now())
     click.echo(f"{len(chosen)} faults, torch {report.facts['torch']}, {jobs} at a time, logs in {WORK}")
     this = Trial(bed, report, output, jobs, not all_checks)
@@ -87,20 +95,23 @@ def named(groups: str) -> tuple[str, ...]:
     return names
 
 
-def select(patterns: Iterable[str]) -> list[Fault]:
-    """The faults whose id or kind fits one of the patterns; all of them without patterns.
+def select(patterns: Iterable[str], family: str = SEGMENT_ANYTHING) -> list[Fault]:
+    """The faults of a family whose id or kind fits one of the patterns; all of them without patterns.
 
     Raises:
         EmptySelection: none fits.
     """
     wanted = tuple(patterns) or ("*",)
+    theirs = [fault for fault in FAULTS.values() if fault.family == family]
     chosen = [
         fault
-        for fault in FAULTS.values()
+        for fault in theirs
         if any(fnmatchcase(text, pattern) for text in (fault.id, fault.kind) for pattern in wanted)
     ]
     if not chosen:
-        raise EmptySelection(f"no fault fits {' '.join(wanted)}; known: {', '.join(FAULTS)}")
+        raise EmptySelection(
+            f"no fault fits {' '.join(wanted)}; known: {', '.join(each.id for each in theirs)}"
+        )
     return chosen
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Callable, Dict
 
 Apply = Callable[[], None]
+SEGMENT_ANYTHING = "segment-anything"
 
 
 @dataclass(frozen=True)
@@ -20,6 +21,7 @@ class Fault:
         evidence: a name in `evidence.EVIDENCE`, whose value the fault must change.
         after: the module that is patched as soon as it is imported.
         apply: patches it in this process.
+        family: the package whose variants and checks it is tried with.
     """
 
     id: str
@@ -29,12 +31,15 @@ class Fault:
     evidence: str
     after: str
     apply: Apply
+    family: str = SEGMENT_ANYTHING
 
 
 REGISTERED: Dict[str, Fault] = {}
 
 
-def fault(origin: str, evidence: str, after: str = "segment_anything") -> Callable[[Apply], Apply]:
+def fault(
+    origin: str, evidence: str, after: str = "segment_anything", family: str = SEGMENT_ANYTHING
+) -> Callable[[Apply], Apply]:
     """Registers the decorated function: its name is the fault's id, its docstring the title."""
 
     def register(apply: Apply) -> Apply:
@@ -43,7 +48,7 @@ def fault(origin: str, evidence: str, after: str = "segment_anything") -> Callab
             raise ValueError("two faults are called {}".format(id))
         title = " ".join((apply.__doc__ or "").split())
         kind = apply.__module__.rpartition(".")[2]
-        REGISTERED[id] = Fault(id, title, kind, origin, evidence, after, apply)
+        REGISTERED[id] = Fault(id, title, kind, origin, evidence, after, apply, family)
         return apply
 
     return register

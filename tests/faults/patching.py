@@ -61,7 +61,7 @@ def replace(path: str, make: Callable[[Any], Any]) -> None:
 def _rebind(original: Any, changed: Any) -> None:
     for module_name, module in list(sys.modules.items()):
         package, _, inner = module_name.partition(".")
-        if package not in ("segment_anything", "torchvision", "torch") or inner.startswith("_"):
+        if package not in ("segment_anything", "sam2", "torchvision", "torch") or inner.startswith("_"):
             continue
         for name, value in list(vars(module).items()):
             if value is original:

@@ -19,14 +19,29 @@ from samcheck.run import records
 from samcheck.run.intake import Intake
 from samcheck.run.records import Attempt
 
+from .fault import SEGMENT_ANYTHING
 from .seed import CONTROL, NOT_SEEDED, VARIABLE
 
 SUITE = f"{SOURCE}/tests/suite"
 #: These see most for the time that they take, and come first; the slow ones that see least, last.
-FIRST = ("correctness", "automatic", "inputs", "state", "threads", "checkpoints", "imports", "quantisation")
+FIRST = (
+    "correctness",
+    "video",
+    "sam2_pitfalls",
+    "automatic",
+    "inputs",
+    "state",
+    "threads",
+    "checkpoints",
+    "imports",
+    "quantisation",
+)
 LAST = ("quality", "dtype", "settings", "memory", "recovery", "leaks", "compile", "backends", "latency")
-#: Which checks a tier adds, and the variants that it is tried with.
-TIERS = {"fast": ("fast", "tiny"), "full": ("full", "tiny,vit_b")}
+#: By family and tier: the variants that faults of the family are tried with.
+VARIANTS = {
+    SEGMENT_ANYTHING: {"fast": "tiny", "full": "tiny,vit_b"},
+    "sam2": {"fast": "sam2.1_mini", "full": "sam2.1_mini,sam2.1_hiera_tiny"},
+}
 EVIDENCE_SECONDS = 120.0
 
 
@@ -62,6 +77,7 @@ class Bed:
         folder: for journals and logs; each run has one of its own in it.
         stop: set when everything shall end at once.
         groups: of the checks that are run; empty for all.
+        family: the package whose variants and checks are tried.
     """
 
     place: Place
@@ -69,6 +85,7 @@ class Bed:
     check_timeout: float
     stop: threading.Event
     groups: tuple[str, ...] = ()
+    family: str = SEGMENT_ANYTHING
 
     def subfolder(self, name: str) -> Path:
         path = self.folder / name
@@ -103,7 +120,7 @@ def run_suite(bed: Bed, name: str, setting: Setting) -> Attempt:
     folder = bed.subfolder(name)
     if setting.cache is not None and setting.cache.is_dir():
         shutil.copytree(setting.cache, folder / "oracle")
-    markers, variants = TIERS[setting.tier]
+    variants = VARIANTS[bed.family][setting.tier]
     variables = [f"OMP_NUM_THREADS={setting.threads}", f"SAMCHECK_CACHE={WORK}/oracle"]
     if setting.hash_seed is not None:
         variables.append(f"PYTHONHASHSEED={setting.hash_seed}")
@@ -120,7 +137,7 @@ def run_suite(bed: Bed, name: str, setting: Setting) -> Attempt:
             SUITE,
             *modules(setting.shuffle, bed.groups),
         ),
-        *("-q", "-s", "-m", markers, "--samcheck-variants", variants),
+        *("-q", "-s", "-m", setting.tier, "--samcheck-variants", variants, "--samcheck-families", bed.family),
         *(("-x",) if setting.stop_early else ("--continue-on-collection-errors",)),
         f"--samcheck-journal={GIVEN}/{channel.NAME}",
         f"--samcheck-check-timeout={bed.check_timeout}",

@@ -102,6 +102,13 @@ ORIGINS: dict[str, tuple[Origin, ...]] = {
             ("Input type (", ") and bias type (", ") should be the same"),
         ),
     ),
+    r"RuntimeError: shape '\[1, -1, \d+, \d+\]' is invalid for input of size \d+": (
+        Origin(
+            "RuntimeError: shape '[1, -1, 128, 128]' is invalid for input of size 8192",
+            CPU,
+            ("' is invalid for input of size ",),
+        ),
+    ),
     r"TypeError: Got unsupported ScalarType BFloat16": (
         Origin("TypeError: Got unsupported ScalarType BFloat16", BINDING, ("Got unsupported ScalarType ",)),
     ),

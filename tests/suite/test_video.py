@@ -21,6 +21,8 @@ SEEN = stories.footage()
 STORIES = stories.stories(SEEN)
 #: What one more frame may add to the state beyond its tensors' own size.
 SLACK = 1.02
+#: As in test_memory.py: a CPU's allocator keeps a few pages for itself.
+GROWTH_MIB = {"cpu": 4.0, "cuda": 1.0}
 
 
 @pytest.fixture(scope="module")
@@ -184,7 +186,7 @@ def test_reset_forgets_every_object(video: Any, told: Any) -> None:
     """
     first = told(STORIES["correction"])
     video.reset()
-    with pytest.raises(RuntimeError, match="(?i)no (input )?points|prompt"):
+    with pytest.raises(RuntimeError, match=r"(?i)no (input )?points|prompt"):
         next(video.propagate(0))
     assert same(tell(video, STORIES["correction"]), first)
 
@@ -229,3 +231,23 @@ def test_state_grows_by_the_same_with_every_frame(video: Any, told: Any, measure
     assert len(sizes) == stories.FRAMES
     assert steps.min() > 0
     assert steps.max() <= SLACK * video.bytes_per_frame()
+
+
+@pytest.mark.small
+@pytest.mark.families("sam2")
+def test_video_goes_on_after_out_of_memory(
+    isolated: Callable[..., Any], variant: str, device: str, measured: Dict[str, float], settings: Any
+) -> None:
+    """When memory runs out in the middle of a video, everything is freed, and the object can be followed on.
+
+    https://github.com/facebookresearch/sam2/issues/264
+    """
+    from samcheck.guest.memory.video_failure import VideoFailure
+
+    seen = VideoFailure(**isolated("video"))
+    settings["error"] = seen.error
+    measured.update(need_mib=seen.need_mib, limit_mib=seen.limit_mib, growth_mib=seen.growth_mib)
+    assert seen.error, "nothing failed: {} of {} MiB were enough".format(seen.limit_mib, seen.need_mib)
+    assert seen.leaked_tensors == 0
+    assert seen.growth_mib <= GROWTH_MIB[device]
+    assert seen.same_answer

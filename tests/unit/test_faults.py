@@ -90,7 +90,11 @@ def test_baseline_must_be_green() -> None:
 def test_faults_are_selected_by_kind_or_id() -> None:
     assert {fault.kind for fault in select(["precision"])} == {"precision"}
     assert len(select(["normalisation-*"])) >= 3
-    assert len(select([])) == len(FAULTS) >= 45
+    own, theirs = select([]), select([], "sam2")
+    assert len(own) + len(theirs) == len(FAULTS)
+    assert len(own) >= 45
+    assert len(theirs) >= 30
+    assert {fault.family for fault in theirs} == {"sam2"}
     with pytest.raises(EmptySelection, match="no fault fits nothing-like-it"):
         select(["nothing-like-it"])
 

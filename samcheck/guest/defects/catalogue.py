@@ -9,6 +9,7 @@ from .backend_defects import BACKEND_DEFECTS
 from .defect import PRODUCT_OF_TWO_DTYPES, Defect
 from .implementation_defects import IMPLEMENTATION_DEFECTS
 from .recipe_defects import RECIPE_DEFECTS
+from .sam2_defects import SAM2_DEFECTS
 
 _ALL = (
     Defect(
@@ -253,5 +254,6 @@ DEFECTS: Dict[str, Defect] = {
         *BACKEND_DEFECTS,
         *IMPLEMENTATION_DEFECTS,
         *RECIPE_DEFECTS,
+        *SAM2_DEFECTS,
     )
 }

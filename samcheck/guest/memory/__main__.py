@@ -36,6 +36,7 @@ from . import (
     peaks,
     strategy_comparison,
     throughput,
+    video_failure,
 )
 from .process_memory import steady_allocator
 
@@ -72,6 +73,7 @@ def tasks(variant: Variant, device: str) -> Dict[str, Callable[..., Any]]:
         "throughput": steady(throughput.over_batches),
         "context": recorded(context_size.measure),
         "sizes": recorded(many_sizes.over_sizes),
+        "video": steady(video_failure.video_failure),
     }
 
 

@@ -77,7 +77,8 @@ def _sam2_values(name: str, unit: np.ndarray) -> Optional[np.ndarray]:
     """Scale what only SAM 2 has, so that each part of its memory counts; None for everything else.
 
     What training starts from is for some so near zero that a fault in them would not show. The score of an
-    object being there must not be centred on zero: half of all masks would be empty.
+    object being there must not be centred on zero: half of all masks would be empty. Without a shift of the
+    finest features, which go through a GELU, most masks would cover the whole image.
     """
     if name.endswith(("maskmem_tpos_enc", "no_mem_embed", "no_obj_ptr", "no_obj_embed_spatial")):
         return unit * np.float32(0.5)
@@ -85,6 +86,8 @@ def _sam2_values(name: str, unit: np.ndarray) -> Optional[np.ndarray]:
         return np.float32(0.3) + unit * np.float32(0.1)
     if name.endswith("pred_obj_score_head.layers.2.bias"):
         return np.full_like(unit, 4)
+    if name.endswith("conv_s0.bias"):
+        return np.full_like(unit, -1)
     return None
 
 

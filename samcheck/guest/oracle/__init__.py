@@ -4,6 +4,15 @@ Nothing is compared with stored floats, which go stale with every release of eve
 compared with the package under test either: a wrong normalisation would be wrong on both sides.
 """
 
-from .tolerances import MASK_IOU, TOLERANCES, Deviation, Tolerance, deviation, iou, relative_error
+from .tolerances import MASK_IOU, TOLERANCES, Deviation, Tolerance, allowed, deviation, iou, relative_error
 
-__all__ = ["MASK_IOU", "TOLERANCES", "Deviation", "Tolerance", "deviation", "iou", "relative_error"]
+__all__ = [
+    "MASK_IOU",
+    "TOLERANCES",
+    "Deviation",
+    "Tolerance",
+    "allowed",
+    "deviation",
+    "iou",
+    "relative_error",
+]

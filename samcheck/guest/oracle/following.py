@@ -27,8 +27,8 @@ class VideoTolerance:
 #: Autocast around every call, as SAM 2's own examples have it.
 AROUND = "autocast-around"
 # Three to six times the largest deviation measured with seeded weights: every story of `models.stories` on
-# four drawn videos in float32 and on one in the others, torch 2.15.0, CPU. A memory is kept in bfloat16, and a
-# number that rounds to the other side changes all later frames: hence much more than for images. TF32 has
+# four drawn videos in float32 and on one in the others, torch 2.15.0, CPU. A memory is kept in bfloat16, and
+# a number that rounds to the other side changes all later frames: hence much more than for images. TF32 has
 # float16's mantissa, so its limits; no GPU was available.
 VIDEO_TOLERANCES: Dict[str, VideoTolerance] = {
     "fp32": VideoTolerance(5e-4, 1e-4),  # measured 1.0e-4 and 2.0e-5

@@ -7,6 +7,7 @@ from typing import Tuple
 
 import numpy as np
 
+from ..models.sam2_holes import connected
 from .layers import Weights, attention, linear, wide
 
 #: Coefficient of PyTorch's cubic convolution; Pillow's is -0.5.
@@ -124,15 +125,6 @@ def brain(values: np.ndarray) -> np.ndarray:
 
 def small_holes(mask: np.ndarray, largest: int) -> np.ndarray:
     """Find the holes of a bool mask (H, W): parts of the rest, joined over corners, of few pixels."""
-    height, width = mask.shape
-    label = np.where(mask, 0, np.arange(1, mask.size + 1).reshape(mask.shape))
-    while True:
-        padded = np.pad(label, 1)
-        near = [padded[r : r + height, c : c + width] for r in range(3) for c in range(3)]
-        spread = np.where(mask, 0, np.maximum.reduce(near))
-        if np.array_equal(spread, label):
-            break
-        label = spread
-    sizes = np.bincount(label.ravel(), minlength=mask.size + 1)
-    result: np.ndarray = ~mask & (sizes[label] <= largest)
+    _, areas = connected(~mask)
+    result: np.ndarray = (areas > 0) & (areas <= largest)
     return result

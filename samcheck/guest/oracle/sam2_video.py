@@ -258,7 +258,7 @@ class Sam2VideoOracle(Sam2Oracle):
         return self._attend(index, np.concatenate(keys), np.concatenate(places), len(pointers))
 
     def _pointers(self, track: Track, index: int, step: int) -> Tuple[np.ndarray, np.ndarray]:
-        """Return pointers, cut into tokens of a memory's width, and the encoding of their distance in time."""
+        """Return pointers, cut into tokens of a memory's width, and the code of their distance in time."""
         most = min(len(self._frames), POINTERS)
         found = [
             ((other - index) * step, answer.pointer)

@@ -23,6 +23,9 @@ from . import (
     precision,
     preprocessing,
     prompts,
+    sam2_image,
+    sam2_memory,
+    sam2_video,
     state,
     timing,
 )
@@ -43,6 +46,9 @@ _MODULES = (
     kernels,
     installation,
     timing,
+    sam2_image,
+    sam2_memory,
+    sam2_video,
 )
 _KINDS = [module.__name__.rpartition(".")[2] for module in _MODULES]
 
