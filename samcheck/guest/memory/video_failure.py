@@ -7,6 +7,7 @@ from typing import Any, List, Tuple
 
 from ..models import stories, weights
 from ..models.variant import Variant
+from ..models.video import ObjectPrompt
 from .failure_points import SHARE, digest
 from .failures import Failure, attempt, live_tensors
 from .process_memory import MIB, PatchTarget, gauged, in_use, limited, recover
@@ -47,7 +48,7 @@ def video_failure(variant: Variant, device: str) -> VideoFailure:
     assert variant.video is not None
     step = PatchTarget(model, "_get_orig_video_res_output")
     video = variant.video(model)
-    prompt = stories.ObjectPrompt(mask=seen.shapes[-1].mask.repeat(ENLARGED, 0).repeat(ENLARGED, 1))
+    prompt = ObjectPrompt(mask=seen.shapes[-1].mask.repeat(ENLARGED, 0).repeat(ENLARGED, 1))
     story = (stories.Ask(1, 0, prompt),)
     video.start(frames)
     stories.tell(video, story)

@@ -144,9 +144,10 @@ class Sam2Video(VideoPredictor):
         return self._state
 
     def bytes_per_frame(self) -> int:
-        tokens = (self.model.image_size // STRIDES[-1]) ** 2
+        side = int(self.model.image_size)
+        tokens = (side // STRIDES[-1]) ** 2
         memory = 2 * tokens * int(self.model.mem_dim)  # bfloat16
-        mask = 4 * (self.model.image_size // STRIDES[0]) ** 2
+        mask = 4 * (side // STRIDES[0]) ** 2
         return memory + mask + 4 * int(self.model.hidden_dim) + 4  # pointer and score
 
     def _answer(self, frame: int, numbers: List[int], logits: Any) -> FrameAnswer:

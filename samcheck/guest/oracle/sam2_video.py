@@ -252,12 +252,12 @@ class Sam2VideoOracle(Sam2Oracle):
             keys.append(answer.memory.reshape(-1, width))
             moment = layers.wide(self._weights, "maskmem_tpos_enc")[ago - 1].ravel()
             places.append(sine_positions(self.tokens, width).reshape(-1, width) + moment)
-        pointers, when = self._pointers(track, index, step)
+        pointers, when = self.pointers(track, index, step)
         keys.append(pointers)
         places.append(when)
         return self._attend(index, np.concatenate(keys), np.concatenate(places), len(pointers))
 
-    def _pointers(self, track: Track, index: int, step: int) -> Tuple[np.ndarray, np.ndarray]:
+    def pointers(self, track: Track, index: int, step: int) -> Tuple[np.ndarray, np.ndarray]:
         """Return pointers, cut into tokens of a memory's width, and the code of their distance in time."""
         most = min(len(self._frames), POINTERS)
         found = [

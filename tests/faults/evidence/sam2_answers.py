@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, List
 
 from .common import attempt, digest, evidence, scene
@@ -42,7 +43,7 @@ def sam2_stories() -> Any:
             [digest(each.logits[number]) for number in each.logits] for each in stories.tell(video, story)
         ]
 
-    return {name: attempt(lambda story=story: told(story)) for name, story in stories.stories(seen).items()}
+    return {name: attempt(partial(told, story)) for name, story in stories.stories(seen).items()}
 
 
 @evidence
@@ -50,11 +51,11 @@ def sam2_state() -> Any:
     """What is kept of a video: bytes after each frame, and what is left after objects and prompts go."""
     from samcheck.guest.models import stories
     from samcheck.guest.models.sam2_predictors import Sam2Video
-    from samcheck.guest.models.video import tensor_bytes
+    from samcheck.guest.models.video import ObjectPrompt, tensor_bytes
 
     seen, video = stories.footage(), Sam2Video(_model())
     video.start(seen.frames)
-    other = stories.ObjectPrompt(mask=seen.shapes[0].mask)
+    other = ObjectPrompt(mask=seen.shapes[0].mask)
     asks = (stories.Ask(1, 0, seen.click()), stories.Ask(2, 0, other), stories.Ask(1, 2, seen.click(0)))
     stories.tell(video, asks)
     video.clear(1, 2)
