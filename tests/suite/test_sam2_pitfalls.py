@@ -15,6 +15,7 @@ from samcheck.guest import oracle
 from samcheck.guest.models import inference, sam2_holes, stories
 from samcheck.guest.models.stories import Ask, Follow, tell
 from samcheck.guest.models.variants import VARIANTS
+from samcheck.guest.oracle.following import VIDEO_TOLERANCES, video_deviation
 
 GROUP = "pitfalls"
 
@@ -145,3 +146,44 @@ def test_feature_sizes_follow_the_model(model: Any, scene: Any, defect: Any) -> 
 
     with defect("sam2-feature-sizes"):
         SAM2ImagePredictor(model).set_image(scene.image)
+
+
+@pytest.mark.full
+def test_encoder_is_one_graph(model: Any, side: int, device: str, measured: Dict[str, float]) -> None:
+    """torch.compile takes the image encoder as one graph, without a break, and its features are the same.
+
+    https://github.com/facebookresearch/sam2/issues/501
+    """
+    generator = torch.Generator().manual_seed(0)
+    pixels = torch.rand((1, 3, side, side), generator=generator).to(device)
+    traced = torch.compile(model.image_encoder, backend="eager", fullgraph=True)
+    actual, expected = (
+        encode(pixels)["vision_features"].cpu().numpy() for encode in (traced, model.image_encoder)
+    )
+    off = measured["features_relative_l2"] = oracle.relative_error(actual, expected)
+    assert off <= oracle.TOLERANCES["fp32"].logits
+
+
+@pytest.mark.full
+def test_predictor_optimised_for_whole_videos(model: Any, variant: str, device: str, defect: Any) -> None:
+    """What `vos_optimized=True` builds, every part compiled, gives the same masks.
+
+    https://github.com/facebookresearch/sam2/issues/501
+    """
+    from sam2.sam2_video_predictor import SAM2VideoPredictorVOS
+
+    if device == "cpu":
+        pytest.skip(
+            "vos_optimized times kernels for a GPU while it compiles; on a CPU that takes many minutes"
+        )
+    story = (Ask(1, 0, SEEN.click()), Follow(0, 4))
+    answers = []
+    compiled = copy.deepcopy(model)
+    compiled.__class__ = SAM2VideoPredictorVOS
+    compiled._compile_all_components()
+    with defect("sam2-vos-graphs"):
+        for each in (model, compiled):
+            video: Any = VARIANTS[variant].video(each)  # type: ignore[misc]
+            video.start(SEEN.frames)
+            answers.append(tell(video, story))
+        assert not video_deviation(answers[1], answers[0]).problems(VIDEO_TOLERANCES["tf32"])

@@ -55,4 +55,11 @@ SAM2_DEFECTS = (
         (r"^SilentlyWrong: logits of followed frames are off by",),
         "https://github.com/facebookresearch/sam2/blob/main/sam2/build_sam.py",
     ),
+    Defect(
+        "sam2-vos-graphs",
+        "SAM 2's predictor for whole videos, which vos_optimized builds, keeps outputs that its next graph "
+        "overwrites",
+        (r"RuntimeError: .*accessing tensor output of CUDAGraphs that has been overwritten",),
+        "https://github.com/facebookresearch/sam2/issues/501",
+    ),
 )
