@@ -181,7 +181,7 @@ class Sam2Oracle(Oracle):
         out = query.shape
         flat = [part.reshape(-1, part.shape[-1]) for part in (query, key, value)]
         assert len(flat[1]) == side * side
-        mixed = _by_head(*flat, heads)
+        mixed = _by_head(flat[0], flat[1], flat[2], heads)
         return linear(self._weights, name + "proj", mixed).reshape(out)
 
     # ----- prompts and masks
@@ -259,4 +259,4 @@ def _renamed(name: str) -> str:
 def _by_head(query: np.ndarray, key: np.ndarray, value: np.ndarray, heads: int) -> np.ndarray:
     """Attend head by head: the products of all heads of a whole image do not fit."""
     parts = [np.split(tokens, heads, axis=1) for tokens in (query, key, value)]
-    return np.concatenate([layers.attention(*each, heads=1) for each in zip(*parts)], axis=1)
+    return np.concatenate([layers.attention(q, k, v, 1) for q, k, v in zip(*parts)], axis=1)
