@@ -73,11 +73,14 @@ def test_records_describe_their_masks(records: Records, scene: Any) -> None:
     https://github.com/facebookresearch/segment-anything/issues/552
     """
     height, width = scene.image.shape[:2]
+    assert any(record["area"] for record in records)
     for record in records:
         mask = record["segmentation"]
         assert mask.shape == (height, width)
         assert mask.dtype == np.bool_
-        assert record["area"] == mask.sum() > 0
+        assert record["area"] == mask.sum()
+        if not mask.any():  # no threshold drops it here
+            continue
         columns, rows = np.flatnonzero(mask.any(0)), np.flatnonzero(mask.any(1))
         tight = [columns[0], rows[0], columns[-1] - columns[0], rows[-1] - rows[0]]
         assert record["bbox"] == tight
