@@ -162,35 +162,43 @@ def test_memory_reaches_six_frames_back(model: Any, variant: str) -> None:
     assert counts == [prompted, *range(last - 6, last)]
 
 
-@pytest.mark.parametrize("reverse", [False, True])
+#: Prompted frames, and what is followed.
+FOLLOWED = {
+    "forwards": ((0,), Follow(0, 6)),
+    "backwards": ((5,), Follow(5, 6, reverse=True)),
+    "with-a-later-prompt": ((0, 5), Follow(0, 4)),
+}
+
+
+@pytest.mark.parametrize("case", sorted(FOLLOWED))
 def test_pointers_are_the_oracles(
-    model: Any, variant: str, oracle_model: Any, device: str, reverse: bool, measured: Dict[str, float]
+    model: Any, variant: str, oracle_model: Any, device: str, case: str, measured: Dict[str, float]
 ) -> None:
     """Object pointers, and the code of their distance in time, go into the memory as the oracle has them.
 
     They are few among many tokens, so that an error in them hardly shows in one mask:
     https://arxiv.org/abs/2408.00714, appendix C
     """
-    first, last = (5, 0) if reverse else (0, 5)
+    prompted, follow = FOLLOWED[case]
     calls: List[Dict[str, Any]] = []
     handle = model.memory_attention.register_forward_pre_hook(
         lambda _, __, named: calls.append(named), with_kwargs=True
     )
     try:
-        live(model, variant, (Ask(1, first, SEEN.click()), Follow(first, 6, reverse)))
+        live(model, variant, (*(Ask(1, frame, SEEN.click()) for frame in prompted), follow))
     finally:
         handle.remove()
     count = calls[-1]["num_obj_ptr_tokens"]
     oracle_model.start(list(SEEN.frames), device)
     track = oracle_model.new_track()
-    oracle_model.click(track, first, [(SEEN.shapes[-1].point, 1)])
-    oracle_model.follow(track, Follow(first, 6, reverse).frames())
-    for name, expected in zip(
-        ("memory", "memory_pos"), oracle_model.pointers(track, last, 1 if reverse else -1)
-    ):
+    for frame in prompted:
+        oracle_model.click(track, frame, [(SEEN.shapes[-1].point, 1)])
+    oracle_model.follow(track, follow.frames())
+    expected = oracle_model.pointers(track, follow.frames()[-1], 1 if follow.reverse else -1)
+    for name, known in zip(("memory", "memory_pos"), expected):
         actual = calls[-1][name][-count:, 0].float().cpu().numpy()
-        assert actual.shape == expected.shape
-        off = measured[name + "_relative_l2"] = oracle.relative_error(actual, expected)
+        assert actual.shape == known.shape
+        off = measured[name + "_relative_l2"] = oracle.relative_error(actual, known)
         assert off <= VIDEO_TOLERANCES["fp32"].logits
 
 
