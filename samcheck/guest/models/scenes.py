@@ -36,7 +36,7 @@ class Scene:
     shapes: List[SceneShape]
 
 
-def _colour(random: np.random.Generator, others: List[np.ndarray]) -> np.ndarray:
+def colour_unlike(random: np.random.Generator, others: List[np.ndarray]) -> np.ndarray:
     """Draw a colour, float (3,), that differs from all `others`."""
     for _ in range(100):
         colour: np.ndarray = random.uniform(30, 225, 3)
@@ -45,7 +45,7 @@ def _colour(random: np.random.Generator, others: List[np.ndarray]) -> np.ndarray
     return colour
 
 
-def _texture(random: np.random.Generator, colour: np.ndarray, height: int, width: int) -> np.ndarray:
+def texture(random: np.random.Generator, colour: np.ndarray, height: int, width: int) -> np.ndarray:
     """Draw float32 (H, W, 3): `colour` with a sinusoidal grating of random angle, pitch and strength."""
     rows, columns = np.ogrid[0:height, 0:width]
     angle, pitch, phase = random.uniform((0, 6, 0), (np.pi, 40, 6.28))
@@ -94,14 +94,14 @@ def draw(seed: int, height: int, width: int, count: int = 4) -> Scene:
     Shapes with too little visible are left out of `Scene.shapes`; the front one never is.
     """
     random = np.random.Generator(np.random.PCG64(seed))
-    colours = [_colour(random, [])]
-    image = _texture(random, colours[0], height, width)
+    colours = [colour_unlike(random, [])]
+    image = texture(random, colours[0], height, width)
     outlines: List[np.ndarray] = []
     visible: List[np.ndarray] = []
     for _ in range(count):
         outline = _outline(random, height, width)
-        colours.append(_colour(random, colours))
-        image[outline] = _texture(random, colours[-1], height, width)[outline]
+        colours.append(colour_unlike(random, colours))
+        image[outline] = texture(random, colours[-1], height, width)[outline]
         outlines.append(outline)
         visible = [mask & ~outline for mask in visible] + [outline]
     image += random.standard_normal(image.shape, dtype=np.float32) * np.float32(NOISE)
