@@ -20,7 +20,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
-from .models import scenes
+from .models import scenes, weights
 from .models.variant import sam_predictor
 from .models.variants import VARIANTS
 from .oracle.sam import MEAN
@@ -62,7 +62,7 @@ def example(seed: int) -> Example:
     return Example(scene.image, np.stack([shape.mask for shape in scene.shapes]))
 
 
-def _turned(example: Example, random: np.random.Generator) -> Example:
+def turned(example: Example, random: np.random.Generator) -> Example:
     """Apply one of eight rotations and reflections, with colours swapped and scaled."""
     image, masks = example
     turns = int(random.integers(4))
@@ -73,24 +73,22 @@ def _turned(example: Example, random: np.random.Generator) -> Example:
     return Example(np.clip(image, 0, 255), masks)
 
 
-def _pixel(mask: np.ndarray, random: np.random.Generator) -> Tuple[float, float]:
+def inner_pixel(mask: np.ndarray, random: np.random.Generator) -> Tuple[float, float]:
     """Return the centre (x, y) of a random pixel of `mask`."""
     at = np.flatnonzero(mask)
     y, x = divmod(int(at[random.integers(len(at))]), mask.shape[1])
     return x + 0.5, y + 0.5
 
 
-def _box(mask: np.ndarray, random: np.random.Generator) -> np.ndarray:
+def tight_box(mask: np.ndarray) -> np.ndarray:
     columns, rows = np.flatnonzero(mask.any(0)), np.flatnonzero(mask.any(1))
-    tight = np.array([columns[0], rows[0], columns[-1] + 1, rows[-1] + 1])
-    box: np.ndarray = tight + random.uniform(-3, 3, 4)
-    return box
+    return np.array([columns[0], rows[0], columns[-1] + 1, rows[-1] + 1])
 
 
 def batch(examples: List[Example], random: np.random.Generator) -> Batch:
     images, masks, points, boxes = [], [], [], []
     for index in random.integers(len(examples), size=BATCH):
-        image, every = _turned(examples[index], random)
+        image, every = turned(examples[index], random)
         height, width, _ = image.shape
         square = np.tile(np.float32(MEAN)[:, None, None], (1, SIZE, SIZE))  # SAM pads after normalisation
         square[:, :height, :width] = image.transpose(2, 0, 1)
@@ -98,8 +96,8 @@ def batch(examples: List[Example], random: np.random.Generator) -> Batch:
         for mask in every[random.choice(len(every), PROMPTS, replace=len(every) < PROMPTS)]:
             padded = np.pad(mask, ((0, SIZE - height), (0, SIZE - width)))
             masks.append(padded.reshape(SIZE // 4, 4, SIZE // 4, 4).mean((1, 3), dtype=np.float32))
-            points.append([_pixel(mask, random), _pixel(mask, random), _pixel(~mask, random)])
-            boxes.append(_box(mask, random))
+            points.append([inner_pixel(mask, random), inner_pixel(mask, random), inner_pixel(~mask, random)])
+            boxes.append(tight_box(mask) + random.uniform(-3, 3, 4))
     return Batch(
         *(torch.from_numpy(np.array(values, dtype=np.float32)) for values in (images, masks, points, boxes))
     )
@@ -122,13 +120,13 @@ def _decode(model: Any, features: torch.Tensor, sparse: torch.Tensor, dense: tor
     return logits.float(), decoder.iou_prediction_head(answers[:, 0]).float()
 
 
-def _iou(masks: torch.Tensor, truth: torch.Tensor) -> torch.Tensor:
+def iou_of(masks: torch.Tensor, truth: torch.Tensor) -> torch.Tensor:
     both = (masks & truth).sum((-2, -1)).float()
     either = (masks | truth).sum((-2, -1)).float()
     return both / either.clamp(min=1)
 
 
-def _losses(logits: torch.Tensor, scores: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+def mask_losses(logits: torch.Tensor, scores: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
     """Compute (P, M): 20 x focal + dice + squared error of the score, for each of the M masks."""
     target = target[:, None].expand_as(logits)
     probability = torch.sigmoid(logits)
@@ -136,7 +134,7 @@ def _losses(logits: torch.Tensor, scores: torch.Tensor, target: torch.Tensor) ->
     focal = (torch.abs(target - probability) ** 2 * cross).mean((2, 3))
     overlap = (probability * target).sum((2, 3))
     dice = 1 - (2 * overlap + 1) / (probability.sum((2, 3)) + target.sum((2, 3)) + 1)
-    return 20 * focal + dice + (scores - _iou(logits > 0, target > 0.5)) ** 2
+    return 20 * focal + dice + (scores - iou_of(logits > 0, target > 0.5)) ** 2
 
 
 def loss(model: Any, batch: Batch) -> torch.Tensor:
@@ -158,19 +156,19 @@ def loss(model: Any, batch: Batch) -> torch.Tensor:
         more, dense = encode(points=(batch.points[some], labels[some]), boxes=None, masks=earlier)
         corrected, sure = _decode(model, features[some], more, dense)
     by_point, by_box = logits[: len(point)], logits[len(point) :]
-    of_three = _losses(by_point[:, 1:], scores[: len(point), 1:], batch.masks)
-    total = _losses(by_box[:, :1], scores[len(point) :, :1], batch.masks).mean()
-    total = total + _losses(corrected[:, :1], sure[:, :1], batch.masks[some]).mean() / PROMPTS
+    of_three = mask_losses(by_point[:, 1:], scores[: len(point), 1:], batch.masks)
+    total = mask_losses(by_box[:, :1], scores[len(point) :, :1], batch.masks).mean()
+    total = total + mask_losses(corrected[:, :1], sure[:, :1], batch.masks[some]).mean() / PROMPTS
     # The other two masks get a small share, so that none of them is ever neglected.
     return total + of_three.min(1).values.mean() + 0.05 * of_three.mean()
 
 
-def _rate(progress: float) -> float:
+def rate(progress: float) -> float:
     """Share of the peak rate: a short rise, then a linear decay."""
-    return min(progress / WARM_UP, (1 - progress) / (1 - WARM_UP))
+    return max(0.0, min(progress / WARM_UP, (1 - progress) / (1 - WARM_UP)))
 
 
-def _optimisers(model: Any) -> List[torch.optim.Optimizer]:
+def optimisers_for(model: Any) -> List[torch.optim.Optimizer]:
     matrices: List[nn.Parameter] = []
     others: List[nn.Parameter] = []
     for name, parameter in model.named_parameters():
@@ -182,6 +180,36 @@ def _optimisers(model: Any) -> List[torch.optim.Optimizer]:
     ]
 
 
+class Learner:
+    """The optimisers of a model, and the running mean of its weights."""
+
+    def __init__(self, model: Any) -> None:
+        self.model = model
+        self.optimisers = optimisers_for(model)
+        self.peaks = [optimiser.param_groups[0]["lr"] for optimiser in self.optimisers]
+        self.forget()
+
+    def forget(self) -> None:
+        """Begin the mean anew, from the weights of now."""
+        average = torch.optim.swa_utils.get_ema_multi_avg_fn(AVERAGED)
+        self.kept = torch.optim.swa_utils.AveragedModel(self.model, multi_avg_fn=average)
+
+    def learn(self, value: torch.Tensor, progress: float) -> None:
+        """Take one step for this loss; `progress` is the share of all steps."""
+        for optimiser, peak in zip(self.optimisers, self.peaks):
+            optimiser.param_groups[0]["lr"] = peak * rate(progress)
+            optimiser.zero_grad()
+        value.backward()
+        nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
+        for optimiser in self.optimisers:
+            optimiser.step()
+        self.kept.update_parameters(self.model)
+
+    def mean(self) -> Any:
+        """Return the model with the mean of the weights, in eval mode."""
+        return self.kept.module.eval()
+
+
 def train(steps: int, seed: int = 0) -> Any:
     """Train for a number of steps; return the model in eval mode."""
     torch.manual_seed(seed)
@@ -190,29 +218,18 @@ def train(steps: int, seed: int = 0) -> Any:
     nn.init.normal_(model.image_encoder.pos_embed, std=0.02)  # the class leaves it at zero
     begin = time.monotonic()
     examples = [example(TRAIN_SEED + index) for index in range(TRAIN_SCENES)]
-    optimisers = _optimisers(model)
-    kept = torch.optim.swa_utils.AveragedModel(
-        model, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(AVERAGED)
-    )
-    peaks = [optimiser.param_groups[0]["lr"] for optimiser in optimisers]
+    learner = Learner(model)
     recent = 0.0
     for step in range(1, steps + 1):
-        for optimiser, peak in zip(optimisers, peaks):
-            optimiser.param_groups[0]["lr"] = peak * _rate(step / (steps + 1))
-            optimiser.zero_grad()
         value = loss(model, batch(examples, random))
-        value.backward()
-        nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        for optimiser in optimisers:
-            optimiser.step()
-        kept.update_parameters(model)
+        learner.learn(value, step / (steps + 1))
         recent += (float(value.detach()) - recent) / min(step, 50)
         if step % 100 == 0:
             spent = time.monotonic() - begin, time.process_time()
             print("{:.0f} s, {:.0f} CPU s, step {}: loss {:.4f}".format(*spent, step, recent), flush=True)
         if step % 500 == 0:
-            print(evaluate(kept.module.eval(), 40), flush=True)
-    return kept.module.eval()
+            print(evaluate(learner.mean(), 40), flush=True)
+    return learner.mean()
 
 
 def evaluate(model: Any, count: int = HELD_OUT_SCENES) -> Dict[str, float]:
@@ -226,9 +243,9 @@ def evaluate(model: Any, count: int = HELD_OUT_SCENES) -> Dict[str, float]:
             truth = torch.from_numpy(shape.mask)
             point, label = np.array([shape.point], dtype=float), np.array([1])
             masks, _, _ = ready.predict(box=np.array(shape.box, dtype=float), multimask_output=False)
-            ious["box_iou"].append(float(_iou(torch.from_numpy(masks), truth).max()))
+            ious["box_iou"].append(float(iou_of(torch.from_numpy(masks), truth).max()))
             masks, _, _ = ready.predict(point, label, multimask_output=True)
-            ious["point_iou"].append(float(_iou(torch.from_numpy(masks), truth).max()))
+            ious["point_iou"].append(float(iou_of(torch.from_numpy(masks), truth).max()))
     return {kind: float(np.mean(values)) for kind, values in ious.items()}
 
 
@@ -240,8 +257,7 @@ def main() -> None:
     options = parser.parse_args()
     if options.evaluate:
         model = VARIANTS["tiny"].build()
-        with np.load(options.evaluate, allow_pickle=False) as archive:
-            model.load_state_dict({name: torch.from_numpy(archive[name]) for name in archive.files})
+        weights.read(model, options.evaluate)
     else:
         model = train(options.steps)
         np.savez(options.output, **{name: value.numpy() for name, value in model.state_dict().items()})

@@ -16,6 +16,10 @@ SEEDS, SIZES = range(5_000_000, 5_000_006), ((256, 256), (240, 320), (320, 240))
 LEAST_BOX_IOU, LEAST_POINT_IOU = 0.80, 0.72
 
 
+# Every family: a variant whose weights mean nothing says so when it is loaded.
+pytestmark = pytest.mark.capabilities("image")
+
+
 class Asked:
     """A scene and a predictor with its image set."""
 

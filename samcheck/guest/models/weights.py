@@ -15,9 +15,29 @@ from . import checkpoints
 from .variant import Variant
 
 SEED = 20230405
-#: Weights trained with `samcheck.guest.training`, in NumPy's format, without pickles.
-TRAINED = Path(__file__).with_name("tiny.npz")
-TRAINED_SHA256 = "e460fe9c54f7c68bf442cd34b964cff63be1cf36fec5eca8ea8635cd6b36b561"
+
+
+@dataclass(frozen=True)
+class Trained:
+    """Weights trained by this project: a file next to this module, in NumPy's format, without pickles.
+
+    Attributes:
+        file: its name; its values may be of half precision.
+        sha256: `digest` of the model that has loaded it.
+    """
+
+    file: str
+    sha256: str
+
+    @property
+    def path(self) -> Path:
+        return Path(__file__).with_name(self.file)
+
+
+#: By `samcheck.guest.training`.
+TINY = Trained("tiny.npz", "e460fe9c54f7c68bf442cd34b964cff63be1cf36fec5eca8ea8635cd6b36b561")
+#: By `samcheck.guest.training_video`.
+SAM2_MINI = Trained("sam2.1_mini.npz", "3ef29f115ea709356a3ed1199b48c421cfc49ddd51ced4a6bfa43cd804b66c39")
 
 
 @dataclass(frozen=True)
@@ -105,22 +125,27 @@ def fill_random(model: Any, prefix: str = "") -> Weights:
     return Weights("random", digest(model))
 
 
-def load_trained(model: Any) -> Weights:
-    """Load the weights trained with `samcheck.guest.training` into the small model.
+def read(model: Any, path: Path) -> None:
+    """Load a file of trained weights into a model, in the model's own precision."""
+    import torch
+
+    with np.load(path, allow_pickle=False) as archive:
+        model.load_state_dict({name: torch.from_numpy(archive[name]) for name in archive.files})
+
+
+def load_trained(model: Any, trained: Trained = TINY) -> Weights:
+    """Load weights that this project trained into the small model that they are for.
 
     Raises:
         CheckpointRefused: the file next to this module is not the one that was measured.
     """
-    import torch
-
-    with np.load(TRAINED, allow_pickle=False) as archive:
-        model.load_state_dict({name: torch.from_numpy(archive[name]) for name in archive.files})
+    read(model, trained.path)
     sha256 = digest(model)
-    if sha256 != TRAINED_SHA256:
+    if sha256 != trained.sha256:
         raise checkpoints.CheckpointRefused(
             "wrong-digest",
-            str(TRAINED),
-            "its parameters have SHA-256 {}, not {}".format(sha256, TRAINED_SHA256),
+            str(trained.path),
+            "its parameters have SHA-256 {}, not {}".format(sha256, trained.sha256),
         )
     return Weights("trained", sha256)
 

@@ -6,7 +6,7 @@ sam2 1.1.0 on PyPI is a third party's copy of https://github.com/facebookresearc
 from __future__ import annotations
 
 from functools import partial
-from typing import Any, Tuple
+from typing import Any, FrozenSet, Tuple
 
 from ..family import Capability, SamFamily
 from ..variant import Checkpoint, Variant
@@ -48,7 +48,9 @@ def _oracle(name: str, model: Any) -> Any:
     return Sam2VideoOracle.of_variant(model, name)
 
 
-def _variant(name: str, image_size: int, build: Any, **rest: Any) -> Variant:
+def _variant(
+    name: str, image_size: int, build: Any, capabilities: FrozenSet[Capability] = CAPABILITIES, **rest: Any
+) -> Variant:
     return Variant(
         name,
         image_size,
@@ -56,7 +58,7 @@ def _variant(name: str, image_size: int, build: Any, **rest: Any) -> Variant:
         predictor=_image_predictor,
         oracle=partial(_oracle, name),
         family=SAM2,
-        capabilities=CAPABILITIES,
+        capabilities=capabilities,
         generator=_generator,
         video=_video,
         **rest,
@@ -73,7 +75,14 @@ def _official(size: str, config: str, length: int, sha256: str) -> Variant:
 # Names of the files are from the official repository; their sizes and SHA-256 values agree in three or more
 # independent public repositories each.
 VARIANTS: Tuple[Variant, ...] = (
-    _variant("sam2.1_mini", sam2_mini.SIZE, sam2_mini.build_image_and_video_model, tier="fast"),
+    _variant(
+        "sam2.1_mini",
+        sam2_mini.SIZE,
+        sam2_mini.build_image_and_video_model,
+        CAPABILITIES | {Capability.MEANING},
+        tier="fast",
+        weights=sam2_mini.load_weights,
+    ),
     _official("tiny", "t", 156008466, "7402e0d864fa82708a20fbd15bc84245c2f26dff0eb43a4b5b93452deb34be69"),
     _official("small", "s", 184416285, "6d1aa6f30de5c92224f8172114de081d104bbd23dd9dc5c58996f0cad5dc4d38"),
     _official(

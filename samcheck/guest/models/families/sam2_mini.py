@@ -129,3 +129,10 @@ def _memory_encoder() -> Any:
         mask_downsampler=MaskDownSampler(embed_dim=WIDTH, kernel_size=3, stride=2, padding=1),
         fuser=Fuser(CXBlock(dim=WIDTH, kernel_size=7, padding=3, use_dwconv=True), num_layers=2),
     )
+
+
+def load_weights(model: Any) -> Any:
+    """Load the weights trained with `samcheck.guest.training_video`, and describe them."""
+    from ..weights import SAM2_MINI, load_trained
+
+    return load_trained(model, SAM2_MINI)
