@@ -16,12 +16,8 @@ def tiny() -> Any:
 
 
 def sam2_mini() -> Any:
-    """Return sam2's model with seeded weights."""
-    from ..models.families.sam2_mini import build_image_and_video_model
-
-    model = build_image_and_video_model()
-    weights.fill_random(model)
-    return model
+    """Return sam2's model with the trained weights of `sam2.1_mini`."""
+    return weights.load(VARIANTS["sam2.1_mini"])[0]
 
 
 def hq_mini() -> Any:

@@ -111,26 +111,28 @@ def _sam2_values(name: str, unit: np.ndarray) -> Optional[np.ndarray]:
     return None
 
 
-def fill_random(model: Any, prefix: str = "") -> Weights:
-    """Overwrite every parameter and buffer of `model` with seeded values, in place.
-
-    With a `prefix` of their names, the values are others.
-    """
+def fill_random(model: Any) -> Weights:
+    """Overwrite every parameter and buffer of `model` with seeded values, in place."""
     import torch
 
     with torch.no_grad():
         for name, tensor in model.state_dict().items():
-            values = _values(prefix + name, tuple(tensor.shape))
+            values = _values(name, tuple(tensor.shape))
             tensor.copy_(torch.from_numpy(np.ascontiguousarray(values)))
     return Weights("random", digest(model))
 
 
 def read(model: Any, path: Path) -> None:
     """Load a file of trained weights into a model, in the model's own precision."""
+    model.load_state_dict(state(path))
+
+
+def state(path: Path) -> Dict[str, Any]:
+    """Read a file of trained weights, in float32."""
     import torch
 
     with np.load(path, allow_pickle=False) as archive:
-        model.load_state_dict({name: torch.from_numpy(archive[name]) for name in archive.files})
+        return {name: torch.from_numpy(archive[name].astype(np.float32)) for name in archive.files}
 
 
 def load_trained(model: Any, trained: Trained = TINY) -> Weights:

@@ -103,27 +103,26 @@ def build_sam2_mini(attention: str = "sdpa") -> Any:
     return make(Sam2Model, config, attention)
 
 
-def _trained_tiny(model: Any) -> Any:
-    """Load the weights of `tiny`, renamed."""
-    import numpy as np
-    import torch
-
+def _trained(model: Any, original: str) -> Any:
+    """Load the weights of `tiny` or `sam2.1_mini`, renamed."""
     from .. import conversion
     from ..conversion import to_transformers
-    from ..weights import TRAINED, Weights, digest
+    from ..weights import SAM2_MINI, TINY, Weights, digest, state
 
-    with np.load(TRAINED, allow_pickle=False) as archive:
-        state = {name: torch.from_numpy(archive[name]) for name in archive.files}
-    conversion.load_converted(model, to_transformers.sam1(state))
+    trained, rename = {
+        "tiny": (TINY, to_transformers.sam1),
+        "sam2.1_mini": (SAM2_MINI, to_transformers.sam2_image),
+    }[original]
+    conversion.load_converted(model, rename(state(trained.path)))
     return Weights("trained", digest(model))
 
 
-def _seeded(model: Any, prefix: str = "") -> Any:
+def _seeded(model: Any) -> Any:
     """Fill with seeded values, the same in both positional encodings, which are one in the original."""
     from ..conversion.to_transformers import POSITIONS
     from ..weights import Weights, digest, fill_random
 
-    fill_random(model, prefix)
+    fill_random(model)
     state = model.state_dict()
     state[POSITIONS[1] + ".positional_embedding"].copy_(state[POSITIONS[0] + ".positional_embedding"])
     return Weights("random", digest(model))
@@ -171,7 +170,7 @@ VARIANTS: Tuple[Variant, ...] = (
         build_sam_tiny,
         sam_predictor,
         tier="fast",
-        weights=_trained_tiny,
+        weights=partial(_trained, original="tiny"),
         capabilities=_IMAGE | {Capability.MEANING},
     ),
     _variant(
@@ -180,8 +179,8 @@ VARIANTS: Tuple[Variant, ...] = (
         build_sam2_mini,
         sam2_predictor,
         tier="fast",
-        weights=partial(_seeded, prefix="1."),  # with these, every mask has a foreground and a background
-        capabilities=_IMAGE,
+        weights=partial(_trained, original="sam2.1_mini"),
+        capabilities=_IMAGE | {Capability.MEANING},
     ),
     _variant(
         "hq_mini", SAM_SIZE, build_hq_mini, sam_predictor, tier="fast", weights=_seeded, capabilities=_IMAGE
