@@ -33,6 +33,14 @@ FAMILY_VARIANTS: Dict[str, Dict[str, str]] = {
         "sam2.1_hiera_base_plus": "full",
         "sam2.1_hiera_large": "full",
     },
+    "mobilesam-mirror": {"mobile_sam_mini": "fast", "mobile_sam": "full"},
+    "segment-anything-hq": {
+        "hq_mini": "fast",
+        "hq_vit_tiny": "full",
+        "hq_vit_b": "full",
+        "hq_vit_l": "full",
+        "hq_vit_h": "full",
+    },
     "transformers": {
         "transformers.sam_tiny": "fast",
         "transformers.sam2.1_mini": "fast",

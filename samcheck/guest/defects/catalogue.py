@@ -7,6 +7,7 @@ from typing import Dict
 from .automatic_defects import AUTOMATIC_DEFECTS
 from .backend_defects import BACKEND_DEFECTS
 from .defect import PRODUCT_OF_TWO_DTYPES, Defect
+from .fork_defects import FORK_DEFECTS
 from .implementation_defects import IMPLEMENTATION_DEFECTS
 from .recipe_defects import RECIPE_DEFECTS
 from .sam2_defects import SAM2_DEFECTS
@@ -252,6 +253,7 @@ DEFECTS: Dict[str, Defect] = {
         *_ALL,
         *AUTOMATIC_DEFECTS,
         *BACKEND_DEFECTS,
+        *FORK_DEFECTS,
         *IMPLEMENTATION_DEFECTS,
         *RECIPE_DEFECTS,
         *SAM2_DEFECTS,

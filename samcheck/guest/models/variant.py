@@ -50,8 +50,13 @@ def numpy_oracle(model: Any) -> Any:
     """Create the independent oracle, for models that are built like SAM."""
     from ..oracle.sam import Oracle
 
+    return Oracle.of(model, digest_of(model))
+
+
+def digest_of(model: Any) -> str:
+    """Return the digest of a loaded model's weights, empty if it was not loaded by the suite."""
     carried = getattr(model, "carried", None)
-    return Oracle.of(model, carried.sha256 if carried else "")
+    return str(carried.sha256) if carried else ""
 
 
 @dataclass(frozen=True)

@@ -66,6 +66,10 @@ def digest(model: Any) -> str:
     return summary.hexdigest()
 
 
+#: Parts with transposed convolutions.
+_TRANSPOSED = ("output_upscaling", "compress_vit_feat", "embedding_encoder")
+
+
 def _values(name: str, shape: Tuple[int, ...]) -> np.ndarray:
     """Generate float32 values for one tensor, from its name alone.
 
@@ -81,15 +85,16 @@ def _values(name: str, shape: Tuple[int, ...]) -> np.ndarray:
     if special is not None:
         return special
     if len(shape) == 1:
-        is_scale = name.endswith("weight")
+        is_scale = name.endswith(("weight", "running_var"))
         return (1 + unit * np.float32(0.1)) if is_scale else unit * np.float32(0.05)
-    if "pos_embed" in name or "rel_pos" in name:
+    if "pos_embed" in name or "rel_pos" in name or name.endswith("attention_biases"):
         return unit * np.float32(0.2)
     if ("embed" in name and len(shape) == 2) or name.endswith("_token.weight"):
         return unit
     # A transposed convolution with stride 2 and kernel 2 sums over its input channels only, and the layout
     # of its weight is (in, out, 2, 2).
-    fan_in = shape[0] if "output_upscaling" in name else int(np.prod(shape[1:]))
+    transposed = any(part in name for part in _TRANSPOSED)
+    fan_in = shape[0] if transposed else int(np.prod(shape[1:]))
     return unit * np.float32(1 / math.sqrt(fan_in))
 
 
@@ -117,6 +122,8 @@ def fill_random(model: Any) -> Weights:
 
     with torch.no_grad():
         for name, tensor in model.state_dict().items():
+            if not tensor.is_floating_point():  # counters of batch normalisation
+                continue
             values = _values(name, tuple(tensor.shape))
             tensor.copy_(torch.from_numpy(np.ascontiguousarray(values)))
     return Weights("random", digest(model))
@@ -172,12 +179,29 @@ def load(variant: Variant) -> Tuple[Any, Weights]:
     if variant.name in _KEPT:
         return _KEPT.pop(variant.name)  # the caller may move and change it
     model = variant.build()
+    carried = _load_into(model, variant)
+    # TinyViT indexes the biases of its attention when it enters eval mode, and uses those that it had then:
+    # https://github.com/SysCV/sam-hq/issues/44
+    return model.eval(), carried
+
+
+def _load_into(model: Any, variant: Variant) -> Weights:
     if variant.weights is not None:
-        return model, variant.weights(model)
+        carried: Weights = variant.weights(model)
+        return carried
+    return load_official(model, variant) or fill_random(model)
+
+
+def load_official(model: Any, variant: Variant) -> Optional[Weights]:
+    """Load the official checkpoint of `variant` into its model; None if the user has not provided it.
+
+    Raises:
+        CheckpointRefused: the checkpoint in ``$SAMCHECK_CHECKPOINTS`` is not the official file.
+    """
     path = checkpoints.checkpoint_path(variant)
     if path is None:
-        return model, fill_random(model)
+        return None
     assert variant.checkpoint is not None
     shapes = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
     model.load_state_dict(checkpoints.read(path, shapes, variant.checkpoint).parameters)
-    return model, Weights("official", variant.checkpoint.sha256)
+    return Weights("official", variant.checkpoint.sha256)

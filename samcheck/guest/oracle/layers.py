@@ -94,7 +94,7 @@ def strided_convolution(weights: Weights, name: str, image: np.ndarray) -> np.nd
 
 
 def convolution_3x3(weights: Weights, name: str, image: np.ndarray) -> np.ndarray:
-    """Convolve 3 x 3, padded by one pixel of zeros, without bias: (H, W, in) to (H, W, out)."""
+    """Convolve 3 x 3, padded by one pixel of zeros: (H, W, in) to (H, W, out)."""
     kernel = wide(weights, name + ".weight")
     height, width, _ = image.shape
     padded = np.pad(image, ((1, 1), (1, 1), (0, 0)))
@@ -102,7 +102,8 @@ def convolution_3x3(weights: Weights, name: str, image: np.ndarray) -> np.ndarra
     for row in range(3):
         for column in range(3):
             result += padded[row : row + height, column : column + width] @ kernel[:, :, row, column].T
-    return result
+    bias = weights.get(name + ".bias")
+    return result if bias is None else result + bias.astype(np.float64)
 
 
 def doubled(weights: Weights, name: str, image: np.ndarray) -> np.ndarray:

@@ -40,20 +40,26 @@ class Oracle:
         tokens: side of the feature map.
     """
 
-    def __init__(self, weights: Weights, decoder_heads: int, digest: str = "") -> None:
-        """Take the weights; with their `digest`, encoded images are kept on disk."""
+    def __init__(self, weights: Weights, decoder_heads: int, digest: str = "", side: int = 0) -> None:
+        """Take the weights; with their `digest`, encoded images are kept on disk.
+
+        `side` is needed only where the weights do not tell it.
+        """
         self._weights = weights
         self._digest = digest
         self._heads = decoder_heads
-        self._patch = weights["image_encoder.patch_embed.proj.weight"].shape[-1]
-        self.tokens = weights["image_encoder.pos_embed"].shape[1]
-        self.side = self.tokens * self._patch
+        self.tokens, self.side = self._sides(side)
+
+    def _sides(self, _: int) -> Tuple[int, int]:
+        tokens = self._weights["image_encoder.pos_embed"].shape[1]
+        return tokens, tokens * self._weights["image_encoder.patch_embed.proj.weight"].shape[-1]
 
     @classmethod
     def of(cls, model: Any, digest: str = "") -> Oracle:
         """Create the oracle for a `Sam` in float32 on the CPU; its memory is shared, not copied."""
         weights = {name: tensor.numpy() for name, tensor in model.state_dict().items()}
-        return cls(weights, model.mask_decoder.transformer.num_heads, digest)
+        side = model.image_encoder.img_size
+        return cls(weights, model.mask_decoder.transformer.num_heads, digest, side)
 
     def pixels(self, image: np.ndarray) -> np.ndarray:
         """Resize uint8 (H, W, 3) to uint8 with the longest side `side`, as SAM was trained with."""
@@ -74,23 +80,39 @@ class Oracle:
 
     def features(self, small: np.ndarray) -> np.ndarray:
         """Run the image encoder, from resized pixels to (tokens, tokens, C)."""
+        return self._encode(self._padded(small))[0]
+
+    def _padded(self, small: np.ndarray) -> np.ndarray:
+        """Normalise resized pixels and pad them to (side, side, 3)."""
         normal = (small - np.array(MEAN)) / np.array(DEVIATION)
         height, width, _ = normal.shape
-        padded = np.pad(normal, ((0, self.side - height), (0, self.side - width), (0, 0)))
+        return np.pad(normal, ((0, self.side - height), (0, self.side - width), (0, 0)))
+
+    def _encode(self, padded: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
+        """Run the image encoder; return its output and that of its first block with global attention."""
         x = layers.strided_convolution(self._weights, "image_encoder.patch_embed.proj", padded)
         x = x + layers.wide(self._weights, "image_encoder.pos_embed")[0]
-        index = 0
+        early, index = None, 0
         while "image_encoder.blocks.{}.norm1.weight".format(index) in self._weights:
-            x = self._block("image_encoder.blocks.{}.".format(index), x)
+            name = "image_encoder.blocks.{}.".format(index)
+            x = self._block(name, x)
+            if early is None and self._window(name) >= self.tokens:
+                early = x
             index += 1
+        return self._neck(x), x if early is None else early
+
+    def _neck(self, x: np.ndarray) -> np.ndarray:
         x = layers.strided_convolution(self._weights, "image_encoder.neck.0", x)
         x = layer_norm(self._weights, "image_encoder.neck.1", x, ENCODER_EPSILON)
         x = layers.convolution_3x3(self._weights, "image_encoder.neck.2", x)
         return layer_norm(self._weights, "image_encoder.neck.3", x, ENCODER_EPSILON)
 
+    def _window(self, name: str) -> int:
+        return (len(self._weights[name + "attn.rel_pos_h"]) + 1) // 2
+
     def _block(self, name: str, x: np.ndarray) -> np.ndarray:
         """Run a transformer block, whose relative positions give its window size."""
-        window = (len(self._weights[name + "attn.rel_pos_h"]) + 1) // 2
+        window = self._window(name)
         normal = layer_norm(self._weights, name + "norm1", x, ENCODER_EPSILON)
         count = -(-self.tokens // window)
         spare = count * window - self.tokens
@@ -129,10 +151,15 @@ class Oracle:
         """Predict masks for one prompt, in the order of `SamPredictor.predict`."""
         sparse, dense = self._sparse(encoded, prompt), self._dense(prompt)
         low, scores = self._decode(encoded.features, sparse, dense)
-        chosen = slice(1, None) if prompt.multimask else slice(0, 1)
+        low, scores = self._chosen(low, scores, prompt.multimask)
         height, width = encoded.resized
-        full = layers.resized(low[chosen], (self.side, self.side))[:, :height, :width]
-        return Prediction(layers.resized(full, encoded.original), low[chosen], scores[chosen])
+        full = layers.resized(low, (self.side, self.side))[:, :height, :width]
+        return Prediction(layers.resized(full, encoded.original), low, scores)
+
+    def _chosen(self, low: np.ndarray, scores: np.ndarray, multimask: bool) -> Tuple[np.ndarray, np.ndarray]:
+        """Return the masks and scores that the predictor does, of all that were decoded."""
+        chosen = slice(1, None) if multimask else slice(0, 1)
+        return low[chosen], scores[chosen]
 
     def _position(self, coordinates: np.ndarray) -> np.ndarray:
         """Compute random Fourier features of (N, 2) coordinates (x, y) in units of the input's side."""
@@ -174,21 +201,25 @@ class Oracle:
         self, features: np.ndarray, sparse: np.ndarray, dense: np.ndarray
     ) -> Tuple[np.ndarray, np.ndarray]:
         """Decode all masks (M, 4 * tokens, 4 * tokens) and their scores (M,), the unambiguous one first."""
+        queries, upscaled = self._upscaled(features, sparse, dense, ("iou_token", "mask_tokens"))
+        name, masks = "mask_decoder.output_hypernetworks_mlps.{}", []
+        while name.format(len(masks)) + ".layers.0.weight" in self._weights:
+            masks.append(upscaled @ self._perceptron(name.format(len(masks)), queries[1 + len(masks)]))
+        return np.array(masks), self._perceptron("mask_decoder.iou_prediction_head", queries[0])
+
+    def _upscaled(
+        self, features: np.ndarray, sparse: np.ndarray, dense: np.ndarray, tokens: Tuple[str, ...]
+    ) -> Tuple[np.ndarray, np.ndarray]:
+        """Return the decoder's own `tokens` after the transformer, and the image four times as large."""
         name = "mask_decoder."
-        own = [layers.wide(self._weights, name + token + ".weight") for token in ("iou_token", "mask_tokens")]
+        own = [layers.wide(self._weights, name + token + ".weight") for token in tokens]
         queries = np.concatenate((*own, sparse))
         keys = (features + dense).reshape(-1, features.shape[-1])
         queries, keys = self._two_way(queries, keys)
-        image = keys.reshape(features.shape)
-        upscaled = layers.doubled(self._weights, name + "output_upscaling.0", image)
+        upscaled = layers.doubled(self._weights, name + "output_upscaling.0", keys.reshape(features.shape))
         normal = layer_norm(self._weights, name + "output_upscaling.1", upscaled, ENCODER_EPSILON)
         upscaled = layers.doubled(self._weights, name + "output_upscaling.3", layers.gelu(normal))
-        upscaled = layers.gelu(upscaled)
-        masks = [
-            upscaled @ self._perceptron(name + "output_hypernetworks_mlps.{}".format(index), query)
-            for index, query in enumerate(queries[1 : 1 + len(own[1])])
-        ]
-        return np.array(masks), self._perceptron(name + "iou_prediction_head", queries[0])
+        return queries, layers.gelu(upscaled)
 
     def _perceptron(self, name: str, x: np.ndarray) -> np.ndarray:
         """Run linear layers with a ReLU between them."""

@@ -18,7 +18,10 @@ KEPT = 32
 
 # Part of each key, so that answers computed by other code are not found.
 _CODE = hashlib.sha256(
-    b"".join((Path(__file__).parent / name).read_bytes() for name in ("layers.py", "sam.py"))
+    b"".join(
+        (Path(__file__).parent / name).read_bytes()
+        for name in ("layers.py", "sam.py", "tiny_vit.py", "hq_sam.py")
+    )
 ).digest()
 
 

@@ -8,7 +8,13 @@ from __future__ import annotations
 from typing import Tuple
 
 from ..variant import Variant
-from . import sam1, sam2, transformers_sam
+from . import hq_sam, mobile_sam, sam1, sam2, transformers_sam
 
 #: In the order in which tables list them.
-ALL: Tuple[Variant, ...] = (*sam1.VARIANTS, *sam2.VARIANTS, *transformers_sam.VARIANTS)
+ALL: Tuple[Variant, ...] = (
+    *sam1.VARIANTS,
+    *sam2.VARIANTS,
+    *mobile_sam.VARIANTS,
+    *hq_sam.VARIANTS,
+    *transformers_sam.VARIANTS,
+)
