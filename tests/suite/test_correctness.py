@@ -177,9 +177,9 @@ def test_images_in_a_batch(
     count = 5 if VARIANTS[variant].tier == "fast" else 2
     pictures = [scenes.draw(20 + number, *SIZES[number]) for number in range(count)]
     pixels = [model.preprocess(inference.resized_tensor(model, scene.image)) for scene in pictures]
-    alone = [model.image_encoder(each).cpu().numpy() for each in pixels]
+    alone = [inference.features_of(model.image_encoder(each)).cpu().numpy() for each in pixels]
     batch = torch.cat([*pixels, pixels[0]])  # the first image once more, in the last place
-    together = model.image_encoder(batch).cpu().numpy()
+    together = inference.features_of(model.image_encoder(batch)).cpu().numpy()
     off = [
         oracle.relative_error(features[None], single)
         for features, single in zip(together, [*alone, alone[0]])

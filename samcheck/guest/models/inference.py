@@ -111,6 +111,11 @@ def resized_tensor(model: Any, image: np.ndarray) -> Any:
     return torch.as_tensor(pixels.transpose(2, 0, 1).copy(), device=model.device)[None]
 
 
+def features_of(encoded: Any) -> Any:
+    """Return the features among what an image encoder returns: HQ-SAM's also returns earlier ones."""
+    return encoded[0] if isinstance(encoded, tuple) else encoded
+
+
 def predict(ready: Any, prompt: Prompt) -> Prediction:
     """Predict with a predictor that has its image set."""
     logits, scores, low = ready.predict(return_logits=True, **prompt.arguments())

