@@ -59,6 +59,17 @@ def test_the_example_by_its_entry_point(interpreter: str, tmp_path: Path) -> Non
     assert {check.variant for check in finished.values()} == {"mixer_sam"}
 
 
+def test_a_family_of_ones_own(interpreter: str, tmp_path: Path) -> None:
+    """A package that has only the predictor's arguments in common with SAM: checks that need no more run."""
+    arguments = ("-p", "own_family", "--samcheck-families=blobs", "-k", "blobs")
+    finished = run(interpreter, tmp_path, *arguments).finished
+    passed = {check.group for check in finished.values() if check.outcome == "passed"}
+    assert {"correctness", "dtype", "latency"} <= passed
+    assert {check.variant for check in finished.values()} == {"blobs"}
+    lines = (EXAMPLE / "own_family.py").read_text().splitlines()
+    assert len(lines) <= 100
+
+
 def test_a_checkpoint_of_ones_own(interpreter: str, tmp_path: Path) -> None:
     """It is compared with the oracle for its own weights."""
     checkpoint = tmp_path / "tuned.pth"

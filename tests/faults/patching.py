@@ -58,10 +58,14 @@ def replace(path: str, make: Callable[[Any], Any]) -> None:
         _rebind(original, changed)
 
 
+#: Whose modules may hold a part that is replaced.
+_PACKAGES = ("segment_anything", "sam2", "mobile_sam", "segment_anything_hq", "torchvision", "torch")
+
+
 def _rebind(original: Any, changed: Any) -> None:
     for module_name, module in list(sys.modules.items()):
         package, _, inner = module_name.partition(".")
-        if package not in ("segment_anything", "sam2", "torchvision", "torch") or inner.startswith("_"):
+        if package not in _PACKAGES or inner.startswith("_"):
             continue
         for name, value in list(vars(module).items()):
             if value is original:

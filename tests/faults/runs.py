@@ -28,6 +28,7 @@ FIRST = (
     "correctness",
     "video",
     "sam2_pitfalls",
+    "mobile_pitfalls",
     "automatic",
     "inputs",
     "state",
@@ -41,6 +42,8 @@ LAST = ("quality", "dtype", "settings", "memory", "recovery", "leaks", "compile"
 VARIANTS = {
     SEGMENT_ANYTHING: {"fast": "tiny", "full": "tiny,vit_b"},
     "sam2": {"fast": "sam2.1_mini", "full": "sam2.1_mini,sam2.1_hiera_tiny"},
+    "mobilesam-mirror": {"fast": "mobile_sam_mini", "full": "mobile_sam_mini,mobile_sam"},
+    "segment-anything-hq": {"fast": "hq_mini", "full": "hq_mini,hq_vit_tiny"},
 }
 EVIDENCE_SECONDS = 120.0
 

@@ -30,7 +30,10 @@ class Waiting(MetaPathFinder):
         if fullname != self.module:
             return None
         sys.meta_path.remove(self)
-        spec = find_spec(fullname)
+        try:
+            spec = find_spec(fullname)
+        finally:
+            sys.meta_path.insert(0, self)  # whoever asks whether the module is there may not import it
         if spec is not None and spec.loader is not None:
             spec.loader = Applying(spec.loader, self.apply)
         return spec

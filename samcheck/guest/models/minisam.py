@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import Any, Dict, Iterator, Tuple
+from typing import Any, Dict, Iterator, List, Tuple
 
 import numpy as np
 
@@ -71,7 +71,7 @@ def _of_file(path: Path, prefix: str) -> Iterator[Tuple[str, np.ndarray]]:
 
 def _module(node: Any) -> str:
     """Return the path of the module that a node comes from, of ``/neck/neck.1/Mul`` that of ``neck.1``."""
-    parts = []
+    parts: List[str] = []
     for part in node.name.strip("/").split("/")[:-1]:
         if parts and part.startswith(parts[-1] + "."):  # a member of a list has the list's name in front
             parts.pop()

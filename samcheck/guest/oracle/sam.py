@@ -202,7 +202,8 @@ class Oracle:
     ) -> Tuple[np.ndarray, np.ndarray]:
         """Decode all masks (M, 4 * tokens, 4 * tokens) and their scores (M,), the unambiguous one first."""
         queries, upscaled = self._upscaled(features, sparse, dense, ("iou_token", "mask_tokens"))
-        name, masks = "mask_decoder.output_hypernetworks_mlps.{}", []
+        name = "mask_decoder.output_hypernetworks_mlps.{}"
+        masks: List[np.ndarray] = []
         while name.format(len(masks)) + ".layers.0.weight" in self._weights:
             masks.append(upscaled @ self._perceptron(name.format(len(masks)), queries[1 + len(masks)]))
         return np.array(masks), self._perceptron("mask_decoder.iou_prediction_head", queries[0])

@@ -15,10 +15,12 @@ from . import (
     backends,
     decoder,
     encoder,
+    hq_sam,
     installation,
     kernels,
     loading,
     memory,
+    mobile_sam,
     postprocessing,
     precision,
     preprocessing,
@@ -49,6 +51,8 @@ _MODULES = (
     sam2_image,
     sam2_memory,
     sam2_video,
+    mobile_sam,
+    hq_sam,
 )
 _KINDS = [module.__name__.rpartition(".")[2] for module in _MODULES]
 

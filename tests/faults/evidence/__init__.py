@@ -7,7 +7,7 @@ A fault that changes nothing was not seeded, and says nothing about the suite.
 
 from __future__ import annotations
 
-from . import answers, backends, process, sam2_answers
+from . import answers, backends, fork_answers, process, sam2_answers
 from .common import EVIDENCE
 
-__all__ = ["EVIDENCE", "answers", "backends", "process", "sam2_answers"]
+__all__ = ["EVIDENCE", "answers", "backends", "fork_answers", "process", "sam2_answers"]

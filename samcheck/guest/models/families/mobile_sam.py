@@ -6,6 +6,7 @@ The package's module is `mobile_sam`; it declares no dependencies, and needs tim
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any, Tuple
 
 from ..family import Capability, SamFamily
@@ -39,11 +40,9 @@ def _build_mini() -> Any:
     return Sam(mini_encoder(), prompts, decoder).eval()
 
 
-def mini_encoder() -> Any:
-    """Create a small TinyViT for 256 x 256 pixels.
-
-    The package's own `forward_features` works for 1024 x 1024 only: it ends with ``view(B, 64, 64, C)``.
-    """
+@lru_cache(maxsize=1)
+def _small_tiny_vit() -> Any:
+    """Return a TinyViT for any size: the package's own forward ends with ``view(B, 64, 64, C)``."""
     from mobile_sam.modeling import TinyViT
 
     class SmallTinyViT(TinyViT):  # type: ignore[misc]
@@ -54,7 +53,12 @@ def mini_encoder() -> Any:
             side = self.img_size // 16
             return self.neck(x.view(len(x), side, side, -1).permute(0, 3, 1, 2))
 
-    return SmallTinyViT(
+    return SmallTinyViT
+
+
+def mini_encoder() -> Any:
+    """Create a small TinyViT for 256 x 256 pixels."""
+    return _small_tiny_vit()(
         img_size=_MINI_SIZE,
         num_classes=10,
         embed_dims=[32, 64, 80, 320],
