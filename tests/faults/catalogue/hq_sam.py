@@ -79,9 +79,9 @@ def hq_token_only_ignored() -> None:
 
 @seeded("https://github.com/SysCV/sam-hq/issues/62")
 def hq_score_of_another_mask() -> None:
-    """The score is the first mask's, not the best one's."""
+    """The score is the last mask's, not the best one's."""
     edit(
         DECODER + "forward",
         "iou_pred, max_iou_idx = torch.max(iou_pred,dim=1)",
-        "max_iou_idx = iou_pred.argmax(1); iou_pred = iou_pred[:, 0]",
+        "max_iou_idx = iou_pred.argmax(1); iou_pred = iou_pred[:, -1]",
     )

@@ -28,8 +28,8 @@ def tinyvit_scale_of_all_heads() -> None:
 
 
 @seeded("https://github.com/huggingface/transformers/pull/28261")
-def tinyvit_key_and_value_exchanged() -> None:
-    """Keys are taken for values and values for keys, which have one width here."""
+def tinyvit_values_for_keys() -> None:
+    """Queries are compared with values, which are as wide as keys here."""
     edit(ATTENTION, "(q @ k.transpose(-2, -1))", "(q @ v.transpose(-2, -1))")
 
 
