@@ -33,6 +33,7 @@ def test_onnx_runtime_agrees(loaded: Any, new_predictor: Any, scene: Any, measur
     folder = mobile_weights.exports()
     if folder is None or loaded.carried.kind != "rebuilt":
         pytest.skip("{} weights: these ONNX files are of the rebuilt ones".format(loaded.carried.kind))
+    assert folder is not None
     ready = new_predictor(loaded)
     pixels = torch.as_tensor(ready.transform.apply_image(scene.image).transpose(2, 0, 1).copy())[None]
     ready.set_torch_image(pixels, scene.image.shape[:2])
