@@ -199,11 +199,7 @@ def test_without_torch_one_sentence(suite: pytest.Pytester) -> None:
 def test_unknown_variant_is_a_usage_error(suite: pytest.Pytester) -> None:
     result = suite.runpytest_inprocess("--samcheck-variants=vit_x", f"--samcheck-journal={suite.path / 'j'}")
     assert result.ret == pytest.ExitCode.USAGE_ERROR
-<<<<<<< HEAD
     result.stderr.fnmatch_lines(["*no variant vit_x; known: tiny, vit_b, vit_l, vit_h*"])
-=======
-    result.stderr.fnmatch_lines(["*no variant vit_x; known: tiny, vit_b, vit_l, vit_h,*"])
->>>>>>> 8306309 (The docs' check of commands reads the suite's options where they are now; a list of known variants may go on)
 
 
 def test_defect_symptoms_compile_and_have_links() -> None:
