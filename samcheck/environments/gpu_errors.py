@@ -52,6 +52,26 @@ _PATTERNS = (
         "the container was cut off from its GPU, as by `systemctl daemon-reload` on the host: run it again; "
         "to prevent it, let the engine use the cgroup driver cgroupfs, or CDI",
     ),
+    # https://github.com/NVIDIA/nvidia-container-toolkit/issues/520
+    ErrorPattern(
+        r"named symbol not found",
+        FailureCause.ENGINE,
+        "the engine does not give a container all libraries of this driver, as under WSL with Windows driver "
+        "555 and newer: upgrade the NVIDIA Container Toolkit to 1.14.4, or Docker Desktop to 4.31, or newer",
+    ),
+    # https://github.com/negativo17/nvidia-driver/issues/158 and
+    # https://github.com/NixOS/nixos-hardware/issues/1880: the kernel's log says it
+    ErrorPattern(
+        r"not supported by open\s+(NVRM:\s+)?nvidia\.ko",
+        FailureCause.DRIVER,
+        "the open kernel module cannot use this GPU, which has no GPU System Processor: install the driver's "
+        "proprietary kernel module",
+    ),
+    ErrorPattern(
+        r"supported through the NVIDIA (?P<branch>[0-9]+)\.xx Legacy drivers",
+        FailureCause.DRIVER,
+        "this driver no longer supports the GPU: install one of branch R{branch}, the last that does",
+    ),
     # https://github.com/pytorch/pytorch/issues/43281 and its issue 49081
     ErrorPattern(
         r"CUDA unknown error|error (?:=|\()?999|CUDA error: unknown error",
@@ -65,6 +85,13 @@ _PATTERNS = (
         FailureCause.DRIVER,
         "the build's PTX is newer than the driver can compile: upgrade the driver, or use a build with code "
         "for this GPU; `samcheck why` shows both",
+    ),
+    # https://github.com/Kaggle/kaggle-cli/issues/1151
+    ErrorPattern(
+        r"no kernel image is available",
+        FailureCause.GPU,
+        "a package has no code for this GPU: PyTorch's build, or one that was compiled for other GPUs; "
+        "`samcheck why` shows the builds of PyTorch that have it",
     ),
     # https://github.com/NVIDIA/nvidia-container-toolkit/issues/434
     ErrorPattern(

@@ -30,6 +30,7 @@ from samcheck.facts.schema import (
     Build,
     Companion,
     CompatibilityRule,
+    Extension,
     Fact,
     Feature,
     NumpySeries,
@@ -63,6 +64,7 @@ FOLDER = Path(__file__).parent
 TABLES: dict[str, tuple[str, str, type[Fact]]] = {
     "releases": ("torch", "release", Release),
     "features": ("torch", "feature", Feature),
+    "extensions": ("torch", "extension", Extension),
     "floors": ("drivers", "floor", DriverFloor),
     "toolkits": ("drivers", "toolkit", Toolkit),
     "branches": ("drivers", "branch", Branch),
@@ -86,9 +88,10 @@ TABLES: dict[str, tuple[str, str, type[Fact]]] = {
 
 T = TypeVar("T", bound=Fact)
 
-# What drivers add to the name of a GPU: brand, memory, form factor, MIG slice.
+# What drivers add to the name of a GPU: brand, memory, form factor, MIG slice, vGPU profile (``A30-12C``).
 _DECORATION = re.compile(
-    r"\b(nvidia|tesla|quadro|geforce|jetson|graphics|device|gpu|laptop|notebook|max ?q|generation"
+    r"\b(nvidia|grid|(\d )?\d{1,3}[abcq]"
+    r"|tesla|quadro|geforce|jetson|graphics|device|gpu|laptop|notebook|max ?q|generation"
     r"|(server|workstation) edition|edition|superchip|hgx|dgx|sxm\d?|pcie?|nvl|hbm\d?e?|\d+ ?gb|mig .*)\b"
 )
 
@@ -110,6 +113,7 @@ class Facts:
     memory: tuple[Memory, ...] = ()
     architectures: tuple[Architecture, ...] = ()
     features: tuple[Feature, ...] = ()
+    extensions: tuple[Extension, ...] = ()
     numpy: tuple[NumpySeries, ...] = ()
     onnxruntime: tuple[OnnxRuntime, ...] = ()
     tensorrt: tuple[TensorRt, ...] = ()

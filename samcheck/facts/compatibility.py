@@ -10,11 +10,12 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 
+from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
 from samcheck.cells import Cell
 from samcheck.facts import Facts, sam_packages, version_of
-from samcheck.facts.schema import ObstacleKind
+from samcheck.facts.schema import Feature, ObstacleKind
 
 #: Fields of a cell that a matrix can vary, most significant first.
 AXES = ("torch", "cuda", "python", "numpy", "sam")
@@ -114,7 +115,7 @@ def limits(cell: Cell, facts: Facts) -> Iterator[Obstacle]:
     if release is None or cell.python not in release.pythons:
         return
     for feature in facts.features:
-        if feature.python not in ("", cell.python) or feature.package not in ("", cell.package):
+        if not _concerns(feature, cell):
             continue
         python = f" on Python {cell.python}" if feature.python else ""
         text = f"{feature.name} does not work with PyTorch {cell.torch}{python}"
@@ -125,6 +126,15 @@ def limits(cell: Cell, facts: Facts) -> Iterator[Obstacle]:
             instead = f"; {feature.instead}" if feature.instead else ""
             text = f"{text}: since {feature.until} it does not{instead}"
             yield Obstacle("feature-gone", ObstacleKind.SOFT, text, feature.source, feature.name)
+
+
+def _concerns(feature: Feature, cell: Cell) -> bool:
+    """Return whether a feature depends on what is in a cell, not on the GPU, and on just this."""
+    if feature.capability or feature.python not in ("", cell.python):
+        return False
+    if feature.package not in ("", cell.package):
+        return False
+    return not feature.versions or version_of(cell.sam.partition("==")[2]) in SpecifierSet(feature.versions)
 
 
 def fields(cell: Cell) -> dict[str, str]:

@@ -66,6 +66,13 @@ def _too_old(
             f"NVIDIA's open kernel module of driver {driver} does not list {gpu.name} (the first that do: "
             f"{', '.join(model.drivers)})"
         )
+        if _of_no_branch(driver, model, facts):
+            text = (
+                f"R{Version(driver).major} is no branch of the Linux driver that the facts know, so it is not "
+                f"certain that it supports {gpu.name}; drivers for Windows, which WSL uses, have other "
+                f"numbers ({text})"
+            )
+            return Obstacle("driver-before-gpu", ObstacleKind.DOUBT, text, source)
         if architecture.kernel_module is KernelModule.OPEN:
             return Obstacle("driver-before-gpu", ObstacleKind.HOST, text, source)
         text += "; whether the proprietary one knows it is not certain"
@@ -73,6 +80,12 @@ def _too_old(
     if first or (model is not None and model.drivers):
         return None
     return _before_toolkit(gpu, architecture, driver, facts)
+
+
+def _of_no_branch(driver: str, model: GpuModel, facts: Facts) -> bool:
+    """Return whether a driver's number lies between known ones of which the first supports the GPU."""
+    branch = Version(driver).major
+    return facts.branch(driver) is None and branch > min(Version(first).major for first in model.drivers)
 
 
 def _before_toolkit(gpu: GpuDevice, architecture: Architecture, driver: str, facts: Facts) -> Obstacle | None:

@@ -18,6 +18,8 @@ from samcheck.suggestions import similar
 
 #: Obstacles of these kinds keep nothing from running.
 PASSABLE = (ObstacleKind.CONDITION, ObstacleKind.SOFT, ObstacleKind.DOUBT)
+# Every module of these families has an Arm CPU, also those that the facts do not name.
+_ON_ARM = re.compile(r"\b(jetson|tegra|xavier)\b", re.IGNORECASE)
 #: Driver versions begin with their branch; no known PyTorch runs on an older one.
 OLDEST_BRANCH = 300
 
@@ -32,6 +34,8 @@ def host(gpu: str, driver: str, facts: Facts) -> Machine:
     if not gpu:
         return Machine(driver=driver)
     row = facts.gpu_called(gpu)
+    if row is None and _ON_ARM.search(gpu):
+        raise BadInput(f"--gpu: {gpu} comes with an Arm CPU; samcheck's facts cover x86_64 machines only")
     if row is None:
         return Machine((_by_capability(gpu, facts),), driver)
     if row.host != "x86_64":
@@ -120,7 +124,14 @@ def _driver(build: Build, on: Machine, facts: Facts) -> Iterator[Obstacle]:
             f"CUDA {build.cuda} came with driver {toolkit.driver}; on {on.driver} it runs by minor-version "
             "compatibility, without compiling PTX"
         )
-        yield Obstacle("driver-needs-exact", ObstacleKind.SOFT, text, toolkit.source)
+        gate = next((rule for rule in facts.rules if rule.id == "image-gate"), None)
+        if gate is not None:
+            text += (
+                f", and a container from an image nvidia/cuda of {build.cuda} may refuse to start "
+                "(NVIDIA_DISABLE_REQUIRE=1 lets it)"
+            )
+        source = (*toolkit.source, *(gate.source if gate else ()))
+        yield Obstacle("driver-needs-exact", ObstacleKind.SOFT, text, source)
 
 
 def _forward(build: Build, on: Machine, facts: Facts) -> bool:
@@ -138,6 +149,21 @@ def _gpu(release: Release, build: Build, gpu: GpuDevice, on: Machine, facts: Fac
         yield Obstacle("archs-undocumented", ObstacleKind.DOUBT, text, build.source)
     elif not has_code_for(build.archs, gpu.capability) and not _by_ptx(build, gpu, on, facts):
         yield _no_kernel(release, build, gpu, facts)
+    yield from _lacking(release, gpu, facts)
+
+
+def _lacking(release: Release, gpu: GpuDevice, facts: Facts) -> Iterator[Obstacle]:
+    """Yield the features that a GPU is too old for, although PyTorch runs on it."""
+    for feature in facts.features:
+        if not feature.capability or Version(gpu.capability) >= Version(feature.capability):
+            continue
+        if feature.since and Version(release.version) < Version(feature.since):
+            continue
+        text = (
+            f"{feature.name} does not work on {gpu.name}: it needs compute capability {feature.capability} "
+            f"or higher, not {gpu.capability}" + (f"; {feature.instead}" if feature.instead else "")
+        )
+        yield Obstacle("feature-gpu", ObstacleKind.SOFT, text, feature.source, feature.name)
 
 
 def _no_kernel(release: Release, build: Build, gpu: GpuDevice, facts: Facts) -> Obstacle:

@@ -105,18 +105,24 @@ class Release(Fact):
         """The build that a plain ``pip install torch`` takes."""
         return next(build for build in self.builds if build.index == "default")
 
+    @property
+    def glibc(self) -> str:
+        """The C library that its wheels need, ``2.28``; empty if every current one does."""
+        return self.platform.removeprefix("manylinux_").replace("_", ".") if "_" in self.platform else ""
+
     def build(self, tag: str) -> Build | None:
         return next((build for build in self.builds if build.tag == tag), None)
 
 
 class Feature(Fact):
-    """A feature that some releases of PyTorch lack.
+    """A feature that some releases of PyTorch lack, or that some GPUs cannot have.
 
     Attributes:
         python: with this Python; empty for any.
         since: the first release that has it; empty for all.
         until: the first release that has it no more; empty for none.
-        package: what provides SAM, if only that is affected.
+        package: what provides SAM, if only that is affected; `versions` are its releases, empty for all.
+        capability: the lowest compute capability that can have it; empty if it does not depend on the GPU.
         instead: what works in its place, in a few words.
     """
 
@@ -125,7 +131,16 @@ class Feature(Fact):
     since: Known = ""
     until: Known = ""
     package: str = ""
+    versions: Annotated[str, AfterValidator(_specifiers)] = ""
+    capability: Capability | Literal[""] = ""
     instead: str = ""
+
+
+class Extension(Fact):
+    """Packages with code that is compiled for one release of PyTorch, and how to get it for another."""
+
+    names: Annotated[tuple[Text, ...], Field(min_length=1)]
+    cure: Text
 
 
 class NumpySeries(Fact):

@@ -41,6 +41,21 @@ ERROR_999 = (
 )
 # https://github.com/NVIDIA/nvidia-container-toolkit/issues/48
 CUT_OFF = "Failed to initialize NVML: Unknown Error"
+# https://github.com/NVIDIA/nvidia-container-toolkit/issues/520
+ERROR_500 = ERROR_803.partition("Error 803")[0] + "Error 500: named symbol not found"
+# https://github.com/negativo17/nvidia-driver/issues/158
+NO_GSP = (
+    "NVRM: The NVIDIA GPU 0000:09:00.0 (PCI ID: 10de:1d01)\n"
+    "NVRM: installed in this system is not supported by open\n"
+    "NVRM: nvidia.ko because it does not include the required GPU\nNVRM: System Processor (GSP)."
+)
+# https://github.com/NixOS/nixos-hardware/issues/1880
+LEGACY = (
+    "NVRM: The NVIDIA NVIDIA GeForce GTX 1050 GPU installed in this system is NVRM:  supported through the "
+    "NVIDIA 580.xx Legacy drivers. The 595.71.05 NVIDIA driver will ignore NVRM:  this GPU."
+)
+# https://github.com/Kaggle/kaggle-cli/issues/1151
+NO_KERNEL = "RuntimeError: CUDA error: no kernel image is available for execution on the device"
 TOOLCHAIN = "RuntimeError: CUDA error: the provided PTX was compiled with an unsupported toolchain."
 
 
@@ -56,6 +71,10 @@ TOOLCHAIN = "RuntimeError: CUDA error: the provided PTX was compiled with an uns
         (ERROR_999, FailureCause.GPU, "modprobe nvidia_uvm"),
         (CUT_OFF, FailureCause.GPU, "systemctl daemon-reload"),
         (TOOLCHAIN, FailureCause.DRIVER, "upgrade the driver"),
+        (ERROR_500, FailureCause.ENGINE, "upgrade the NVIDIA Container Toolkit to 1.14.4"),
+        (NO_GSP, FailureCause.DRIVER, "the driver's proprietary kernel module"),
+        (LEGACY, FailureCause.DRIVER, "install one of branch R580"),
+        (NO_KERNEL, FailureCause.GPU, "has no code for this GPU"),
     ],
 )
 def test_each_refusal_has_its_own_remedy(words: str, cause: FailureCause, remedy: str) -> None:

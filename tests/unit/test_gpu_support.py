@@ -56,6 +56,14 @@ def against(torch: str, cuda: str, gpu: str, driver: str) -> dict[str, str]:
         ("2.14.1", "cu126", "V100", "525", {"driver-needs-exact": "soft"}),
         ("2.15.0", "cu132", "RTX 3090", "R595", {}),
         ("2.4.1", "cpu", "V100", "470.82.01", {}),
+        # Triton does not support Pascal; where torch.compile does not exist, nothing is lost.
+        ("2.4.1", "cu121", "P100", "550.54.15", {"feature-gpu": "soft"}),
+        ("1.13.1", "cu117", "P100", "550.54.15", {}),
+        # A driver for Windows, as WSL shows it: its number says nothing about Linux.
+        ("2.7.1", "cu128", "RTX 5080", "573.24", {"driver-before-gpu": "doubt"}),
+        # A vGPU, by its profile.
+        ("2.4.1", "cu121", "GRID A100-40C", "550.54.15", {}),
+        ("2.4.1", "cu121", "NVIDIA A100-1-5C", "550.54.15", {}),
         # A driver alone is enough to ask about drivers, a GPU alone about GPUs.
         ("2.11.0", "cu130", "", "535.104.05", {"driver-too-old": "host"}),
         ("2.11.0", "cu130", "V100", "", {"gpu-no-kernel": "host"}),

@@ -83,6 +83,24 @@ def test_packages_beside_sam_move_along() -> None:
     assert not [text for text in advise(change, newer, [], FACTS).implied_changes if "opencv" in text]
 
 
+def test_what_is_compiled_for_the_old_pytorch_and_the_c_library_are_named() -> None:
+    """https://github.com/Dao-AILab/flash-attention/issues/1644, https://github.com/pytorch/pytorch/issues/156215."""
+    cell = Cell("2.6.0", "cu124", "3.11")
+    for new, installed, expected in (
+        ("2.7.0", {"flash-attn": "2.7.4.post1"}, ["flash-attn 2.7.4.post1 is compiled for PyTorch 2.6.0"]),
+        ("2.7.0", {"timm": "1.0.17"}, []),
+        ("2.5.1", {"timm": "1.0.17"}, []),
+    ):
+        question = ask({"torch": Step("2.6.0", new)}, NO_GPU, {}, FACTS, installed)
+        (change,) = cell_changes(question, [cell], FACTS)
+        along = advise(change, question, [], FACTS).implied_changes
+        assert [text.partition(":")[0] for text in along if "compiled" in text] == expected
+        assert any("glibc 2.28" in text for text in along) == (new == "2.7.0")
+    driver = ask({"driver": DRIVER}, A100, {}, FACTS, {"flash-attn": "2.7.4.post1"})
+    (change,) = cell_changes(driver, [cell], FACTS)
+    assert not [text for text in advise(change, driver, [], FACTS).implied_changes if "compiled" in text]
+
+
 def test_several_changes_are_one_answer() -> None:
     question = ask({"torch": TORCH, "python": PYTHON, "driver": DRIVER}, A100, {}, FACTS)
     advices = [advise(change, question, [], FACTS) for change in cell_changes(question, [OLD], FACTS)]

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
+from samcheck.analysis.advise import surroundings
 from samcheck.analysis.advise.cell_changes import CellChange
 from samcheck.analysis.advise.question import TITLES, UpgradeQuestion
 from samcheck.cells import Cell
@@ -35,6 +36,7 @@ def implied_changes(change: CellChange, question: UpgradeQuestion, facts: Facts)
         if name not in own and old.get(name, version) != version:
             yield f"{name} {old[name]} -> {version}"
     yield from _companions(change, question, facts)
+    yield from surroundings.changes(change, question.installed, facts)
     floor = required_driver(change, question, facts)
     if floor:
         yield f"on a GPU: {at_least(floor)} (driver-too-old; source: {', '.join(floor.source)})"
