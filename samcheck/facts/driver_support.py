@@ -68,9 +68,9 @@ def _too_old(
         )
         if _of_no_branch(driver, model, facts):
             text = (
-                f"R{Version(driver).major} is no branch of the Linux driver that the facts know, so it is not "
-                f"certain that it supports {gpu.name}; drivers for Windows, which WSL uses, have other "
-                f"numbers ({text})"
+                f"R{Version(driver).major} is no branch of the Linux driver that the facts know, so whether "
+                f"it supports {gpu.name} is not certain; drivers for Windows, as under WSL, have others "
+                f"({text})"
             )
             return Obstacle("driver-before-gpu", ObstacleKind.DOUBT, text, source)
         if architecture.kernel_module is KernelModule.OPEN:
