@@ -226,22 +226,25 @@ ERRORS = (
     ),
 )
 
-#: Caught in their environment by a check of the suite.
+#: Caught in their environment by a check of the suite; `says` are the kinds of `samcheck doctor`'s findings.
 CAUGHT = (
     Report(
         "vladmandic/sdnext/issues/3531",
         "PyTorch 2.4.0 went back under torchvision 0.20.1: operator torchvision::nms does not exist.",
         "test_imports.py::test_torchvision_operator",
+        says=("pins",),
     ),
     Report(
         "pytorch/pytorch/issues/134929",
         "LD_LIBRARY_PATH with conda's libraries: libcusparse finds an older libnvJitLink.",
         "test_imports.py::test_package_imports",
+        says=("import", "elsewhere"),
     ),
     Report(
         "pytorch/pytorch/issues/188892",
         "PyTorch 2.12.1+cu130 beside a system's cuDNN 9.23: the first convolution fails.",
-        "test_imports.py::test_encoder_kernels",
+        "test_installed_packages.py::test_cudnn_is_of_one_piece",
+        says=("mixed",),
     ),
 )
 

@@ -15,6 +15,7 @@ from samcheck.environments import gpu_errors
 from samcheck.errors import BadInput
 from samcheck.facts import compatibility, load
 from samcheck.facts.target_machine import NO_GPU
+from samcheck.guest.installed.finding import FindingKind
 from tests.unit.public_reports import ASKED, CAUGHT, ERRORS, OF_PACKAGES, UNANSWERED, Report
 
 FACTS = load()
@@ -68,6 +69,7 @@ def test_the_check_that_catches_it_exists(report: Report) -> None:
     file, name = report.question.split("::")
     tree = ast.parse((paths.SUITE / file).read_text(encoding="utf-8"))
     assert name in [node.name for node in tree.body if isinstance(node, ast.FunctionDef)]
+    assert {*report.says} <= {kind.value for kind in FindingKind}
 
 
 def test_most_reports_are_answered_and_none_counts_twice() -> None:
