@@ -9,7 +9,7 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.version import Version
 
-from samcheck import facts, matrix
+from samcheck import facts, matrix, paths
 from samcheck.cells import Cell
 from samcheck.environments import images, venv
 from samcheck.errors import BadInput, BuildFailed
@@ -17,6 +17,7 @@ from samcheck.facts import compatibility, gpu_support, requirements, sam_package
 from samcheck.facts.sam_schema import SamPackage
 from samcheck.facts.schema import ObstacleKind
 from samcheck.facts.target_machine import NO_GPU
+from samcheck.guest.record import FAMILY_VARIANTS
 from samcheck.matrix import explain
 
 FACTS = facts.load()
@@ -230,6 +231,15 @@ def test_the_newest_release_of_each_package_is_what_a_name_means() -> None:
     for name in {row.name for row in FACTS.sam}:
         versions = [Version(row.version) for row in sam_packages.releases_of(name, FACTS)]
         assert versions == sorted(versions, reverse=True)
+
+
+@pytest.mark.parametrize("name", ["default", "family"])
+def test_the_suite_has_checks_of_what_the_shipped_matrices_name(name: str) -> None:
+    planned = matrix.plan(paths.MATRICES / f"{name}.toml", FACTS, NO_GPU)
+    packages = {sam_packages.name_of(row.cell.sam) for row in planned.cells}
+    assert (
+        {"sam2", "transformers", "mobilesam-mirror", "segment-anything-hq"} <= packages <= {*FAMILY_VARIANTS}
+    )
 
 
 @pytest.mark.parametrize("value", ["a b", "$(id)", "x;y", ""])
