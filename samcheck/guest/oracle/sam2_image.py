@@ -163,7 +163,7 @@ class Sam2Oracle(Oracle):
             for column in range(0, len(padded), window):
                 top, left = row // factor, column // factor
                 seen = padded[row : row + window, column : column + window]
-                answer[top : top + small, left : left + small] = self._window(
+                answer[top : top + small, left : left + small] = self._attend_in_window(
                     name + "attn.", seen, heads, shrinks
                 )
         x = x + answer[: len(x), : len(x)]
@@ -172,7 +172,7 @@ class Sam2Oracle(Oracle):
         )
         return x + linear(self._weights, name + "mlp.lin2", layers.gelu(hidden))
 
-    def _window(self, name: str, x: np.ndarray, heads: int, shrinks: bool) -> np.ndarray:
+    def _attend_in_window(self, name: str, x: np.ndarray, heads: int, shrinks: bool) -> np.ndarray:
         """Run attention inside one window (S, S, C), whose queries shrink to half the side."""
         side = len(x)
         query, key, value = np.split(linear(self._weights, name + "qkv", x), 3, axis=-1)
