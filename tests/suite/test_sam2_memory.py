@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict
+from typing import Any, Dict, Iterator
 
 import numpy as np
 import pytest
@@ -28,6 +28,16 @@ MIB = 2**20
 IMAGES = 2
 
 
+@pytest.fixture
+def one_thread() -> Iterator[None]:
+    """The CPU's kernel of attention has a buffer for each thread, which is no tensor of the model."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.mark.usefixtures("one_thread")
 def test_encoding_takes_what_is_counted(
     model: Any, variant: str, side: int, device: str, measured: Dict[str, float], settings: Dict[str, str]
 ) -> None:

@@ -116,15 +116,18 @@ def _sam2_values(name: str, unit: np.ndarray) -> Optional[np.ndarray]:
     return None
 
 
-def fill_random(model: Any) -> Weights:
-    """Overwrite every parameter and buffer of `model` with seeded values, in place."""
+def fill_random(model: Any, prefix: str = "") -> Weights:
+    """Overwrite every parameter and buffer of `model` with seeded values, in place.
+
+    With a `prefix` of their names, the values are others.
+    """
     import torch
 
     with torch.no_grad():
         for name, tensor in model.state_dict().items():
             if not tensor.is_floating_point():  # counters of batch normalisation
                 continue
-            values = _values(name, tuple(tensor.shape))
+            values = _values(prefix + name, tuple(tensor.shape))
             tensor.copy_(torch.from_numpy(np.ascontiguousarray(values)))
     return Weights("random", digest(model))
 
