@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable, Dict
+from typing import Any, Callable, Dict, List
 
 import numpy as np
 import pytest
@@ -10,6 +10,7 @@ import torch
 
 from samcheck.guest import bits, oracle
 from samcheck.guest.models import inference, precisions, scenes
+from samcheck.guest.models.family import Capability
 from samcheck.guest.models.variants import VARIANTS
 from samcheck.guest.pictures import of_masks
 
@@ -38,7 +39,11 @@ def test_prediction_matches_reference(
     """
     tolerance = oracle.allowed(precision, VARIANTS[variant].family.name)
     prompt = inference.prompt(scene, kind, side)
-    actual, expected = inference.predict(ready, prompt), reference(kind)
+    actual = inference.predict(ready, prompt)
+    expected = min(
+        right_answers(kind, reference, precision, variant),
+        key=lambda right: float(oracle.deviation(actual, right, tolerance).logits),
+    )
     seen = oracle.deviation(actual, expected, tolerance)
     best = int(expected.scores.argmax())
     pictures.update(of_masks(scene.image, expected.masks[best], actual.masks[best]))
@@ -271,6 +276,25 @@ def test_resized_tensors(oracle_model: Any, scene: Any, defect: Any) -> None:
         if actual.shape != expected.shape:
             raise ValueError("resized to {}, not {}".format(actual.shape, expected.shape))
         assert np.abs(actual - expected).mean() <= 1.0
+
+
+def right_answers(
+    kind: str, reference: Callable[[str], Any], precision: str, variant: str
+) -> List[inference.Prediction]:
+    """Return the oracle's answer, and others that are as right in a narrow precision.
+
+    SAM 2 gives the best of three masks in place of a single one that is less stable than a threshold, and
+    rounding may cross that: it then is one of the three.
+    """
+    lead = "single-from-"
+    if (
+        precision == "fp32"
+        or not kind.startswith(lead)
+        or Capability.CHOOSES not in VARIANTS[variant].capabilities
+    ):
+        return [reference(kind)]
+    three = reference(kind[len(lead) :])
+    return [reference(kind), *(three.only(index) for index in range(len(three.scores)))]
 
 
 def grid(size: Any, side: int) -> np.ndarray:

@@ -55,11 +55,14 @@ def read(folders: List[str], loading: Loading) -> Inventory:
 def _folders() -> Iterator[str]:
     """Yield the folders of the path of imports that packages are installed in, each once."""
     stdlib = {os.path.realpath(sysconfig.get_path(name)) for name in ("stdlib", "platstdlib")}
+    sites = {os.path.realpath(sysconfig.get_path(name)) + os.sep for name in ("purelib", "platlib")}
     seen = set()
     for folder in sys.path:
         real = os.path.realpath(folder)
         own = real == os.path.realpath(_OURS) and where(folder) is not Where.OWN
-        if os.path.isdir(real) and real not in seen and real not in stdlib and not own:
+        # setuptools adds a folder of its own to the path, for what it carries: that is no place of others.
+        inside = real.startswith(tuple(sites))
+        if os.path.isdir(real) and real not in seen and real not in stdlib and not own and not inside:
             seen.add(real)
             yield real
 

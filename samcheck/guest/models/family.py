@@ -20,6 +20,8 @@ class Capability(Word):
     AUTOMATIC = "automatic"
     #: `Variant.video`: a predictor of whole videos.
     VIDEO = "video"
+    #: Asked for one mask, it gives another where that one is unstable (`_dynamic_multimask_via_stability`).
+    CHOOSES = "chooses"
     #: The weights are trained: masks mean something.
     MEANING = "meaning"
 

@@ -51,6 +51,11 @@ class Prediction:
     low_resolution: np.ndarray
     scores: np.ndarray
 
+    def only(self, index: int) -> Prediction:
+        """Return one of its masks as a prediction of its own."""
+        one = slice(index, index + 1)
+        return Prediction(self.logits[one], self.low_resolution[one], self.scores[one])
+
     @property
     def masks(self) -> np.ndarray:
         masks: np.ndarray = self.logits > 0

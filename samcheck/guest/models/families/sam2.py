@@ -14,7 +14,7 @@ from . import sam2_mini
 
 SAM2 = SamFamily("sam2", ("sam2",))
 
-CAPABILITIES = frozenset((Capability.IMAGE, Capability.AUTOMATIC, Capability.VIDEO))
+CAPABILITIES = frozenset((Capability.IMAGE, Capability.AUTOMATIC, Capability.VIDEO, Capability.CHOOSES))
 
 
 def _build_official(config: str) -> Any:

@@ -180,7 +180,7 @@ VARIANTS: Tuple[Variant, ...] = (
         sam2_predictor,
         tier="fast",
         weights=partial(_trained, original="sam2.1_mini"),
-        capabilities=_IMAGE | {Capability.MEANING},
+        capabilities=_IMAGE | {Capability.MEANING, Capability.CHOOSES},
     ),
     _variant(
         "hq_mini",
