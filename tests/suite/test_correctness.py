@@ -37,7 +37,7 @@ def test_prediction_matches_reference(
 
     https://github.com/facebookresearch/segment-anything/issues/540 must never go undetected here.
     """
-    tolerance = oracle.allowed(precision, VARIANTS[variant].family.name)
+    tolerance = oracle.allowed(precision, variant)
     prompt = inference.prompt(scene, kind, side)
     actual = inference.predict(ready, prompt)
     expected = min(

@@ -46,10 +46,10 @@ TOLERANCES: Dict[str, Tolerance] = {
 }
 
 
-#: How much more a family's models may deviate in narrow precisions. SAM 2's image encoder adds up layers at
+#: How much more a model may deviate in narrow precisions, in any implementation. SAM 2's image encoder adds up layers at
 #: four scales: 2.9e-3 was measured for float16, 1.6e-2 for bfloat16 and 4.5e-2 for int8, with seeded weights.
 WIDER: Dict[str, Dict[str, float]] = {
-    "sam2": {
+    "sam2.1": {
         "tf32": 4.0,
         "fp16": 4.0,
         "bf16": 1.5,
@@ -60,9 +60,10 @@ WIDER: Dict[str, Dict[str, float]] = {
 }
 
 
-def allowed(precision: str, family: str) -> Tolerance:
-    """Return the tolerance of a precision for the models of a family."""
-    base, factor = TOLERANCES[precision], WIDER.get(family, {}).get(precision, 1.0)
+def allowed(precision: str, variant: str) -> Tolerance:
+    """Return the tolerance of a precision for a variant."""
+    wider = next((factors for model, factors in WIDER.items() if model in variant), {})
+    base, factor = TOLERANCES[precision], wider.get(precision, 1.0)
     return Tolerance(base.logits * factor, base.full * factor, base.score * factor)
 
 
