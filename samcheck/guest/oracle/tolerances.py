@@ -46,8 +46,9 @@ TOLERANCES: Dict[str, Tolerance] = {
 }
 
 
-#: How much more a model may deviate in narrow precisions, in any implementation. SAM 2's image encoder adds up layers at
-#: four scales: 2.9e-3 was measured for float16, 1.6e-2 for bfloat16 and 4.5e-2 for int8, with seeded weights.
+#: How much more a model may deviate in narrow precisions, in any implementation. SAM 2's image encoder adds
+#: up layers at four scales: 2.9e-3 was measured for float16, 1.6e-2 for bfloat16 and 4.5e-2 for int8, with
+#: seeded weights.
 WIDER: Dict[str, Dict[str, float]] = {
     "sam2.1": {
         "tf32": 4.0,
