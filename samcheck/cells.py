@@ -10,7 +10,8 @@ from fnmatch import fnmatchcase
 
 from samcheck.guest.record import CellRecord
 
-DEFAULT_SAM = "segment-anything==1.0"
+DEFAULT_PACKAGE = "segment-anything"
+DEFAULT_SAM = f"{DEFAULT_PACKAGE}==1.0"
 
 
 @dataclass(frozen=True, order=True)
@@ -38,7 +39,8 @@ class Cell:
         if self.numpy:
             parts.append(f"numpy{self.numpy}")
         if self.sam != DEFAULT_SAM:
-            parts.append(self.sam.replace("==", "-"))
+            # Without a dash for the package whose cells had their ids before there were others.
+            parts.append(self.sam.replace("==", "" if self.package == DEFAULT_PACKAGE else "-"))
         return "-".join(parts)
 
     @property

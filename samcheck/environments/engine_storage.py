@@ -25,7 +25,7 @@ from samcheck.environments.disk_items import Item
 #: In every RUN of samcheck's Dockerfile, and so in BuildKit's descriptions of their results.
 COMMAND = re.compile(
     r"if \[ -s /run/ca\.crt \]; then export SSL_CERT_FILE=/run/ca\.crt; fi; +"
-    r"/run/uv (venv|pip install) .*/opt/venv"
+    r"(if .*; then env .* )?/run/uv (venv|pip install) .*/opt/venv"
 )
 #: Steps in an image's history that create no layer.
 WITHOUT_LAYER = re.compile(

@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from samcheck.cells import DEFAULT_PACKAGE
 from samcheck.report.environment_rows import age_of, columns_of, environment_rows, untried_share
 from samcheck.report.escaping import escape, grid
-from samcheck.report.table_rows import DEFAULT_PACKAGE, TableRow, by_package
+from samcheck.report.table_rows import TableRow, by_package
 
 HEADS = ("machine", "driver", "package", "environments that work", "PyTorch", "results of", "never tried")
 #: What folders that samcheck made are called.

@@ -12,7 +12,7 @@ from typing import TypeVar
 from packaging.version import Version
 
 from samcheck import codec
-from samcheck.cells import DEFAULT_SAM, Cell
+from samcheck.cells import Cell
 from samcheck.facts import version_of
 from samcheck.guest.outcomes import CheckOutcome
 from samcheck.guest.record import FAMILY_VARIANTS, CellResult, CheckResult
@@ -21,8 +21,6 @@ from samcheck.report.fields import PLAIN, Column, Field, by_backend, by_group, b
 from samcheck.report.root_causes import RootCause, root_causes
 from samcheck.storage.results import Stored
 
-#: The package whose sections need not name it.
-DEFAULT_PACKAGE = DEFAULT_SAM.partition("==")[0]
 #: The group of checks that say whether the masks are right.
 ANSWERS = "correctness"
 

@@ -12,7 +12,7 @@ import torch
 from samcheck.guest.agreement import limits, seeded
 from samcheck.guest.agreement.attribution import ImplementationsDiffer, Limits, StageComparison
 from samcheck.guest.agreement.pairs import PAIRS, Pair
-from samcheck.guest.agreement.stages import Answer, Encodings, PipelineStage, Staged, chain, run
+from samcheck.guest.agreement.stages import Encodings, PipelineStage, Staged, StagedAnswer, chain, run
 from samcheck.guest.models import conversion, inference, scenes, weights
 from samcheck.guest.oracle.sam import Oracle
 from samcheck.guest.plugin.chosen_variants import unavailable
@@ -192,8 +192,8 @@ def test_stages_are_the_predictor(pair: Pair, both: Any, kind: str) -> None:
             logits, scores, low = logits[best], scores[best], low[best]
         answer = run(chain(staged), scene.image, prompt, Encodings(scene.image))
         if np.abs(low).max() <= 32:  # where SAM2ImagePredictor cuts them
-            answer = Answer(np.clip(answer.low, -32, 32), answer.scores, answer.full)
-        seen = StageComparison.difference(Answer(low, scores, logits), answer)
+            answer = StagedAnswer(np.clip(answer.low, -32, 32), answer.scores, answer.full)
+        seen = StageComparison.difference(StagedAnswer(low, scores, logits), answer)
         assert not seen.exceeds(limits.FLOAT32), "{}: {}".format(type(staged).__name__, seen)
 
 
@@ -215,7 +215,7 @@ def test_third_opinion(
     """
     scene, prompt = scene_of(pair, True), prompt_of(pair, kind)
     expected = oracle_of_original.predict(oracle_of_original.encode(scene.image), prompt)
-    opinion = Answer(expected.low_resolution, expected.scores, expected.logits)
+    opinion = StagedAnswer(expected.low_resolution, expected.scores, expected.logits)
     reference, own = both(PRECISE)
     encodings = Encodings(scene.image)
     for name, staged in (("reference", reference), ("own", own)):

@@ -114,7 +114,7 @@ def real(python: str = "") -> Space:
         "cuda": (*builds, "cpu"),
         "python": pythons,
         "numpy": tuple(row.newest for row in world.numpy),
-        "sam": tuple(f"sam{at}" for at in range(3)),
+        "tier": tuple(f"tier{at}" for at in range(3)),
         "backend": tuple(f"backend{at}" for at in range(8)),
     }
     return Space(axes, compatibility.constraints(world))

@@ -35,6 +35,10 @@ OPEN = {
         "_resize_copies",
     ): "what the estimate counts, which a peak is held against",
     ("samcheck/guest/models/backends/onnx_runtime.py", "plain_session"): "an option that 1.17 refuses",
+    (
+        "tests/suite/test_exchange.py",
+        "test_reads_what_another_release_wrote",
+    ): "whether the reader is the writer, which must read its own files",
 }
 MATRICES = sorted((CHECKOUT / "matrices").glob("*.toml"))
 

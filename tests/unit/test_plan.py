@@ -270,7 +270,7 @@ def test_parts_are_the_plan_together() -> None:
 
 def test_spare_cells_are_in_no_part() -> None:
     part = selection.plan(Choice(MATRICES / "default.toml", shard="1/1"), NO_GPU)
-    assert len(part.cells) == 3
+    assert len(part.cells) == 7
     assert part.left_out[-1].reason == "spare cells do not run in shards"
 
 

@@ -13,7 +13,7 @@ from typing import Dict, List
 import numpy as np
 
 from ..models.inference import Prompt
-from .stages import Answer, Encodings, PipelineStage, Staged, chain, run
+from .stages import Encodings, PipelineStage, Staged, StagedAnswer, chain, run
 
 
 class ImplementationsDiffer(Exception):
@@ -48,7 +48,7 @@ class AnswerDifference:
     shapes: str = ""
 
     @classmethod
-    def of(cls, actual: Answer, expected: Answer) -> AnswerDifference:
+    def of(cls, actual: StagedAnswer, expected: StagedAnswer) -> AnswerDifference:
         largest = float(np.abs(expected.low).max())
         if actual.full.shape != expected.full.shape:
             shapes = "{} and not {}".format(actual.full.shape, expected.full.shape)
@@ -113,12 +113,12 @@ class StageComparison:
             stage for stage in PipelineStage if not (same_pixels and stage is PipelineStage.PREPROCESS)
         ]
 
-    def _answer(self, prompt: Prompt, own: List[PipelineStage]) -> Answer:
+    def _answer(self, prompt: Prompt, own: List[PipelineStage]) -> StagedAnswer:
         stages = chain(self._reference, **{str(stage): self._own for stage in own})
         return run(stages, self._image, prompt, self._encode)
 
     @staticmethod
-    def difference(actual: Answer, expected: Answer) -> AnswerDifference:
+    def difference(actual: StagedAnswer, expected: StagedAnswer) -> AnswerDifference:
         return AnswerDifference.of(actual, expected)
 
     def answers(self, prompt: Prompt) -> AnswerDifference:

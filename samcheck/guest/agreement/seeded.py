@@ -162,7 +162,7 @@ def _with_padding(processor: Any, side: int) -> Callable[..., Any]:
     return lambda *given, **options: original(*given, pad_size=square, **options)
 
 
-#: Faults inside transformers' own objects, which ports of SAM have had (tests/faults/catalogue), with the
+#: Faults inside transformers' own objects, which ports of SAM have had, with the
 #: stage that each must be found in.
 FAULTS: Dict[str, Tuple[PipelineStage, Callable[[Staged], None]]] = {
     "mean": (PipelineStage.PREPROCESS, _mean),

@@ -70,7 +70,7 @@ class Staged:
 
 
 @dataclass(frozen=True)
-class Answer:
+class StagedAnswer:
     """Logits (M, s, s), scores (M,), and logits at the size of the image."""
 
     low: np.ndarray
@@ -86,7 +86,7 @@ def chain(every: Staged, **others: Staged) -> Chain:
     return {stage: others.get(str(stage), every) for stage in PipelineStage}
 
 
-def run(stages: Chain, image: np.ndarray, prompt: Prompt, encode: Callable[..., Any]) -> Answer:
+def run(stages: Chain, image: np.ndarray, prompt: Prompt, encode: Callable[..., Any]) -> StagedAnswer:
     """Go from an image to masks, each stage by its own implementation.
 
     `encode` takes the encoder's implementation and that of the pixels; see `Encodings`.
@@ -97,7 +97,7 @@ def run(stages: Chain, image: np.ndarray, prompt: Prompt, encode: Callable[..., 
         embedding = stages[PipelineStage.PROMPT].embed(prompt, size)
         low, scores = stages[PipelineStage.DECODER].decode(list(features), embedding, prompt.multimask)
         full = stages[PipelineStage.RESIZE].resize(low, size)
-    return Answer(*(each.double().cpu().numpy() for each in (low, scores, full)))
+    return StagedAnswer(*(each.double().cpu().numpy() for each in (low, scores, full)))
 
 
 class Encodings:
