@@ -144,7 +144,15 @@ def _forward(build: Build, on: Machine, facts: Facts) -> bool:
 def _gpu(release: Release, build: Build, gpu: GpuDevice, on: Machine, facts: Facts) -> Iterator[Obstacle]:
     if on.driver:
         yield from driver_support.obstacles(gpu, on.driver, facts)
-    if not build.archs:
+    architecture = facts.architecture(gpu.capability)
+    gone = architecture.removed_in_cuda if architecture else ""
+    if architecture and not build.archs and gone and not below(build.cuda, gone):
+        text = (
+            f"the {build.tag} build of PyTorch {release.version} has no code for {gpu.name}: CUDA {gone} and "
+            f"newer cannot compile for compute capability {gpu.capability}"
+        )
+        yield Obstacle("gpu-no-kernel", ObstacleKind.HOST, text, architecture.source)
+    elif not build.archs:
         text = f"which GPUs the {build.tag} build of PyTorch {release.version} has code for is not documented"
         yield Obstacle("archs-undocumented", ObstacleKind.DOUBT, text, build.source)
     elif not has_code_for(build.archs, gpu.capability) and not _by_ptx(build, gpu, on, facts):

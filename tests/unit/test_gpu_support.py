@@ -414,3 +414,16 @@ def test_a_driver_that_is_not_known_to_know_a_gpu_is_no_yes(gpu: str, driver: st
 def test_what_a_driver_needs_beside_it(gpu: str, driver: str, needed: list[str]) -> None:
     conditions = driver_support.conditions(gpu_support.host(gpu, driver, FACTS), FACTS)
     assert [condition.condition for condition in conditions] == needed
+
+
+def test_what_a_toolkit_cannot_compile_for_is_in_no_build_of_it() -> None:
+    """Also where nobody documented what is in the build."""
+    everything = facts.load()
+    release = everything.releases[-1]
+    newest = release.build("cu130") or release.default_build
+    silent = release.model_copy(update={"builds": (newest.model_copy(update={"archs": ()}),)})
+    known = replace(everything, releases=(silent,))
+    cell = Cell(silent.version, newest.tag, "3.12")
+    for gpu, expected in (("V100", "gpu-no-kernel"), ("A100", "archs-undocumented")):
+        found = gpu_support.obstacles(cell, gpu_support.host(gpu, "", everything), known)
+        assert [obstacle.rule for obstacle in found if obstacle.kind != "soft"] == [expected]
