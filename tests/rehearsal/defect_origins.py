@@ -182,6 +182,13 @@ ORIGINS: dict[str, tuple[Origin, ...]] = {
             ("Received user-specified dim hint",),
         ),
     ),
+    r"^RuntimeError: shape '\[1, 64, 64, -?\d+\]' is invalid for input of size": (
+        Origin(
+            "RuntimeError: shape '[1, 64, 64, -1]' is invalid for input of size 262144",
+            CPU,
+            ("' is invalid for input of size ",),
+        ),
+    ),
     r"^RuntimeError: Serialized version .* does not match our current schema version": (
         Origin(
             "RuntimeError: Serialized version ['5', '3'] does not match our current schema version (8, 20).",
