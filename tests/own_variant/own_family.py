@@ -1,4 +1,4 @@
-"""A package of one's own as a family: its own name, model, predictor and generator.
+"""A package of one's own as a family: its own name, model and predictor.
 
 `Blobs` finds what has the colour of a point or of a box's middle. It has nothing of segment_anything's but
 `SamPredictor`'s arguments: checks that need no more run on it, those of SAM's inner parts do not apply.
@@ -8,7 +8,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, List, Tuple
+from typing import Any, Tuple
 
 import numpy as np
 import torch
@@ -64,18 +64,6 @@ class BlobPredictor:
         return masks.cpu().numpy(), scores.cpu().numpy(), low.cpu().numpy()
 
 
-class BlobGenerator:
-    def __init__(self, model: Blobs, **settings: Any) -> None:
-        self.ready, self.side = BlobPredictor(model), int(settings.get("points_per_side", 8))
-
-    def generate(self, image: np.ndarray) -> List[Dict[str, Any]]:
-        self.ready.set_image(image)
-        at = (np.arange(self.side) + 0.5) / self.side
-        points = [np.array([[x, y]]) * image.shape[1::-1] for x in at for y in at]
-        found = [self.ready.predict(point, multimask_output=False)[0][0] for point in points]
-        return [{"segmentation": mask, "area": int(mask.sum())} for mask in found]
-
-
 def weights(model: Blobs) -> Weights:
     with torch.no_grad():
         model.image_encoder.weight.copy_(torch.eye(3)[..., None, None])
@@ -92,7 +80,6 @@ VARIANT = Variant(
     tier="fast",
     weights=weights,
     family=SamFamily("blobs", ("own_family",)),
-    capabilities=frozenset((Capability.IMAGE, Capability.AUTOMATIC)),
-    generator=BlobGenerator,
+    capabilities=frozenset((Capability.IMAGE,)),  # AUTOMATIC needs a `generator`, VIDEO a `video`
 )
 register(VARIANT)
