@@ -127,8 +127,12 @@ def advise_command(
     else:
         for line in _text(answers, commands_of, known, everything, markdown):
             click.echo(line)
-    codes = [answer.exit_code for answer in answers]
-    sys.exit(next((code for code in (CELLS_FAILED, NOTHING_KNOWN) if code in codes), 0))
+    sys.exit(_worst([answer.exit_code for answer in answers]))
+
+
+def _worst(codes: list[int]) -> int:
+    """Return the exit code for several answers."""
+    return next((code for code in (CELLS_FAILED, NOTHING_KNOWN) if code in codes), 0)
 
 
 def _text(

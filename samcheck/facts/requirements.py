@@ -25,10 +25,10 @@ class Requirements:
         torch_index: the index for `torch`; empty for the user's default index.
         numpy: NumPy; resolved together with `torch`, which would otherwise bring the newest.
         export: ONNX and its runtime; resolved together with `numpy` for the same reason.
-        sam: segment-anything, and of the package under test and what is beside it everything that is
-            installed with what it declares; resolved together with `numpy` and `torch`.
-        bare: what of that is installed last, without what it declares, and built in the environment if the
-            index has no wheel of it.
+        sam: segment-anything, the package under test, and the packages installed beside it; resolved with
+            their dependencies, together with `numpy` and `torch`.
+        bare: those of these packages that are installed last, without their dependencies, and are built in
+            the environment if the index has no wheel of them.
         build_environment: variables for these builds, ``NAME=value``.
     """
 

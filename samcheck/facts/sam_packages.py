@@ -1,4 +1,4 @@
-"""The package under test of a cell, and what is installed beside it (pure)."""
+"""The package that a cell tests, and the packages installed beside it (pure)."""
 
 from __future__ import annotations
 
@@ -51,11 +51,11 @@ def works_with(row: SamPackage, release: Release, cell: Cell, numpy: str, facts:
 
 @dataclass(frozen=True)
 class SamPins:
-    """Exact requirements of a package under test and of what is beside it.
+    """Exact requirements of the tested package and of those beside it.
 
     Attributes:
-        whole: wheels, installed with what they declare.
-        bare: installed after everything else, without what they declare; built in the cell if they are
+        whole: wheels, installed with their dependencies.
+        bare: installed after everything else, without their dependencies; built in the cell if they are
             source archives.
         build_environment: variables for the builds, ``NAME=value``.
     """
