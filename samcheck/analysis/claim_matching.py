@@ -17,7 +17,8 @@ from samcheck import codec
 from samcheck.facts import Claim, Facts, version_of
 from samcheck.facts.claim_schema import TimedStage
 from samcheck.guest.node_ids import function_of
-from samcheck.guest.record import VARIANT_TIERS, CheckResult
+from samcheck.guest.record import CheckResult
+from samcheck.guest.variant_names import VARIANT_TIERS
 from samcheck.measurable import step_time
 from samcheck.storage.results import Stored
 

@@ -17,7 +17,7 @@ from samcheck.facts import Facts, gpu_memory
 from samcheck.facts.gpu_memory import Card
 from samcheck.facts.sam_packages import name_of
 from samcheck.guest.memory_model import CONTEXT_MIB, SHAPES, Work
-from samcheck.guest.record import VARIANT_TIERS
+from samcheck.guest.variant_names import VARIANT_TIERS
 
 ASSUMED = f"{CONTEXT_MIB}MiB"
 AT_ONCE = click.IntRange(1, memory_fit.MOST_POINTS)

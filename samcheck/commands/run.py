@@ -29,7 +29,8 @@ from samcheck.environments.choice import Chosen
 from samcheck.environments.offline import at_hand
 from samcheck.errors import BadInput
 from samcheck.facts import sam_packages
-from samcheck.guest.record import GROUP_NAMES, VARIANT_TIERS
+from samcheck.guest.record import GROUP_NAMES
+from samcheck.guest.variant_names import VARIANT_TIERS
 from samcheck.matrix import Plan, selection
 from samcheck.matrix.selection import Choice
 from samcheck.run import progress, scheduler, session

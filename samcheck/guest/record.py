@@ -23,33 +23,6 @@ from .outcomes import CellOutcome, CheckOutcome, FailureCause
 
 SCHEMA_VERSION = 4
 
-#: Every variant of SAM by the package that provides it, with the smallest tier that runs it.
-FAMILY_VARIANTS: Dict[str, Dict[str, str]] = {
-    "segment-anything": {"tiny": "fast", "vit_b": "full", "vit_l": "full", "vit_h": "full"},
-    "sam2": {
-        "sam2.1_mini": "fast",
-        "sam2.1_hiera_tiny": "full",
-        "sam2.1_hiera_small": "full",
-        "sam2.1_hiera_base_plus": "full",
-        "sam2.1_hiera_large": "full",
-    },
-    "mobilesam-mirror": {"mobile_sam_mini": "fast", "mobile_sam": "full"},
-    "segment-anything-hq": {
-        "hq_mini": "fast",
-        "hq_vit_tiny": "full",
-        "hq_vit_b": "full",
-        "hq_vit_l": "full",
-        "hq_vit_h": "full",
-    },
-    "transformers": {
-        "transformers.sam_tiny": "fast",
-        "transformers.sam2.1_mini": "fast",
-        "transformers.hq_mini": "fast",
-        "transformers.vit_b": "full",
-    },
-}
-VARIANT_TIERS = {name: tier for variants in FAMILY_VARIANTS.values() for name, tier in variants.items()}
-
 #: Every precision that the suite runs SAM in.
 PRECISION_NAMES = ("fp32", "tf32", "fp16", "bf16", "autocast-fp16", "autocast-bf16", "int8-dynamic")
 

@@ -9,7 +9,8 @@ from functools import cached_property
 from samcheck.cells import Cell
 from samcheck.facts import version_of
 from samcheck.guest.outcomes import CellOutcome
-from samcheck.guest.record import FAMILY_VARIANTS, CellResult
+from samcheck.guest.record import CellResult
+from samcheck.guest.variant_names import FAMILY_VARIANTS
 from samcheck.report.fields import Column
 from samcheck.report.marks import Mark, combined, mark
 from samcheck.report.table_rows import TableRow

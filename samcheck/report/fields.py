@@ -10,7 +10,8 @@ from operator import attrgetter
 from typing import NamedTuple
 
 from samcheck.guest.outcomes import CheckOutcome
-from samcheck.guest.record import GROUP_NAMES, PRECISION_NAMES, VARIANT_TIERS, CheckResult
+from samcheck.guest.record import GROUP_NAMES, PRECISION_NAMES, CheckResult
+from samcheck.guest.variant_names import VARIANT_TIERS
 
 #: The backend that is PyTorch itself.
 PLAIN = "eager"

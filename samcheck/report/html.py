@@ -17,7 +17,8 @@ from markupsafe import Markup
 from samcheck import __version__, files, measurable
 from samcheck.errors import BadInput
 from samcheck.guest.outcomes import CheckOutcome
-from samcheck.guest.record import BACKEND_NAMES, GROUP_NAMES, PRECISION_NAMES, VARIANT_TIERS
+from samcheck.guest.record import BACKEND_NAMES, GROUP_NAMES, PRECISION_NAMES
+from samcheck.guest.variant_names import VARIANT_TIERS
 from samcheck.report import memory_curves, page_data, page_size
 from samcheck.report.fields import SEVERITY, SYMBOLS
 from samcheck.storage import results

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from samcheck.guest.memory_model import SHAPES, Work, needs
-from samcheck.guest.record import VARIANT_TIERS
+from samcheck.guest.variant_names import VARIANT_TIERS
 
 #: Longer sides in pixels; images are 4:3, like those that peaks are measured on.
 SIDES = (256, 384, 512, 640, 768, 1024, 1536, 2048, 3072, 4096)

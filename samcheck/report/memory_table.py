@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from samcheck.guest.memory_model import STEPS
-from samcheck.guest.record import PRECISION_NAMES, VARIANT_TIERS, CellResult, CheckResult
+from samcheck.guest.record import PRECISION_NAMES, CellResult, CheckResult
+from samcheck.guest.variant_names import VARIANT_TIERS
 from samcheck.report.escaping import escape, grid, row_name
 from samcheck.report.table_rows import ResultEntry, by_machine, without_checks
 from samcheck.storage.results import Stored

@@ -15,7 +15,8 @@ from samcheck import codec
 from samcheck.cells import Cell
 from samcheck.facts import version_of
 from samcheck.guest.outcomes import CheckOutcome
-from samcheck.guest.record import FAMILY_VARIANTS, CellResult, CheckResult
+from samcheck.guest.record import CellResult, CheckResult
+from samcheck.guest.variant_names import FAMILY_VARIANTS
 from samcheck.report import check_codes
 from samcheck.report.fields import PLAIN, Column, Field, by_backend, by_group, by_precision, of_kinds, tally
 from samcheck.report.root_causes import RootCause, root_causes

@@ -22,7 +22,8 @@ from samcheck.errors import BadInput, BuildFailed, CellError, Misbuilt, Refused
 from samcheck.facts import requirements, sam_packages
 from samcheck.facts.requirements import Requirements
 from samcheck.guest.outcomes import CellOutcome, FailureCause
-from samcheck.guest.record import FAMILY_VARIANTS, CellResult, Fingerprint
+from samcheck.guest.record import CellResult, Fingerprint
+from samcheck.guest.variant_names import FAMILY_VARIANTS
 from samcheck.matrix import PlannedCell
 from samcheck.run import gpu_check, judge, records, suite_runner, unexpected
 from samcheck.run.context import CellRun, Settings, Watcher

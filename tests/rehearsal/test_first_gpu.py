@@ -22,15 +22,8 @@ from samcheck.commands.run import here_command
 from samcheck.environments import GuestJob, here
 from samcheck.environments.offline import at_hand
 from samcheck.guest.outcomes import CheckOutcome
-from samcheck.guest.record import (
-    GROUP_NAMES,
-    VARIANT_TIERS,
-    CellResult,
-    CheckResult,
-    Fingerprint,
-    Series,
-    result_name,
-)
+from samcheck.guest.record import GROUP_NAMES, CellResult, CheckResult, Fingerprint, Series, result_name
+from samcheck.guest.variant_names import VARIANT_TIERS
 from samcheck.run import pytest_arguments
 from samcheck.run.context import Settings
 from samcheck.storage import results

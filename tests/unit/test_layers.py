@@ -37,6 +37,7 @@ LAYERS = (
         *(
             "samcheck.guest.node_ids",
             "samcheck.guest.record",
+            "samcheck.guest.variant_names",
             "samcheck.guest.outcomes",
             "samcheck.guest.memory_model",
             "samcheck.guest.installed",

@@ -17,7 +17,7 @@ from samcheck.facts import compatibility, gpu_support, requirements, sam_package
 from samcheck.facts.sam_schema import SamPackage
 from samcheck.facts.schema import ObstacleKind
 from samcheck.facts.target_machine import NO_GPU
-from samcheck.guest.record import FAMILY_VARIANTS
+from samcheck.guest.variant_names import FAMILY_VARIANTS
 from samcheck.matrix import explain
 
 FACTS = facts.load()

@@ -117,7 +117,7 @@ def test_registering_twice_is_harmless() -> None:
 
 
 def test_the_host_knows_the_same_variants() -> None:
-    from samcheck.guest.record import FAMILY_VARIANTS
+    from samcheck.guest.variant_names import FAMILY_VARIANTS
 
     found: dict[str, dict[str, str]] = {}
     for name, variant in variants.VARIANTS.items():
