@@ -24,6 +24,8 @@ class Cell:
         python: ``major.minor``.
         numpy: exact release, or empty for the newest compatible with this PyTorch and Python.
         sam: exact requirement of the package under test, ``sam2==1.1.0``; segment-anything is in every cell.
+        own: id of an environment of the user's own, whose other fields are empty where nothing declares them
+            and it was not looked at; empty for one that is made from these fields.
     """
 
     torch: str
@@ -31,10 +33,13 @@ class Cell:
     python: str
     numpy: str = ""
     sam: str = DEFAULT_SAM
+    own: str = ""
 
     @property
     def id(self) -> str:
         """Key for image tag, file, nox session, log heading and table row."""
+        if self.own:
+            return self.own
         parts = [f"torch{self.torch}", self.cuda, f"py{self.python}"]
         if self.numpy:
             parts.append(f"numpy{self.numpy}")
@@ -62,12 +67,14 @@ class Cell:
             numpy=self.numpy,
             sam=self.sam,
             tags=list(tags),
+            own=bool(self.own),
         )
 
     @classmethod
     def of(cls, record: CellRecord) -> Cell:
         """Return the cell that a result names."""
-        return cls(record.torch, record.cuda, record.python, record.numpy, record.sam)
+        own = record.id if record.own else ""
+        return cls(record.torch, record.cuda, record.python, record.numpy, record.sam, own)
 
 
 def matches(cell: Cell, pattern: str) -> bool:

@@ -5,6 +5,9 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+#: What uv, pip, requests and OpenSSL read a bundle from.
+VARIABLES = ("SSL_CERT_FILE", "PIP_CERT", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
+
 
 def trust(bundle: str) -> None:
     """Use the certificates in the file `bundle` from now on."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from typing import Any
 
 #: A megabyte message is stored whole in the result file; a report shows its beginning.
 LONGEST = 4_000
@@ -46,3 +48,14 @@ def visible_lines(text: str, longest: int = LONGEST) -> str:
 def _shown(text: str, length: int, longest: int) -> str:
     shown = spelled_out(text[:longest], kept="\n")
     return f"{shown} … ({length} characters in all)" if length > longest else shown
+
+
+def redacted(value: Any, hidden: Mapping[str, str]) -> Any:
+    """Replace hidden texts in a text, or in all texts of lists and dicts."""
+    if isinstance(value, str):
+        for text, instead in hidden.items():
+            value = value.replace(text, instead)
+        return value
+    if isinstance(value, dict):
+        return {key: redacted(part, hidden) for key, part in value.items()}
+    return [redacted(part, hidden) for part in value] if isinstance(value, list) else value

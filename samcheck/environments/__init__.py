@@ -108,6 +108,10 @@ class Place(Protocol):
     def details(self) -> dict[str, str]:
         """How it was built, for the result: image, base, interpreter, ..."""
 
+    @property
+    def secrets(self) -> dict[str, str]:
+        """Texts that must not reach the result, by what to write instead."""
+
     def run(self, job: GuestJob) -> Ended:
         """Run Python until it ends; leave nothing behind, even when interrupted."""
 

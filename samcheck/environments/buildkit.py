@@ -83,11 +83,11 @@ def build(builder: Builder, image: images.Image, log: Path) -> None:
         BuildFailed: says in one sentence why.
     """
     with _context() as context:
-        command = [*builder.command, *_options(image), str(context)]
+        command = [*builder.command, *options(image), str(context)]
         environment = dict(os.environ, DOCKER_BUILDKIT="1", BUILDKIT_PROGRESS="plain")
         status, printed = processes.installed(command, log, environment)
     if status != 0:
-        known = uv_errors.explained(_errors(printed))
+        known = uv_errors.explained(errors(printed))
         raise BuildFailed(known.cause, known.sentence)
 
 
@@ -102,7 +102,7 @@ def _context() -> Iterator[Path]:
         yield folder
 
 
-def _options(image: images.Image) -> list[str]:
+def options(image: images.Image) -> list[str]:
     options = ["--tag", image.tag]
     for name, value in image.arguments.items():
         options += ["--build-arg", f"{name}={value}"]
@@ -112,7 +112,7 @@ def _options(image: images.Image) -> list[str]:
     return [*options, "--secret", f"id=ca,src={bundle}"] if bundle else options
 
 
-def _errors(output: str) -> str:
+def errors(output: str) -> str:
     """Return the lines that a failed step printed in a plain BuildKit log, without step number and time."""
     lines = [re.sub(r"^#\d+ (\d+\.\d+ )?", "", line) for line in output.splitlines()]
     start = next((i for i, line in enumerate(lines) if re.search(r"error|×|No space", line)), 0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 
 from samcheck import paths
 from samcheck.environments import own_variables, processes
@@ -29,12 +30,12 @@ COPIES = 3
 UNPRIVILEGED = "65534:65534"
 
 
-def guest_environment() -> dict[str, str]:
-    """Return the environment variables of every guest."""
+def guest_environment(search_path: Sequence[str] = ()) -> dict[str, str]:
+    """Return the environment variables of every guest, which finds packages in `search_path` as well."""
     return {
         "HOME": SCRATCH_MOUNT,
         "LOGNAME": "samcheck",  # inductor needs a user name, which the image may lack
-        "PYTHONPATH": SOURCE_MOUNT,
+        "PYTHONPATH": ":".join((SOURCE_MOUNT, *search_path)),
         "PYTHONDONTWRITEBYTECODE": "1",
         **dict.fromkeys(processes.SWITCHED_ON, "1"),
         **own_variables(WORK_MOUNT),

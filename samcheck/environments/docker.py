@@ -162,13 +162,23 @@ class Docker:
 
 @dataclass(frozen=True)
 class DockerPlace:
-    """A built image; each run is a new container."""
+    """An image; each run is a new container.
+
+    Attributes:
+        python: the interpreter in it.
+        search_path: folders in the container with packages that are not in the interpreter's own.
+        user: empty for the image's own user.
+    """
 
     client: Any
     image: str
     cell: Cell
     details: dict[str, str] = field(default_factory=dict)
     mounts: dict[str, dict[str, str]] = field(default_factory=confinement.sources)
+    secrets: dict[str, str] = field(default_factory=dict)
+    python: str = "python"
+    search_path: tuple[str, ...] = ()
+    user: str = field(default_factory=confinement.user)
 
     def run(self, job: GuestJob) -> Ended:
         try:
@@ -197,10 +207,12 @@ class DockerPlace:
         orphans.remove_of(self.client, job.given.parent)
         container = self.client.containers.create(
             self.image,
-            ["python", *substitute(job.arguments, *confinement.MOUNTS)],
-            user=confinement.user(),
-            working_dir=confinement.WORK_MOUNT,
-            environment=confinement.guest_environment(),
+            substitute(job.arguments, *confinement.MOUNTS),
+            entrypoint=[self.python],  # an image's own may start a server
+            user=self.user or None,
+            # The engine gives a working folder to root, which the image's own user may not be.
+            working_dir=confinement.WORK_MOUNT if self.user else confinement.SCRATCH_MOUNT,
+            environment=confinement.guest_environment(self.search_path),
             volumes={**self.mounts, str(job.given): {"bind": confinement.GIVEN_MOUNT, "mode": "ro"}},
             labels={
                 "samcheck.kind": "container",

@@ -37,6 +37,7 @@ class HerePlace:
     python: str
     details: dict[str, str] = field(default_factory=dict)
     packages: tuple[str, ...] = ()
+    secrets: dict[str, str] = field(default_factory=dict)
 
     def run(self, job: GuestJob) -> Ended:
         return processes.run(self.python, job, self.packages)

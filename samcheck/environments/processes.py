@@ -90,8 +90,10 @@ def _end_marked(mark: str) -> None:
                 process.kill()
 
 
-def installed(command: Sequence[str], log: Path, environment: dict[str, str]) -> tuple[int, str]:
-    """Run an installer or builder; return its status and output, which also goes to `log`.
+def installed(
+    command: Sequence[str], log: Path, environment: dict[str, str], folder: Path | None = None
+) -> tuple[int, str]:
+    """Run an installer or builder, in a `folder` if given; return its status and output, also kept in `log`.
 
     It is supervised: otherwise the builder of a killed samcheck would keep running next to that of --resume.
     """
@@ -99,7 +101,9 @@ def installed(command: Sequence[str], log: Path, environment: dict[str, str]) ->
     with log.open("a", encoding="utf-8") as stream:
         stream.write(f"+ {' '.join(command)}\n")
     before = log.stat().st_size
-    done = subprocess.run(kept(command, log), env=environment, stdin=subprocess.DEVNULL, check=False)
+    done = subprocess.run(
+        kept(command, log), env=environment, stdin=subprocess.DEVNULL, cwd=folder, check=False
+    )
     return done.returncode, log.read_bytes()[before:].decode("utf-8", "replace")
 
 

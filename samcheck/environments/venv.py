@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
@@ -80,6 +81,7 @@ class VenvPlace:
 
     folder: Path
     details: dict[str, str] = field(default_factory=dict)
+    secrets: dict[str, str] = field(default_factory=dict)
 
     @property
     def python(self) -> str:
@@ -113,16 +115,29 @@ class Venv:
 
     def prepare(self, cell: Cell, requirements: Requirements, log: Path) -> VenvPlace:
         folder = self.folder(cell, requirements)
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            with FileLock(_lock(folder)):
-                if not completed(folder):
-                    _clear(folder)
-                    _make(cell, requirements, folder, log)
-                (folder / COMPLETE).touch()  # at each use: `samcheck clean` uses its time
-        except BadInput as problem:
-            raise BuildFailed(FailureCause.DISK, str(problem)) from None
+        with built(folder) as is_new:
+            if is_new:
+                _make(cell, requirements, folder, log)
         return VenvPlace(folder, {"installer": f"uv {metadata.version('uv')}"})
+
+
+@contextmanager
+def built(folder: Path) -> Iterator[bool]:
+    """Lock the folder of an environment; yield whether it has to be filled, which then completes it.
+
+    Raises:
+        BuildFailed: something there is not samcheck's.
+    """
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(_lock(folder)):
+            is_new = not completed(folder)
+            if is_new:
+                _clear(folder)
+            yield is_new
+            (folder / COMPLETE).touch()  # at each use: `samcheck clean` uses its time
+    except BadInput as problem:
+        raise BuildFailed(FailureCause.DISK, str(problem)) from None
 
 
 def _clear(folder: Path) -> None:

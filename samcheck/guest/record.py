@@ -11,6 +11,7 @@ History of SCHEMA_VERSION
     4   `CheckResult.evidence`, which stood in parentheses behind the reason; `CellResult.cause`, and its
         `stopped` and `turns`, which were words among `EnvironmentRecord.details`;
         `CheckOutcome.INTERMITTENT`; `Fingerprint.libraries`
+    5   `CellRecord.own`
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from typing import Dict, List, Optional, Sequence
 from .node_ids import function_of, module_of, parameters_of
 from .outcomes import CellOutcome, CheckOutcome, FailureCause
 
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 
 #: Every precision that the suite runs SAM in.
 PRECISION_NAMES = ("fp32", "tf32", "fp16", "bf16", "autocast-fp16", "autocast-bf16", "int8-dynamic")
@@ -204,7 +205,12 @@ class Fingerprint:
 
 @dataclass(frozen=True)
 class CellRecord:
-    """A cell's declared fields, as stored with its result."""
+    """A cell's declared fields, as stored with its result.
+
+    Attributes:
+        own: whether it is an environment of the user's own: the fields are then what was found in it, and
+            empty where that is not known.
+    """
 
     id: str
     torch: str
@@ -213,6 +219,7 @@ class CellRecord:
     numpy: str
     sam: str
     tags: List[str] = field(default_factory=list)
+    own: bool = False
 
 
 @dataclass(frozen=True)

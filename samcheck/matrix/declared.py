@@ -104,6 +104,8 @@ def fits(conditions: Conditions, one: Cell, facts: Facts) -> bool:
     """Return whether a rule applies to a cell."""
     if conditions.match is not None and not matches(one, conditions.match):
         return False
+    if one.own and conditions.on_axes and not one.torch:
+        return False  # nobody knows yet what is in it
     values = compatibility.fields(one)
     return all(axes.fits(axis, specs, values[axis], facts) for axis, specs in conditions.on_axes.items())
 

@@ -10,6 +10,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from samcheck import files
 from samcheck.cells import DEFAULT_SAM
+from samcheck.environments.own.declaration import SourceKind
 from samcheck.errors import BadInput
 from samcheck.suggestions import did_you_mean
 
@@ -27,6 +28,7 @@ def _prints(value: str) -> str:
 
 
 Text = Annotated[str, AfterValidator(_prints)]
+Given = Annotated[Text, Field(min_length=1, max_length=500)]
 Reason = Annotated[Text, Field(min_length=3, max_length=500)]
 #: A value, specifiers or a word; `samcheck.matrix.axes` interprets it.
 SPEC = r"^[a-z0-9.<>=!~,* -]{1,80}$"
@@ -66,6 +68,34 @@ class IncludeTable(CellTable):
     """One ``[[include]]``: a cell in addition to those that the strategy chooses, and why."""
 
     reason: Reason
+
+
+class EnvironmentTable(_Table):
+    """One ``[[environment]]``: an environment of the user's own, see `samcheck.matrix.own`."""
+
+    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,39}$")]
+    image: Given | None = None
+    archive: Given | None = None
+    dockerfile: Given | None = None
+    requirements: Given | None = None
+    lock: Given | None = None
+    pyproject: Given | None = None
+    conda: Given | None = None
+    python: Given | None = None
+    base: Given | None = None
+    context: Given | None = None
+    upgrade: list[Annotated[Text, Field(min_length=1, max_length=1000)]] = []
+    fresh: bool = False
+    tags: list[Tag] = []
+
+    @property
+    def sources(self) -> dict[SourceKind, str]:
+        """What it can be made from; in a valid table one, or none beside a base."""
+        named = {kind: getattr(self, kind) for kind in SourceKind}
+        given = {kind: text for kind, text in named.items() if text is not None}
+        if len(given) > 1:  # the Python of what is installed, or of an image
+            given.pop(SourceKind.PYTHON, None)
+        return given
 
 
 class AxesTable(_Table):
@@ -125,6 +155,7 @@ class MatrixFile(_Table):
     axes: AxesTable | None = None
     budget: BudgetTable = BudgetTable()
     cell: list[CellTable] = []
+    environment: list[EnvironmentTable] = []
     include: list[IncludeTable] = []
     exclude: list[ExcludeTable] = []
     tag: list[TagTable] = []
@@ -134,6 +165,7 @@ TABLES: dict[str, type[BaseModel]] = {
     "axes": AxesTable,
     "budget": BudgetTable,
     "cell": CellTable,
+    "environment": EnvironmentTable,
     "exclude": ExcludeTable,
     "include": IncludeTable,
     "tag": TagTable,
@@ -172,8 +204,8 @@ def _does_not_add_up(raw: dict[str, Any]) -> Iterator[str]:
         yield f"axes: is missing, but the strategy {shown(_text(strategy))} chooses among their values"
     if strategy == "listed" and "axes" in raw:
         yield "strategy: is missing, but axes have no effect without all, pairwise, each-once or ends"
-    if not (raw.get("cell") or raw.get("include") or "axes" in raw):
-        yield "cell: is missing: a matrix needs cells, or axes and a strategy"
+    if not (raw.get("cell") or raw.get("include") or raw.get("environment") or "axes" in raw):
+        yield "cell: is missing: a matrix needs cells, environments, or axes and a strategy"
     for name in ("exclude", "tag"):
         for index, row in enumerate(raw[name] if isinstance(raw.get(name), list) else []):
             if isinstance(row, dict) and not set(row) & set(Conditions.model_fields):

@@ -11,12 +11,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from samcheck.cells import Cell, LeftOut, matches
+from samcheck.environments.own.declaration import OwnEnvironment
 from samcheck.errors import BadInput, EmptySelection
 from samcheck.facts import Facts, compatibility, gpu_support
 from samcheck.facts.target_machine import NO_GPU, Machine
 from samcheck.matrix import covering, declared, file, pair_coverage, ranking
+from samcheck.matrix import own as own_environments
 from samcheck.matrix.declared import World
-from samcheck.matrix.file import MatrixFile, Tier
+from samcheck.matrix.file import EnvironmentTable, MatrixFile, Tier
 from samcheck.matrix.pair_coverage import Coverage
 from samcheck.matrix.ranking import NO_LIMIT, Budget
 from samcheck.matrix.run_history import NONE, History
@@ -33,6 +35,7 @@ class PlannedCell:
         spare: whether it only replaces others that cannot be built.
         why: why it is in the plan.
         minutes: estimated run time.
+        own: the user's own environment that it is, if it is one.
     """
 
     cell: Cell
@@ -40,6 +43,7 @@ class PlannedCell:
     spare: bool = False
     why: str = "declared"
     minutes: float = 0.0
+    own: OwnEnvironment | None = None
 
 
 @dataclass(frozen=True)
@@ -77,12 +81,17 @@ def plan(
     given, world = read(path, facts), World(facts, host)
     if budget is None:
         budget = Budget(given.budget.cells, given.budget.minutes)
-    listed = _listed(given, world)
+    try:
+        own = [_own(*row) for row in own_environments.cells(given.environment, path.parent, facts)]
+    except BadInput as problem:
+        raise BadInput("\n".join(f"{path.name}: {line}" for line in str(problem).splitlines())) from None
+    listed = [*_listed(given, world), *own]
     _refuse_duplicates(path.name, [row.cell.id for row in listed])
     kept, left_out = _exclude(given, listed, facts)
     space = declared.space(given, world)
     try:
-        rows = covering.choose(space, given.strategy, [compatibility.fields(row.cell) for row in kept])
+        fixed = [compatibility.fields(row.cell) for row in kept if not row.own]
+        rows = covering.choose(space, given.strategy, fixed)
     except BadInput as problem:
         raise BadInput(f"{path.name}: {problem}") from None
     by_hand = {row.cell for row in kept}
@@ -159,6 +168,10 @@ def _listed(given: MatrixFile, world: World) -> list[PlannedCell]:
     ]
 
 
+def _own(cell: Cell, own: OwnEnvironment, row: EnvironmentTable) -> PlannedCell:
+    return PlannedCell(cell, tuple(row.tags), why=own.title, own=own)
+
+
 def _refuse_duplicates(name: str, ids: list[str]) -> None:
     twice = sorted({id for id in ids if ids.count(id) > 1})
     if twice:
@@ -187,7 +200,11 @@ def _within(
 ) -> tuple[list[PlannedCell], list[LeftOut]]:
     """Split the cells by the budget: listed cells come first, then the others by worth."""
     history, facts, tier = ground
-    covered = (pair_coverage.pairs_of(compatibility.fields(row.cell), compatibility.AXES) for row in by_hand)
+    covered = (
+        pair_coverage.pairs_of(compatibility.fields(row.cell), compatibility.AXES)
+        for row in by_hand
+        if not row.own
+    )
     history = replace(history, tried=history.tried.union(*covered))
     rows = [replace(row, minutes=history.minutes(row.cell, tier)) for row in by_hand]
     rows += [
@@ -211,9 +228,14 @@ def _tagged(row: PlannedCell, given: MatrixFile, facts: Facts) -> PlannedCell:
 def _coverage(space: Space, chosen: Sequence[PlannedCell]) -> Coverage | None:
     if not space.axes:
         return None
-    return pair_coverage.measure(space, [compatibility.fields(row.cell) for row in chosen])
+    return pair_coverage.measure(space, [compatibility.fields(row.cell) for row in chosen if not row.own])
 
 
 def against(row: PlannedCell, host: Machine, facts: Facts) -> tuple[compatibility.Obstacle, ...]:
-    """Return the obstacles to a planned cell, in general and on a machine."""
+    """Return the obstacles to a planned cell, in general and on a machine.
+
+    What is in an environment of the user's own is known in advance only where it is pinned.
+    """
+    if not row.cell.torch:
+        return ()
     return (*compatibility.obstacles(row.cell, facts), *gpu_support.obstacles(row.cell, host, facts))

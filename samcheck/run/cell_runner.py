@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
-from samcheck import facts
+from samcheck import codec, facts, files
 from samcheck.cells import Cell
 from samcheck.environments import (
     GIVEN,
@@ -15,10 +17,11 @@ from samcheck.environments import (
     Place,
     channel,
     fingerprint_reader,
+    here,
     machine,
     scratch,
 )
-from samcheck.errors import BadInput, BuildFailed, CellError, Misbuilt, Refused
+from samcheck.errors import BadInput, BuildFailed, CellError, EnvironmentUnavailable, Misbuilt, Refused
 from samcheck.facts import requirements, sam_packages
 from samcheck.facts.requirements import Requirements
 from samcheck.guest.outcomes import CellOutcome, FailureCause
@@ -27,7 +30,8 @@ from samcheck.guest.variant_names import FAMILY_VARIANTS
 from samcheck.matrix import PlannedCell
 from samcheck.run import gpu_check, judge, records, suite_runner, unexpected
 from samcheck.run.context import CellRun, Settings, Watcher
-from samcheck.sanitize import printable
+from samcheck.sanitize import printable, redacted
+from samcheck.storage import results
 
 
 def run_cell(planned: PlannedCell, settings: Settings, folder: Path, watcher: Watcher) -> CellResult:
@@ -40,9 +44,17 @@ def run_cell(planned: PlannedCell, settings: Settings, folder: Path, watcher: Wa
     """
     cell_run = CellRun(planned, settings, folder, watcher)
     try:
-        return _run_cell(cell_run)
+        return _without_secrets(_run_cell(cell_run), cell_run.secrets)
     except unexpected.ANY as error:
         return unexpected_result(cell_run, error)
+
+
+def _without_secrets(result: CellResult, secrets: Mapping[str, str]) -> CellResult:
+    """Return a result without the values of an image's variables, which a traceback may show."""
+    if not secrets:
+        return result
+    plain = redacted(files.parsed_json(results.to_json(result)), secrets)
+    return results.parsed(codec.to_json(plain), result.cell.id)
 
 
 def _run_cell(cell_run: CellRun) -> CellResult:
@@ -89,14 +101,16 @@ def prepare(cell_run: CellRun) -> tuple[Requirements, Place]:
         Refused: the engine failed during the build.
     """
     cell, settings = cell_run.planned.cell, cell_run.settings
+    environment = cell_run.environment
     _require_checks_of(cell)
-    gpu_check.require_for_package(cell, settings.environment.installs)
-    pins = requirements_of(cell, settings.environment)
+    gpu_check.require_for_package(cell, environment.installs)
+    pins = requirements_of(cell, environment)
     with settings.gates.build(), cell_run.phase("prepare"):
-        _check_disk(cell, pins, settings.environment)
-        place = settings.environment.prepare(cell, pins, cell_run.folder / "build.log")
+        _check_disk(cell, pins, environment)
+        place = environment.prepare(cell, pins, cell_run.folder / "build.log")
     cell_run.details |= place.details
-    if settings.environment.installs:
+    cell_run.secrets |= place.secrets
+    if environment.installs:
         cell_run.details |= requirements.backends_of(cell, facts.load(), machine.look())
     return pins, place
 
@@ -156,10 +170,25 @@ def look(cell_run: CellRun, pins: Requirements, place: Place) -> None:
     if not differences:  # a cell without its GPU is not the CPU's: nothing was observed of what it declares
         gpu_check.require_seen(cell_run, observed)
     cell_run.observed = observed
+    if not differences and cell_run.planned.own:
+        cell_run.planned = replace(cell_run.planned, cell=found_in(cell_run.planned.cell, observed))
     differences = differences or gpu_check.difference(cell_run, observed)
     if differences:
         raise Misbuilt(differences)
     gpu_check.note_device(cell_run, observed)
+
+
+def found_in(cell: Cell, observed: Fingerprint) -> Cell:
+    """Return the cell of an own environment with what was found in it.
+
+    Raises:
+        Misbuilt: a package reports an invalid version.
+    """
+    try:
+        found = here.cell_of("the environment", observed)
+    except EnvironmentUnavailable as error:
+        raise Misbuilt(error.what) from None
+    return replace(found, numpy=observed.numpy or "", own=cell.own)
 
 
 def requirements_of(cell: Cell, environment: Environment) -> Requirements:

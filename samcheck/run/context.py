@@ -8,11 +8,12 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Protocol
 
 import samcheck
-from samcheck.environments import Environment
+from samcheck.environments import Environment, own
 from samcheck.guest.outcomes import CellOutcome, FailureCause
 from samcheck.guest.record import (
     BENCHMARK_SECONDS,
@@ -88,11 +89,19 @@ def now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
+def environment_of(planned: PlannedCell, settings: Settings) -> Environment:
+    """Return where a cell of the run is prepared."""
+    if planned.own is None:
+        return settings.environment
+    return own.environment_of(planned.own, settings.environment.kind)
+
+
 @dataclass
 class CellRun:
     """The state of a cell while it runs.
 
     Attributes:
+        secrets: texts that must not reach the result, by what to write instead.
         unmeasured: a sentence for each benchmark process that did not finish.
         stopped, turns: as in `CellResult`.
     """
@@ -106,9 +115,15 @@ class CellRun:
     details: dict[str, str] = field(default_factory=dict)
     observed: Fingerprint | None = None
     slot: Slot = ON_CPU
+    secrets: dict[str, str] = field(default_factory=dict)
     unmeasured: list[str] = field(default_factory=list)
     stopped: bool = False
     turns: str | None = None
+
+    @cached_property
+    def environment(self) -> Environment:
+        """Where the cell runs: as the run's others do, unless it is an environment of the user's own."""
+        return environment_of(self.planned, self.settings)
 
     @contextmanager
     def phase(self, name: str) -> Iterator[None]:
@@ -137,7 +152,7 @@ class CellRun:
             cell=self.planned.cell.record(self.planned.tags),
             outcome=outcome,
             reason=reason,
-            environment=EnvironmentRecord(self.settings.environment.kind, self.settings.why, details),
+            environment=EnvironmentRecord(self.environment.kind, self._why, details),
             tier=self.settings.tier,
             started=self.started,
             finished=now(),
@@ -152,6 +167,11 @@ class CellRun:
             stopped=self.stopped,
             turns=self.turns,
         )
+
+    @property
+    def _why(self) -> str:
+        own = self.planned.own
+        return f"the matrix declares its {own.source}" if own else self.settings.why
 
     def checks(self, attempts: Sequence[Attempt]) -> list[CheckResult]:
         """Return the result of each check, with the measurements of all processes and what a rerun showed."""

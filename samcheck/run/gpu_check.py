@@ -41,7 +41,7 @@ def look(cell_run: CellRun) -> None:
     cell_run.details["gpu"] = name
     state = gpu_health.state(name)
     if state is not None:
-        in_container = cell_run.settings.environment.kind == "docker"
+        in_container = cell_run.environment.kind == "docker"
         obstacle = gpu_health.obstacle(name, state, in_container)
         if obstacle:
             raise Refused(FailureCause.GPU, ": ".join(obstacle))

@@ -41,7 +41,7 @@ def compare(cell: Cell, pins: Requirements, observed: Fingerprint) -> Iterator[s
         wanted = version.partition("+")[0]
         pairs.append((name, wanted, (versions.get(name) or "absent").partition("+")[0]))
     for name, declared, actual in pairs:
-        if declared != actual:
+        if declared != actual and (declared or not cell.own):
             yield f"{name}: declared {declared}, observed {printable(actual)}"
 
 

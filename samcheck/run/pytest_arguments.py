@@ -17,7 +17,7 @@ def family(cell: Cell | CellRecord, kind: str) -> str:
 
     Beside it may be others for comparison only. In an interpreter of the user's own, all are the user's.
     """
-    return "" if kind == "here" else sam_packages.name_of(cell.sam)
+    return "" if kind == "here" or cell.own else sam_packages.name_of(cell.sam)
 
 
 def arguments(

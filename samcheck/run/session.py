@@ -21,7 +21,7 @@ from samcheck.guest.record import CellResult, Fingerprint, restriction, result_n
 from samcheck.matrix import LeftOut, Plan, PlannedCell
 from samcheck.run import cell_runner, unexpected
 from samcheck.run import progress as display
-from samcheck.run.context import CellRun, Settings
+from samcheck.run.context import CellRun, Settings, environment_of
 from samcheck.run.scheduler import side_by_side
 from samcheck.sanitize import visible
 from samcheck.storage import results
@@ -53,7 +53,8 @@ def announce(console: Console, plan: Plan, settings: Settings, folder: Path) -> 
     download = disk = 0
     for planned in plan.cells:
         try:
-            need = environment.need(planned.cell, cell_runner.requirements_of(planned.cell, environment))
+            its = environment_of(planned, settings)
+            need = its.need(planned.cell, cell_runner.requirements_of(planned.cell, its))
         except BuildFailed:
             continue  # the cell's own row will report it
         except unexpected.ANY as error:

@@ -232,7 +232,7 @@ def is_first(check: CheckResult) -> bool:
 def _python_arguments(cell_run: CellRun, what: str) -> tuple[str, ...]:
     """Return Python's arguments to run the suite, or a part of it."""
     settings = cell_run.settings
-    family = pytest_arguments.family(cell_run.planned.cell, settings.environment.kind)
+    family = pytest_arguments.family(cell_run.planned.cell, cell_run.environment.kind)
     return (
         *pytest_arguments.arguments(
             settings.suite, settings.tier, settings.variants, what, settings.groups, family

@@ -22,6 +22,8 @@ _OUTSIDE = {
     "not trusted here": FailureCause.CERTIFICATE,
     "credentials": FailureCause.CREDENTIALS,
 }
+#: From this one on, results have no sentences that have to be parsed.
+PLAIN_SCHEMA = 4
 _PARENTHESIS = re.compile(r"[()]")
 _SIGN = re.compile("|".join(map(re.escape, _OUTSIDE)), re.IGNORECASE)
 
@@ -30,6 +32,8 @@ def upgraded(result: CellResult) -> CellResult:
     """Convert a result to the current schema; return one that has it unchanged."""
     if result.schema_version == SCHEMA_VERSION:
         return result
+    if result.schema_version >= PLAIN_SCHEMA:  # what is new since has true defaults
+        return codec.replace(result, schema_version=SCHEMA_VERSION)
     details = dict(result.environment.details)
     stopped, turns = "stopped" in details, details.get("met")
     for name in ("stopped", "met"):

@@ -1,0 +1,23 @@
+"""Environments of the user's own: an image, a lock file, an interpreter, and upgrades on top of them.
+
+A matrix declares them (`declaration`); each becomes a cell whose contents are read, not prescribed. What the
+suite needs and they lack is brought in from outside (`brought`): nothing is installed into them.
+"""
+
+from __future__ import annotations
+
+from samcheck.environments import Environment
+from samcheck.environments.own.declaration import OwnEnvironment, SourceKind
+from samcheck.environments.own.existing import Existing
+from samcheck.environments.own.installed import Installed
+
+
+def environment_of(own: OwnEnvironment, kind: str) -> Environment:
+    """Return where an own environment runs if the other cells of the run are in environments of `kind`."""
+    if own.source is SourceKind.PYTHON:
+        return Existing(own)
+    if own.source.is_image or kind == "docker":
+        from samcheck.environments.own.image import OwnImage  # imports docker, which is slow
+
+        return OwnImage(own)
+    return Installed(own)
