@@ -51,7 +51,7 @@ def of(stored: Iterable[CellResult]) -> History:
     for result in stored:
         if result.outcome is not CellOutcome.PASSED:
             failed.add(result.cell.id)
-        if not result.groups:
+        if not result.groups and not result.cell.own:
             tried |= pairs_of({axis: str(getattr(result.cell, axis)) for axis in AXES}, AXES)
         if not result.only and "run" in result.phases:
             key = (result.cell.id, result.tier)

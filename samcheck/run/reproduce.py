@@ -29,6 +29,11 @@ def line(result: CellResult, check: CheckResult) -> str:
             the message says how to build it.
     """
     _require_in_suite(check.check)
+    if result.cell.own:
+        raise BadInput(
+            f"{result.cell.id} is an environment of your own, which its matrix file makes: `samcheck matrix "
+            f"FILE --only {shlex.quote(result.cell.id)} --groups {check.group}` runs this check again"
+        )
     words = pytest_arguments.arguments(
         pytest_arguments.SUITE,
         result.tier,

@@ -7,7 +7,7 @@ import io
 import os
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -66,6 +66,7 @@ class Spoilt(orchestrator.StandIn):
 class SpoiltPlace:
     place: Place
     spoil: Callable[[str], None]
+    secrets: dict[str, str] = field(default_factory=dict)
 
     @property
     def details(self) -> dict[str, str]:

@@ -60,6 +60,7 @@ class Played:
     kind: str = "played"
     installs: bool = False
     details: dict[str, str] = field(default_factory=dict)
+    secrets: dict[str, str] = field(default_factory=dict)
     jobs: list[GuestJob] = field(default_factory=list)
 
     def storage(self) -> Path:

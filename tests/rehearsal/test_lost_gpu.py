@@ -96,6 +96,7 @@ class WithTorch:
     kind: str = "played"
     installs: bool = False
     details: dict[str, str] = field(default_factory=dict)
+    secrets: dict[str, str] = field(default_factory=dict)
 
     def storage(self) -> Path:
         return self.folder

@@ -80,7 +80,7 @@ def test_every_text_of_a_result_is_planted() -> None:
     data = {"tiny", "run", "wall_ms", "clock_mhz", "cublas"}
     data |= {key for check in hostile.RESULT.checks for key in (*check.metrics, *check.settings)}
     shape = {"cell", "environment", "observed", "checks", "series", "schema_version", "seconds", "rounds"}
-    assert others <= data | shape | {"warmup", "cpu_count", "memory_mib", "gpu_memory_mib"}
+    assert others <= data | shape | {"warmup", "cpu_count", "own", "memory_mib", "gpu_memory_mib"}
 
 
 @each_text

@@ -108,9 +108,9 @@ CONTENT = results.to_json(RESULT)
         (b"\xff\xfe", "Invalid JSON"),
         (CONTENT[:-40], "Invalid JSON"),
         (b'{"schema_version": 2}', "the file: Object missing required field `cell`"),
-        (b'{"schema_version": 5}', "a result of schema 5, newer than schema 1 to 4"),
+        (b'{"schema_version": 6}', "a result of schema 6, newer than schema 1 to 5"),
         (
-            CONTENT.replace(b'"schema_version": 4', b'"schema_version": 9'),
+            CONTENT.replace(b'"schema_version": 5', b'"schema_version": 9'),
             "a result of schema 9, newer than schema 1",
         ),
         (CONTENT.replace(b"2026-11-22T12:30:00+00:00", b"yesterday"), "finished: 'yesterday' is not a time"),

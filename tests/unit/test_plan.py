@@ -130,7 +130,7 @@ def test_exclude_include_and_tag_are_obeyed(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("", "cell: is missing: a matrix needs cells, or axes and a strategy"),
+        ("", "cell: is missing: a matrix needs cells, environments, or axes and a strategy"),
         ('strategy = "pairwise"\n', "axes: is missing"),
         ('[axes]\ntorch = "all"\n', "strategy: is missing"),
         ('strategy = "pairwise"\n[axes]\ntorch = ">=9"\n', "axes.torch: '>=9' matches none of"),

@@ -113,8 +113,11 @@ def finished_at(stored: Stored) -> datetime:
 
 
 def _is_conclusive(result: CellResult) -> bool:
-    """Return whether a result says if its cell works: passing some groups of checks does not."""
-    return not result.groups and result.is_conclusive
+    """Return whether a result says if its cell works: passing some groups of checks does not.
+
+    Nor does an environment of the user's own, which has more in it than the fields of its cell.
+    """
+    return not result.groups and result.is_conclusive and not result.cell.own
 
 
 def _is_of(result: CellResult, cell: Cell, facts: Facts) -> bool:

@@ -35,8 +35,8 @@ class AttributionCase:
 
 
 def cases(results: Sequence[Stored], facts: Facts) -> list[AttributionCase]:
-    """Return all stored results as rows."""
-    return [_case(stored, facts) for stored in results]
+    """Return results as rows, without environments of the user's own, which differ in more than axes."""
+    return [_case(stored, facts) for stored in results if not stored.result.cell.own]
 
 
 def _case(stored: Stored, facts: Facts) -> AttributionCase:

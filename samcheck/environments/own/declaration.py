@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
 from samcheck import files
+from samcheck.environments.own import locks
 from samcheck.errors import BadInput
 
 #: Characters of the digest in an id.
@@ -17,7 +19,12 @@ DIGEST_LENGTH = 8
 #: Most files and bytes of a Dockerfile's context: all of it is read for the id.
 MOST_FILES, MOST_BYTES = 20_000, 2**30
 #: Folders that are no part of an environment's content, as in most .dockerignore files.
-LEFT_OUT = frozenset((".git", ".hg", ".venv", "__pycache__", "node_modules", ".tox", ".nox", ".mypy_cache"))
+LEFT_OUT = frozenset(
+    (".samcheck", ".git", ".hg", ".venv", "__pycache__", "node_modules", ".tox", ".nox", ".mypy_cache")
+)
+
+#: Files that decide what a project's own package is.
+_CODE = r"(\.pyi?|^pyproject\.toml|^setup\.cfg)$"
 
 
 class SourceKind(StrEnum):
@@ -88,12 +95,15 @@ class OwnEnvironment:
         parts = (self.source, self.given if not self.source.is_file else "", self.python, *self.upgrade)
         summary.update("\n".join((*parts, str(self.fresh))).encode())
         if self.source is SourceKind.DOCKERFILE:
-            _add_folder(summary, self.context)
+            _add_folder(summary, self.context, ignored=_dockerignore(self.context))
         if self.source is SourceKind.ARCHIVE:
             summary.update(_archive_digest(self.path))
         elif self.source.is_file:
             for path in self.read_files:
                 summary.update(path.name.encode() + b"\0" + files.read(path))
+            for folder in self.local_folders:
+                # Of a project around the file, its code: results of samcheck may be in there too.
+                _add_folder(summary, folder, _CODE if folder in self.path.parents else "")
         return summary.hexdigest()
 
     @property
@@ -109,6 +119,16 @@ class OwnEnvironment:
         if self.source is SourceKind.LOCK and self.path.name == "uv.lock" and beside.is_file():
             return [self.path, beside]
         return [self.path]
+
+    @property
+    def local_folders(self) -> list[Path]:
+        """Folders beside the file that it installs packages from."""
+        if self.source is SourceKind.LOCK:
+            return [folder for folder in locks.folders_of_lock(self.path) if folder.is_dir()]
+        if self.source is SourceKind.REQUIREMENTS:
+            found = (folder for path in self.read_files for folder in locks.folders_of_requirements(path))
+            return [folder for folder in found if folder.is_dir()]
+        return [self.path.parent] if self.source is SourceKind.PYPROJECT else []
 
     @property
     def title(self) -> str:
@@ -133,32 +153,49 @@ def included(path: Path, depth: int = 0) -> Iterator[Path]:
             yield from included(path.parent / rest.strip(), depth + 1)
 
 
-def _add_folder(summary: hashlib._Hash, folder: Path) -> None:
-    """Add the names and contents of all files below a folder.
+def _add_folder(summary: hashlib._Hash, folder: Path, only: str = "", ignored: Sequence[str] = ()) -> None:
+    """Add the names and contents of the files below a folder.
+
+    Args:
+        only: a pattern that a file's name must match.
+        ignored: patterns of a .dockerignore.
 
     Raises:
-        BadInput: it has more of them than a build should be given, or one cannot be read.
+        BadInput: there are more of them than a build should be given, or one cannot be read.
     """
     count = size = 0
-    for path in _walk(folder):
+    for path in _walk(folder, ignored):
+        if not re.search(only, path.name):
+            continue
         count, size = count + 1, size + path.lstat().st_size
         if count > MOST_FILES or size > MOST_BYTES:
             raise BadInput(
                 f"{folder}: has more than {MOST_FILES} files or {MOST_BYTES // 2**20} MiB, and all of them "
-                "would be given to the build: name a smaller folder as `context`"
+                "would be given to the build: name a smaller folder, or leave some out with a .dockerignore"
             )
         content = os.readlink(path).encode() if path.is_symlink() else files.read(path)
         mode = oct(path.lstat().st_mode & 0o777)
         summary.update(f"{path.relative_to(folder)}\0{mode}\0".encode() + hashlib.sha256(content).digest())
 
 
-def _walk(folder: Path) -> Iterator[Path]:
+def _walk(folder: Path, ignored: Sequence[str]) -> Iterator[Path]:
+    from docker.utils.build import PatternMatcher  # on a machine without Docker there may be none
+
+    matcher = PatternMatcher(list(ignored))
     for parent, names, found in os.walk(folder):
         names[:] = sorted(set(names) - LEFT_OUT)
         for name in sorted(found):
             path = Path(parent, name)
-            if path.is_symlink() or path.is_file():
+            relative = str(path.relative_to(folder))
+            ignore = matcher.matches(relative)  # type: ignore[arg-type]  # its stubs ask for a path
+            if (path.is_symlink() or path.is_file()) and not ignore:
                 yield path
+
+
+def _dockerignore(folder: Path) -> list[str]:
+    path = folder / ".dockerignore"
+    lines = files.read_text(path).splitlines() if path.is_file() else []
+    return [line.strip() for line in lines if line.strip() and not line.lstrip().startswith("#")]
 
 
 def _archive_digest(path: Path) -> bytes:
