@@ -18,6 +18,9 @@ from samcheck import certificates, paths
 from samcheck.environments import images, processes, uv_errors
 from samcheck.errors import BuildFailed, EnvironmentUnavailable
 
+#: How builders say that a command of a step failed.
+_STEP_FAILED = re.compile(r"ERROR: .*(executor failed|did not complete successfully)|exit status \d+$")
+
 
 @dataclass(frozen=True)
 class Builder:
@@ -117,3 +120,18 @@ def errors(output: str) -> str:
     lines = [re.sub(r"^#\d+ (\d+\.\d+ )?", "", line) for line in output.splitlines()]
     start = next((i for i, line in enumerate(lines) if re.search(r"error|×|No space", line)), 0)
     return "\n".join(lines[start:])
+
+
+def last_words(output: str) -> str:
+    """Return what a failed step printed last, else what the builder says of it; in one line."""
+    lines = [re.sub(r"^#\d+ (\d+\.\d+ )?", "", line).strip() for line in output.splitlines()]
+    end = next((at for at, line in enumerate(lines) if _STEP_FAILED.search(line)), len(lines))
+    printed = [
+        line for line in lines[:end] if line and not line.startswith(("[", "DONE", "CACHED", "sha256:"))
+    ]
+    said = (
+        printed[-1]
+        if printed and end < len(lines)
+        else next(filter(None, reversed(lines)), "it said nothing")
+    )
+    return said[:300]

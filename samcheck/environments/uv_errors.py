@@ -27,6 +27,12 @@ _PATTERNS = (
         "CA bundle with --ca-bundle or SAMCHECK_CA_BUNDLE",
     ),
     ErrorPattern(
+        r"Git operation failed|failed to clone|failed to fetch into",
+        FailureCause.NETWORK,
+        "a Git repository that a package comes from could not be reached: check the network, the proxy and "
+        "the credentials, then re-run with --resume",
+    ),
+    ErrorPattern(
         r"dns error|Temporary failure in name resolution|Network is unreachable|error sending request"
         r"|Connection refused|Could not connect|timed? out",
         FailureCause.NETWORK,

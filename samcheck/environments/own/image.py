@@ -138,7 +138,8 @@ class OwnImage:
         status, printed = processes.installed(command, log, environment)
         if status != 0:
             known = uv_errors.explained(buildkit.errors(printed))
-            raise BuildFailed(known.cause, known.sentence)
+            said = f"its build failed: {buildkit.last_words(printed)}"
+            raise BuildFailed(known.cause, said if known.cause is FailureCause.INSTALLER else known.sentence)
 
 
 def _engine() -> Docker:

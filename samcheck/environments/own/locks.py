@@ -120,16 +120,21 @@ def poetry_requirements(path: Path) -> Iterator[str]:
         groups = row.get("groups", ["main"])
         if row.get("optional") or "main" not in groups or row.get("category", "main") != "main":
             continue
-        source = row.get("source") or {}
-        if source.get("type") == "directory":
-            yield str((path.parent / str(source["url"])).resolve())
-        elif not isinstance(row.get("version"), str):
+        if not isinstance(row.get("version"), str):
             raise BadInput(f"{files.named(path)}: its package {row['name']!r} has no version")
-        else:
-            yield _pinned(row)
+        yield _pinned(row, path.parent)
 
 
-def _pinned(row: Mapping[str, Any]) -> str:
+def _pinned(row: Mapping[str, Any], folder: Path) -> str:
+    """Return a package as a requirement: by its version, or by where it comes from if that is no index."""
+    source = row.get("source") or {}
+    kind, url = source.get("type", "legacy"), str(source.get("url", ""))
+    if kind in ("directory", "file"):
+        return str((folder / url).resolve())
+    if kind == "git":
+        return f"{row['name']} @ git+{url}@{source.get('resolved_reference') or source.get('reference')}"
+    if kind == "url":
+        return f"{row['name']} @ {url}"
     markers = row.get("markers", "")
     if isinstance(markers, dict):  # one for each group
         markers = markers.get("main", "")
