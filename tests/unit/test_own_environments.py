@@ -116,27 +116,27 @@ def test_the_id_changes_with_what_is_installed(folder: Path, change: str) -> Non
 
 def test_a_dockerfile_counts_with_its_context_but_not_with_its_repository(folder: Path) -> None:
     own = OwnEnvironment("a", SourceKind.DOCKERFILE, str(folder / "Dockerfile"), context=folder)
-    before = own.id
+    before = own.digest
     (folder / ".git").mkdir()
     (folder / ".git" / "HEAD").write_text("ref")
-    assert own.id == before
+    assert own.digest == before
     (folder / ".dockerignore").write_text("results\n")
-    before = own.id
+    before = own.digest
     (folder / "results").mkdir()
     (folder / "results" / "README.md").write_text("a table")
-    assert own.id == before
+    assert own.digest == before
     (folder / "model.py").write_text("")
-    assert own.id != before
+    assert own.digest != before
 
 
 def test_results_beside_a_project_do_not_change_its_id(folder: Path) -> None:
     (folder / "pyproject.toml").write_text("[project]\nname = 'acme'\nversion = '1'\n")
     own = OwnEnvironment("a", SourceKind.PYPROJECT, str(folder / "pyproject.toml"), "3.11")
-    before = own.id
+    before = own.digest
     (folder / "README.md").write_text("a table")
-    assert own.id == before
+    assert own.digest == before
     (folder / "acme_sam" / "model.py").write_text("")
-    assert own.id != before
+    assert own.digest != before
 
 
 @pytest.mark.parametrize(
@@ -179,6 +179,15 @@ def test_what_a_base_cannot_have_is_said_with_all_other_problems(folder: Path) -
     assert "[2].upgrade: is missing" in said
     assert "[3].base: an environment with a base has no image of its own" in said
     assert "[4].fresh: what is in image cannot be installed anew" in said
+
+
+def test_what_an_installation_writes_beside_a_package_does_not_change_the_id(folder: Path) -> None:
+    own = OwnEnvironment("a", SourceKind.REQUIREMENTS, str(folder / "requirements.txt"), "3.11")
+    before = own.id
+    (folder / "acme_sam" / "acme_sam.egg-info").mkdir()
+    (folder / "acme_sam" / "acme_sam.egg-info" / "PKG-INFO").write_text("")
+    again = OwnEnvironment("a", SourceKind.REQUIREMENTS, str(folder / "requirements.txt"), "3.11")
+    assert again.id == before
 
 
 def test_lock_files_are_read(folder: Path) -> None:

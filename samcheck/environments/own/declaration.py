@@ -8,6 +8,8 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from fnmatch import fnmatch
+from functools import cached_property
 from pathlib import Path
 
 from samcheck import files
@@ -18,11 +20,11 @@ from samcheck.errors import BadInput
 DIGEST_LENGTH = 8
 #: Most files and bytes of a Dockerfile's context: all of it is read for the id.
 MOST_FILES, MOST_BYTES = 20_000, 2**30
-#: Folders that are no part of an environment's content, as in most .dockerignore files.
-LEFT_OUT = frozenset(
-    (".samcheck", ".git", ".hg", ".venv", "__pycache__", "node_modules", ".tox", ".nox", ".mypy_cache")
+#: Folders that are no part of an environment's content, such as what an installation itself writes.
+LEFT_OUT = (
+    *(".samcheck", ".git", ".hg", ".venv", "__pycache__", "node_modules", ".tox", ".nox", ".mypy_cache"),
+    *("build", "*.egg-info"),
 )
-
 #: Files that decide what a project's own package is.
 _CODE = r"(\.pyi?|^pyproject\.toml|^setup\.cfg)$"
 
@@ -72,7 +74,7 @@ class OwnEnvironment:
     upgrade: tuple[str, ...] = ()
     fresh: bool = False
 
-    @property
+    @cached_property  # the files may change while it is built
     def id(self) -> str:
         """Name and content digest: the key for its image, folder, result and row.
 
@@ -183,7 +185,7 @@ def _walk(folder: Path, ignored: Sequence[str]) -> Iterator[Path]:
 
     matcher = PatternMatcher(list(ignored))
     for parent, names, found in os.walk(folder):
-        names[:] = sorted(set(names) - LEFT_OUT)
+        names[:] = sorted(name for name in names if not any(fnmatch(name, left) for left in LEFT_OUT))
         for name in sorted(found):
             path = Path(parent, name)
             relative = str(path.relative_to(folder))
