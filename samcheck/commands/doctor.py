@@ -9,8 +9,9 @@ from dataclasses import asdict
 
 import click
 
+from samcheck import facts
 from samcheck.commands.plan import json_option
-from samcheck.environments import here, inspection
+from samcheck.environments import companions, here, inspection
 from samcheck.errors import CELLS_FAILED
 from samcheck.guest.installed import judgement, library_rules
 from samcheck.guest.installed.finding import Finding
@@ -31,7 +32,8 @@ def doctor_command(python: str, as_json: bool) -> None:
     where a fresh process loads NVIDIA's libraries. Needs no GPU, and changes nothing.
     """
     inventory = inspection.inspect(python or here.default_python())
-    found = judgement.findings(inventory)
+    found = [*companions.findings(inventory, facts.load()), *judgement.findings(inventory)]
+    found.sort(key=lambda finding: not finding.breaks)
     if as_json:
         click.echo(json.dumps(_document(inventory, found), indent=1))
     else:

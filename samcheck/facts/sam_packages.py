@@ -94,11 +94,16 @@ def references(
         yield from list(fitting)[:1]
 
 
+def imported(row: SamPackage, python: str) -> tuple[str, ...]:
+    """Return the dependencies that a package imports, and gets with a Python."""
+    return (*row.needs, *row.optional.get(python, ()))
+
+
 def needed(rows: list[SamPackage], python: str, facts: Facts) -> Iterator[str]:
     """Yield a pin for each dependency; the package under test, which is the first, has the first word."""
     versions = {row.name: row.versions for row in facts.dependencies}
     taken = set()
-    for need in (need for row in rows for need in row.needs):
+    for need in (need for row in rows for need in imported(row, python)):
         name, _, version = need.partition("==")
         if name not in taken:
             taken.add(name)
@@ -108,7 +113,7 @@ def needed(rows: list[SamPackage], python: str, facts: Facts) -> Iterator[str]:
 def without_release(row: SamPackage, python: str, facts: Facts) -> str:
     """Return the name of a dependency that has no known release for a Python; empty if all have one."""
     versions = {other.name: other.versions for other in facts.dependencies}
-    names = [need for need in row.needs if "==" not in need]
+    names = [need for need in imported(row, python) if "==" not in need]
     return next((name for name in names if python not in versions.get(name, {})), "")
 
 

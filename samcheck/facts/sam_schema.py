@@ -9,7 +9,7 @@ from packaging.requirements import InvalidRequirement, Requirement
 from packaging.specifiers import SpecifierSet
 from pydantic import AfterValidator, Field, field_validator
 
-from samcheck.facts.schema import Fact, Range, Text, VersionText
+from samcheck.facts.schema import Fact, Python, Range, Text, VersionText
 
 
 def _requirement(text: str) -> str:
@@ -49,6 +49,7 @@ class SamPackage(Fact):
     cuda: Range | None = None
     gpu: bool = False
     needs: tuple[Named, ...] = ()
+    optional: dict[Python, tuple[Named, ...]] = Field(default_factory=dict)
     references: tuple[Text, ...] = ()
     licence: Text
     note: str = ""

@@ -229,6 +229,7 @@ class Companion(Fact):
         versions: the releases in question.
         python: Pythons for which it holds.
         instead: the release to use with another NumPy.
+        symptom: the error with another NumPy; empty if it was not seen.
     """
 
     names: tuple[Text, ...]
@@ -236,6 +237,7 @@ class Companion(Fact):
     numpy: Range
     python: Range
     instead: VersionText
+    symptom: str = ""
 
 
 class Base(Fact):

@@ -25,6 +25,9 @@ ELSEWHERE = {
     r"ValueError: height and width must be > 0": "Pillow's extension, whose file is named after the Python",
     r"EngineFailed: .*(OneHot|Tile)": "TensorRT, which is not in these environments",
     r"MissingConfigException: Cannot find primary config": "hydra, which is only beside sam2",
+    r"ValueError: numpy\.(dtype|ndarray|ufunc) size changed, may indicate binary incompatibility": (
+        "Cython, in pycocotools, which is not in these environments"
+    ),
     r"AttributeError: .*_clear_obj_non_cond_mem_around_input": "Python, of a name in sam2",
 }
 _DYNAMO_EXPORT = {

@@ -5,7 +5,7 @@ This module does not import torch at the top level: it must be able to report wh
 
 from __future__ import annotations
 
-import importlib
+import importlib.util
 from importlib import metadata
 from typing import Any, Dict
 
@@ -45,6 +45,20 @@ def test_numpy_bridge() -> None:
     back = torch.as_tensor(pixels).numpy()
     assert back.dtype == np.uint8
     assert (back == pixels).all()
+
+
+def test_pycocotools_can_be_imported(defect: Any) -> None:
+    """If it is there: before 2.0.8 it is compiled for NumPy 1, and cannot be imported under NumPy 2.
+
+    https://github.com/ppwwyyxx/cocoapi/pull/24
+    """
+    if importlib.util.find_spec("pycocotools") is None:
+        pytest.skip("not installed: pycocotools, which SAM needs for coco_rle only")
+    try:
+        importlib.import_module("pycocotools.mask")
+    except ValueError:
+        with defect("pycocotools-numpy"):
+            raise
 
 
 def test_torchvision_operator(device: str) -> None:

@@ -6,8 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.made_packages import found, install, kinds
+from samcheck.environments import companions
+from samcheck.facts import load
+from samcheck.guest.installed import judgement
+from tests.unit.made_packages import found, install, kinds, read
 
+FACTS = load()
 LINUX = 'platform_system == "Linux"'
 
 
@@ -98,3 +102,30 @@ def test_versions_that_nobody_can_compare_are_not_judged(tmp_path: Path) -> None
     install(tmp_path, "torch", "2.4.1", requires=["triton==3.0.0"])
     install(tmp_path, "triton", "unknown")
     assert found(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    ("coco", "numpy", "python", "wrong"),
+    [
+        ("2.0.7", "2.4.6", "3.11", True),
+        ("2.0.8", "2.4.6", "3.11", False),
+        ("2.0.7", "1.26.4", "3.11", False),
+        ("2.0.7", "1.24.4", "3.8", False),
+    ],
+)
+def test_a_package_compiled_for_another_numpy(
+    tmp_path: Path, coco: str, numpy: str, python: str, wrong: bool
+) -> None:
+    """Its metadata accepts any: https://github.com/ppwwyyxx/cocoapi/pull/24"""
+    install(tmp_path, "pycocotools", coco, requires=["matplotlib >=2.1.0", "numpy"])
+    install(tmp_path, "numpy", numpy)
+    inventory = read(tmp_path)
+    inventory.markers["python_version"] = python
+    assert judgement.findings(inventory) == []
+    findings = list(companions.findings(inventory, FACTS))
+    assert len(findings) == wrong
+    for finding in findings:
+        assert finding.breaks
+        assert finding.sentence.startswith(f"pycocotools {coco} needs NumPy <2, and {numpy} is installed")
+        assert "numpy.dtype size changed" in finding.sentence
+        assert finding.commands[0].endswith("--upgrade 'pycocotools>=2.0.8'")

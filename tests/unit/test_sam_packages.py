@@ -41,7 +41,8 @@ def test_what_a_row_names_is_among_the_facts(row: SamPackage) -> None:
 
 
 def test_every_dependency_is_needed_and_no_release_is_there_twice() -> None:
-    needed = {Requirement(need).name for row in FACTS.sam for need in row.needs}
+    every = (need for row in FACTS.sam for needs in (row.needs, *row.optional.values()) for need in needs)
+    needed = {Requirement(need).name for need in every}
     assert needed == {row.name for row in FACTS.dependencies}
     named = [row.requirement for row in FACTS.sam]
     assert len(named) == len(set(named))
@@ -72,8 +73,28 @@ def test_a_source_archive_is_installed_last_and_alone() -> None:
 
 
 def test_pins_of_sam_itself_are_as_ever() -> None:
-    pins = requirements.resolve(NEW, FACTS)
+    pins = requirements.resolve(MIDDLE, FACTS)
     assert (pins.sam, pins.bare, pins.build_environment) == (("segment-anything==1.0",), (), ())
+
+
+@pytest.mark.parametrize(
+    "name", ["segment-anything==1.0", "sam2==1.1.0", "mobilesam-mirror==1.0.0", "segment-anything-hq==0.3"]
+)
+def test_one_python_has_what_is_imported_only_if_asked_to(name: str) -> None:
+    optional = {"opencv-python-headless", "pycocotools"}
+    with_both, without = (replace(NEW, python=python, sam=name) for python in ("3.13", "3.12"))
+    assert all(beside(with_both, package) for package in optional)
+    assert not any(beside(without, package) for package in optional)
+    shipped = matrix.plan(paths.MATRICES / "default.toml", FACTS, NO_GPU)
+    assert with_both in {row.cell for row in shipped.cells}
+
+
+def test_what_is_imported_only_if_asked_to_is_among_the_facts() -> None:
+    for row in FACTS.sam:
+        for python, names in row.optional.items():
+            assert row.allows("python", python)
+            assert not sam_packages.without_release(row, python, FACTS)
+            assert not list(sam_packages.clashes(dict.fromkeys([row.name, *row.needs, *names], "1"), FACTS))
 
 
 def test_the_reference_is_the_newest_that_fits_the_cell() -> None:

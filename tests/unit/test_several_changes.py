@@ -83,6 +83,25 @@ def test_packages_beside_sam_move_along() -> None:
     assert not [text for text in advise(change, newer, [], FACTS).implied_changes if "opencv" in text]
 
 
+def test_what_is_compiled_for_the_old_numpy_is_named() -> None:
+    """https://github.com/ppwwyyxx/cocoapi/pull/24."""
+    numpy = {"numpy": Step("1.26.4", "2.4.6")}
+    cell = Cell("2.4.1", "cu121", "3.11", numpy="1.26.4")
+    for installed, expected in (
+        (
+            {"pycocotools": "2.0.7"},
+            "pycocotools 2.0.7 -> 2.0.8: <2.0.8 needs NumPy <2, not 2.4.6, else ValueError",
+        ),
+        ({"pycocotools": "2.0.8"}, ""),
+        ({}, "pycocotools, if you use it -> 2.0.8"),
+    ):
+        question = ask(numpy, NO_GPU, {}, FACTS, installed)
+        (change,) = cell_changes(question, [cell], FACTS)
+        along = [text for text in advise(change, question, [], FACTS).implied_changes if "pycoco" in text]
+        assert len(along) == bool(expected)
+        assert all(text.startswith(expected) for text in along)
+
+
 def test_what_is_compiled_for_the_old_pytorch_and_the_c_library_are_named() -> None:
     """https://github.com/Dao-AILab/flash-attention/issues/1644, https://github.com/pytorch/pytorch/issues/156215."""
     cell = Cell("2.6.0", "cu124", "3.11")

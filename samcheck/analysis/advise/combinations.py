@@ -48,7 +48,8 @@ def _companions(change: CellChange, question: UpgradeQuestion, facts: Facts) -> 
     for row in facts.companions:
         if not new or change.after.python not in SpecifierSet(row.python) or new in SpecifierSet(row.numpy):
             continue
-        why = f"{row.versions} needs NumPy {row.numpy}, not {new} (source: {', '.join(row.source)})"
+        error = f", else {row.symptom}" if row.symptom else ""
+        why = f"{row.versions} needs NumPy {row.numpy}, not {new}{error} (source: {', '.join(row.source)})"
         for name in row.names:
             now = question.installed.get(name, "")
             if now and version_of(now) in SpecifierSet(row.versions):

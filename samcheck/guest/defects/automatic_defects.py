@@ -68,4 +68,11 @@ AUTOMATIC_DEFECTS = (
         (r"(ModuleNotFound|Import)Error: .*cv2",),
         "https://github.com/opencv/opencv-python/issues/370",
     ),
+    Defect(
+        "pycocotools-numpy",
+        "pycocotools before 2.0.8 is compiled for NumPy 1 and cannot be imported under NumPy 2: 2.0.8 works "
+        "with both",
+        (r"ValueError: numpy\.(dtype|ndarray|ufunc) size changed, may indicate binary incompatibility",),
+        "https://github.com/ppwwyyxx/cocoapi/pull/24",
+    ),
 )

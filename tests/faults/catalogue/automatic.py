@@ -158,3 +158,33 @@ def scores_not_filtered_along() -> None:
 def best_of_three_only() -> None:
     """Of the three masks of a point only the last is looked at."""
     edit(GENERATOR + "_process_batch", "multimask_output=True", "multimask_output=False")
+
+
+@fault("encoders that write the width first", "optional")
+def coco_size_swapped() -> None:
+    """Compressed run lengths have width and height the wrong way round."""
+    edit(AMG + "coco_encode_rle", "return rle", "rle['size'] = rle['size'][::-1]; return rle")
+
+
+@fault("other defaults for what is connected: OpenCV's 8, SciPy's 4", "optional")
+def parts_apart_at_corners() -> None:
+    """Pixels that touch by a corner only count as two holes or islands."""
+    edit(AMG + "remove_small_regions", "(working_mask, 8)", "(working_mask, 4)")
+
+
+@fault("a limit that is taken to be among what goes", "optional")
+def parts_at_the_limit_removed() -> None:
+    """Holes and islands of exactly `min_mask_region_area` pixels go as well."""
+    edit(AMG + "remove_small_regions", "s < area_thresh", "s <= area_thresh")
+
+
+@fault("forks that forget one of the two passes", "optional")
+def islands_stay() -> None:
+    """Small holes are filled, and small islands stay."""
+    edit(GENERATOR + "postprocess_small_regions", 'mode="islands"', 'mode="holes"')
+
+
+@fault("boxes computed before the masks change", "optional")
+def box_of_the_old_mask() -> None:
+    """The box is that of the mask with its small islands."""
+    edit(GENERATOR + "postprocess_small_regions", 'mask_data["boxes"][i_mask] = boxes[i_mask]', "pass")

@@ -95,6 +95,22 @@ def automatic() -> Any:
 
 
 @evidence
+def optional() -> Any:
+    """Records of the generator with OpenCV and pycocotools, and a mask without its small parts."""
+    import numpy as np
+    from segment_anything import SamAutomaticMaskGenerator
+    from segment_anything.utils import amg
+
+    options = {"points_per_side": 4, "pred_iou_thresh": 0.0, "stability_score_thresh": 0.0}
+    options.update(box_nms_thresh=1.0, min_mask_region_area=30, output_mode="coco_rle")
+    records = SamAutomaticMaskGenerator(model(), **options).generate(scene().image)
+    mask = np.zeros((20, 20), dtype=bool)
+    mask[0:2, 0:2] = mask[2, 2] = True  # 5 pixels, which stay, of which one touches by a corner only
+    mask[10:14, 10:20] = True
+    return [json.dumps(records, sort_keys=True), digest(amg.remove_small_regions(mask, 5, "islands")[0])]
+
+
+@evidence
 def precisions() -> Any:
     """What the first linear layer of the encoder computes in, and features, per precision."""
     import torch
