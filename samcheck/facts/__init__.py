@@ -17,6 +17,7 @@ from samcheck.facts.claim_schema import Claim
 from samcheck.facts.hardware_schema import (
     Architecture,
     Branch,
+    DriverCompanion,
     DriverFloor,
     Forward,
     Forwarding,
@@ -69,6 +70,7 @@ TABLES: dict[str, tuple[str, str, type[Fact]]] = {
     "toolkits": ("drivers", "toolkit", Toolkit),
     "branches": ("drivers", "branch", Branch),
     "forward": ("drivers", "forward", Forward),
+    "driver_companions": ("drivers", "companion", DriverCompanion),
     "gpus": ("gpus", "gpu", GpuModel),
     "memory": ("gpus", "memory", Memory),
     "architectures": ("gpus", "architecture", Architecture),
@@ -109,6 +111,7 @@ class Facts:
     toolkits: tuple[Toolkit, ...] = ()
     branches: tuple[Branch, ...] = ()
     forward: tuple[Forward, ...] = ()
+    driver_companions: tuple[DriverCompanion, ...] = ()
     gpus: tuple[GpuModel, ...] = ()
     memory: tuple[Memory, ...] = ()
     architectures: tuple[Architecture, ...] = ()
@@ -148,9 +151,19 @@ class Facts:
         return sorted(rows, key=lambda row: Version(row.version))
 
     def branch(self, driver: str) -> Branch | None:
-        """Return the branch of a driver (``535.104.05``)."""
+        """Return the branch of a driver (``535.104.05``), for Windows too; None if it is newer than all.
+
+        A driver for Windows has a number between its branch and the next one.
+        """
         number = version_of(driver).major
-        return next((row for row in self.branches if row.number == number), None)
+        older = [row for row in self.branches if row.number <= number]
+        newest = max((row.number for row in self.branches), default=0)
+        return max(older, key=lambda row: row.number, default=None) if number <= newest else None
+
+    def for_windows(self, driver: str) -> bool:
+        """Return whether a driver's number is none of the Linux driver: it must be one for Windows."""
+        branch = self.branch(driver)
+        return branch is not None and branch.number != version_of(driver).major
 
     def forward_for(self, cuda: str, driver: str) -> Forwarding | None:
         """Return whether the forward-compatibility package of `cuda` works on a driver; None if unknown.

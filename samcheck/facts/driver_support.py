@@ -23,8 +23,8 @@ def obstacles(gpu: GpuDevice, driver: str, facts: Facts) -> Iterator[Obstacle]:
         text = f"which drivers support {gpu.name} is not known"
         yield Obstacle("driver-before-gpu", ObstacleKind.DOUBT, text)
         return
-    branch, last = Version(driver).major, architecture.last_branch
-    if last and branch > last:
+    branch, last = facts.branch(driver), architecture.last_branch
+    if last and (branch.number if branch else Version(driver).major) > last:
         text = f"drivers after R{last} do not support {gpu.name}; this is {driver}"
         yield Obstacle("driver-dropped-gpu", ObstacleKind.HOST, text, architecture.source)
         return
@@ -36,6 +36,9 @@ def obstacles(gpu: GpuDevice, driver: str, facts: Facts) -> Iterator[Obstacle]:
 def conditions(on: Machine, facts: Facts) -> Iterator[Obstacle]:
     """Yield what has to be installed with a machine's driver, whatever runs there."""
     if not on.driver:
+        return
+    if facts.for_windows(on.driver):
+        yield _windows(on.driver, facts)
         return
     for gpu in on.gpus:
         architecture, model = facts.architecture(gpu.capability), facts.gpu(gpu.name)
@@ -52,6 +55,27 @@ def conditions(on: Machine, facts: Facts) -> Iterator[Obstacle]:
             )
 
 
+def unknown(driver: str, facts: Facts) -> Iterator[Obstacle]:
+    """Yield a doubt about a driver that is newer than what the facts know."""
+    newest = max(facts.branches, key=lambda row: row.number, default=None)
+    branch = Version(driver).major if driver else 0
+    if newest is not None and branch > newest.number:
+        text = f"R{branch} is newer than every driver branch in the facts (up to R{newest.number})"
+        yield Obstacle("driver-unknown", ObstacleKind.DOUBT, text, newest.source)
+
+
+def _windows(driver: str, facts: Facts) -> Obstacle:
+    """Return what has to be so for a driver whose number the Linux driver does not have."""
+    branch = facts.branch(driver)
+    text = f"R{Version(driver).major} is no branch of the Linux driver"
+    if branch is not None:
+        text += f"; drivers for Windows, as under WSL, have such numbers: one of R{branch.number}"
+    source = facts.rule("driver-windows").source
+    return Obstacle(
+        "driver-windows", ObstacleKind.CONDITION, text, source, f"{driver} as a driver for Windows"
+    )
+
+
 def _too_old(
     gpu: GpuDevice, model: GpuModel | None, architecture: Architecture, driver: str, facts: Facts
 ) -> Obstacle | None:
@@ -66,11 +90,10 @@ def _too_old(
             f"NVIDIA's open kernel module of driver {driver} does not list {gpu.name} (the first that do: "
             f"{', '.join(model.drivers)})"
         )
-        if _of_no_branch(driver, model, facts):
+        if _between(driver, model, facts):
             text = (
-                f"R{Version(driver).major} is no branch of the Linux driver that the facts know, so whether "
-                f"it supports {gpu.name} is not certain; drivers for Windows, as under WSL, have others "
-                f"({text})"
+                f"R{Version(driver).major} is no branch of the Linux driver, so whether it supports "
+                f"{gpu.name} is not certain; drivers for Windows, as under WSL, have such numbers ({text})"
             )
             return Obstacle("driver-before-gpu", ObstacleKind.DOUBT, text, source)
         if architecture.kernel_module is KernelModule.OPEN:
@@ -82,10 +105,10 @@ def _too_old(
     return _before_toolkit(gpu, architecture, driver, facts)
 
 
-def _of_no_branch(driver: str, model: GpuModel, facts: Facts) -> bool:
+def _between(driver: str, model: GpuModel, facts: Facts) -> bool:
     """Return whether a driver's number lies between known ones of which the first supports the GPU."""
     branch = Version(driver).major
-    return facts.branch(driver) is None and branch > min(Version(first).major for first in model.drivers)
+    return facts.for_windows(driver) and branch > min(Version(first).major for first in model.drivers)
 
 
 def _before_toolkit(gpu: GpuDevice, architecture: Architecture, driver: str, facts: Facts) -> Obstacle | None:

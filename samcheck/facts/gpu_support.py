@@ -108,6 +108,7 @@ def hard(obstacles: Sequence[Obstacle]) -> tuple[Obstacle, ...]:
 def _driver(build: Build, on: Machine, facts: Facts) -> Iterator[Obstacle]:
     if not on.driver:
         return
+    yield from driver_support.unknown(on.driver, facts)
     floor = facts.floor(build.cuda)
     if floor is not None and below(on.driver, floor.driver):
         text = f"CUDA {build.cuda} needs driver {floor.driver} or newer, not {on.driver}"

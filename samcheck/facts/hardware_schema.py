@@ -58,6 +58,26 @@ class Branch(Fact):
     cuda: VersionText
 
 
+class DriverCompanion(Fact):
+    """What has to move along with a driver, where it is used.
+
+    Attributes:
+        follows: ``version`` (exactly the driver's), ``cuda`` (the package for the CUDA major version that the
+            driver has, whose name ends with it), ``setup`` (something to do again).
+        text: why, or what to do.
+        kinds: of GPUs; empty for all.
+        mig: only where the GPU can be divided by MIG.
+        capability: from this compute capability on; empty for all.
+    """
+
+    name: Text
+    follows: Literal["version", "cuda", "setup"]
+    text: Text
+    kinds: tuple[Text, ...] = ()
+    mig: bool = False
+    capability: Capability | Literal[""] = ""
+
+
 class Forward(Fact):
     """Whether the forward-compatibility package of a CUDA version works on older driver branches."""
 
@@ -73,6 +93,7 @@ class GpuModel(Fact):
         drivers: of each branch the first release whose open kernel module lists the GPU, up to the branch
             whose releases all do, as all newer ones do; empty if it is older than that module (R515).
         nvswitch: whether there are machines that connect it by NVSwitches.
+        mig: the first driver that can divide it by MIG; empty if none is known to.
     """
 
     name: Text
@@ -83,6 +104,7 @@ class GpuModel(Fact):
     host: Literal["x86_64", "aarch64"]
     drivers: tuple[VersionText, ...] = ()
     nvswitch: bool = False
+    mig: Known = ""
 
     def listed_by(self, driver: str) -> bool:
         """Return whether a driver's open kernel module lists the GPU, or it is older than that module.

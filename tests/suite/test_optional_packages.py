@@ -94,7 +94,7 @@ def test_coco_run_lengths_are_the_masks(
 
 
 def drawn() -> Dict[str, np.ndarray]:
-    """Draw masks (40, 50) with holes and islands around the limit, and those where all or nothing is small."""
+    """Draw masks (40, 50) with holes and islands around the limit, and where all or nothing is small."""
     base = np.zeros((40, 50), bool)
     base[5:35, 5:30] = True
     masks = {name: base.copy() for name in ("holes", "islands", "both", "corners")}

@@ -106,6 +106,8 @@ def _consequences(
     if answer.question.driver:
         yield OutlineLine("DRIVER BRANCHES (facts)")
         yield from indented(_driver_branches(answer.question.driver, answer.question.after, facts))
+        yield OutlineLine("MOVES ALONG WITH THE DRIVER, if you use it (facts)")
+        yield from (OutlineLine(text, 1) for text in answer.beside_driver)
     if commands:
         yield OutlineLine("RUN TO BE SURE, riskiest first")
         yield from indented(commands)

@@ -26,6 +26,7 @@ def as_json(answer: UpgradeAnswer, commands: Sequence[OutlineLine]) -> dict[str,
         "cells": [_advice_json(advice) for advice in answer.advices],
         "to_run": [{"cell": run.cell.id, "remark": run.remark} for run in answer.to_run],
         "to_compare": [cell.id for cell in answer.to_compare],
+        "beside_driver": list(answer.beside_driver),
         "commands": [line.text for line in commands],
     }
 

@@ -11,7 +11,7 @@ from samcheck.analysis.advise.question import UpgradeQuestion
 from samcheck.analysis.advise.verdict import Advice, Basis, UpgradeVerdict
 from samcheck.cells import Cell
 from samcheck.errors import CELLS_FAILED, NOTHING_KNOWN
-from samcheck.facts import Facts, gpu_support
+from samcheck.facts import Facts, beside_driver, gpu_support
 from samcheck.facts.schema import ObstacleKind
 from samcheck.matrix import ranking
 from samcheck.matrix.file import shown
@@ -48,6 +48,7 @@ class UpgradeAnswer:
         to_run: cells not measured after the change, riskiest first; those that cannot be installed or run
             on the machine are replaced by their remedies.
         to_compare: cells not measured before the change either.
+        beside_driver: what moves along with the driver, if it changes.
     """
 
     question: UpgradeQuestion
@@ -56,6 +57,7 @@ class UpgradeAnswer:
     exit_code: int
     to_run: tuple[RecommendedRun, ...]
     to_compare: tuple[Cell, ...]
+    beside_driver: tuple[str, ...] = ()
 
 
 def answer(
@@ -64,8 +66,15 @@ def answer(
     """Answer a question from the advice on its cell changes, of which there is at least one."""
     unmeasured = {advice.change.before: None for advice in advices if not advice.before and _can_run(advice)}
     to_run = tuple(_to_run(advices, past, facts))
+    step, gpus = question.driver, question.after.gpus
     return UpgradeAnswer(
-        question, tuple(advices), _headline(advices, to_run), _exit_code(advices), to_run, tuple(unmeasured)
+        question,
+        tuple(advices),
+        _headline(advices, to_run),
+        _exit_code(advices),
+        to_run,
+        tuple(unmeasured),
+        tuple(beside_driver.moves(step.old, step.new, gpus, facts)) if step else (),
     )
 
 

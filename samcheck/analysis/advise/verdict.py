@@ -6,8 +6,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from packaging.version import Version
-
 from samcheck.analysis.advise import combinations, evidence
 from samcheck.analysis.advise.cell_changes import CellChange
 from samcheck.analysis.advise.combinations import Remedy
@@ -228,13 +226,8 @@ def _obstacles(cell: Cell, machine: Machine, facts: Facts) -> tuple[Obstacle, ..
         *gpu_support.obstacles(cell, machine, facts),
     )
     if cell.needs_gpu_build:
-        obstacles = (*obstacles, *driver_support.conditions(machine, facts))
-    newest = max(facts.branches, key=lambda row: row.number)
-    branch = Version(machine.driver).major if machine.driver else 0
-    if branch <= newest.number:
-        return obstacles
-    text = f"R{branch} is newer than every driver branch in the facts (up to R{newest.number})"
-    return (*obstacles, Obstacle("driver-unknown", ObstacleKind.DOUBT, text, newest.source))
+        return (*obstacles, *driver_support.conditions(machine, facts))
+    return obstacles
 
 
 def _grounds(cell: Cell, question: UpgradeQuestion, facts: Facts) -> Iterator[Obstacle]:
