@@ -130,7 +130,7 @@ def limits(cell: Cell, facts: Facts) -> Iterator[Obstacle]:
 
 def _concerns(feature: Feature, cell: Cell) -> bool:
     """Return whether a feature depends on what is in a cell, not on the GPU, and on just this."""
-    if feature.capability or feature.python not in ("", cell.python):
+    if feature.capability or feature.mig or feature.python not in ("", cell.python):
         return False
     if feature.package not in ("", cell.package):
         return False

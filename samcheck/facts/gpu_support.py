@@ -162,11 +162,18 @@ def _gpu(release: Release, build: Build, gpu: GpuDevice, on: Machine, facts: Fac
 
 
 def _lacking(release: Release, gpu: GpuDevice, facts: Facts) -> Iterator[Obstacle]:
-    """Yield the features that a GPU is too old for, although PyTorch runs on it."""
+    """Yield the features that a GPU is too old for, or that its MIG devices lack, although PyTorch runs."""
+    model, version = facts.gpu(gpu.name), Version(release.version)
     for feature in facts.features:
+        if feature.mig and model and model.mig and Version(feature.until) <= version < Version(feature.since):
+            text = (
+                f"{feature.name} does not work with PyTorch {release.version}, from {feature.until} to "
+                f"before {feature.since}: {feature.instead}"
+            )
+            yield Obstacle("feature-gpu", ObstacleKind.SOFT, text, feature.source, feature.name)
         if not feature.capability or Version(gpu.capability) >= Version(feature.capability):
             continue
-        if feature.since and Version(release.version) < Version(feature.since):
+        if feature.since and version < Version(feature.since):
             continue
         text = (
             f"{feature.name} does not work on {gpu.name}: it needs compute capability {feature.capability} "

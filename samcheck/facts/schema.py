@@ -123,6 +123,7 @@ class Feature(Fact):
         until: the first release that has it no more; empty for none.
         package: what provides SAM, if only that is affected; `versions` are its releases, empty for all.
         capability: the lowest compute capability that can have it; empty if it does not depend on the GPU.
+        mig: whether it is lost on MIG devices only; then from `until` to before `since`.
         instead: what works in its place, in a few words.
     """
 
@@ -133,6 +134,7 @@ class Feature(Fact):
     package: str = ""
     versions: Annotated[str, AfterValidator(_specifiers)] = ""
     capability: Capability | Literal[""] = ""
+    mig: bool = False
     instead: str = ""
 
 

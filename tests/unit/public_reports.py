@@ -176,6 +176,20 @@ ASKED = (
         ("comes with an Arm CPU", "cover x86_64 machines only"),
     ),
     Report(
+        "pytorch/pytorch/issues/95784",
+        "An A100 in MIG mode, PyTorch 1.13 in place of 1.12.1: torch.cuda.device_count() is 0.",
+        "advise --torch 1.13.1 --from 1.12.1 --gpu A100 --at-driver 515.86.01 --at-python 3.10",
+        0,
+        ("WITHOUT counting MIG devices that CUDA_VISIBLE_DEVICES names", "from 1.13.0 to before 2.0.0"),
+    ),
+    Report(
+        "facebookresearch/sam2/issues/562",
+        "PyTorch 2.4.0+rocm6.3.2 and a Radeon; pip install sam2 brought another PyTorch.",
+        "advise --sam sam2==1.1.0 --from segment-anything==1.0 --at-torch 2.4.0+rocm6.3.2",
+        2,
+        ("is a build for ROCm", "cover builds for NVIDIA's GPUs and for CPUs only"),
+    ),
+    Report(
         "microsoft/onnxruntime/issues/21684",
         "PyTorch for CUDA 12.1 and cuDNN 8; no release of onnxruntime-gpu loads beside it.",
         "why torch2.2.1-cu121-py3.10 --gpu T4 --driver 535.104.05",
@@ -248,10 +262,20 @@ CAUGHT = (
     ),
 )
 
+#: What `samcheck doctor` says of an import that fails: the module and its error, and what it must say.
+IMPORTS = (
+    Report(
+        "pytorch/pytorch/issues/123097",
+        "conda's PyTorch 2.0.1 got MKL 2024.1 in an update: libtorch_cpu.so has an undefined symbol.",
+        "torch ImportError: /opt/conda/lib/libtorch_cpu.so: undefined symbol: iJIT_NotifyEvent",
+        says=("MKL", "2024.1", "conda install 'mkl<2024.1'"),
+    ),
+)
+
 #: What samcheck does not answer, and why.
 UNANSWERED = {
-    "pytorch/pytorch/issues/95784": "a defect of 1.13 on MIG slices, which no fact names",
-    "pytorch/pytorch/issues/123097": "conda's builds of PyTorch, with an MKL beside it, are not in the facts",
-    "pytorch/pytorch/issues/163658": "a downgrade of the driver on a running machine; its cause is not known",
-    "facebookresearch/sam2/issues/562": "a build for ROCm: the facts cover NVIDIA only",
+    "pytorch/pytorch/issues/163658": (
+        "R580 to 525.105.17 on a running CI machine: no devices were found. By the facts both support "
+        "its GPU; the thread was closed with a workaround, and names no cause that a fact could hold"
+    ),
 }

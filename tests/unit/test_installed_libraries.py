@@ -94,6 +94,41 @@ def test_what_cannot_be_imported_is_said_once(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("module", "package", "error", "because", "cure"),
+    [
+        (
+            *("torch", "torch", "ImportError: /a/lib/libtorch_cpu.so: undefined symbol: iJIT_NotifyEvent"),
+            *("MKL, which has lacked this symbol since 2024.1", "conda install 'mkl<2024.1'"),
+        ),
+        (
+            *(
+                "cv2",
+                "opencv-python",
+                "ImportError: libGL.so.1: cannot open shared object file: No such file",
+            ),
+            *("libraries of a desktop", "opencv-python-headless"),
+        ),
+        (
+            *("torchvision", "torchvision", "ImportError: /a/_C.so: undefined symbol: _ZN3c105ErrorC2E"),
+            *("compiled for another PyTorch", "the release that belongs to this PyTorch"),
+        ),
+        (
+            *("sam2", "sam2", "ValueError: numpy.dtype size changed, may indicate binary incompatibility"),
+            *("compiled for another NumPy", "upgrade it"),
+        ),
+    ],
+)
+def test_a_known_error_of_an_import_has_a_cause_and_a_cure(
+    tmp_path: Path, module: str, package: str, error: str, because: str, cure: str
+) -> None:
+    install(tmp_path, package, "2.0.1")
+    (finding,) = found(tmp_path, loading=Loading(import_errors={module: error}))
+    assert finding.sentence.startswith(f"{package} 2.0.1 cannot be imported: {error} (")
+    assert because in finding.sentence
+    assert cure in finding.cure
+
+
+@pytest.mark.parametrize(
     ("failure", "breaks"),
     [("it ended with SIGABRT: it printed nothing", True), ("it did not finish within 240 seconds", False)],
 )

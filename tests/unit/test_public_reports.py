@@ -16,7 +16,9 @@ from samcheck.errors import BadInput
 from samcheck.facts import compatibility, load
 from samcheck.facts.target_machine import NO_GPU
 from samcheck.guest.installed.finding import FindingKind
-from tests.unit.public_reports import ASKED, CAUGHT, ERRORS, OF_PACKAGES, UNANSWERED, Report
+from samcheck.guest.installed.inventory import Loading
+from tests.unit.made_packages import found, install
+from tests.unit.public_reports import ASKED, CAUGHT, ERRORS, IMPORTS, OF_PACKAGES, UNANSWERED, Report
 
 FACTS = load()
 
@@ -64,6 +66,15 @@ def test_an_error_names_its_cause(report: Report) -> None:
     assert all(text in said for text in report.says), said
 
 
+@pytest.mark.parametrize("report", IMPORTS, ids=by_url)
+def test_an_import_that_fails_has_a_cause(report: Report, tmp_path: Path) -> None:
+    module, _, error = report.question.partition(" ")
+    install(tmp_path, module, "2.0.1")
+    (finding,) = found(tmp_path, loading=Loading(import_errors={module: error}))
+    said = f"{finding.sentence} {finding.cure}"
+    assert all(text in said for text in report.says), said
+
+
 @pytest.mark.parametrize("report", CAUGHT, ids=by_url)
 def test_the_check_that_catches_it_exists(report: Report) -> None:
     file, name = report.question.split("::")
@@ -73,6 +84,6 @@ def test_the_check_that_catches_it_exists(report: Report) -> None:
 
 
 def test_most_reports_are_answered_and_none_counts_twice() -> None:
-    answered = [report.url for report in (*ASKED, *OF_PACKAGES, *ERRORS, *CAUGHT)]
+    answered = [report.url for report in (*ASKED, *OF_PACKAGES, *ERRORS, *IMPORTS, *CAUGHT)]
     assert len({*answered, *UNANSWERED}) == len(answered) + len(UNANSWERED) >= 30
     assert len(answered) >= 0.8 * (len(answered) + len(UNANSWERED))

@@ -11,6 +11,7 @@ import re
 from typing import Dict, Iterator, List, Optional, Tuple
 
 from .finding import Finding, FindingKind, inside, listed, titled
+from .import_causes import cause_of
 from .inventory import InstalledPackage, Inventory, MappedLibrary
 from .loaded_process import TOO_LATE
 
@@ -108,17 +109,20 @@ def _mixed(inventory: Inventory) -> Optional[Finding]:
 def _imports(inventory: Inventory) -> Iterator[Finding]:
     """Yield what cannot be imported: the rest may say why."""
     loading = inventory.loading
-    names = {"segment_anything": "segment-anything"}
+    names = {"segment_anything": "segment-anything", "cv2": "opencv-python"}
     installed = {package.name: package for package in inventory.packages}
     # What comes after a failed import of torch fails because of that.
     errors = {name: text for name, text in loading.import_errors.items() if name == "torch"}
     for module, error in sorted((errors or loading.import_errors).items()):
         package = installed.get(names.get(module, module))
+        cause = cause_of(error)
         cure = "cure first what else is found here; if that is nothing, install it again"
-        sentence = "{} cannot be imported: {}.".format(
-            titled(package) if package else module, error.rstrip(".")
+        sentence = "{} cannot be imported: {}{}.".format(
+            titled(package) if package else module,
+            error.rstrip("."),
+            " ({})".format(cause.because) if cause else "",
         )
-        yield Finding(FindingKind.IMPORT, True, sentence, cure + ".", [])
+        yield Finding(FindingKind.IMPORT, True, sentence, (cause.cure if cause else cure) + ".", [])
     if loading.failure:
         sentence = "A process that imports PyTorch and computes gave no report: {}.".format(loading.failure)
         yield Finding(

@@ -24,6 +24,8 @@ IS_NVIDIAS = re.compile(
     r"/lib(?:cudart|cudnn\w*|cublas\w*|cufft\w*|curand|cusolver\w*|cusparse\w*|nvrtc\w*|nvJitLink|nccl|nvshmem\w*)"
     r"(?:-[0-9a-f]{8})?\.so(?:\.[\d.]+)?$"
 )
+#: Modules that SAM imports only if asked to, and whose own libraries a system may lack.
+OPTIONAL = ("cv2",)
 _CUDNN = re.compile(r"/libcudnn\.so\.(\d+)$")
 #: Parts of cuDNN 9 with a function that compares their version with the others'; it needs no GPU.
 #: https://docs.nvidia.com/deeplearning/cudnn/backend/latest/api/cudnn-graph-library.html
@@ -34,7 +36,7 @@ _PART = re.compile(rb"libcudnn_\w+\.so")
 
 def take() -> Loading:
     """Import, compute, and read what was loaded."""
-    modules, errors = fingerprint.import_all()
+    modules, errors = fingerprint.import_all(OPTIONAL)
     torch = modules.get("torch")
     if torch is not None:
         try:
