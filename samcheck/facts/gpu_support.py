@@ -9,7 +9,7 @@ from packaging.version import Version
 
 from samcheck.cells import Cell
 from samcheck.errors import BadInput
-from samcheck.facts import Build, Facts, Release, driver_support, sam_packages
+from samcheck.facts import Build, Facts, Release, driver_support, sam_packages, unlisted
 from samcheck.facts.compatibility import Obstacle
 from samcheck.facts.hardware_schema import below
 from samcheck.facts.schema import ObstacleKind
@@ -36,6 +36,10 @@ def host(gpu: str, driver: str, facts: Facts) -> Machine:
     row = facts.gpu_called(gpu)
     if row is None and _ON_ARM.search(gpu):
         raise BadInput(f"--gpu: {gpu} comes with an Arm CPU; samcheck's facts cover x86_64 machines only")
+    if row is None and (vendor := unlisted.vendor_of(gpu)):
+        raise BadInput(
+            f"--gpu: {gpu} is no GPU of NVIDIA but of {vendor}; samcheck's facts cover NVIDIA's only"
+        )
     if row is None:
         return Machine((_by_capability(gpu, facts),), driver)
     if row.host != "x86_64":
@@ -237,3 +241,15 @@ def best_build(release: Release, facts: Facts, on: Machine) -> str:
         return build.status != "unverified" and not doubtful
 
     return next((build.tag for build in (default, *others) if runs(build)), default.tag)
+
+
+def choice_of_build(release: Release, tag: str, on: Machine) -> Iterator[Obstacle]:
+    """Yield that a build has to be chosen, as a plain installation takes one that a machine cannot run."""
+    usual = release.default_build.tag
+    if tag not in ("cpu", usual):
+        text = (
+            f"a plain pip install of PyTorch {release.version} takes its {usual} build, which cannot run on "
+            f"{on}: choose {tag}"
+        )
+        condition = f"the {tag} build, not the {usual} one of a plain pip install"
+        yield Obstacle("build-choice", ObstacleKind.CONDITION, text, release.source, condition)

@@ -138,7 +138,7 @@ ASKED = (
         "PyTorch 2.7.0 in place of one before 2.6: weights only load failed.",
         "advise --torch 2.7.0 --from 2.5.1 --at-python 3.12",
         0,
-        ("WITHOUT torch.load of files that hold more than weights", "weights_only=False"),
+        ("WITHOUT torch.load of more than weights", "weights_only=False"),
     ),
     Report(
         "pytorch/pytorch/issues/156215",

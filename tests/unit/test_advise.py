@@ -165,7 +165,7 @@ def test_measured_and_predicted_cells_stand_apart() -> None:
     other = replace(OLD, python="3.12")
     answer = answered(asked(), [stored(OLD), stored(NEW)], [OLD, other])
     assert answer.headline.startswith(
-        "YES, WITHOUT SAM's script export_onnx_model.py and torch.load of files that hold more than weights "
+        "YES, WITHOUT SAM's script export_onnx_model.py and torch.load of more than weights "
         "(1 of 2 cells): nothing breaks in 1 cell "
     )
     shown = said(answer)
@@ -264,6 +264,35 @@ def test_what_a_driver_needs_beside_it_is_in_the_first_line(
     answer = answered(asked("driver", old, new, gpu_support.host(gpu, "", FACTS)), (), [cell])
     assert answer.exit_code == 0
     assert answer.headline.startswith(f"YES, WITH {wanted}" if wanted else "YES, BUT ONLY PREDICTED")
+
+
+@pytest.mark.parametrize(
+    ("gpu", "driver", "old", "new", "wanted"),
+    [
+        # A plain upgrade brings cu130, which driver 535 cannot run: "PyTorch 2.14.1" alone is no safe answer.
+        (
+            "A100",
+            "535.183.01",
+            "2.4.1",
+            "2.14.1",
+            "WITH the cu126 build, not the cu130 one of a plain pip install",
+        ),
+        ("GTX 1080 Ti", "550.54.15", "2.4.1", "2.8.0", "WITH the cu126 build, not the cu128 one"),
+        ("K80", "470.256.02", "1.13.1", "2.4.1", "WITH the cu118 build, not the cu121 one"),
+        ("A100", "580.95.05", "2.4.1", "2.14.1", ""),
+        ("", "", "2.4.1", "2.14.1", ""),
+    ],
+)
+def test_a_build_that_a_plain_upgrade_does_not_take_is_in_the_first_line(
+    gpu: str, driver: str, old: str, new: str, wanted: str
+) -> None:
+    machine = gpu_support.host(gpu, driver, FACTS) if gpu else NO_GPU
+    before = Cell(old, gpu_support.best_build(FACTS.release(old), FACTS, machine), "3.10")
+    answer = answered(asked("torch", old, new, machine), (), [before])
+    assert answer.exit_code == 0
+    assert answer.headline.startswith(f"YES, {wanted}") if wanted else "build" not in answer.headline
+    chosen = asked("torch", old, new, machine, cuda=answer.advices[0].change.after.cuda)
+    assert "plain pip install" not in answered(chosen, (), [replace(before, cuda=chosen.at["cuda"])]).headline
 
 
 def test_drivers_by_their_branch() -> None:

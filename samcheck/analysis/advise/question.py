@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from samcheck.cells import Cell
 from samcheck.errors import BadInput
-from samcheck.facts import Facts, builds, compatibility, gpu_support
+from samcheck.facts import Facts, compatibility, gpu_support, unlisted
 from samcheck.facts.requirements import numpy_of
 from samcheck.facts.target_machine import Machine
 from samcheck.matrix import axes
@@ -138,8 +138,9 @@ def _known(option: str, axis: str, text: str, facts: Facts) -> None:
     values = axes.known(axis, facts) + (["cpu"] if axis == "cuda" else [])
     if text in values or (axis == "numpy" and _NUMPY.fullmatch(text) and facts.series(text)):
         return
-    if axis == "torch" and (other := builds.not_a_release(text)):
-        raise BadInput(f"{option}: {shown(text)} {other}")
+    if other := unlisted.what_is(axis, text, values, facts):
+        more = "; `samcheck facts --refresh` proposes newer ones" if other.startswith("is newer") else ""
+        raise BadInput(f"{option}: {TITLES[axis]} {shown(text)} {other}{more}")
     hint = did_you_mean(text, values, lead="; ") or "."
     listed = ", ".join(values) if len(values) <= 15 else f"{values[-1]} to {values[0]}"
     raise BadInput(

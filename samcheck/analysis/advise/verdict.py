@@ -118,7 +118,8 @@ def advise(
     """Judge one cell change; results take precedence over facts. `noise_of` gives a result's noise."""
     before = evidence.find(change.before, question.before, stored, facts)
     after = evidence.find(change.after, question.after, stored, facts)
-    obstacles = _obstacles(change.after, question.after, facts)
+    choice = _choice_of_build(change, question, facts)
+    obstacles = (*_obstacles(change.after, question.after, facts), *choice)
     obstacles_before = _obstacles(change.before, question.before, facts)
     pairs = _pairs(before, after, noise_of)
     if after:
@@ -228,6 +229,13 @@ def _obstacles(cell: Cell, machine: Machine, facts: Facts) -> tuple[Obstacle, ..
     if cell.needs_gpu_build:
         return (*obstacles, *driver_support.conditions(machine, facts))
     return obstacles
+
+
+def _choice_of_build(change: CellChange, question: UpgradeQuestion, facts: Facts) -> Iterator[Obstacle]:
+    """Yield which build to install, where an upgrade without a word about it takes another one."""
+    release = facts.release(change.after.torch)
+    if release is not None and "torch" in question.steps and "cuda" not in question.at:
+        yield from gpu_support.choice_of_build(release, change.after.cuda, question.after)
 
 
 def _grounds(cell: Cell, question: UpgradeQuestion, facts: Facts) -> Iterator[Obstacle]:
