@@ -194,7 +194,13 @@ def _candidates(
     shipped = paths.MATRICES / ("releases.toml" if question.of_cells else "drivers.toml")
     chosen = shipped if path is None else selection.file_of(path)
     plans = [matrix.plan(chosen, known, host, budget=NO_LIMIT) for host in machines]
-    return list(dict.fromkeys(row.cell for plan in plans for row in plan.cells))
+    planned = list(dict.fromkeys(row.cell for plan in plans for row in plan.cells))
+    return planned or [_newest(known)]  # neither driver runs any: that is the answer
+
+
+def _newest(known: Facts) -> Cell:
+    release = known.releases[-1]
+    return Cell(release.version, release.default_build.tag, release.pythons[-1])
 
 
 def _command_lines(answer: UpgradeAnswer, file: Path | None, known: Facts) -> list[OutlineLine]:

@@ -15,9 +15,9 @@ def moves(old: str, new: str, gpus: Sequence[GpuDevice], facts: Facts) -> Iterat
     """Yield what else to change, or to do again, where it is used; `gpus` are empty if they are not known."""
     models = [facts.gpu(gpu.name) for gpu in gpus]
     without = [model for model in models if model and model.mig and below(new, model.mig)]
-    for model in without:
-        source = ", ".join(model.source)
-        yield f"MIG: {model.name} has it from driver {model.mig} on, not with {new} (source: {source})"
+    for other in without:
+        source = ", ".join(other.source)
+        yield f"MIG: {other.name} has it from driver {other.mig} on, not with {new} (source: {source})"
     for row in facts.driver_companions:
         applies = not row.mig and not gpus
         for gpu, model in zip(gpus, models, strict=True):

@@ -122,15 +122,15 @@ def limits(cell: Cell, facts: Facts) -> Iterator[Obstacle]:
         if feature.since and version_of(cell.torch) < version_of(feature.since):
             text = f"{text}: {feature.since} is the first release with which it does"
             yield Obstacle("feature-later", ObstacleKind.SOFT, text, feature.source, feature.name)
-        if feature.until and version_of(cell.torch) >= version_of(feature.until):
+        if feature.until and not feature.capability and version_of(cell.torch) >= version_of(feature.until):
             instead = f"; {feature.instead}" if feature.instead else ""
             text = f"{text}: since {feature.until} it does not{instead}"
             yield Obstacle("feature-gone", ObstacleKind.SOFT, text, feature.source, feature.name)
 
 
 def _concerns(feature: Feature, cell: Cell) -> bool:
-    """Return whether a feature depends on what is in a cell, not on the GPU, and on just this."""
-    if feature.capability or feature.mig or feature.python not in ("", cell.python):
+    """Return whether a feature depends on what is in a cell, and on just this; MIG is the GPU's."""
+    if feature.mig or feature.python not in ("", cell.python):
         return False
     if feature.package not in ("", cell.package):
         return False

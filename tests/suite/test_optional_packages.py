@@ -123,7 +123,7 @@ def test_small_parts_of_a_drawn_mask(opencv: Any, maker: Callable[..., Any], nam
     https://github.com/facebookresearch/segment-anything/pull/194
     """
     module = import_module(type(maker()).__module__)
-    remove = getattr(module, "remove_small_regions", None)
+    remove: Any = getattr(module, "remove_small_regions", None)
     if remove is None:
         pytest.skip("the generator has no function remove_small_regions")
     mask = drawn()[name]

@@ -280,6 +280,7 @@ def test_what_a_driver_needs_beside_it_is_in_the_first_line(
         ("GTX 1080 Ti", "550.54.15", "2.4.1", "2.8.0", "WITH the cu126 build, not the cu128 one"),
         ("K80", "470.256.02", "1.13.1", "2.4.1", "WITH the cu118 build, not the cu121 one"),
         ("A100", "580.95.05", "2.4.1", "2.14.1", ""),
+        ("A100", "580.95.05", "2.0.1", "1.13.1", "WITHOUT torch.compile"),
         ("", "", "2.4.1", "2.14.1", ""),
     ],
 )
@@ -287,7 +288,9 @@ def test_a_build_that_a_plain_upgrade_does_not_take_is_in_the_first_line(
     gpu: str, driver: str, old: str, new: str, wanted: str
 ) -> None:
     machine = gpu_support.host(gpu, driver, FACTS) if gpu else NO_GPU
-    before = Cell(old, gpu_support.best_build(FACTS.release(old), FACTS, machine), "3.10")
+    release = FACTS.release(old)
+    assert release
+    before = Cell(old, gpu_support.best_build(release, FACTS, machine), "3.10")
     answer = answered(asked("torch", old, new, machine), (), [before])
     assert answer.exit_code == 0
     assert answer.headline.startswith(f"YES, {wanted}") if wanted else "build" not in answer.headline

@@ -99,6 +99,8 @@ def test_a_driver_too_old_for_mig_is_named() -> None:
             "drivers after R580 do not support GTX 1060",
         ),
         ("why torch2.4.1-cu118-py3.11 --driver 460.32.03 --gpu A100", 0, "can run on A100"),
+        # No cell can run on either driver: that is an answer too.
+        ("advise --driver 565.57.01 --from 550.54.15 --gpu B200", 1, "B200 needs driver 570.133.20 or newer"),
     ],
 )
 def test_what_a_number_of_a_driver_stands_for(

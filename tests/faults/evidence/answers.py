@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any, List
+from typing import Any, Dict, List
 
 from .common import attempt, boxes, digest, evidence, model, ready, scene
 
@@ -101,7 +101,7 @@ def optional() -> Any:
     from segment_anything import SamAutomaticMaskGenerator
     from segment_anything.utils import amg
 
-    options = {"points_per_side": 4, "pred_iou_thresh": 0.0, "stability_score_thresh": 0.0}
+    options: Dict[str, Any] = {"points_per_side": 4, "pred_iou_thresh": 0.0, "stability_score_thresh": 0.0}
     options.update(box_nms_thresh=1.0, min_mask_region_area=30, output_mode="coco_rle")
     records = SamAutomaticMaskGenerator(model(), **options).generate(scene().image)
     mask = np.zeros((20, 20), dtype=bool)
