@@ -70,7 +70,6 @@ def stories(seen: Footage) -> Dict[str, Story]:
     """Everything that a user can do, each in as few frames as show it."""
     front, back = seen.shapes[-1], seen.shapes[0]
     click, other = seen.click(), seen.click(0)
-    nothing = ObjectPrompt(mask=np.zeros(front.mask.shape, bool))
     background = ObjectPrompt(points=[(2, 2)], labels=[0], added=True)
     return {
         "point": (Ask(1, 0, click), Follow(0, FRAMES)),
@@ -81,7 +80,7 @@ def stories(seen: Footage) -> Dict[str, Story]:
             Follow(0, 2),
         ),
         "mask": (Ask(1, 0, ObjectPrompt(mask=front.mask)), Follow(0, 3)),
-        "nothing-there": (Ask(1, 0, nothing), Ask(1, 1, ObjectPrompt(mask=front.mask)), Follow(1, 3)),
+        "nothing-there": (Ask(1, 0, nothing(seen)), Ask(1, 1, ObjectPrompt(mask=front.mask)), Follow(1, 3)),
         "two-objects": (Ask(1, 0, click), Ask(2, 0, ObjectPrompt(mask=back.mask)), Follow(0, 3)),
         "two-frames": (Ask(1, 0, click), Ask(1, 4, click), Follow(0, 7)),
         "backwards": (Ask(1, 6, click), Follow(6, 2), Follow(6, 7, reverse=True)),
@@ -93,6 +92,11 @@ def stories(seen: Footage) -> Dict[str, Story]:
 def brief(seen: Footage) -> Story:
     """The shortest story with a memory, for large models."""
     return (Ask(1, 0, seen.click()), Follow(0, 2))
+
+
+def nothing(seen: Footage) -> ObjectPrompt:
+    """A mask without a pixel: the user says that the object is not in this frame."""
+    return ObjectPrompt(mask=np.zeros(seen.shapes[0].mask.shape, bool))
 
 
 def tell(video: VideoPredictor, story: Story) -> List[FrameAnswer]:
@@ -108,14 +112,19 @@ def tell(video: VideoPredictor, story: Story) -> List[FrameAnswer]:
 
 
 class OracleTeller:
-    """Tells stories with the interface of `tell`, by an oracle that follows objects one by one."""
+    """Tells stories with the interface of `tell`, by an oracle that follows objects one by one.
+
+    Attributes:
+        tracks: of the story that was told last, by object.
+    """
 
     def __init__(self, oracle: Any, frames: np.ndarray, device: str) -> None:
         self._oracle = oracle
+        self.tracks: Dict[int, Any] = {}
         oracle.start(list(frames), device)
 
     def tell(self, story: Story) -> List[FrameAnswer]:
-        tracks: Dict[int, Any] = {}
+        tracks = self.tracks = {}
         clicks: Dict[Tuple[int, int], List[Tuple[Any, int]]] = {}
         answers: List[FrameAnswer] = []
         for step in story:

@@ -8,6 +8,7 @@ from ..fault import fault
 from ..patching import edit
 
 seeded = partial(fault, evidence="sam2_stories", after="sam2", family="sam2")
+of_pointers = partial(fault, evidence="sam2_pointers", after="sam2", family="sam2")
 of_state = partial(fault, evidence="sam2_state", after="sam2", family="sam2")
 
 HEADS = "sam2.modeling.sam2_base:SAM2Base._forward_sam_heads"
@@ -21,20 +22,26 @@ def first_mask_followed() -> None:
     edit(HEADS, "torch.argmax(ious, dim=-1)", "0 * torch.argmax(ious, dim=-1)")
 
 
-@seeded("configurations of SAM 2.0: `use_multimask_token_for_obj_ptr`")
+@of_pointers("configurations of SAM 2.0: `use_multimask_token_for_obj_ptr`")
 def pointer_of_the_single_mask() -> None:
     """The object pointer comes from another mask than the one that was taken."""
     edit(HEADS, "if sam_output_tokens.size(1) > 1:", "if False:")
 
 
-@seeded("configurations of SAM 2.0: `fixed_no_obj_ptr`")
+@of_pointers("configurations of SAM 2.0: `fixed_no_obj_ptr`")
 def pointer_of_an_absent_object() -> None:
-    """An object that is not there has the pointer that it would have if it were."""
+    """An object that an empty mask declares absent has a pointer of zeros."""
     edit(
         "sam2.modeling.sam2_base:SAM2Base._use_mask_as_output",
         "obj_ptr = obj_ptr + (1 - lambda_is_obj_appearing) * self.no_obj_ptr",
         "obj_ptr = obj_ptr + 0 * self.no_obj_ptr",
     )
+
+
+@of_pointers("configurations of SAM 2.0: `fixed_no_obj_ptr`")
+def pointer_of_a_lost_object() -> None:
+    """An object that was not found keeps the pointer that it would have if it were there."""
+    edit(HEADS, "lambda_is_obj_appearing = is_obj_appearing.float()", "lambda_is_obj_appearing = 1.0")
 
 
 @seeded("https://github.com/facebookresearch/sam2/issues/546")

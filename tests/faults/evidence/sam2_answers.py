@@ -47,6 +47,27 @@ def sam2_stories() -> Any:
 
 
 @evidence
+def sam2_pointers() -> Any:
+    """Pointers that are kept where the last mask is chosen, where nothing is found, and of an empty mask."""
+    from samcheck.guest.models import sam2_steered, stories
+    from samcheck.guest.models.sam2_predictors import Sam2Video
+
+    seen, found = stories.footage(3), []
+    for prompt, steer in (
+        (seen.click(), sam2_steered.prefer_the_last_mask),
+        (seen.click(), sam2_steered.find_nothing),
+        (stories.nothing(seen), sam2_steered.as_it_is),
+    ):
+        video = Sam2Video(_model())
+        steer(video.model)
+        video.start(seen.frames)
+        stories.tell(video, (stories.Ask(1, 0, prompt), stories.Follow(0, 2)))
+        (kept,) = video.state()["output_dict_per_obj"].values()
+        found += [digest(each["obj_ptr"].numpy()) for answers in kept.values() for each in answers.values()]
+    return found
+
+
+@evidence
 def sam2_state() -> Any:
     """What is kept of a video: bytes after each frame, and what is left after objects and prompts go."""
     from samcheck.guest.models import stories
