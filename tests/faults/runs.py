@@ -28,6 +28,7 @@ FIRST = (
     "correctness",
     "video",
     "sam2_pitfalls",
+    "sam2_video_pitfalls",
     "mobile_pitfalls",
     "automatic",
     "inputs",

@@ -10,7 +10,7 @@ import logging
 import os
 import re
 import warnings
-from typing import Any, Callable, Dict, Iterator, List
+from typing import Any, Callable, Dict, Iterator, List, Mapping, Sequence
 from unittest import mock
 
 import torch
@@ -22,6 +22,8 @@ from .exported_decoder import INPUTS, OUTPUTS
 OPSET, TRACED_POINTS, TRACED_SIZE = 17, 5, (1500, 2250)
 MOST_POINTS = 64
 EXPORTERS = ("legacy", "dynamo")
+#: Inputs of which there is one for each point.
+_COUNTED = INPUTS[1:3]
 
 
 class ExportFailed(RuntimeError):
@@ -140,50 +142,54 @@ def guides(model: Any, path: str) -> None:
 def encoder(model: Any, path: str) -> None:
     """Export the image encoder with the legacy exporter: normalised pixels to features."""
     side = model.image_encoder.img_size
-    _trace(model.image_encoder, {"pixels": torch.zeros(1, 3, side, side)}, INPUTS[:1], path)
+    by_tracing(model.image_encoder, {"pixels": torch.zeros(1, 3, side, side)}, INPUTS[:1], path)
 
 
 def legacy(model: Any, path: str) -> None:
-    """Export with the exporter that traces with TorchScript."""
-    _trace(_decoder(model), example(model), OUTPUTS, path)
+    """Export the decoder by `by_tracing`."""
+    by_tracing(_decoder(model), example(model), OUTPUTS, path)
 
 
-def _trace(decoder: Any, inputs: Dict[str, Any], outputs: Any, path: str) -> None:
+def dynamo(model: Any, path: str) -> None:
+    """Export the decoder by `by_program`."""
+    by_program(_decoder(model), example(model), OUTPUTS, path)
+
+
+def by_tracing(part: Any, inputs: Dict[str, Any], outputs: Sequence[str], path: str) -> None:
+    """Export a module with the exporter that traces with TorchScript; the number of points is dynamic."""
     _require_onnx()
     chosen: Dict[str, Any] = {"dynamo": False} if _takes("dynamo") else {}
     with _quiet(), _failures():
         torch.onnx.export(
-            decoder,
+            part,
             tuple(inputs.values()),
             path,
             opset_version=OPSET,
             input_names=list(inputs),
             output_names=list(outputs),
-            dynamic_axes={"point_coords": {1: "num_points"}, "point_labels": {1: "num_points"}},
+            dynamic_axes={name: {1: "num_points"} for name in _COUNTED if name in inputs},
             **chosen,
         )
 
 
-def dynamo(model: Any, path: str) -> None:
-    """Export with the exporter based on `torch.export`, in the mode that can trace SAM's code."""
+def by_program(
+    part: Any, inputs: Dict[str, Any], outputs: Sequence[str], path: str, opset: int = OPSET
+) -> None:
+    """Export a module with the exporter based on `torch.export`, in the mode that can trace SAM's code."""
     if not _takes("dynamic_shapes"):
         raise Unavailable("the dynamo exporter of PyTorch {} has no dynamic_shapes".format(torch.__version__))
     module("onnxscript", "the dynamo exporter needs it")
-    inputs = example(model)
     points = torch.export.Dim("num_points", min=2, max=MOST_POINTS)
-    shapes: Dict[str, Any] = dict.fromkeys(inputs)
-    shapes["point_coords"] = shapes["point_labels"] = {1: points}
+    shapes = tuple({1: points} if name in _COUNTED else None for name in inputs)
     with _quiet(), _failures():
-        program = torch.export.export(
-            _decoder(model), tuple(inputs.values()), dynamic_shapes=shapes, strict=True
-        )
+        program = torch.export.export(part, tuple(inputs.values()), dynamic_shapes=shapes, strict=True)
         torch.onnx.export(
             program,
             (),
             path,
-            opset_version=OPSET,
+            opset_version=opset,
             input_names=list(inputs),
-            output_names=list(OUTPUTS),
+            output_names=list(outputs),
             dynamo=True,
             verbose=False,
         )
@@ -211,10 +217,13 @@ def for_tensorrt(model: Any, path: str) -> None:
     inputs = example(model)
     del inputs["orig_im_size"]
     with mock.patch.object(torch, "repeat_interleave", lambda images, count, dim: images):
-        _trace(_LowResolution(_decoder(model)), inputs, OUTPUTS[1:], path)
+        by_tracing(_LowResolution(_decoder(model)), inputs, OUTPUTS[1:], path)
 
 
-HOW: Dict[str, Callable[[Any, str], None]] = {
+Export = Callable[[Any, str], None]
+
+#: Of SAM.
+HOW: Mapping[str, Export] = {
     "legacy": legacy,
     "dynamo": dynamo,
     "for-tensorrt": for_tensorrt,
@@ -226,12 +235,12 @@ HOW: Dict[str, Callable[[Any, str], None]] = {
 class Exports:
     """The exported files of one model; each is made once, and a failed export fails the same way again."""
 
-    def __init__(self, model: Any, folder: str) -> None:
-        self.model, self.folder = model, folder
+    def __init__(self, model: Any, folder: str, ways: Mapping[str, Export] = HOW) -> None:
+        self.model, self.folder, self.ways = model, folder, ways
         self.failures: Dict[str, Exception] = {}
 
     def get(self, how: str) -> str:
-        """Return the path of the file that `HOW` makes.
+        """Return the path of the file that is made in one of the ways.
 
         Raises:
             Unavailable: this PyTorch does not have the exporter.
@@ -242,7 +251,7 @@ class Exports:
             raise self.failures[how]
         if not os.path.exists(path):
             try:
-                HOW[how](self.model, path)
+                self.ways[how](self.model, path)
             except Exception as error:
                 self.failures[how] = error
                 raise

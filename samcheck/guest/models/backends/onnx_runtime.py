@@ -65,8 +65,8 @@ def plain_session(path: str, provider: str) -> Any:
         )
 
 
-class DecoderSession:
-    """An exported decoder that runs on `provider` only.
+class OnnxSession:
+    """An exported part of a model that runs on `provider` only.
 
     Raises:
         ProviderMissing: ONNX Runtime would run it on another one.
@@ -81,11 +81,19 @@ class DecoderSession:
                 "GPU's CUDA and cuDNN".format(provider, load().__version__, self.provider)
             )
 
-    def predict(self, feed: Dict[str, Any]) -> Prediction:
-        """Predict all four masks for one prompt; without resizing in the decoder, at low resolution only."""
+    def run(self, feed: Dict[str, Any]) -> Dict[str, Any]:
+        """Compute every output for the first of a batch, from what it takes of `feed`."""
         taken = {node.name: feed[node.name] for node in self._session.get_inputs()}
         names = [node.name for node in self._session.get_outputs()]
-        outputs = {name: value[0] for name, value in zip(names, self._session.run(names, taken))}
+        return {name: value[0] for name, value in zip(names, self._session.run(names, taken))}
+
+
+class DecoderSession(OnnxSession):
+    """An exported decoder."""
+
+    def predict(self, feed: Dict[str, Any]) -> Prediction:
+        """Predict all its masks for one prompt; without resizing in the decoder, at low resolution only."""
+        outputs = self.run(feed)
         outputs.setdefault("masks", outputs["low_res_masks"])
         logits, scores, low = (outputs[name] for name in OUTPUTS)
         return Prediction(logits, low, scores)
