@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any
 
+from ..models import small_sam
 from ..models.weights import fill_random
 
 SIDE, TOKENS, WIDTH, EMBEDDED = 32, 4, 16, 8
@@ -12,23 +12,11 @@ SIDE, TOKENS, WIDTH, EMBEDDED = 32, 4, 16, 8
 
 def smallest() -> Any:
     """Build it, in float32 on the CPU, in eval mode."""
-    import torch
-    from segment_anything.modeling import ImageEncoderViT, MaskDecoder, PromptEncoder, Sam, TwoWayTransformer
+    from segment_anything import modeling
+    from segment_anything.modeling import MaskDecoder, PromptEncoder, Sam, TwoWayTransformer
 
-    encoder = ImageEncoderViT(
-        img_size=SIDE,
-        patch_size=SIDE // TOKENS,
-        embed_dim=EMBEDDED,
-        depth=2,
-        num_heads=2,
-        mlp_ratio=2,
-        out_chans=WIDTH,
-        qkv_bias=True,
-        norm_layer=partial(torch.nn.LayerNorm, eps=1e-6),
-        use_rel_pos=True,
-        window_size=3,
-        global_attn_indexes=(1,),
-    )
+    sizes = {"embed_dim": EMBEDDED, "depth": 2, "num_heads": 2, "window_size": 3, "global_attn_indexes": (1,)}
+    encoder = small_sam.vit(modeling, SIDE, TOKENS, WIDTH, mlp_ratio=2, **sizes)
     prompts = PromptEncoder(WIDTH, (TOKENS, TOKENS), (SIDE, SIDE), mask_in_chans=4)
     transformer = TwoWayTransformer(depth=1, embedding_dim=WIDTH, mlp_dim=32, num_heads=2)
     decoder = MaskDecoder(

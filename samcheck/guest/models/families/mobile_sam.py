@@ -9,6 +9,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Any, Tuple
 
+from .. import small_sam
 from ..family import Capability, SamFamily
 from ..variant import SAM1_METHODS, Checkpoint, Variant, digest_of
 
@@ -22,22 +23,13 @@ OFFICIAL = Checkpoint(
 
 # The encoder's last stage must be 320 wide, for its class to keep the resolution before it, and its neck
 # has 256 channels whatever is asked for. Windows do not divide any stage, so that padding is exercised.
-_MINI_SIZE, _WIDTH = 256, 256
+_WIDTH = 256
 
 
 def _build_mini() -> Any:
-    from mobile_sam.modeling import MaskDecoder, PromptEncoder, Sam, TwoWayTransformer
+    from mobile_sam import modeling
 
-    tokens = _MINI_SIZE // 16
-    decoder = MaskDecoder(
-        num_multimask_outputs=3,
-        transformer=TwoWayTransformer(depth=2, embedding_dim=_WIDTH, mlp_dim=256, num_heads=8),
-        transformer_dim=_WIDTH,
-        iou_head_depth=3,
-        iou_head_hidden_dim=128,
-    )
-    prompts = PromptEncoder(_WIDTH, (tokens, tokens), (_MINI_SIZE, _MINI_SIZE), mask_in_chans=16)
-    return Sam(mini_encoder(), prompts, decoder).eval()
+    return small_sam.assembled(modeling, mini_encoder(), width=_WIDTH, heads=8)
 
 
 @lru_cache(maxsize=1)
@@ -59,7 +51,7 @@ def _small_tiny_vit() -> Any:
 def mini_encoder() -> Any:
     """Create a small TinyViT for 256 x 256 pixels."""
     return _small_tiny_vit()(
-        img_size=_MINI_SIZE,
+        img_size=small_sam.SIZE,
         num_classes=10,
         embed_dims=[32, 64, 80, 320],
         depths=[1, 1, 2, 1],
@@ -102,7 +94,7 @@ def _oracle(model: Any) -> Any:
 
 MOBILE_SAM_MINI = Variant(
     "mobile_sam_mini",
-    _MINI_SIZE,
+    small_sam.SIZE,
     _build_mini,
     predictor=_predictor,
     oracle=_oracle,

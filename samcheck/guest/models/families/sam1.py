@@ -5,57 +5,15 @@ from __future__ import annotations
 from functools import partial
 from typing import Any, Tuple
 
+from .. import small_sam
 from ..family import Capability
 from ..variant import SAM1_METHODS, Checkpoint, Variant
 
-# SAM's own classes at a size that runs on any laptop: 256 px, 16 x 16 tokens, width 128. Windowed and
-# global blocks, relative positions and all three prompt kinds are present, so that every line of the
-# official image and prompt path is exercised.
-_TINY_SIZE, _TINY_TOKENS, _TINY_WIDTH = 256, 16, 128
-
 
 def _build_tiny() -> Any:
-    from segment_anything.modeling import PromptEncoder, Sam
+    from segment_anything import modeling
 
-    prompts = PromptEncoder(
-        embed_dim=_TINY_WIDTH,
-        image_embedding_size=(_TINY_TOKENS, _TINY_TOKENS),
-        input_image_size=(_TINY_SIZE, _TINY_SIZE),
-        mask_in_chans=16,
-    )
-    return Sam(image_encoder=_tiny_encoder(), prompt_encoder=prompts, mask_decoder=_tiny_decoder()).eval()
-
-
-def _tiny_encoder() -> Any:
-    import torch
-    from segment_anything.modeling import ImageEncoderViT
-
-    return ImageEncoderViT(
-        img_size=_TINY_SIZE,
-        patch_size=_TINY_SIZE // _TINY_TOKENS,
-        embed_dim=_TINY_WIDTH,
-        depth=4,
-        num_heads=4,
-        mlp_ratio=4,
-        out_chans=_TINY_WIDTH,
-        qkv_bias=True,
-        norm_layer=partial(torch.nn.LayerNorm, eps=1e-6),
-        use_rel_pos=True,
-        window_size=7,
-        global_attn_indexes=(1, 3),
-    )
-
-
-def _tiny_decoder() -> Any:
-    from segment_anything.modeling import MaskDecoder, TwoWayTransformer
-
-    return MaskDecoder(
-        num_multimask_outputs=3,
-        transformer=TwoWayTransformer(depth=2, embedding_dim=_TINY_WIDTH, mlp_dim=256, num_heads=4),
-        transformer_dim=_TINY_WIDTH,
-        iou_head_depth=3,
-        iou_head_hidden_dim=128,
-    )
+    return small_sam.assembled(modeling, small_sam.vit(modeling))
 
 
 def _trained(model: Any) -> Any:
@@ -80,7 +38,7 @@ def _official(name: str, file: str, size: int, sha256: str) -> Variant:
 VARIANTS: Tuple[Variant, ...] = (
     Variant(
         "tiny",
-        _TINY_SIZE,
+        small_sam.SIZE,
         _build_tiny,
         tier="fast",
         weights=_trained,
