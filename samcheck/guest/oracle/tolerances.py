@@ -11,8 +11,6 @@ from ..models.inference import Prediction
 
 #: Away from the decision boundary, a mask may differ from the oracle's in one pixel of a thousand.
 MASK_IOU = 0.999
-#: At most this share of the pixels may be too close to the boundary to be compared.
-BAND = 0.4
 
 
 @dataclass(frozen=True)
@@ -29,6 +27,15 @@ class Tolerance:
     logits: float
     full: float
     score: float
+
+    @property
+    def band(self) -> float:
+        """At most this share of the pixels may be too close to the boundary to be compared.
+
+        It grows with the tolerance: in int8, at a tolerance of 0.1, up to 0.53 were left out for SAM 2.1's
+        published sizes with seeded weights; what is left still has to agree.
+        """
+        return max(0.4, 6 * self.logits)
 
 
 # Four to seven times the largest deviation that tests/bench/oracle_spread.py measured: `tiny`, 64 to 96
@@ -100,7 +107,7 @@ class Deviation:
             ("logits are off by {:.2g} (relative L2), {:.2g} allowed", self.full, tolerance.full),
             ("scores are off by {:.2g}, {:.2g} allowed", self.score, tolerance.score),
             ("masks disagree by {:.2g} (1 - IoU), {:.2g} allowed", 1 - self.mask_iou, 1 - MASK_IOU),
-            ("{:.2g} of the pixels are undecided, {:.2g} allowed", self.band, BAND),
+            ("{:.2g} of the pixels are undecided, {:.2g} allowed", self.band, tolerance.band),
         )
         # `not seen <= limit`, so that NaN is a problem
         problems = [text.format(seen, limit) for text, seen, limit in limits if not seen <= limit]
