@@ -18,7 +18,7 @@ class Fault:
         title: what is broken, in one sentence.
         kind: the part of SAM, or of what it stands on, that breaks.
         origin: where the like has happened: a link, or who makes this mistake.
-        evidence: a name in `evidence.EVIDENCE`, whose value the fault must change.
+        evidence: a name in `evidence.EVIDENCE`, whose value the fault must change, should no check see it.
         after: the module that is patched as soon as it is imported.
         apply: patches it in this process.
         family: the package whose variants and checks it is tried with.

@@ -108,7 +108,8 @@ def _lines(report: Report) -> Iterator[str]:
         "Each fault is a small patch of the installed packages (tests/faults/catalogue), seeded in the "
         "processes of one run of the suite. A fault is caught when a check that holds without it fails, "
         "crashes or runs out of time, or when the suite does not get to its end; checks that turn skipped or "
-        "known do not count. Every fault was first shown to change something. Runs stop at the first check "
+        "known do not count. A fault that no check saw is looked for by other means, and listed as not "
+        "seeded if it changes nothing. Runs stop at the first check "
         "that sees the fault; checks that compare with the oracle come first. Written by `nox -s faults`; do "
         "not edit."
     )

@@ -33,7 +33,12 @@ class ExportFailed(RuntimeError):
 def _decoder(model: Any) -> Any:
     from segment_anything.utils.onnx import SamOnnxModel
 
-    return SamOnnxModel(model, return_single_mask=False)
+    return _at_rest(SamOnnxModel(model, return_single_mask=False))
+
+
+def _at_rest(part: Any) -> Any:
+    """Put a part that was made of a model into eval mode: an exporter gives the model its mode at the end."""
+    return part.eval()
 
 
 def example(model: Any) -> Dict[str, torch.Tensor]:
@@ -161,7 +166,7 @@ def by_tracing(part: Any, inputs: Dict[str, Any], outputs: Sequence[str], path: 
     chosen: Dict[str, Any] = {"dynamo": False} if _takes("dynamo") else {}
     with _quiet(), _failures():
         torch.onnx.export(
-            part,
+            _at_rest(part),
             tuple(inputs.values()),
             path,
             opset_version=OPSET,
@@ -182,7 +187,9 @@ def by_program(
     points = torch.export.Dim("num_points", min=2, max=MOST_POINTS)
     shapes = tuple({1: points} if name in _COUNTED else None for name in inputs)
     with _quiet(), _failures():
-        program = torch.export.export(part, tuple(inputs.values()), dynamic_shapes=shapes, strict=True)
+        program = torch.export.export(
+            _at_rest(part), tuple(inputs.values()), dynamic_shapes=shapes, strict=True
+        )
         torch.onnx.export(
             program,
             (),

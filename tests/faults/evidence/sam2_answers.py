@@ -82,8 +82,8 @@ def sam2_state() -> Any:
     video.clear(1, 2)
     found = [tensor_bytes(video.state()) for _ in video.propagate(0)]
     first = [digest(each.logits[1]) for each in video.propagate(0)]
-    video.remove(2)
-    after = [digest(each.logits[1]) for each in video.propagate(0)]
+    video.remove(1)  # the first: what is behind it moves up
+    after = [digest(each.logits[2]) for each in video.propagate(0)]
     video.reset()
     again = attempt(lambda: stories.tell(video, (stories.Ask(1, 0, seen.click()), stories.Follow(0, 4))))
     said = again if isinstance(again, str) else [digest(each.logits[1]) for each in again]
