@@ -13,9 +13,7 @@ import torch
 
 from samcheck.guest import oracle
 from samcheck.guest.models import inference, sam2_holes, stories
-from samcheck.guest.models.stories import Ask, Follow, tell
 from samcheck.guest.models.variants import VARIANTS
-from samcheck.guest.oracle.following import VIDEO_TOLERANCES, video_deviation
 
 GROUP = "pitfalls"
 
@@ -26,11 +24,7 @@ pytestmark = [
     pytest.mark.small,
 ]
 
-SEEN = stories.footage(6)
-CLICK = Ask(1, 0, SEEN.click())
 DTYPES = {"half": torch.float16, "bfloat16": torch.bfloat16, "double": torch.float64}
-#: Of SAM 2.1, at the size of the low-resolution masks.
-LARGEST_HOLE = 8
 CONFIG = "configs/sam2.1/sam2.1_hiera_t.yaml"
 
 
@@ -45,7 +39,7 @@ def filled(device: str) -> np.ndarray:
     logits = torch.from_numpy(sam2_holes.with_holes())[None, None].to(device)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
-        result: np.ndarray = fill_holes_in_mask_scores(logits, LARGEST_HOLE)[0, 0].cpu().numpy()
+        result: np.ndarray = fill_holes_in_mask_scores(logits, sam2_holes.LARGEST)[0, 0].cpu().numpy()
     return result
 
 
@@ -53,7 +47,7 @@ def expected_filling() -> np.ndarray:
     """The same by a search in NumPy: holes of at most 8 pixels get a small positive logit."""
     logits = sam2_holes.with_holes()
     _, areas = sam2_holes.connected(logits <= 0)
-    return np.where((areas > 0) & (areas <= LARGEST_HOLE), np.float32(0.1), logits)
+    return np.where((areas > 0) & (areas <= sam2_holes.LARGEST), np.float32(0.1), logits)
 
 
 def test_holes_are_filled(device: str, defect: Any, settings: Dict[str, str]) -> None:
@@ -61,7 +55,7 @@ def test_holes_are_filled(device: str, defect: Any, settings: Dict[str, str]) ->
 
     https://github.com/facebookresearch/sam2/issues/131
     """
-    left = [size for size in sam2_holes.HOLES if size <= LARGEST_HOLE]
+    left = [size for size in sam2_holes.HOLES if size <= sam2_holes.LARGEST]
     assert (expected_filling() != sam2_holes.with_holes()).sum() == sum(left)
     with defect("sam2-extension-missing"):
         seen = filled(device)
@@ -78,26 +72,6 @@ def test_rules_for_filling_holes(device: str) -> None:
     """
     with sam2_holes.searching_in_python():
         assert np.array_equal(filled(device), expected_filling())
-
-
-def test_video_masks_have_no_small_holes(model: Any, variant: str) -> None:
-    """What a video predictor keeps and returns has no hole of 8 pixels or fewer, given a way to find them.
-
-    https://github.com/facebookresearch/sam2/issues/298
-    """
-    with sam2_holes.searching_in_python():
-        video: Any = VARIANTS[variant].video(model)  # type: ignore[misc]
-        video.start(SEEN.frames)
-        tell(video, (CLICK, Follow(0, 3)))
-    kept = [
-        answer["pred_masks"][0, 0].float().cpu().numpy()
-        for answers in video.state()["output_dict_per_obj"][0].values()
-        for answer in answers.values()
-    ]
-    assert len(kept) == 3
-    for logits in kept:
-        _, areas = sam2_holes.connected(logits <= 0)
-        assert not ((areas > 0) & (areas <= LARGEST_HOLE)).any()
 
 
 @pytest.mark.parametrize("how", ["file", "file-name"])
@@ -128,8 +102,9 @@ def test_model_cast_as_a_whole(
     with defect("sam2-cast-whole"):
         if what == "video":
             video: Any = VARIANTS[variant].video(model)  # type: ignore[misc]
-            video.start(SEEN.frames)
-            tell(video, stories.brief(SEEN))
+            seen = stories.footage(6)
+            video.start(seen.frames)
+            stories.tell(video, stories.brief(seen))
             return
         ready = VARIANTS[variant].predictor(model)
         answer = inference.segment(ready, scene, inference.prompt(scene, "point"))
@@ -162,28 +137,3 @@ def test_encoder_is_one_graph(model: Any, side: int, device: str, measured: Dict
     )
     off = measured["features_relative_l2"] = oracle.relative_error(actual, expected)
     assert off <= oracle.TOLERANCES["fp32"].logits
-
-
-@pytest.mark.full
-def test_predictor_optimised_for_whole_videos(model: Any, variant: str, device: str, defect: Any) -> None:
-    """What `vos_optimized=True` builds, every part compiled, gives the same masks.
-
-    https://github.com/facebookresearch/sam2/issues/501
-    """
-    from sam2.sam2_video_predictor import SAM2VideoPredictorVOS
-
-    if device == "cpu":
-        pytest.skip(
-            "vos_optimized times kernels for a GPU while it compiles; on a CPU that takes many minutes"
-        )
-    story = (Ask(1, 0, SEEN.click()), Follow(0, 4))
-    answers = []
-    compiled = copy.deepcopy(model)
-    compiled.__class__ = SAM2VideoPredictorVOS
-    compiled._compile_all_components()
-    with defect("sam2-vos-graphs"):
-        for each in (model, compiled):
-            video: Any = VARIANTS[variant].video(each)  # type: ignore[misc]
-            video.start(SEEN.frames)
-            answers.append(tell(video, story))
-        assert not video_deviation(answers[1], answers[0]).problems(VIDEO_TOLERANCES["tf32"])

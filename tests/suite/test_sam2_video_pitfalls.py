@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from samcheck.guest import oracle
-from samcheck.guest.models import sam2_steered, stories
+from samcheck.guest.models import sam2_holes, sam2_steered, stories
 from samcheck.guest.models.stories import Ask, Follow, Story, tell
 from samcheck.guest.models.variants import VARIANTS
 from samcheck.guest.models.video import FrameAnswer, ObjectPrompt
@@ -211,3 +211,44 @@ def test_no_prompt_is_refused(model: Any, variant: str) -> None:
     """
     with pytest.raises(ValueError, match="at least one of points or box"):
         live(model, variant, (Ask(1, 0, ObjectPrompt()),))
+
+
+def test_video_masks_have_no_small_holes(model: Any, variant: str) -> None:
+    """What a video predictor keeps and returns has no hole of 8 pixels or fewer, given a way to find them.
+
+    https://github.com/facebookresearch/sam2/issues/298
+    """
+    with sam2_holes.searching_in_python():
+        video: Any = VARIANTS[variant].video(model)  # type: ignore[misc]
+        video.start(SEEN.frames)
+        tell(video, (CLICK, Follow(0, 3)))
+    kept = [
+        answer["pred_masks"][0, 0].float().cpu().numpy()
+        for answers in video.state()["output_dict_per_obj"][0].values()
+        for answer in answers.values()
+    ]
+    assert len(kept) == 3
+    for logits in kept:
+        _, areas = sam2_holes.connected(logits <= 0)
+        assert not ((areas > 0) & (areas <= sam2_holes.LARGEST)).any()
+
+
+@pytest.mark.full
+def test_predictor_optimised_for_whole_videos(model: Any, variant: str, device: str, defect: Any) -> None:
+    """What `vos_optimized=True` builds, every part compiled, gives the same masks.
+
+    https://github.com/facebookresearch/sam2/issues/501
+    """
+    from sam2.sam2_video_predictor import SAM2VideoPredictorVOS
+
+    if device == "cpu":
+        pytest.skip(
+            "vos_optimized times kernels for a GPU while it compiles; on a CPU that takes many minutes"
+        )
+    story = (CLICK, Follow(0, 4))
+    compiled = copy.deepcopy(model)
+    compiled.__class__ = SAM2VideoPredictorVOS
+    compiled._compile_all_components()
+    with defect("sam2-vos-graphs"):
+        usual, optimised = (live(each, variant, story) for each in (model, compiled))
+        assert not video_deviation(optimised, usual).problems(VIDEO_TOLERANCES["tf32"])

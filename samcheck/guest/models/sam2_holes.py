@@ -7,7 +7,9 @@ from typing import Any, Iterator, List, Tuple
 
 import numpy as np
 
-#: Pixels of the holes in `with_holes`; SAM 2.1 fills those of at most 8.
+#: SAM 2.1 fills holes of at most so many pixels, at the size of the low-resolution masks.
+LARGEST = 8
+#: Pixels of the holes in `with_holes`.
 HOLES = (1, 3, 8, 9, 12)
 SIDE = 32
 
