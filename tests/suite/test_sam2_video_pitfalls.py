@@ -194,6 +194,7 @@ def test_pointers_are_the_oracles(
     own = VARIANTS[variant].oracle(copy.deepcopy(changed).cpu())
     teller = stories.OracleTeller(own, SEEN.frames, device)
     *_, follow = story
+    assert isinstance(follow, Follow)
     frame = teller.tell(story)[-1].frame
     expected = own.pointers(teller.tracks[1], frame, 1 if follow.reverse else -1)
     count = calls[-1]["num_obj_ptr_tokens"]
