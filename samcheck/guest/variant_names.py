@@ -28,5 +28,12 @@ FAMILY_VARIANTS: Dict[str, Dict[str, str]] = {
         "transformers.hq_mini": "fast",
         "transformers.vit_b": "full",
     },
+    "efficientsam": {"efficientvit_sam_mini": "fast", "efficientvit_sam_l0": "full"},
+    "ultralytics": {
+        "ultralytics.sam_tiny": "fast",
+        "ultralytics.mobile_sam_mini": "fast",
+        "ultralytics.sam2.1_mini": "fast",
+        "ultralytics.mobile_sam": "full",
+    },
 }
 VARIANT_TIERS = {name: tier for variants in FAMILY_VARIANTS.values() for name, tier in variants.items()}

@@ -17,6 +17,7 @@ if find_spec("samcheck") is None:  # plain pytest in a checkout that is not inst
 pytest_plugins = [
     "samcheck.guest.plugin",
     "samcheck.guest.plugin.session_fixtures",
+    "samcheck.guest.agreement.pair_fixtures",
     "samcheck.guest.memory.process_fixtures",
 ]
 

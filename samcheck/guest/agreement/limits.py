@@ -29,7 +29,9 @@ _OTHER_PIXELS = {
 
 
 def other_pixels(pair: Pair) -> Limits:
-    """Return the limits for a pair whose pixels each implementation resized itself."""
+    """Return the limits for a pair whose pixels each implementation prepared itself."""
+    if pair.variant not in _OTHER_PIXELS:  # nothing is resized
+        return FLOAT32
     return Limits(*(FACTOR * spread for spread in _OTHER_PIXELS[pair.variant]))
 
 

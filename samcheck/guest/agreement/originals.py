@@ -21,3 +21,13 @@ def sam2_mini() -> Any:
 def hq_mini() -> Any:
     """Return segment_anything_hq's `Sam` with the seeded weights of `hq_mini`."""
     return weights.load(VARIANTS["hq_mini"])[0]
+
+
+def mobile_mini() -> Any:
+    """Return mobile_sam's `Sam` with the seeded weights of `mobile_sam_mini`."""
+    return weights.load(VARIANTS["mobile_sam_mini"])[0]
+
+
+def mobile() -> Any:
+    """Return mobile_sam's `Sam` with the weights of `mobile_sam`, real ones if the user has fetched them."""
+    return weights.load(VARIANTS["mobile_sam"])[0]

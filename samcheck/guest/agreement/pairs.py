@@ -10,7 +10,7 @@ import torch
 
 from ..models import conversion
 from ..models.conversion import to_transformers
-from ..models.families import transformers_sam
+from ..models.families import transformers_sam, ultralytics_sam
 from ..models.variants import VARIANTS
 from . import originals
 from .stages import Staged
@@ -31,7 +31,12 @@ class Pair:
         predictor: of the original's model.
         alike: options of `build` with which it must agree with the original.
         repair: changes the variant's model in place where no option makes it agree.
-        resizes_in_float32: the original does, whatever it computes in.
+        resizes_in_float32: one of them does, whatever it computes in.
+        preprocessing: the known defect of the variant's own preprocessing; empty if it has none on images
+            of `other_size`.
+        shape: (H, W) of the image on which both must agree, in sides of the model's input: one that nothing
+            resizes except by whole factors, and that has no padding if the two treat that differently.
+        other_size: (H, W) of the image on which each uses its own preprocessing; None for the same one.
     """
 
     variant: str
@@ -45,10 +50,18 @@ class Pair:
     alike: Mapping[str, Any]
     repair: Optional[Callable[[Any], None]] = None
     resizes_in_float32: bool = False
+    preprocessing: str = "transformers-resizes-bytes"
+    shape: Tuple[float, float] = (0.5, 1)
+    other_size: Optional[Tuple[int, int]] = (240, 320)
 
     @property
     def side(self) -> int:
         return VARIANTS[self.variant].image_size
+
+    @property
+    def size(self) -> Tuple[int, int]:
+        """(H, W) in pixels of the image on which both must agree."""
+        return int(self.shape[0] * self.side), int(self.shape[1] * self.side)
 
     def unavailable(self) -> str:
         """Return why the original is not here; empty if it is."""
@@ -64,7 +77,7 @@ class Pair:
         original = self.original()
         own = self.build(**options)
         conversion.load_converted(own, self.convert(original.state_dict()))
-        return original, own
+        return original, own.eval()  # TinyViT indexes its biases when it enters eval mode
 
     def both(self, dtype: torch.dtype, **options: Any) -> Tuple[Staged, Staged]:
         """Return the stages of the original and of the variant as it comes, computing in `dtype`."""
@@ -100,6 +113,16 @@ def keep_image_embedding(model: Any) -> None:
 
     decoder.transformer.register_forward_hook(lambda _, inputs, output: returned.append(output[1]))
     decoder.upscale_conv1.register_forward_pre_hook(upscaled)
+
+
+def round_top_level(model: Any) -> None:
+    """Round the top level of the pyramid in ultralytics' SAM 2 to float32, as sam2's `FpnNeck` does.
+
+    In float32, this changes nothing; other models have no pyramid.
+    """
+    neck = getattr(model.image_encoder, "neck", None)
+    if hasattr(neck, "convs"):
+        neck.convs[0].register_forward_hook(lambda _, inputs, output: output.float().to(output.dtype))
 
 
 def _hq_predictor(model: Any) -> Any:
@@ -161,4 +184,45 @@ def _pairs() -> Tuple[Pair, ...]:
     )
 
 
-PAIRS: Dict[str, Pair] = {pair.variant: pair for pair in _pairs()}
+def _ultralytics_pairs() -> Tuple[Pair, ...]:
+    from .staged_originals import Sam2, SegmentAnything
+    from .staged_ultralytics import UltralyticsSam, UltralyticsSam2
+
+    def pair(name: str, package: Any, original: Any, build: Any, staged: Any, predictor: Any) -> Pair:
+        return Pair(
+            "ultralytics." + name,
+            *package,
+            original,
+            build,
+            ultralytics_sam.image_part,
+            staged,
+            predictor,
+            alike={},
+            repair=round_top_level,
+            resizes_in_float32=True,
+            preprocessing="",
+            shape=(1, 1),
+            other_size=None,
+        )
+
+    sam = (SegmentAnything, UltralyticsSam)
+    mobile = ("mobilesam-mirror", ("mobile_sam", "timm"))
+    own = VARIANTS["mobile_sam"].predictor
+    build = ultralytics_sam
+    meta = ("segment-anything", ("segment_anything",))
+    return (
+        pair("sam_tiny", meta, originals.tiny, build.build_sam_tiny, sam, VARIANTS["tiny"].predictor),
+        pair("mobile_sam_mini", mobile, originals.mobile_mini, build.build_mobile_sam_mini, sam, own),
+        pair(
+            "sam2.1_mini",
+            ("sam2", ("sam2",)),
+            originals.sam2_mini,
+            build.build_sam2_mini,
+            (Sam2, UltralyticsSam2),
+            _sam2_predictor,
+        ),
+        pair("mobile_sam", mobile, originals.mobile, build.build_mobile_sam, sam, own),
+    )
+
+
+PAIRS: Dict[str, Pair] = {pair.variant: pair for pair in (*_pairs(), *_ultralytics_pairs())}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from .defect import Defect
 
 _CONFIGURATION = "https://github.com/huggingface/transformers/blob/v5.23.0/src/transformers/models/"
+_ULTRALYTICS = "https://github.com/ultralytics/ultralytics/blob/v8.4.190/ultralytics/"
 
 IMPLEMENTATION_DEFECTS = (
     Defect(
@@ -40,5 +41,19 @@ IMPLEMENTATION_DEFECTS = (
         "Pillow, whose bytes differ by up to two levels, and SAM 2 resizes floats",
         (r"^ImplementationsDiffer: preprocess: logits [1-9]\.\de-0[2-4],",),
         "https://github.com/huggingface/transformers/issues/29105",
+    ),
+    Defect(
+        "ultralytics-letterbox",
+        "ultralytics shows SAM another picture of what is no square: resized by OpenCV without smoothing and "
+        "padded with grey, where the original pads with zeros, and SAM 2 stretches",
+        (r"^ImplementationsDiffer: preprocess, (prompt, )?resize: logits [1-9]\.\de-0[12],",),
+        _ULTRALYTICS + "models/sam/predict.py",
+    ),
+    Defect(
+        "ultralytics-crops-logits",
+        "ultralytics cuts the padding off the decoder's logits before it enlarges them, and the original "
+        "afterwards: logits next to the padding differ",
+        (r"^ImplementationsDiffer: resize: logits \d\.\de-1\d, at image size [1-9]\.\de-0[12],",),
+        _ULTRALYTICS + "utils/ops.py",
     ),
 )

@@ -68,6 +68,13 @@ def _keep_norms_in_float32(encoder: nn.Module, dtype: torch.dtype) -> None:
             module.register_forward_hook(lambda _, inputs, output: output.to(dtype))
 
 
+def _cast_what_is_resized(encoder: nn.Module, dtype: torch.dtype) -> None:
+    """Return `dtype` from EfficientViT's `UpSampleLayer`, which resizes in float32 and does not cast back."""
+    for module in encoder.modules():
+        if type(module).__name__ == "UpSampleLayer":
+            module.register_forward_hook(lambda _, inputs, output: output.to(dtype))
+
+
 def _in_float32(features: Any) -> Any:
     """Convert the tensors in what an encoder returns: a tensor, or a list, tuple or mapping of such."""
     if isinstance(features, torch.Tensor):
@@ -97,9 +104,11 @@ class CastEncoder(_Wrapped):
     """An image encoder whose weights are cast to `dtype`."""
 
     def __init__(self, encoder: nn.Module, dtype: torch.dtype) -> None:
-        super().__init__(copy.deepcopy(encoder).to(dtype))
+        # ultralytics' TinyViT keeps its biases in what they were in when it entered eval mode.
+        super().__init__(copy.deepcopy(encoder).to(dtype).eval())
         self.dtype = dtype
         _keep_norms_in_float32(self.encoder, dtype)
+        _cast_what_is_resized(self.encoder, dtype)
 
     def forward(self, pixel_values: torch.Tensor, **options: Any) -> Any:
         return _in_float32(self.encoder(pixel_values.to(self.dtype), **options))

@@ -40,6 +40,9 @@ class Oracle:
         tokens: side of the feature map.
     """
 
+    #: Of the norms in the decoder's transformer.
+    decoder_epsilon = DECODER_EPSILON
+
     def __init__(self, weights: Weights, decoder_heads: int, digest: str = "", side: int = 0) -> None:
         """Take the weights; with their `digest`, encoded images are kept on disk.
 
@@ -152,9 +155,12 @@ class Oracle:
         sparse, dense = self._sparse(encoded, prompt), self._dense(prompt)
         low, scores = self._decode(encoded.features, sparse, dense)
         low, scores = self._chosen(low, scores, prompt.multimask)
+        return Prediction(self._at_image_size(low, encoded), low, scores)
+
+    def _at_image_size(self, low: np.ndarray, encoded: Encoded) -> np.ndarray:
         height, width = encoded.resized
         full = layers.resized(low, (self.side, self.side))[:, :height, :width]
-        return Prediction(layers.resized(full, encoded.original), low, scores)
+        return layers.resized(full, encoded.original)
 
     def _chosen(self, low: np.ndarray, scores: np.ndarray, multimask: bool) -> Tuple[np.ndarray, np.ndarray]:
         """Return the masks and scores that the predictor does, of all that were decoded."""
@@ -170,9 +176,14 @@ class Oracle:
     def _kind(self, index: int) -> np.ndarray:
         return layers.wide(self._weights, "prompt_encoder.point_embeddings.{}.weight".format(index))[0]
 
+    def _scale(self, encoded: Encoded) -> np.ndarray:
+        """Return by what to multiply coordinates (x, y) in the image to get those in the input."""
+        scale: np.ndarray = np.array(encoded.resized[::-1]) / np.array(encoded.original[::-1])
+        return scale
+
     def _sparse(self, encoded: Encoded, prompt: Prompt) -> np.ndarray:
         """Embed (N, C): points, then either the corners of the box or the padding point for no box."""
-        scale = np.array(encoded.resized[::-1]) / np.array(encoded.original[::-1])
+        scale = self._scale(encoded)
         tokens: List[np.ndarray] = []
         nothing = layers.wide(self._weights, "prompt_encoder.not_a_point_embed.weight")[0]
         if prompt.points is not None and prompt.labels is not None:
@@ -252,7 +263,9 @@ class Oracle:
             queries, keys = self._two_way_layer(name, queries, keys, prompt, place, first=index == 0)
         name = "mask_decoder.transformer."
         answer = self._cross(name + "final_attn_token_to_image", queries + prompt, keys + place, keys)
-        return layer_norm(self._weights, name + "norm_final_attn", queries + answer, DECODER_EPSILON), keys
+        return layer_norm(
+            self._weights, name + "norm_final_attn", queries + answer, self.decoder_epsilon
+        ), keys
 
     def _two_way_layer(
         self,
@@ -266,7 +279,7 @@ class Oracle:
         """Let tokens attend to each other and to the image, then the image to the tokens."""
 
         def normal(index: int, x: np.ndarray) -> np.ndarray:
-            return layer_norm(self._weights, name + "norm{}".format(index), x, DECODER_EPSILON)
+            return layer_norm(self._weights, name + "norm{}".format(index), x, self.decoder_epsilon)
 
         if first:
             queries = normal(1, self._cross(name + "self_attn", queries, queries))

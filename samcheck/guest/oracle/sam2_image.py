@@ -192,8 +192,17 @@ class Sam2Oracle(Oracle):
         decoded = self.decode(encoded, features, self._prompt_tokens(encoded.original, prompt), prompt.mask)
         chosen = list(range(1, 4)) if prompt.multimask else [single_mask(decoded)]
         low = decoded.masks[chosen]
-        full = layers.resized(low, encoded.original)
-        return Prediction(full, np.clip(low, -LARGEST_LOGIT, LARGEST_LOGIT), decoded.scores[chosen])
+        full, low = self._returned(low, encoded.original)
+        return Prediction(full, low, decoded.scores[chosen])
+
+    def _returned(self, low: np.ndarray, original: Tuple[int, int]) -> Tuple[np.ndarray, np.ndarray]:
+        """Return logits at the size of the image, and at low resolution, as the predictor does."""
+        return layers.resized(low, original), np.clip(low, -LARGEST_LOGIT, LARGEST_LOGIT)
+
+    def _scale_of(self, original: Tuple[int, int]) -> np.ndarray:
+        """Return by what to multiply coordinates (x, y) in an image (H, W) to get those in the input."""
+        scale: np.ndarray = self.side / np.array(original[::-1], dtype=np.float64)
+        return scale
 
     def _prompt_tokens(self, original: Tuple[int, int], prompt: Prompt) -> np.ndarray:
         """Embed the box's corners, then points, in pixels of the image."""
@@ -207,7 +216,7 @@ class Sam2Oracle(Oracle):
 
     def point_tokens(self, points: List[Tuple[np.ndarray, int]], original: Tuple[int, int]) -> np.ndarray:
         """Embed (N + 1, C): the points and the padding point behind them; nothing for no points."""
-        scale = self.side / np.array(original[::-1], dtype=np.float64)
+        scale = self._scale_of(original)
         tokens = []
         for point, label in points:
             place = self._position((np.asarray(point) * scale + 0.5) / self.side)

@@ -42,7 +42,7 @@ def measure(pair: Pair, count: int) -> List[Dict[str, Any]]:
         seen: List[AnswerDifference] = []
         stages: Dict[str, int] = {}
         for number in range(count):
-            size = (pair.side // 2, pair.side) if same_pixels else (240 - 3 * number, 320 - number)
+            size = pair.size if same_pixels else (240 - 3 * number, 320 - number)
             scene = scenes.draw(100 + number, *size)
             comparison = StageComparison(reference, own, scene.image, same_pixels)
             for kind in inference.PROMPT_KINDS:

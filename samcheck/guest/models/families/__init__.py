@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Tuple
 
 from ..variant import Variant
-from . import hq_sam, mobile_sam, sam1, sam2, transformers_sam
+from . import efficientvit_sam, hq_sam, mobile_sam, sam1, sam2, transformers_sam, ultralytics_sam
 
 #: In the order in which tables list them.
 ALL: Tuple[Variant, ...] = (
@@ -17,4 +17,6 @@ ALL: Tuple[Variant, ...] = (
     *mobile_sam.VARIANTS,
     *hq_sam.VARIANTS,
     *transformers_sam.VARIANTS,
+    *efficientvit_sam.VARIANTS,
+    *ultralytics_sam.VARIANTS,
 )

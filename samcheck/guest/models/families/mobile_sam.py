@@ -67,7 +67,8 @@ def _build_official() -> Any:
     return sam_model_registry["vit_t"]().eval()
 
 
-def _real_weights(model: Any) -> Any:
+def real_weights(model: Any) -> Any:
+    """Load the official weights, or the rebuilt ones, or else seeded ones, into any MobileSAM."""
     from .. import mobile_weights, weights
 
     official = weights.load_official(model, MOBILE_SAM)
@@ -109,7 +110,7 @@ MOBILE_SAM = Variant(
     OFFICIAL,
     predictor=_predictor,
     oracle=_oracle,
-    weights=_real_weights,
+    weights=real_weights,
     family=FAMILY,
     capabilities=SAM1_METHODS | {Capability.MEANING},
     generator=_generator,
