@@ -195,7 +195,8 @@ def _refresh(write: bool, as_json: bool) -> None:
         click.echo(f"note: {note}", err=True)
     click.echo(proposal.by_hand, err=True)
     if not proposal.changes:
-        click.echo("the facts lack nothing that the package index has", err=True)
+        by_hand = "the notes say what is left to a person" if proposal.notes else "the facts lack nothing"
+        click.echo(f"there is nothing to write: {by_hand}", err=True)
     elif write:
         click.echo(f"changed: {', '.join(str(change.path) for change in proposal.changes)}", err=True)
     else:

@@ -15,10 +15,9 @@ from typing import Any, Dict
 
 def observe() -> Dict[str, Any]:
     """Import ultralytics first, as its users do, and segment an image with a small model."""
-    from PIL import Image
-
-    import ultralytics  # noqa: F401
     import torch
+    import ultralytics  # noqa: F401
+    from PIL import Image
 
     # Nobody keeps the functions that were there before: a function's module says whose it is.
     replaced = [

@@ -15,6 +15,7 @@ from samcheck.facts.refresh.simple_index import PackageIndex
 
 HOST = "https://index.example"
 FILES = "https://files.example"
+DAY = "2026-01-01T12:00:00Z"
 JSON = "application/vnd.pypi.simple.v1+json"
 
 
@@ -50,6 +51,18 @@ class Played(requests.adapters.BaseAdapter):
             self.bodies[f"{url}.metadata"] = f"Metadata-Version: 2.1\nName: x\n{lines}".encode()
         self.pages.setdefault(project, []).append({**row, **more})
         return url
+
+    def add_archive(self, project: str, version: str, pythons: str) -> None:
+        """Add a source archive."""
+        name = f"{project.replace('-', '_')}-{version}.tar.gz"
+        row = {
+            "filename": name,
+            "url": f"{FILES}/{name}",
+            "hashes": {},
+            "requires-python": pythons,
+            "upload-time": DAY,
+        }
+        self.pages.setdefault(project, []).append(row)
 
     def send(self, request: requests.PreparedRequest, *_: object, **__: object) -> requests.Response:
         self.asked.append(request)
@@ -118,4 +131,17 @@ def of(known: Facts) -> Played:
     for package in known.packages:
         for python, version in package.versions.items() if package.name != "numpy" else ():
             made.add(package.name, version, "py3-none-any", [], pythons=f">={python}")
+    add_sam(made, known)
     return made
+
+
+def add_sam(made: Played, known: Facts) -> None:
+    """Add the packages that provide SAM, and what is installed beside them."""
+    for row in known.sam:
+        if row.file == "sdist":
+            made.add_archive(row.name, row.version, row.python)
+        else:
+            made.add(row.name, row.version, "py3-none-any", [], pythons=row.python)
+    for dependency in known.dependencies:
+        for python, version in dependency.versions.items():
+            made.add(dependency.name, version, "py3-none-any", [], pythons=f">={python}")

@@ -140,6 +140,32 @@ def test_an_index_without_toolkits_proposes_the_rest(folder: Path) -> None:
     assert any(note.startswith("new CUDA toolkits were not looked for:") for note in proposal.notes)
 
 
+def test_new_releases_of_sams_packages_are_said(folder: Path) -> None:
+    played = played_index.of(FACTS)
+    played.add("transformers", "6.0.0", "py3-none-any", [], pythons=">=3.12")
+    played.add("transformers", "5.99.0", "py3-none-any", [], pythons=">=3.11")
+    played.add("transformers", "6.1.0rc1", "py3-none-any", [], pythons=">=3.8")
+    played.add("transformers", "4.58.0", "py3-none-any", [], pythons=">=3.8")
+    played.add_archive("sam2", "1.2.0", ">=3.13")
+    played.add_archive("segment-anything", "0.9", ">=3.8")
+    played.add("timm", "9.9", "py3-none-any", [], pythons=">=3.8")
+    del played.pages["efficientsam"]
+    before = (folder / "sam.toml").read_bytes()
+    proposal = refresh.propose(index(played), folder, TODAY)
+    assert proposal.changes == ()
+    assert (folder / "sam.toml").read_bytes() == before
+    by_hand = ": look up what it needs, and add its row to sam.toml by hand"
+    assert [note for note in proposal.notes if "efficientsam" not in note] == [
+        "sam2 1.2.0 is new (Python 3.13, 3.14)" + by_hand,
+        "transformers 6.0.0 is new (Python 3.12, 3.13, 3.14)" + by_hand,
+        "transformers 5.99.0 is new (Python 3.11)" + by_hand,
+        "beside packages of SAM, newer: timm 9.9; their pins are resolved together",
+    ]
+    assert any(
+        note.startswith("new releases of efficientsam were not looked for: ") for note in proposal.notes
+    )
+
+
 def test_a_file_that_changed_meanwhile_is_not_overwritten(played: Played, folder: Path) -> None:
     forget(folder, "2.15.0")
     proposal = refresh.propose(index(played), folder, TODAY)

@@ -23,11 +23,11 @@ from pydantic import ValidationError
 from samcheck import files
 from samcheck.errors import BadInput
 from samcheck.facts import FOLDER, TABLES
-from samcheck.facts.refresh import drivers, torch_releases
+from samcheck.facts.refresh import drivers, sam_releases, torch_releases
 from samcheck.facts.refresh.simple_index import PYTHONS, PackageIndex, Wheel
 from samcheck.units import counted
 
-FILES = ("torch", "packages", "numpy", "drivers")
+FILES = ("torch", "packages", "numpy", "drivers", "sam")
 #: What no index knows: to be looked at by hand.
 BY_HAND = ("gpus", "backends", "bases", "rules", "claims")
 
@@ -92,7 +92,8 @@ def propose(index: PackageIndex, folder: Path = FOLDER, today: date | None = Non
     """
     notes: list[str] = []
     changes = []
-    for name, rewrite in zip(FILES, (torch_releases.add, _packages, _numpy, drivers.add), strict=True):
+    rewrites = (torch_releases.add, _packages, _numpy, drivers.add, sam_releases.note_newer)
+    for name, rewrite in zip(FILES, rewrites, strict=True):
         path = folder / f"{name}.toml"
         try:
             old = files.read_text(path)

@@ -22,7 +22,12 @@ import requests
 from packaging.metadata import parse_email
 from packaging.requirements import Requirement
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
-from packaging.utils import InvalidWheelFilename, parse_wheel_filename
+from packaging.utils import (
+    InvalidSdistFilename,
+    InvalidWheelFilename,
+    parse_sdist_filename,
+    parse_wheel_filename,
+)
 from packaging.version import InvalidVersion, Version
 
 from samcheck.errors import EnvironmentUnavailable
@@ -107,8 +112,29 @@ class PackageIndex:
         Raises:
             EnvironmentUnavailable: the index cannot be reached, or its answer is not a list of wheels.
         """
+        wheels = tuple(_wheels(project, self._files(project)))
+        if not wheels:
+            raise self._nonsense(project, "no wheel for Linux x86_64")
+        return wheels
+
+    def installable(self, project: str) -> dict[Version, tuple[str, ...]]:
+        """Return the Pythons that each release can be installed on, from a wheel or a source archive.
+
+        Raises:
+            EnvironmentUnavailable: as in `wheels`.
+        """
+        files = self._files(project)
+        found: dict[Version, set[str]] = {}
+        for wheel in _wheels(project, files):
+            found.setdefault(wheel.version, set()).update(filter(wheel.fits, PYTHONS))
+        for version, requires_python in _archives(files):
+            pythons = (python for python in PYTHONS if _admits(requires_python, python))
+            found.setdefault(version, set()).update(pythons)
+        return {version: tuple(python for python in PYTHONS if python in found[version]) for version in found}
+
+    def _files(self, project: str) -> list[pypi_simple.DistributionPackage]:
         try:
-            page = self._client.get_project_page(project, timeout=SECONDS)
+            return self._client.get_project_page(project, timeout=SECONDS).packages
         except pypi_simple.NoSuchProjectError:
             raise self._trouble(f"it has no project {project}", "use an index that has it") from None
         except requests.JSONDecodeError as error:  # also a RequestException
@@ -117,10 +143,6 @@ class PackageIndex:
             raise self._unreachable(project, error) from None
         except (ValueError, TypeError, KeyError, pypi_simple.UnsupportedRepoVersionError) as error:
             raise self._nonsense(project, type(error).__name__) from None
-        wheels = tuple(_wheels(project, page.packages))
-        if not wheels:
-            raise self._nonsense(project, "no wheel for Linux x86_64")
-        return wheels
 
     def releases(self, project: str) -> dict[Version, tuple[Wheel, ...]]:
         """Return the same wheels by version.
@@ -216,6 +238,19 @@ def _wheels(project: str, packages: list[pypi_simple.DistributionPackage]) -> It
             package.upload_time,
             package,
         )
+
+
+def _archives(packages: list[pypi_simple.DistributionPackage]) -> Iterator[tuple[Version, str]]:
+    """Yield version and ``Requires-Python`` of source archives that are neither yanked nor pre-releases."""
+    for package in packages:
+        if package.package_type != "sdist" or package.is_yanked:
+            continue
+        try:
+            _, version = parse_sdist_filename(package.filename)
+        except (InvalidSdistFilename, InvalidVersion):
+            continue
+        if not version.is_prerelease and not version.local:
+            yield version, package.requires_python or ""
 
 
 def configured() -> str:

@@ -44,7 +44,7 @@ CARRIER_DEFECTS = (
     ),
     Defect(
         "ultralytics-sam2-builder",
-        "ultralytics' build_sam2_* make SAM 2, not 2.1, unless the file of the checkpoint has sam2.1 in its name",
+        "ultralytics' build_sam2_* make SAM 2, not 2.1, unless the name of the checkpoint's file has sam2.1",
         (r"^SilentlyWrong: SAM 2\.1's tensors are missing",),
         _SOURCE + "models/sam/build.py",
     ),
@@ -66,14 +66,15 @@ CARRIER_DEFECTS = (
         "efficientvit-half",
         "EfficientViT-SAM's image encoder cannot be cast: its neck resizes in float32 and goes on in it",
         (
-            r"^RuntimeError: Input type \(float\) and bias type|^RuntimeError: expected scalar type \w+ but found",
+            r"^RuntimeError: Input type \(\S+\) and (weight|bias) type \(\S+\) should be the same",
+            r"^RuntimeError: expected scalar type \w+ but found",
         ),
         _EFFICIENTVIT + "efficientvit/models/nn/ops.py",
     ),
     Defect(
         "efficientvit-bgr",
-        "EfficientViT-SAM's predictor passes a BGR image whose longer side is already that of its input on "
-        "with a negative stride, which PyTorch refuses",
+        "EfficientViT-SAM's predictor refuses a BGR image whose longer side is already that of its input: it "
+        "turns the channels with a negative stride",
         (r"^ValueError: At least one stride in the given numpy array is negative",),
         _EFFICIENTVIT + "efficientvit/models/efficientvit/sam.py",
     ),
@@ -92,8 +93,8 @@ CARRIER_DEFECTS = (
     ),
     Defect(
         "efficientvit-batch-size",
-        "EfficientViT-SAM's set_image_batch takes the padded size for that of the image: prompts and masks of "
-        "an image that is no square are off",
+        "EfficientViT-SAM's set_image_batch takes the padded size for the image's: prompts and masks of an "
+        "image that is no square are off",
         (r"^SilentlyWrong: masks of \(\d+, \d+\), not \(\d+, \d+\)",),
         _EFFICIENTVIT + "efficientvit/models/efficientvit/sam.py",
     ),

@@ -6,8 +6,8 @@ from typing import Dict
 
 from .automatic_defects import AUTOMATIC_DEFECTS
 from .backend_defects import BACKEND_DEFECTS
-from .defect import PRODUCT_OF_TWO_DTYPES, Defect
 from .carrier_defects import CARRIER_DEFECTS
+from .defect import PRODUCT_OF_TWO_DTYPES, Defect
 from .fork_defects import FORK_DEFECTS
 from .implementation_defects import IMPLEMENTATION_DEFECTS
 from .recipe_defects import RECIPE_DEFECTS
