@@ -43,9 +43,16 @@ IMPLEMENTATION_DEFECTS = (
         "https://github.com/huggingface/transformers/issues/29105",
     ),
     Defect(
+        "timm-samvit-epsilon",
+        "timm's samvit models normalise with an epsilon of 1e-5, where SAM's image encoder has 1e-6: features "
+        "are off by up to a few millionths of the largest",
+        (r"^EncodersDiffer: features \d\.\de-0[5678]$",),
+        "https://github.com/huggingface/pytorch-image-models/blob/main/timm/models/vision_transformer_sam.py",
+    ),
+    Defect(
         "ultralytics-letterbox",
-        "ultralytics shows SAM another picture of what is no square: resized by OpenCV without smoothing and "
-        "padded with grey, where the original pads with zeros, and SAM 2 stretches",
+        "ultralytics gives SAM another picture of what is no square: resized by OpenCV without smoothing and "
+        "padded with grey, where SAM pads with zeros and SAM 2 stretches",
         (r"^ImplementationsDiffer: preprocess, (prompt, )?resize: logits [1-9]\.\de-0[12],",),
         _ULTRALYTICS + "models/sam/predict.py",
     ),

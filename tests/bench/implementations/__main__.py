@@ -2,9 +2,9 @@
 
     python -m tests.bench.implementations --scenes 20
 
-Run it with the interpreter of an environment that has transformers and the original packages. It prints the
-figures and writes them to a file beside this one, from which `python -m tests.docs --update` makes
-docs/reference/implementations.md.
+Run it with the interpreter of an environment that has transformers or ultralytics, and the original packages.
+With SAMCHECK_CHECKPOINTS, MobileSAM has its real weights. It prints the figures and writes them to a file
+beside this one, from which `python -m tests.docs --update` makes docs/reference/implementations.md.
 """
 
 from __future__ import annotations
@@ -18,10 +18,12 @@ from typing import Any, Dict, List, Optional
 
 import torch
 
-from samcheck.guest.agreement import limits
+from samcheck.guest.agreement import limits, timm_encoder
 from samcheck.guest.agreement.attribution import AnswerDifference, StageComparison
 from samcheck.guest.agreement.pairs import PAIRS, Pair
 from samcheck.guest.models import inference, scenes
+from samcheck.guest.models.variants import VARIANTS
+from samcheck.guest.plugin.chosen_variants import unavailable
 
 #: What is compared: by whether the variant is made alike, whether it gets the same pixels, and the type.
 WAYS = (
@@ -31,7 +33,18 @@ WAYS = (
     ("as it comes", True, torch.float64),
     ("as it comes", True, torch.float32),
 )
-PACKAGES = ("torch", "torchvision", "transformers", "segment-anything", "sam2", "segment-anything-hq")
+#: What can be under test, then what else is compared.
+TESTED = ("transformers", "ultralytics")
+PACKAGES = (
+    "torch",
+    "torchvision",
+    *TESTED,
+    "segment-anything",
+    "sam2",
+    "segment-anything-hq",
+    "mobilesam-mirror",
+    "timm",
+)
 
 
 def measure(pair: Pair, count: int) -> List[Dict[str, Any]]:
@@ -68,6 +81,19 @@ def measure(pair: Pair, count: int) -> List[Dict[str, Any]]:
     return found
 
 
+def encoders(variant: str, count: int) -> List[Dict[str, Any]]:
+    """Compare timm's image encoder with segment_anything's, on `count` pictures."""
+    found = []
+    for how, epsilon in (("alike", timm_encoder.EPSILON), ("as it comes", None)):
+        for dtype in (torch.float64, torch.float32):
+            pair = timm_encoder.EncoderPair(variant, dtype, epsilon)
+            largest = max(pair.difference(seed) for seed in range(count))
+            name = str(dtype).rpartition(".")[2]
+            found.append({"how": how, "type": name, "pictures": count, "features": largest})
+            print(variant, found[-1], flush=True)
+    return found
+
+
 def packages() -> Dict[str, str]:
     """Return the versions of what is compared, as far as it is installed."""
     versions = {}
@@ -86,12 +112,16 @@ def main(arguments: Optional[List[str]] = None) -> None:
     versions = packages()
     record: Dict[str, Any] = {"python": platform.python_version(), "packages": versions, "pairs": {}}
     for pair in PAIRS.values():
-        reason = pair.unavailable()
+        reason = unavailable(pair.variant) or pair.unavailable()
         if reason:
             print(f"{pair.variant}: {reason}")
             continue
-        record["pairs"][pair.variant] = {"reference": pair.reference, "figures": measure(pair, chosen.scenes)}
-    name = "transformers{}-torch{}.json".format(versions["transformers"], versions["torch"].partition("+")[0])
+        count = chosen.scenes if VARIANTS[pair.variant].tier == "fast" else 1
+        record["pairs"][pair.variant] = {"reference": pair.reference, "figures": measure(pair, count)}
+    if not timm_encoder.unavailable():
+        record["encoders"] = {"tiny": encoders("tiny", chosen.scenes), "vit_b": encoders("vit_b", 1)}
+    tested = next(name for name in TESTED if name in versions)
+    name = "{}{}-torch{}.json".format(tested, versions[tested], versions["torch"].partition("+")[0])
     path = Path(__file__).with_name(name)
     path.write_text(json.dumps(record, indent=2, sort_keys=True) + "\n", encoding="utf-8")
     print("written:", path.name)
