@@ -169,7 +169,7 @@ def with_unions() -> Iterator[Any]:
     for path in metadata.files(FAMILY) or ():
         if path.suffix == ".py":
             tree = ast.parse(path.read_text(encoding="utf-8"))
-            if not any(is_future(node) for node in tree.body) and any(map(is_union, annotations(tree))):
+            if not any(is_future(node) for node in tree.body) and any(map(is_union, annotated(tree))):
                 yield path
 
 
@@ -177,7 +177,7 @@ def is_future(node: ast.AST) -> bool:
     return isinstance(node, ast.ImportFrom) and node.module == "__future__"
 
 
-def annotations(tree: ast.AST) -> Iterator[ast.AST]:
+def annotated(tree: ast.AST) -> Iterator[ast.AST]:
     for node in ast.walk(tree):
         for name in ("annotation", "returns"):
             found = getattr(node, name, None)

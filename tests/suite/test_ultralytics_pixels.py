@@ -37,7 +37,8 @@ def test_letterbox(
     """
     scene = scenes.draw(7, 240, 320)
     prompt = inference.prompt(scene, kind, pair.side)
-    comparison = StageComparison(*both(torch.float32), scene.image, same_pixels=False)
+    reference, own = both(torch.float32)
+    comparison = StageComparison(reference, own, scene.image, same_pixels=False)
     with defect("ultralytics-letterbox"):
         agree(comparison, prompt, limits.FLOAT32, measured, settings)
 
@@ -53,7 +54,8 @@ def test_cropped_logits(
     """
     scene = scenes.draw(7, pair.side // 2, pair.side)
     prompt = inference.prompt(scene, kind, pair.side)
-    comparison = StageComparison(*both(torch.float64), scene.image, same_pixels=True)
+    reference, own = both(torch.float64)
+    comparison = StageComparison(reference, own, scene.image, same_pixels=True)
     with defect("ultralytics-crops-logits"):
         agree(comparison, prompt, limits.of(pair, torch.float64), measured, settings)
 

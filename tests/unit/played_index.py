@@ -55,7 +55,7 @@ class Played(requests.adapters.BaseAdapter):
     def add_archive(self, project: str, version: str, pythons: str) -> None:
         """Add a source archive."""
         name = f"{project.replace('-', '_')}-{version}.tar.gz"
-        row = {
+        row: dict[str, object] = {
             "filename": name,
             "url": f"{FILES}/{name}",
             "hashes": {},

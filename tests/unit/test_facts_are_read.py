@@ -34,7 +34,7 @@ def attributes() -> frozenset[str]:
         node.attr
         for path in files
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
-        if isinstance(node, ast.Attribute)
+        if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Load)
     )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import tomllib
 from dataclasses import replace
 from pathlib import Path
 
@@ -62,6 +64,31 @@ def test_each_package_has_a_cell_on_the_newest_pytorch_and_is_in_it(row: SamPack
     assert "segment-anything==1.0" in pins.all
     assert all("==" in pin for pin in pins.all)
     assert len({Requirement(pin).name for pin in pins.all}) == len(pins.all), "a package is pinned twice"
+
+
+def test_ultralytics_is_no_dependency_and_imported_only_where_a_model_is_built() -> None:
+    """It is AGPL-3.0."""
+    project = tomllib.loads((paths.ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    groups = [*project["project"].get("optional-dependencies", {}).values()]
+    groups += project.get("dependency-groups", {}).values()
+    declared = [*project["project"]["dependencies"], *(each for group in groups for each in group)]
+    assert not any("ultralytics" in str(requirement) for requirement in declared)
+    files = [*(paths.ROOT / "samcheck").rglob("*.py"), *(paths.ROOT / "tests" / "suite").glob("*.py")]
+    importing = {path.name for path in files if "ultralytics" in names_imported(path, everywhere=True)}
+    assert importing >= {"ultralytics_sam.py", "ultralytics_predictors.py"}
+    assert not any("ultralytics" in names_imported(path, everywhere=False) for path in files)
+
+
+def names_imported(path: Path, everywhere: bool) -> set[str]:
+    """Return the packages that a module imports: everywhere in it, or when it is imported itself."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    found: set[str] = set()
+    for node in ast.walk(tree) if everywhere else tree.body:
+        if isinstance(node, ast.Import):
+            found |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            found.add(str(node.module).partition(".")[0])
+    return found
 
 
 def test_a_source_archive_is_installed_last_and_alone() -> None:

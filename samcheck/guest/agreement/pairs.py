@@ -120,7 +120,7 @@ def round_top_level(model: Any) -> None:
 
     In float32, this changes nothing; other models have no pyramid.
     """
-    neck = getattr(model.image_encoder, "neck", None)
+    neck: Any = getattr(model.image_encoder, "neck", None)
     if hasattr(neck, "convs"):
         neck.convs[0].register_forward_hook(lambda _, inputs, output: output.float().to(output.dtype))
 
@@ -191,7 +191,8 @@ def _ultralytics_pairs() -> Tuple[Pair, ...]:
     def pair(name: str, package: Any, original: Any, build: Any, staged: Any, predictor: Any) -> Pair:
         return Pair(
             "ultralytics." + name,
-            *package,
+            package[0],
+            package[1],
             original,
             build,
             ultralytics_sam.image_part,

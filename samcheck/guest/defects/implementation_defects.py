@@ -5,6 +5,7 @@ from __future__ import annotations
 from .defect import Defect
 
 _CONFIGURATION = "https://github.com/huggingface/transformers/blob/v5.23.0/src/transformers/models/"
+_TIMM = "https://github.com/huggingface/pytorch-image-models/blob/main/timm/models/"
 _ULTRALYTICS = "https://github.com/ultralytics/ultralytics/blob/v8.4.190/ultralytics/"
 
 IMPLEMENTATION_DEFECTS = (
@@ -44,10 +45,10 @@ IMPLEMENTATION_DEFECTS = (
     ),
     Defect(
         "timm-samvit-epsilon",
-        "timm's samvit models normalise with an epsilon of 1e-5, where SAM's image encoder has 1e-6: features "
-        "are off by up to a few millionths of the largest",
+        "timm's samvit models normalise with an epsilon of 1e-5, where SAM's image encoder has 1e-6: its "
+        "features are off by a few millionths",
         (r"^EncodersDiffer: features \d\.\de-0[5678]$",),
-        "https://github.com/huggingface/pytorch-image-models/blob/main/timm/models/vision_transformer_sam.py",
+        _TIMM + "vision_transformer_sam.py",
     ),
     Defect(
         "ultralytics-letterbox",

@@ -8,7 +8,7 @@ the small models are put together from its classes, as the builders do.
 from __future__ import annotations
 
 from functools import partial
-from typing import Any, Tuple
+from typing import Any, Dict, Tuple
 
 from ..family import Capability, SamFamily
 from ..variant import Variant, digest_of
@@ -204,11 +204,12 @@ def _predictor(model: Any, side: int) -> Any:
 def _oracle(model: Any, kind: str) -> Any:
     from ...oracle import letterboxed
 
-    return {
+    oracles: Dict[str, Any] = {
         "vit": letterboxed.LetterboxedOracle,
         "tiny_vit": letterboxed.LetterboxedTinyVit,
         "sam2": letterboxed.LetterboxedSam2,
-    }[kind].of(model, digest_of(model))
+    }
+    return oracles[kind].of(model, digest_of(model))
 
 
 def _variant(name: str, side: int, build: Any, kind: str, *more: Capability, **rest: Any) -> Variant:
