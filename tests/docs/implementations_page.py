@@ -31,7 +31,11 @@ In float64, 1e-15 is what rounding leaves. sam2 resizes masks in float32 whateve
 logits at the size of the image agree to 1e-7 there. Pixels that each implementation resized itself differ by
 up to two levels of 255; for SAM 2.1, which takes the most stable of several masks for one prompt, so little
 can decide for another mask. Of HQ-SAM, whose original returns one mask, transformers' best one is compared.
-What deviates is in [the catalogue of defects](defects.md) and in
+
+ultralytics pads with grey, smooths nothing and stretches nothing: of an image that is no square, its model gets
+another picture, so that squares are compared on the same pixels. It resizes masks in float32. As it comes, it
+does not round the top of SAM 2.1's pyramid to float32, as sam2 does. MobileSAM at full size has its real
+weights. What deviates is in [the catalogue of defects](defects.md) and in
 [reports for upstream](../upstream/README.md). All of this was measured on CPUs.
 
 Written by `python -m tests.docs --update` from what
@@ -54,22 +58,39 @@ COLUMNS = (
 
 def render() -> str:
     records = [json.loads(path.read_text(encoding="utf-8")) for path in FIGURES.glob("*.json")]
-    records.sort(key=lambda record: Version(record["packages"]["transformers"]), reverse=True)
+    records.sort(key=lambda record: Version(record["packages"][_tested(record)]), reverse=True)
+    records.sort(key=_tested)
     return "\n".join([INTRODUCTION, *(line for record in records for line in _section(record))])
 
 
+def _tested(record: dict[str, Any]) -> str:
+    """Return the package whose variants are compared."""
+    return next(name for name in ("transformers", "ultralytics") if name in record["packages"])
+
+
 def _section(record: dict[str, Any]) -> Iterator[str]:
-    versions = record["packages"]
-    yield f"## transformers {versions['transformers']}, PyTorch {versions['torch'].partition('+')[0]}\n"
-    others = [
-        f"{name} {version}" for name, version in versions.items() if name not in ("transformers", "torch")
-    ]
+    versions, tested = record["packages"], _tested(record)
+    yield f"## {tested} {versions[tested]}, PyTorch {versions['torch'].partition('+')[0]}\n"
+    others = [f"{name} {version}" for name, version in versions.items() if name not in (tested, "torch")]
     yield f"With Python {record['python']}, {', '.join(others)}.\n"
     yield "| " + " | ".join(COLUMNS) + " |"
     yield "| --- " * len(COLUMNS) + "|"
     for variant, pair in record["pairs"].items():
         for figures in pair["figures"]:
             yield "| " + " | ".join(_row(f"{variant} and {pair['reference']}", figures)) + " |"
+    yield ""
+    if "encoders" in record:
+        yield from _encoders(record["encoders"])
+
+
+def _encoders(encoders: dict[str, Any]) -> Iterator[str]:
+    yield "The image encoder alone, in timm and in segment-anything: features relative to the largest.\n"
+    yield "| Encoder | Settings | Type | Pictures | Features |"
+    yield "| --- " * 5 + "|"
+    for variant, rows in encoders.items():
+        for row in rows:
+            figure = f"{row['features']:.1e}"
+            yield f"| {variant} | {row['how']} | {row['type']} | {row['pictures']} | {figure} |"
     yield ""
 
 
