@@ -32,10 +32,10 @@ logits at the size of the image agree to 1e-7 there. Pixels that each implementa
 up to two levels of 255; for SAM 2.1, which takes the most stable of several masks for one prompt, so little
 can decide for another mask. Of HQ-SAM, whose original returns one mask, transformers' best one is compared.
 
-ultralytics pads with grey, smooths nothing and stretches nothing: of an image that is no square, its model gets
-another picture, so that squares are compared on the same pixels. It resizes masks in float32. As it comes, it
-does not round the top of SAM 2.1's pyramid to float32, as sam2 does. MobileSAM at full size has its real
-weights. What deviates is in [the catalogue of defects](defects.md) and in
+ultralytics pads with grey, smooths nothing and stretches nothing: of an image that is no square, its model
+sees another picture, so that squares are compared on the same pixels. It resizes masks in float32. As it
+comes, it does not round the top of SAM 2.1's pyramid to float32, as sam2 does. MobileSAM at full size has its
+real weights. What deviates is in [the catalogue of defects](defects.md) and in
 [reports for upstream](../upstream/README.md). All of this was measured on CPUs.
 
 Written by `python -m tests.docs --update` from what

@@ -52,6 +52,29 @@ ORIGINS: dict[str, tuple[Origin, ...]] = {
             ("No valid execution plans built",),
         ),
     ),
+    r"^RuntimeError: Input type \(\S+\) and (weight|bias) type \(\S+\) should be the same": (
+        Origin(
+            "RuntimeError: Input type (torch.FloatTensor) and weight type (torch.HalfTensor) should be the "
+            "same or input should be a MKLDNN tensor and weight is a dense tensor",
+            CPU,
+            ("Input type (", ") and weight type (", ") should be the same"),
+        ),
+    ),
+    r"^RuntimeError: expected scalar type \w+ but found": (
+        Origin(
+            "RuntimeError: expected scalar type Float but found BFloat16",
+            CPU,
+            ("expected scalar type ", " but found "),
+        ),
+    ),
+    r"^ValueError: At least one stride in the given numpy array is negative": (
+        Origin(
+            "ValueError: At least one stride in the given numpy array is negative, and tensors with negative "
+            "strides are not currently supported.",
+            BINDING,
+            ("At least one stride in the given numpy array is negative",),
+        ),
+    ),
     r"^RuntimeError: expected m1 and m2 to have the same dtype": (
         Origin(
             "RuntimeError: expected m1 and m2 to have the same dtype, but got: float != c10::Half",

@@ -29,6 +29,7 @@ ELSEWHERE = {
         "Cython, in pycocotools, which is not in these environments"
     ),
     r"AttributeError: .*_clear_obj_non_cond_mem_around_input": "Python, of a name in sam2",
+    r"^FileNotFoundError: .* is not a supported SAM model": "ultralytics, which is only in its own cells",
 }
 _DYNAMO_EXPORT = {
     r"ExportFailed: TorchExportError .*ValueError: Received user-specified dim hint",

@@ -2,7 +2,8 @@
 
 In float64 rounding leaves 1e-15 of the largest logit; 1e-9 is required, since whatever lies between the two
 is not the same computation. The limits in float32 are five times the largest spread that
-tests/bench/implementations measured, on torch 2.4.1 and 2.15.0 with transformers 4.57.6 and 5.23.0.
+tests/bench/implementations measured, on torch 2.4.1 and 2.15.0 with transformers 4.57.6 and 5.23.0, and with
+ultralytics 8.4.190.
 """
 
 from __future__ import annotations
@@ -18,7 +19,11 @@ FACTOR = 5
 #: sam2 resizes masks in float32, whatever its model computes in.
 RESIZED_IN_FLOAT32 = 1e-6
 FLOAT64 = Limits(1e-9, 1e-9, 1e-9)
-FLOAT32 = Limits(FACTOR * 1.8e-6, FACTOR * 1.5e-6, FACTOR * 7e-7)
+#: Spreads of logits, of those at the size of the image, and of scores.
+_SMALL = (1.8e-6, 1.5e-6, 7e-7)
+FLOAT32 = Limits(*(FACTOR * spread for spread in _SMALL))
+#: Spreads of models of 1024 pixels, in float32.
+_LARGE = {"ultralytics.mobile_sam": (6.0e-6, 4.8e-6, 6e-7)}
 #: The spread with pixels that two libraries resized, which differ by up to two levels of 255. Where SAM 2.1
 #: takes the most stable of several masks, so little can decide for another one: that is not in the spread.
 _OTHER_PIXELS = {
@@ -31,12 +36,12 @@ _OTHER_PIXELS = {
 def other_pixels(pair: Pair) -> Limits:
     """Return the limits for a pair whose pixels each implementation prepared itself."""
     if pair.variant not in _OTHER_PIXELS:  # nothing is resized
-        return FLOAT32
+        return of(pair, torch.float32)
     return Limits(*(FACTOR * spread for spread in _OTHER_PIXELS[pair.variant]))
 
 
 def of(pair: Pair, dtype: torch.dtype) -> Limits:
     """Return the limits for a pair on the same pixels."""
     if dtype is torch.float32:
-        return FLOAT32
+        return Limits(*(FACTOR * spread for spread in _LARGE.get(pair.variant, _SMALL)))
     return replace(FLOAT64, full=RESIZED_IN_FLOAT32) if pair.resizes_in_float32 else FLOAT64
