@@ -32,8 +32,6 @@ class Pair:
         alike: options of `build` with which it must agree with the original.
         repair: changes the variant's model in place where no option makes it agree.
         resizes_in_float32: one of them does, whatever it computes in.
-        preprocessing: the known defect of the variant's own preprocessing; empty if it has none on images
-            of `other_size`.
         shape: (H, W) of the image on which both must agree, in sides of the model's input: one that nothing
             resizes except by whole factors, and that has no padding if the two treat that differently.
         other_size: (H, W) of the image on which each uses its own preprocessing; None for the same one.
@@ -50,7 +48,6 @@ class Pair:
     alike: Mapping[str, Any]
     repair: Optional[Callable[[Any], None]] = None
     resizes_in_float32: bool = False
-    preprocessing: str = "transformers-resizes-bytes"
     shape: Tuple[float, float] = (0.5, 1)
     other_size: Optional[Tuple[int, int]] = (240, 320)
 
@@ -201,7 +198,6 @@ def _ultralytics_pairs() -> Tuple[Pair, ...]:
             alike={},
             repair=round_top_level,
             resizes_in_float32=True,
-            preprocessing="",
             shape=(1, 1),
             other_size=None,
         )
