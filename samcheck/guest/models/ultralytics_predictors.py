@@ -8,6 +8,7 @@ environment that has it, and nothing of it is in samcheck.
 from __future__ import annotations
 
 import atexit
+import copy
 import os
 import shutil
 import tempfile
@@ -58,7 +59,6 @@ class UltralyticsPredictor:
     Attributes:
         model: the model of ultralytics.
         inner: its predictor.
-        embedded: the features (1, C, s, s) of the image, None without one.
     """
 
     mask_threshold = 0.0
@@ -79,6 +79,10 @@ class UltralyticsPredictor:
         self.inner.torch_dtype = self._decoder.iou_token.weight.dtype
         self.inner.setup_source(np.zeros((side, side, 3), np.uint8))  # sets the sizes of pixels and features
         self.reset_image()
+
+    def __deepcopy__(self, memo: Dict[int, Any]) -> UltralyticsPredictor:
+        """Copy the model; ultralytics' predictor has a lock, which cannot be copied."""
+        return UltralyticsPredictor(copy.deepcopy(self.model, memo), self.side)
 
     def _overrides(self) -> Dict[str, Any]:
         return {
@@ -102,6 +106,7 @@ class UltralyticsPredictor:
 
     @property
     def features(self) -> Any:
+        """The features (1, C, s, s) of the image, None without one."""
         kept = self.inner.features
         return kept["image_embed"] if isinstance(kept, dict) else kept
 
