@@ -10,13 +10,14 @@ from __future__ import annotations
 import json
 import os
 import sys
+from importlib import import_module
 from typing import Any, Dict
 
 
 def observe() -> Dict[str, Any]:
     """Import ultralytics first, as its users do, and segment an image with a small model."""
+    import_module("ultralytics")
     import torch
-    import ultralytics  # noqa: F401
     from PIL import Image
 
     # Nobody keeps the functions that were there before: a function's module says whose it is.
