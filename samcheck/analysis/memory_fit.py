@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -11,27 +11,28 @@ from packaging.version import Version
 from samcheck.errors import BadInput
 from samcheck.guest.memory_model import (
     CONTEXT_MIB,
-    INT_MAX,
-    SHAPES,
+    ESTIMATED,
+    VIDEO,
     MemoryRequirement,
     Work,
     largest_batch_for_nonzero,
     needs,
 )
+from samcheck.guest.memory_model.hiera_shapes import HieraShape
 from samcheck.guest.record import PRECISION_NAMES
-from samcheck.units import counted, readable
 
 #: The suite holds predictions to within a tenth of what it measures; anything closer to the limit is tight.
 ALLOWANCE = 0.10
 CONTEXT = CONTEXT_MIB * 2**20
 LONGEST_SIDE, MOST_POINTS, MOST_IMAGES = 100_000, 4096, 256
-ON_CARD = ("encode", "predict", "automatic")
+MOST_FRAMES, MOST_OBJECTS = 100_000, 1000
+#: A variant has some of these steps, in this order.
+ON_CARD = ("encode", "predict", "automatic", VIDEO)
 #: Dynamic int8 quantisation runs on CPUs only.
 ON_GPUS = tuple(name for name in PRECISION_NAMES if name != "int8-dynamic")
 #: The lowest compute capability with bfloat16 and TF32:
 #: https://docs.pytorch.org/docs/stable/generated/torch.cuda.is_bf16_supported.html
 AMPERE, OF_AMPERE = Version("8.0"), ("bf16", "autocast-bf16", "tf32")
-NONZERO_LINK = "https://github.com/pytorch/pytorch/pull/141592"
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,11 @@ class MemoryQuestion:
     @property
     def needs(self) -> dict[str, MemoryRequirement]:
         """Memory requirements by step."""
-        return {need.step: need for need in needs(SHAPES[self.variant], self.precision, "cuda", self.work)}
+        return {need.step: need for need in needs(ESTIMATED[self.variant], self.precision, "cuda", self.work)}
+
+    @property
+    def follows_videos(self) -> bool:
+        return isinstance(ESTIMATED[self.variant], HieraShape)
 
     def verdict(self, need: MemoryRequirement) -> str:
         """Return ``fits``, ``tight`` or ``does not fit``; empty without a card.
@@ -85,10 +90,21 @@ class MemoryQuestion:
 
 @dataclass(frozen=True)
 class BatchLimits:
-    """The most images at once and points per batch that fit; 0 if not even one does."""
+    """The most images at once, points per batch and frames that fit; 0 if not even one does.
+
+    `frames` is None for variants that do not follow objects through a video.
+    """
 
     images: int
     points_per_batch: int
+    frames: int | None = None
+
+    def allows_more(self, other: BatchLimits) -> bool:
+        return (
+            self.images > other.images
+            or self.points_per_batch > other.points_per_batch
+            or (self.frames or 0) > (other.frames or 0)
+        )
 
 
 @dataclass(frozen=True)
@@ -99,6 +115,7 @@ class MemoryFit:
         points_per_batch: the most that fit; 0 if not even one does.
         nonzero_points: the most whose masks `nonzero` accepts.
         images: the most that can be encoded at once.
+        frames: the most of a video with the requested objects; None if the variant follows none.
         size: height and width of the largest image of these proportions that fits the automatic generator
             with one point per batch; the requested size if that fits.
         precisions: those in which the encoder fits.
@@ -109,6 +126,7 @@ class MemoryFit:
     points_per_batch: int
     nonzero_points: int
     images: int
+    frames: int | None
     size: tuple[int, int]
     precisions: tuple[str, ...]
     by_precision: dict[str, BatchLimits]
@@ -155,6 +173,7 @@ def fit_of(question: MemoryQuestion) -> MemoryFit:
         points_per_batch=limits.points_per_batch,
         nonzero_points=largest_batch_for_nonzero(question.work.size),
         images=limits.images,
+        frames=limits.frames,
         size=scaled(share) if share else (0, 0),
         precisions=tuple(name for name in ON_GPUS if replace(question, precision=name).fits("encode")),
         by_precision=by_precision,
@@ -166,106 +185,14 @@ def _with_work(question: MemoryQuestion, **changed: Any) -> MemoryQuestion:
 
 
 def _batch_limits(question: MemoryQuestion) -> BatchLimits:
+    frames = None
+    if question.follows_videos:
+        frames = largest(MOST_FRAMES, lambda count: _with_work(question, frames=count).fits(VIDEO))
     return BatchLimits(
         largest(MOST_IMAGES, lambda count: _with_work(question, images=count).fits("encode")),
         largest(MOST_POINTS, lambda count: _with_work(question, points_per_batch=count).fits("automatic")),
+        frames,
     )
-
-
-def lines(question: MemoryQuestion) -> Iterator[str]:
-    """Yield the answer as text."""
-    height, width = question.work.size
-    card = ""
-    if question.card is not None:
-        card = f" on {question.gpu or 'a GPU'} with {readable(question.card)}"
-    yield f"{question.variant} in {question.precision}{card}, image {width} x {height}"
-    if question.size_source:
-        yield f"{question.gpu}: {question.size_source}"
-    if not question.computes(question.precision):
-        yield (
-            f"{question.gpu} has no native {question.precision} "
-            f"(compute capability {question.capability}, below {AMPERE}): "
-            "it runs in float32 or slowly"
-        )
-    yield f"{'':10}{'weights':>10}{'peak':>10}{'reserved':>10}  highest in"
-    for need in question.needs.values():
-        reserved = readable(need.reserved) if need.step in ON_CARD else "–"
-        figures = f"{need.step:10}{readable(need.weights):>10}{readable(need.peak):>10}{reserved:>10}"
-        where = "in host memory" if need.step == "load" else question.verdict(need)
-        yield f"{figures}  {_amount(question, need.step)}{need.at}{': ' if where else ''}{where}"
-    if question.card is not None:
-        source = question.context_source or "--context"
-        yield f"plus {readable(question.context)} reserved for CUDA itself ({source})"
-        yield from advice(fit_of(question))
-    yield "computed from SAM's tensor shapes; reserved: what PyTorch's caching allocator takes from the GPU"
-    yield "for them if it has no limit; workspaces of CUDA's libraries come on top"
-
-
-def per_gpu(questions: Sequence[MemoryQuestion]) -> Iterator[str]:
-    """Yield the need once, and a line for each of several GPUs."""
-    yield from lines(replace(questions[0], card=None, gpu="", size_source=""))
-    for question in questions:
-        fit = fit_of(question)
-        steps = ", ".join(f"{step} {question.verdict(question.needs[step])}" for step in ON_CARD)
-        size = readable(question.card or 0)
-        yield (
-            f"{question.gpu or size} ({size}): {steps}; at most {counted(fit.images, 'image')} and "
-            f"{counted(fit.points_per_batch, 'point')} at once"
-        )
-
-
-def _amount(question: MemoryQuestion, step: str) -> str:
-    work = question.work
-    amounts = {
-        "encode": (work.images, "image"),
-        "predict": (work.prompts, "prompt"),
-        "automatic": (work.points_per_batch, "point"),
-    }
-    if step not in amounts:
-        return ""
-    count, noun = amounts[step]
-    return f"{counted(count, noun)} at once, "
-
-
-def advice(fit: MemoryFit) -> Iterator[str]:
-    """Yield the settings to use."""
-    question = fit.question
-    if not fit.images:
-        others = ", ".join(fit.precisions)
-        yield f"not even one image can be encoded: {'use ' + others if others else 'use a smaller variant'}"
-        return
-    yield f"encode at most {counted(fit.images, 'image')} at once"
-    if fit.points_per_batch:
-        yield f"automatic generation: points_per_batch={min(fit.points_per_batch, fit.nonzero_points)}"
-        if fit.points_per_batch > fit.nonzero_points:
-            yield (
-                f"  memory would allow {fit.points_per_batch}, but `nonzero` accepts at most {INT_MAX} "
-                f"elements before {NONZERO_LINK}"
-            )
-    elif fit.size != (0, 0):
-        yield (
-            f"automatic generation does not fit with one point per batch: scale the image down to "
-            f"{fit.size[1]} x {fit.size[0]}, or cut it into tiles of that size"
-        )
-    else:
-        yield "automatic generation does not fit at any size: use a lower precision or a smaller variant"
-    if not question.fits("predict"):
-        yield "use fewer prompts at once: each holds another copy of the image features"
-    yield from _precisions(fit)
-
-
-def _precisions(fit: MemoryFit) -> Iterator[str]:
-    """Yield the precisions that allow more, one line for all with the same limits."""
-    alike: dict[BatchLimits, list[str]] = {}
-    for name, limits in fit.by_precision.items():
-        if not fit.question.computes(name):
-            continue
-        if limits.images > fit.images or limits.points_per_batch > fit.points_per_batch:
-            alike.setdefault(limits, []).append(name)
-    for limits, names in alike.items():
-        points = min(limits.points_per_batch, fit.nonzero_points)
-        images = counted(limits.images, "image")
-        yield f"in {', '.join(names)}: at most {images} at once, points_per_batch={points}"
 
 
 def _figures(need: MemoryRequirement) -> dict[str, Any]:

@@ -130,7 +130,7 @@ class Steps:
             points_per_batch=at_once,
             images=at_once,
             filtered=False,
-            copying_resize=self.device == "cpu" and _resize_copies(),
+            copying_resize=self.device == "cpu" and resizing_copies(),
         )
         requirements = memory_model.needs(self.shape, self.precision, self.device, work)
         return next(need for need in requirements if need.step == step)
@@ -163,8 +163,8 @@ class Steps:
         )
 
 
-def _resize_copies() -> bool:
-    """See `memory_model.Prompts.copied`."""
+def resizing_copies() -> bool:
+    """Whether the CPU's resizing copies (`memory_model.Prompts.copied`)."""
     return torch.get_num_threads() == 1 and int(torch.__version__.partition(".")[0]) >= 2
 
 

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from typing import Tuple
 
-from .decoder import Prompts, logits, low_resolution, predict
-from .encoder import FLOAT
+from .decoder import Prompts, kept_low_resolution, logits, predict
 from .ledger import Ledger
-from .shapes import ModelShape
+from .shapes import FLOAT, DecoderShape
 
 #: Maximum number of elements that `nonzero` on CUDA supports before
 #: https://github.com/pytorch/pytorch/pull/141592; `mask_to_rle_pytorch` gives it a whole batch of masks.
 INT_MAX = 2**31 - 1
 
 
-def generate(ledger: Ledger, shape: ModelShape, prompts: Prompts, kept: float, filtered: bool = True) -> None:
+def generate(
+    ledger: Ledger, shape: DecoderShape, prompts: Prompts, kept: float, filtered: bool = True
+) -> None:
     """Follow `_process_batch` for one batch of points.
 
     Args:
@@ -24,7 +25,7 @@ def generate(ledger: Ledger, shape: ModelShape, prompts: Prompts, kept: float, f
     masks = logits(prompts)
     with ledger.part("automatic generation"):
         predict(ledger, shape, prompts)
-        ledger.take("low resolution", low_resolution(shape, prompts))  # in an unused variable
+        ledger.take("low resolution", kept_low_resolution(shape, prompts))  # in an unused variable
         ledger.take("masks", masks)
         with ledger.part("choosing among the masks"):
             if filtered:

@@ -5,9 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from .ledger import Ledger
-from .shapes import ModelShape
-
-FLOAT = 4
+from .shapes import FLOAT, ModelShape
 
 
 @dataclass(frozen=True)
@@ -22,6 +20,8 @@ class Computing:
             (https://docs.pytorch.org/docs/stable/amp.html), the CPU's does not.
         fused_softmax: whether it reads its narrow input as it is: CUDA's kernel does for float16 but not
             for bfloat16 (`softmax_cuda_out` in aten/src/ATen/native/cuda/SoftMax.cu, `half_to_float`).
+        wide_norm: whether norms compute and return float32 for any input: CUDA's autocast does, the CPU's
+            does not.
     """
 
     width: int
@@ -29,6 +29,7 @@ class Computing:
     cast: bool = False
     wide_softmax: bool = False
     fused_softmax: bool = False
+    wide_norm: bool = False
 
 
 def encode(ledger: Ledger, shape: ModelShape, how: Computing, batch: int) -> None:
