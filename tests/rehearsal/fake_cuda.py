@@ -47,7 +47,7 @@ class StorageRecorder(TorchDispatchMode):  # type: ignore[misc]
         self.convolutions: list[int] = []
         self._seen = WeakIdKeyDictionary()
         # A storage's Python object is kept alive, else its identity is lost.
-        self._weights = [weight.untyped_storage() for weight in (*model.parameters(), *model.buffers())]
+        self._weights = [tensor.untyped_storage() for tensor in held_by(model)]
         for storage in self._weights:
             self._seen[storage] = True
 
@@ -55,21 +55,32 @@ class StorageRecorder(TorchDispatchMode):  # type: ignore[misc]
         if function is torch.ops.aten.convolution.default:
             self.convolutions.append(len(self.events))
         result = function(*args, **(kwargs or {}))
-        self._inside(function, args, kwargs)
+        pooling = function is torch.ops.aten.max_pool2d_with_indices.default
+        if not pooling:
+            self._inside(function, args, kwargs)
         for tensor in tree_leaves(result):
             if isinstance(tensor, torch.Tensor) and tensor.device.type == "cuda":
                 self._note(tensor.untyped_storage())
+        if pooling:  # its results are there before it copies
+            self._inside(function, args, kwargs)
         return result
 
     def _inside(self, function: Any, args: Any, kwargs: Any) -> None:
         """Record what a kernel takes for itself: `make_reduction` in aten/src/ATen/native/ReduceOpsUtils.h
-        casts the input of a sum to the type of its result, unless that is half to float."""
+        casts the input of a sum to the type of its result, unless that is half to float; and max pooling
+        copies an input that is dense in no format (aten/src/ATen/native/cuda/DilatedMaxPool2d.cu)."""
         if function is torch.ops.aten.sum.dim_IntList and kwargs and kwargs.get("dtype"):
             given, wanted = args[0], kwargs["dtype"]
             if given.dtype not in (wanted, torch.float16, torch.bfloat16):
-                size = given.numel() * wanted.itemsize
-                key = len(self.events)
-                self.events += [[key, size], [key, -size]]
+                self._briefly(given.numel() * wanted.itemsize)
+        if function is torch.ops.aten.max_pool2d_with_indices.default:
+            given = args[0]
+            if not (given.is_contiguous() or given.is_contiguous(memory_format=torch.channels_last)):
+                self._briefly(given.numel() * given.element_size())
+
+    def _briefly(self, size: int) -> None:
+        key = len(self.events)
+        self.events += [[key, size], [key, -size]]
 
     def _note(self, storage: Any) -> None:
         if storage in self._seen or not storage.nbytes():
@@ -78,6 +89,15 @@ class StorageRecorder(TorchDispatchMode):  # type: ignore[misc]
         key, size = len(self.events), storage.nbytes()
         self.events.append([key, size])
         weakref.finalize(storage, self.events.append, [key, -size])
+
+
+def held_by(model: Any) -> Iterator[torch.Tensor]:
+    """Yield the tensors that the model's modules hold, be they parameters or not."""
+    for module in model.modules():
+        for value in vars(module).values():
+            for leaf in tree_leaves(value) if isinstance(value, (torch.Tensor, dict, list, tuple)) else ():
+                if isinstance(leaf, torch.Tensor):
+                    yield leaf
 
 
 def finish(*args: Any, **kwargs: Any) -> Any:

@@ -32,7 +32,7 @@ CLOSED = {
 OPEN = {
     (
         "samcheck/guest/memory/peaks.py",
-        "_resize_copies",
+        "resizing_copies",
     ): "what the estimate counts, which a peak is held against",
     ("samcheck/guest/models/backends/onnx_runtime.py", "plain_session"): "an option that 1.17 refuses",
     (
