@@ -27,6 +27,7 @@ from samcheck.errors import BadInput, BuildFailed
 from samcheck.facts import Facts, sam_packages
 from samcheck.facts.sam_schema import SamPackage
 from samcheck.guest.outcomes import FailureCause
+from samcheck.guest.record import Fingerprint
 
 #: samcheck's own requirements that `here` imports; it installs nothing and starts no engine.
 HOST = (
@@ -74,6 +75,16 @@ def bundle_spec(
     tools = [pin.partition("==")[0] for pin in facts.pin("tool", python)]
     tested = [pin for row in packages for pin in _tested(row, python, facts)]
     return BundleSpec(python, tuple(_frozen(has)), host, (*tools, DEFAULT_SAM, *dict.fromkeys(tested)))
+
+
+def lacking(seen: Fingerprint, facts: Facts) -> tuple[BundleSpec, list[str]]:
+    """Return what an interpreter of this machine has and requires, and the requirements that it lacks."""
+    release = ".".join(seen.python.split(".")[:2])
+    spec = bundle_spec(
+        release, sorted(f"{name}=={version}" for name, version in seen.packages.items()), facts
+    )
+    present = {bundle_main.key(name) for name in seen.packages}
+    return spec, [text for text in spec.guest if bundle_main.key(Requirement(text).name) not in present]
 
 
 def _tested(row: SamPackage, python: str, facts: Facts) -> Iterator[str]:

@@ -7,11 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from packaging.requirements import Requirement
-
 from samcheck import facts, owned
 from samcheck.environments import offline
-from samcheck.environments.offline import bundle_main
 from samcheck.errors import BuildFailed, EnvironmentUnavailable
 from samcheck.guest.record import Fingerprint
 
@@ -37,11 +34,7 @@ def packages(python: str, seen: Fingerprint) -> Iterator[tuple[str, ...]]:
                 f"{python} has no {name}, which SAM needs",
                 f"install the release that matches its PyTorch: {python} -m pip install {name}",
             )
-    release = ".".join(seen.python.split(".")[:2])
-    has = [f"{name}=={version}" for name, version in seen.packages.items()]
-    spec = offline.bundle_spec(release, has, facts.load())
-    present = {bundle_main.key(name) for name in seen.packages}
-    wanted = [text for text in spec.guest if bundle_main.key(Requirement(text).name) not in present]
+    spec, wanted = offline.lacking(seen, facts.load())
     if not wanted:
         yield ()
         return

@@ -1,29 +1,19 @@
-"""What the suite needs and an own environment lacks: in a folder beside it, never installed into it."""
+"""What the suite needs and an own environment lacks: in a folder beside it, never installed into it.
+
+The folder is among the virtual environments, so that `samcheck disk` and `samcheck clean` know it.
+"""
 
 from __future__ import annotations
 
 import hashlib
-import shutil
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from filelock import FileLock
-from packaging.requirements import Requirement
-
-from samcheck import facts, owned, paths
-from samcheck.environments import offline
-from samcheck.environments.offline import bundle_main
+from samcheck import facts
+from samcheck.environments import offline, venv
 from samcheck.errors import BuildFailed
 from samcheck.guest.outcomes import FailureCause
 from samcheck.guest.record import Fingerprint
-
-COMPLETE = ".samcheck-complete"
-
-
-def folders() -> Path:
-    """Return the folder of what was brought for each set of packages."""
-    return paths.home() / "brought"
 
 
 def packages_for(seen: Fingerprint) -> tuple[str, ...]:
@@ -35,18 +25,15 @@ def packages_for(seen: Fingerprint) -> tuple[str, ...]:
         BuildFailed: the environment lacks what is tested, or a package is not available for it.
     """
     _require_testable(seen)
-    release = ".".join(seen.python.split(".")[:2])
-    if not facts.load().pin("tool", release):
-        text = f"its Python is {release}, for which samcheck knows no pytest"
+    spec, wanted = offline.lacking(seen, facts.load())
+    if not facts.load().pin("tool", spec.python):
+        text = f"its Python is {spec.python}, for which samcheck knows no pytest"
         raise BuildFailed(FailureCause.CONTENT, text)
-    has = sorted(f"{name}=={version}" for name, version in seen.packages.items())
-    spec = offline.bundle_spec(release, has, facts.load())
-    present = {bundle_main.key(name) for name in seen.packages}
-    wanted = [text for text in spec.guest if bundle_main.key(Requirement(text).name) not in present]
     if not wanted:
         return ()
-    digest = hashlib.sha256("\n".join((release, *has, *wanted)).encode()).hexdigest()[:12]
-    return _kept(folders() / f"py{release}-{digest}", spec, wanted)
+    content = "\n".join((spec.python, *map(str, spec.has), *wanted))
+    digest = hashlib.sha256(content.encode()).hexdigest()[:12]
+    return _kept(venv.folders() / f"brought-py{spec.python}-{digest}", spec, wanted)
 
 
 def _require_testable(seen: Fingerprint) -> None:
@@ -67,24 +54,12 @@ def _require_testable(seen: Fingerprint) -> None:
 
 
 def _kept(folder: Path, spec: offline.BundleSpec, wanted: list[str]) -> tuple[str, ...]:
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(f"{folder}.lock"):
-        if not owned.has_file(folder, COMPLETE):
-            _fill(folder, spec, wanted)
-    return tuple(sorted(str(path) for path in folder.iterdir() if path.is_dir()))
-
-
-def _fill(folder: Path, spec: offline.BundleSpec, wanted: list[str]) -> None:
-    owned.remove(folder)
-    with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
-        draft = Path(scratch, "draft")
-        owned.make(draft)
+    with venv.built(folder) as is_new:
         try:
-            offline.unpack(spec, wanted, draft)
+            if is_new:
+                offline.unpack(spec, wanted, folder)
         except BuildFailed as error:
             names = ", ".join(wanted)
-            raise BuildFailed(
-                error.cause, f"it lacks {names}, which the suite needs and samcheck cannot get: {error}"
-            ) from None
-        (draft / COMPLETE).touch()
-        shutil.move(draft, folder)
+            text = f"it lacks {names}, which the suite needs and samcheck cannot get: {error}"
+            raise BuildFailed(error.cause, text) from None
+    return tuple(sorted(str(path) for path in folder.iterdir() if path.is_dir()))
