@@ -44,12 +44,12 @@ def run_cell(planned: PlannedCell, settings: Settings, folder: Path, watcher: Wa
     """
     cell_run = CellRun(planned, settings, folder, watcher)
     try:
-        return _without_secrets(_run_cell(cell_run), cell_run.secrets)
+        return without_secrets(_run_cell(cell_run), cell_run.secrets)
     except unexpected.ANY as error:
         return unexpected_result(cell_run, error)
 
 
-def _without_secrets(result: CellResult, secrets: Mapping[str, str]) -> CellResult:
+def without_secrets(result: CellResult, secrets: Mapping[str, str]) -> CellResult:
     """Return a result without the values of an image's variables, which a traceback may show."""
     if not secrets:
         return result

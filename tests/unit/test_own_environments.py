@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from samcheck import facts, matrix
+from samcheck.analysis import contradictions
 from samcheck.cells import Cell
-from samcheck.environments.own import anew, locks, recipes, steps
+from samcheck.environments.own import anew, image_contents, locks, recipes, steps
 from samcheck.environments.own.declaration import OwnEnvironment, SourceKind
 from samcheck.errors import BadInput, BuildFailed
 from samcheck.facts.target_machine import NO_GPU
-from samcheck.matrix import Plan
+from samcheck.guest.outcomes import CellOutcome, CheckOutcome, FailureCause
+from samcheck.guest.record import CheckResult
+from samcheck.matrix import Plan, run_history
 from samcheck.matrix.planner import against
+from samcheck.run import cell_runner
+from samcheck.storage.results import Stored
+from tests.unit.made import RESULT, SEEN
 
 UV_LOCK = """
 version = 1
@@ -232,3 +239,35 @@ def test_an_upgrade_of_an_image_keeps_its_commands_together() -> None:
     assert recipe.startswith("FROM acme:1\nRUN ")
     assert recipe.count("\n") == 2
     assert '\\"$HOME\\""]' in recipe
+
+
+def test_a_result_has_no_value_of_an_images_variables() -> None:
+    attributes = {"Config": {"Env": ["PATH=/usr/bin:/bin", "ACME_TOKEN=s3cr3t-value", "DEBUG=1"]}}
+    assert image_contents.variables(attributes) == ["ACME_TOKEN", "DEBUG", "PATH"]
+    check = CheckResult(
+        "test_x.py::test_y", "imports", CheckOutcome.FAILED, details="token s3cr3t-value refused"
+    )
+    result = replace(RESULT, outcome=CellOutcome.FAILED, reason="s3cr3t-value", checks=[check])
+    clean = cell_runner.without_secrets(result, image_contents.secrets(attributes))
+    assert clean.reason == "<value of ACME_TOKEN>"
+    assert clean.checks[0].details == "token <value of ACME_TOKEN> refused"
+    assert cell_runner.without_secrets(result, {}) is result
+
+
+def test_a_row_has_what_was_found_inside() -> None:
+    cell = cell_runner.found_in(Cell("", "", "", own="a-1"), replace(SEEN, numpy="1.26.4"))
+    assert (cell.id, cell.own, cell.torch, cell.numpy) == ("a-1", "a-1", "2.4.1", "1.26.4")
+    assert Cell.of(cell.record(())) == cell
+
+
+def test_results_of_own_environments_are_no_evidence_for_others() -> None:
+    own = replace(RESULT, cell=replace(RESULT.cell, own=True))
+    assert run_history.of([own]).tried == frozenset()
+    unbuilt = replace(
+        RESULT, outcome=CellOutcome.BUILD_FAILED, reason="no wheel", cause=FailureCause.NO_WHEEL
+    )
+    found = [
+        contradictions.contradictions(facts.load(), [Stored("cpu", "none", replace(unbuilt, cell=cell))])
+        for cell in (RESULT.cell, own.cell)
+    ]
+    assert [len(one) for one in found] == [1, 0]
