@@ -169,7 +169,7 @@ def coco_size_swapped() -> None:
 @fault("other defaults for what is connected: OpenCV's 8, SciPy's 4", "optional")
 def parts_apart_at_corners() -> None:
     """Pixels that touch by a corner only count as two holes or islands."""
-    edit(AMG + "remove_small_regions", "(working_mask, 8)", "(working_mask, 4)")
+    edit(AMG + "remove_small_regions", "(working_mask, 8)", "(working_mask, connectivity=4)")
 
 
 @fault("a limit that is taken to be among what goes", "optional")
