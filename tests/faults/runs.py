@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 import shutil
+import signal
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -20,7 +22,7 @@ from samcheck.run.intake import Intake
 from samcheck.run.records import Attempt
 
 from .fault import SEGMENT_ANYTHING
-from .seed import CONTROL, NOT_SEEDED, VARIABLE
+from .seed import CONTROL, FOLDER, FORKS, NOT_SEEDED, VARIABLE
 
 SUITE = f"{SOURCE}/tests/suite"
 #: These see most for the time that they take, and come first; the slow ones that see least, last.
@@ -124,12 +126,27 @@ def run_suite(bed: Bed, name: str, setting: Setting) -> Attempt:
     folder = bed.subfolder(name)
     if setting.cache is not None and setting.cache.is_dir():
         shutil.copytree(setting.cache, folder / "oracle")
-    variants = VARIANTS[bed.family][setting.tier]
     variables = [f"OMP_NUM_THREADS={setting.threads}", f"SAMCHECK_CACHE={WORK}/oracle"]
     if setting.hash_seed is not None:
         variables.append(f"PYTHONHASHSEED={setting.hash_seed}")
     arguments = (
         *_launch(setting.fault, *variables),
+        *_pytest(bed, setting.tier, modules(setting.shuffle, bed.groups)),
+        *(("-x",) if setting.stop_early else ("--continue-on-collection-errors",)),
+        f"--samcheck-journal={GIVEN}/{channel.NAME}",
+    )
+    intake, output = Intake(), folder / "output.log"
+    with channel.Channel(folder, lambda line: _kept(folder, intake.take(line))) as heard:
+        ended = bed.place.run(GuestJob(arguments, folder, folder, output, _alive(bed, intake)))
+    heard.check()
+    _require_seeded(setting.fault, ended, output)
+    return Attempt(intake.journal, ended, intake.seconds, records.tail(output))
+
+
+def _pytest(bed: Bed, tier: str, chosen: list[str]) -> tuple[str, ...]:
+    """Arguments for the checks of a tier in the family's variants, in the order of the modules."""
+    variants = VARIANTS[bed.family][tier]
+    return (
         *(
             "-m",
             "pytest",
@@ -139,19 +156,47 @@ def run_suite(bed: Bed, name: str, setting: Setting) -> Attempt:
             f"{SUITE}/pytest.ini",
             "--rootdir",
             SUITE,
-            *modules(setting.shuffle, bed.groups),
+            *chosen,
         ),
-        *("-q", "-s", "-m", setting.tier, "--samcheck-variants", variants, "--samcheck-families", bed.family),
-        *(("-x",) if setting.stop_early else ("--continue-on-collection-errors",)),
-        f"--samcheck-journal={GIVEN}/{channel.NAME}",
+        *("-q", "-s", "-m", tier, "--samcheck-variants", variants, "--samcheck-families", bed.family),
         f"--samcheck-check-timeout={bed.check_timeout}",
     )
-    intake, output = Intake(), folder / "output.log"
-    with channel.Channel(folder, lambda line: _kept(folder, intake.take(line))) as heard:
-        ended = bed.place.run(GuestJob(arguments, folder, folder, output, _alive(bed, intake)))
-    heard.check()
-    _require_seeded(setting.fault, ended, output)
-    return Attempt(intake.journal, ended, intake.seconds, records.tail(output))
+
+
+def run_forks(bed: Bed, name: str, faults: Sequence[str]) -> dict[str, Attempt]:
+    """Try faults of the fast tier in forks of one run of the suite, and before them `CONTROL` without any."""
+    folder = bed.subfolder(name)
+    work = folder / "oracle"
+    work.mkdir()
+    ids = (CONTROL, *faults)
+    variables = ("OMP_NUM_THREADS=1", f"SAMCHECK_CACHE={WORK}/oracle")
+    told = (f"{FORKS}={','.join(ids)}", f"{FOLDER}={WORK}")
+    arguments = (
+        *_launch(CONTROL, *variables, *told),
+        *_pytest(bed, "fast", modules(None, bed.groups)),
+        *("-p", "tests.faults.forks", f"--samcheck-journal={WORK}/collection.jsonl"),
+    )
+
+    def alive() -> bool:
+        newest = max((path.stat().st_mtime for path in folder.iterdir()), default=time.time())
+        return not bed.stop.is_set() and time.time() - newest < bed.check_timeout + 30
+
+    bed.place.run(GuestJob(arguments, folder, folder, folder / "output.log", alive))
+    return {id: _of_fork(folder, id) for id in ids}
+
+
+def _of_fork(folder: Path, id: str) -> Attempt:
+    """What a fork wrote; if it did not get so far, it ended with no exit code."""
+    intake, status, journal = Intake(), folder / f"{id}.status", folder / f"{id}.jsonl"
+    for line in journal.read_bytes().splitlines() if journal.exists() else ():
+        intake.take(line)
+    ended = Ended(None, "no status")
+    if status.exists():
+        code = os.waitstatus_to_exitcode(int(status.read_text(encoding="utf-8")))
+        ended = Ended(code) if code >= 0 else Ended(None, signal.Signals(-code).name)
+    output = folder / f"{id}.log"
+    said = records.tail(output) if output.exists() else ""
+    return Attempt(intake.journal, ended, intake.seconds, said)
 
 
 def _kept(folder: Path, lines: bytes) -> None:

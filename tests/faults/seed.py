@@ -14,6 +14,8 @@ from typing import Any, Optional, Sequence
 #: Names the fault for this process and all that it starts; `CONTROL` is no fault at all.
 VARIABLE = "SAMCHECK_FAULT"
 CONTROL = "none"
+#: For `forks`: the faults to try, with commas between, and the folder for what is found.
+FORKS, FOLDER = "SAMCHECK_FAULT_FORKS", "SAMCHECK_FAULT_FOLDER"
 #: Exit status of a process in which the fault could not be seeded.
 NOT_SEEDED = 70
 
@@ -65,12 +67,15 @@ class Applying(Loader):
 
 
 def install(id: str) -> None:
-    """Wait for the module that the fault `id` changes."""
+    """Change the module that the fault `id` is about, or wait for it if it is not there yet."""
     from .catalogue import FAULTS
 
     if id == CONTROL:
         return
     fault = FAULTS[id]
+    if fault.after in sys.modules:
+        fault.apply()
+        return
     sys.meta_path.insert(0, Waiting(fault.after, fault.apply))
 
 

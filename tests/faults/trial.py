@@ -17,9 +17,13 @@ from samcheck.errors import SamcheckError
 from . import runs, table, verdict
 from .fault import Fault
 from .runs import Bed, NotSeeded, Setting
-from .seed import CONTROL
+from .seed import CONTROL, NOT_SEEDED
 from .table import CleanRun, Outcome, Report
 from .verdict import Verdict
+
+#: Faults for one run of the suite and its forks, the first of which has none: as many as may have to be
+#: tried again when it is interrupted.
+FORKS_AT_ONCE = 64
 
 
 class NotGreen(SamcheckError):
@@ -47,13 +51,45 @@ class Trial:
     asking: threading.Lock = field(default_factory=threading.Lock)
 
     def faults(self, chosen: Sequence[Fault]) -> None:
-        """Try each in the fast tier."""
-        todo = [fault for fault in chosen if fault.id not in self.report.outcomes]
+        """Try each in the fast tier: in a fork first, and in processes of its own what no fork has seen."""
+        todo = self._todo(chosen)
+        parts = [todo[start : start + FORKS_AT_ONCE] for start in range(0, len(todo), FORKS_AT_ONCE)]
+        if self.stop_early:
+            self._side_by_side([partial(self._forks, part) for part in parts])
+        todo = self._todo(chosen)
         if not todo:
             return
         self._baseline("fast")
         self.report.baseline = counted(self.baselines["fast"])
         self._side_by_side([partial(self._fault, fault) for fault in todo])
+
+    def _todo(self, chosen: Sequence[Fault]) -> list[Fault]:
+        return [fault for fault in chosen if fault.id not in self.report.outcomes]
+
+    def _forks(self, part: Sequence[Fault]) -> None:
+        """Note the faults that a check sees in a fork; a fork without a fault is what they are compared with.
+
+        Raises:
+            NotGreen: something failed without a fault.
+        """
+        begin, name = time.monotonic(), f"forks-{part[0].id}"
+        attempts = runs.run_forks(self.bed, name, [fault.id for fault in part])
+        problems = verdict.not_green(attempts[CONTROL], self.bed.check_timeout)
+        if problems:
+            raise NotGreen(
+                f"a fork fails without a fault, see {self.bed.folder / name}: {'; '.join(problems)}"
+            )
+        seen = verdict.outcomes(attempts[CONTROL], self.bed.check_timeout)
+        clean = {check: result.outcome for check, result in seen.items()}
+        self.report.baseline = counted({check: str(result) for check, result in clean.items()})
+        each = round((time.monotonic() - begin) / len(part), 1)
+        for fault in part:
+            found = attempts[fault.id]
+            if found.ended is None or found.ended.exit_code == NOT_SEEDED or not found.journal.collected:
+                continue  # a process of its own will say why
+            fast = verdict.judge(clean, found, self.bed.check_timeout)
+            if fast.caught:
+                self._note(Outcome(fault.id, fault.title, fault.kind, fault.origin, fast=fast, seconds=each))
 
     def missed_in_full(self, chosen: Sequence[Fault]) -> None:
         """Try those that the fast tier missed with the checks that only the full tier has."""
