@@ -182,10 +182,10 @@ def run_forks(bed: Bed, name: str, faults: Sequence[str]) -> dict[str, Attempt]:
         return not bed.stop.is_set() and time.time() - newest < bed.check_timeout + 30
 
     bed.place.run(GuestJob(arguments, folder, folder, folder / "output.log", alive))
-    return {id: _of_fork(folder, id) for id in ids}
+    return {id: of_fork(folder, id) for id in ids}
 
 
-def _of_fork(folder: Path, id: str) -> Attempt:
+def of_fork(folder: Path, id: str) -> Attempt:
     """What a fork wrote; if it did not get so far, it ended with no exit code."""
     intake, status, journal = Intake(), folder / f"{id}.status", folder / f"{id}.jsonl"
     for line in journal.read_bytes().splitlines() if journal.exists() else ():

@@ -6,6 +6,8 @@ import ast
 import importlib
 import importlib.util
 import sys
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -13,6 +15,7 @@ import pytest
 from samcheck import paths
 from samcheck.environments import Ended
 from samcheck.errors import EmptySelection
+from samcheck.guest.journal import EventWriter
 from samcheck.guest.outcomes import CheckOutcome
 from samcheck.guest.record import CheckResult
 from samcheck.run.records import Attempt, Journal
@@ -118,7 +121,10 @@ def test_suite_knows_of_no_fault() -> None:
 @pytest.mark.parametrize(
     "path",
     [
-        *(FOLDER / f"{name}.py" for name in ("__init__", "fault", "launch", "patching", "seed")),
+        *(
+            FOLDER / f"{name}.py"
+            for name in ("__init__", "fault", "forks", "launch", "order", "patching", "seed")
+        ),
         *sorted(FOLDER.glob("catalogue/*.py")),
         *sorted(FOLDER.glob("evidence/*.py")),
     ],
@@ -172,6 +178,34 @@ def test_fault_is_applied_behind_the_import(module: str) -> None:
     assert not applied
     assert importlib.import_module(module).half(2) == 1
     assert applied == [True]
+
+
+def test_fault_of_an_imported_module_is_applied_at_once(module: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A fork has what its parent imported."""
+    half = importlib.import_module(module).half
+    apply = partial(patching.edit, f"{module}:half", "x / 2", "x / 4")
+    monkeypatch.setitem(FAULTS, "quarter", Fault("quarter", "It.", "x", "x", "x", module, apply))
+    before = list(sys.meta_path)
+    seed.install("quarter")
+    assert (half(8), sys.meta_path) == (2, before)
+
+
+@pytest.mark.parametrize(
+    ("status", "ended"), [("256", Ended(1)), ("9", Ended(None, "SIGKILL")), (None, Ended(None, "no status"))]
+)
+def test_fork_is_read_back(tmp_path: Path, status: str | None, ended: Ended) -> None:
+    journal = EventWriter(str(tmp_path / "x.jsonl"))
+    check = CheckResult("test_video.py::test_x", "video", CheckOutcome.NOT_RUN)
+    journal.collected([check])
+    journal.started(check.check)
+    if status is not None:
+        (tmp_path / "x.status").write_text(status)
+        journal.finished(replace(check, outcome=CheckOutcome.FAILED, reason="why"))
+    seen = runs.of_fork(tmp_path, "x")
+    assert seen.ended == ended
+    judged = verdict.judge({check.check: "passed"}, seen, 9.0)
+    assert judged.caught
+    assert judged.outcome == ("failed" if status is not None else "crashed")
 
 
 def outcome(id: str, kind: str = "encoder", **fields: object) -> Outcome:
