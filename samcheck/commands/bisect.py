@@ -31,8 +31,11 @@ from samcheck.analysis.bisect.candidate_values import BisectionRequest, Candidat
 from samcheck.analysis.bisect.check_prober import CheckProber
 from samcheck.analysis.bisect.observations import Observation
 from samcheck.cells import Cell
-from samcheck.commands.options import Count, build_options, resume_option, timeout_option
+from samcheck.commands.bisect_questions import check_of, of_this_device, outcomes_of, warning_of_unknown
+from samcheck.commands.options import Count, build_options, matrix_option, resume_option, timeout_option
+from samcheck.commands.variants import declared_in
 from samcheck.environments import Environment, choice, machine
+from samcheck.environments.own_variant import OwnVariant
 from samcheck.errors import CELLS_FAILED, BadInput
 from samcheck.facts.compatibility import AXES
 from samcheck.guest.outcomes import CheckOutcome
@@ -78,6 +81,7 @@ HELD = {
 @click.option("--any-python", is_flag=True, help="Also use stored results of other Pythons.")
 @click.option("--json", "as_json", is_flag=True, help="Print the final answer as JSON.")
 @build_options
+@matrix_option
 @resume_option
 @timeout_option
 @click.option(
@@ -98,6 +102,7 @@ def bisect_command(
     as_json: bool,
     environment: str,
     ca_bundle: str | None,
+    file: Path | None,
     resume: bool,
     check_timeout: float,
     results: Path,
@@ -110,11 +115,12 @@ def bisect_command(
     bad value was found, else with 1.
     """
     _require_held(axis, held, any_python)
-    past = _of_this_device(results)
+    declared = declared_in(file)
+    past = of_this_device(results, check, declared)
     if ca_bundle:
         certificates.trust(ca_bundle)
-    check, bad_outcomes = _check(check), _outcomes(outcomes)
-    unknown = _unknown(check, past)
+    check, bad_outcomes = check_of(check), outcomes_of(outcomes)
+    unknown = warning_of_unknown(check, past)
     if unknown:
         click.echo(f"samcheck: {unknown}", err=True)
     chosen = _environment(environment)
@@ -124,7 +130,7 @@ def bisect_command(
     asked = BisectionRequest(
         axis, good, bad, values, any_python=any_python, stored=with_verdict, present=present, **held
     )
-    settings = _settings(chosen, check, check_timeout)
+    settings = _settings(chosen, check, check_timeout, declared)
     question = _question(asked, check, bad_outcomes, repeat, settings)
     away = _away(question.candidates, chosen.environment, with_verdict)
     known = {**away, **stored_observations(question, past)}
@@ -157,10 +163,13 @@ def _question(
         repeat,
         settings.environment.kind,
         settings.version,
+        tuple(f"{variant.name} {variant.digest}" for variant in settings.own_variants),
     )
 
 
-def _settings(chosen: choice.Chosen, check: str, timeout: float) -> Settings:
+def _settings(
+    chosen: choice.Chosen, check: str, timeout: float, declared: tuple[OwnVariant, ...]
+) -> Settings:
     """Return settings for one check in one process, of any tier."""
     return Settings(
         "full",
@@ -170,6 +179,7 @@ def _settings(chosen: choice.Chosen, check: str, timeout: float) -> Settings:
         version=version.version(),
         only=(check,),
         processes=1,
+        own_variants=declared,
     )
 
 
@@ -248,51 +258,6 @@ def _require_held(axis: str, held: dict[str, str], any_python: bool) -> None:
         raise BadInput("--any-python: Python is the axis to bisect; results of every Python are used anyway")
     if axis != "torch" and not held["torch"]:
         raise BadInput(f"--torch is missing: give the PyTorch with which to bisect {axis}")
-
-
-def _check(given: str) -> str:
-    """Return the check's id as results write it.
-
-    Raises:
-        BadInput: there is no such module of the suite.
-    """
-    path, separator, rest = given.partition("::")
-    module = Path(path).name
-    suite = paths.SUITE
-    if not separator or not (suite / module).is_file():
-        known = ", ".join(path.name for path in sorted(suite.glob("test_*.py")))
-        raise BadInput(
-            f"--check: {given!r} is not like test_dtype.py::test_naive_cast[tiny]; modules: {known}"
-        )
-    return f"{module}::{rest}"
-
-
-def _unknown(check: str, past: list[CellResult]) -> str:
-    """Return a warning if no stored result has such a check, which may be new or mistyped; else nothing."""
-    known = {record.check for result in past for record in result.checks}
-    if not known or check in known:
-        return ""
-    near = similar(check, sorted(known), most=3, cutoff=0)
-    return f"--check: none of {len(past)} stored results has {check}; similar: {', '.join(near)}"
-
-
-def _outcomes(given: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the names of outcomes.
-
-    Raises:
-        BadInput: there is no such outcome.
-    """
-    for name in given:
-        if name.partition(":")[0] not in (*CheckOutcome, "bad"):
-            raise BadInput(f"--bad-outcome: {name!r} is not one of {', '.join(CheckOutcome)}, bad")
-    return given
-
-
-def _of_this_device(store: Path) -> list[CellResult]:
-    """Return the stored results of this machine's device and driver: others would compare devices."""
-    device, driver = results.slug(machine.device_name()), results.slug(machine.look().driver or "none")
-    loaded, _ = results.load(store)
-    return [row.result for row in loaded if (row.device, row.driver) == (device, driver)]
 
 
 for _name, _help in HELD.items():

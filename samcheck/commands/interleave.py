@@ -13,8 +13,15 @@ from samcheck import certificates, facts, files, owned, paths, streams, version
 from samcheck.analysis.compare import compare, comparison_text
 from samcheck.analysis.interleave import PairedRun, run_in_turns
 from samcheck.analysis.interleave.turns_table import times
-from samcheck.commands.options import Count, Number, build_options, timeout_option, variants_option
-from samcheck.commands.run import variants_of
+from samcheck.commands.options import (
+    Count,
+    Number,
+    build_options,
+    matrix_option,
+    timeout_option,
+    variants_option,
+)
+from samcheck.commands.variants import declared_in, variants_of
 from samcheck.environments import KINDS, choice, gpu_health, machine
 from samcheck.errors import CELLS_FAILED, BadInput
 from samcheck.guest.outcomes import CellOutcome
@@ -36,6 +43,7 @@ SIDES = ("base", "new")
 @click.argument("base")
 @click.argument("new")
 @build_options
+@matrix_option
 @timeout_option
 @variants_option
 @click.option("--tier", type=click.Choice(["fast", "full"]), default="fast", show_default=True)
@@ -84,6 +92,7 @@ def _settings(
     environment: str,
     ca_bundle: str | None,
     check_timeout: float,
+    file: Path | None,
     variants: str,
     tier: str,
     processes: int,
@@ -101,17 +110,19 @@ def _settings(
     if on_gpu:
         machine.require_answers(numbers)
         gpu_health.require_usable(numbers, chosen.environment.kind == "docker")
+    declared = declared_in(file)
     return Settings(
         tier,
         chosen.environment,
         chosen.why,
         check_timeout,
-        variants=variants_of(variants, tier, own=False),
+        variants=variants_of(variants, tier, own=False, declared=declared),
         version=version.version(),
         gates=Gates(jobs=2, gpus=numbers),
         groups=(repetitions.GROUP,),
         processes=processes,
         seconds=seconds,
+        own_variants=declared,
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import click
 
@@ -13,6 +14,7 @@ from samcheck.analysis.memory_fit import MemoryQuestion
 from samcheck.cells import DEFAULT_SAM
 from samcheck.commands.options import Number, listed
 from samcheck.commands.plan import json_option
+from samcheck.commands.variants import declared_in
 from samcheck.errors import BadInput
 from samcheck.facts import Facts, gpu_memory
 from samcheck.facts.gpu_memory import Card
@@ -27,9 +29,15 @@ AT_ONCE = click.IntRange(1, memory_fit.MOST_POINTS)
 
 
 class Estimated(click.Choice[str]):
-    """A variant whose memory can be estimated."""
+    """A variant whose memory can be estimated: one of the user's own has the shape of its base."""
 
     def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        file = ctx.params.get("file") if ctx else None
+        declared = declared_in(file) if isinstance(file, Path) else ()
+        own = next((variant for variant in declared if variant.name == value), None)
+        if own is not None and not own.base:
+            self.fail(f"{value} is a package's, whose shape samcheck does not know", param, ctx)
+        value = own.base if own is not None else value
         if value not in ESTIMATED and (value in VARIANT_TIERS or name_of(value) in _packages()):
             self.fail(_refusal(value), param, ctx)
         return super().convert(value, param, ctx)
@@ -83,6 +91,14 @@ def _asked_for(variant: str | None, sam: str | None) -> list[str]:
     "--sam", metavar="PACKAGE", help="All variants of a package, e.g. sam2==1.1.0, instead of one variant."
 )
 @click.option(
+    "--matrix",
+    "file",
+    is_eager=True,  # the variant is looked up in it
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="A matrix file that declares variants of your own.",
+)
+@click.option(
     "--gpu",
     "gpus",
     multiple=True,
@@ -131,6 +147,7 @@ def _asked_for(variant: str | None, sam: str | None) -> list[str]:
 def memory_command(
     variant: str | None,
     sam: str | None,
+    file: Path | None,
     gpus: tuple[str, ...],
     image: str,
     precision: str,

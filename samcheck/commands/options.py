@@ -86,6 +86,13 @@ bundle_option = click.option(
     help="CA certificates to trust while building, e.g. your company's.",
 )
 matrix_argument = click.argument("path", type=click.Path(path_type=Path), default="default", required=False)
+matrix_option = click.option(
+    "--matrix",
+    "file",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="A matrix file that declares variants or environments of your own.",
+)
 only_option = click.option("--only", multiple=True, metavar="PATTERN", help="Only cells whose id matches.")
 tag_option = click.option("--tag", "tags", multiple=True, metavar="TAG", help="Only cells with this tag.")
 cells_option = click.option(

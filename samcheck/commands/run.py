@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,20 +19,22 @@ from samcheck.commands.options import (
     RunOptions,
     build_options,
     choice_options,
+    matrix_option,
     parallel_options,
     python_option,
     run_options,
     stop_option,
     tier_option,
 )
+from samcheck.commands.variants import variants_of
 from samcheck.environments import choice, gpu_health, here, machine
 from samcheck.environments.choice import Chosen
 from samcheck.environments.offline import at_hand
 from samcheck.errors import BadInput
 from samcheck.facts import sam_packages
 from samcheck.guest.record import GROUP_NAMES
-from samcheck.guest.variant_names import VARIANT_TIERS
 from samcheck.matrix import Plan, selection
+from samcheck.matrix.ranking import NO_LIMIT
 from samcheck.matrix.selection import Choice
 from samcheck.run import progress, scheduler, session
 from samcheck.run.context import Settings
@@ -51,17 +54,22 @@ def matrix_command(choice: Choice, **options: Any) -> None:
 
 @click.command("cell")
 @click.argument("id")
+@matrix_option
 @tier_option
 @build_options
 @run_options
-def cell_command(id: str, **options: Any) -> None:
-    """Run one cell of the shipped matrices by its id."""
-    plans = matrix.shipped(paths.MATRICES, facts.load(), machine.look())
+def cell_command(id: str, file: Path | None, **options: Any) -> None:
+    """Run one cell of the shipped matrices, or of a matrix file, by its id."""
+    own = (
+        [matrix.plan(selection.file_of(file), facts.load(), machine.look(), budget=NO_LIMIT)] if file else []
+    )
+    plans = [*own, *matrix.shipped(paths.MATRICES, facts.load(), machine.look())]
     having_it = [plan for plan in plans if any(planned.cell.id == id for planned in plan.cells)]
     if not having_it:
         every = tuple(planned for plan in plans for planned in plan.cells)
         matrix.select(Plan("(all)", "fast", every), [id])  # raises, with a hint
-    _run(matrix.select(having_it[0], (id,)), RunOptions(**options))
+    chosen = matrix.select(having_it[0], (id,))
+    _run(replace(chosen, variants=own[0].variants) if own else chosen, RunOptions(**options))
 
 
 @click.command("here")
@@ -88,7 +96,8 @@ def _run(plan: Plan, options: RunOptions) -> None:
         certificates.trust(options.ca_bundle)
     _resolve_checkpoints()
     tier = options.tier or plan.tier
-    variants = variants_of(options.variants, tier, own=options.environment == "here")
+    own = options.environment == "here" or (bool(plan.cells) and all(row.own for row in plan.cells))
+    variants = variants_of(options.variants, tier, own, plan.variants)
     groups = _groups(options.groups)
     with _environment(plan, options) as (planned, chosen):
         gates = _gates(options)
@@ -105,6 +114,7 @@ def _run(plan: Plan, options: RunOptions) -> None:
             gates=gates,
             processes=options.processes or 0,
             groups=groups,
+            own_variants=plan.variants,
             deadline=math.inf if options.stop_after is None else begin + 60 * options.stop_after,
         )
         status = session.run(progress.terminal(), planned, settings, options.resume, options.results)
@@ -137,37 +147,6 @@ def _gates(options: RunOptions) -> Gates:
     gpus = machine.places(scheduler.gpus(options.gpus, machine.gpu_count()))
     overlap = bool(gpus) if options.overlap is None else options.overlap
     return Gates(jobs=options.jobs, gpus=gpus, overlap=overlap, exclusive=options.exclusive)
-
-
-def variants_of(given: str, tier: str, own: bool) -> tuple[str, ...]:
-    """Parse a comma-separated list of the tier's variants into a fixed order, so that one run has one name.
-
-    An existing interpreter may have its user's `own` variants; the guest knows them.
-    """
-    names = tuple(name.strip() for name in given.split(",") if name.strip())
-    for name in names:
-        if own:
-            _require_in_name(name)
-        if name not in VARIANT_TIERS and not own:
-            known = ", ".join(VARIANT_TIERS)
-            raise BadInput(f"--variants: there is no variant {name!r}; known: {known}")
-        if VARIANT_TIERS.get(name) == "full" and tier != "full":
-            raise BadInput(f"--variants: {name} is not part of the tier {tier}: add --tier full")
-    ours = [name for name in VARIANT_TIERS if name in names]
-    return (*ours, *sorted(set(names).difference(ours)))
-
-
-def _require_in_name(variant: str) -> None:
-    """Require that a variant's name can be part of a result's name, as in ``…+variant@group``.
-
-    Raises:
-        BadInput: the name would escape the folder or be ambiguous.
-    """
-    files.require_name(variant, "--variants: the name")
-    if set("+@") & set(variant):
-        raise BadInput(
-            f"--variants: the name {variant!r} contains + or @, which result names use as separators"
-        )
 
 
 def _groups(given: str) -> tuple[str, ...]:

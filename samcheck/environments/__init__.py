@@ -15,6 +15,7 @@ from typing import Protocol
 
 from samcheck import facts
 from samcheck.cells import Cell
+from samcheck.environments.own_variant import OwnVariant
 from samcheck.facts import sam_packages
 from samcheck.facts.requirements import Requirements
 
@@ -70,6 +71,7 @@ class GuestJob:
         output: host file for what the guest prints.
         alive: called several times a second; returns whether the guest still makes progress.
         gpu: the driver's number of the guest's only GPU; empty for the machine's default.
+        variants: the user's own, which the guest can read.
     """
 
     arguments: tuple[str, ...]
@@ -78,6 +80,7 @@ class GuestJob:
     output: Path
     alive: Callable[[], bool] = field(default=lambda: True)
     gpu: str = ""
+    variants: tuple[OwnVariant, ...] = ()
 
 
 SOURCE = "@source@"

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Sequence
 
 from samcheck import paths
-from samcheck.environments import own_variables, processes
+from samcheck.environments import own_variables, own_variant, processes
+from samcheck.environments.own_variant import OwnVariant
 from samcheck.guest import memory_model
 
 #: Processes and threads: some for whatever a check starts, such as the 32 workers of PyTorch's compiler, and
@@ -15,6 +17,8 @@ from samcheck.guest import memory_model
 PIDS, PIDS_PER_CORE = 512, 3 * 4
 #: Inside a container.
 SOURCE_MOUNT, GIVEN_MOUNT, CHECKPOINTS_MOUNT = "/samcheck", "/given", "/checkpoints"
+#: With the packages and checkpoints of the user's own variants.
+VARIANTS_MOUNT = "/variants"
 #: Working folder: a tmpfs that is removed with the container.
 WORK_MOUNT = "/scratch"
 #: In the order of `substitute`.
@@ -30,8 +34,8 @@ COPIES = 3
 UNPRIVILEGED = "65534:65534"
 
 
-def guest_environment(search_path: Sequence[str] = ()) -> dict[str, str]:
-    """Return the environment variables of every guest, which finds packages in `search_path` as well."""
+def guest_environment(search_path: Sequence[str] = (), variants: Sequence[OwnVariant] = ()) -> dict[str, str]:
+    """Return the environment variables of a guest, which finds packages in `search_path` as well."""
     return {
         "HOME": SCRATCH_MOUNT,
         "LOGNAME": "samcheck",  # inductor needs a user name, which the image may lack
@@ -40,6 +44,7 @@ def guest_environment(search_path: Sequence[str] = ()) -> dict[str, str]:
         **dict.fromkeys(processes.SWITCHED_ON, "1"),
         **own_variables(WORK_MOUNT),
         **({"SAMCHECK_CHECKPOINTS": CHECKPOINTS_MOUNT} if _checkpoints() else {}),
+        **own_variant.environment(variants, _mounted),
     }
 
 
@@ -52,6 +57,17 @@ def sources() -> dict[str, dict[str, str]]:
     if _checkpoints():
         mounts[_checkpoints()] = {"bind": CHECKPOINTS_MOUNT, "mode": "ro"}
     return mounts
+
+
+def variant_mounts(variants: Sequence[OwnVariant]) -> dict[str, dict[str, str]]:
+    """Return the host paths of the user's own variants, and where a guest can read them."""
+    return {str(variant.path): {"bind": _mounted(variant), "mode": "ro"} for variant in variants}
+
+
+def _mounted(variant: OwnVariant) -> str:
+    # Several may be of one package, and two packages may have the same name.
+    folder = hashlib.sha256(os.fsencode(variant.path)).hexdigest()[:8]
+    return f"{VARIANTS_MOUNT}/{folder}/{variant.path.name}"
 
 
 def _checkpoints() -> str:

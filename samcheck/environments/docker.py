@@ -212,8 +212,8 @@ class DockerPlace:
             user=self.user or None,
             # The engine gives a working folder to root, which the image's own user may not be.
             working_dir=confinement.WORK_MOUNT if self.user else confinement.SCRATCH_MOUNT,
-            environment=confinement.guest_environment(self.search_path),
-            volumes={**self.mounts, str(job.given): {"bind": confinement.GIVEN_MOUNT, "mode": "ro"}},
+            environment=confinement.guest_environment(self.search_path, job.variants),
+            volumes=self._volumes(job),
             labels={
                 "samcheck.kind": "container",
                 "samcheck.cell": self.cell.id,
@@ -239,6 +239,10 @@ class DockerPlace:
             yield container
         finally:
             orphans.remove_one(container)
+
+    def _volumes(self, job: GuestJob) -> dict[str, dict[str, str]]:
+        given = {str(job.given): {"bind": confinement.GIVEN_MOUNT, "mode": "ro"}}
+        return {**self.mounts, **confinement.variant_mounts(job.variants), **given}
 
 
 def _gpu_request(job: GuestJob) -> list[DeviceRequest]:

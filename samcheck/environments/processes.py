@@ -15,7 +15,15 @@ from pathlib import Path
 import psutil
 
 from samcheck import files, paths
-from samcheck.environments import EndCause, Ended, GuestJob, own_variables, substitute, supervisor
+from samcheck.environments import (
+    EndCause,
+    Ended,
+    GuestJob,
+    own_variables,
+    own_variant,
+    substitute,
+    supervisor,
+)
 
 #: Environment variables passed on to a guest. PYTHONPATH and PYTEST_ADDOPTS, for example, must not be.
 PASSED_ON = (
@@ -56,6 +64,7 @@ def run(python: str, job: GuestJob, packages: Sequence[str] = ()) -> Ended:
     source = str(paths.source())
     environment["PYTHONPATH"] = os.pathsep.join((source, *packages))
     environment |= dict.fromkeys(SWITCHED_ON, "1") | own_variables(str(job.work))
+    environment |= own_variant.environment(job.variants, lambda variant: str(variant.path))
     environment[MARK] = str(uuid.uuid4())
     # In the shared folder, pytest removes what other sessions left when it exits, which can take minutes.
     environment["PYTEST_DEBUG_TEMPROOT"] = str(job.work)

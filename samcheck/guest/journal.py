@@ -26,7 +26,7 @@ class EventWriter:
 
     Events: ``importing`` (a module that checks are collected from), ``collected`` (the checks about to run),
     ``started`` and ``finished`` (one check each), ``not-collected`` (a module that could not be imported),
-    ``weights``, ``ended`` (the session).
+    ``weights``, ``computing`` (how far a slow reference is), ``ended`` (the session).
     """
 
     def __init__(self, path: str) -> None:
@@ -102,6 +102,11 @@ class EventWriter:
 
     def weights(self, variant: str, description: str) -> None:
         self._write("weights", **storable({"variant": variant, "description": description}))
+
+    def computing(self, done: int, total: int, seconds: float) -> None:
+        """Report how many steps of a reference are done after these seconds; ignored in a fork."""
+        if os.getpid() == self._process:
+            self._write("computing", done=done, total=total, seconds=seconds)
 
     def ended(self, exit_status: int) -> None:
         self._write("ended", exit_status=exit_status)

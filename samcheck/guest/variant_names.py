@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from typing import Dict
 
+#: The environment variable that declares the user's own variants to a guest: a JSON list of objects with
+#: `name`, `path` and `tier`, and `base` (of a checkpoint) or `target` (of a package).
+DECLARED_VARIABLE = "SAMCHECK_VARIANTS"
+
 #: Every variant of SAM by the package that provides it, with the smallest tier that runs it.
 FAMILY_VARIANTS: Dict[str, Dict[str, str]] = {
     "segment-anything": {"tiny": "fast", "vit_b": "full", "vit_l": "full", "vit_h": "full"},

@@ -98,6 +98,18 @@ class EnvironmentTable(_Table):
         return given
 
 
+class VariantTable(_Table):
+    """One ``[variant.NAME]``: a model of the user's own, see `samcheck.matrix.variant_tables`."""
+
+    package: Given | None = None
+    base: Given | None = None
+    checkpoint: Given | None = None
+    tier: Tier | None = None
+
+
+VariantName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_.]{0,39}$")]
+
+
 class AxesTable(_Table):
     """``[axes]``: the values that cells may have."""
 
@@ -159,6 +171,7 @@ class MatrixFile(_Table):
     include: list[IncludeTable] = []
     exclude: list[ExcludeTable] = []
     tag: list[TagTable] = []
+    variant: dict[VariantName, VariantTable] = {}
 
 
 TABLES: dict[str, type[BaseModel]] = {
@@ -169,6 +182,7 @@ TABLES: dict[str, type[BaseModel]] = {
     "exclude": ExcludeTable,
     "include": IncludeTable,
     "tag": TagTable,
+    "variant": VariantTable,
 }
 
 
@@ -241,6 +255,7 @@ def _form(entry: Any) -> str:
         "sam": "sam2==1.1.0",
         "tags": "lower-case letters, digits and dashes",
         "name": "lower-case letters, digits and dashes",
+        "[key]": "lower-case letters, digits, _ and ., and a letter first",
     }
     on_axis = entry["loc"][0] in ("axes", "exclude", "tag")
     field = next((step for step in reversed(entry["loc"]) if isinstance(step, str)), "")

@@ -12,10 +12,11 @@ from pathlib import Path
 
 from samcheck.cells import Cell, LeftOut, matches
 from samcheck.environments.own.declaration import OwnEnvironment
+from samcheck.environments.own_variant import OwnVariant
 from samcheck.errors import BadInput, EmptySelection
 from samcheck.facts import Facts, compatibility, gpu_support
 from samcheck.facts.target_machine import NO_GPU, Machine
-from samcheck.matrix import covering, declared, file, pair_coverage, ranking
+from samcheck.matrix import covering, declared, file, pair_coverage, ranking, variant_tables
 from samcheck.matrix import own as own_environments
 from samcheck.matrix.declared import World
 from samcheck.matrix.file import EnvironmentTable, MatrixFile, Tier
@@ -55,6 +56,7 @@ class Plan:
         wanted: the number of built cells above which spare cells are not needed.
         coverage: coverage of the axes' values and pairs; None without axes.
         notes: parts of the file that have no effect.
+        variants: the user's own.
     """
 
     name: str
@@ -67,6 +69,7 @@ class Plan:
     coverage: Coverage | None = None
     host: Machine = NO_GPU
     notes: tuple[str, ...] = ()
+    variants: tuple[OwnVariant, ...] = ()
 
 
 def plan(
@@ -81,10 +84,7 @@ def plan(
     given, world = read(path, facts), World(facts, host)
     if budget is None:
         budget = Budget(given.budget.cells, given.budget.minutes)
-    try:
-        own = [_own(*row) for row in own_environments.cells(given.environment, path.parent, facts)]
-    except BadInput as problem:
-        raise BadInput("\n".join(f"{path.name}: {line}" for line in str(problem).splitlines())) from None
+    own, variants = _users_own(given, path, facts)
     listed = [*_listed(given, world), *own]
     _refuse_duplicates(path.name, [row.cell.id for row in listed])
     kept, left_out = _exclude(given, listed, facts)
@@ -108,6 +108,7 @@ def plan(
         _coverage(space, chosen),
         host,
         tuple(declared.idle(given, [row.cell for row in listed], world)),
+        variants,
     )
 
 
@@ -166,6 +167,22 @@ def _listed(given: MatrixFile, world: World) -> list[PlannedCell]:
         PlannedCell(declared.cell(row, world), tuple(row.tags), row.spare, row.reason)
         for row in given.include
     ]
+
+
+def _users_own(
+    given: MatrixFile, path: Path, facts: Facts
+) -> tuple[list[PlannedCell], tuple[OwnVariant, ...]]:
+    """Return the environments and the variants of the user's own that the file declares.
+
+    Raises:
+        BadInput: lists everything that is wrong with them, with its path in the file.
+    """
+    try:
+        variants = variant_tables.read(given.variant, path.parent)
+        own = own_environments.cells(given.environment, path.parent, facts)
+        return [_own(*row) for row in own], variants
+    except BadInput as problem:
+        raise BadInput("\n".join(f"{path.name}: {line}" for line in str(problem).splitlines())) from None
 
 
 def _own(cell: Cell, own: OwnEnvironment, row: EnvironmentTable) -> PlannedCell:

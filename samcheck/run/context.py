@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Protocol
 
 import samcheck
-from samcheck.environments import Environment, own
+from samcheck.environments import Environment, own, own_variant
+from samcheck.environments.own_variant import OwnVariant
 from samcheck.guest.outcomes import CellOutcome, FailureCause
 from samcheck.guest.record import (
     BENCHMARK_SECONDS,
@@ -53,6 +54,7 @@ class Settings:
         seconds: time to measure a benchmark in one process, and to warm up; 0 for the tier's default.
         gates: shared by the cells of the run: which may build, which may run, and whether all must stop.
         only: the checks to run, by their node ids; empty for all of the tier.
+        own_variants: the user's own, which every guest can read.
         deadline: when to stop, on `time.monotonic`'s clock; what is finished by then is the result.
     """
 
@@ -69,6 +71,7 @@ class Settings:
     seconds: float = 0.0
     groups: tuple[str, ...] = ()
     deadline: float = math.inf
+    own_variants: tuple[OwnVariant, ...] = ()
 
     @property
     def is_late(self) -> bool:
@@ -143,7 +146,7 @@ class CellRun:
     ) -> CellResult:
         """Return the result to store; `cause` says why its environment could not be built or used."""
         unmeasured = {"processes": "; ".join(self.unmeasured)} if self.unmeasured else {}
-        details = {**self.details, **unmeasured}
+        details = {**self.details, **own_variant.details(self.settings.own_variants), **unmeasured}
         weights = {
             name: description for attempt in attempts for name, description in attempt.journal.weights.items()
         }

@@ -34,6 +34,8 @@ EXIT_STATUSES = range(6)
 NAME_LIMIT = 1000
 #: Far above any measurement, and squares and sums of it are still finite.
 NUMBER_LIMIT = 1e100
+#: Of a reference; vit_h has 32.
+MOST_STEPS = 10_000
 _CHECK = RecordDecoder(CheckResult)
 
 Event = dict[str, Any]
@@ -92,6 +94,8 @@ class Intake:
                 yield from self._repeated(_name(event)) if over else self._finished(event.get("result"))
             case "weights" if not over:
                 yield from self._weights(event)
+            case "computing" if self.journal.running is not None:
+                yield from _computing(event)
             case "ended" if not over and _is_status(event.get("exit_status")):
                 yield {"event": "ended", "exit_status": int(event["exit_status"])}
 
@@ -243,6 +247,14 @@ def _not_collected(event: Event) -> Iterator[Event]:
             "details": _text(details, 4 * NAME_LIMIT),
         }
         yield {"event": "not-collected", "module": _text(module), **content}
+
+
+def _computing(event: Event) -> Iterator[Event]:
+    """Accept how far a reference is, if it can be: the numbers are only shown."""
+    done, total, seconds = (event.get(name) for name in ("done", "total", "seconds"))
+    whole = type(done) is int and type(total) is int and type(seconds) is float
+    if whole and 0 < done <= total <= MOST_STEPS and 0 < seconds < NUMBER_LIMIT:  # type: ignore[operator]
+        yield {"event": "computing", "done": done, "total": total, "seconds": seconds}
 
 
 def _text(value: object, most: int = NAME_LIMIT) -> str:

@@ -41,6 +41,8 @@ class Journal:
         broken: modules that could not be imported, as failed results.
         weights: description of each variant's weights.
         exit_status: pytest's exit status, once the session has ended normally.
+        computing: how far the running check's reference is: steps done, all steps, seconds so far.
+        references: seconds that each finished one has taken.
         lines: number of lines read.
         torn: whether a line is missing or unreadable: the file was damaged.
     """
@@ -52,6 +54,8 @@ class Journal:
     broken: list[CheckResult] = field(default_factory=list)
     weights: dict[str, str] = field(default_factory=dict)
     exit_status: int | None = None
+    computing: tuple[int, int, float] | None = None
+    references: list[float] = field(default_factory=list)
     lines: int = 0
     torn: bool = False
 
@@ -75,6 +79,7 @@ class Journal:
                 self.collected = {result.check: result for result in results}
             case "started":
                 self.running = (str(event["check"]), float(event["at"]))
+                self.computing = None
             case "finished":
                 result = _CHECK.taken(event["result"])
                 self.finished[result.check] = result
@@ -82,6 +87,11 @@ class Journal:
                     self.running = None
             case "not-collected":
                 self.broken.append(_broken(event))
+            case "computing":
+                done, total, seconds = int(event["done"]), int(event["total"]), float(event["seconds"])
+                self.computing = (done, total, seconds) if done < total else None
+                if done == total:
+                    self.references.append(seconds)
             case "weights":
                 self.weights[str(event["variant"])] = str(event["description"])
             case "ended":

@@ -50,6 +50,8 @@ def announce(console: Console, plan: Plan, settings: Settings, folder: Path) -> 
     tier = f"{settings.tier}, only {only}" if only else settings.tier
     _say(console, f"matrix {plan.name}: {_cells(len(plan.cells))}, tier {tier}, run {folder.name}")
     _say(console, f"environment: {environment.kind}, because: {visible(settings.why)}")
+    for variant in settings.own_variants:
+        _say(console, f"  variant {variant.name}: {visible(variant.title)}")
     download = disk = 0
     for planned in plan.cells:
         try:
@@ -112,6 +114,7 @@ def run(console: Console, plan: Plan, settings: Settings, resume: bool, store: P
         settings.version,
         tuple(planned.cell.id for planned in plan.cells),
         groups=settings.groups,
+        own_variants=tuple(f"{variant.name} {variant.digest}" for variant in settings.own_variants),
     )
     report.require_own(store)
     results.require_writable(

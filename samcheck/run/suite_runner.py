@@ -19,7 +19,7 @@ from samcheck.guest import device
 from samcheck.guest.outcomes import FailureCause
 from samcheck.guest.record import FIRST_GROUPS, CheckResult
 from samcheck.report.first_verdict import first_verdict
-from samcheck.run import pytest_arguments, records, repetitions, reruns
+from samcheck.run import pytest_arguments, records, repetitions, reruns, waiting
 from samcheck.run.context import CellRun
 from samcheck.run.intake import Intake
 from samcheck.run.records import Attempt, Journal
@@ -138,7 +138,7 @@ class Guest:
         self._cell_run, self._place, self._given, self._output = cell_run, place, given, output
         self._settled = settled
         self._intake = Intake()
-        self._lines_shown = 0
+        self._lines_shown, self._shown_at = 0, 0.0
         self._first_verdict_given = False
         self.seconds = 0.0
 
@@ -162,7 +162,14 @@ class Guest:
         arguments = (*arguments, *self._device, f"--samcheck-journal={GIVEN}/{channel.NAME}")
         files.clear_way(journal_path)
         files.clear_way(self._output)
-        job = partial(GuestJob, arguments, self._given, output=self._output, gpu=self._cell_run.slot.gpu)
+        job = partial(
+            GuestJob,
+            arguments,
+            self._given,
+            output=self._output,
+            gpu=self._cell_run.slot.gpu,
+            variants=self._cell_run.settings.own_variants,
+        )
         with (
             journal_path.open("wb") as stream,
             channel.Channel(self._given, partial(self._keep, stream)) as heard,
@@ -203,11 +210,12 @@ class Guest:
         if self._cell_run.settings.is_late or heard.flooded or self._intake.unsound:
             return False
         journal = self.journal
-        if journal.lines != self._lines_shown:
-            self._lines_shown = journal.lines
+        late = self._intake.seconds - self._shown_at > waiting.AGAIN_SECONDS and journal.running is not None
+        if journal.lines != self._lines_shown or late:
+            self._lines_shown, self._shown_at = journal.lines, self._intake.seconds
             done = self._settled + len(journal.finished)
             total = self._settled + len(journal.collected)
-            self._cell_run.watcher.checks(done, total, journal.running[0] if journal.running else "")
+            self._cell_run.watcher.checks(done, total, waiting.current(journal, self._intake.seconds))
             self._give_first_verdict(journal)
         over = journal.exit_status is not None
         patience = EXIT_SECONDS if over else self._cell_run.settings.check_timeout + GRACE_SECONDS

@@ -19,7 +19,8 @@ from samcheck.errors import BadInput
 class RunManifest:
     """A run on disk, so that another process can resume it.
 
-    `finished` is set once every cell was built and the table was written.
+    `finished` is set once every cell was built and the table was written. `own_variants` say what the user's
+    own variants contain: with other contents it is another run.
     """
 
     matrix: str
@@ -30,6 +31,7 @@ class RunManifest:
     cells: tuple[str, ...]
     finished: bool = False
     groups: tuple[str, ...] = ()
+    own_variants: tuple[str, ...] = ()
 
 
 _RUN = TypeAdapter(RunManifest)
@@ -55,9 +57,10 @@ def open_folder(run: RunManifest, resume: bool) -> Path:
         if owned.is_own(folder, is_run) and _noted(folder) == run:
             owned.mark(folder)
             return folder
+    contents = ", these contents of your own variants" if run.own_variants else ""
     raise BadInput(
-        f"nothing to resume: {paths.RUNS} has no unfinished run of matrix {run.matrix} with these cells "
-        f"and options in environment {run.environment} by samcheck {run.version}; leave out --resume to "
+        f"nothing to resume: {paths.RUNS} has no unfinished run of matrix {run.matrix} with these cells"
+        f"{contents} and options in environment {run.environment} by samcheck {run.version}; leave out --resume to "
         "start one"
     )
 

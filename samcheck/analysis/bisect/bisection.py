@@ -22,6 +22,7 @@ class BisectionQuestion:
     Attributes:
         bad: outcomes that count as bad; empty for all that differ from the good end's.
         repeat: number of runs behind each verdict next to the boundary.
+        own_variants: the user's own variants, with digests of their contents.
     """
 
     check: str
@@ -32,6 +33,7 @@ class BisectionQuestion:
     repeat: int = 2
     environment: str = ""
     samcheck: str = ""
+    own_variants: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

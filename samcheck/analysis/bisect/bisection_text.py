@@ -132,6 +132,7 @@ def as_json(bisection: Bisection) -> dict[str, Any]:
     ]
     question["left_out"] = [left_out.id for left_out in bisection.question.left_out]
     question["bad"] = list(bisection.question.bad)
+    question["own_variants"] = list(bisection.question.own_variants)
     runs = bisection.runs
     return {
         "question": question,

@@ -1,7 +1,7 @@
 """The variants of SAM, from every family and from the user.
 
-To add your own, provide an entry point in the group ``samcheck.variants`` that names a `Variant`, or call
-`register` in a module that pytest loads (``pytest -p my_module``, or a `conftest.py`).
+To add your own, provide an entry point in the group ``samcheck.variants`` that names a `Variant`, declare it
+in a matrix file, or call `register` in a module that pytest loads (``pytest -p my_module``, a `conftest.py`).
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import replace
 from importlib import metadata
 from typing import Any, Dict, Set
 
-from . import checkpoints, families
+from . import checkpoints, declared_variants, families
 from .variant import Variant, own_code_oracle
 
 __all__ = ["VARIANTS", "Variant", "discover", "fine_tuned", "own_code_oracle", "register"]
@@ -22,6 +22,8 @@ ENTRY_POINTS = "samcheck.variants"
 VARIANTS: Dict[str, Variant] = {}
 #: Variants known to every process in this environment, not only to one whose conftest registered them.
 KNOWN_EVERYWHERE: Set[str] = set()
+#: Those that the matrix file of the run declares.
+DECLARED: Set[str] = set()
 
 
 def register(variant: Variant) -> None:
@@ -57,14 +59,23 @@ def fine_tuned(name: str, base: str, checkpoint: str) -> Variant:
 
 
 def discover() -> None:
-    """Register every variant that an installed package provides as an entry point.
+    """Register every variant that the matrix file declares, or an installed package as an entry point.
+
+    If both have one of the same name, the file's counts.
 
     Raises:
-        ValueError: an entry point does not lead to a `Variant`, or its name is taken.
+        ValueError: an entry point or a declared package does not lead to a `Variant`, or a name is taken.
     """
+    known = set(VARIANTS)
+    for entry in declared_variants.entries():
+        if entry["name"] not in DECLARED:
+            _declare(entry)
+    KNOWN_EVERYWHERE.update(set(VARIANTS) - known)
     every: Any = metadata.entry_points()
     points = every.select(group=ENTRY_POINTS) if hasattr(every, "select") else every.get(ENTRY_POINTS, ())
     for point in points:
+        if point.name in DECLARED:
+            continue
         variant = point.load()
         if not isinstance(variant, Variant):
             raise ValueError(
@@ -74,6 +85,27 @@ def discover() -> None:
             )
         register(variant)
         KNOWN_EVERYWHERE.add(variant.name)
+
+
+def _declare(entry: declared_variants.Entry) -> None:
+    """Register a variant that the matrix file of the run declares."""
+    name = entry["name"]
+    if entry["base"]:
+        register(fine_tuned(name, entry["base"], entry["path"]))
+    else:
+        known = set(VARIANTS)
+        found = declared_variants.load(entry)
+        if isinstance(found, Variant) and found.name not in VARIANTS:
+            register(found)
+        if name not in VARIANTS:
+            others = ", ".join(sorted(set(VARIANTS) - known)) or "none"
+            raise ValueError(
+                "the package of [variant.{}] in the matrix file registers no variant of that name: {} has "
+                "registered {}".format(name, entry["target"], others)
+            )
+    if entry["tier"]:
+        VARIANTS[name] = replace(VARIANTS[name], tier=entry["tier"])
+    DECLARED.add(name)
 
 
 for _variant in families.ALL:

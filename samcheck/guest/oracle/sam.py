@@ -13,6 +13,7 @@ from typing import Any, List, Optional, Tuple
 
 import numpy as np
 
+from .. import reference_progress
 from ..models.inference import Prediction, Prompt
 from . import layers, store
 from .layers import Weights, layer_norm, linear
@@ -95,13 +96,14 @@ class Oracle:
         """Run the image encoder; return its output and that of its first block with global attention."""
         x = layers.strided_convolution(self._weights, "image_encoder.patch_embed.proj", padded)
         x = x + layers.wide(self._weights, "image_encoder.pos_embed")[0]
-        early, index = None, 0
-        while "image_encoder.blocks.{}.norm1.weight".format(index) in self._weights:
+        early, depth = None, 0
+        while "image_encoder.blocks.{}.norm1.weight".format(depth) in self._weights:
+            depth += 1
+        for index in reference_progress.counted(range(depth)):
             name = "image_encoder.blocks.{}.".format(index)
             x = self._block(name, x)
             if early is None and self._window(name) >= self.tokens:
                 early = x
-            index += 1
         return self._neck(x), x if early is None else early
 
     def _neck(self, x: np.ndarray) -> np.ndarray:

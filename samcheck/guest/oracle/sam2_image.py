@@ -12,6 +12,7 @@ from typing import Any, List, Optional, Tuple
 
 import numpy as np
 
+from .. import reference_progress
 from ..models.inference import Prediction, Prompt
 from . import layers
 from .layers import Weights, layer_norm, linear
@@ -126,18 +127,18 @@ class Sam2Oracle(Oracle):
         x = convolution(self._weights, "image_encoder.trunk.patch_embed.proj", normal, stride=4)
         x = x + self._positions(len(x))
         maps: List[np.ndarray] = []
-        block = 0
-        for stage, depth in enumerate(self._layout.stages):
-            for place in range(depth):
-                shrinks = stage > 0 and place == 0
-                # The first block of a stage still has the windows of the stage before.
-                window = self._layout.windows[stage - 1 if shrinks else stage]
-                if block in self._layout.everywhere:
-                    window = len(x)
-                name = "image_encoder.trunk.blocks.{}.".format(block)
-                x = self._hiera_block(name, x, window, self._layout.heads << stage, shrinks)
-                block += 1
-            maps.append(x)
+        depths = self._layout.stages
+        places = [(stage, place) for stage, depth in enumerate(depths) for place in range(depth)]
+        for block, (stage, place) in enumerate(reference_progress.counted(places)):
+            shrinks = stage > 0 and place == 0
+            # The first block of a stage still has the windows of the stage before.
+            window = self._layout.windows[stage - 1 if shrinks else stage]
+            if block in self._layout.everywhere:
+                window = len(x)
+            name = "image_encoder.trunk.blocks.{}.".format(block)
+            x = self._hiera_block(name, x, window, self._layout.heads << stage, shrinks)
+            if place == depths[stage] - 1:
+                maps.append(x)
         return maps
 
     def _positions(self, side: int) -> np.ndarray:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
+from itertools import groupby
 from pathlib import Path
 from typing import Any, Generator, List, Optional, Tuple
 
@@ -27,6 +28,10 @@ from .journal_writer import JournalWriter
 from .outcome import REPORTS, RESULT, describe, parameters, verdict
 from .recording import WATCH, defect, measured, noted, pictures, series, settings  # noqa: F401  # fixtures
 
+#: Fixtures that need the oracle's answer.
+_ORACLES = frozenset(("oracle_model", "reference", "judged"))
+#: Fixtures with the scene's image encoded once for all checks.
+_ENCODED = frozenset(("encoded", "ready", "computed_in"))
 #: Plugin loaded with this one: options and markers.
 pytest_plugins = ["samcheck.guest.pytest_options"]
 #: This process's environment before anything under test is imported and can change it.
@@ -113,6 +118,7 @@ def pytest_collection_modifyitems(
     yield
     # Fast checks come first: if time is short, they are all that runs.
     items.sort(key=_rank)
+    items[:] = [item for _, alike in groupby(items, _of_one_model) for item in sorted(alike, key=_cost)]
 
 
 def _compiles_for_gpu(config: pytest.Config, item: pytest.Item) -> bool:
@@ -128,6 +134,23 @@ def _is_for_gpu(config: pytest.Config) -> bool:
 
 def _rank(item: pytest.Item) -> Tuple[bool, bool]:
     return item.get_closest_marker("fast") is None, group_of(str(item.path)) not in FIRST_GROUPS
+
+
+def _of_one_model(item: pytest.Item) -> Tuple[Any, ...]:
+    """What neighbours share so that changing their order changes neither fixtures nor ranks."""
+    given = parameters(item)
+    return _rank(item), given.get("variant"), given.get("precision")
+
+
+def _cost(item: pytest.Item) -> int:
+    """How long the first such check takes: one encoding on the device, several, or the oracle's on the CPU.
+
+    For a large model on a CPU, an encoding takes 10 s and more, and the oracle's, in float64, minutes.
+    """
+    needed = set(getattr(item, "fixturenames", ()))
+    if needed & _ORACLES:
+        return 2
+    return 0 if needed & _ENCODED else 1
 
 
 @pytest.hookimpl(hookwrapper=True)

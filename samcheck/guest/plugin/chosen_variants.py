@@ -7,7 +7,8 @@ from typing import Any, List
 import pytest
 
 from ..models.family import SEGMENT_ANYTHING, Capability
-from ..models.variants import VARIANTS, discover
+from ..models.variants import DECLARED, VARIANTS, discover
+from ..variant_names import FAMILY_VARIANTS, VARIANT_TIERS
 from .check_groups import group_of
 
 #: Groups whose checks without a variant say something of every environment, whatever package it tests.
@@ -23,7 +24,8 @@ def require(config: pytest.Config) -> None:
             "a variant cannot be loaded: {}: {}".format(type(error).__name__, error)
         ) from error
     families = dict.fromkeys(variant.family.name for variant in VARIANTS.values())
-    for option, known in (("variants", list(VARIANTS)), ("families", list(families))):
+    own_first = sorted(VARIANTS, key=lambda name: name in VARIANT_TIERS)
+    for option, known in (("variants", own_first), ("families", list(families))):
         unknown = [name for name in _listed(config, option) if name not in known]
         if unknown:
             raise pytest.UsageError(
@@ -34,6 +36,19 @@ def require(config: pytest.Config) -> None:
                     ", ".join(known),
                 )
             )
+    _require_tier(config)
+
+
+def _require_tier(config: pytest.Config) -> None:
+    """Refuse variants that are asked for by name but not in the tier: no check would run on them."""
+    if config.option.markexpr != "fast":
+        return
+    slow = [name for name in _listed(config, "variants") if VARIANTS[name].tier != "fast"]
+    if slow:
+        raise pytest.UsageError(
+            "{} is of the tier full, and only checks of the tier fast are to run: add --tier full (for pytest: "
+            "-m 'fast or full'), or declare it with tier=\"fast\"".format(", ".join(slow))
+        )
 
 
 def _listed(config: pytest.Config, option: str) -> List[str]:
@@ -47,8 +62,14 @@ def chosen(config: pytest.Config) -> List[str]:
     if named:
         return named
     if families:
-        return [name for name, variant in VARIANTS.items() if variant.family.name in families]
+        return [name for name in VARIANTS if _is_of(name, families)]
     return [name for name in VARIANTS if not unavailable(name)]
+
+
+def _is_of(name: str, families: List[str]) -> bool:
+    """Whether a variant is tested where these packages are: one of a package of the user's own always is."""
+    family = VARIANTS[name].family.name
+    return family in families or (name in DECLARED and family not in FAMILY_VARIANTS)
 
 
 def applies(definition: Any, name: str) -> bool:

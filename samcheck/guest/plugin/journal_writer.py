@@ -10,7 +10,7 @@ from typing import Any, Generator
 
 import pytest
 
-from .. import device
+from .. import device, reference_progress
 from ..fitness import UNFIT, Fitness
 from ..journal import EventWriter
 from ..outcomes import CheckOutcome
@@ -32,6 +32,7 @@ class JournalWriter:
         self.stderr = os.dup(2)
         self.fitness = Fitness()
         self.all_imported = False
+        reference_progress.listen(journal.computing)
 
     def pytest_sessionstart(self, session: pytest.Session) -> None:
         """Exit before anything is reported if the device is not the one that the host was shown."""
