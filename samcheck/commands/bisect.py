@@ -34,18 +34,14 @@ from samcheck.cells import Cell
 from samcheck.commands.bisect_questions import check_of, of_this_device, outcomes_of, warning_of_unknown
 from samcheck.commands.options import Count, build_options, matrix_option, resume_option, timeout_option
 from samcheck.commands.variants import declared_in
-from samcheck.environments import Environment, choice, machine
+from samcheck.environments import Environment, choice, machine, own_variant
 from samcheck.environments.own_variant import OwnVariant
 from samcheck.errors import CELLS_FAILED, BadInput
 from samcheck.facts.compatibility import AXES
-from samcheck.guest.outcomes import CheckOutcome
-from samcheck.guest.record import CellResult
 from samcheck.run import cell_runner, session
 from samcheck.run import progress as display
 from samcheck.run.context import Settings
 from samcheck.sanitize import visible
-from samcheck.storage import results
-from samcheck.suggestions import similar
 
 HELD = {
     "torch": "The PyTorch, if another axis is bisected.",
@@ -163,7 +159,7 @@ def _question(
         repeat,
         settings.environment.kind,
         settings.version,
-        tuple(f"{variant.name} {variant.digest}" for variant in settings.own_variants),
+        own_variant.contents(settings.own_variants),
     )
 
 

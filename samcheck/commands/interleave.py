@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ from samcheck.commands.options import (
     variants_option,
 )
 from samcheck.commands.variants import declared_in, variants_of
-from samcheck.environments import KINDS, choice, gpu_health, machine
+from samcheck.environments import KINDS, choice, gpu_health, machine, own_variant
 from samcheck.errors import CELLS_FAILED, BadInput
 from samcheck.guest.outcomes import CellOutcome
 from samcheck.guest.record import CellResult
@@ -69,6 +70,7 @@ def interleave_command(base: str, new: str, resume: str | None, **options: Any) 
     cells = (PlannedCell(explain.find(base, known)), PlannedCell(explain.find(new, known)))
     settings = _settings(any(cell.cell.needs_gpu_build for cell in cells), **options)
     folder = _folder(resume)
+    _require_same(folder, settings)
     streams.outlive()
     console = display.terminal()
     console.print(
@@ -137,6 +139,20 @@ def _folder(resume: str | None) -> Path:
     folder = paths.RUNS / (resume or runs.new_name())
     owned.make(folder, runs.is_meeting)
     return folder
+
+
+def _require_same(folder: Path, settings: Settings) -> None:
+    """Require that a run continues with the contents of the user's own variants that it began with.
+
+    Raises:
+        BadInput: one of them has changed.
+    """
+    path, contents = folder / "own-variants.json", own_variant.contents(settings.own_variants)
+    if path.exists() and files.parsed_json(files.read(path)) != list(contents):
+        raise BadInput(
+            f"--resume: {folder.name} measured other contents of your own variants: start a new run"
+        )
+    files.write_atomically(path, json.dumps(contents).encode())
 
 
 def _resumable() -> set[str]:

@@ -14,7 +14,7 @@ from typing import Any
 
 import click
 
-from samcheck import certificates, facts, files, matrix, paths, version
+from samcheck import certificates, facts, matrix, paths, version
 from samcheck.commands.options import (
     RunOptions,
     build_options,

@@ -1,4 +1,4 @@
-"""``--variants``: names of samcheck's own variants, of those that a matrix file declares, and of installed ones."""
+"""``--variants``: samcheck's own, those that a matrix file declares, and those that only a guest knows."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from samcheck import facts, files, matrix
-from samcheck.environments import machine
 from samcheck.environments.own_variant import OwnVariant
 from samcheck.errors import BadInput
+from samcheck.facts.target_machine import NO_GPU
 from samcheck.guest.variant_names import VARIANT_TIERS
 from samcheck.matrix import selection
 from samcheck.matrix.ranking import NO_LIMIT
@@ -24,7 +24,7 @@ def declared_in(file: Path | None) -> tuple[OwnVariant, ...]:
     if file is None:
         return ()
     path = selection.file_of(file)
-    return matrix.plan(path, facts.load(), machine.look(), budget=NO_LIMIT).variants
+    return matrix.plan(path, facts.load(), NO_GPU, budget=NO_LIMIT).variants
 
 
 def variants_of(given: str, tier: str, own: bool, declared: Sequence[OwnVariant] = ()) -> tuple[str, ...]:
@@ -65,8 +65,8 @@ def _require_fast(variant: OwnVariant) -> None:
         why = "the matrix file says so" if variant.given_tier else f"its base {variant.base} is"
         why = f"it is of the tier full, since {why}"
     raise BadInput(
-        f"--variants: {variant.name} is not known to be part of the tier fast ({why}): add --tier full, or, if "
-        f'it runs in seconds on a CPU, tier = "fast" to [variant.{variant.name}] in the matrix file'
+        f"--variants: {variant.name} is not known to be part of the tier fast ({why}): add --tier full, or, "
+        f'if it runs in seconds on a CPU, tier = "fast" to [variant.{variant.name}] in the matrix file'
     )
 
 

@@ -89,6 +89,11 @@ def details(variants: Sequence[OwnVariant]) -> dict[str, str]:
     return {f"variant {variant.name}": variant.title for variant in variants}
 
 
+def contents(variants: Sequence[OwnVariant]) -> tuple[str, ...]:
+    """Return what decides whether two runs had the same variants."""
+    return tuple(f"{variant.name} {variant.digest}" for variant in variants)
+
+
 def environment(variants: Sequence[OwnVariant], seen: Callable[[OwnVariant], str]) -> dict[str, str]:
     """Return the variable that declares variants to a guest, for which `seen` says where each one is."""
     entries = [

@@ -1,12 +1,12 @@
 """``[variant.NAME]`` tables → the user's own variants.
 
-Paths are relative to the matrix file. A package is a folder with ``__init__.py``, a Python file, or the folder
-of a project whose pyproject.toml has an entry point of that name.
+Paths are relative to the matrix file. A package is a folder with ``__init__.py``, a Python file, or the
+folder of a project whose pyproject.toml has an entry point of that name.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -80,7 +80,7 @@ def _package(name: str, path: Path) -> tuple[Path, str]:
     if not path.exists():
         raise BadInput(f"package: there is no {files.named(path)}")
     raise BadInput(
-        f"package: {files.named(path)} has neither __init__.py nor pyproject.toml: name the folder of a package"
+        f"package: {files.named(path)} has neither __init__.py nor pyproject.toml: name a package's folder"
     )
 
 
@@ -126,16 +126,3 @@ def _entry_points(path: Path) -> dict[str, str]:
         content = content.get(key) if isinstance(content, dict) else None
     rows = content if isinstance(content, dict) else {}
     return {name: target for name, target in rows.items() if isinstance(target, str)}
-
-
-def require_readable(variants: Sequence[OwnVariant]) -> None:
-    """Require that the contents can be read, which their digests need.
-
-    Raises:
-        BadInput: names the table.
-    """
-    for variant in variants:
-        try:
-            _ = variant.digest
-        except BadInput as problem:
-            raise BadInput(f"variant.{variant.name}: {problem}") from None

@@ -34,6 +34,12 @@ def line(result: CellResult, check: CheckResult) -> str:
             f"{result.cell.id} is an environment of your own, which its matrix file makes: `samcheck matrix "
             f"FILE --only {shlex.quote(result.cell.id)} --groups {check.group}` runs this check again"
         )
+    if f"variant {check.variant}" in result.environment.details:
+        raise BadInput(
+            f"{check.variant} is a variant of your own, which a matrix file declares: `samcheck matrix FILE "
+            f"--only {shlex.quote(result.cell.id)} --variants {check.variant} --groups {check.group}` runs "
+            "this check again"
+        )
     words = pytest_arguments.arguments(
         pytest_arguments.SUITE,
         result.tier,

@@ -13,7 +13,7 @@ from pathlib import Path
 from rich.console import Console
 
 from samcheck import facts, files, paths, report, streams
-from samcheck.environments import Environment, here, machine, venv
+from samcheck.environments import Environment, here, machine, own_variant, venv
 from samcheck.errors import CELLS_FAILED, BuildFailed
 from samcheck.facts import requirements
 from samcheck.guest.outcomes import CellOutcome, FailureCause
@@ -114,7 +114,7 @@ def run(console: Console, plan: Plan, settings: Settings, resume: bool, store: P
         settings.version,
         tuple(planned.cell.id for planned in plan.cells),
         groups=settings.groups,
-        own_variants=tuple(f"{variant.name} {variant.digest}" for variant in settings.own_variants),
+        own_variants=own_variant.contents(settings.own_variants),
     )
     report.require_own(store)
     results.require_writable(

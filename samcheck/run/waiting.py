@@ -1,4 +1,4 @@
-"""What a run is waiting for while nothing ends: the check, for how long, and its reference's progress (pure)."""
+"""What a run is waiting for while nothing ends: which check, how long, how far its reference is (pure)."""
 
 from __future__ import annotations
 

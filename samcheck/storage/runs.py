@@ -57,11 +57,11 @@ def open_folder(run: RunManifest, resume: bool) -> Path:
         if owned.is_own(folder, is_run) and _noted(folder) == run:
             owned.mark(folder)
             return folder
-    contents = ", these contents of your own variants" if run.own_variants else ""
+    contents = ", these contents of your variants" if run.own_variants else ""
     raise BadInput(
         f"nothing to resume: {paths.RUNS} has no unfinished run of matrix {run.matrix} with these cells"
-        f"{contents} and options in environment {run.environment} by samcheck {run.version}; leave out --resume to "
-        "start one"
+        f"{contents} and options in environment {run.environment} by samcheck {run.version}; "
+        "leave out --resume to start one"
     )
 
 

@@ -46,8 +46,8 @@ def _require_tier(config: pytest.Config) -> None:
     slow = [name for name in _listed(config, "variants") if VARIANTS[name].tier != "fast"]
     if slow:
         raise pytest.UsageError(
-            "{} is of the tier full, and only checks of the tier fast are to run: add --tier full (for pytest: "
-            "-m 'fast or full'), or declare it with tier=\"fast\"".format(", ".join(slow))
+            "{} is of the tier full, and only checks of the tier fast are to run: add --tier full (pytest: "
+            "-m 'fast or full'), or give it tier=\"fast\"".format(", ".join(slow))
         )
 
 
