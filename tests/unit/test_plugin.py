@@ -8,7 +8,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from samcheck.commands.run import _groups, variants_of
+from samcheck.commands.run import _groups
+from samcheck.commands.variants import variants_of
 from samcheck.errors import BadInput
 from samcheck.guest.defects.catalogue import DEFECTS
 from samcheck.guest.plugin.check_groups import group_of

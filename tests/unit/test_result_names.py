@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from samcheck.cells import Cell
-from samcheck.commands.run import variants_of
+from samcheck.commands.variants import variants_of
 from samcheck.environments import here
 from samcheck.errors import BadInput, EnvironmentUnavailable
 from samcheck.guest import fingerprint

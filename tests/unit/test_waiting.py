@@ -98,7 +98,7 @@ def test_only_slow_computations_are_reported(
 ) -> None:
     now, told = [100.0], list[tuple[int, int, float]]()
     monkeypatch.setattr(reference_progress, "_listeners", [lambda *what: told.append(what)])
-    monkeypatch.setattr(reference_progress.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr("samcheck.guest.reference_progress.time.monotonic", lambda: now[0])
     for _ in reference_progress.counted("abcd"):
         now[0] += seconds
     assert told == expected
