@@ -22,7 +22,7 @@ COMMANDS = {
         "Write a matrix, a noxfile and a CI workflow into a repository; nothing is overwritten.",
     ),
     "matrix": Entry("run", "Run a matrix file: build each cell, check SAM inside, write the table."),
-    "cell": Entry("run", "Run one cell of the shipped matrices by its id."),
+    "cell": Entry("run", "Run one cell of the shipped matrices, or of a matrix file, by its id."),
     "here": Entry(
         "run",
         "Run the suite in an existing interpreter and store the result under the cell that it matches.",
