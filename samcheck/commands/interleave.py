@@ -10,7 +10,7 @@ from typing import Any
 import click
 from rich.console import Console
 
-from samcheck import certificates, facts, files, owned, paths, streams, version
+from samcheck import certificates, facts, files, matrix, owned, paths, streams, version
 from samcheck.analysis.compare import compare, comparison_text
 from samcheck.analysis.interleave import PairedRun, run_in_turns
 from samcheck.analysis.interleave.turns_table import times
@@ -25,9 +25,11 @@ from samcheck.commands.options import (
 from samcheck.commands.variants import declared_in, variants_of
 from samcheck.environments import KINDS, choice, gpu_health, machine, own_variant
 from samcheck.errors import CELLS_FAILED, BadInput
+from samcheck.facts import Facts
 from samcheck.guest.outcomes import CellOutcome
 from samcheck.guest.record import CellResult
-from samcheck.matrix import PlannedCell, explain
+from samcheck.matrix import PlannedCell, explain, selection
+from samcheck.matrix.ranking import NO_LIMIT
 from samcheck.run import progress as display
 from samcheck.run import repetitions, scheduler, session, unexpected
 from samcheck.run.context import Settings
@@ -61,13 +63,14 @@ SIDES = ("base", "new")
 def interleave_command(base: str, new: str, resume: str | None, **options: Any) -> None:
     """Measure two cells in alternation and report which benchmarks differ.
 
-    BASE and NEW are cell ids, as `samcheck why` explains them. One process of each is alive at a time, and
-    one of the two always waits, so that disturbances on a shared machine affect both alike.
+    BASE and NEW are cell ids, as `samcheck why` explains them, or names of environments that the file
+    given with --matrix declares. One process of each is alive at a time, and one of the two always waits, so
+    that disturbances on a shared machine affect both alike.
 
     Exits with 1 if anything is slower, or a cell could not be measured.
     """
     known = facts.load()
-    cells = (PlannedCell(explain.find(base, known)), PlannedCell(explain.find(new, known)))
+    cells = (_cell(base, options["file"], known), _cell(new, options["file"], known))
     settings = _settings(any(cell.cell.needs_gpu_build for cell in cells), **options)
     folder = _folder(resume)
     _require_same(folder, settings)
@@ -86,6 +89,20 @@ def interleave_command(base: str, new: str, resume: str | None, **options: Any) 
         for line, result in zip(lines, measured, strict=True):
             line.finished(result)
     sys.exit(_told(console, folder, measured))
+
+
+def _cell(text: str, file: Path | None, known: Facts) -> PlannedCell:
+    """Return a cell by its id, or an own environment of a matrix file by its name or id.
+
+    Raises:
+        BadInput: there is none.
+    """
+    if file is not None:
+        plan = matrix.plan(selection.file_of(file), known, machine.look(), budget=NO_LIMIT)
+        for row in plan.cells:
+            if text == row.cell.id or (row.own and text == row.own.name):
+                return row
+    return PlannedCell(explain.find(text, known))
 
 
 def _settings(

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from samcheck import codec, facts, files
+from samcheck import facts
 from samcheck.cells import Cell
 from samcheck.environments import (
     GIVEN,
@@ -30,8 +29,7 @@ from samcheck.guest.variant_names import FAMILY_VARIANTS
 from samcheck.matrix import PlannedCell
 from samcheck.run import gpu_check, judge, records, suite_runner, unexpected
 from samcheck.run.context import CellRun, Settings, Watcher
-from samcheck.sanitize import printable, redacted
-from samcheck.storage import results
+from samcheck.sanitize import printable
 
 
 def run_cell(planned: PlannedCell, settings: Settings, folder: Path, watcher: Watcher) -> CellResult:
@@ -44,17 +42,9 @@ def run_cell(planned: PlannedCell, settings: Settings, folder: Path, watcher: Wa
     """
     cell_run = CellRun(planned, settings, folder, watcher)
     try:
-        return without_secrets(_run_cell(cell_run), cell_run.secrets)
+        return _run_cell(cell_run)
     except unexpected.ANY as error:
         return unexpected_result(cell_run, error)
-
-
-def without_secrets(result: CellResult, secrets: Mapping[str, str]) -> CellResult:
-    """Return a result without the values of an image's variables, which a traceback may show."""
-    if not secrets:
-        return result
-    plain = redacted(files.parsed_json(results.to_json(result)), secrets)
-    return results.parsed(codec.to_json(plain), result.cell.id)
 
 
 def _run_cell(cell_run: CellRun) -> CellResult:

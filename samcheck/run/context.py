@@ -25,7 +25,7 @@ from samcheck.guest.record import (
     Fingerprint,
 )
 from samcheck.matrix import PlannedCell
-from samcheck.run import pytest_arguments, records, repetitions, reruns
+from samcheck.run import pytest_arguments, records, redaction, repetitions, reruns
 from samcheck.run.records import Attempt
 from samcheck.run.scheduler import ON_CPU, Gates, Slot
 
@@ -150,7 +150,7 @@ class CellRun:
         weights = {
             name: description for attempt in attempts for name, description in attempt.journal.weights.items()
         }
-        return CellResult(
+        result = CellResult(
             schema_version=SCHEMA_VERSION,
             cell=self.planned.cell.record(self.planned.tags),
             outcome=outcome,
@@ -170,6 +170,7 @@ class CellRun:
             stopped=self.stopped,
             turns=self.turns,
         )
+        return redaction.without_secrets(result, self.secrets)
 
     @property
     def _why(self) -> str:

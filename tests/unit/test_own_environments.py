@@ -18,7 +18,7 @@ from samcheck.guest.outcomes import CellOutcome, CheckOutcome, FailureCause
 from samcheck.guest.record import CheckResult
 from samcheck.matrix import Plan, run_history
 from samcheck.matrix.planner import against
-from samcheck.run import cell_runner
+from samcheck.run import cell_runner, redaction
 from samcheck.storage.results import Stored
 from tests.unit.made import RESULT, SEEN
 
@@ -248,10 +248,10 @@ def test_a_result_has_no_value_of_an_images_variables() -> None:
         "test_x.py::test_y", "imports", CheckOutcome.FAILED, details="token s3cr3t-value refused"
     )
     result = replace(RESULT, outcome=CellOutcome.FAILED, reason="s3cr3t-value", checks=[check])
-    clean = cell_runner.without_secrets(result, image_contents.secrets(attributes))
+    clean = redaction.without_secrets(result, image_contents.secrets(attributes))
     assert clean.reason == "<value of ACME_TOKEN>"
     assert clean.checks[0].details == "token <value of ACME_TOKEN> refused"
-    assert cell_runner.without_secrets(result, {}) is result
+    assert redaction.without_secrets(result, {}) is result
 
 
 def test_a_row_has_what_was_found_inside() -> None:
