@@ -18,8 +18,9 @@ from typing import Any, Dict, List, Optional, Tuple
 import numpy as np
 import torch
 
-#: What ultralytics writes its settings to, and whether it may connect; set before it is imported.
-CONFIG_FOLDER, OFFLINE = "YOLO_CONFIG_DIR", "YOLO_OFFLINE"
+#: Where ultralytics writes its settings, whether it may connect, and whether it may install what it misses;
+#: set before it is imported.
+CONFIG_FOLDER, OFFLINE, INSTALLING = "YOLO_CONFIG_DIR", "YOLO_OFFLINE", "YOLO_AUTOINSTALL"
 THREADS = "OMP_NUM_THREADS"
 #: Below every score: by default, masks with a score of up to 0.25 are dropped.
 EVERY_SCORE = -1e9
@@ -27,7 +28,7 @@ EVERY_SCORE = -1e9
 
 @lru_cache(maxsize=1)
 def quiet() -> None:
-    """Import ultralytics so that it writes nothing to the home folder and connects to nothing.
+    """Import ultralytics so that it writes nothing to the home folder, connects to nothing, installs nothing.
 
     It sets OMP_NUM_THREADS to 1 where it is not set, which processes started later would inherit.
     """
@@ -35,6 +36,7 @@ def quiet() -> None:
         os.environ[CONFIG_FOLDER] = tempfile.mkdtemp(prefix="samcheck-")
         atexit.register(shutil.rmtree, os.environ[CONFIG_FOLDER], ignore_errors=True)
     os.environ.setdefault(OFFLINE, "true")
+    os.environ.setdefault(INSTALLING, "false")
     threads = os.environ.get(THREADS)
     import ultralytics  # noqa: F401
 
