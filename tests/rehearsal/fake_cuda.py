@@ -121,8 +121,13 @@ def run_lengths(masks: torch.Tensor) -> Any:
 
 def traces(variant: str, model: Any, precision: str, at_once: int) -> dict[str, list[list[int]]]:
     """The events of each step with this many images, prompts or points."""
-    found = {}
     model = precisions.apply(model, precisions.PRECISIONS[precision], "cuda")
+    return recorded(variant, model, precision, at_once)
+
+
+def recorded(variant: str, model: Any, precision: str, at_once: int) -> dict[str, list[list[int]]]:
+    """The events of each step of a model on the GPU."""
+    found = {}
     steps = Steps(variants.VARIANTS[variant], model, precision, "cuda")
     steps.large = True  # its features are then made up, and not computed
     steps.predictor  # noqa: B018
@@ -152,6 +157,16 @@ def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> torch.Tensor:
     return torch.empty_like(tensor, device=device) if device is not None else tensor
 
 
+SELECT = torch._C._select_conv_backend
+
+
+def select_convolution(**options: Any) -> Any:
+    """Choose PyTorch's own kernel where each channel has its own weights; cuDNN's would ask for the GPU."""
+    if options["groups"] > 1:
+        return torch._C._ConvBackend.CudaDepthwise2d
+    return SELECT(**options)
+
+
 #: What stands in the way of a GPU that is not there, or of values that are not computed.
 REPLACED: dict[str, Any] = {
     "torch.cuda._lazy_init": lambda: None,
@@ -160,6 +175,7 @@ REPLACED: dict[str, Any] = {
     "torch.cuda.is_bf16_supported": lambda *_, **__: True,
     "torch.nn.Module._apply": applied,
     "torch.as_tensor": as_tensor,
+    "torch._C._select_conv_backend": select_convolution,
     "torch.isfinite": finish,
     "torch.all": lambda *_, **__: True,
     "segment_anything.modeling.PromptEncoder._embed_points": embedded_points,

@@ -1,8 +1,8 @@
 """Runs SAM 2's steps on a CUDA device that does not exist, as `fake_cuda` runs those of SAM.
 
 Run by an interpreter with PyTorch and sam2, with `cudart_stub.c` preloaded, as
-``python -m tests.rehearsal.fake_sam2 VARIANT RUNS``, where the runs are a JSON list of step, precision and what
-the step's method of `Sam2Steps` takes. It prints the events of each, as JSON.
+``python -m tests.rehearsal.fake_sam2 VARIANT RUNS``, where the runs are a JSON list of step, precision and
+what the step's method of `Sam2Steps` takes. It prints the events of each, as JSON.
 """
 
 from __future__ import annotations
@@ -26,7 +26,6 @@ from tests.rehearsal import fake_cuda  # noqa: E402
 #: Height and width of the image and of the video.
 SIZE = (480, 640)
 ATTENTION = torch.nn.functional.scaled_dot_product_attention
-SELECT = torch._C._select_conv_backend
 RUN_LENGTHS = automatic_mask_generator.mask_to_rle_pytorch
 
 
@@ -38,13 +37,6 @@ def attention(q: Any, k: Any, v: Any, dropout_p: float = 0.0) -> Any:
     if q.dtype is torch.float32:
         return torch.ops.aten._scaled_dot_product_efficient_attention(q, k, v, None, False)[0]
     return torch.ops.aten._scaled_dot_product_flash_attention(q, k, v)[0]
-
-
-def select_convolution(**options: Any) -> Any:
-    """Choose PyTorch's own kernel where each channel has its own weights; cuDNN's would ask for the GPU."""
-    if options["groups"] > 1:
-        return torch._C._ConvBackend.CudaDepthwise2d
-    return SELECT(**options)
 
 
 def frames_of(video_path: Any, image_size: int, offload_video_to_cpu: bool, **_: Any) -> Any:
@@ -66,7 +58,6 @@ fake_cuda.REPLACED.update(
         "torch.Tensor.item": lambda tensor: 0.0,
         "torch.nn.init.trunc_normal_": lambda tensor, **_: tensor,
         "torch.jit.script": lambda function: function,
-        "torch._C._select_conv_backend": select_convolution,
         "torch.nn.functional.scaled_dot_product_attention": attention,
         "sam2.automatic_mask_generator.mask_to_rle_pytorch": run_lengths,
         "sam2.sam2_video_predictor.load_video_frames": frames_of,

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from samcheck.guest.memory_model import SHAPES, MemoryRequirement, Work, needs
+from samcheck.guest.memory_model import ESTIMATED, SHAPES, MemoryRequirement, Work, needs
 from samcheck.guest.memory_model.allocator import CachingAllocator
 from samcheck.guest.memory_model.ledger import Event
 from tests.rehearsal.traces import AT_ONCE, PRECISIONS, events_of
@@ -30,7 +30,7 @@ def peak(events: Sequence[Sequence[int]]) -> int:
 def counted(variant: str, precision: str, step: str) -> MemoryRequirement:
     count = AT_ONCE[variant]
     work = Work(SIZE, prompts=count, points_per_batch=count, images=count, filtered=False)
-    every = needs(SHAPES[variant], precision, "cuda", work)
+    every = needs(ESTIMATED[variant], precision, "cuda", work)
     return next(need for need in every if need.step == step)
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 #: Images, prompts and points at once: enough that masks of the small variant are no small blocks.
-AT_ONCE = {"tiny": 8, "vit_b": 4, "vit_l": 1, "vit_h": 1}
+AT_ONCE = {"tiny": 8, "vit_b": 4, "vit_l": 1, "vit_h": 1, "mobile_sam_mini": 8, "mobile_sam": 2}
 PRECISIONS = ("fp32", "tf32", "fp16", "bf16", "autocast-fp16", "autocast-bf16")
 
 Traces = dict[str, dict[str, list[list[int]]]]
@@ -29,10 +29,10 @@ def on_fake_cuda(interpreter: str, cudart: Path, *module: str) -> subprocess.Com
 
 
 @cache
-def traced(interpreter: str, cudart: Path, variant: str) -> Traces | str:
+def traced(interpreter: str, cudart: Path, variant: str, program: str = "fake_cuda") -> Traces | str:
     """The traces of a variant, or why there are none: kept too, since each attempt takes seconds."""
     count = str(AT_ONCE[variant])
-    done = on_fake_cuda(interpreter, cudart, "tests.rehearsal.fake_cuda", variant, count, *PRECISIONS)
+    done = on_fake_cuda(interpreter, cudart, f"tests.rehearsal.{program}", variant, count, *PRECISIONS)
     if done.returncode:
         return done.stderr[-4000:]
     traces: Traces = json.loads(done.stdout)

@@ -12,6 +12,7 @@ from samcheck.guest import memory_model
 from samcheck.guest.memory import peak_meter, peaks
 from samcheck.guest.memory.sam2_steps import Sam2Steps
 from samcheck.guest.memory_model import followed_video
+from samcheck.guest.memory_model.hiera_shapes import HIERA_SHAPES
 from samcheck.guest.models.variants import VARIANTS
 from samcheck.guest.models.video import ObjectPrompt, tensor_bytes
 
@@ -112,7 +113,7 @@ def test_video_keeps_what_is_counted(
     for _ in video.propagate(0):
         pass
     of_video = followed_video.FollowedVideo(frames, objects, (64, 64))
-    expected = followed_video.video_state(memory_model.ESTIMATED[variant], of_video, frames)
+    expected = followed_video.video_state(HIERA_SHAPES[variant], of_video, frames)
     held = tensor_bytes(video.state())
     measured.update(counted_mib=expected / MIB, held_mib=held / MIB)
     assert abs(expected - held) <= TOLERANCE * held

@@ -36,11 +36,17 @@ def test_shapes_have_the_parameters_of_the_real_models() -> None:
 
 @pytest.mark.parametrize(
     ("variant", "file_bytes"),
-    [("tiny", 156_008_466), ("small", 184_416_285), ("base_plus", 323_606_802), ("large", 898_083_611)],
+    [
+        ("sam2.1_hiera_tiny", 156_008_466),
+        ("sam2.1_hiera_small", 184_416_285),
+        ("sam2.1_hiera_base_plus", 323_606_802),
+        ("sam2.1_hiera_large", 898_083_611),
+        ("mobile_sam", 40_728_226),
+    ],
 )
-def test_sam2_has_the_parameters_of_its_checkpoints(variant: str, file_bytes: int) -> None:
-    """The official files, https://github.com/facebookresearch/sam2, hold float32 and little else."""
-    assert 0 < file_bytes / (4 * ESTIMATED[f"sam2.1_hiera_{variant}"].parameters) - 1 < 0.002
+def test_shapes_have_the_parameters_of_the_checkpoints(variant: str, file_bytes: int) -> None:
+    """The official files (`samcheck.guest.models.families`) hold float32 and little else."""
+    assert 0 < file_bytes / (4 * ESTIMATED[variant].parameters) - 1 < 0.01
 
 
 @pytest.mark.parametrize(("variant", "mib"), [("vit_b", 768), ("vit_l", 1024), ("vit_h", 1024)])

@@ -79,7 +79,7 @@ class Steps:
 
     def __init__(self, variant: Variant, model: Any, precision: str, device: str) -> None:
         self.model, self.precision, self.device = model, precision, device
-        self.shape, self.large = memory_model.SHAPES[variant.name], variant.tier != "fast"
+        self.shape, self.large = memory_model.ESTIMATED[variant.name], variant.tier != "fast"
         self.image = scenes.draw(7, *SIZE).image
         self.plain = variant.predictor(model)
 

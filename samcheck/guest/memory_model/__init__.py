@@ -8,13 +8,14 @@ exact for what is requested from PyTorch's allocator, and the part of SAM that h
 from .automatic import INT_MAX, largest_batch_for_nonzero
 from .decoder import Prompts
 from .estimate import CONTEXT_MIB, STEPS, VIDEO, MemoryRequirement, Work, needs, weights
-from .families import ESTIMATED
+from .families import ESTIMATED, LIKE_SAM
 from .shapes import SHAPES, DecoderShape, ModelShape
 
 __all__ = [
     "CONTEXT_MIB",
     "ESTIMATED",
     "INT_MAX",
+    "LIKE_SAM",
     "SHAPES",
     "STEPS",
     "VIDEO",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from .ledger import Ledger
-from .shapes import FLOAT, ModelShape
+from .shapes import FLOAT, DecoderShape, ModelShape
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ def encode(ledger: Ledger, shape: ModelShape, how: Computing, batch: int) -> Non
                     ledger.take("{} {}".format(name, number), share * shape.width**2 * how.width)
             _block(ledger, shape, how, batch, number)
             ledger.take("x", stream)
-        _neck(ledger, shape, how, batch)
+        convolve_neck(ledger, shape, how, batch)
 
 
 def _block(ledger: Ledger, shape: ModelShape, how: Computing, batch: int, number: int) -> None:
@@ -131,7 +131,7 @@ def _softmax(ledger: Ledger, how: Computing, scores: int) -> None:
     ledger.give_back("wide scores")
 
 
-def _neck(ledger: Ledger, shape: ModelShape, how: Computing, batch: int) -> None:
+def convolve_neck(ledger: Ledger, shape: DecoderShape, how: Computing, batch: int) -> None:
     """Follow two convolutions, each with a `LayerNorm2d` in float32 after it."""
     narrow = batch * shape.tokens * shape.out * how.width
     wide = batch * shape.tokens * shape.out * FLOAT

@@ -14,6 +14,7 @@ from .followed_video import FollowedVideo, follow
 from .hiera import encode_hiera
 from .hiera_shapes import HieraShape
 from .ledger import Event, Ledger
+from .mobile_encoder import TinyVitShape, encode_tiny_vit
 from .shapes import FLOAT, DecoderShape, ModelShape
 
 #: What a process takes of a GPU beside its tensors, for CUDA's context and loaded kernels: 0.3 to 0.6 GiB by
@@ -189,3 +190,5 @@ def _encode(ledger: Ledger, shape: DecoderShape, how: Computing, work: Work) -> 
         ledger.take("x", work.images * 3 * shape.side**2 * FLOAT)
         if isinstance(shape, ModelShape):
             encode(ledger, shape, how, work.images)
+        if isinstance(shape, TinyVitShape):
+            encode_tiny_vit(ledger, shape, how, work.images)
