@@ -41,8 +41,7 @@ def variants_of(given: str, tier: str, own: bool, declared: Sequence[OwnVariant]
         if own:
             _require_in_name(name)
         elif name not in known:
-            hint = did_you_mean(name, known, lead="; ")
-            raise BadInput(f"--variants: there is no variant {name!r}{hint}; known: {', '.join(known)}")
+            raise BadInput(f"--variants: {_no_variant(name, known)}")
         if VARIANT_TIERS.get(name) == "full" and tier != "full":
             raise BadInput(f"--variants: {name} is not part of the tier {tier}: add --tier full")
     for variant in declared:
@@ -50,6 +49,12 @@ def variants_of(given: str, tier: str, own: bool, declared: Sequence[OwnVariant]
             _require_fast(variant)
     ours = [name for name in VARIANT_TIERS if name in names]
     return (*ours, *sorted(set(names).difference(ours)))
+
+
+def _no_variant(name: str, known: Sequence[str]) -> str:
+    """Say that there is no such variant, and which there are."""
+    hint = did_you_mean(name, known, lead="; ")
+    return f"there is no variant {name!r}{f'{hint} Known' if hint else '; known'}: {', '.join(known)}"
 
 
 def _require_fast(variant: OwnVariant) -> None:

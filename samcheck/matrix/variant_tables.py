@@ -54,7 +54,7 @@ def _read(name: str, table: VariantTable, folder: Path) -> OwnVariant:
     if table.base not in VARIANT_TIERS:
         hint = did_you_mean(table.base, VARIANT_TIERS, lead="; ")
         known = ", ".join(VARIANT_TIERS)
-        raise BadInput(f"base: there is no variant {table.base!r}{hint}; known: {known}")
+        raise BadInput(f"base: none of {known} is called {table.base!r}{hint}")
     path = _path(folder, table.checkpoint)
     if not path.is_file():
         raise BadInput(f"checkpoint: there is no file {files.named(path)}")

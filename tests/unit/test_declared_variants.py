@@ -76,7 +76,7 @@ def test_a_checkpoint_has_the_tier_of_its_base_unless_the_file_gives_one(folder:
         ('base = "vit_b"', "variant.acme.checkpoint: is missing"),
         ('checkpoint = "acme.pth"', "variant.acme.base: is missing"),
         ('package = "acme.py"\nbase = "tiny"', "variant.acme.package: a variant has either a package, or"),
-        ('base = "vit_c"\ncheckpoint = "acme.pth"', "variant.acme.base: there is no variant 'vit_c'; did"),
+        ('base = "vit_c"\ncheckpoint = "acme.pth"', "is called 'vit_c'; did you mean vit_"),
         ('base = "vit_b"\ncheckpoint = "acme.pt"', "variant.acme.checkpoint: there is no file"),
         ('package = "acme_sm"', "variant.acme.package: there is no"),
         ('package = "nothing"', "has neither __init__.py nor pyproject.toml"),
@@ -159,7 +159,7 @@ def test_a_declared_variant_is_known() -> None:
         variants_of("acme_smal", "fast", False, every)
     known = ", ".join(("acme_large", "acme_small", "acme_code", "acme_given", *VARIANT_TIERS))
     assert "'acme_smal'; did you mean acme_small" in str(problem.value)
-    assert f"known: {known}" in str(problem.value)
+    assert f"Known: {known}" in str(problem.value)
 
 
 @pytest.mark.parametrize(
