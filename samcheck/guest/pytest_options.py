@@ -13,7 +13,7 @@ from .record import BENCHMARK_SECONDS, CHECK_SECONDS
 MARKERS = (
     "fast: the tier for everyday use: small variant, under a minute",
     "full: the tier for runners: every variant",
-    "variants(names): run the check for these variants only",
+    "variants(names, beside={}): run the check for these variants only, and in which other package's cells",
     "precisions(names): run the check for these precisions only",
     "families(names): run the check for variants of these packages only",
     "capabilities(names): run the check for variants that can do all of this; default: sam1",

@@ -18,6 +18,7 @@ FAMILY_VARIANTS: Dict[str, Dict[str, str]] = {
         "sam2.1_hiera_base_plus": "full",
         "sam2.1_hiera_large": "full",
     },
+    "sam3": {"sam3_mini": "fast", "sam3": "full"},
     "mobilesam-mirror": {"mobile_sam_mini": "fast", "mobile_sam": "full"},
     "segment-anything-hq": {
         "hq_mini": "fast",
@@ -31,6 +32,7 @@ FAMILY_VARIANTS: Dict[str, Dict[str, str]] = {
         "transformers.sam2.1_mini": "fast",
         "transformers.hq_mini": "fast",
         "transformers.vit_b": "full",
+        "transformers.sam3_mini": "fast",
     },
     "efficientsam": {"efficientvit_sam_mini": "fast", "efficientvit_sam_l0": "full"},
     "ultralytics": {

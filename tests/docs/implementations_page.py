@@ -27,10 +27,12 @@ encoder, prompt, decoder, resizing) by putting the original's stage in its place
 - **Stages** are those that exceed [the limits](../../samcheck/guest/agreement/limits.py), and in how many
   of the predictions: 1e-9 in float64, five times the largest clean spread in float32.
 
-In float64, 1e-15 is what rounding leaves. sam2 resizes masks in float32 whatever its model computes in, so
-logits at the size of the image agree to 1e-7 there. Pixels that each implementation resized itself differ by
-up to two levels of 255; for SAM 2.1, which takes the most stable of several masks for one prompt, so little
-can decide for another mask. Of HQ-SAM, whose original returns one mask, transformers' best one is compared.
+In float64, 1e-15 is what rounding leaves. sam2 and sam3 resize masks in float32 whatever their model
+computes in, so logits at the size of the image agree to 1e-7 there. Both implementations of SAM 3 turn
+queries and keys in float32; for this comparison they do it in float64. Pixels that each implementation
+resized itself differ by up to two levels of 255; for SAM 2.1, which takes the most stable of several masks
+for one prompt, so little can decide for another mask. Of HQ-SAM, whose original returns one mask,
+transformers' best one is compared.
 
 ultralytics pads with grey, smooths nothing and stretches nothing: of an image that is no square, its model
 sees another picture, so that squares are compared on the same pixels. It resizes masks in float32. As it
@@ -58,7 +60,10 @@ COLUMNS = (
 
 def render() -> str:
     records = [json.loads(path.read_text(encoding="utf-8")) for path in FIGURES.glob("*.json")]
-    records.sort(key=lambda record: Version(record["packages"][_tested(record)]), reverse=True)
+    records.sort(
+        key=lambda record: (Version(record["packages"][_tested(record)]), "sam3" not in record["packages"]),
+        reverse=True,
+    )
     records.sort(key=_tested)
     return "\n".join([INTRODUCTION, *(line for record in records for line in _section(record))])
 
@@ -70,7 +75,9 @@ def _tested(record: dict[str, Any]) -> str:
 
 def _section(record: dict[str, Any]) -> Iterator[str]:
     versions, tested = record["packages"], _tested(record)
-    yield f"## {tested} {versions[tested]}, PyTorch {versions['torch'].partition('+')[0]}\n"
+    beside = f", sam3 {versions['sam3']}" if "sam3" in versions else ""
+    torch = versions["torch"].partition("+")[0]
+    yield f"## {tested} {versions[tested]}, PyTorch {torch}{beside}\n"
     others = [f"{name} {version}" for name, version in versions.items() if name not in (tested, "torch")]
     yield f"With Python {record['python']}, {', '.join(others)}.\n"
     yield "| " + " | ".join(COLUMNS) + " |"

@@ -12,7 +12,7 @@ import torch
 from samcheck.guest.agreement import limits, seeded
 from samcheck.guest.agreement.attribution import ImplementationsDiffer, StageComparison
 from samcheck.guest.agreement.pair_fixtures import agree, prompt_of, scene_of
-from samcheck.guest.agreement.pairs import PAIRS, Pair
+from samcheck.guest.agreement.pairs import BESIDE, PAIRS, Pair
 from samcheck.guest.agreement.stages import Encodings, PipelineStage, Staged, StagedAnswer, chain, run
 from samcheck.guest.models import conversion, inference, scenes, weights
 from samcheck.guest.oracle.sam import Oracle
@@ -21,7 +21,16 @@ PRECISE, USUAL = torch.float64, torch.float32
 SINGLE = ("single-from-point", "single-from-box")
 
 
-@pytest.mark.variants(*PAIRS)
+#: By variant, what makes it deviate with its defaults.
+DEVIATIONS = {
+    "transformers.sam_tiny": "transformers-decoder-epsilon",
+    "transformers.hq_mini": "transformers-hq-image-embedding",
+    "transformers.sam3_mini": "transformers-sam3-no-memory",
+}
+of_every_pair = pytest.mark.variants(*PAIRS, beside=BESIDE)
+
+
+@of_every_pair
 @pytest.mark.parametrize("kind", inference.PROMPT_KINDS)
 @pytest.mark.parametrize("dtype", [USUAL, PRECISE], ids=["float32", "float64"])
 def test_same_pixels(
@@ -40,7 +49,7 @@ def test_same_pixels(
     agree(compared(dtype), prompt_of(pair, kind), limits.of(pair, dtype), measured, settings)
 
 
-@pytest.mark.variants(*PAIRS)
+@of_every_pair
 @pytest.mark.parametrize("kind", inference.PROMPT_KINDS)
 def test_own_preprocessing(
     pair: Pair,
@@ -63,7 +72,7 @@ def test_own_preprocessing(
             agree(comparison, prompt, limits.FLOAT32, measured, settings)
 
 
-@pytest.mark.variants(*(name for name, pair in PAIRS.items() if "epsilon" in pair.alike))
+@pytest.mark.variants(*DEVIATIONS, beside=BESIDE)
 @pytest.mark.parametrize("kind", SINGLE)
 def test_default_settings(
     pair: Pair, compared: Any, kind: str, defect: Any, measured: Any, settings: Dict[str, str]
@@ -72,8 +81,7 @@ def test_default_settings(
 
     https://github.com/huggingface/transformers/blob/v5.23.0/src/transformers/models/sam/configuration_sam.py
     """
-    expected = "transformers-decoder-epsilon" if pair.repair is None else "transformers-hq-image-embedding"
-    with defect(expected):
+    with defect(DEVIATIONS[pair.variant]):
         agree(
             compared(PRECISE, "as it comes"),
             prompt_of(pair, kind),
@@ -111,7 +119,7 @@ def test_number_of_masks(pair: Pair, both: Any, defect: Any) -> None:
         comparison.require(prompt_of(pair, "box"), limits.of(pair, PRECISE))
 
 
-@pytest.mark.variants(*PAIRS)
+@of_every_pair
 @pytest.mark.parametrize("kind", inference.PROMPT_KINDS)
 def test_stages_are_the_predictor(pair: Pair, both: Any, kind: str) -> None:
     """The stages that are compared, put together, are what each package's own predictor answers.
@@ -161,7 +169,7 @@ def test_third_opinion(
         assert not seen.exceeds(limits.FLOAT64), "{}: {}".format(type(staged).__name__, seen)
 
 
-@pytest.mark.variants(*PAIRS)
+@of_every_pair
 def test_conversion_is_total(pair: Pair) -> None:
     """The weights are converted without a rest on either side, and a tensor that is too many is refused.
 
@@ -199,7 +207,7 @@ def found_alone(
 
 
 @pytest.mark.full
-@pytest.mark.variants(*PAIRS)
+@of_every_pair
 @pytest.mark.parametrize("stage", list(PipelineStage))
 def test_attribution(pair: Pair, both: Any, stage: PipelineStage, settings: Dict[str, str]) -> None:
     """A deviation that is put into one stage is found there and nowhere else, and replacing it explains it.

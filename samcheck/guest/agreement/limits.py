@@ -16,11 +16,11 @@ from .attribution import Limits
 from .pairs import Pair
 
 FACTOR = 5
-#: sam2 resizes masks in float32, whatever its model computes in.
+#: sam2 and sam3 resize masks in float32, whatever their model computes in.
 RESIZED_IN_FLOAT32 = 1e-6
 FLOAT64 = Limits(1e-9, 1e-9, 1e-9)
 #: Spreads of logits, of those at the size of the image, and of scores.
-_SMALL = (1.8e-6, 1.5e-6, 7e-7)
+_SMALL = (2.1e-6, 1.6e-6, 7e-7)
 FLOAT32 = Limits(*(FACTOR * spread for spread in _SMALL))
 #: Spreads of models of 1024 pixels, in float32.
 _LARGE = {"ultralytics.mobile_sam": (6.0e-6, 4.8e-6, 6e-7)}
@@ -30,6 +30,7 @@ _OTHER_PIXELS = {
     "transformers.sam_tiny": (4.3e-3, 4.0e-3, 6e-4),
     "transformers.hq_mini": (8.5e-3, 6.7e-3, 9e-4),
     "transformers.sam2.1_mini": (1.3e-2, 1.2e-2, 3e-3),
+    "transformers.sam3_mini": (2.2e-2, 2.2e-2, 9e-4),
 }
 
 

@@ -31,3 +31,8 @@ def mobile_mini() -> Any:
 def mobile() -> Any:
     """Return mobile_sam's `Sam` with the weights of `mobile_sam`, real ones if the user has fetched them."""
     return weights.load(VARIANTS["mobile_sam"])[0]
+
+
+def sam3_mini() -> Any:
+    """Return sam3's tracker with the seeded weights of `sam3_mini`."""
+    return weights.load(VARIANTS["sam3_mini"])[0]

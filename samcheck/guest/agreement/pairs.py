@@ -9,8 +9,9 @@ from typing import Any, Callable, Dict, List, Mapping, Optional, Tuple
 import torch
 
 from ..models import conversion
-from ..models.conversion import to_transformers
-from ..models.families import transformers_sam, ultralytics_sam
+from ..models.conversion import to_transformers, to_transformers_sam3
+from ..models.families import transformers_sam, transformers_sam3, ultralytics_sam
+from ..models.precisions import cast
 from ..models.variants import VARIANTS
 from . import originals
 from .stages import Staged
@@ -35,6 +36,8 @@ class Pair:
         shape: (H, W) of the image on which both must agree, in sides of the model's input: one that nothing
             resizes except by whole factors, and that has no padding if the two treat that differently.
         other_size: (H, W) of the image on which each uses its own preprocessing; None for the same one.
+        beside_original: the two are together only in the cells of the original's package, which then runs
+            what compares them.
     """
 
     variant: str
@@ -50,6 +53,7 @@ class Pair:
     resizes_in_float32: bool = False
     shape: Tuple[float, float] = (0.5, 1)
     other_size: Optional[Tuple[int, int]] = (240, 320)
+    beside_original: bool = False
 
     @property
     def side(self) -> int:
@@ -80,8 +84,8 @@ class Pair:
         """Return the stages of the original and of the variant as it comes, computing in `dtype`."""
         original, own = self.models(**options)
         first, second = self.staged
-        reference: Staged = first(original.to(dtype), self.predictor(original))
-        own = own.to(dtype)
+        reference: Staged = first(cast(original, dtype), self.predictor(original))
+        own = cast(own, dtype)
         return reference, second(own, VARIANTS[self.variant].predictor(own))
 
     def made_alike(self, dtype: torch.dtype) -> Tuple[Staged, Staged]:
@@ -138,8 +142,16 @@ def _sam2_predictor(model: Any) -> Any:
     return predictor
 
 
+def _sam3_predictor(model: Any) -> Any:
+    from ..models.sam3_predictors import inner_predictor
+
+    # Where holes can be filled, they are, which a float64 copy could not tell from a deviation.
+    return inner_predictor(model, max_hole_area=0.0)
+
+
 def _pairs() -> Tuple[Pair, ...]:
     from .staged_originals import HighQuality, Sam2, SegmentAnything
+    from .staged_sam3 import Sam3, repair_tracker
     from .staged_transformers import HuggingFaceHq, HuggingFaceSam, HuggingFaceSam2
 
     return (
@@ -177,6 +189,20 @@ def _pairs() -> Tuple[Pair, ...]:
             _hq_predictor,
             alike=_EXACT,
             repair=keep_image_embedding,
+        ),
+        Pair(
+            "transformers.sam3_mini",
+            "sam3",
+            ("sam3",),
+            originals.sam3_mini,
+            transformers_sam3.build_sam3_mini,
+            to_transformers_sam3.sam3_tracker,
+            (Sam3, HuggingFaceSam2),
+            _sam3_predictor,
+            alike=_EXACT,
+            repair=repair_tracker,
+            resizes_in_float32=True,
+            beside_original=True,
         ),
     )
 
@@ -223,3 +249,5 @@ def _ultralytics_pairs() -> Tuple[Pair, ...]:
 
 
 PAIRS: Dict[str, Pair] = {pair.variant: pair for pair in (*_pairs(), *_ultralytics_pairs())}
+#: For the marker `variants`: which of them run in the cells of another package.
+BESIDE = {name: pair.reference for name, pair in PAIRS.items() if pair.beside_original}

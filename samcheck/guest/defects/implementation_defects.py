@@ -37,6 +37,33 @@ IMPLEMENTATION_DEFECTS = (
         _CONFIGURATION + "sam_hq/modeling_sam_hq.py",
     ),
     Defect(
+        "transformers-sam3-no-memory",
+        'Sam3TrackerModel adds the embedding of "no memory yet" to a level of features that it drops: its '
+        "masks are not those of SAM 3",
+        (
+            r"^ImplementationsDiffer: encoder: logits [1-9]\.\de(-0[1-2]|\+00),",
+            r"^NoMemoryIgnored: ",
+        ),
+        _CONFIGURATION + "sam3_tracker/modeling_sam3_tracker.py",
+    ),
+    Defect(
+        "transformers-sam3-epsilon",
+        "transformers normalises in SAM 3's vision transformer with an epsilon of 1e-6, where the original "
+        "has 1e-5: logits are off by a few hundred-thousandths of the largest",
+        (r"^ImplementationsDiffer: encoder: logits [1-9]\.\de-0[4-6],",),
+        _CONFIGURATION + "sam3/configuration_sam3.py",
+    ),
+    Defect(
+        "sam3-rotary-float32",
+        "SAM 3's vision transformer, in Meta's package and in transformers, rounds angles, queries and keys "
+        "to float32, even of a model in float64",
+        (
+            r"^ImplementationsDiffer: encoder: logits [1-9]\.\de-0[7-9],",
+            r"^RoundedToFloat32: ",
+        ),
+        _CONFIGURATION + "sam3/modeling_sam3.py",
+    ),
+    Defect(
         "transformers-resizes-bytes",
         "transformers' processors resize bytes with torchvision, which rounds each pixel: SAM resizes with "
         "Pillow, whose bytes differ by up to two levels, and SAM 2 resizes floats",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import Tuple
@@ -40,7 +41,18 @@ class SamFamily:
 
     def missing(self) -> Tuple[str, ...]:
         """Return which of its modules are not installed; none is imported."""
-        return tuple(module for module in self.modules if find_spec(module) is None)
+        return tuple(module for module in self.modules if not _is_installed(module))
+
+
+def _is_installed(module: str) -> bool:
+    """Look for a module, without importing the packages that it is in."""
+    package, *inner = module.split(".")
+    spec = find_spec(package)
+    if spec is None or not inner:
+        return spec is not None
+    places = spec.submodule_search_locations or ()
+    paths = [os.path.join(place, *inner) for place in places]
+    return any(os.path.isdir(path) or os.path.isfile(path + ".py") for path in paths)
 
 
 SEGMENT_ANYTHING = SamFamily("segment-anything", ("segment_anything",))

@@ -14,7 +14,7 @@ import copy
 import warnings
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Callable, Dict, Iterator
+from typing import Any, Callable, Dict, Iterator, Tuple
 
 import torch
 from torch import nn
@@ -40,7 +40,7 @@ class Precision:
 
 
 #: Where families keep their image encoder.
-ENCODERS = ("image_encoder", "vision_encoder")
+ENCODERS = ("image_encoder", "vision_encoder", "backbone.vision_backbone")
 
 
 def encoder_of(model: Any) -> Any:
@@ -49,13 +49,19 @@ def encoder_of(model: Any) -> Any:
     Raises:
         LookupError: it has none under a name that is known.
     """
-    return getattr(model, _encoder_name(model))
+    owner, name = _encoder_place(model)
+    return getattr(owner, name)
 
 
-def _encoder_name(model: Any) -> str:
-    for name in ENCODERS:
-        if hasattr(model, name):
-            return name
+def _encoder_place(model: Any) -> Tuple[Any, str]:
+    """Return what has the encoder as an attribute, and that attribute's name."""
+    for path in ENCODERS:
+        *parts, name = path.split(".")
+        owner = model
+        for part in parts:
+            owner = getattr(owner, part, None)
+        if hasattr(owner, name):
+            return owner, name
     raise LookupError("{} has none of {}".format(type(model).__name__, ", ".join(ENCODERS)))
 
 
@@ -100,12 +106,17 @@ class _Wrapped(nn.Module):
             self.img_size = encoder.img_size  # SamPredictor reads it
 
 
+def cast(module: Any, dtype: torch.dtype) -> Any:
+    """Cast in place what ``half()`` would; ``to(dtype)`` makes complex tensors real: SAM 3's rotary table."""
+    return module._apply(lambda tensor: tensor.to(dtype) if tensor.is_floating_point() else tensor)
+
+
 class CastEncoder(_Wrapped):
     """An image encoder whose weights are cast to `dtype`."""
 
     def __init__(self, encoder: nn.Module, dtype: torch.dtype) -> None:
         # ultralytics' TinyViT keeps its biases in what they were in when it entered eval mode.
-        super().__init__(copy.deepcopy(encoder).to(dtype).eval())
+        super().__init__(cast(copy.deepcopy(encoder), dtype).eval())
         self.dtype = dtype
         _keep_norms_in_float32(self.encoder, dtype)
         _cast_what_is_resized(self.encoder, dtype)
@@ -198,14 +209,14 @@ assert tuple(PRECISIONS) == PRECISION_NAMES
 
 def apply(model: Any, precision: Precision, device: str) -> Any:
     """Copy `model` to `device` to run the safe path of `precision`; `model` is not changed."""
-    name = _encoder_name(model)
-    encoder = getattr(model, name)
+    owner, name = _encoder_place(model)
+    encoder = getattr(owner, name)
     try:
-        setattr(model, name, nn.Identity())  # do not copy the encoder twice
+        setattr(owner, name, nn.Identity())  # do not copy the encoder twice
         changed = copy.deepcopy(model)
     finally:
-        setattr(model, name, encoder)
-    setattr(changed, name, precision.wrap(encoder))
+        setattr(owner, name, encoder)
+    setattr(_encoder_place(changed)[0], name, precision.wrap(encoder))
     return changed.to(device)
 
 

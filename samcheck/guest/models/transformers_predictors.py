@@ -139,6 +139,12 @@ class SamModelPredictor(TransformersPredictor):
         return full
 
 
+def _sizes(side: int) -> Dict[str, Dict[str, int]]:
+    """Return the options of an image processor for squares of `side` pixels, and masks of a quarter of it."""
+    names = {"size": side, "mask_size": side // 4}
+    return {name: {"height": pixels, "width": pixels} for name, pixels in names.items()}
+
+
 class Sam2ModelPredictor(TransformersPredictor):
     """For `Sam2Model`."""
 
@@ -148,12 +154,7 @@ class Sam2ModelPredictor(TransformersPredictor):
         image_processor = getattr(transformers, "Sam2ImageProcessor", None)
         if image_processor is None:  # before transformers 5
             image_processor = transformers.Sam2ImageProcessorFast
-        square = {"height": side, "width": side}
-        mask = {"height": side // 4, "width": side // 4}
-        super().__init__(
-            model,
-            transformers.Sam2Processor(image_processor(size=square, mask_size=mask), target_size=side),
-        )
+        super().__init__(model, transformers.Sam2Processor(image_processor(**_sizes(side)), target_size=side))
 
     def rescaled(self, coordinates: np.ndarray, box: bool = False) -> torch.Tensor:
         changed = self.processor._normalize_coordinates(
@@ -165,3 +166,13 @@ class Sam2ModelPredictor(TransformersPredictor):
         (masks,) = self.processor.post_process_masks([low[None]], [self.original_size], binarize=False)
         full: torch.Tensor = masks[0]
         return full
+
+
+class Sam3TrackerPredictor(Sam2ModelPredictor):
+    """For `Sam3TrackerModel`, which is used as `Sam2Model` is."""
+
+    def __init__(self, model: Any, side: int) -> None:
+        from transformers import Sam3ImageProcessor, Sam3TrackerProcessor
+
+        processor = Sam3TrackerProcessor(Sam3ImageProcessor(**_sizes(side)), target_size=side)
+        TransformersPredictor.__init__(self, model, processor)

@@ -78,6 +78,7 @@ class Variant:
         generator: makes an automatic mask generator from a model and the arguments of segment_anything's.
         video: makes a predictor of videos from a model; None if there is none.
         masks: how many masks its predictor returns if several are asked for.
+        gpu: it can only be built on an NVIDIA GPU.
     """
 
     name: str
@@ -93,3 +94,4 @@ class Variant:
     generator: Callable[..., Any] = sam_generator
     video: Optional[Callable[[Any], Any]] = None
     masks: int = 3
+    gpu: bool = False

@@ -95,6 +95,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
             values = [value for value in every if only is None or value in only.args]
             if name == "variant" and only is None:
                 values = [value for value in values if chosen_variants.applies(metafunc.definition, value)]
+            if name == "variant" and only is not None:
+                values += chosen_variants.beside(metafunc.config, only.kwargs.get("beside", {}))
             metafunc.parametrize(name, values, scope="session")
 
 

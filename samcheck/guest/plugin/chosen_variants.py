@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, List
+from typing import Any, List, Mapping
 
 import pytest
 
@@ -70,6 +70,15 @@ def _is_of(name: str, families: List[str]) -> bool:
     """Whether a variant is tested where these packages are: one of a package of the user's own always is."""
     family = VARIANTS[name].family.name
     return family in families or (name in DECLARED and family not in FAMILY_VARIANTS)
+
+
+def beside(config: pytest.Config, places: Mapping[str, str]) -> List[str]:
+    """Return variants of other packages that a check compares with those of the tested ones.
+
+    `places` has, by variant, the package in whose cells that is done.
+    """
+    families = _listed(config, "families")
+    return [name for name, family in places.items() if family in families and not unavailable(name)]
 
 
 def applies(definition: Any, name: str) -> bool:

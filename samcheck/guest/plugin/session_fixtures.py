@@ -55,11 +55,15 @@ def scene() -> Any:
 
 
 @pytest.fixture(scope="session")
-def loaded(request: pytest.FixtureRequest, variant: str) -> Any:
+def loaded(request: pytest.FixtureRequest, variant: str, device: str) -> Any:
     """The model of `variant` in float32 on the CPU; never changed, only copied."""
     from ..models import weights
 
     reason = unavailable(variant)
+    if VARIANTS[variant].gpu and device != "cuda":
+        reason = reason or "{} can only be built on an NVIDIA GPU, and the device is {}".format(
+            variant, device
+        )
     if reason:
         pytest.skip(reason)
     model, carried = weights.load(VARIANTS[variant])

@@ -44,6 +44,7 @@ PACKAGES = (
     "segment-anything-hq",
     "mobilesam-mirror",
     "timm",
+    "sam3",
 )
 
 
@@ -108,21 +109,25 @@ def packages() -> Dict[str, str]:
 def main(arguments: Optional[List[str]] = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.bench.implementations")
     parser.add_argument("--scenes", type=int, default=20, metavar="NUMBER")
+    parser.add_argument("--only", action="append", metavar="VARIANT", help="may be given several times")
     chosen = parser.parse_args(arguments)
     versions = packages()
     record: Dict[str, Any] = {"python": platform.python_version(), "packages": versions, "pairs": {}}
     for pair in PAIRS.values():
+        if chosen.only and pair.variant not in chosen.only:
+            continue
         reason = unavailable(pair.variant) or pair.unavailable()
         if reason:
             print(f"{pair.variant}: {reason}")
             continue
         count = chosen.scenes if VARIANTS[pair.variant].tier == "fast" else 1
         record["pairs"][pair.variant] = {"reference": pair.reference, "figures": measure(pair, count)}
-    if not timm_encoder.unavailable():
+    if not chosen.only and not timm_encoder.unavailable():
         record["encoders"] = {"tiny": encoders("tiny", chosen.scenes), "vit_b": encoders("vit_b", 1)}
     tested = next(name for name in TESTED if name in versions)
-    name = "{}{}-torch{}.json".format(tested, versions[tested], versions["torch"].partition("+")[0])
-    path = Path(__file__).with_name(name)
+    name = "{}{}-torch{}".format(tested, versions[tested], versions["torch"].partition("+")[0])
+    # sam3 excludes the NumPy of other cells, so that it is measured in an environment of its own.
+    path = Path(__file__).with_name(name + ("-sam3" if "sam3" in versions else "") + ".json")
     path.write_text(json.dumps(record, indent=2, sort_keys=True) + "\n", encoding="utf-8")
     print("written:", path.name)
 

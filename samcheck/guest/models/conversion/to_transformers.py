@@ -15,6 +15,8 @@ _NECK = {"0": "conv1", "1": "layer_norm1", "2": "conv2", "3": "layer_norm2"}
 _UPSCALING = {"0": "upscale_conv1", "1": "upscale_layer_norm", "3": "upscale_conv2"}
 #: The two positional encodings of transformers, which are one in Meta's code.
 POSITIONS = ("shared_image_embedding", "prompt_encoder.shared_embedding")
+#: What the four embeddings of points are called until they are joined.
+ONE_POINT = "point_embeddings."
 
 
 def _numbered(pattern: str, names: Mapping[str, str], before: str, after: str = "") -> Rule:
@@ -25,7 +27,7 @@ def _numbered(pattern: str, names: Mapping[str, str], before: str, after: str = 
     )
 
 
-def _prompt_encoder(name: str) -> Tuple[Rule, ...]:
+def prompt_encoder(name: str) -> Tuple[Rule, ...]:
     """Return the rules for what all prompt encoders have in common; `name` is Meta's, as a pattern."""
     return (
         (
@@ -39,7 +41,7 @@ def _prompt_encoder(name: str) -> Tuple[Rule, ...]:
     )
 
 
-def _mask_decoder(name: str, projection: str) -> Tuple[Rule, ...]:
+def mask_decoder(name: str, projection: str) -> Tuple[Rule, ...]:
     """Return the rules for what all mask decoders have in common.
 
     `projection` is what the last layer of an attention is called.
@@ -78,9 +80,9 @@ _SAM1_PARTS: Tuple[Rule, ...] = (
     (r"image_encoder\.blocks\.(\d+)\.norm([12])\.(.+)", r"vision_encoder.layers.\1.layer_norm\2.\3"),
     (r"image_encoder\.blocks\.(\d+)\.(attn|mlp)\.(.+)", r"vision_encoder.layers.\1.\2.\3"),
     _numbered(r"image_encoder\.neck\.([0-3])\.(weight|bias)", _NECK, "vision_encoder.neck."),
-    *_prompt_encoder("prompt_encoder"),
+    *prompt_encoder("prompt_encoder"),
     (r"prompt_encoder\.point_embeddings\.([0-3])\.weight", r"prompt_encoder.point_embed.\1.weight"),
-    *_mask_decoder("mask_decoder", "out_proj"),
+    *mask_decoder("mask_decoder", "out_proj"),
     (
         r"mask_decoder\.transformer\.layers\.(\d+)\.mlp\.lin([12])\.(.+)",
         r"mask_decoder.transformer.layers.\1.mlp.lin\2.\3",
@@ -133,9 +135,9 @@ _SAM2_PARTS: Tuple[Rule, ...] = (
     ),
     _feed_forward(_TRUNK + r"\.blocks", "vision_encoder.backbone.blocks"),
     (r"image_encoder\.neck\.convs\.(\d+)\.conv\.(.+)", r"vision_encoder.neck.convs.\1.\2"),
-    *_prompt_encoder("sam_prompt_encoder"),
-    (r"sam_prompt_encoder\.point_embeddings\.([0-3])\.weight", r"point_embeddings.\1"),  # joined below
-    *_mask_decoder("sam_mask_decoder", "o_proj"),
+    *prompt_encoder("sam_prompt_encoder"),
+    (r"sam_prompt_encoder\.point_embeddings\.([0-3])\.weight", ONE_POINT + r"\1"),  # joined below
+    *mask_decoder("sam_mask_decoder", "o_proj"),
     _feed_forward(r"sam_mask_decoder\.transformer\.layers", "mask_decoder.transformer.layers"),
     (r"sam_mask_decoder\.obj_score_token\.weight", "mask_decoder.obj_score_token.weight"),
     (r"sam_mask_decoder\.conv_s([01])\.(.+)", r"mask_decoder.conv_s\1.\2"),
@@ -157,12 +159,16 @@ def hq_sam(state: Mapping[str, Any]) -> Dict[str, Any]:
 
 def sam2_image(state: Mapping[str, Any]) -> Dict[str, Any]:
     """Convert the state dict of sam2's `SAM2Base` to that of `Sam2Model`, which is for images only."""
+    return with_joined_points(converted(state, _SAM2_PARTS))
+
+
+def with_joined_points(state: Dict[str, Any]) -> Dict[str, Any]:
+    """Make one tensor of the embeddings of points, and two of the positional encoding."""
     import torch
 
-    result = converted(state, _SAM2_PARTS)
-    points = [result.pop("point_embeddings.{}".format(index)) for index in range(4)]
-    result["prompt_encoder.point_embed.weight"] = torch.cat(points)
-    return _with_both_positions(result)
+    points = [state.pop("{}{}".format(ONE_POINT, index)) for index in range(4)]
+    state["prompt_encoder.point_embed.weight"] = torch.cat(points)
+    return _with_both_positions(state)
 
 
 def _with_both_positions(state: Dict[str, Any]) -> Dict[str, Any]:

@@ -8,15 +8,27 @@ from __future__ import annotations
 from typing import Tuple
 
 from ..variant import Variant
-from . import efficientvit_sam, hq_sam, mobile_sam, sam1, sam2, transformers_sam, ultralytics_sam
+from . import (
+    efficientvit_sam,
+    hq_sam,
+    mobile_sam,
+    sam1,
+    sam2,
+    sam3,
+    transformers_sam,
+    transformers_sam3,
+    ultralytics_sam,
+)
 
 #: In the order in which tables list them.
 ALL: Tuple[Variant, ...] = (
     *sam1.VARIANTS,
     *sam2.VARIANTS,
+    *sam3.VARIANTS,
     *mobile_sam.VARIANTS,
     *hq_sam.VARIANTS,
     *transformers_sam.VARIANTS,
+    *transformers_sam3.VARIANTS,
     *efficientvit_sam.VARIANTS,
     *ultralytics_sam.VARIANTS,
 )

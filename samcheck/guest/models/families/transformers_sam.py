@@ -117,7 +117,7 @@ def _trained(model: Any, original: str) -> Any:
     return Weights("trained", digest(model))
 
 
-def _seeded(model: Any, prefix: str = "") -> Any:
+def seeded(model: Any, prefix: str = "") -> Any:
     """Fill with seeded values, the same in both positional encodings, which are one in the original."""
     from ..conversion.to_transformers import POSITIONS
     from ..weights import Weights, digest, fill_random
@@ -188,7 +188,7 @@ VARIANTS: Tuple[Variant, ...] = (
         build_hq_mini,
         sam_predictor,
         tier="fast",
-        weights=partial(_seeded, prefix="1."),  # with these, no two masks, sorted by score, are nearly alike
+        weights=partial(seeded, prefix="1."),  # with these, no two masks, sorted by score, are nearly alike
         capabilities=_IMAGE,
     ),
     _variant(
@@ -196,7 +196,7 @@ VARIANTS: Tuple[Variant, ...] = (
         1024,
         build_vit_b,
         partial(sam_predictor, side=1024),
-        weights=_seeded,
+        weights=seeded,
         capabilities=_IMAGE,
     ),
 )
