@@ -33,6 +33,7 @@ FAMILY_VARIANTS: Dict[str, Dict[str, str]] = {
         "transformers.hq_mini": "fast",
         "transformers.vit_b": "full",
         "transformers.sam3_mini": "fast",
+        "transformers.sam3_concepts_mini": "fast",
     },
     "efficientsam": {"efficientvit_sam_mini": "fast", "efficientvit_sam_l0": "full"},
     "ultralytics": {

@@ -18,6 +18,20 @@ class Origin(NamedTuple):
 
 #: For each symptom that a library raises, in which of its forms.
 ORIGINS: dict[str, tuple[Origin, ...]] = {
+    r"^RuntimeError: Found no NVIDIA driver on your system": (
+        Origin(
+            "RuntimeError: Found no NVIDIA driver on your system. Please check that you have an NVIDIA GPU",
+            "torch/lib/libc10_cuda.so",
+            ("Found no NVIDIA driver on your system",),
+        ),
+    ),
+    r"^AssertionError: Torch not compiled with CUDA enabled": (
+        Origin(
+            "AssertionError: Torch not compiled with CUDA enabled",
+            "torch/cuda/__init__.py",
+            ("Torch not compiled with CUDA enabled",),
+        ),
+    ),
     r"IndexError: too many indices for tensor of dimension 1": (
         Origin(
             "IndexError: too many indices for tensor of dimension 1",

@@ -30,6 +30,8 @@ ELSEWHERE = {
     ),
     r"AttributeError: .*_clear_obj_non_cond_mem_around_input": "Python, of a name in sam2",
     r"^FileNotFoundError: .* is not a supported SAM model": "ultralytics, which is only in its own cells",
+    r"^AttributeError: 'Tensor' object has no attribute 'pooler_output'": "Python, of a name in transformers",
+    r"^FileNotFoundError: .*bpe_simple_vocab_16e6\.txt\.gz": "Python, of a file of sam3",
 }
 _DYNAMO_EXPORT = {
     r"ExportFailed: TorchExportError .*ValueError: Received user-specified dim hint",

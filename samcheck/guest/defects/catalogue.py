@@ -12,6 +12,7 @@ from .fork_defects import FORK_DEFECTS
 from .implementation_defects import IMPLEMENTATION_DEFECTS
 from .recipe_defects import RECIPE_DEFECTS
 from .sam2_defects import SAM2_DEFECTS
+from .sam3_defects import SAM3_DEFECTS
 
 _ALL = (
     Defect(
@@ -259,5 +260,6 @@ DEFECTS: Dict[str, Defect] = {
         *IMPLEMENTATION_DEFECTS,
         *RECIPE_DEFECTS,
         *SAM2_DEFECTS,
+        *SAM3_DEFECTS,
     )
 }

@@ -21,6 +21,8 @@ class Capability(Word):
     AUTOMATIC = "automatic"
     #: `Variant.video`: a predictor of whole videos.
     VIDEO = "video"
+    #: `Variant.concepts`: a detector of everything that words and example boxes name.
+    CONCEPT = "concept"
     #: Asked for one mask, it gives another where that one is unstable (`_dynamic_multimask_via_stability`).
     CHOOSES = "chooses"
     #: The weights are trained: masks mean something.

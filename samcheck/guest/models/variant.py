@@ -77,6 +77,7 @@ class Variant:
         capabilities: what it can be asked for: checks that need more do not apply to it.
         generator: makes an automatic mask generator from a model and the arguments of segment_anything's.
         video: makes a predictor of videos from a model; None if there is none.
+        concepts: makes a detector of concepts from a model; None if there is none.
         masks: how many masks its predictor returns if several are asked for.
         gpu: it can only be built on an NVIDIA GPU.
     """
@@ -93,5 +94,6 @@ class Variant:
     capabilities: FrozenSet[Capability] = SAM1_METHODS
     generator: Callable[..., Any] = sam_generator
     video: Optional[Callable[[Any], Any]] = None
+    concepts: Optional[Callable[[Any], Any]] = None
     masks: int = 3
     gpu: bool = False

@@ -105,6 +105,19 @@ def tracker_predictor(model: Any) -> Any:
     return Sam3TrackerPredictor(model, SIDE)
 
 
+def detector(model: Any) -> Any:
+    """Create a detector of concepts for `Sam3Model`."""
+    from ..concepts import TransformersDetector
+
+    return TransformersDetector(model, SIDE, (START, END), PADDING)
+
+
+def _seeded_detector(model: Any) -> Any:
+    from ..weights import fill_random
+
+    return fill_random(model)
+
+
 def _seeded(model: Any) -> Any:
     from .transformers_sam import seeded
 
@@ -122,5 +135,15 @@ VARIANTS: Tuple[Variant, ...] = (
         tier="fast",
         weights=_seeded,
         capabilities=frozenset((Capability.IMAGE, Capability.CHOOSES)),
+    ),
+    Variant(
+        "transformers.sam3_concepts_mini",
+        SIDE,
+        build_sam3_concepts_mini,
+        family=SAM3,
+        tier="fast",
+        weights=_seeded_detector,
+        capabilities=frozenset((Capability.CONCEPT,)),
+        concepts=detector,
     ),
 )
