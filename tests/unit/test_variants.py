@@ -235,3 +235,15 @@ def test_the_host_knows_the_same_variants() -> None:
     for name, variant in variants.VARIANTS.items():
         found.setdefault(variant.family.name, {})[name] = variant.tier
     assert found == FAMILY_VARIANTS
+
+
+def test_a_module_inside_of_a_package_is_looked_for_without_importing_it(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    from samcheck.guest.models.family import SamFamily
+
+    (tmp_path / "some_package" / "models" / "new").mkdir(parents=True)
+    (tmp_path / "some_package" / "__init__.py").write_text("raise RuntimeError", encoding="utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    asked = ("some_package.models.new", "some_package.models.newer", "no_package.models.new")
+    assert SamFamily("some-package", asked).missing() == asked[1:]
