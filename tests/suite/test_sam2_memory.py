@@ -79,7 +79,7 @@ VIDEO_SIZE = (48, 64)
 @pytest.mark.small
 @pytest.mark.usefixtures("one_thread")
 @pytest.mark.parametrize("objects", [1, 3])
-@pytest.mark.parametrize("frames", [2, 8, 32])
+@pytest.mark.parametrize("frames", [2, 8, pytest.param(32, marks=pytest.mark.full)])
 def test_peak_of_a_video_is_as_counted(
     model: Any, variant: str, device: str, frames: int, objects: int, measured: Dict[str, float]
 ) -> None:
