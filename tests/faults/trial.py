@@ -80,8 +80,8 @@ class Trial:
                 f"a fork fails without a fault, see {self.bed.folder / name}: {'; '.join(problems)}"
             )
         seen = verdict.outcomes(attempts[CONTROL], self.bed.check_timeout)
-        clean = {check: result.outcome for check, result in seen.items()}
-        self.report.baseline = counted({check: str(result) for check, result in clean.items()})
+        clean: dict[str, str] = {check: result.outcome for check, result in seen.items()}
+        self.report.baseline = counted(clean)
         each = round((time.monotonic() - begin) / len(part), 1)
         for fault in part:
             found = attempts[fault.id]
