@@ -1,4 +1,4 @@
-"""``samcheck advise``: may I change this driver, PyTorch, Python, NumPy or package of SAM?"""
+"""``samcheck advise``: may I change this driver, PyTorch, Python, NumPy, package of SAM, or lock file?"""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from samcheck.analysis.advise.outline import OutlineLine
 from samcheck.analysis.compare import noise
 from samcheck.analysis.compare.comparison import NoiseLookup
 from samcheck.cells import Cell
-from samcheck.commands import advise_questions
+from samcheck.commands import advise_contents, advise_questions
 from samcheck.commands.plan import json_option
 from samcheck.errors import CELLS_FAILED, NOTHING_KNOWN, BadInput
 from samcheck.facts import Facts
@@ -51,6 +51,14 @@ HELD = ("torch", "python", "numpy", "cuda", "sam")
     multiple=True,
     metavar="OLD",
     help="The current version; of several, each as torch=2.4.1: repeatable, or with commas.",
+)
+@click.option(
+    "--to",
+    "new",
+    default=None,
+    metavar="FILE",
+    help="The environment to change to: requirements, a lock file, an interpreter or an image; --from is one "
+    "as well.",
 )
 @click.option(
     "--from-env",
@@ -90,6 +98,7 @@ HELD = ("torch", "python", "numpy", "cuda", "sam")
 def advise_command(
     path: Path | None,
     old: tuple[str, ...],
+    new: str | None,
     from_env: bool,
     gpus: tuple[str, ...],
     at_driver: str,
@@ -105,20 +114,28 @@ def advise_command(
     Give the new version and the old one: `advise --driver 580.95 --from 550.54 --gpu H100`; or several new
     ones at once: `advise --torch 2.15.0 --python 3.13 --from-env`. The cells are those of the matrix file
     PATH that have the old version; without PATH those of the stored results, else those of the shipped
-    matrices; with --from-env only your environment. Exits with 0 if nothing known speaks against the
-    change, with 1 if something breaks, with 5 if nothing is known; of several GPUs, the worst counts.
+    matrices; with --from-env only your environment. Or give two environments, by their requirements, lock
+    files, interpreters or images: `advise --from uv.lock --to new/uv.lock`. Exits with 0 if nothing known
+    speaks against the change, with 1 if something breaks, with 5 if nothing is known; of several GPUs, the
+    worst counts.
     """
     if as_json and markdown:
         raise BadInput("--json and --markdown do not go together: leave one out")
     known = facts.load()
     at = {axis: value for axis in HELD if (value := options[f"at_{axis}"])}
-    current = advise_questions.current(from_env, old, at, path)
-    questions = advise_questions.questions(current, options, gpus, at_driver, at, known)
+    cells = None
+    if new is not None:
+        advise_contents.require_alone(options, path)
+        change = advise_contents.change(old, new, from_env, at)
+        questions = advise_contents.questions(change, gpus, at_driver, known)
+    else:
+        current = advise_questions.current(from_env, old, at, path)
+        questions = advise_questions.questions(current, options, gpus, at_driver, at, known)
+        cells = [current.cell] if current.cell else None
     if file is not None and len(questions) > 1:
         raise BadInput("--write: a matrix file is for one GPU: ask about one with --gpu")
     stores = stores or paths.stores()
     stored, noise_of = _read(stores), _noise(stores)
-    cells = [current.cell] if current.cell else None
     answers = [_answer(question, path, cells, stored, noise_of, known) for question in questions]
     commands_of = [_command_lines(answer, file, known) for answer in answers]
     if as_json:
@@ -167,10 +184,11 @@ def _answer(
     noise_of: NoiseLookup,
     known: Facts,
 ) -> UpgradeAnswer:
-    cells = cells or _candidates(question, path, stored, known)
+    if not question.contents:
+        cells = cells or _candidates(question, path, stored, known)
     advices = [
         advise.advise(step, question, stored, known, noise_of)
-        for step in advise.cell_changes(question, cells, known)
+        for step in advise.cell_changes(question, cells or (), known)
     ]
     return advise.answer(question, advices, run_history.of(row.result for row in stored), known)
 
@@ -205,10 +223,10 @@ def _newest(known: Facts) -> Cell:
 
 def _command_lines(answer: UpgradeAnswer, file: Path | None, known: Facts) -> list[OutlineLine]:
     """Return the commands that measure what is missing; write the matrix file if one is given."""
-    if file is not None and answer.to_run:
+    if file is not None and (answer.to_run or answer.question.contents):
         if file.exists():
             raise BadInput(f"--write: {file} already exists: give another name")
-        files.write_atomically(file, commands.matrix_file(answer).encode())
+        files.write_atomically(file, commands.matrix_file(answer, file.absolute().parent).encode())
         return list(commands.command_lines(answer, (), str(file)))
     plans = matrix.shipped(paths.MATRICES, known, answer.question.after)
     return list(commands.command_lines(answer, {row.cell.id for plan in plans for row in plan.cells}))

@@ -91,7 +91,7 @@ def questions(
             f"give what to change: one or several of {', '.join(f'--{name}' for name in SUBJECTS)}"
         )
     names = listed("--gpu", gpus) or [""]  # this machine's
-    machines = [_machine("driver" in new, name, at_driver, facts) for name in names]
+    machines = [machine_of("driver" in new, name, at_driver, facts) for name in names]
     return [
         advise.ask(_steps(new, now, machine, facts), machine, at, facts, now.installed)
         for machine in machines
@@ -123,7 +123,7 @@ def _steps(new: Mapping[str, str], now: CurrentState, machine: Machine, facts: F
     return steps
 
 
-def _machine(changes_driver: bool, gpu: str, driver: str, facts: Facts) -> Machine:
+def machine_of(changes_driver: bool, gpu: str, driver: str, facts: Facts) -> Machine:
     """Return the machine in question; by default this one."""
     if changes_driver and driver:
         raise BadInput("--at-driver: --driver and --from already give the driver: leave it out")

@@ -7,6 +7,7 @@ speak of it before anything is built; everything else is read inside.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from packaging.version import InvalidVersion, Version
@@ -119,17 +120,26 @@ def pins(own: OwnEnvironment) -> dict[str, str]:
 
 def cell(own: OwnEnvironment, facts: Facts) -> Cell:
     """Return the cell of an own environment, with the fields that its declaration decides."""
-    pinned = pins(own)
+    python = own.python if _is_version(own.python) else ""
+    found = cell_of(pins(own), python, facts)
+    if not facts.release(found.torch) or not python:  # facts speak of a whole combination
+        return Cell("", "", "", "", DEFAULT_SAM, own.id)
+    return replace(found, own=own.id)
+
+
+def cell_of(pinned: Mapping[str, str], python: str, facts: Facts, build: str = "") -> Cell:
+    """Return the cell that pins amount to: without a local version, PyTorch's default build.
+
+    Args:
+        build: of PyTorch, if it is known better than from its version.
+    """
     torch, _, local = pinned.get("torch", "").partition("+")
     release = facts.release(torch)
-    cuda = local or (release.default_build.tag if release else "")
+    cuda = build or local or (release.default_build.tag if release else "")
     package = next((name for name in FAMILY_VARIANTS if name in pinned and name != DEFAULT_PACKAGE), "")
     version = pinned.get(package or DEFAULT_PACKAGE, "")
     sam = f"{package or DEFAULT_PACKAGE}=={version}" if version else DEFAULT_SAM
-    python = own.python if _is_version(own.python) else ""
-    if not release or not python:  # facts speak of a whole combination
-        return Cell("", "", "", "", DEFAULT_SAM, own.id)
-    return Cell(torch, cuda, python, pinned.get("numpy", ""), sam, own.id)
+    return Cell(torch, cuda, python, pinned.get("numpy", ""), sam)
 
 
 def _is_version(text: str) -> bool:

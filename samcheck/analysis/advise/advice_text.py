@@ -7,7 +7,7 @@ from pathlib import Path
 
 from samcheck import paths
 from samcheck.analysis import screen
-from samcheck.analysis.advise import order_of_steps, result_comparison
+from samcheck.analysis.advise import contents_text, order_of_steps, result_comparison
 from samcheck.analysis.advise.evidence import Evidence
 from samcheck.analysis.advise.outline import OutlineLine, indented
 from samcheck.analysis.advise.question import Step
@@ -101,8 +101,16 @@ def _consequences(
     answer: UpgradeAnswer, facts: Facts, commands: Sequence[OutlineLine], everything: bool
 ) -> Iterator[OutlineLine]:
     """Yield what else changes, and what to run."""
+    contents = answer.question.contents
+    if contents:
+        change = answer.advices[0].change
+        yield from contents_text.lines(contents, (change.before, change.after), _most(everything))
+        if any(not run.result.cell.own for run in answer.advices[0].after):
+            text = "measured: a cell with the same PyTorch, build, Python, NumPy and package of SAM"
+            yield OutlineLine(f"{text}; the other packages may differ", 1)
     yield from _implied_changes(answer, _most(everything))
-    yield from _order(answer, facts)
+    if not contents:  # a whole environment is installed at once
+        yield from _order(answer, facts)
     if answer.question.driver:
         yield OutlineLine("DRIVER BRANCHES (facts)")
         yield from indented(_driver_branches(answer.question.driver, answer.question.after, facts))

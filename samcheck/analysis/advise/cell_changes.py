@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
+from samcheck.analysis.advise.contents_change import cell_of
 from samcheck.analysis.advise.question import UpgradeQuestion, values
 from samcheck.cells import Cell
 from samcheck.errors import BadInput
@@ -30,6 +31,9 @@ def cell_changes(
     Raises:
         BadInput: none can be adapted: the stated current state cannot exist.
     """
+    if question.contents:
+        sides = (question.contents.before, question.contents.after)
+        return (CellChange(*(cell_of(contents, facts) for contents in sides)),)
     wanted = {**{axis: step.old for axis, step in question.of_cells.items()}, **question.at}
     present = [cell for cell in candidates if _has_values(cell, wanted, facts)]
     present = present or _moved_cells(candidates, wanted, question.before, facts)

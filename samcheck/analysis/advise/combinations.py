@@ -28,14 +28,16 @@ def implied_changes(change: CellChange, question: UpgradeQuestion, facts: Facts)
         obstacle.kind is ObstacleKind.INSTALL for obstacle in compatibility.obstacles(change.after, facts)
     ):
         return
-    if change.before.cuda != change.after.cuda:
+    contents = question.contents
+    if change.before.cuda != change.after.cuda and not contents:
         yield f"CUDA build {change.before.cuda} -> {change.after.cuda}"
     old, new = _pins(change.before, facts), _pins(change.after, facts)
     own = {*question.steps, name_of(change.after.sam)}
     for name, version in new.items():
-        if name not in own and old.get(name, version) != version:
+        if name not in own and old.get(name, version) != version and not contents:
             yield f"{name} {old[name]} -> {version}"
-    yield from _companions(change, question, facts)
+    if not contents:  # else what is beside SAM is known, and judged
+        yield from _companions(change, question, facts)
     yield from surroundings.changes(change, question.installed, facts)
     floor = required_driver(change, question, facts)
     if floor:

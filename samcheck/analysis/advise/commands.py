@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import shlex
 from collections.abc import Collection, Iterator, Sequence
+from pathlib import Path
 
+from samcheck.analysis.advise.contents_change import ContentsChange
 from samcheck.analysis.advise.outline import OutlineLine
 from samcheck.analysis.advise.summary import RecommendedRun, UpgradeAnswer
 from samcheck.cells import DEFAULT_SAM
@@ -22,6 +25,12 @@ def command_lines(answer: UpgradeAnswer, shipped: Collection[str], file: str = "
         file: a matrix file of all cells to run, as `matrix_file` makes it; empty if there is none.
     """
     question = answer.question
+    if question.contents:
+        if file:
+            yield OutlineLine(f"samcheck matrix {shlex.quote(file)}", is_command=True)
+        else:
+            yield OutlineLine("both as they are: --write FILE, then samcheck matrix FILE")
+        return
     if not answer.to_run:
         return
     if question.driver:
@@ -55,8 +64,14 @@ def _cell_lines(runs: Sequence[RecommendedRun], shipped: Collection[str]) -> Ite
         yield OutlineLine(f"in no shipped matrix (--write FILE makes one): {', '.join(others[:MOST])}{more}")
 
 
-def matrix_file(answer: UpgradeAnswer) -> str:
-    """Return a matrix file (TOML) of the cells to run, in order, then those to compare with."""
+def matrix_file(answer: UpgradeAnswer, folder: Path) -> str:
+    """Return a matrix file (TOML) of the cells to run, in order, then those to compare with.
+
+    Args:
+        folder: that it is written to.
+    """
+    if answer.question.contents:
+        return _matrix_of_contents(answer.question.contents, folder)
     cells = dict.fromkeys((*(run.cell for run in answer.to_run), *answer.to_compare))
     parts = [f"description = {json.dumps(f'to confirm {answer.question}'[:500], ensure_ascii=False)}\n"]
     for cell in cells:
@@ -65,4 +80,19 @@ def matrix_file(answer: UpgradeAnswer) -> str:
             fields["sam"] = cell.sam
         lines = [f"{name} = {json.dumps(value)}\n" for name, value in fields.items() if value]
         parts.append("\n[[cell]]\n" + "".join(lines))
+    return "".join(parts)
+
+
+def _matrix_of_contents(change: ContentsChange, folder: Path) -> str:
+    """Return a matrix file of two environments, which it names by paths from `folder`."""
+    description = f"to confirm {change.title}"[:500]
+    parts = [f"description = {json.dumps(description, ensure_ascii=False)}\n"]
+    for name, contents in (("before", change.before), ("after", change.after)):
+        own = contents.own
+        given = os.path.relpath(own.given, folder) if own.source.is_file else own.given
+        fields = {"name": name, str(own.source): given}
+        if own.source.is_file:
+            fields["python"] = contents.python
+        lines = (f"{key} = {json.dumps(value, ensure_ascii=False)}\n" for key, value in fields.items())
+        parts.append("\n[[environment]]\n" + "".join(lines))
     return "".join(parts)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -38,16 +38,31 @@ class Evidence:
         return self.result.outcome is CellOutcome.PASSED
 
 
-def find(cell: Cell, machine: Machine, results: Sequence[Stored], facts: Facts) -> tuple[Evidence, ...]:
-    """Return the cell's newest result for each matching device and set of variants."""
+def find(
+    cell: Cell, machine: Machine, results: Sequence[Stored], facts: Facts, digest: str = ""
+) -> tuple[Evidence, ...]:
+    """Return the cell's newest result for each matching device and set of variants.
+
+    Args:
+        digest: of an environment of the user's own: results of just that count before those of its cell.
+    """
+    if digest:
+        own = [row for row in results if _is_whole(row.result) and _is_of_own(row.result, digest)]
+        if found := _newest(row for row in own if ran_on(row, machine, facts)):
+            return found
+    return _newest(
+        stored
+        for stored in results
+        if _is_conclusive(stored.result)
+        and ran_on(stored, machine, facts)
+        and _is_of(stored.result, cell, facts)
+    )
+
+
+def _newest(results: Iterable[Stored]) -> tuple[Evidence, ...]:
     by_device: dict[tuple[str, tuple[str, ...]], list[Stored]] = {}
     for stored in results:
-        if (
-            _is_conclusive(stored.result)
-            and ran_on(stored, machine, facts)
-            and _is_of(stored.result, cell, facts)
-        ):
-            by_device.setdefault((stored.device, tuple(stored.result.variants)), []).append(stored)
+        by_device.setdefault((stored.device, tuple(stored.result.variants)), []).append(stored)
     evidence = []
     for same_device in by_device.values():
         newest, *older = sorted(same_device, key=finished_at, reverse=True)
@@ -113,11 +128,21 @@ def finished_at(stored: Stored) -> datetime:
 
 
 def _is_conclusive(result: CellResult) -> bool:
-    """Return whether a result says if its cell works: passing some groups of checks does not.
+    """Return whether a result says if its cell works.
 
-    Nor does an environment of the user's own, which has more in it than the fields of its cell.
+    An environment of the user's own has more in it than the fields of its cell.
     """
-    return not result.groups and result.is_conclusive and not result.cell.own
+    return _is_whole(result) and not result.cell.own
+
+
+def _is_whole(result: CellResult) -> bool:
+    """Return whether a result says if what it ran in works: passing some groups of checks does not."""
+    return not result.groups and result.is_conclusive
+
+
+def _is_of_own(result: CellResult, digest: str) -> bool:
+    """Return whether a result is of an environment of the user's own with this content, by any name."""
+    return result.cell.own and result.cell.id.endswith(f"-{digest}")
 
 
 def _is_of(result: CellResult, cell: Cell, facts: Facts) -> bool:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
+from samcheck.analysis.advise import contents_text
 from samcheck.analysis.advise.advice_text import place
 from samcheck.analysis.advise.evidence import Evidence
 from samcheck.analysis.advise.outline import OutlineLine
@@ -18,10 +19,13 @@ from samcheck.matrix.plan_text import obstacle_json
 def as_json(answer: UpgradeAnswer, commands: Sequence[OutlineLine]) -> dict[str, Any]:
     """Return the answer as JSON."""
     question = answer.question
+    change = answer.advices[0].change
+    contents = question.contents
     return {
         "headline": answer.headline,
         "exit_code": answer.exit_code,
         "changes": {axis: {"from": step.old, "to": step.new} for axis, step in question.steps.items()},
+        **({"contents": contents_text.as_json(contents, (change.before, change.after))} if contents else {}),
         "machine": str(question.after),
         "cells": [_advice_json(advice) for advice in answer.advices],
         "to_run": [{"cell": run.cell.id, "remark": run.remark} for run in answer.to_run],

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
+from samcheck.analysis.advise.contents_change import ContentsChange, cell_of
 from samcheck.cells import Cell
 from samcheck.errors import BadInput
 from samcheck.facts import Facts, compatibility, gpu_support, unlisted
@@ -44,6 +45,7 @@ class UpgradeQuestion:
         at: values of other axes; only cells with these are asked about.
         before, after: the machine; they differ if the driver changes.
         installed: the packages that there are now, with their versions, if they are known.
+        contents: both environments, if it is two of them that are asked about.
     """
 
     steps: Mapping[str, Step]
@@ -51,6 +53,7 @@ class UpgradeQuestion:
     after: Machine
     at: Mapping[str, str]
     installed: Mapping[str, str] = field(default_factory=dict)
+    contents: ContentsChange | None = None
 
     @property
     def driver(self) -> Step | None:
@@ -63,7 +66,8 @@ class UpgradeQuestion:
 
     @property
     def changes(self) -> str:
-        return ", ".join(f"{TITLES[axis]} {step.old} -> {step.new}" for axis, step in self.steps.items())
+        steps = ", ".join(f"{TITLES[axis]} {step.old} -> {step.new}" for axis, step in self.steps.items())
+        return f"{self.contents.title}: {steps or 'other packages only'}" if self.contents else steps
 
     def __str__(self) -> str:
         fixed = "".join(f", {TITLES[axis]} {value}" for axis, value in self.at.items())
@@ -95,6 +99,17 @@ def ask(
     if "driver" in valid:
         before, after = (replace(machine, driver=text) for text in (valid["driver"].old, valid["driver"].new))
     return UpgradeQuestion(valid, before, after, at, installed or {})
+
+
+def ask_about(change: ContentsChange, machine: Machine, facts: Facts) -> UpgradeQuestion:
+    """Return the question about two environments, which may differ in nothing that is an axis."""
+    before, after = (values(cell_of(contents, facts), facts) for contents in (change.before, change.after))
+    steps = {
+        axis: Step(before[axis] or "unknown", after[axis] or "unknown")
+        for axis in SUBJECTS
+        if axis in before and before[axis] != after[axis]
+    }
+    return UpgradeQuestion(steps, machine, machine, {}, change.kept, change)
 
 
 def _valid(axis: str, step: Step, facts: Facts) -> Step:

@@ -65,12 +65,14 @@ def answer(
 ) -> UpgradeAnswer:
     """Answer a question from the advice on its cell changes, of which there is at least one."""
     unmeasured = {advice.change.before: None for advice in advices if not advice.before and _can_run(advice)}
-    to_run = tuple(_to_run(advices, past, facts))
+    if question.contents:  # both are environments to run, whatever cells they amount to
+        unmeasured = {}
+    to_run = () if question.contents else tuple(_to_run(advices, past, facts))
     step, gpus = question.driver, question.after.gpus
     return UpgradeAnswer(
         question,
         tuple(advices),
-        _headline(advices, to_run),
+        _headline(question, advices, to_run),
         _exit_code(advices),
         to_run,
         tuple(unmeasured),
@@ -107,11 +109,12 @@ def _exit_code(advices: Sequence[Advice]) -> int:
     return CELLS_FAILED if hopeless or any(advice.speaks_against for advice in advices) else 0
 
 
-def _headline(advices: Sequence[Advice], to_run: Sequence[RecommendedRun]) -> str:
+def _headline(question: UpgradeQuestion, advices: Sequence[Advice], to_run: Sequence[RecommendedRun]) -> str:
     against = [advice for advice in advices if advice.verdict is UpgradeVerdict.BREAKS]
     if all(advice.basis is Basis.UNKNOWN for advice in advices):
         first = f": run {to_run[0].cell.id} first" if to_run else ""
-        return f"NOT KNOWN: neither results nor facts cover it ({counted(len(advices), 'cell')}){first}"
+        cells = f"neither results nor facts cover it ({counted(len(advices), 'cell')}){first}"
+        return f"NOT KNOWN: {_doubts(advices) if question.contents else cells}"
     if all(advice.verdict is UpgradeVerdict.FAILS_BOTH for advice in advices):
         return f"NO: it fails before and after ({_basis_text(advices)}): {_reason(advices)}"
     measured = [advice for advice in advices if advice.basis is Basis.MEASURED]
@@ -128,6 +131,12 @@ def _headline(advices: Sequence[Advice], to_run: Sequence[RecommendedRun]) -> st
     alternatives = list(dict.fromkeys(advice for pair in against for advice in pair.alternatives))
     hint = f"; try instead (predicted): {' or '.join(alternatives[:3])}" if alternatives else ""
     return f"NO{share}: it breaks {why}{hint}"
+
+
+def _doubts(advices: Sequence[Advice]) -> str:
+    """Return what would have to be known."""
+    facts = (obstacle for advice in advices for obstacle in advice.facts)
+    return "; ".join(dict.fromkeys(row.text for row in facts if row.kind is ObstacleKind.DOUBT))
 
 
 def _reason(advices: Sequence[Advice]) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from samcheck.analysis.advise import combinations, evidence
+from samcheck.analysis.advise import combinations, contents_change, evidence
 from samcheck.analysis.advise.cell_changes import CellChange
 from samcheck.analysis.advise.combinations import Remedy
 from samcheck.analysis.advise.evidence import Evidence
@@ -14,6 +14,7 @@ from samcheck.analysis.advise.question import UpgradeQuestion
 from samcheck.analysis.advise.result_comparison import EvidencePair, compare_results
 from samcheck.analysis.compare.comparison import NoiseLookup
 from samcheck.cells import Cell
+from samcheck.environments.own.contents import OwnContents
 from samcheck.facts import Facts, compatibility, driver_support, gpu_support, sam_packages
 from samcheck.facts.compatibility import Obstacle
 from samcheck.facts.hardware_schema import DriverFloor
@@ -116,11 +117,17 @@ def advise(
     noise_of: NoiseLookup = lambda _: {},
 ) -> Advice:
     """Judge one cell change; results take precedence over facts. `noise_of` gives a result's noise."""
-    before = evidence.find(change.before, question.before, stored, facts)
-    after = evidence.find(change.after, question.after, stored, facts)
+    contents = question.contents
+    old, new = (contents.before, contents.after) if contents else (None, None)
+    digests = contents.digests if contents else ("", "")
+    before = evidence.find(change.before, question.before, stored, facts, digests[0])
+    after = evidence.find(change.after, question.after, stored, facts, digests[1])
+    if new and not any(run.result.cell.own for run in after):
+        # A result of the cell says nothing of what these contents have besides it.
+        after = () if contents_change.beside(new, change.after, facts) else after
     choice = _choice_of_build(change, question, facts)
-    obstacles = (*_obstacles(change.after, question.after, facts), *choice)
-    obstacles_before = _obstacles(change.before, question.before, facts)
+    obstacles = (*_obstacles(change.after, question.after, facts, new), *choice)
+    obstacles_before = _obstacles(change.before, question.before, facts, old)
     pairs = _pairs(before, after, noise_of)
     if after:
         basis, verdict, nearest = Basis.MEASURED, _measured_verdict(after, pairs), None
@@ -220,7 +227,17 @@ def _predicted_verdict(before: Sequence[Obstacle], after: Sequence[Obstacle]) ->
     return UpgradeVerdict.LIMITED if ObstacleKind.SOFT in new else UpgradeVerdict.WORKS
 
 
-def _obstacles(cell: Cell, machine: Machine, facts: Facts) -> tuple[Obstacle, ...]:
+def _obstacles(
+    cell: Cell, machine: Machine, facts: Facts, contents: OwnContents | None = None
+) -> tuple[Obstacle, ...]:
+    """Return what the facts have against a cell on a machine, or against contents that amount to it."""
+    if contents is None:
+        return _of_cell(cell, machine, facts)
+    of_cell = _of_cell(cell, machine, facts) if cell.torch else ()
+    return contents_change.against(contents, cell, of_cell, facts)
+
+
+def _of_cell(cell: Cell, machine: Machine, facts: Facts) -> tuple[Obstacle, ...]:
     obstacles = (
         *compatibility.obstacles(cell, facts),
         *compatibility.limits(cell, facts),
@@ -233,6 +250,8 @@ def _obstacles(cell: Cell, machine: Machine, facts: Facts) -> tuple[Obstacle, ..
 
 def _choice_of_build(change: CellChange, question: UpgradeQuestion, facts: Facts) -> Iterator[Obstacle]:
     """Yield which build to install, where an upgrade without a word about it takes another one."""
+    if question.contents:  # which say their build
+        return
     release = facts.release(change.after.torch)
     if release is not None and "torch" in question.steps and "cuda" not in question.at:
         yield from gpu_support.choice_of_build(release, change.after.cuda, question.after)

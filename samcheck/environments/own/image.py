@@ -33,6 +33,7 @@ from samcheck.environments.own.declaration import LEFT_OUT, OwnEnvironment, Sour
 from samcheck.errors import BuildFailed, EnvironmentUnavailable, Refused
 from samcheck.facts.requirements import Requirements
 from samcheck.guest.outcomes import FailureCause
+from samcheck.guest.record import Fingerprint
 
 #: Where the container finds what was brought.
 BROUGHT_MOUNT = "/brought"
@@ -64,10 +65,43 @@ class OwnImage:
     @engine_loss.refused()
     def prepare(self, cell: Cell, requirements: Requirements, log: Path) -> DockerPlace:
         engine = _engine()
-        name = self._image(engine, log)
+        place = self._place(engine, self._image(engine, log), cell)
+        python, seen = image_contents.look(place, self.own.python, log.parent)
+        packages = brought.packages_for(seen)
+        mounts = {
+            folder: {"bind": f"{BROUGHT_MOUNT}/{Path(folder).name}", "mode": "ro"} for folder in packages
+        }
+        names = " ".join(Path(folder).name for folder in packages)
+        return replace(
+            place,
+            python=python,
+            mounts={**place.mounts, **mounts},
+            search_path=(*place.search_path, *(mount["bind"] for mount in mounts.values())),
+            details={**place.details, "interpreter": python, **({"brought": names} if names else {})},
+        )
+
+    def seen(self, folder: Path) -> Fingerprint:
+        """Return what is installed in an image that the engine has; nothing is pulled.
+
+        Raises:
+            BuildFailed, Refused: there is no such image or engine, or no Python in it.
+        """
+        engine = _engine()
+        if not _has(engine.client, self.own.given):
+            text = f"the engine has no image {self.own.given}: pull it first"
+            raise BuildFailed(FailureCause.BASE_IMAGE, text)
+        place = self._place(engine, self.own.given, Cell("", "", ""))
+        return image_contents.look(place, self.own.python, folder)[1]
+
+    def _place(self, engine: Docker, name: str, cell: Cell) -> DockerPlace:
+        """Return where the image `name` runs, before it is known what is in it.
+
+        Raises:
+            BuildFailed: it is for another machine.
+        """
         found = engine.client.images.get(name)
         image_contents.require_runnable(found.attrs, str(engine.client.version().get("Arch", "")))
-        place = DockerPlace(
+        return DockerPlace(
             engine.client,
             name,
             cell,
@@ -81,19 +115,6 @@ class OwnImage:
             secrets=image_contents.secrets(found.attrs),
             search_path=image_contents.search_path(found.attrs),
             user="",
-        )
-        python, seen = image_contents.look(place, self.own.python, log.parent)
-        packages = brought.packages_for(seen)
-        mounts = {
-            folder: {"bind": f"{BROUGHT_MOUNT}/{Path(folder).name}", "mode": "ro"} for folder in packages
-        }
-        names = " ".join(Path(folder).name for folder in packages)
-        return replace(
-            place,
-            python=python,
-            mounts={**place.mounts, **mounts},
-            search_path=(*place.search_path, *(mount["bind"] for mount in mounts.values())),
-            details={**place.details, "interpreter": python, **({"brought": names} if names else {})},
         )
 
     def _image(self, engine: Docker, log: Path) -> str:
@@ -159,6 +180,9 @@ def _has(client: Any, name: str) -> bool:
         client.images.get(name)
     except ImageNotFound:
         return False
+    except APIError as error:  # a name that cannot be one
+        said = " ".join(str(error).split())[:200]
+        raise BuildFailed(FailureCause.BASE_IMAGE, f"the engine refuses the image {name} ({said})") from None
     return True
 
 

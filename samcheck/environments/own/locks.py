@@ -8,10 +8,11 @@ poetry.lock: no published format; as Poetry 1.1 to 2.x write it
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from packaging.markers import InvalidMarker, Marker, UndefinedEnvironmentName
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
@@ -46,26 +47,99 @@ def packages_of(path: Path) -> list[Mapping[str, Any]]:
     return rows
 
 
-def pins_of_lock(path: Path) -> dict[str, str]:
-    """Return the version of each package; a package with several, by platform say, is left out."""
+def markers_of(python: str) -> dict[str, str]:
+    """Return what markers are asked of a Python, ``3.11``, on this machine."""
+    return {"python_version": python, "python_full_version": f"{python}.0", "extra": ""}
+
+
+def pins_of_lock(path: Path, markers: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Return the version of each package; a package with several, by platform say, is left out.
+
+    Args:
+        markers: where it is installed: what is for other places does not count. None for anywhere.
+    """
     found = defaultdict(set)
     for row in packages_of(path):
-        if isinstance(row.get("version"), str):
+        if isinstance(row.get("version"), str) and _is_for(_markers(row), markers):
             found[canonicalize_name(str(row["name"]))].add(str(row["version"]))
     return {name: versions.pop() for name, versions in found.items() if len(versions) == 1}
 
 
-def pins_of_requirements(paths: Iterable[Path]) -> dict[str, str]:
-    """Return the packages that requirements files pin exactly for every platform."""
+def loose_in_lock(path: Path, markers: Mapping[str, str]) -> dict[str, str]:
+    """Return the packages of a lock file that have no version or several there, with what it says."""
+    pinned = pins_of_lock(path, markers)
+    found = defaultdict(set)
+    for row in packages_of(path):
+        if canonicalize_name(str(row["name"])) not in pinned and _is_for(_markers(row), markers):
+            found[canonicalize_name(str(row["name"]))].add(str(row.get("version", "no version")))
+    return {name: " or ".join(sorted(said)) for name, said in found.items()}
+
+
+def _markers(row: Mapping[str, Any]) -> list[str]:
+    """Return the markers of a package in a lock file, one of which has to hold; none if it has none."""
+    given = row.get("marker") or row.get("markers") or row.get("resolution-markers") or []
+    if isinstance(given, dict):  # poetry's, by group
+        given = given.get("main", [])
+    return [str(text) for text in ([given] if isinstance(given, str) else given)]
+
+
+def _is_for(texts: Iterable[str], markers: Mapping[str, str] | None) -> bool:
+    """Return whether one of several markers holds; one that cannot be read may hold."""
+    return markers is None or not texts or any(_holds(text, markers) for text in texts)
+
+
+def _holds(text: str, markers: Mapping[str, str]) -> bool:
+    try:
+        return Marker(text).evaluate(dict(markers))
+    except (InvalidMarker, UndefinedEnvironmentName):
+        return True
+
+
+def pins_of_requirements(paths: Iterable[Path], markers: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Return the packages that requirements files pin exactly, for every platform or where `markers` hold."""
     found: dict[str, str] = {}
-    for line in (line for path in paths for line in lines_of(path)):
-        requirement = parsed(line)
-        if requirement is None or requirement.marker is not None:
-            continue
+    for requirement in _applying(paths, markers):
         exact = [given.version for given in requirement.specifier if given.operator in ("==", "===")]
         if len(requirement.specifier) == 1 and exact and not exact[0].endswith("*"):
             found[canonicalize_name(requirement.name)] = exact[0]
     return found
+
+
+def loose_in_requirements(paths: Sequence[Path], markers: Mapping[str, str]) -> dict[str, str]:
+    """Return the packages that requirements files name without an exact version, with what they say."""
+    pinned = pins_of_requirements(paths, markers)
+    found: dict[str, str] = {}
+    for requirement in _applying(paths, markers):
+        name = canonicalize_name(requirement.name)
+        if name not in pinned:
+            said = requirement.url or str(requirement.specifier)
+            found[name] = ",".join(filter(None, (found.get(name, ""), said)))
+    return found
+
+
+def _applying(paths: Iterable[Path], markers: Mapping[str, str] | None) -> Iterator[Requirement]:
+    for line in (line for path in paths for line in lines_of(path)):
+        requirement = parsed(line)
+        if requirement is None:
+            continue
+        marker = requirement.marker
+        if marker is None or (markers is not None and marker.evaluate(dict(markers))):
+            yield requirement
+
+
+def require_requirements(path: Path) -> None:
+    """Require a requirements file that names packages.
+
+    Raises:
+        BadInput: a line is no requirement, option or path, or none is a requirement.
+    """
+    found = lines_of(path)
+    for line in found:
+        elsewhere = line.startswith(("-", *_LOCAL)) or "://" in line or line.endswith((".whl", ".tar.gz"))
+        if not elsewhere and parsed(line.partition(" -")[0]) is None:
+            raise BadInput(f"{files.named(path)}: is no requirements file: {line[:80]!r} is no requirement")
+    if not found:
+        raise BadInput(f"{files.named(path)}: is no requirements file: it names no package")
 
 
 def parsed(line: str) -> Requirement | None:
