@@ -57,11 +57,13 @@ class PackageChange:
         return PackageWay.UP if before < after else PackageWay.DOWN
 
     def __str__(self) -> str:
-        if self.way is PackageWay.NEW:
-            return f"{self.name} {self.new}"
-        if self.way is PackageWay.GONE:
-            return f"{self.name} {self.old}"
-        return f"{self.name} {self.old} -> {self.new}"
+        return self.shown("->")
+
+    def shown(self, arrow: str) -> str:
+        """Return it in a few words, with the arrow that the text around it has."""
+        if self.old and self.new:
+            return f"{self.name} {self.old} {arrow} {self.new}"
+        return f"{self.name} {self.old or self.new}"
 
 
 def package_changes(before: Mapping[str, str], after: Mapping[str, str]) -> list[PackageChange]:
@@ -93,9 +95,9 @@ def subjects(packages: Mapping[str, str]) -> dict[str, dict[str, str]]:
     return found
 
 
-def listed(changes: Iterable[PackageChange], most: int) -> str:
+def listed(changes: Iterable[PackageChange], most: int, arrow: str = "->") -> str:
     """Return changes in a line, the first few of them by name."""
-    texts = list(map(str, changes))
+    texts = [row.shown(arrow) for row in changes]
     return ", ".join(texts[:most]) + (f" and {len(texts) - most} more" if len(texts) > most else "")
 
 

@@ -6,6 +6,7 @@ import json
 import sys
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -19,9 +20,11 @@ from samcheck.analysis.compare import (
     sources,
     verdicts,
 )
+from samcheck.analysis.compare.package_differences import PackageDifferences
 from samcheck.commands.options import Number, results_option
 from samcheck.errors import CELLS_FAILED, NOTHING_KNOWN, BadInput
 from samcheck.guest.record import CellResult
+from samcheck.storage.results import load
 
 
 @click.command("compare")
@@ -49,13 +52,16 @@ def compare_command(
     as_json: bool,
     output: Path | None,
 ) -> None:
-    """Show what changed between BASE and NEW: folders, files, ids of cells, or git revisions of results/.
+    """Show what changed between BASE and NEW: folders, files, cells, or git revisions of results/.
+
+    A cell is given by its id, and an environment of your own by its name, too, for its newest id.
 
     Exits with 1 if anything is known to be worse, with 5 if the two have nothing in common.
     """
     known = noise.known_in(results)
     before, after = sources.read(base, results), sources.read(new, results)
-    comparison = compare(before, after, known, (base, new), across, alpha)
+    others = [row.result for row in load(results)[0]] if any(row.cell.own for row in after) else []
+    comparison = compare(before, after, known, (base, new), across, alpha, others)
     whole = everything or output is not None
     content = _json(comparison) if as_json else comparison_text.markdown(comparison, whole)
     if output is None:
@@ -95,9 +101,15 @@ def _json(comparison: Comparison) -> str:
             for verdict in comparison.verdicts
         ],
         "kernels": [asdict(change) for change in comparison.kernels],
+        "packages": [_packages_json(differences) for differences in comparison.packages],
         "notes": comparison.notes,
     }
     return json.dumps(document, indent=1) + "\n"
+
+
+def _packages_json(differences: PackageDifferences) -> dict[str, Any]:
+    changes = [{**asdict(change), "way": change.way} for change in differences.changes]
+    return {**asdict(differences), "changes": changes}
 
 
 @click.command("noise")

@@ -9,7 +9,7 @@ from typing import Any, Dict, List
 
 import pytest
 
-from samcheck.guest.installed import judgement, library_rules, reading
+from samcheck.guest.installed import judgement, library_rules, pin_rules, reading
 from samcheck.guest.installed.finding import FindingKind
 from samcheck.guest.installed.inventory import Inventory
 
@@ -37,7 +37,9 @@ def sentences(inventory: Inventory, *kinds: FindingKind) -> List[str]:
     return [finding.sentence for finding in judgement.findings(inventory) if finding.kind in kinds]
 
 
-def require_none(found: List[str]) -> None:
+def require_none(found: List[str], settings: Dict[str, str]) -> None:
+    """Require that nothing was found; each thing is recorded, so that runs can be compared."""
+    settings.update({"finding_{}".format(number): text for number, text in enumerate(found, 1)})
     if found:
         raise Misfit(" ".join(found))
 
@@ -49,26 +51,27 @@ def test_packages_lie_apart(inventory: Inventory, settings: Dict[str, str]) -> N
     """
     settings["packages"] = str(len(inventory.packages))
     assert sum(package.code for package in inventory.packages) > 0, "no package has a RECORD of its files"
-    require_none(sentences(inventory, FindingKind.OVERLAP))
+    require_none(sentences(inventory, FindingKind.OVERLAP), settings)
 
 
-def test_requirements_hold(inventory: Inventory) -> None:
+def test_requirements_hold(inventory: Inventory, settings: Dict[str, str]) -> None:
     """PyTorch's pins hold, torchvision is of the same build, and nothing else excludes them or NumPy.
 
     https://github.com/facebookresearch/sam2/issues/220
     """
     assert any(package.name == "torch" and package.requires for package in inventory.packages)
-    require_none(sentences(inventory, FindingKind.PINS, FindingKind.BUILD))
+    settings["required_by_nothing"] = ", ".join(pin_rules.required_by_nothing(inventory))
+    require_none(sentences(inventory, FindingKind.PINS, FindingKind.BUILD), settings)
 
 
-def test_packages_are_whole(inventory: Inventory) -> None:
+def test_packages_are_whole(inventory: Inventory, settings: Dict[str, str]) -> None:
     """Each package is there once, with all of the code that it has installed: no upgrade was interrupted.
 
     https://github.com/pypa/pip/issues/11849
     """
     assert not inventory.unreadable
     kinds = (FindingKind.COPIES, FindingKind.LEFTOVER, FindingKind.MISSING, FindingKind.CHANGED)
-    require_none(sentences(inventory, *kinds))
+    require_none(sentences(inventory, *kinds), settings)
 
 
 def test_libraries_are_the_packages(inventory: Inventory, settings: Dict[str, str]) -> None:
@@ -81,7 +84,7 @@ def test_libraries_are_the_packages(inventory: Inventory, settings: Dict[str, st
     for library in loading.libraries:
         settings[library.name] = library_rules.described(library, inventory)
     settings.update({"import of " + name: error for name, error in loading.import_errors.items()})
-    require_none(sentences(inventory, FindingKind.ELSEWHERE))
+    require_none(sentences(inventory, FindingKind.ELSEWHERE), settings)
 
 
 def test_cudnn_is_of_one_piece(inventory: Inventory, settings: Dict[str, str], defect: Any) -> None:
@@ -98,4 +101,5 @@ def test_cudnn_is_of_one_piece(inventory: Inventory, settings: Dict[str, str], d
         with defect("cudnn-lacks-engine"):
             raise MixedLibraries(" ".join(mixed))
     if mixed:
+        settings["finding_1"] = " ".join(mixed)
         raise MixedLibraries(" ".join(mixed))

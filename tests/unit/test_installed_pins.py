@@ -8,7 +8,7 @@ import pytest
 
 from samcheck.environments import companions
 from samcheck.facts import load
-from samcheck.guest.installed import judgement
+from samcheck.guest.installed import judgement, pin_rules
 from tests.unit.made_packages import found, install, kinds, read
 
 FACTS = load()
@@ -129,3 +129,12 @@ def test_a_package_compiled_for_another_numpy(
         assert finding.sentence.startswith(f"pycocotools {coco} needs NumPy <2, and {numpy} is installed")
         assert "numpy.dtype size changed" in finding.sentence
         assert finding.commands[0].endswith("--upgrade 'pycocotools>=2.0.8'")
+
+
+def test_what_nothing_requires(tmp_path: Path) -> None:
+    """Neither through an extra that is asked for, nor on this platform."""
+    install(tmp_path, "sam", "1.0", requires=["torch[opt]", "other; sys_platform == 'win32'"])
+    install(tmp_path, "torch", "2.15.0", requires=["numpy", "scipy; extra == 'opt'"])
+    for name in ("numpy", "scipy", "other", "pip", "chardet"):
+        install(tmp_path, name, "1.0")
+    assert pin_rules.required_by_nothing(read(tmp_path)) == ["chardet", "other", "sam"]

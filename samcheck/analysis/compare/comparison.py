@@ -10,12 +10,14 @@ from samcheck.analysis.compare import (
     kernel_changes,
     noise,
     outcome_changes,
+    package_differences,
     result_pairs,
     verdicts,
 )
 from samcheck.analysis.compare.kernel_changes import KernelChange
 from samcheck.analysis.compare.measures import Key, Measure, measures
 from samcheck.analysis.compare.outcome_changes import OutcomeChange
+from samcheck.analysis.compare.package_differences import PackageDifferences
 from samcheck.analysis.compare.result_pairs import ResultPair, Trait
 from samcheck.analysis.compare.statistics import Noise
 from samcheck.analysis.compare.verdicts import MeasurePair, NumberVerdict, Verdict
@@ -36,6 +38,7 @@ class Comparison:
     verdicts: tuple[Verdict, ...]
     notes: tuple[str, ...] = ()
     kernels: tuple[KernelChange, ...] = ()
+    packages: tuple[PackageDifferences, ...] = ()
 
     @property
     def nothing_in_common(self) -> bool:
@@ -62,6 +65,7 @@ def compare(
     names: tuple[str, str] = ("base", "new"),
     across: bool = False,
     alpha: float = verdicts.ALPHA,
+    others: Sequence[CellResult] = (),
 ) -> Comparison:
     """Compare outcomes and numbers of all cells, with one false-alarm rate for the whole table.
 
@@ -69,6 +73,7 @@ def compare(
         noise_of: gives the known noise of a cell, from its result in the base.
         across: also compare times of different machines.
         alpha: false-alarm rate: the fraction of unchanged tables in which a change may be reported.
+        others: further results, among which may be one of an upgrade installed anew.
     """
     pairs = result_pairs.pair_results(base, new, across)
     measured = [numbers for pair in pairs for numbers in _measure_pairs(pair, noise_of)]
@@ -76,7 +81,16 @@ def compare(
     changes = [change for pair in pairs for change in outcome_changes.outcome_changes(pair)]
     notes = dict.fromkeys(_notes(pairs, decided))
     kernels = [change for pair in pairs for change in kernel_changes.kernel_changes(pair)]
-    return Comparison(*names, tuple(pairs), tuple(changes), tuple(decided), tuple(notes), tuple(kernels))
+    packages = (package_differences.package_differences(pair, (*base, *new, *others)) for pair in pairs)
+    return Comparison(
+        *names,
+        tuple(pairs),
+        tuple(changes),
+        tuple(decided),
+        tuple(notes),
+        tuple(kernels),
+        tuple(filter(None, packages)),
+    )
 
 
 def _measure_pairs(pair: ResultPair, noise_of: NoiseLookup) -> Iterator[MeasurePair]:

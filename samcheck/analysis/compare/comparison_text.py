@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from samcheck.analysis import screen
+from samcheck.analysis.compare import package_differences
 from samcheck.analysis.compare.comparison import Comparison
 from samcheck.analysis.compare.exact_bits import compare_bits
 from samcheck.analysis.compare.grouping import MOST, alike, by_cause, lines
@@ -15,6 +16,8 @@ from samcheck.analysis.compare.outcome_changes import ChangeKind, OutcomeChange
 from samcheck.analysis.compare.verdicts import NumberVerdict
 from samcheck.report.escaping import escape
 
+#: Packages of one kind that are named, except with --all.
+MOST_PACKAGES = 3
 MARKS = {
     NumberVerdict.REGRESSED: "✗",
     NumberVerdict.IMPROVED: "✓",
@@ -34,6 +37,7 @@ def markdown(comparison: Comparison, everything: bool = False) -> str:
     """
     parts = (
         _outcomes(comparison) if everything else _causes(comparison),
+        _packages(comparison, everything),
         _kernels(comparison, everything),
         _numbers(comparison, math.inf if everything else MOST),
         _pairs(comparison, everything),
@@ -147,6 +151,16 @@ def _kernels(comparison: Comparison, everything: bool) -> Iterator[str]:
     texts = map(str, comparison.kernels) if everything else [in_short(comparison.kernels)]
     yield from (f"- other kernels: {escape(text)}" for text in texts)
     yield ""
+
+
+def _packages(comparison: Comparison, everything: bool) -> Iterator[str]:
+    """Yield how the packages of the user's own environments differ."""
+    for differences in comparison.packages:
+        head, *rest = package_differences.lines(differences, 10**6 if everything else MOST_PACKAGES)
+        yield f"- {escape(head)}"
+        yield from (f"  - {escape(text)}" for text in rest)
+    if comparison.packages:
+        yield ""
 
 
 def _pairs(comparison: Comparison, everything: bool) -> Iterator[str]:

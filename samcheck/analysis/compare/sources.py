@@ -1,12 +1,13 @@
-"""Sources of results to compare: a folder, a file, a cell's id, or a git revision of a folder or file."""
+"""Sources of results to compare: a folder, a file, a cell's id or name, or a git revision."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from samcheck.analysis.compare import git_archive
+from samcheck.environments.own.declaration import DIGEST_LENGTH
 from samcheck.errors import BadInput
 from samcheck.guest.record import CellResult
 from samcheck.storage import results
@@ -14,6 +15,8 @@ from samcheck.storage import results
 
 def read(text: str, default: Path) -> list[CellResult]:
     """Return every result at `text`: a path, a cell's id in `default`, ``REVISION`` or ``REVISION:PATH``.
+
+    The name of an environment of the user's own stands for its newest id.
 
     Args:
         default: the folder of results; a revision without a path is one of this.
@@ -26,7 +29,8 @@ def read(text: str, default: Path) -> list[CellResult]:
     path = Path(text)
     if os.path.lexists(path):
         return _at(path)
-    of_cell = [file for file in results.result_files(default) if file.stem == text]
+    stored = list(results.result_files(default))
+    of_cell = [file for file in stored if file.stem == (_newest_id(text, stored) or text)]
     if len(of_cell) > 1:
         named = ", ".join(map(str, of_cell))
         raise BadInput(f"{text}: {len(of_cell)} machines have results of this cell: name one of {named}")
@@ -34,6 +38,14 @@ def read(text: str, default: Path) -> list[CellResult]:
         return _at(of_cell[0])
     revision, _, inside = text.partition(":")
     return _of_revision(revision, inside or default.name, default.parent, text)
+
+
+def _newest_id(name: str, stored: Iterable[Path]) -> str:
+    """Return the id of the newest result of the own environment called `name`; empty if there is none."""
+    length = len(name) + 1 + DIGEST_LENGTH
+    alike = (path for path in stored if path.stem.startswith(f"{name}-") and len(path.stem) == length)
+    own = [result for path in alike if (result := results.read(path)).cell.own]
+    return max(own, key=lambda result: result.finished).cell.id if own else ""
 
 
 def _at(path: Path) -> list[CellResult]:

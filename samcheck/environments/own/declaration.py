@@ -25,6 +25,8 @@ LEFT_OUT = (
     *(".samcheck", ".git", ".hg", ".venv", "__pycache__", "node_modules", ".tox", ".nox", ".mypy_cache"),
     *("build", "*.egg-info"),
 )
+#: What the title of an environment says more if it is what an upgrade leads to, installed anew.
+ANEW = " and installed anew"
 #: Files that decide what a project's own package is.
 _CODE = r"(\.pyi?|^pyproject\.toml|^setup\.cfg)$"
 
@@ -137,7 +139,7 @@ class OwnEnvironment:
         """What it is made from, in a few words without this machine's folders."""
         given = Path(self.given).name if self.source.is_file else self.given
         upgraded = f", upgraded by {'; '.join(self.upgrade)}" if self.upgrade else ""
-        return f"{self.source} {given}{upgraded}{' and installed anew' if self.fresh else ''}"
+        return f"{self.source} {given}{upgraded}{ANEW if self.fresh else ''}"
 
 
 def included(path: Path, depth: int = 0) -> Iterator[Path]:

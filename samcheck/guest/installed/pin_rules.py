@@ -12,8 +12,9 @@ from packaging.specifiers import SpecifierSet
 from packaging.version import InvalidVersion, Version
 
 from .finding import Finding, FindingKind, active, installer, listed, titled
-from .inventory import InstalledPackage, Inventory
+from .inventory import InstalledPackage, Inventory, Where
 from .recorded import normalised
+from .roots import TOOLS
 
 #: All of their requirements matter; cuda-toolkit only stands for others that torch requires.
 ROOTS = ("torch", "torchvision", "cuda-toolkit")
@@ -86,6 +87,13 @@ def required_by_torch(inventory: Inventory) -> Set[str]:
         if not more:
             return names
         names |= more
+
+
+def required_by_nothing(inventory: Inventory) -> List[str]:
+    """Return the packages that no other package requires, but for installers and what samcheck brings."""
+    needed = {demand.name for demand in demands(inventory)}
+    own = [package.name for package in active(inventory) if package.where is not Where.PYTHONPATH]
+    return sorted(name for name in own if name not in needed and name not in TOOLS)
 
 
 def findings(inventory: Inventory) -> Iterator[Finding]:
