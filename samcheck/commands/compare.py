@@ -52,9 +52,9 @@ def compare_command(
     as_json: bool,
     output: Path | None,
 ) -> None:
-    """Show what changed between BASE and NEW: folders, files, cells, or git revisions of results/.
+    """Show what changed between BASE and NEW: folders, files, ids of cells, or git revisions of results/.
 
-    A cell is given by its id, and an environment of your own by its name, too, for its newest id.
+    The name of an environment of your own stands for its newest id.
 
     Exits with 1 if anything is known to be worse, with 5 if the two have nothing in common.
     """
