@@ -4,44 +4,48 @@ from __future__ import annotations
 
 import json
 import sys
+import tempfile
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import click
-from rich.console import Console
 
-from samcheck import certificates, facts, files, paths, streams, version
+from samcheck import certificates, facts, paths, version
 from samcheck.analysis.bisect import (
     bisection_text,
-    boundary_search,
     candidate_values,
-    state_file,
+    package_search_text,
     unreachable_builds,
 )
 from samcheck.analysis.bisect.bisection import (
-    Bisection,
     BisectionQuestion,
-    Prober,
     cells_with_verdict,
-    run_bisection,
     stored_observations,
 )
 from samcheck.analysis.bisect.boundary_search import Boundary
 from samcheck.analysis.bisect.candidate_values import BisectionRequest, Candidate
-from samcheck.analysis.bisect.check_prober import CheckProber
 from samcheck.analysis.bisect.observations import Observation
 from samcheck.cells import Cell
-from samcheck.commands.bisect_questions import check_of, of_this_device, outcomes_of, warning_of_unknown
+from samcheck.commands import bisect_environments, bisect_runs
+from samcheck.commands.bisect_questions import (
+    check_of,
+    of_this_device,
+    outcomes_of,
+    require_held,
+    require_only_ends,
+    warning_of_unknown,
+)
 from samcheck.commands.options import Count, build_options, matrix_option, resume_option, timeout_option
 from samcheck.commands.variants import declared_in
 from samcheck.environments import Environment, choice, machine, own_variant
 from samcheck.environments.own_variant import OwnVariant
 from samcheck.errors import CELLS_FAILED, BadInput
 from samcheck.facts.compatibility import AXES
-from samcheck.run import cell_runner, session
+from samcheck.guest.record import CellResult
+from samcheck.run import cell_runner
 from samcheck.run import progress as display
 from samcheck.run.context import Settings
-from samcheck.sanitize import visible
 
 HELD = {
     "torch": "The PyTorch, if another axis is bisected.",
@@ -54,7 +58,14 @@ HELD = {
 
 @click.command("bisect")
 @click.option("--check", required=True, metavar="NODEID", help="The check's id, as in results.")
-@click.option("--axis", type=click.Choice(AXES), default="torch", show_default=True)
+@click.option(
+    "--axis",
+    type=click.Choice((*AXES, *bisect_environments.AXES)),
+    default="torch",
+    show_default=True,
+    help="What to bisect; packages: those that differ between two environments of your own; upgrade: the "
+    "commands that a matrix file upgrades one with.",
+)
 @click.option("--good", required=True, metavar="VALUE")
 @click.option("--bad", required=True, metavar="VALUE")
 @click.option("--values", "listed", default="", metavar="A,B,...", help="All values, in order.")
@@ -109,8 +120,14 @@ def bisect_command(
     Builds about log2 of the values between --good and --bad as environments, and runs the one check in them.
     Stored results of this device are used if there are any, and never replaced. Exits with 0 if the first
     bad value was found, else with 1.
+
+    With --axis packages, --good and --bad are requirements, lock files, interpreters, images or names of
+    environments with results: it finds the smallest set of packages that is to blame.
     """
-    _require_held(axis, held, any_python)
+    if axis in bisect_environments.AXES:
+        require_only_ends(axis, held, listed, any_python)
+    else:
+        require_held(axis, held, any_python)
     declared = declared_in(file)
     past = of_this_device(results, check, declared)
     if ca_bundle:
@@ -120,20 +137,59 @@ def bisect_command(
     if unknown:
         click.echo(f"samcheck: {unknown}", err=True)
     chosen = _environment(environment)
+    settings = _settings(chosen, check, check_timeout, declared)
+    if axis in bisect_environments.AXES:
+        ends = bisect_environments.Ends(good, bad, held["python"], file, results)
+        kind, contents = settings.environment.kind, own_variant.contents(declared)
+        start = BisectionQuestion(check, axis, (), (), bad_outcomes, repeat, kind, settings.version, contents)
+        sys.exit(_of_environments(start, ends, past, settings, resume, as_json))
     with_verdict = cells_with_verdict(past, check, bad_outcomes)
     present = () if held["python"] or axis == "python" else _present(chosen.environment)
     values = tuple(value.strip() for value in listed.split(",") if value.strip())
     asked = BisectionRequest(
         axis, good, bad, values, any_python=any_python, stored=with_verdict, present=present, **held
     )
-    settings = _settings(chosen, check, check_timeout, declared)
     question = _question(asked, check, bad_outcomes, repeat, settings)
     away = _away(question.candidates, chosen.environment, with_verdict)
     known = {**away, **stored_observations(question, past)}
-    done = _search(question, known, settings, resume, display.terminal(stderr=as_json))
+    sys.exit(_searched(question, known, settings, resume, as_json))
+
+
+def _searched(
+    question: BisectionQuestion,
+    known: dict[int, list[Observation]],
+    settings: Settings,
+    resume: bool,
+    as_json: bool,
+) -> int:
+    """Search, print the answer, and return the exit code."""
+    done = bisect_runs.search(question, known, settings, resume, display.terminal(stderr=as_json))
     if as_json:
         click.echo(json.dumps(bisection_text.as_json(done), indent=1))
-    sys.exit(0 if isinstance(done.end, Boundary) and done.end.exact else CELLS_FAILED)
+    return 0 if isinstance(done.end, Boundary) and done.end.exact else CELLS_FAILED
+
+
+def _of_environments(
+    start: BisectionQuestion,
+    ends: bisect_environments.Ends,
+    past: list[CellResult],
+    settings: Settings,
+    resume: bool,
+    as_json: bool,
+) -> int:
+    """Search between two environments of the user's own, and return the exit code."""
+    if start.axis == "upgrade":
+        question = replace(start, candidates=bisect_environments.upgraded(ends))
+        return _searched(question, stored_observations(question, past), settings, resume, as_json)
+    with tempfile.TemporaryDirectory() as folder:
+        mix, groups, left_out = bisect_environments.packages(ends, Path(folder))
+        question = replace(start, left_out=left_out)
+        console = display.terminal(stderr=as_json)
+        done = bisect_runs.search_packages(question, groups, mix, settings, resume, console)
+        if as_json:
+            question = done.rounds[0].question
+            click.echo(json.dumps(package_search_text.as_json(done, question), indent=1))
+        return 0 if done.sufficient else CELLS_FAILED
 
 
 def _environment(kind: str) -> choice.Chosen:
@@ -204,56 +260,6 @@ def _away(
         )
 
     return unreachable_builds.unreachable(candidates, known, ready)
-
-
-def _search(
-    question: BisectionQuestion,
-    known: dict[int, list[Observation]],
-    settings: Settings,
-    resume: bool,
-    console: Console,
-) -> Bisection:
-    """Announce the search, run it with every step recorded, and print its conclusion."""
-
-    def say(line: str) -> None:
-        console.print(line, markup=False, highlight=False, soft_wrap=True)
-
-    folder = state_file.open_folder(paths.RUNS, question, resume)
-    streams.outlive()
-    for line in (
-        *bisection_text.announce(question),
-        f"environment: {settings.environment.kind}, because: {visible(settings.why)}",
-    ):
-        say(line)
-
-    def report(bisection: Bisection) -> None:
-        state_file.note(folder, bisection)
-        for at in sorted(bisection.observations) if not bisection.trail else (bisection.trail[-1][0].at,):
-            why = bisection.trail[-1][0].why if bisection.trail else "known"
-            say(f"{why}: {bisection_text.value_line(bisection, at)}")
-
-    most = boundary_search.bound(len(question.candidates)) + 2 * (question.repeat - 1)
-    with files.locked(folder, wait=False), display.display(console, most) as shown:
-        probe: Prober = CheckProber(settings, folder, shown)
-        done = run_bisection(question, known, probe, report)
-        state_file.note(folder, done)
-    for line in (*bisection_text.conclusion(done), f"kept in {folder.name}"):
-        session.conclude(console, line)
-    return done
-
-
-def _require_held(axis: str, held: dict[str, str], any_python: bool) -> None:
-    """Check that the axis is not held fixed, and that PyTorch is given if it is not the axis.
-
-    Raises:
-        BadInput: otherwise.
-    """
-    if held[axis]:
-        raise BadInput(f"--{axis}: that is the axis to bisect; --good and --bad give its ends")
-    if axis == "python" and any_python:
-        raise BadInput("--any-python: Python is the axis to bisect; results of every Python are used anyway")
-    if axis != "torch" and not held["torch"]:
-        raise BadInput(f"--torch is missing: give the PyTorch with which to bisect {axis}")
 
 
 for _name, _help in HELD.items():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from samcheck import paths
@@ -70,3 +70,29 @@ def of_this_device(store: Path, check: str, declared: Sequence[OwnVariant]) -> l
         if (row.device, row.driver) == (device, driver)
         and said.items() <= row.result.environment.details.items()
     ]
+
+
+def require_held(axis: str, held: Mapping[str, str], any_python: bool) -> None:
+    """Check that the axis is not held fixed, and that PyTorch is given if it is not the axis.
+
+    Raises:
+        BadInput: otherwise.
+    """
+    if held.get(axis):
+        raise BadInput(f"--{axis}: that is the axis to bisect; --good and --bad give its ends")
+    if axis == "python" and any_python:
+        raise BadInput("--any-python: Python is the axis to bisect; results of every Python are used anyway")
+    if axis != "torch" and not held["torch"]:
+        raise BadInput(f"--torch is missing: give the PyTorch with which to bisect {axis}")
+
+
+def require_only_ends(axis: str, held: Mapping[str, str], values: str, any_python: bool) -> None:
+    """Check that nothing is given that two environments say already.
+
+    Raises:
+        BadInput: something is.
+    """
+    given = [name for name, value in held.items() if value and name != "python"]
+    given += [name for name, value in {"values": values, "any-python": any_python}.items() if value]
+    if given:
+        raise BadInput(f"--{given[0]}: has no meaning for --axis {axis}: leave it out")

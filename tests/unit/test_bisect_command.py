@@ -13,6 +13,7 @@ from click.testing import CliRunner, Result
 from samcheck import paths, version
 from samcheck.analysis.bisect import state_file
 from samcheck.analysis.bisect.bisection import Bisection, BisectionQuestion, CheckRun, run_bisection
+from samcheck.analysis.bisect.bisection_text import as_json
 from samcheck.analysis.bisect.boundary_search import Boundary
 from samcheck.analysis.bisect.candidate_values import Candidate
 from samcheck.analysis.bisect.check_prober import CheckProber
@@ -166,7 +167,7 @@ def test_only_the_same_unfinished_bisect_is_resumed(tmp_path: Path) -> None:
     done = Bisection(question("a"))
     done.end = Boundary(0, 1)
     done.observations = hunt_of_two()
-    state_file.note(folder, done)
+    state_file.note(folder, as_json(done))
     with pytest.raises(BadInput, match="nothing to resume"):
         state_file.open_folder(tmp_path, question("a"), resume=True)
 

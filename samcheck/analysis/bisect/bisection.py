@@ -84,16 +84,21 @@ def stored_observations(
     question: BisectionQuestion, results: Iterable[CellResult]
 ) -> dict[int, list[Observation]]:
     """Return what stored results say about the candidates; inconclusive ones are left out."""
-    numbers = {candidate.cell: at for at, candidate in enumerate(question.candidates)}
+    numbers = {_key(candidate.cell): at for at, candidate in enumerate(question.candidates)}
     known: dict[int, list[Observation]] = {}
     for result in results:
-        at = numbers.get(Cell.of(result.cell))
+        at = numbers.get(_key(Cell.of(result.cell)))
         if at is None or not _has_numpy(result, question.candidates[at].numpy):
             continue
         observation = observations.observe(result, question.check, stored=True)
         if observations.verdict(observation, None, question.bad) != "untestable":
             known.setdefault(at, []).append(observation)
     return known
+
+
+def _key(cell: Cell) -> Cell | str:
+    """Return what tells a cell from others: its id, if its fields are what was found in it."""
+    return cell.own or cell
 
 
 def _has_numpy(result: CellResult, wanted: str) -> bool:

@@ -46,13 +46,14 @@ def _failed(observation: Observation) -> bool:
 def conclusion(bisection: Bisection) -> Iterator[str]:
     """Yield the answer, its caveats and its cost."""
     if isinstance(bisection.end, WrongEnd):
-        yield from _wrong_end(bisection, bisection.end)
+        yield from wrong_end(bisection)
     elif isinstance(bisection.end, Boundary):
         yield from _boundary(bisection, bisection.end)
-    yield _cost(bisection)
+    yield cost(bisection)
 
 
-def _cost(bisection: Bisection) -> str:
+def cost(bisection: Bisection) -> str:
+    """Return what it took."""
     results = [check_run.result for _, check_run in bisection.trail]
     unbuilt = {result.cell.id for result in results if result.outcome is CellOutcome.BUILD_FAILED}
     ready = len({result.cell.id for result in results} - unbuilt) - bisection.built
@@ -65,7 +66,11 @@ def _cost(bisection: Bisection) -> str:
     return f"{', '.join(parts)}; {checks}, {bisection.reused} more taken from stored results; {seconds:.0f} s"
 
 
-def _wrong_end(bisection: Bisection, end: WrongEnd) -> Iterator[str]:
+def wrong_end(bisection: Bisection) -> Iterator[str]:
+    """Yield which end is not what it was said to be."""
+    end = bisection.end
+    if not isinstance(end, WrongEnd):
+        return
     wanted = "good" if end.at == 0 else "bad"
     words = {
         "flaky": "is flaky: the same check in the same cell gives different verdicts",

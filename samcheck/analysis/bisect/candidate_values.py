@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from packaging.version import InvalidVersion, Version
 
 from samcheck.cells import Cell
+from samcheck.environments.own.declaration import OwnEnvironment
 from samcheck.errors import BadInput
 from samcheck.facts import Facts, compatibility, sam_packages
 from samcheck.facts.requirements import numpy_of
@@ -49,12 +50,14 @@ class Candidate:
     Attributes:
         moved: which fixed values the cell deviates from, and why.
         numpy: the requested NumPy; the cell does not name it if it is its default.
+        own: the user's own environment that it is, if it is one.
     """
 
     value: str
     cell: Cell
     moved: str = ""
     numpy: str = ""
+    own: OwnEnvironment | None = None
 
 
 def candidates(request: BisectionRequest, facts: Facts) -> tuple[list[Candidate], list[LeftOut]]:

@@ -14,7 +14,7 @@ from samcheck.errors import BadInput, BuildFailed
 from samcheck.guest.record import CellResult
 from samcheck.matrix import PlannedCell
 from samcheck.run import cell_runner
-from samcheck.run.context import Settings
+from samcheck.run.context import Settings, environment_of
 from samcheck.run.progress import Display
 from samcheck.run.scheduler import side_by_side
 from samcheck.storage import results
@@ -44,7 +44,7 @@ class CheckProber:
 
     def _is_new(self, candidate: Candidate) -> bool:
         try:
-            environment = self.settings.environment
+            environment = environment_of(_planned(candidate), self.settings)
             pins = cell_runner.requirements_of(candidate.cell, environment)
             return not environment.need(candidate.cell, pins).reused
         except BuildFailed:
@@ -52,7 +52,11 @@ class CheckProber:
 
     def _run(self, candidate: Candidate, folder: Path) -> Callable[[], CellResult]:
         cell_display = self.run_display.cell(candidate.cell.id)
-        return partial(cell_runner.run_cell, PlannedCell(candidate.cell), self.settings, folder, cell_display)
+        return partial(cell_runner.run_cell, _planned(candidate), self.settings, folder, cell_display)
+
+
+def _planned(candidate: Candidate) -> PlannedCell:
+    return PlannedCell(candidate.cell, own=candidate.own)
 
 
 def _stored_result(path: Path, candidate: Candidate) -> CellResult | None:

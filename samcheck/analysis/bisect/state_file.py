@@ -6,6 +6,7 @@ import json
 import os
 import time
 from pathlib import Path
+from typing import Any
 
 from samcheck import files, owned
 from samcheck.analysis.bisect.bisection import Bisection, BisectionQuestion
@@ -24,7 +25,7 @@ def open_folder(root: Path, question: BisectionQuestion, resume: bool) -> Path:
     if not resume:
         folder = root / f"bisect-{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}"
         owned.make(folder)
-        note(folder, Bisection(question))
+        note(folder, as_json(Bisection(question)))
         return folder
     asked = anonymous(as_json(Bisection(question)))["question"]
     for folder in sorted(root.glob("bisect-*/"), reverse=True):
@@ -38,7 +39,7 @@ def open_folder(root: Path, question: BisectionQuestion, resume: bool) -> Path:
     )
 
 
-def note(folder: Path, bisection: Bisection) -> None:
-    """Write the current state to disk."""
-    content = json.dumps(anonymous(as_json(bisection)), indent=1).encode() + b"\n"
+def note(folder: Path, state: dict[str, Any]) -> None:
+    """Write the current state to disk, as JSON has it."""
+    content = json.dumps(anonymous(state), indent=1).encode() + b"\n"
     files.write_atomically(folder / BISECT_FILE, content)
