@@ -131,6 +131,7 @@ def test_a_numpy_that_is_not_pinned_is_what_a_plain_installation_brings(
     [
         (OLD.replace("torch==2.0.1", "torch==2.4.1"), "torchvision-pair"),
         (OLD.replace("4.10.0.84", "4.12.0.88"), "opencv-numpy"),
+        ("torch==2.4.1\nnumpy==2.0.2\npycocotools==2.0.7\n", "opencv-numpy"),
     ],
 )
 def test_what_is_around_pytorch_speaks_against_it(new: str, rule: str) -> None:

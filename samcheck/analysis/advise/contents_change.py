@@ -142,7 +142,10 @@ def _around(contents: OwnContents, cell: Cell, facts: Facts) -> Iterator[Obstacl
                 text = (
                     f"{name} {there} needs NumPy {row.numpy}, not {cell.numpy}: {row.instead} works with it"
                 )
-                yield Obstacle("opencv-numpy", ObstacleKind.INSTALL, text, row.source)
+                # Without a symptom, installers refuse it; what has one is installed and fails.
+                kind = ObstacleKind.RUN if row.symptom else ObstacleKind.INSTALL
+                text = f"{text}, else {row.symptom}" if row.symptom else text
+                yield Obstacle("opencv-numpy", kind, text, row.source)
     for clash, names in sam_packages.clashes(dict(contents.packages), facts):
         text = f"{' and '.join(names)} both install the module {clash.module}, over each other's files"
         condition = f"one of {' and '.join(names)} only"
