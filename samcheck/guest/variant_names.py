@@ -34,6 +34,7 @@ FAMILY_VARIANTS: Dict[str, Dict[str, str]] = {
         "transformers.vit_b": "full",
         "transformers.sam3_mini": "fast",
         "transformers.sam3_concepts_mini": "fast",
+        "transformers.sam2.1_video_mini": "fast",
     },
     "efficientsam": {"efficientvit_sam_mini": "fast", "efficientvit_sam_l0": "full"},
     "ultralytics": {

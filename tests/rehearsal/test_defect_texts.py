@@ -28,6 +28,7 @@ ELSEWHERE = {
     r"ValueError: numpy\.(dtype|ndarray|ufunc) size changed, may indicate binary incompatibility": (
         "Cython, in pycocotools, which is not in these environments"
     ),
+    r"^IndexError: list index out of range": "Python, of a list in transformers",
     r"AttributeError: .*_clear_obj_non_cond_mem_around_input": "Python, of a name in sam2",
     r"^FileNotFoundError: .* is not a supported SAM model": "ultralytics, which is only in its own cells",
     r"^AttributeError: 'Tensor' object has no attribute 'pooler_output'": "Python, of a name in transformers",

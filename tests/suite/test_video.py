@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import Any, Callable, Dict, List
 
 import numpy as np
@@ -21,6 +22,8 @@ SEEN = stories.footage()
 STORIES = stories.stories(SEEN)
 #: What one more frame may add to the state beyond its tensors' own size.
 SLACK = 1.02
+#: With the masks that a session of transformers keeps; 6.1 was measured. The features would add far more.
+MOST_SHARE = 6.5
 #: As in test_memory.py: a CPU's allocator keeps a few pages for itself.
 GROWTH_MIB = {"cpu": 4.0, "cuda": 1.0}
 
@@ -67,6 +70,16 @@ def same(left: List[FrameAnswer], right: List[FrameAnswer]) -> bool:
         for mine, theirs in pairs
         for number in set(mine.logits) & set(theirs.logits)
     )
+
+
+def if_it_has(condition: bool, defect: Any, known: str) -> Any:
+    """Watch for a defect where what has it is there."""
+    return defect(known) if condition else nullcontext()
+
+
+def one_object(answer: FrameAnswer, number: int) -> FrameAnswer:
+    """Leave all other objects out of an answer."""
+    return FrameAnswer(answer.frame, {number: answer.logits[number]}, {number: answer.present[number]})
 
 
 def judge(
@@ -145,8 +158,9 @@ def test_video_repeats_identically(told: Any, settings: Dict[str, str]) -> None:
 
 @pytest.mark.small
 @pytest.mark.precisions("fp32")
-def test_objects_do_not_mix(told: Any) -> None:
-    """Several objects that are followed together get the same bits as each alone.
+def test_objects_do_not_mix(video: Any, told: Any, settings: Dict[str, str]) -> None:
+    """Several objects that are followed together get the same bits as each alone. Where their memories are
+    made in one batch, only rounding may tell them apart.
 
     https://github.com/facebookresearch/sam2/issues/249
     """
@@ -155,11 +169,17 @@ def test_objects_do_not_mix(told: Any) -> None:
     together = told((*asks.values(), follow))[len(asks) :]
     for number, ask in asks.items():
         alone = told((ask, follow))[1:]
-        assert same(together, alone), "object {} is another one beside others".format(number)
+        other = [one_object(each, number) for each in together]
+        settings["bits of object {}".format(number)] = "the same" if same(together, alone) else "others"
+        problems = video_deviation(other, alone).problems(VIDEO_TOLERANCES["fp32"])
+        assert same(together, alone) or (video.in_one_batch and not problems), (
+            "object {} is another one beside others: {}".format(number, problems)
+        )
         assert all(set(each.logits) == {number} for each in alone)
 
 
 @pytest.mark.small
+@pytest.mark.capabilities("video", "forgets")
 @pytest.mark.precisions("fp32")
 def test_removed_object_leaves_the_others(video: Any, told: Any) -> None:
     """After an object is removed, the others go on as if it had never been there.
@@ -179,19 +199,24 @@ def test_removed_object_leaves_the_others(video: Any, told: Any) -> None:
 
 @pytest.mark.small
 @pytest.mark.precisions("fp32")
-def test_reset_forgets_every_object(video: Any, told: Any) -> None:
+def test_reset_forgets_every_object(video: Any, told: Any, variant: str, defect: Any) -> None:
     """After a reset, there is nothing to follow, and the same prompt gives the bits of a new video.
 
     https://github.com/facebookresearch/sam2/issues/523
     """
     first = told(STORIES["correction"])
     video.reset()
-    with pytest.raises(RuntimeError, match=r"(?i)no (input )?points|prompt"):
-        next(video.propagate(0))
     assert same(tell(video, STORIES["correction"]), first)
+    video.reset()
+    says = r"(?i)no (input )?points|prompt|no objects"
+    of_transformers = VARIANTS[variant].family.name == "transformers"
+    watched = if_it_has(of_transformers, defect, "transformers-nothing-to-follow")
+    with watched, pytest.raises((RuntimeError, ValueError), match=says):
+        next(video.propagate(0))
 
 
 @pytest.mark.small
+@pytest.mark.capabilities("video", "forgets")
 @pytest.mark.precisions("fp32")
 def test_cleared_prompt_does_not_count(video: Any, told: Any) -> None:
     """A prompt that was taken back leaves no trace: objects are followed as if it had never been given.
@@ -218,7 +243,9 @@ def test_offloading_changes_no_bit(told: Any, what: str) -> None:
 
 @pytest.mark.small
 @pytest.mark.precisions("fp32")
-def test_state_grows_by_the_same_with_every_frame(video: Any, told: Any, measured: Dict[str, float]) -> None:
+def test_state_grows_by_the_same_with_every_frame(
+    video: Any, told: Any, defect: Any, measured: Dict[str, float]
+) -> None:
     """Each frame adds its memory, its mask and its pointer to the state, and nothing else: not its features.
 
     That it grows at all fills the memory in long videos: https://github.com/facebookresearch/sam2/issues/196
@@ -230,7 +257,10 @@ def test_state_grows_by_the_same_with_every_frame(video: Any, told: Any, measure
     measured.update(frame_kib=float(steps.mean()) / 1024, state_mib=sizes[-1] / 2**20)
     assert len(sizes) == stories.FRAMES
     assert steps.min() > 0
-    assert steps.max() <= SLACK * video.bytes_per_frame()
+    share = float(steps.max()) / video.bytes_per_frame()
+    assert share <= MOST_SHARE, "each frame adds {:.1f} times what it needs".format(share)
+    with if_it_has(video.in_one_batch, defect, "transformers-video-keeps-large-masks"):
+        assert share <= SLACK, "each frame adds {:.1f} times what it needs".format(share)
 
 
 @pytest.mark.small
@@ -251,3 +281,20 @@ def test_video_goes_on_after_out_of_memory(
     assert seen.leaked_tensors == 0
     assert seen.growth_mib <= GROWTH_MIB[device]
     assert seen.same_answer
+
+
+@pytest.mark.small
+@pytest.mark.families("transformers")
+@pytest.mark.precisions("fp32")
+def test_prompt_leaves_other_objects_alone(video: Any, told: Any, defect: Any) -> None:
+    """A prompt for one object makes a session follow the others to that frame, as they would be without it.
+
+    https://github.com/huggingface/transformers/blob/v5.23.0/src/transformers/models/sam2_video/modeling_sam2_video.py
+    """
+    first, later = Ask(1, 0, SEEN.click()), Follow(4, 3)
+    alone = told((first, Follow(0, 4), later))[-3:]
+    beside = told((first, Follow(0, 3), Ask(2, 3, SEEN.click(0)), later))[-3:]
+    seen = video_deviation([one_object(each, 1) for each in beside], alone)
+    with if_it_has(video.in_one_batch, defect, "transformers-memory-of-other-objects"):
+        problems = seen.problems(VIDEO_TOLERANCES["fp32"])
+        assert not problems, "another object changed: " + problems

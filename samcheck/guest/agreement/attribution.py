@@ -8,7 +8,7 @@ attribution is shown and not guessed.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Dict, List
+from typing import Any, Dict, List
 
 import numpy as np
 
@@ -85,10 +85,14 @@ class Attribution:
     """
 
     whole: AnswerDifference
-    alone: Dict[PipelineStage, AnswerDifference]
+    alone: Dict[Any, AnswerDifference]
     rest: AnswerDifference
-    stages: List[PipelineStage]
+    stages: List[Any]
     explained: bool
+
+    def error(self) -> ImplementationsDiffer:
+        names = ", ".join(self.stages) or "joining"
+        return ImplementationsDiffer("{}: {}".format(names, self))
 
     def __str__(self) -> str:
         if not self.stages:
@@ -145,7 +149,5 @@ class StageComparison:
         """
         whole = self.answers(prompt)
         if whole.exceeds(limits):
-            found = self.attribute(prompt, limits)
-            names = ", ".join(found.stages) or "joining"
-            raise ImplementationsDiffer("{}: {}".format(names, found))
+            raise self.attribute(prompt, limits).error()
         return whole

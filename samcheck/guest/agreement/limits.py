@@ -46,3 +46,16 @@ def of(pair: Pair, dtype: torch.dtype) -> Limits:
     if dtype is torch.float32:
         return Limits(*(FACTOR * spread for spread in _LARGE.get(pair.variant, _SMALL)))
     return replace(FLOAT64, full=RESIZED_IN_FLOAT32) if pair.resizes_in_float32 else FLOAT64
+
+
+#: Of videos, whose scores are relative, too: the spread over 22 stories of two drawn videos. It is wider than
+#: that of images, since bfloat16 rounds some memories to the other side.
+VIDEO_FLOAT32 = Limits(FACTOR * 1.1e-4, FACTOR * 1.1e-4, FACTOR * 4e-7)
+#: With frames that each implementation resized: of the one story that is compared, not a measured spread.
+#: Over 22 stories logits are up to 0.36 apart.
+OTHER_FRAMES = Limits(0.1, 0.1, 0.01)
+
+
+def of_video(dtype: torch.dtype) -> Limits:
+    """Return the limits for a video on the same pixels."""
+    return VIDEO_FLOAT32 if dtype is torch.float32 else FLOAT64

@@ -7,6 +7,7 @@ from .defect import Defect
 _CONFIGURATION = "https://github.com/huggingface/transformers/blob/v5.23.0/src/transformers/models/"
 _TIMM = "https://github.com/huggingface/pytorch-image-models/blob/main/timm/models/"
 _ULTRALYTICS = "https://github.com/ultralytics/ultralytics/blob/v8.4.190/ultralytics/"
+_SAM2_VIDEO = _CONFIGURATION + "sam2_video/"
 
 IMPLEMENTATION_DEFECTS = (
     Defect(
@@ -90,5 +91,46 @@ IMPLEMENTATION_DEFECTS = (
         "afterwards: logits next to the padding differ",
         (r"^ImplementationsDiffer: resize: logits \d\.\de-1\d, at image size [1-9]\.\de-0[12],",),
         _ULTRALYTICS + "utils/ops.py",
+    ),
+    Defect(
+        "transformers-video-bilinear",
+        "transformers resizes the frames of a video bilinearly, and rounds to bytes with torchvision; SAM 2 "
+        "resizes them bicubically, with Pillow",
+        (r"^ImplementationsDiffer: preprocess: logits [1-9]\.\de-0[1-3],",),
+        _SAM2_VIDEO + "video_processing_sam2_video.py",
+    ),
+    Defect(
+        "transformers-video-second-click",
+        "Sam2VideoModel does not give the decoder the mask that it has of a frame beside further clicks "
+        "there, as SAM 2 does: a second click is answered as if the first had not been",
+        (r"^ImplementationsDiffer: prompt: logits [1-9]\.\de(-0[1-2]|\+00),",),
+        _SAM2_VIDEO + "modeling_sam2_video.py",
+    ),
+    Defect(
+        "transformers-video-given-mask",
+        "of a mask that is given, Sam2VideoModel takes the best of three tokens as the object's pointer, "
+        "where SAM 2 takes the token of the single mask; and it makes the memory of the mask at another size",
+        (r"^ImplementationsDiffer: decoder, memory encoder: logits [1-9]\.\de-0[1-4],",),
+        _SAM2_VIDEO + "modeling_sam2_video.py",
+    ),
+    Defect(
+        "transformers-memory-of-other-objects",
+        "a prompt for one object makes Sam2VideoModel store the memory of all others in that frame without "
+        "shades, as if they had been prompted, too",
+        (r"^AssertionError: another object changed: logits are off by",),
+        _SAM2_VIDEO + "modeling_sam2_video.py",
+    ),
+    Defect(
+        "transformers-video-keeps-large-masks",
+        "a session of transformers keeps every object's mask of every frame at the size of the model's "
+        "input, beside the one that SAM 2 keeps, of a sixteenth of the pixels",
+        (r"^AssertionError: each frame adds [2-9]\.\d times what it needs",),
+        "https://github.com/facebookresearch/sam3/issues/413",
+    ),
+    Defect(
+        "transformers-nothing-to-follow",
+        "Sam2VideoModel says `list index out of range` where there is no object to follow",
+        (r"^IndexError: list index out of range",),
+        _SAM2_VIDEO + "modeling_sam2_video.py",
     ),
 )

@@ -23,6 +23,8 @@ class Capability(Word):
     VIDEO = "video"
     #: `Variant.concepts`: a detector of everything that words and example boxes name.
     CONCEPT = "concept"
+    #: Its predictor of videos can forget one object, and one prompt.
+    FORGETS = "forgets"
     #: Asked for one mask, it gives another where that one is unstable (`_dynamic_multimask_via_stability`).
     CHOOSES = "chooses"
     #: The weights are trained: masks mean something.

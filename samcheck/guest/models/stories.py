@@ -155,6 +155,7 @@ class OracleTeller:
         present: Dict[int, float] = {}
         for number, track in tracks.items():
             found: Optional[Any] = track.prompted.get(frame) or track.followed.get(frame)
+            found = found or self._oracle.looked_for(track, frame)
             if found is None:  # not looked for in this frame yet
                 logits[number] = self._oracle.unseen()
                 present[number] = float("nan")

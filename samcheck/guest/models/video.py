@@ -42,7 +42,13 @@ class ObjectPrompt:
 
 
 class VideoPredictor(ABC):
-    """Follows objects through one video at a time."""
+    """Follows objects through one video at a time.
+
+    Attributes:
+        in_one_batch: the memories of several objects are made together, so bits may depend on how many.
+    """
+
+    in_one_batch = False
 
     @abstractmethod
     def start(self, frames: np.ndarray, offload_video: bool = False, offload_state: bool = False) -> None:

@@ -111,6 +111,10 @@ class Sam2VideoOracle(Sam2Oracle):
         """Return the logits of an answer at the size of the video."""
         return layers.resized(answer.logits, self.size)
 
+    def looked_for(self, track: Track, index: int) -> Optional[Answer]:
+        """A prompt for one object does not make SAM 2 look for others in that frame."""
+        return None
+
     def unseen(self) -> np.ndarray:
         """Return the logits of an object that was not looked for."""
         return np.full(self.size, NOT_THERE)
@@ -224,9 +228,8 @@ class Sam2VideoOracle(Sam2Oracle):
         return brain(x)
 
     def _fuse(self, name: str, x: np.ndarray) -> np.ndarray:
-        y = layer_norm(
-            self._weights, name + "norm", convolution(self._weights, name + "dwconv", x), ENCODER_EPSILON
-        )
+        y = convolution(self._weights, name + "dwconv", x)
+        y = layer_norm(self._weights, name + "norm", y, ENCODER_EPSILON)
         y = linear(self._weights, name + "pwconv2", layers.gelu(linear(self._weights, name + "pwconv1", y)))
         return x + self.vector(name + "gamma") * y
 
@@ -241,11 +244,8 @@ class Sam2VideoOracle(Sam2Oracle):
         keys: List[np.ndarray] = []
         places: List[np.ndarray] = []
         memories = [(MEMORIES, answer) for answer in track.prompted.values()]
-        memories += [
-            (ago, track.followed[index + step * ago])
-            for ago in range(1, MEMORIES)
-            if index + step * ago in track.followed
-        ]
+        before = {ago: track.followed.get(index + step * ago) for ago in range(1, MEMORIES)}
+        memories += [(ago, answer) for ago, answer in before.items() if answer is not None]
         for ago, answer in memories:
             assert answer.memory is not None
             width = answer.memory.shape[-1]

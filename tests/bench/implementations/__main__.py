@@ -21,7 +21,9 @@ import torch
 from samcheck.guest.agreement import limits, timm_encoder
 from samcheck.guest.agreement.attribution import AnswerDifference, StageComparison
 from samcheck.guest.agreement.pairs import PAIRS, Pair
-from samcheck.guest.models import inference, scenes
+from samcheck.guest.agreement.video_comparison import PIXELS, VideoComparison, nothing, put_right
+from samcheck.guest.models import inference, scenes, stories
+from samcheck.guest.models.families.sam2 import SAM2
 from samcheck.guest.models.variants import VARIANTS
 from samcheck.guest.plugin.chosen_variants import unavailable
 
@@ -32,6 +34,13 @@ WAYS = (
     ("alike", False, torch.float32),
     ("as it comes", True, torch.float64),
     ("as it comes", True, torch.float32),
+)
+VIDEO = "transformers.sam2.1_video_mini"
+VIDEO_WAYS = (
+    ("alike", put_right, PIXELS, torch.float64),
+    ("alike", put_right, PIXELS, torch.float32),
+    ("alike", put_right, (), torch.float32),
+    ("as it comes", nothing, PIXELS, torch.float64),
 )
 #: What can be under test, then what else is compared.
 TESTED = ("transformers", "ultralytics")
@@ -65,21 +74,47 @@ def measure(pair: Pair, count: int) -> List[Dict[str, Any]]:
                 seen.append(attribution.whole)
                 for stage in attribution.stages:
                     stages[stage] = stages.get(stage, 0) + 1
-        found.append(
-            {
-                "how": how,
-                "pixels": "the same" if same_pixels else "each its own",
-                "type": str(dtype).rpartition(".")[2],
-                "predictions": len(seen),
-                "low": max(each.low for each in seen),
-                "full": max(each.full for each in seen),
-                "score": max(each.score for each in seen),
-                "different_pixels": max(each.pixels for each in seen),
-                "stages": stages,
-            }
-        )
+        pixels = "the same" if same_pixels else "each its own"
+        found.append(figures(how, pixels, dtype, seen, stages))
         print(pair.variant, found[-1], flush=True)
     return found
+
+
+def measure_videos(count: int) -> List[Dict[str, Any]]:
+    """Compare the implementations of videos in every way, through every story of `count` drawn videos."""
+    found = []
+    for how, seed, replaced, dtype in VIDEO_WAYS:
+        seen: List[AnswerDifference] = []
+        stages: Dict[str, int] = {}
+        for number in range(count):
+            drawn = stories.footage(seed=8 + number)
+            comparison = VideoComparison(drawn.frames, dtype)
+            for story in stories.stories(drawn).values():
+                whole = comparison.difference(story, seed, replaced)
+                seen.append(whole)
+                if whole.exceeds(limits.of_video(dtype)):
+                    for stage in comparison.attribute(story, limits.of_video(dtype), seed, replaced).stages:
+                        stages[stage] = stages.get(stage, 0) + 1
+        found.append(figures(how, "the same" if replaced else "each its own", dtype, seen, stages))
+        print(VIDEO, found[-1], flush=True)
+    return found
+
+
+def figures(
+    how: str, pixels: str, dtype: torch.dtype, seen: List[AnswerDifference], stages: Dict[str, int]
+) -> Dict[str, Any]:
+    """Return the largest differences of one way."""
+    return {
+        "how": how,
+        "pixels": pixels,
+        "type": str(dtype).rpartition(".")[2],
+        "predictions": len(seen),
+        "low": max(each.low for each in seen),
+        "full": max(each.full for each in seen),
+        "score": max(each.score for each in seen),
+        "different_pixels": max(each.pixels for each in seen),
+        "stages": stages,
+    }
 
 
 def encoders(variant: str, count: int) -> List[Dict[str, Any]]:
@@ -109,10 +144,28 @@ def packages() -> Dict[str, str]:
 def main(arguments: Optional[List[str]] = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.bench.implementations")
     parser.add_argument("--scenes", type=int, default=20, metavar="NUMBER")
+    parser.add_argument("--videos", type=int, default=2, metavar="NUMBER")
     parser.add_argument("--only", action="append", metavar="VARIANT", help="may be given several times")
+    parser.add_argument("--keep", action="store_true", help="keep the other figures of the file")
     chosen = parser.parse_args(arguments)
     versions = packages()
+    tested = next(name for name in TESTED if name in versions)
+    name = "{}{}-torch{}".format(tested, versions[tested], versions["torch"].partition("+")[0])
+    # sam3 excludes the NumPy of other cells, so that it is measured in an environment of its own.
+    path = Path(__file__).with_name(name + ("-sam3" if "sam3" in versions else "") + ".json")
     record: Dict[str, Any] = {"python": platform.python_version(), "packages": versions, "pairs": {}}
+    if chosen.keep:
+        record = json.loads(path.read_text(encoding="utf-8"))
+    record["pairs"].update(measure_all(chosen))
+    if not chosen.only and not timm_encoder.unavailable():
+        record["encoders"] = {"tiny": encoders("tiny", chosen.scenes), "vit_b": encoders("vit_b", 1)}
+    path.write_text(json.dumps(record, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+    print("written:", path.name)
+
+
+def measure_all(chosen: argparse.Namespace) -> Dict[str, Any]:
+    """Compare every pair whose packages are installed; large ones on one scene."""
+    found = {}
     for pair in PAIRS.values():
         if chosen.only and pair.variant not in chosen.only:
             continue
@@ -121,15 +174,14 @@ def main(arguments: Optional[List[str]] = None) -> None:
             print(f"{pair.variant}: {reason}")
             continue
         count = chosen.scenes if VARIANTS[pair.variant].tier == "fast" else 1
-        record["pairs"][pair.variant] = {"reference": pair.reference, "figures": measure(pair, count)}
-    if not chosen.only and not timm_encoder.unavailable():
-        record["encoders"] = {"tiny": encoders("tiny", chosen.scenes), "vit_b": encoders("vit_b", 1)}
-    tested = next(name for name in TESTED if name in versions)
-    name = "{}{}-torch{}".format(tested, versions[tested], versions["torch"].partition("+")[0])
-    # sam3 excludes the NumPy of other cells, so that it is measured in an environment of its own.
-    path = Path(__file__).with_name(name + ("-sam3" if "sam3" in versions else "") + ".json")
-    path.write_text(json.dumps(record, indent=2, sort_keys=True) + "\n", encoding="utf-8")
-    print("written:", path.name)
+        found[pair.variant] = {"reference": pair.reference, "figures": measure(pair, count)}
+    if not chosen.only or VIDEO in chosen.only:
+        reason = unavailable(VIDEO) or ", ".join(SAM2.missing())
+        if reason:
+            print(f"{VIDEO}: {reason}")
+        else:
+            found[VIDEO] = {"reference": "sam2", "figures": measure_videos(chosen.videos)}
+    return found
 
 
 if __name__ == "__main__":

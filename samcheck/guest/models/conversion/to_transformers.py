@@ -125,7 +125,7 @@ VIDEO_ONLY = (
     r"(?:maskmem_tpos_enc|no_mem_pos_enc|no_obj_ptr|no_obj_embed_spatial)|"
     r"(?:mask_downsample|memory_attention|memory_encoder|obj_ptr_proj|obj_ptr_tpos_proj)\..+"
 )
-_SAM2_PARTS: Tuple[Rule, ...] = (
+SAM2_PARTS: Tuple[Rule, ...] = (
     (_TRUNK + r"\.(pos_embed|pos_embed_window)", r"vision_encoder.backbone.\1"),
     (_TRUNK + r"\.patch_embed\.proj\.(.+)", r"vision_encoder.backbone.patch_embed.projection.\1"),
     (_TRUNK + r"\.blocks\.(\d+)\.norm([12])\.(.+)", r"vision_encoder.backbone.blocks.\1.layer_norm\2.\3"),
@@ -159,7 +159,7 @@ def hq_sam(state: Mapping[str, Any]) -> Dict[str, Any]:
 
 def sam2_image(state: Mapping[str, Any]) -> Dict[str, Any]:
     """Convert the state dict of sam2's `SAM2Base` to that of `Sam2Model`, which is for images only."""
-    return with_joined_points(converted(state, _SAM2_PARTS))
+    return with_joined_points(converted(state, SAM2_PARTS))
 
 
 def with_joined_points(state: Dict[str, Any]) -> Dict[str, Any]:

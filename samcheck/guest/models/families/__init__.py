@@ -17,6 +17,7 @@ from . import (
     sam3,
     transformers_sam,
     transformers_sam3,
+    transformers_video,
     ultralytics_sam,
 )
 
@@ -29,6 +30,7 @@ ALL: Tuple[Variant, ...] = (
     *hq_sam.VARIANTS,
     *transformers_sam.VARIANTS,
     *transformers_sam3.VARIANTS,
+    *transformers_video.VARIANTS,
     *efficientvit_sam.VARIANTS,
     *ultralytics_sam.VARIANTS,
 )

@@ -14,7 +14,15 @@ from . import sam2_mini
 
 SAM2 = SamFamily("sam2", ("sam2",))
 
-CAPABILITIES = frozenset((Capability.IMAGE, Capability.AUTOMATIC, Capability.VIDEO, Capability.CHOOSES))
+CAPABILITIES = frozenset(
+    (
+        Capability.IMAGE,
+        Capability.AUTOMATIC,
+        Capability.VIDEO,
+        Capability.FORGETS,
+        Capability.CHOOSES,
+    )
+)
 
 
 def _build_official(config: str) -> Any:

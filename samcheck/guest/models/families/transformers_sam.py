@@ -73,9 +73,8 @@ def build_hq_mini(epsilon: Any = None, attention: str = "sdpa") -> Any:
     return make(SamHQModel, config, attention)
 
 
-def build_sam2_mini(attention: str = "sdpa") -> Any:
-    """Build a `Sam2Model` of the size of `sam2.1_mini`."""
-    from transformers import Sam2Config, Sam2Model
+def sam2_vision() -> Any:
+    """Return the configuration of the image encoder of `sam2.1_mini`."""
     from transformers.models.sam2.configuration_sam2 import Sam2HieraDetConfig, Sam2VisionConfig
 
     from .sam2_mini import FEATURE_SIZES, SIZE, WIDTH
@@ -89,14 +88,22 @@ def build_sam2_mini(attention: str = "sdpa") -> Any:
         global_attention_blocks=[4, 6],
         window_size_per_stage=[8, 4, 6, 3],
     )
-    vision = Sam2VisionConfig(
+    return Sam2VisionConfig(
         backbone_config=trunk,
         backbone_channel_list=[256, 128, 64, 32],
         backbone_feature_sizes=[list(size) for size in FEATURE_SIZES],
         fpn_hidden_size=WIDTH,
     )
+
+
+def build_sam2_mini(attention: str = "sdpa") -> Any:
+    """Build a `Sam2Model` of the size of `sam2.1_mini`."""
+    from transformers import Sam2Config, Sam2Model
+
+    from .sam2_mini import SIZE, WIDTH
+
     config = Sam2Config(
-        vision_config=vision,
+        vision_config=sam2_vision(),
         prompt_encoder_config={"hidden_size": WIDTH, "image_size": SIZE},
         mask_decoder_config={"hidden_size": WIDTH},
     )
