@@ -126,7 +126,7 @@ def _lines(report: Report) -> Iterator[str]:
     if unseeded:
         yield from ("## Not seeded", "", *(f"- `{each.id}`: {each.not_seeded}" for each in unseeded), "")
     for kind in dict.fromkeys(each.kind for each in outcomes):
-        yield from (f"## {kind.capitalize()}", "")
+        yield from (f"## {kind.replace('_', ' ').capitalize()}", "")
         yield from _table([each for each in outcomes if each.kind == kind and each.by is not None])
     failed = [run for run in report.clean if run.failed]
     if failed:

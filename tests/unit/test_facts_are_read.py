@@ -19,7 +19,6 @@ SCHEMAS = {"schema.py", "hardware_schema.py", "claim_schema.py", "sam_schema.py"
 #: Fields that decide nothing: `samcheck facts` shows them to people.
 SHOWN = {
     ("Claim", "batch"),
-    ("Claim", "objects"),
     ("Claim", "resolution"),
     ("CompatibilityRule", "checked"),
     ("SamPackage", "licence"),

@@ -26,6 +26,9 @@ from .process_memory import MIB, PatchTarget, gauged, in_use, limited, recover
 PROMPTS, POINTS_PER_SIDE = 32, 4
 #: Share of a step's need that the limit allows.
 SHARE = 0.4
+#: Twice what glibc takes from its heap instead of a mapping of its own, which a limit would refuse
+#: (M_MMAP_THRESHOLD of mallopt(3)).
+SMALLEST = 2 * 128 * 1024
 
 
 @dataclass(frozen=True)
@@ -211,6 +214,9 @@ def provoke_at(variant: Variant, device: str, place: str) -> Provoked:
 def _provoke(place: str, point: FailurePoint, device: str) -> Provoked:
     with gauged(point.step, device) as gauge:
         first = point.call()
+    if device == "cpu" and gauge.needed < SMALLEST:
+        text = "its step needs {} KiB, which the heap may have free, so that no limit stops it"
+        return Provoked(place, unsupported=text.format(int(gauge.needed // 1024)))
     headroom = int(gauge.needed * SHARE)
     if place == "encoder":  # an image whose size must not be confused with that of the failing one
         point.predictor.set_image(scenes.draw(1, 120, 160).image)
