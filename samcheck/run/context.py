@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Protocol
 
 import samcheck
-from samcheck.environments import Environment, own, own_variant
+from samcheck.environments import Environment, own_variant
+from samcheck.environments.own import choose
 from samcheck.environments.own_variant import OwnVariant
 from samcheck.guest.outcomes import CellOutcome, FailureCause
 from samcheck.guest.record import (
@@ -96,7 +97,7 @@ def environment_of(planned: PlannedCell, settings: Settings) -> Environment:
     """Return where a cell of the run is prepared."""
     if planned.own is None:
         return settings.environment
-    return own.environment_of(planned.own, settings.environment.kind)
+    return choose.environment_of(planned.own, settings.environment.kind)
 
 
 @dataclass

@@ -15,7 +15,8 @@ from samcheck import paths
 from samcheck.cells import Cell
 from samcheck.environments import here, machine
 from samcheck.environments.here import HerePlace
-from samcheck.environments.own import anew, brought, environment_of
+from samcheck.environments.own import anew, brought
+from samcheck.environments.own.choose import environment_of
 from samcheck.environments.own.declaration import OwnEnvironment, SourceKind
 from samcheck.environments.own.installed import Installed
 from samcheck.errors import BadInput, BuildFailed

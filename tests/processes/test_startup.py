@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -51,3 +53,17 @@ main()
 """
     done = python(code)
     assert (done.returncode, done.stdout, done.stderr) == (130, "", "")
+
+
+def test_the_noxfile_finds_all_that_it_imports_among_its_own_dependencies() -> None:
+    """nox installs only what the head of the noxfile lists, before anything of samcheck's is there."""
+    head = (CHECKOUT / "noxfile.py").read_text(encoding="utf-8").partition('# ///\n"""')[0]
+    given = {*re.findall(r'"([a-z-]+)[^"]*",', head), "nvidia-ml-py"}
+    project = tomllib.loads((CHECKOUT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    others = {re.sub(r"[^\w-].*", "", text).lower() for text in project["dependencies"]} - given
+    assert {"msgspec", "docker", "filelock", "uv"} <= others
+    done = python(
+        f"import sys; sys.modules.update(dict.fromkeys({sorted(others)!r})); "
+        "import samcheck.facts, samcheck.matrix"
+    )
+    assert done.returncode == 0, done.stderr[-500:]
