@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -205,9 +206,12 @@ def _candidates(
     """Return the cells among which to look for the current ones."""
     machines = dict.fromkeys((question.before, question.after))
     by_numpy = "numpy" in {*question.steps, *question.at}
-    rows = [row for row in stored if any(ran_on(row, host, known) for host in machines)]
+    declared = (row for row in stored if not row.result.cell.own)
+    rows = [row for row in declared if any(ran_on(row, host, known) for host in machines)]
     if path is None and rows:
-        cells = (cell_of(row.result, by_numpy) for row in rows)
+        cells = [cell_of(row.result, by_numpy) for row in rows]
+        if not by_numpy:  # a NumPy that somebody pinned to see it fail is no reason against another Python
+            cells = [replace(cell, numpy="") for cell in cells]
         return [cell for cell in dict.fromkeys(cells) if known.release(cell.torch)]
     shipped = paths.MATRICES / ("releases.toml" if question.of_cells else "drivers.toml")
     chosen = shipped if path is None else selection.file_of(path)

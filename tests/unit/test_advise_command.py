@@ -111,6 +111,19 @@ def test_the_command_reads_stores(tmp_path: Path) -> None:
     assert file.endswith(f"{NEW.id}.json")
 
 
+def test_a_numpy_that_was_pinned_to_see_it_fail_speaks_against_no_python(tmp_path: Path) -> None:
+    """The example of Python 3.14 with PyTorch 2.9.1: it works, without torch.compile."""
+    pinned = replace(made.RESULT, cell=Cell("2.4.1", "cu121", "3.11", "2.2.6").record(()))
+    own = replace(made.RESULT, cell=replace(Cell("2.2.2", "cu121", "3.12", own="a-1").record(()), id="a-1"))
+    for row in (pinned, own):
+        results.store(tmp_path, row, "cpu")
+    done = run("--python 3.14 --from 3.12 --at-torch 2.9.1 --json --results", str(tmp_path))
+    shown = json.loads(done.output)
+    assert shown["exit_code"] == 0
+    assert shown["headline"].startswith("YES, WITHOUT torch.compile, BUT ONLY PREDICTED")
+    assert [cell["after"] for cell in shown["cells"]] == ["torch2.9.1-cu128-py3.14"]
+
+
 def test_a_package_of_sam_can_change(tmp_path: Path) -> None:
     arguments = "--at-torch 2.4.1 --at-python 3.11 --from transformers==4.57.6 --json"
     refused = run(f"--sam transformers==5.23.0 {arguments} --results {tmp_path}")
