@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from samcheck import facts, matrix
+from samcheck import facts, matrix, paths
 from samcheck.analysis import contradictions
 from samcheck.cells import Cell
 from samcheck.environments.own import anew, image_contents, locks, recipes, steps
@@ -271,3 +271,12 @@ def test_results_of_own_environments_are_no_evidence_for_others() -> None:
         for cell in (RESULT.cell, own.cell)
     ]
     assert [len(one) for one in found] == [1, 0]
+
+
+@pytest.mark.parametrize(
+    "path", sorted((paths.ROOT / "examples" / "own-environments").glob("*.toml")), ids=lambda path: path.stem
+)
+def test_the_examples_can_be_planned(path: Path) -> None:
+    rows = matrix.plan(path, facts.load(), NO_GPU).cells
+    assert rows
+    assert all(row.own for row in rows)
