@@ -286,6 +286,17 @@ def test_an_upgrade_in_place_leaves_behind_what_a_new_installation_does_not_have
     assert (before["numpy"], fresh["numpy"]) == ("1.26.4", "1.26.4")
 
 
+def test_an_upgrade_changes_its_own_environment_only(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for name in ("UV_PYTHON", "UV_TARGET", "PIP_TARGET"):
+        monkeypatch.setenv(name, str(tmp_path / "elsewhere"))
+    change = ("uv pip install -U numpy==2.1.0",)
+    own = declared(folder, SourceKind.REQUIREMENTS, "requirements.txt", WHOLE, upgrade=change)
+    assert packages(prepared(own, folder))["numpy"] == "2.1.0"
+    assert not (tmp_path / "elsewhere").exists()
+
+
 def test_an_upgrade_that_fails_is_said_with_its_last_words(folder: Path) -> None:
     command = "echo 'no such channel' >&2; exit 3"
     own = declared(folder, SourceKind.REQUIREMENTS, "requirements.txt", WHOLE, upgrade=(command,))

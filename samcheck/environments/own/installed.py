@@ -24,6 +24,12 @@ from samcheck.guest.outcomes import FailureCause
 #: Programs that make a conda environment, the fastest first.
 CONDAS = ("micromamba", "mamba", "conda")
 
+#: Variables that make Python import, or an installer install, somewhere else. nox sets the one of uv.
+ELSEWHERE = (
+    *("PYTHONPATH", "PYTHONHOME", "UV_PYTHON", "UV_SYSTEM_PYTHON", "UV_PROJECT_ENVIRONMENT", "UV_TARGET"),
+    *("UV_PREFIX", "PIP_PYTHON", "PIP_TARGET", "PIP_PREFIX", "PIP_USER", "PIP_ROOT"),
+)
+
 
 @dataclass(frozen=True)
 class Installed:
@@ -140,7 +146,8 @@ class Installed:
 
     def _ran(self, command: list[str], folder: Path, log: Path, more: dict[str, str]) -> tuple[int, str]:
         environment = dict(os.environ, UV_NO_PROGRESS="1", **more)
-        environment.pop("PYTHONPATH", None)
+        for name in ELSEWHERE:
+            environment.pop(name, None)
         bundle = certificates.ca_bundle()
         if bundle:
             environment |= dict.fromkeys(certificates.VARIABLES, bundle)
