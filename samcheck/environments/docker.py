@@ -207,8 +207,8 @@ class DockerPlace:
         orphans.remove_of(self.client, job.given.parent)
         container = self.client.containers.create(
             self.image,
-            substitute(job.arguments, *confinement.MOUNTS),
-            entrypoint=[self.python],  # an image's own may start a server
+            [*([self.python] if self.user else []), *substitute(job.arguments, *confinement.MOUNTS)],
+            entrypoint=None if self.user else [self.python],  # an own image's may start a server
             user=self.user or None,
             # The engine gives a working folder to root, which the image's own user may not be.
             working_dir=confinement.WORK_MOUNT if self.user else confinement.SCRATCH_MOUNT,

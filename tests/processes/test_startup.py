@@ -67,3 +67,19 @@ def test_the_noxfile_finds_all_that_it_imports_among_its_own_dependencies() -> N
         "import samcheck.facts, samcheck.matrix"
     )
     assert done.returncode == 0, done.stderr[-500:]
+
+
+def test_the_plugin_loads_where_nothing_of_a_cell_is_installed() -> None:
+    """An environment that lacks NumPy or PyTorch still has to say so check by check."""
+    absent = (
+        "numpy",
+        "torch",
+        "torchvision",
+        "segment_anything",
+        "sam2",
+        "transformers",
+        "timm",
+        "ultralytics",
+    )
+    done = python(f"import sys; sys.modules.update(dict.fromkeys({absent!r})); import samcheck.guest.plugin")
+    assert done.returncode == 0, done.stderr[-500:]

@@ -7,8 +7,6 @@ from __future__ import annotations
 
 from typing import Any, List, Tuple
 
-import numpy as np
-
 from ..family import Capability
 from ..variant import Variant
 from .transformers_sam import TRANSFORMERS, make, sam2_vision
@@ -65,6 +63,8 @@ def _oracle(model: Any) -> Any:
     from ..weights import SAM2_MINI, state
 
     processor = video_processor(int(model.image_size)).video_processor
+
+    import numpy as np
 
     def prepare(frames: List[np.ndarray]) -> np.ndarray:
         prepared = processor(videos=np.stack(frames), return_tensors="pt")
