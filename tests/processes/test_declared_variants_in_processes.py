@@ -10,7 +10,7 @@ from samcheck.environments import GuestJob, processes
 from samcheck.environments.own_variant import OwnVariant
 from samcheck.guest.variant_names import DECLARED_VARIABLE
 
-LARGE = OwnVariant("acme_large", Path("/work/b/acme.pth"), base="vit_b")
+LARGE = OwnVariant("acme_large", Path("/models/b/acme.pth"), base="vit_b")
 
 
 def test_a_process_sees_them_where_they_are(tmp_path: Path) -> None:
@@ -20,7 +20,7 @@ def test_a_process_sees_them_where_they_are(tmp_path: Path) -> None:
     (entry,) = json.loads((tmp_path / "told").read_text())
     assert entry == {
         "name": "acme_large",
-        "path": "/work/b/acme.pth",
+        "path": "/models/b/acme.pth",
         "base": "vit_b",
         "target": "",
         "tier": "",

@@ -142,9 +142,9 @@ def test_resume_goes_on_only_with_the_same_contents(
 
 
 CELL_OF = Cell("2.4.1", "cu121", "3.11")
-SMALL = OwnVariant("acme_small", Path("/work/a/acme.pth"), base="tiny")
-LARGE = OwnVariant("acme_large", Path("/work/b/acme.pth"), base="vit_b")
-CODE = OwnVariant("acme_code", Path("/work/acme_sam"), target="acme_sam")
+SMALL = OwnVariant("acme_small", Path("/models/a/acme.pth"), base="tiny")
+LARGE = OwnVariant("acme_large", Path("/models/b/acme.pth"), base="vit_b")
+CODE = OwnVariant("acme_code", Path("/models/acme_sam"), target="acme_sam")
 GIVEN = replace(CODE, name="acme_given", given_tier="fast")
 
 

@@ -102,6 +102,6 @@ CARRIER_DEFECTS = (
         "efficientsam-python",
         "efficientsam declares Python 3.8, and its annotations need 3.10",
         (r"^WrongDeclaration: efficientsam declares Python",),
-        "https://pypi.org/project/efficientsam/",
+        "https://github.com/mit-han-lab/efficientvit",
     ),
 )
